@@ -1,0 +1,207 @@
+//! Accounts: registering, one's own profile, the password, erasure.
+
+use actix_web::{HttpResponse, http::header};
+use mainstay_domain::{
+    account::{
+        Account, AccountUpdate, Erasure, PasswordChange, Profile, Registration, Role, SealedAccount,
+        SealedSession,
+    },
+    place::{Country, Email, Locale},
+    record::json as to_json,
+    scalar::{Int, Label},
+    timestamp::Timestamp,
+};
+use mainstay_store::{StoreError, account::NewAccount};
+use serde_json::{Value, json};
+
+use crate::{
+    application::State,
+    auth::delay::Attempt,
+    http::{
+        body::{Body, PublicBody},
+        caller::Caller,
+        conditional::etag,
+        network::{client_address, network},
+    },
+    id::new_id,
+    openapi::endpoint::{self, Endpoint, Tag},
+    problem::{Outcome, Problem, ProblemKind},
+    record::{finish, if_match, if_none_match, tagged, versioned},
+    session::{SignedIn, begin, signed_in_answer, signed_in_example},
+};
+
+/// The endpoints of accounts.
+pub fn endpoints() -> Vec<Endpoint> {
+    let tag = Tag::Accounts;
+    vec![
+        endpoint::post("/v1/auth/register", register)
+            .public()
+            .operation(tag, "register", "Make an account and sign in")
+            .about("Makes an account for a person in recovery and begins a session.")
+            .takes::<Registration>(json!({
+                "email": "sam@example.org", "password": "rivers bend slowly", "display_name": "Sam",
+                "time_zone": "America/New_York", "locale": "en-US", "country": "US", "device_name": "Sam's phone",
+            }))
+            .gives::<SignedIn>(201, "Made, and signed in.", signed_in_example())
+            .problems(&[ProblemKind::EmailTaken]),
+        endpoint::get("/v1/me", read)
+            .operation(tag, "getMe", "Read one's account")
+            .about("The account of the caller.")
+            .parameter(if_none_match())
+            .gives::<Account>(200, "The account.", account_example())
+            .with_headers(&["ETag"])
+            .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+            .with_headers(&["ETag"]),
+        endpoint::put("/v1/me", replace)
+            .operation(tag, "replaceMe", "Replace one's profile")
+            .about("Replaces the whole profile; an optional member that is left out is unset.")
+            .parameter(if_match())
+            .takes::<AccountUpdate>(json!({
+                "display_name": "Sam", "time_zone": "Europe/Berlin", "locale": "de-DE", "country": "DE", "week_start": 1, "discretion": "discreet",
+            }))
+            .gives::<Account>(200, "Replaced.", account_example())
+            .with_headers(&["ETag"]),
+        endpoint::delete("/v1/me", erase)
+            .operation(tag, "deleteMe", "Erase one's account")
+            .about("Destroys the key of the record and everything that belongs to the account. It cannot be undone.")
+            .takes::<Erasure>(json!({ "password": "rivers bend slowly" }))
+            .gives_nothing(204, "Erased.")
+            .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
+        endpoint::post("/v1/auth/password/change", change_password)
+            .operation(tag, "changePassword", "Change one's password")
+            .about("Every other session ends.")
+            .takes::<PasswordChange>(json!({ "current_password": "rivers bend slowly", "new_password": "mountains do not hurry" }))
+            .gives_nothing(204, "Changed.")
+            .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
+    ]
+}
+
+async fn register(body: PublicBody<Registration>) -> Outcome {
+    let state = State::of(&body.request);
+    let address = client_address(&body.request, &state.trusted_proxies);
+    state.limits.count_network(address, &body.request)?;
+    let registration = body.value;
+    let password_hash = state.passwords.hash(&registration.password).await?;
+    let account = new_id();
+    let (session, tokens) = begin(
+        &state,
+        account,
+        Role::Person,
+        SealedSession {
+            device_name: registration.device_name.clone(),
+        },
+    )?;
+    let new = NewAccount {
+        id: account,
+        role: Role::Person,
+        content: SealedAccount {
+            email: registration.email.clone(),
+            profile: registration.profile(),
+        },
+        password_hash,
+    };
+    state
+        .store
+        .create_account(new, Some(session), state.clock.micros())
+        .await?;
+    let attempt = Attempt::new(
+        &state.store,
+        &registration.email.normalised(),
+        &network(address),
+        state.clock.now(),
+    );
+    attempt.succeeded().await?;
+    let account = state.store.account(account).await?;
+    Ok(signed_in_answer(HttpResponse::Created(), account, tokens))
+}
+
+async fn read(caller: Caller) -> Outcome {
+    let account = caller.state.store.account(caller.scope().account()).await?;
+    Ok(versioned(&caller.request, &etag(account.version), || {
+        to_json(&account)
+    }))
+}
+
+async fn replace(body: Body<AccountUpdate>) -> Outcome {
+    let caller = &body.caller;
+    let expected = caller.if_match()?;
+    let profile = Profile::from(body.value);
+    let id = caller.scope().account();
+    let account = caller
+        .state
+        .store
+        .update_profile(id, profile, expected, caller.state.clock.micros())
+        .await?;
+    Ok(finish(
+        tagged(HttpResponse::Ok(), account.version),
+        to_json(&account),
+    ))
+}
+
+async fn erase(body: Body<Erasure>) -> Outcome {
+    let caller = &body.caller;
+    confirm(caller, &body.value.password).await?;
+    caller.state.store.erase_account(caller.scope().account()).await?;
+    caller.state.sessions.forget_all();
+    Ok(HttpResponse::NoContent()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish())
+}
+
+async fn change_password(body: Body<PasswordChange>) -> Outcome {
+    let caller = &body.caller;
+    confirm(caller, &body.value.current_password).await?;
+    let hash = caller.state.passwords.hash(&body.value.new_password).await?;
+    let (account, session) = (caller.scope().account(), caller.principal.session);
+    caller
+        .state
+        .store
+        .change_password(account, hash, session, caller.state.clock.micros())
+        .await?;
+    caller.state.sessions.forget_all();
+    Ok(HttpResponse::NoContent()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .finish())
+}
+
+/// Makes sure that it is the owner who asks. Wrong passwords bring the same delays as at sign-in.
+async fn confirm(caller: &Caller, password: &str) -> Outcome<()> {
+    let state = &caller.state;
+    let network = network(client_address(&caller.request, &state.trusted_proxies));
+    let owner = format!("account {}", caller.scope().account());
+    let attempt = Attempt::new(&state.store, &owner, &network, state.clock.now());
+    attempt.check().await?;
+    let hash = match state.store.password_hash(caller.scope().account()).await {
+        Ok(hash) => Some(hash),
+        Err(StoreError::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
+    if state.passwords.verify(password, hash).await? {
+        attempt.succeeded().await
+    } else {
+        attempt.failed().await?;
+        Err(Problem::new(ProblemKind::WrongPassword))
+    }
+}
+
+/// An account for the documentation.
+pub fn account_example() -> Value {
+    let account = Account {
+        id: "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a40".parse().unwrap_or_default(),
+        email: match Email::new("sam@example.org") {
+            Some(email) => email,
+            None => return Value::Null,
+        },
+        role: Role::Person,
+        display_name: Some(Label::of("Sam")),
+        time_zone: mainstay_domain::place::ZoneName(chrono_tz::America::New_York),
+        locale: Locale::new("en-US"),
+        country: Country::new("US"),
+        week_start: Int::clamped(1),
+        discretion: mainstay_domain::account::Discretion::Discreet,
+        created_at: Timestamp::from_micros(1_772_418_600_000_000),
+        updated_at: Timestamp::from_micros(1_772_418_600_000_000),
+        version: 1,
+    };
+    serde_json::to_value(account).unwrap_or_default()
+}

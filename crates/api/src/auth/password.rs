@@ -1,0 +1,116 @@
+//! Passwords: argon2id with a pepper, in a pool no larger than the cores, so that a flood of sign-ins does not
+//! slow a check-in.
+
+use std::{sync::Arc, time::Duration};
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use mainstay_store::seal::Secret;
+use tokio::sync::Semaphore;
+
+use crate::problem::{Outcome, Problem, ProblemKind};
+
+/// How long a sign-in may wait for its turn.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// Makes and checks password hashes.
+pub struct Passwords {
+    pepper: Arc<Secret>,
+    turns: Arc<Semaphore>,
+    /// A hash that no password has, to spend the same time on an unknown address.
+    nobody: String,
+}
+
+impl Passwords {
+    /// A pool for that many hashes at a time.
+    ///
+    /// # Errors
+    /// If hashing does not work at all.
+    pub fn new(pepper: Secret, at_once: usize) -> Result<Self, String> {
+        let nobody = hash(&pepper, b"nobody has this one")?;
+        Ok(Self {
+            pepper: Arc::new(pepper),
+            turns: Arc::new(Semaphore::new(at_once.max(1))),
+            nobody,
+        })
+    }
+
+    /// The hash of a password, as a PHC string.
+    pub async fn hash(&self, password: &str) -> Outcome<String> {
+        let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
+        self.in_turn(move || hash(&pepper, password.as_bytes()))
+            .await?
+            .map_err(Problem::internal)
+    }
+
+    /// Whether a password belongs to a hash. Without a hash it takes the same time and does not.
+    pub async fn verify(&self, password: &str, hash: Option<String>) -> Outcome<bool> {
+        let known = hash.is_some();
+        let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
+        let hash = hash.unwrap_or_else(|| self.nobody.clone());
+        let fits = self
+            .in_turn(move || verify(&pepper, password.as_bytes(), &hash))
+            .await?;
+        Ok(fits && known)
+    }
+
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+        let turn = tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned());
+        let turn = turn
+            .await
+            .map_err(|_elapsed| Problem::retry(ProblemKind::Unavailable, 5))?;
+        let turn = turn.map_err(Problem::internal)?;
+        let run = move || {
+            let _turn = turn;
+            work()
+        };
+        tokio::task::spawn_blocking(run).await.map_err(Problem::internal)
+    }
+}
+
+fn hasher(pepper: &Secret) -> Result<Argon2<'_>, String> {
+    // 19 MiB, 2 passes, 1 lane: the least that OWASP's password storage advice asks for.
+    let params = Params::new(19 * 1024, 2, 1, None).map_err(|e| e.to_string())?;
+    Argon2::new_with_secret(pepper.as_bytes(), Algorithm::Argon2id, Version::V0x13, params)
+        .map_err(|e| e.to_string())
+}
+
+fn hash(pepper: &Secret, password: &[u8]) -> Result<String, String> {
+    hasher(pepper)?
+        .hash_password(password)
+        .map(|hash| hash.to_string())
+        .map_err(|e| e.to_string())
+}
+
+fn verify(pepper: &Secret, password: &[u8], hash: &str) -> bool {
+    let (Ok(hasher), Ok(hash)) = (hasher(pepper), PasswordHash::new(hash)) else {
+        return false;
+    };
+    hasher.verify_password(password, &hash).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_fits_its_password_under_its_pepper_only() {
+        let pepper = Secret::from_bytes([1; 32]);
+        let made = hash(&pepper, b"rivers bend slowly").unwrap();
+        assert!(made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{made}");
+        assert!(verify(&pepper, b"rivers bend slowly", &made));
+        assert!(!verify(&pepper, b"rivers bend quickly", &made));
+        assert!(!verify(
+            &Secret::from_bytes([2; 32]),
+            b"rivers bend slowly",
+            &made
+        ));
+        assert_ne!(
+            made,
+            hash(&pepper, b"rivers bend slowly").unwrap(),
+            "each has a salt of its own"
+        );
+    }
+}

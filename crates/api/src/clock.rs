@@ -1,0 +1,35 @@
+//! The one place that asks what time it is.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The system's clock, which a test may set forward.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The time now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the clock that everything else asks"
+    )]
+    pub fn now(&self) -> DateTime<Utc> {
+        Utc::now() + TimeDelta::milliseconds(self.ahead_ms.load(Ordering::Relaxed))
+    }
+
+    /// The time now in microseconds since 1970, cut to the millisecond like every time on the wire.
+    pub fn micros(&self) -> i64 {
+        self.now().timestamp_millis() * 1000
+    }
+
+    /// Lets the clock run ahead of the system's by this much more.
+    pub fn advance(&self, by: TimeDelta) {
+        self.ahead_ms.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,45 @@
+//! Craving events: storing one already brings help.
+
+use mainstay_domain::{craving_event::CravingEvent, record::Incoming};
+
+use crate::{
+    http::body::Body,
+    openapi::{
+        endpoint::{self, Endpoint, Tag},
+        schema::add_record,
+    },
+    problem::{Outcome, ProblemKind},
+    record::{lists, path, reads, removes, replaces, request_example, store_new},
+    support::{answer_with_help, for_event, with_help_example, with_help_schema},
+};
+
+const MEMBER: &str = "craving_event";
+
+/// The endpoints of craving events.
+pub fn endpoints() -> Vec<Endpoint> {
+    let tag = Tag::CravingEvents;
+    vec![
+        endpoint::post(path::<CravingEvent>(), create)
+            .operation(tag, "createCravingEvent", "Report a craving and get help")
+            .about(
+                "Stores the craving; the answer already carries the coping strategies that worked for this person, the people they \
+                 can reach now, and helplines. An event that nobody ends closes as `unsure` four hours after its onset.",
+            )
+            .takes_schema(Box::new(add_record::<CravingEvent>), request_example::<CravingEvent>())
+            .gives_schema(201, "Stored, with help.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), with_help_example::<CravingEvent>(MEMBER))
+            .with_headers(&["ETag", "Location"])
+            .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), with_help_example::<CravingEvent>(MEMBER))
+            .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
+            .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
+        lists::<CravingEvent>(tag),
+        reads::<CravingEvent>(tag),
+        replaces::<CravingEvent>(tag),
+        removes::<CravingEvent>(tag),
+        for_event::<CravingEvent>(tag),
+    ]
+}
+
+async fn create(body: Body<Incoming<CravingEvent>>) -> Outcome {
+    let created = store_new(&body.caller, body.value).await?;
+    answer_with_help::<CravingEvent>(&body.caller, &created, MEMBER).await
+}

@@ -1,0 +1,310 @@
+//! The JSON body of a request: read into its type, with every wrong field named.
+
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    error::PayloadError,
+    http::header,
+    web::{self, Bytes},
+};
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use mainstay_domain::{
+    account::{AccountUpdate, Erasure, Login, PasswordChange, Refresh, Registration},
+    finding::{Finding, Findings},
+    record::{Incoming, Record},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, error::Category};
+use utoipa::ToSchema;
+
+use crate::{
+    application::State,
+    http::{caller::Caller, shape::Shape},
+    problem::{Outcome, Problem, ProblemKind},
+};
+
+/// The largest body that is read.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// Something that comes as a JSON body.
+pub trait Input: DeserializeOwned + 'static {
+    /// The type that documents the shape.
+    type Shape: ToSchema + 'static;
+
+    /// Notes what is wrong beyond the shape.
+    fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings);
+}
+
+impl<T: Record> Input for Incoming<T> {
+    type Shape = T;
+    fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
+        self.body.check(now, findings);
+    }
+}
+
+/// Inputs whose shape is their own type.
+macro_rules! plain_inputs {
+    ($($input:ty: $check:expr;)*) => {
+        $(impl Input for $input {
+            type Shape = Self;
+            fn check(&self, _now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
+                let check: fn(&Self, &mut Findings) = $check;
+                check(self, findings);
+            }
+        })*
+    };
+}
+
+plain_inputs! {
+    Registration: Self::check;
+    Login: |_, _| ();
+    Refresh: |_, _| ();
+    PasswordChange: Self::check;
+    Erasure: |_, _| ();
+    AccountUpdate: |_, _| ();
+}
+
+/// A JSON body that needs no sign-in.
+pub struct PublicBody<T> {
+    /// What was sent.
+    pub value: T,
+    /// The request.
+    pub request: HttpRequest,
+}
+
+/// A JSON body from someone signed in. The sign-in is looked at first.
+pub struct Body<T> {
+    /// Who sent it.
+    pub caller: Caller,
+    /// What was sent.
+    pub value: T,
+}
+
+impl<T: Input> FromRequest for PublicBody<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Outcome<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        async move {
+            let value = read(&request, &mut payload).await?;
+            Ok(Self { value, request })
+        }
+        .boxed_local()
+    }
+}
+
+impl<T: Input> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Outcome<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        async move {
+            let caller = Caller::of(&request).await?;
+            let value = read(&request, &mut payload).await?;
+            Ok(Self { caller, value })
+        }
+        .boxed_local()
+    }
+}
+
+async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome<T> {
+    let state = State::of(request);
+    let is_json = request.content_type() == "application/json"
+        && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
+    if request.headers().contains_key(header::CONTENT_TYPE) && !is_json {
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType));
+    }
+    let bytes = Bytes::from_request(request, payload).await.map_err(|error| {
+        match error.as_error::<PayloadError>() {
+            Some(PayloadError::Overflow) => Problem::new(ProblemKind::ContentTooLarge),
+            _ if error.as_response_error().status_code().as_u16() == 413 => {
+                Problem::new(ProblemKind::ContentTooLarge)
+            }
+            _ => Problem::because(ProblemKind::BadRequest, "The body could not be read to its end."),
+        }
+    })?;
+    if bytes.is_empty() {
+        return Err(Problem::because(
+            ProblemKind::MalformedJson,
+            "A JSON body is needed.",
+        ));
+    }
+    if !is_json {
+        return Err(Problem::new(ProblemKind::UnsupportedMediaType));
+    }
+    parse(&bytes, state.clock.now())
+}
+
+/// Reads JSON into its type.
+///
+/// # Errors
+/// 400 if it is no JSON; 422 that names every wrong field.
+pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Outcome<T> {
+    match serde_json::from_slice::<T>(bytes) {
+        Ok(value) => {
+            let mut findings = Findings::default();
+            value.check(now, &mut findings);
+            if findings.is_empty() {
+                Ok(value)
+            } else {
+                Err(Problem::validation(findings.into_vec()))
+            }
+        }
+        Err(error) if error.classify() == Category::Data => Err(explain::<T>(bytes, now)),
+        Err(error) => Err(malformed(&error)),
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let place = format!(
+        "The JSON ends or breaks off at line {}, column {}.",
+        error.line(),
+        error.column()
+    );
+    Problem::because(ProblemKind::MalformedJson, place)
+}
+
+/// Names all that is wrong with an input that the type refused.
+fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Problem {
+    let value: Value = match serde_json::from_slice(bytes) {
+        Ok(value) => value,
+        Err(error) => return malformed(&error),
+    };
+    let mut findings = Findings::default();
+    let pruned = Shape::of::<T::Shape>().examine(&value, &mut findings);
+    // What is left may break further rules; judge it if nothing that is needed is gone.
+    if pruned.complete
+        && let Ok(rest) = serde_json::from_value::<T>(pruned.input.clone())
+    {
+        let mut further = Findings::default();
+        rest.check(now, &mut further);
+        for finding in further.into_vec() {
+            if !pruned.covers(&finding.pointer) {
+                findings.push(finding);
+            }
+        }
+    }
+    if findings.is_empty() {
+        findings.push(first_fault::<T>(bytes));
+    }
+    Problem::validation(findings.into_vec())
+}
+
+/// The one fault that reading into the type names, where the schema is silent (an unknown time zone, say).
+fn first_fault<T: Input>(bytes: &[u8]) -> Finding {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let fault = serde_path_to_error::deserialize::<_, T>(&mut reader).err();
+    let pointer = fault.as_ref().map_or_else(String::new, |fault| {
+        fault.path().iter().fold(String::new(), |mut pointer, segment| {
+            pointer.push('/');
+            pointer.push_str(&mainstay_domain::finding::pointer_segment(&segment.to_string()));
+            pointer
+        })
+    });
+    // Messages of our own types never hold the value; those of others may, so only ours are passed on.
+    let message = fault
+        .map(|fault| fault.into_inner().to_string())
+        .filter(|m| m.starts_with("must ") || m.starts_with("expected an RFC"));
+    let message = message.map_or_else(
+        || "is not valid here".to_owned(),
+        |m| m.split(" at line ").next().unwrap_or_default().to_owned(),
+    );
+    let pointer = pointer.replace(['[', ']'], "");
+    Finding {
+        pointer,
+        code: "format".to_owned(),
+        message,
+    }
+}
+
+/// How bodies are read at all.
+pub fn config() -> web::PayloadConfig {
+    web::PayloadConfig::new(MAX_BODY)
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstay_domain::{check_in::CheckIn, plan::Plan};
+
+    use super::*;
+
+    fn faults<T: Input>(text: &str) -> Vec<(String, String)> {
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let problem = parse::<T>(text.as_bytes(), now).err().unwrap();
+        problem.errors.into_iter().map(|f| (f.pointer, f.code)).collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected
+            .iter()
+            .map(|(p, c)| ((*p).to_owned(), (*c).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_once() {
+        let found = faults::<Incoming<CheckIn>>(
+            r#"{"id":"x","kind":"noon","occurred_at":"2026-01-01","answers":{"craving":11,"moood":3,"sleep_minutes":"7h"},
+                "trigger_ids":["nope"],"tags":"work","versoin":1}"#,
+        );
+        assert_eq!(
+            found,
+            pairs(&[
+                ("/answers/craving", "range"),
+                ("/answers/moood", "unknown-field"),
+                ("/answers/sleep_minutes", "type"),
+                ("/id", "format"),
+                ("/kind", "enum"),
+                ("/occurred_at", "format"),
+                ("/tags", "type"),
+                ("/trigger_ids/0", "format"),
+                ("/versoin", "unknown-field"),
+            ])
+        );
+    }
+
+    #[test]
+    fn rules_across_fields_are_named_beside_faults_of_the_shape() {
+        let found = faults::<Incoming<CheckIn>>(
+            r#"{"kind":"morning","occurred_at":"2030-01-01T00:00:00Z","answers":{"craving":1},"note":7}"#,
+        );
+        assert_eq!(found, pairs(&[("/note", "type"), ("/occurred_at", "future")]));
+    }
+
+    #[test]
+    fn what_is_missing_is_named_at_its_own_place() {
+        let found = faults::<Incoming<Plan>>(
+            r#"{"kind":"safety","title":null,"content":{"triggers":[{"label":""}]}}"#,
+        );
+        assert_eq!(
+            found,
+            pairs(&[
+                ("/content/triggers/0/kind", "required"),
+                ("/content/triggers/0/label", "length"),
+                ("/title", "required")
+            ])
+        );
+    }
+
+    #[test]
+    fn what_only_the_type_knows_is_named_too() {
+        let found = faults::<Registration>(
+            r#"{"email":"sam@example.org","password":"long enough words","time_zone":"Mars/Base"}"#,
+        );
+        assert_eq!(found, pairs(&[("/time_zone", "format")]));
+    }
+
+    #[test]
+    fn what_is_no_json_is_malformed() {
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        for text in ["{", "nope", "{\"kind\":}", "\"\\ud800\"", &"[".repeat(2000)] {
+            let problem = parse::<Incoming<CheckIn>>(text.as_bytes(), now).err().unwrap();
+            assert_eq!(problem.kind, ProblemKind::MalformedJson, "{text:.20}");
+        }
+        assert_eq!(faults::<Incoming<CheckIn>>("[]"), pairs(&[("", "type")]));
+    }
+}

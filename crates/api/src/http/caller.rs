@@ -1,0 +1,113 @@
+//! The caller: whoever the access token names, if their session lives.
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use mainstay_domain::record::{Incoming, Record};
+use mainstay_store::{Expected, PersonScope, session::Principal};
+use uuid::Uuid;
+
+use crate::{
+    application::State,
+    http::conditional,
+    problem::{Outcome, Problem, ProblemKind},
+};
+
+/// Someone signed in, with the request that they make.
+pub struct Caller {
+    /// Who it is.
+    pub principal: Principal,
+    /// The request.
+    pub request: HttpRequest,
+    /// What the application is made of.
+    pub state: State,
+}
+
+impl Caller {
+    /// Who makes a request.
+    ///
+    /// # Errors
+    /// 401 without a good access token of a live session; 429 if there were too many requests.
+    pub async fn of(request: &HttpRequest) -> Outcome<Self> {
+        let state = State::of(request);
+        let refused = || Problem::new(ProblemKind::Unauthenticated);
+        let token = bearer(request).ok_or_else(refused)?;
+        let claims = state
+            .tokens
+            .verify(token, state.clock.now())
+            .ok_or_else(refused)?;
+        let principal = state
+            .sessions
+            .principal(&state.store, &claims, state.clock.micros())
+            .await?
+            .ok_or_else(refused)?;
+        state.limits.count_account(principal.scope.account(), request)?;
+        Ok(Self {
+            principal,
+            request: request.clone(),
+            state,
+        })
+    }
+
+    /// The right to reach the caller's own record.
+    pub fn scope(&self) -> &PersonScope {
+        &self.principal.scope
+    }
+
+    /// An id from the path.
+    ///
+    /// # Errors
+    /// 404: what is no id names nothing.
+    pub fn path_id(&self, name: &str) -> Outcome<Uuid> {
+        self.path(name)
+    }
+
+    /// A value from the path.
+    ///
+    /// # Errors
+    /// 404 if it has not the right form.
+    pub fn path<T: std::str::FromStr>(&self, name: &str) -> Outcome<T> {
+        let text = self.request.match_info().get(name).unwrap_or_default();
+        text.parse()
+            .map_err(|_no_such| Problem::new(ProblemKind::NotFound))
+    }
+
+    /// The version that `If-Match` asks for.
+    ///
+    /// # Errors
+    /// 428 without the header; 412 if it can match no version.
+    pub fn if_match(&self) -> Outcome<Expected> {
+        conditional::if_match(&self.request)
+    }
+
+    /// The path's id, which must be the body's too if that has one.
+    ///
+    /// # Errors
+    /// 404 if the path holds no id; 422 if the two differ.
+    pub fn same_id<T: Record>(&self, incoming: &Incoming<T>) -> Outcome<Uuid> {
+        let id = self.path_id("id")?;
+        match incoming.id {
+            Some(sent) if sent != id => Err(Problem::invalid(
+                "/id",
+                "mismatch",
+                "must equal the id in the path",
+            )),
+            _ => Ok(id),
+        }
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Outcome<Self>>;
+
+    fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { Self::of(&request).await }.boxed_local()
+    }
+}
+
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let value = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}

@@ -1,0 +1,105 @@
+//! Entity tags and preconditions (RFC 9110, section 13).
+
+use actix_web::{
+    HttpRequest,
+    http::header::{self, HeaderName},
+};
+use mainstay_store::Expected;
+
+use crate::problem::{Outcome, Problem, ProblemKind};
+
+/// The entity tag of a version.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// What `If-Match` asks for.
+///
+/// # Errors
+/// 428 without the header; 412 if it can match no version.
+pub fn if_match(request: &HttpRequest) -> Outcome<Expected> {
+    if_match_optional(request)?.ok_or(Problem::new(ProblemKind::PreconditionRequired))
+}
+
+/// What `If-Match` asks for, where it may be left out.
+///
+/// # Errors
+/// 412 if it can match no version.
+pub fn if_match_optional(request: &HttpRequest) -> Outcome<Option<Expected>> {
+    let Some(tags) = tags(request, &header::IF_MATCH) else {
+        return Ok(None);
+    };
+    if tags.iter().any(|tag| tag == "*") {
+        return Ok(Some(Expected::Any));
+    }
+    // Strong comparison: a weak tag matches nothing. Of several versions only one can be current.
+    let mut versions = tags
+        .iter()
+        .filter_map(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse::<i64>().ok());
+    match (versions.next(), versions.next()) {
+        (Some(version), None) => Ok(Some(Expected::Version(version))),
+        (Some(_), Some(_)) => Err(Problem::because(
+            ProblemKind::VersionMismatch,
+            "If-Match may name one version only.",
+        )),
+        (None, _) => Err(Problem::because(
+            ProblemKind::VersionMismatch,
+            "If-Match names no version. Send the ETag as received, with its quotes.",
+        )),
+    }
+}
+
+/// Whether `If-None-Match` names the tag, so that the client has it already. Weak comparison.
+pub fn has_current(request: &HttpRequest, etag: &str) -> bool {
+    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
+    tags(request, &header::IF_NONE_MATCH)
+        .is_some_and(|tags| tags.iter().any(|tag| tag == "*" || opaque(tag) == opaque(etag)))
+}
+
+fn tags(request: &HttpRequest, name: &HeaderName) -> Option<Vec<String>> {
+    let mut values = request.headers().get_all(name).peekable();
+    values.peek()?;
+    Some(
+        values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(|tag| tag.trim().to_owned())
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn matching(value: &str) -> Result<Option<Expected>, u16> {
+        let request = TestRequest::default()
+            .insert_header((header::IF_MATCH, value))
+            .to_http_request();
+        if_match_optional(&request).map_err(|p| p.kind.status().as_u16())
+    }
+
+    #[test]
+    fn if_match_takes_one_strong_version_or_any() {
+        assert_eq!(matching("\"3\""), Ok(Some(Expected::Version(3))));
+        assert_eq!(matching("*"), Ok(Some(Expected::Any)));
+        for wrong in ["3", "W/\"3\"", "\"x\"", "\"1\", \"2\"", ""] {
+            assert_eq!(matching(wrong), Err(412), "{wrong}");
+        }
+        assert!(if_match(&TestRequest::default().to_http_request()).is_err());
+    }
+
+    #[test]
+    fn if_none_match_compares_weakly() {
+        let has = |value: &str| {
+            let request = TestRequest::default()
+                .insert_header((header::IF_NONE_MATCH, value))
+                .to_http_request();
+            has_current(&request, "\"3\"")
+        };
+        assert!(has("\"3\"") && has("W/\"3\"") && has("\"1\", \"3\"") && has("*"));
+        assert!(!has("\"4\"") && !has("3"));
+    }
+}

@@ -1,0 +1,303 @@
+//! What happens around every request: its id, its log line, its figures, its headers, and the form of every problem.
+
+use std::{panic::AssertUnwindSafe, time::Instant};
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest, HttpResponse,
+    body::{BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
+    http::{
+        Method,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+};
+use futures_util::FutureExt;
+
+use crate::{
+    application::State,
+    http::limit::Standing,
+    id::new_id,
+    problem::{Outcome, Problem, ProblemKind},
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// The longest request id that is taken over.
+const MAX_REQUEST_ID: usize = 128;
+
+/// The id of a request.
+#[derive(Debug, Clone)]
+struct RequestId(String);
+
+/// Wraps every request.
+pub async fn frame(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let id = RequestId(taken_over(request.headers()).unwrap_or_else(|| new_id().to_string()));
+    let trace = trace_id(request.headers());
+    request.extensions_mut().insert(id.clone());
+    let method = label(request.method());
+    let state = State::of(request.request());
+
+    let outcome = if accepts(&request) {
+        AssertUnwindSafe(next.call(request))
+            .catch_unwind()
+            .await
+            .map(|called| called.map(ServiceResponse::map_into_boxed_body))
+    } else {
+        // The request may not be cloned before it is routed, so the answer takes it along.
+        let problem = Problem::new(ProblemKind::NotAcceptable);
+        let answer = problem.answer(Some(request.path()), Some(&id.0));
+        Ok(Ok(request.into_response(answer).map_into_boxed_body()))
+    };
+    let mut response = match outcome {
+        Ok(Ok(response)) => match response.response().error().map(|error| as_problem(error, &id)) {
+            Some(problem) => {
+                let request = response.into_parts().0;
+                let answer = answer_for(&request, problem, &id);
+                ServiceResponse::new(request, answer)
+            }
+            None => response,
+        },
+        Ok(Err(error)) => return Err(bare(as_problem(&error, &id), &id)),
+        // What panicked has been printed by the panic hook; the client learns nothing of it.
+        Err(_panic) => {
+            log::error!("request {}: a handler panicked", id.0);
+            state.metrics.request(method, "panicked", 500, started.elapsed());
+            return Err(bare(ProblemView::of(&Problem::new(ProblemKind::Internal)), &id));
+        }
+    };
+    let standing = response.request().extensions().get::<Standing>().copied();
+    dress(response.headers_mut(), &id, standing);
+
+    let pattern = response.request().match_pattern();
+    let route = pattern.as_deref().unwrap_or("unmatched");
+    let status = response.status().as_u16();
+    let elapsed = started.elapsed();
+    state.metrics.request(method, route, status, elapsed);
+    log::info!(
+        target: "mainstay::request",
+        method, route, status, duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        request_id = id.0.as_str(), trace_id = trace.as_deref().unwrap_or("-");
+        "request"
+    );
+    Ok(response)
+}
+
+/// The problem behind an error; a fault of our own is written to the log, here and nowhere else.
+fn as_problem(error: &Error, id: &RequestId) -> ProblemView {
+    if let Some(problem) = error.as_error::<Problem>() {
+        if let Some(cause) = &problem.cause {
+            log::error!("request {}: {}: {cause}", id.0, problem.kind.slug());
+        }
+        return ProblemView::of(problem);
+    }
+    let status = error.as_response_error().status_code();
+    let kind = match status.as_u16() {
+        404 => ProblemKind::NotFound,
+        405 => ProblemKind::MethodNotAllowed,
+        406 => ProblemKind::NotAcceptable,
+        413 => ProblemKind::ContentTooLarge,
+        415 => ProblemKind::UnsupportedMediaType,
+        400..=499 => ProblemKind::BadRequest,
+        _ => {
+            log::error!("request {}: {error}", id.0);
+            ProblemKind::Internal
+        }
+    };
+    ProblemView::of(&Problem::new(kind))
+}
+
+/// A problem taken out of its error.
+struct ProblemView(Problem);
+
+impl ProblemView {
+    fn of(problem: &Problem) -> Self {
+        Self(Problem {
+            kind: problem.kind,
+            detail: problem.detail.clone(),
+            errors: problem.errors.clone(),
+            existing_id: problem.existing_id,
+            retry_after: problem.retry_after,
+            allow: problem.allow.clone(),
+            cause: None,
+        })
+    }
+}
+
+/// The answer where the request is gone.
+fn bare(problem: ProblemView, id: &RequestId) -> Error {
+    let mut answer = problem.0.answer(None, Some(&id.0));
+    dress(answer.headers_mut(), id, None);
+    InternalError::from_response(problem.0, answer).into()
+}
+
+fn answer_for(request: &HttpRequest, problem: ProblemView, id: &RequestId) -> HttpResponse {
+    problem.0.answer(Some(request.path()), Some(&id.0))
+}
+
+/// A request id that may be taken over: visible ASCII, not too long.
+fn taken_over(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
+    let good = !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.bytes().all(|b| b.is_ascii_graphic());
+    good.then(|| id.to_owned())
+}
+
+/// The trace that the request belongs to (W3C Trace Context).
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let parent = headers.get(TRACE_PARENT)?.to_str().ok()?;
+    let mut parts = parent.split('-');
+    let (_version, trace) = (parts.next()?, parts.next()?);
+    let good = trace.len() == 32
+        && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        && trace.bytes().any(|b| b != b'0');
+    good.then(|| trace.to_owned())
+}
+
+/// Whether the client takes what the resource gives.
+fn accepts(request: &ServiceRequest) -> bool {
+    if !request.path().starts_with("/v1/") {
+        return true;
+    }
+    let mut ranges = request
+        .headers()
+        .get_all(header::ACCEPT)
+        .filter_map(|v| v.to_str().ok())
+        .peekable();
+    if ranges.peek().is_none() {
+        return true;
+    }
+    ranges.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
+        let fits = matches!(
+            kind.as_str(),
+            "" | "*/*" | "application/*" | "application/json" | "application/problem+json"
+        );
+        fits && !refused
+    })
+}
+
+/// Headers that every answer has.
+fn dress(headers: &mut HeaderMap, id: &RequestId, standing: Option<Standing>) {
+    let fixed = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::STRICT_TRANSPORT_SECURITY,
+            "max-age=31536000; includeSubDomains",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
+    }
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, value);
+    }
+    if let Some(standing) = standing {
+        for (name, value) in [
+            (RATE_LIMIT_POLICY, standing.policy_header()),
+            (RATE_LIMIT, standing.header()),
+        ] {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
+
+/// A method's name, from a closed set so that figures cannot be flooded.
+fn label(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "PATCH" => "PATCH",
+        _ => "OTHER",
+    }
+}
+
+/// The answer to a path that is not there.
+pub async fn no_such_path() -> Outcome {
+    Err(Problem::new(ProblemKind::NotFound))
+}
+
+/// The answer to a method that the path does not take.
+pub async fn no_such_method(allow: String) -> Outcome {
+    Err(Problem {
+        allow: Some(allow),
+        ..Problem::new(ProblemKind::MethodNotAllowed)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_request_id_is_taken_over_if_it_is_short_visible_ascii() {
+        let taken = |id: &str| {
+            let request = TestRequest::default()
+                .insert_header((REQUEST_ID, id))
+                .to_http_request();
+            taken_over(request.headers())
+        };
+        assert_eq!(taken("abc-123").as_deref(), Some("abc-123"));
+        assert_eq!(taken("with space"), None);
+        assert_eq!(taken(&"x".repeat(129)), None);
+    }
+
+    #[test]
+    fn accept_is_read_with_its_qualities() {
+        let fits = |accept: &str| {
+            accepts(
+                &TestRequest::with_uri("/v1/me")
+                    .insert_header((header::ACCEPT, accept))
+                    .to_srv_request(),
+            )
+        };
+        assert!(fits("application/json") && fits("text/html, */*;q=0.1") && fits("Application/*"));
+        assert!(!fits("text/html") && !fits("application/json;q=0") && !fits("image/*, text/plain"));
+    }
+
+    #[test]
+    fn a_trace_is_read_from_its_parent() {
+        let trace = |parent: &str| {
+            let request = TestRequest::default()
+                .insert_header((TRACE_PARENT, parent))
+                .to_http_request();
+            trace_id(request.headers())
+        };
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(
+            trace(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(),
+            Some(id)
+        );
+        assert_eq!(trace("00-zz-00-01"), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Keyset pages: a page never repeats or skips a record while others are written.
+
+use actix_web::HttpRequest;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use mainstay_domain::{record::Kind, timestamp::Timestamp};
+use mainstay_store::{Order, Range, Stored};
+use uuid::Uuid;
+
+use crate::{http::query::Parameters, problem::Outcome};
+
+/// Records on a page if the client does not say.
+pub const DEFAULT_LIMIT: i64 = 50;
+/// Most records on a page.
+pub const MAX_LIMIT: i64 = 200;
+/// The query parameters of every list.
+pub const PARAMETERS: [&str; 5] = ["limit", "cursor", "from", "to", "order"];
+
+/// Reads which page of a collection is asked for.
+///
+/// # Errors
+/// 422 that names every wrong parameter.
+pub fn page(request: &HttpRequest, kind: Kind) -> Outcome<Range> {
+    let mut parameters = Parameters::read(request, &PARAMETERS);
+    let range = range(&mut parameters, kind);
+    parameters.finish()?;
+    Ok(range)
+}
+
+/// The part of a collection that the parameters name.
+pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
+    let time = "must be an RFC 3339 time";
+    let parse_time = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.micros());
+    let order = parameters
+        .get("order", "enum", "must be asc or desc", |text| match text {
+            "asc" => Some(Order::Ascending),
+            "desc" => Some(Order::Descending),
+            _ => None,
+        })
+        .unwrap_or_default();
+    Range {
+        from: parameters.get("from", "format", time, parse_time),
+        to: parameters.get("to", "format", time, parse_time),
+        limit: parameters
+            .get("limit", "range", "must be a whole number from 1 to 200", |text| {
+                text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n))
+            })
+            .unwrap_or(DEFAULT_LIMIT),
+        after: parameters.get(
+            "cursor",
+            "cursor",
+            "must be a next_cursor of this list in this order",
+            |text| decode(text, kind, order),
+        ),
+        order,
+    }
+}
+
+/// The cursor behind a record.
+pub fn cursor(last: &Stored, kind: Kind, order: Order) -> String {
+    let mut bytes = [0; 27];
+    let mark = mark(kind, order);
+    let parts: [&[u8]; 3] = [&mark, &last.occurred_at.to_be_bytes(), last.id.as_bytes()];
+    for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+        *to = *from;
+    }
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn decode(text: &str, kind: Kind, order: Order) -> Option<(i64, Uuid)> {
+    let bytes: [u8; 27] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+    let (mark_read, rest) = bytes.split_first_chunk::<3>()?;
+    let (at, id) = rest.split_first_chunk::<8>()?;
+    (*mark_read == mark(kind, order)).then_some((i64::from_be_bytes(*at), Uuid::from_slice(id).ok()?))
+}
+
+/// What a cursor is for, so that it is not used for another list or in the other direction.
+const fn mark(kind: Kind, order: Order) -> [u8; 3] {
+    let [high, low] = kind.code().to_be_bytes();
+    [
+        high,
+        low,
+        match order {
+            Order::Ascending => 1,
+            Order::Descending => 2,
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored() -> Stored {
+        Stored {
+            id: Uuid::from_u128(5),
+            version: 1,
+            occurred_at: -7,
+            created_at: 0,
+            updated_at: 0,
+            body: vec![],
+        }
+    }
+
+    #[test]
+    fn a_cursor_is_good_for_its_own_list_and_order_only() {
+        let text = cursor(&stored(), Kind::CheckIn, Order::Descending);
+        assert_eq!(
+            decode(&text, Kind::CheckIn, Order::Descending),
+            Some((-7, Uuid::from_u128(5)))
+        );
+        assert_eq!(decode(&text, Kind::CheckIn, Order::Ascending), None);
+        assert_eq!(decode(&text, Kind::Goal, Order::Descending), None);
+        assert_eq!(decode("x", Kind::Goal, Order::Descending), None);
+    }
+}

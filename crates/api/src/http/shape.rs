@@ -1,0 +1,212 @@
+//! What is wrong with the shape of an input. Reading straight into the type is fast and stops at the first fault;
+//! only then the document's own schema is asked for all of them.
+
+use std::{
+    any::TypeId,
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, LazyLock, PoisonError, RwLock},
+};
+
+use jsonschema::{Validator, error::ValidationErrorKind};
+use mainstay_domain::finding::{Findings, pointer_segment};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::openapi::schema::{Components, add, extend, for_requests, settle};
+
+/// The shape of one type of input.
+pub struct Shape {
+    validator: Option<Validator>,
+    required: BTreeSet<String>,
+}
+
+static SHAPES: LazyLock<RwLock<HashMap<TypeId, Arc<Shape>>>> = LazyLock::new(RwLock::default);
+
+impl Shape {
+    /// The shape of `T`, made once.
+    pub fn of<T: ToSchema + 'static>() -> Arc<Self> {
+        let id = TypeId::of::<T>();
+        if let Some(shape) = SHAPES.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Arc::clone(shape);
+        }
+        let shape = Arc::new(Self::make::<T>());
+        SHAPES
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, Arc::clone(&shape));
+        shape
+    }
+
+    fn make<T: ToSchema>() -> Self {
+        let mut components = Components::new();
+        let root = add::<T>(&mut components);
+        let mut components = settle(&components);
+        if let Some(own) = components.get_mut(&*T::name()) {
+            extend(
+                own,
+                json!({ "id": { "type": "string", "format": "uuid" } }),
+                json!({
+                    "version": { "readOnly": true }, "created_at": { "readOnly": true }, "updated_at": { "readOnly": true },
+                }),
+            );
+        }
+        let required = (components
+            .get(&*T::name())
+            .and_then(|own| own.get("required")?.as_array().cloned()))
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|name| name.as_str().map(str::to_owned))
+        .collect();
+        let schemas: Map<String, Value> = components
+            .iter()
+            .map(|(name, schema)| (name.clone(), for_requests(schema)))
+            .collect();
+        let document = json!({ "$ref": root["$ref"], "components": { "schemas": schemas } });
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .build(&document)
+            .inspect_err(|error| log::error!("the schema of {} cannot be used: {error}", T::name()))
+            .ok();
+        Self { validator, required }
+    }
+
+    /// Notes every fault of the shape, and gives the input without the members that are at fault.
+    pub fn examine(&self, input: &Value, findings: &mut Findings) -> Pruned {
+        let input = without_null(input);
+        let mut pruned = Pruned {
+            complete: true,
+            members: BTreeSet::new(),
+            input,
+        };
+        let Some(validator) = &self.validator else {
+            return pruned;
+        };
+        let mut wrong = BTreeSet::new();
+        for error in validator.iter_errors(&pruned.input) {
+            let at = error.instance_path().to_string();
+            for (pointer, code, message) in explain(&at, error.kind()) {
+                wrong.insert(first_segment(&pointer));
+                findings.add(pointer, code, message);
+            }
+        }
+        for member in wrong {
+            pruned.complete &= !self.required.contains(&member) && !member.is_empty();
+            if let Value::Object(members) = &mut pruned.input {
+                members.remove(&member);
+            }
+            pruned.members.insert(member);
+        }
+        pruned
+    }
+}
+
+/// An input without the members that are at fault.
+pub struct Pruned {
+    /// Whether all that is required is still there.
+    pub complete: bool,
+    /// The members that were taken out.
+    pub members: BTreeSet<String>,
+    /// What is left.
+    pub input: Value,
+}
+
+impl Pruned {
+    /// Whether a finding is about a member that was taken out.
+    pub fn covers(&self, pointer: &str) -> bool {
+        self.members.contains(&first_segment(pointer))
+    }
+}
+
+/// A required member that is null is missing; a list inside keeps its nulls, which are wrong there.
+fn without_null(input: &Value) -> Value {
+    match input {
+        Value::Object(members) => members
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), without_null(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_null).collect(),
+        other => other.clone(),
+    }
+}
+
+fn first_segment(pointer: &str) -> String {
+    let segment = pointer
+        .strip_prefix('/')
+        .and_then(|rest| rest.split('/').next())
+        .unwrap_or_default();
+    segment.replace("~1", "/").replace("~0", "~")
+}
+
+/// Says in our own words, and without the value, what is wrong.
+fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, &'static str, String)> {
+    let member = |name: &str| format!("{at}/{}", pointer_segment(name));
+    let here = |code, message: String| vec![(at.to_owned(), code, message)];
+    match kind {
+        ValidationErrorKind::Required { property } => {
+            vec![(
+                member(property.as_str().unwrap_or_default()),
+                "required",
+                "is missing".to_owned(),
+            )]
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
+            .iter()
+            .map(|name| {
+                (
+                    member(name),
+                    "unknown-field",
+                    "is no field of this object".to_owned(),
+                )
+            })
+            .collect(),
+        ValidationErrorKind::Minimum { limit } => here("range", format!("must be at least {limit}")),
+        ValidationErrorKind::Maximum { limit } => here("range", format!("must be at most {limit}")),
+        ValidationErrorKind::MinLength { limit } => {
+            here("length", format!("must have at least {limit} characters"))
+        }
+        ValidationErrorKind::MaxLength { limit } => {
+            here("length", format!("must have at most {limit} characters"))
+        }
+        ValidationErrorKind::MinItems { limit } => here("length", format!("needs at least {limit} items")),
+        ValidationErrorKind::MaxItems { limit } => here("length", format!("must have at most {limit} items")),
+        ValidationErrorKind::MinProperties { limit } => {
+            here("required", format!("needs at least {limit} members"))
+        }
+        ValidationErrorKind::Type { kind } => here("type", format!("must be of type {}", type_names(kind))),
+        ValidationErrorKind::Enum { options } => here("enum", format!("must be one of {}", words(options))),
+        ValidationErrorKind::Format { format } => {
+            here("format", format!("must have the form of {}", article(format)))
+        }
+        ValidationErrorKind::Pattern { pattern } => here("format", format!("must match {pattern}")),
+        _ => here("invalid", "is not valid here".to_owned()),
+    }
+}
+
+fn type_names(kind: &jsonschema::error::TypeKind) -> String {
+    match kind {
+        jsonschema::error::TypeKind::Single(one) => one.to_string(),
+        jsonschema::error::TypeKind::Multiple(set) => {
+            set.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(" or ")
+        }
+    }
+}
+
+fn words(options: &Value) -> String {
+    let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
+    options
+        .iter()
+        .filter_map(Value::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn article(format: &str) -> String {
+    match format {
+        "date-time" => "an RFC 3339 time with offset, such as 2026-03-01T21:30:00-05:00".to_owned(),
+        "date" => "a date, such as 2026-03-01".to_owned(),
+        "uuid" => "a UUID".to_owned(),
+        "email" => "an e-mail address".to_owned(),
+        other => format!("a {other}"),
+    }
+}

@@ -1,0 +1,10 @@
+//! The binary `mainstay`.
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    mainstay_api::command::main()
+}

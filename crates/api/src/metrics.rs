@@ -1,0 +1,113 @@
+//! Figures for Prometheus, on a listener of their own.
+
+use std::{
+    net::TcpListener,
+    sync::{Mutex, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use actix_web::{App, HttpResponse, HttpServer, http::header, web};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::application::State;
+
+/// Bounds of the durations, in seconds.
+const BUCKETS: [f64; 12] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
+];
+
+/// One recorder serves the whole process.
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+static INSTALLING: Mutex<()> = Mutex::new(());
+
+/// The figures of this process.
+#[derive(Clone)]
+pub struct Metrics {
+    handle: PrometheusHandle,
+}
+
+impl Metrics {
+    /// The recorder, installed on the first call.
+    ///
+    /// # Errors
+    /// If another recorder is installed.
+    pub fn install() -> Result<Self, String> {
+        let _one_at_a_time = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = RECORDER.get() {
+            return Ok(Self {
+                handle: handle.clone(),
+            });
+        }
+        let handle = PrometheusBuilder::new()
+            .set_buckets_for_metric(
+                Matcher::Full("http_request_duration_seconds".to_owned()),
+                &BUCKETS,
+            )
+            .and_then(PrometheusBuilder::install_recorder)
+            .map_err(|e| e.to_string())?;
+        describe_counter!(
+            "http_requests_total",
+            "Requests answered, by method, route template and status."
+        );
+        describe_histogram!(
+            "http_request_duration_seconds",
+            "Time from request to answer, by method and route template."
+        );
+        describe_gauge!("mainstay_build_info", "The version that runs.");
+        gauge!("mainstay_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        Ok(Self {
+            handle: RECORDER.get_or_init(|| handle).clone(),
+        })
+    }
+
+    /// Counts an answered request.
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever holds the figures has a recorder to count with"
+    )]
+    pub fn request(&self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
+        let route = route.to_owned();
+        counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string()).increment(1);
+        histogram!("http_request_duration_seconds", "method" => method, "route" => route).record(elapsed);
+    }
+
+    /// The figures in Prometheus' text form.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Lets the recorder fold what it has gathered.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+/// Serves `/metrics` on a listener of its own.
+///
+/// # Errors
+/// What the system says.
+pub fn serve(listener: TcpListener, state: State) -> std::io::Result<()> {
+    let server = HttpServer::new(move || {
+        let state = state.clone();
+        App::new().route(
+            "/metrics",
+            web::get().to(move || {
+                let text = state.metrics.render();
+                async move {
+                    HttpResponse::Ok()
+                        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+                        .body(text)
+                }
+            }),
+        )
+    });
+    let running = server
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(1)
+        .listen(listener)?
+        .run();
+    actix_web::rt::spawn(running);
+    Ok(())
+}

@@ -1,0 +1,226 @@
+//! Puts the OpenAPI 3.1 document together from the endpoints.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::{
+    openapi::{
+        endpoint::{Answer, Endpoint, Parameter, Tag},
+        schema::{Components, add, settle},
+    },
+    problem::{ProblemDocument, ProblemKind},
+};
+
+/// The document of all endpoints.
+pub fn document(endpoints: &[Endpoint]) -> Value {
+    let mut components = Components::new();
+    add::<ProblemDocument>(&mut components);
+    let mut paths: Map<String, Value> = Map::new();
+    let mut statuses = BTreeSet::new();
+    for endpoint in endpoints.iter().filter(|e| !e.hidden) {
+        let operation = operation(endpoint, &mut components, &mut statuses);
+        let path = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
+        path[endpoint.method.as_str().to_lowercase()] = operation;
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Mainstay",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "The backend of a recovery-support app.",
+            "description": include_str!("introduction.md"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "/", "description": "This server." }],
+        "security": [{ "accessToken": [] }],
+        "tags": Tag::ALL.iter().map(|(_, name, description)| json!({ "name": name, "description": description })).collect::<Value>(),
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "accessToken": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "The access token of a session: register, sign in or refresh to get one. Good for ten minutes.",
+                },
+            },
+            "headers": headers(),
+            "responses": statuses.into_iter().map(|status| (response_name(status), problem_response(status))).collect::<Map<_, _>>(),
+            "schemas": settle(&components),
+        },
+    })
+}
+
+fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BTreeSet<u16>) -> Value {
+    let problems = problems(endpoint);
+    let mut responses = Map::new();
+    for answer in &endpoint.answers {
+        responses.insert(answer.status.to_string(), answer_object(answer, components));
+    }
+    for kind in &problems {
+        let status = kind.status().as_u16();
+        statuses.insert(status);
+        responses.entry(status.to_string()).or_insert_with(
+            || json!({ "$ref": format!("#/components/responses/{}", response_name(status)) }),
+        );
+    }
+    let mut operation = json!({
+        "operationId": endpoint.id,
+        "tags": [endpoint.tag.name()],
+        "summary": endpoint.summary,
+        "description": endpoint.description,
+    });
+    if endpoint.public {
+        operation["security"] = json!([]);
+    }
+    if !endpoint.parameters.is_empty() {
+        operation["parameters"] = endpoint.parameters.iter().map(parameter_object).collect();
+    }
+    if let Some(body) = &endpoint.body {
+        operation["requestBody"] = json!({
+            "required": true,
+            "content": { "application/json": { "schema": (body.schema)(components), "examples": { "example": { "value": body.example } } } },
+        });
+    }
+    operation["responses"] = Value::Object(responses);
+    operation["x-problem-types"] = problems.iter().map(|kind| kind.slug()).collect();
+    operation
+}
+
+/// The problems that an operation can have: its own, and those that follow from its form.
+fn problems(endpoint: &Endpoint) -> Vec<ProblemKind> {
+    use ProblemKind as P;
+    let mut all = endpoint.problems.clone();
+    if !endpoint.public {
+        all.push(P::Unauthenticated);
+    }
+    if endpoint.path.starts_with("/v1/") {
+        all.extend([P::NotAcceptable, P::TooManyRequests, P::Internal, P::Unavailable]);
+    }
+    if endpoint.body.is_some() {
+        all.extend([
+            P::MalformedJson,
+            P::BadRequest,
+            P::ContentTooLarge,
+            P::UnsupportedMediaType,
+            P::Validation,
+        ]);
+    }
+    for parameter in &endpoint.parameters {
+        match (parameter.place, parameter.name) {
+            ("path", _) => all.push(P::NotFound),
+            ("query", _) => all.push(P::Validation),
+            ("header", "If-Match") if parameter.required => {
+                all.extend([P::PreconditionRequired, P::VersionMismatch]);
+            }
+            ("header", "If-Match") => all.push(P::VersionMismatch),
+            _ => {}
+        }
+    }
+    all.sort_by_key(|kind| (kind.status().as_u16(), kind.slug()));
+    all.dedup();
+    all
+}
+
+fn parameter_object(parameter: &Parameter) -> Value {
+    let mut object = json!({
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.required,
+        "description": parameter.description,
+        "schema": parameter.schema,
+    });
+    if !parameter.example.is_null() {
+        object["example"] = parameter.example.clone();
+    }
+    object
+}
+
+fn answer_object(answer: &Answer, components: &mut Components) -> Value {
+    let mut object = json!({ "description": answer.description });
+    let mut headers: Map<String, Value> = Map::new();
+    for name in answer.headers.iter().copied().chain(["X-Request-Id"]) {
+        headers.insert(
+            name.to_owned(),
+            json!({ "$ref": format!("#/components/headers/{name}") }),
+        );
+    }
+    object["headers"] = Value::Object(headers);
+    if let (Some(media_type), Some(schema)) = (answer.media_type, &answer.schema) {
+        let mut content = json!({ "schema": schema(components) });
+        if let Some(example) = &answer.example {
+            content["examples"] = json!({ "example": { "value": example } });
+        }
+        object["content"] = json!({ media_type: content });
+    }
+    object
+}
+
+fn headers() -> Value {
+    let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string", "maxLength": 4000 }, "example": example });
+    json!({
+        "ETag": text("The version of the answer, for If-Match and If-None-Match.", "\"1\""),
+        "Location": text("The path of the new record.", "/v1/check-ins/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
+        "Idempotent-Replayed": text("true if the record was stored by an earlier request.", "true"),
+        "X-Request-Id": text("The id of the request, as sent or as made by the server.", "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
+        "Retry-After": { "description": "Seconds to wait before trying again.", "schema": { "type": "integer", "minimum": 1 }, "example": 2 },
+        "WWW-Authenticate": text("How to authenticate.", "Bearer realm=\"mainstay\""),
+    })
+}
+
+/// The name of the shared response of a status, as RFC 9110 calls it.
+fn response_name(status: u16) -> String {
+    let reason = actix_web::http::StatusCode::from_u16(status)
+        .ok()
+        .and_then(|s| s.canonical_reason())
+        .unwrap_or("Problem");
+    match status {
+        413 => "ContentTooLarge".to_owned(),
+        422 => "UnprocessableContent".to_owned(),
+        _ => reason.replace([' ', '-'], ""),
+    }
+}
+
+fn problem_response(status: u16) -> Value {
+    let kinds: Vec<ProblemKind> = ProblemKind::ALL
+        .iter()
+        .copied()
+        .filter(|k| k.status().as_u16() == status)
+        .collect();
+    let description = kinds
+        .iter()
+        .map(|k| format!("`{}`: {}.", k.slug(), k.title()))
+        .collect::<Vec<_>>()
+        .join(" ");
+    let examples: Map<String, Value> = kinds
+        .iter()
+        .map(|kind| {
+            let mut example = json!({
+                "type": format!("/problems/{}", kind.slug()),
+                "title": kind.title(),
+                "status": status,
+                "instance": "/v1/check-ins",
+                "request_id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47",
+            });
+            if *kind == ProblemKind::Validation {
+                example["detail"] = json!("One field is not valid.");
+                example["errors"] = json!([{ "pointer": "/answers/craving", "code": "range", "message": "must be at most 10" }]);
+            }
+            if matches!(kind, ProblemKind::SlotTaken | ProblemKind::GoalExists) {
+                example["existing_id"] = json!("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47");
+            }
+            (kind.slug().to_owned(), json!({ "value": example }))
+        })
+        .collect();
+    let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
+    if matches!(status, 429 | 503) {
+        headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
+    }
+    if status == 401 {
+        headers["WWW-Authenticate"] = json!({ "$ref": "#/components/headers/WWW-Authenticate" });
+    }
+    json!({
+        "description": description,
+        "headers": headers,
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" }, "examples": examples } },
+    })
+}

@@ -1,0 +1,380 @@
+//! Plans: activation, the active plan, numbers and their differences.
+
+use actix_web::HttpResponse;
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use mainstay_domain::{
+    helpline,
+    plan::{MAX_ACTIVE_BYTES, Plan, PlanContent, PlanDifference, PlanKind, PlanStatus, difference},
+    record::{Kind, Record, json as to_json},
+    scalar::Label,
+    support_contact::SupportContact,
+    timestamp::Timestamp,
+};
+use mainstay_store::{Expected, RecordWriter, Records, StoreError, Stored};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    http::{caller::Caller, conditional, page, query::Parameters},
+    openapi::{
+        endpoint::{self, Endpoint, Parameter, Tag},
+        schema::{Components, add, add_list, add_record},
+    },
+    problem::{Outcome, Problem, ProblemKind},
+    record::{
+        changed, collection, current, example, finish, id_parameter, if_none_match, opened, tagged,
+        versioned, wire, write,
+    },
+};
+
+/// The endpoints of plans.
+pub fn endpoints() -> Vec<Endpoint> {
+    let mut all = vec![
+        endpoint::get("/v1/plans/active", active)
+            .operation(Tag::Plans, "getActivePlan", "Read the active plan with its contacts")
+            .about("One small document, at most 32 KiB, for keeping on the phone. Contacts stand in calling order.")
+            .parameter(Parameter {
+                name: "kind",
+                place: "query",
+                required: false,
+                description: "Which plan; `relapse_prevention` if left out.",
+                schema: json!({ "type": "string", "enum": ["relapse_prevention", "safety"], "default": "relapse_prevention" }),
+                example: json!("relapse_prevention"),
+            })
+            .parameter(if_none_match())
+            .gives_schema(200, "The active plan.", Box::new(active_schema), active_example())
+            .with_headers(&["ETag"])
+            .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+            .with_headers(&["ETag"])
+            .problems(&[ProblemKind::NotFound]),
+    ];
+    all.extend(collection::<Plan>(Tag::Plans));
+    all.extend([
+        endpoint::post("/v1/plans/{id}/activate", activate)
+            .operation(Tag::Plans, "activatePlan", "Put a plan in use")
+            .about(
+                "The plan that was active for this kind becomes archived in the same step. A plan needs at least one trigger or \
+                 warning sign, one strategy, and one contact or a country with helplines. Activating the active plan changes nothing.",
+            )
+            .parameter(id_parameter())
+            .parameter(Parameter { required: false, ..crate::record::if_match() })
+            .gives_schema(200, "In use.", Box::new(add_record::<Plan>), example::<Plan>())
+            .with_headers(&["ETag"])
+            .problems(&[ProblemKind::Validation]),
+        endpoint::get("/v1/plans/{id}/numbers", numbers)
+            .operation(Tag::Plans, "listPlanNumbers", "List the numbers of a plan")
+            .about("Each change of a plan's content made the next number. Newest first.")
+            .parameter(id_parameter())
+            .parameter(limit_parameter())
+            .parameter(cursor_parameter())
+            .gives_schema(200, "A page.", Box::new(numbers_schema), json!({ "items": [number_example()], "next_cursor": null })),
+        endpoint::get("/v1/plans/{id}/numbers/{n}", number)
+            .operation(Tag::Plans, "getPlanNumber", "Read a plan as it was at a number")
+            .about("With `compare_to`, `difference` says what was added, removed and changed since that number.")
+            .parameter(id_parameter())
+            .parameter(Parameter {
+                name: "n",
+                place: "path",
+                required: true,
+                description: "The number.",
+                schema: json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
+                example: json!(2),
+            })
+            .parameter(Parameter {
+                name: "compare_to",
+                place: "query",
+                required: false,
+                description: "The number to compare against.",
+                schema: json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
+                example: json!(1),
+            })
+            .gives::<PlanNumber>(200, "The plan at that number.", number_example()),
+    ]);
+    all
+}
+
+/// A plan as it was at a number.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PlanNumber {
+    /// The plan.
+    pub id: Uuid,
+    /// The number.
+    #[schema(minimum = 1)]
+    pub number: i64,
+    /// Whether it is the latest.
+    pub latest: bool,
+    /// What the plan is for.
+    pub kind: PlanKind,
+    /// The plan's name at that number.
+    pub title: Label,
+    /// When to look at it again, at that number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review_on: Option<chrono::NaiveDate>,
+    /// When the number was made.
+    pub created_at: Timestamp,
+    /// What it says.
+    pub content: PlanContent,
+    /// What changed since the number in `compare_to`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<PlanDifference>,
+}
+
+async fn active(caller: Caller) -> Outcome {
+    let mut parameters = Parameters::read(&caller.request, &["kind"]);
+    let kind = parameters.get(
+        "kind",
+        "enum",
+        "must be relapse_prevention or safety",
+        |text| match text {
+            "relapse_prevention" => Some(PlanKind::RelapsePrevention),
+            "safety" => Some(PlanKind::Safety),
+            _ => None,
+        },
+    );
+    parameters.finish()?;
+    let kind = kind.unwrap_or_default();
+    let document = caller
+        .state
+        .store
+        .read(caller.scope(), move |r| active_document(r, kind))
+        .await?;
+    let document = document.ok_or(Problem::because(
+        ProblemKind::NotFound,
+        "No plan of this kind is active.",
+    ))?;
+    // The contacts are part of the document, so the tag is made of all its bytes.
+    let digest = Sha256::digest(&document);
+    let tag = format!(
+        "\"{}\"",
+        BASE64_URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default())
+    );
+    Ok(versioned(&caller.request, &tag, || document))
+}
+
+/// The active plan with its contacts, as bytes.
+fn active_document(records: &mut Records<'_>, kind: PlanKind) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(stored) = records.by_slot(Kind::Plan, kind.active_slot())? else {
+        return Ok(None);
+    };
+    let plan: Plan = opened(&stored.body)?;
+    let mut document = wire(&stored);
+    document.pop();
+    document.extend_from_slice(b",\"contacts\":[");
+    let mut first = true;
+    for id in plan.content.contact_ids.iter() {
+        let Some(found) = records.get(Kind::SupportContact, *id)? else {
+            continue;
+        };
+        let mut contact: SupportContact = opened(&found.body)?;
+        // A note is for looking after the contact, not for the moment of need.
+        contact.note = None;
+        let contact = wire(&Stored {
+            body: to_json(&contact),
+            ..found
+        });
+        if document.len() + contact.len() + 3 > MAX_ACTIVE_BYTES {
+            break;
+        }
+        if !first {
+            document.push(b',');
+        }
+        first = false;
+        document.extend_from_slice(&contact);
+    }
+    document.extend_from_slice(b"]}");
+    Ok(Some(document))
+}
+
+async fn activate(caller: Caller) -> Outcome {
+    let id = caller.path_id("id")?;
+    let expected = conditional::if_match_optional(&caller.request)?.unwrap_or(Expected::Any);
+    let account = caller.state.store.account(caller.scope().account()).await?;
+    let has_helpline = mainstay_domain::account::Profile::from(&account)
+        .helpline_country()
+        .is_some_and(|c| helpline::has_country(&c));
+    let now = caller.state.clock.now();
+    let stored = write::<Plan, _>(&caller, now, move |writer| {
+        let (version, mut plan) = current::<Plan>(writer, id)?;
+        if let Expected::Version(expected) = expected
+            && expected != version
+        {
+            return Err(StoreError::VersionMismatch { current: version });
+        }
+        if plan.status == PlanStatus::Active {
+            return writer.get(Kind::Plan, id)?.ok_or(StoreError::NotFound);
+        }
+        let mut has_contact = false;
+        for contact in plan.content.contact_ids.iter() {
+            has_contact |= writer.get(Kind::SupportContact, *contact)?.is_some();
+        }
+        let missing = plan.missing_for_activation(has_contact, has_helpline);
+        if !missing.is_empty() {
+            return Err(StoreError::Findings(missing.into_vec()));
+        }
+        archive_active(writer, plan.kind)?;
+        plan.activate(now);
+        writer.replace(&changed(&plan, id), Expected::Version(version))
+    });
+    let stored = stored.await?;
+    Ok(finish(tagged(HttpResponse::Ok(), stored.version), wire(&stored)))
+}
+
+fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), StoreError> {
+    if let Some(stored) = writer.by_slot(Kind::Plan, kind.active_slot())? {
+        let mut plan: Plan = opened(&stored.body)?;
+        plan.archive();
+        writer.replace(&changed(&plan, stored.id), Expected::Version(stored.version))?;
+    }
+    Ok(())
+}
+
+/// Every number of a plan with the time at which it was made, oldest first.
+async fn all_numbers(caller: &Caller, id: Uuid) -> Outcome<Vec<(Plan, i64)>> {
+    let read = caller.state.store.read(caller.scope(), move |records| {
+        let latest = records.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?;
+        let mut bodies: Vec<(Vec<u8>, i64)> = records
+            .history(Kind::Plan, id)?
+            .into_iter()
+            .map(|old| (old.body, old.written_at))
+            .collect();
+        bodies.push((latest.body, latest.updated_at));
+        let mut numbers: Vec<(Plan, i64)> = Vec::new();
+        for (body, written_at) in bodies {
+            let plan: Plan = opened(&body)?;
+            // Activating and archiving keep the number: the first version that has it made it.
+            if numbers.last().is_none_or(|(last, _)| last.number != plan.number) {
+                numbers.push((plan, written_at));
+            }
+        }
+        Ok(numbers)
+    });
+    Ok(read.await?)
+}
+
+async fn numbers(caller: Caller) -> Outcome {
+    let id = caller.path_id("id")?;
+    let mut parameters = Parameters::read(&caller.request, &["limit", "cursor"]);
+    let limit = parameters.get("limit", "range", "must be a whole number from 1 to 200", |t| {
+        t.parse().ok().filter(|n| (1..=page::MAX_LIMIT).contains(n))
+    });
+    let below = parameters.get("cursor", "cursor", "must be a next_cursor of this list", |text| {
+        text.strip_prefix('n')?.parse::<i64>().ok()
+    });
+    parameters.finish()?;
+    let all = all_numbers(&caller, id).await?;
+    let latest = all.len();
+    let limit = usize::try_from(limit.unwrap_or(page::DEFAULT_LIMIT)).unwrap_or(1);
+    let mut rest = all
+        .into_iter()
+        .rev()
+        .filter(|(plan, _)| below.is_none_or(|below| plan.number.get() < below));
+    let items: Vec<PlanNumber> = rest
+        .by_ref()
+        .take(limit)
+        .map(|(plan, at)| at_number(id, plan, at, latest))
+        .collect();
+    let next = rest
+        .next()
+        .and(items.last())
+        .map(|last| format!("n{}", last.number));
+    let body = json!({ "items": items, "next_cursor": next });
+    Ok(finish(HttpResponse::Ok(), to_json(&body)))
+}
+
+async fn number(caller: Caller) -> Outcome {
+    let (id, n): (Uuid, i64) = (caller.path_id("id")?, caller.path("n")?);
+    let mut parameters = Parameters::read(&caller.request, &["compare_to"]);
+    let compare_to = parameters.get("compare_to", "range", "must be a number of this plan", |t| {
+        t.parse::<i64>().ok()
+    });
+    parameters.finish()?;
+    let all = all_numbers(&caller, id).await?;
+    let latest = all.len();
+    let at = |n: i64| all.iter().find(|(plan, _)| plan.number.get() == n);
+    let (plan, written_at) = at(n).ok_or(Problem::new(ProblemKind::NotFound))?;
+    let difference = match compare_to {
+        None => None,
+        Some(m) => {
+            let (before, _) = at(m)
+                .ok_or_else(|| Problem::invalid("/compare_to", "range", "must be a number of this plan"))?;
+            Some(difference(before, plan))
+        }
+    };
+    let found = PlanNumber {
+        difference,
+        ..at_number(id, plan.clone(), *written_at, latest)
+    };
+    Ok(finish(HttpResponse::Ok(), to_json(&found)))
+}
+
+fn at_number(id: Uuid, plan: Plan, written_at: i64, latest: usize) -> PlanNumber {
+    PlanNumber {
+        id,
+        number: plan.number.get(),
+        latest: usize::try_from(plan.number.get()).is_ok_and(|n| n == latest),
+        kind: plan.kind,
+        title: plan.title,
+        review_on: plan.review_on,
+        created_at: Timestamp::from_micros(written_at),
+        content: plan.content,
+        difference: None,
+    }
+}
+
+fn active_schema(components: &mut Components) -> Value {
+    add_record::<Plan>(components);
+    let contacts = add_record::<SupportContact>(components);
+    if !components.contains_key("ActivePlan") {
+        let mut schema = components.get("Plan").cloned().unwrap_or_default();
+        schema["description"] = json!("The active plan with its contacts in calling order.");
+        schema["properties"]["contacts"] = json!({ "type": "array", "maxItems": 100, "items": contacts, "description": "Its contacts in calling order, without their notes." });
+        components.insert("ActivePlan".to_owned(), schema);
+    }
+    json!({ "$ref": "#/components/schemas/ActivePlan" })
+}
+
+fn active_example() -> Value {
+    let mut example = example::<Plan>();
+    example["status"] = json!("active");
+    example["contacts"] = json!([crate::record::example::<SupportContact>()]);
+    example
+}
+
+fn numbers_schema(components: &mut Components) -> Value {
+    let items = add::<PlanNumber>(components);
+    add_list(components, "PlanNumberList", &items)
+}
+
+fn number_example() -> Value {
+    let plan = Plan::example();
+    let id = example::<Plan>()["id"]
+        .as_str()
+        .and_then(|id| id.parse().ok())
+        .unwrap_or_default();
+    serde_json::to_value(at_number(id, plan, 1_772_418_600_000_000, 1)).unwrap_or_default()
+}
+
+fn limit_parameter() -> Parameter {
+    Parameter {
+        name: "limit",
+        place: "query",
+        required: false,
+        description: "Most items on the page.",
+        schema: json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+        example: json!(50),
+    }
+}
+
+fn cursor_parameter() -> Parameter {
+    Parameter {
+        name: "cursor",
+        place: "query",
+        required: false,
+        description: "The `next_cursor` of the page before.",
+        schema: json!({ "type": "string", "maxLength": 200 }),
+        example: Value::Null,
+    }
+}

@@ -1,0 +1,140 @@
+//! Reference data: the strategy library and helplines.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use mainstay_domain::{
+    helpline::{self, Helpline},
+    place::{Country, Language},
+    practice::{LIBRARY, Practice},
+    record::json as to_json,
+    vocabulary::StrategyCategory,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    application::State,
+    http::{caller::Caller, conditional::has_current, network::client_address, query::Parameters},
+    openapi::{
+        endpoint::{self, Endpoint, Parameter, Tag},
+        schema::{add, add_list},
+    },
+    problem::Outcome,
+    record::if_none_match,
+};
+
+/// The endpoints of reference data.
+pub fn endpoints() -> Vec<Endpoint> {
+    let query = |name, description, schema, example| Parameter {
+        name,
+        place: "query",
+        required: false,
+        description,
+        schema,
+        example,
+    };
+    vec![
+        endpoint::get("/v1/practices", practices)
+            .operation(Tag::Reference, "listPractices", "List the strategy library")
+            .about("Short practices in our own words, by category. The whole library is one page.")
+            .parameter(query("category", "Only this family.", json!({ "$ref": "#/components/schemas/StrategyCategory" }), json!("breathing")))
+            .parameter(if_none_match())
+            .gives_schema(
+                200,
+                "The library.",
+                Box::new(|c| {
+                    let items = add::<Practice>(c);
+                    add_list(c, "PracticeList", &items)
+                }),
+                json!({ "items": [LIBRARY.first()], "next_cursor": null }),
+            )
+            .with_headers(&["ETag"])
+            .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+            .with_headers(&["ETag"]),
+        endpoint::get("/v1/helplines", helplines)
+            .public()
+            .operation(Tag::Reference, "listHelplines", "List helplines")
+            .about("Needs no sign-in. Those in the language come first, crisis lines before others.")
+            .parameter(query("country", "Only this country (ISO 3166-1).", json!({ "type": "string", "pattern": "^[A-Z]{2}$", "maxLength": 2 }), json!("US")))
+            .parameter(query("language", "This language (ISO 639) first.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$", "maxLength": 3 }), json!("en")))
+            .parameter(if_none_match())
+            .gives_schema(
+                200,
+                "Helplines. For a country without any, those that work in most countries.",
+                Box::new(|c| {
+                    let items = add::<Helpline>(c);
+                    add_list(c, "HelplineList", &items)
+                }),
+                json!({ "items": helpline::select(Some("US"), None).into_iter().take(2).collect::<Vec<_>>(), "next_cursor": null }),
+            )
+            .with_headers(&["ETag"])
+            .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+            .with_headers(&["ETag"]),
+    ]
+}
+
+async fn practices(caller: Caller) -> Outcome {
+    let mut parameters = Parameters::read(&caller.request, &["category"]);
+    let category = parameters.get("category", "enum", "must be a category of strategies", |text| {
+        serde_json::from_value::<StrategyCategory>(Value::from(text)).ok()
+    });
+    parameters.finish()?;
+    let found: Vec<&Practice> = LIBRARY
+        .iter()
+        .filter(|p| category.is_none_or(|c| p.category == c))
+        .collect();
+    Ok(cached(&caller.request, &found))
+}
+
+async fn helplines(request: HttpRequest) -> Outcome {
+    let state = State::of(&request);
+    state
+        .limits
+        .count_network(client_address(&request, &state.trusted_proxies), &request)?;
+    let mut parameters = Parameters::read(&request, &["country", "language"]);
+    let country = parameters.get(
+        "country",
+        "format",
+        "must be a two-letter country code in capitals",
+        Country::new,
+    );
+    let language = parameters.get("language", "format", "must be a language code", Language::new);
+    parameters.finish()?;
+    let found: Vec<&Helpline> = if let Some(country) = country { helpline::select(Some(&country), language.as_deref()) } else {
+        let mut all: Vec<&Helpline> = helpline::SHIPPED.iter().collect();
+        all.sort_by_key(|h| {
+            !language
+                .as_deref()
+                .is_none_or(|l| h.languages.iter().any(|have| have == l))
+        });
+        all
+    };
+    Ok(cached(&request, &found))
+}
+
+/// Reference data is the same for everyone and may be kept for an hour.
+fn cached<T: Serialize>(request: &HttpRequest, items: &[T]) -> HttpResponse {
+    let body = to_json(&json!({ "items": items, "next_cursor": null }));
+    let tag = format!(
+        "\"{}\"",
+        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&body).get(..16).unwrap_or_default())
+    );
+    let current = has_current(request, &tag);
+    let mut answer = HttpResponseBuilder::new(if current {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    });
+    answer
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
+    if current {
+        answer.finish()
+    } else {
+        answer.content_type("application/json").body(body)
+    }
+}

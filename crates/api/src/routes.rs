@@ -1,0 +1,29 @@
+//! Every endpoint of the application, in the order of the document.
+
+use mainstay_domain::{check_in::CheckIn, goal::Goal, support_contact::SupportContact};
+
+use crate::{
+    account, craving_event,
+    openapi::endpoint::{Endpoint, Tag},
+    operations, plan,
+    record::collection,
+    reference, session, support, use_event,
+};
+
+/// All endpoints.
+pub fn endpoints() -> Vec<Endpoint> {
+    let nouns = [
+        account::endpoints(),
+        session::endpoints(),
+        collection::<Goal>(Tag::Goals),
+        plan::endpoints(),
+        collection::<CheckIn>(Tag::CheckIns),
+        craving_event::endpoints(),
+        use_event::endpoints(),
+        collection::<SupportContact>(Tag::SupportContacts),
+        support::endpoints(),
+        reference::endpoints(),
+        operations::endpoints(),
+    ];
+    nouns.into_iter().flatten().collect()
+}

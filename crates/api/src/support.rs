@@ -1,0 +1,233 @@
+//! Help now: puts the toolkit together from what the person has.
+
+use actix_web::HttpResponse;
+use mainstay_domain::{
+    account::Profile,
+    craving_event::CravingEvent,
+    helpline,
+    plan::{Plan, PlanKind},
+    record::{Kind, Record, json as to_json},
+    support_contact::SupportContact,
+    toolkit::{Occasion, Sources, Toolkit, toolkit},
+    vocabulary::SituationCategory,
+};
+use mainstay_store::{Created, Order, Range, Records, StoreError};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    http::{caller::Caller, query::Parameters},
+    openapi::{
+        endpoint::{self, Endpoint, Parameter, Tag},
+        schema::{Components, add, add_record},
+    },
+    problem::{Outcome, Problem, ProblemKind},
+    record::{created_answer, finish, id_parameter, opened, path_of_one, wire},
+};
+
+/// Craving events that are learnt from: the latest ones, so that the answer stays quick after years.
+const LEARNT_FROM: i64 = 500;
+/// Contacts that are looked at.
+const CONTACTS: i64 = 200;
+
+/// The endpoint for help without an event.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint::get("/v1/support", now)
+            .operation(Tag::Support, "getSupport", "Get help now")
+            .about("What works for this person, whom they can reach now, and helplines of their country.")
+            .parameter(Parameter {
+                name: "category",
+                place: "query",
+                required: false,
+                description: "The kind of situation.",
+                schema: json!({ "$ref": "#/components/schemas/SituationCategory" }),
+                example: json!("social_pressure"),
+            })
+            .gives::<Toolkit>(200, "Help.", toolkit_example()),
+    ]
+}
+
+/// `GET /v1/{collection}/{id}/support`.
+pub fn for_event<T: Record>(tag: Tag) -> Endpoint
+where
+    for<'a> Occasion: From<&'a T>,
+{
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::get(format!("{}/support", path_of_one::<T>()), of_event::<T>)
+        .operation(tag, format!("get{name}Support"), format!("Get help for a {one}"))
+        .about(format!(
+            "The same help as in the answer that stored the {one}, as of now."
+        ))
+        .parameter(id_parameter())
+        .gives::<Toolkit>(200, "Help.", toolkit_example())
+}
+
+async fn now(caller: Caller) -> Outcome {
+    let mut parameters = Parameters::read(&caller.request, &["category"]);
+    let category = parameters.get(
+        "category",
+        "enum",
+        "must be a category of high-risk situations",
+        |text| serde_json::from_value::<SituationCategory>(json!(text)).ok(),
+    );
+    parameters.finish()?;
+    let help = help(
+        &caller,
+        Occasion {
+            category,
+            ..Occasion::default()
+        },
+    )
+    .await?;
+    Ok(finish(HttpResponse::Ok(), to_json(&help)))
+}
+
+async fn of_event<T: Record>(caller: Caller) -> Outcome
+where
+    for<'a> Occasion: From<&'a T>,
+{
+    let id = caller.path_id("id")?;
+    let found = caller
+        .state
+        .store
+        .read(caller.scope(), move |r| r.get(T::KIND, id))
+        .await?;
+    let event: T = opened(&found.ok_or(Problem::new(ProblemKind::NotFound))?.body)?;
+    let help = help(&caller, Occasion::from(&event)).await?;
+    Ok(finish(HttpResponse::Ok(), to_json(&help)))
+}
+
+/// The answer to a stored event: the event under its name, and help. Help that cannot be put together never hides
+/// that the event was stored: the helplines are always there.
+pub async fn answer_with_help<T: Record>(caller: &Caller, created: &Created, member: &str) -> Outcome
+where
+    for<'a> Occasion: From<&'a T>,
+{
+    let (answer, record) = created_answer::<T>(created);
+    let event: T = opened(&record.body)?;
+    let help = match help(caller, Occasion::from(&event)).await {
+        Ok(help) => help,
+        Err(problem) => {
+            log::error!("help could not be put together: {problem}");
+            toolkit(&Occasion::from(&event), &fallback(), caller.state.clock.now())
+        }
+    };
+    let mut body = format!("{{\"{member}\":").into_bytes();
+    body.extend_from_slice(&wire(record));
+    body.extend_from_slice(b",\"support\":");
+    body.extend_from_slice(&to_json(&help));
+    body.push(b'}');
+    Ok(finish(answer, body))
+}
+
+fn fallback() -> Sources<'static> {
+    Sources {
+        plan: None,
+        contacts: &[],
+        events: &[],
+        helplines: helpline::select(None, None).into_iter().cloned().collect(),
+        time_zone: chrono_tz::UTC,
+    }
+}
+
+struct Known {
+    plan: Option<(Uuid, Plan)>,
+    contacts: Vec<(Uuid, SupportContact)>,
+    events: Vec<CravingEvent>,
+}
+
+async fn help(caller: &Caller, occasion: Occasion) -> Outcome<Toolkit> {
+    let account = caller.state.store.account(caller.scope().account()).await?;
+    let profile = Profile::from(&account);
+    let known = caller.state.store.read(caller.scope(), known).await?;
+    let helplines = helpline::select(
+        profile.helpline_country().as_deref(),
+        profile.language().as_deref(),
+    );
+    let sources = Sources {
+        plan: known.plan.as_ref().map(|(id, plan)| (*id, plan)),
+        contacts: &known.contacts,
+        events: &known.events,
+        helplines: helplines.into_iter().cloned().collect(),
+        time_zone: profile.time_zone.0,
+    };
+    Ok(toolkit(&occasion, &sources, caller.state.clock.now()))
+}
+
+fn known(records: &mut Records<'_>) -> Result<Known, StoreError> {
+    let newest = |limit| Range {
+        limit,
+        order: Order::Descending,
+        ..Range::default()
+    };
+    let plan = records.by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
+    let plan = plan
+        .map(|stored| Ok::<_, StoreError>((stored.id, opened(&stored.body)?)))
+        .transpose()?;
+    let contacts = records.list(Kind::SupportContact, &newest(CONTACTS))?;
+    let contacts = contacts
+        .into_iter()
+        .map(|stored| Ok((stored.id, opened(&stored.body)?)))
+        .collect::<Result<_, StoreError>>()?;
+    let events = records.list(Kind::CravingEvent, &newest(LEARNT_FROM))?;
+    let events = events
+        .into_iter()
+        .map(|stored| opened(&stored.body))
+        .collect::<Result<_, StoreError>>()?;
+    Ok(Known {
+        plan,
+        contacts,
+        events,
+    })
+}
+
+/// The schema of an event with help.
+pub fn with_help_schema<T: Record>(components: &mut Components, member: &str) -> Value {
+    let event = add_record::<T>(components);
+    let support = add::<Toolkit>(components);
+    let name = format!("{}WithSupport", T::name());
+    let mut properties = serde_json::Map::new();
+    properties.insert(member.to_owned(), event);
+    properties.insert("support".to_owned(), support);
+    components.insert(
+        name.clone(),
+        json!({
+            "type": "object",
+            "description": format!("A stored {} with help.", T::KIND.singular()),
+            "required": [member, "support"],
+            "properties": properties,
+        }),
+    );
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// The example of an event with help.
+pub fn with_help_example<T: Record>(member: &str) -> Value {
+    let mut example = serde_json::Map::new();
+    example.insert(member.to_owned(), crate::record::example::<T>());
+    example.insert("support".to_owned(), toolkit_example());
+    Value::Object(example)
+}
+
+fn toolkit_example() -> Value {
+    let contact_id: Uuid = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a48".parse().unwrap_or_default();
+    let plan_id: Uuid = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a49".parse().unwrap_or_default();
+    let plan = Plan::example();
+    let contacts = [(contact_id, SupportContact::example())];
+    let sources = Sources {
+        plan: Some((plan_id, &plan)),
+        contacts: &contacts,
+        events: &[CravingEvent::example()],
+        helplines: helpline::select(Some("US"), None)
+            .into_iter()
+            .take(2)
+            .cloned()
+            .collect(),
+        time_zone: chrono_tz::America::New_York,
+    };
+    let at = CravingEvent::example().occurred_at.to_utc();
+    let mut help = toolkit(&Occasion::default(), &sources, at);
+    help.strategies.truncate(2);
+    serde_json::to_value(help).unwrap_or_default()
+}

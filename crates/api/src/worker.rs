@@ -1,0 +1,52 @@
+//! Work that nobody asks for: closing what is due, forgetting what is old.
+
+use std::time::Duration;
+
+use actix_web::rt;
+
+use crate::{application::State, auth::refresh::IDLE_S, problem::Outcome};
+
+/// How often due records are looked for, in seconds.
+const SETTLE_EVERY_S: u64 = 15;
+/// How often what is old is forgotten, in seconds.
+const SWEEP_EVERY_S: u64 = 600;
+/// How long failed sign-ins are kept, and with them which networks an account is known from, in seconds.
+const KEEP_FAILURES_S: i64 = 90 * 24 * 3600;
+
+/// Starts the work; it ends with the process.
+pub fn start(state: State) {
+    let settling = state.clone();
+    rt::spawn(async move {
+        if let Err(error) = settling.store.resume_erasures().await {
+            log::error!("an erasure could not be finished: {error}");
+        }
+        loop {
+            match settling.store.settle_due(settling.clock.micros()).await {
+                Ok(0) => {}
+                Ok(n) => log::info!("{n} open craving events closed as unsure"),
+                Err(error) => log::error!("due records could not be closed: {error}"),
+            }
+            rt::time::sleep(Duration::from_secs(SETTLE_EVERY_S)).await;
+        }
+    });
+    rt::spawn(async move {
+        loop {
+            if let Err(error) = sweep(&state).await {
+                log::error!("what is old could not be forgotten: {error}");
+            }
+            rt::time::sleep(Duration::from_secs(SWEEP_EVERY_S)).await;
+        }
+    });
+}
+
+async fn sweep(state: &State) -> Outcome<()> {
+    let now = state.clock.micros();
+    state.limits.sweep();
+    state.metrics.upkeep();
+    state
+        .store
+        .sweep_failures(now - KEEP_FAILURES_S * 1_000_000)
+        .await?;
+    state.store.sweep_sessions(now - IDLE_S * 1_000_000).await?;
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! What is wrong with an input: every fault is collected, none hides another.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One wrong field of an input.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+pub struct Finding {
+    /// JSON pointer (RFC 6901) to the field, from the root of the body; for a query parameter, `/` and its name.
+    #[schema(max_length = 2000, example = "/answers/craving")]
+    pub pointer: String,
+    /// What kind of fault, for programs: `required`, `type`, `range`, `length`, `format`, `unknown-field`, …
+    #[schema(max_length = 60, example = "range")]
+    pub code: String,
+    /// What is expected, for people; never repeats the value that was sent.
+    #[schema(max_length = 1000, example = "must be a whole number from 0 to 10")]
+    pub message: String,
+}
+
+/// A collector of findings.
+#[derive(Debug, Default)]
+pub struct Findings(Vec<Finding>);
+
+impl Findings {
+    /// Notes one fault.
+    pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
+        self.0.push(Finding {
+            pointer: pointer.into(),
+            code: code.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    /// Notes a fault that was found elsewhere.
+    pub fn push(&mut self, finding: Finding) {
+        self.0.push(finding);
+    }
+
+    /// True as long as nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All that was found, in the order of the pointers.
+    pub fn into_vec(mut self) -> Vec<Finding> {
+        self.0.sort();
+        self.0.dedup();
+        self.0
+    }
+}
+
+/// Escapes one member name for use in a JSON pointer.
+pub fn pointer_segment(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}

@@ -1,0 +1,241 @@
+//! Goals: what a person wants to change, for one substance or behaviour.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    amount::Amount,
+    finding::Findings,
+    place::Currency,
+    record::{Kind, Record},
+    scalar::{Int, Label, List, Note},
+    timestamp::Timestamp,
+    vocabulary::Substance,
+};
+
+/// What a goal aims at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GoalKind {
+    /// No use at all.
+    Abstain,
+    /// Less use, within limits.
+    Reduce,
+    /// Step by step to less or none.
+    Taper,
+    /// Safer use.
+    HarmReduction,
+}
+
+/// Where a goal stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GoalStatus {
+    /// Being pursued; at most one a substance.
+    #[default]
+    Active,
+    /// Put aside for a while.
+    Paused,
+    /// Reached.
+    Achieved,
+    /// Ended by choice.
+    Stopped,
+}
+
+/// What was usual before the goal; savings are computed from it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GoalBaseline {
+    /// Units a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units_per_day: Option<Amount>,
+    /// Cost a day in the currency's minor unit (cents).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_minor_per_day: Option<Int<0, 1_000_000_000>>,
+    /// Currency of the cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<Currency>,
+    /// Minutes a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes_per_day: Option<Int<0, 1440>>,
+}
+
+/// Limits of a goal that allows some use.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GoalLimits {
+    /// Units on any day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units_per_day: Option<Amount>,
+    /// Units in any week.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units_per_week: Option<Amount>,
+    /// From how many units on a day counts as heavy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heavy_day_units: Option<Amount>,
+}
+
+/// One step of a taper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaperStep {
+    /// First day of the step.
+    pub from: NaiveDate,
+    /// Most units a day from then on.
+    pub max_units_per_day: Amount,
+}
+
+/// A goal for one substance or behaviour; at most one is active for each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Goal {
+    /// What it is about.
+    pub substance: Substance,
+    /// The person's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// What it aims at.
+    pub kind: GoalKind,
+    /// First day.
+    pub started_on: NaiveDate,
+    /// Last day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_on: Option<NaiveDate>,
+    /// Where it stands; `active` if left out.
+    #[serde(default)]
+    pub status: GoalStatus,
+    /// What was usual before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<GoalBaseline>,
+    /// Limits, if some use is within the goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<GoalLimits>,
+    /// Steps of a taper, by rising date.
+    #[serde(default)]
+    #[schema(value_type = Vec<TaperStep>, max_items = 100)]
+    pub taper: List<TaperStep, 100>,
+    /// Anything in own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+impl Record for Goal {
+    const KIND: Kind = Kind::Goal;
+
+    /// Midnight UTC of the first day: a goal has a date, not a moment.
+    fn occurred_at(&self) -> Option<Timestamp> {
+        self.started_on
+            .and_hms_opt(0, 0, 0)
+            .map(|t| Timestamp::utc(t.and_utc()))
+    }
+
+    fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
+        check_year(self.started_on, "/started_on", findings);
+        if let Some(ended) = self.ended_on {
+            check_year(ended, "/ended_on", findings);
+            if ended < self.started_on {
+                findings.add("/ended_on", "order", "must not be before started_on");
+            }
+        }
+        for (n, pair) in self.taper.windows(2).enumerate() {
+            if let [before, after] = pair
+                && after.from <= before.from
+            {
+                findings.add(
+                    format!("/taper/{}/from", n + 1),
+                    "order",
+                    "must be after the step before",
+                );
+            }
+        }
+        if let Some(baseline) = &self.baseline
+            && baseline.cost_minor_per_day.is_some()
+            && baseline.currency.is_none()
+        {
+            findings.add("/baseline/currency", "required", "a cost needs its currency");
+        }
+    }
+
+    fn slot(&self) -> Option<String> {
+        (self.status == GoalStatus::Active).then(|| match (self.substance, &self.label) {
+            // Two behaviours of one's own naming are two different things.
+            (Substance::Other | Substance::OtherBehaviour, Some(label)) => {
+                format!("active:{}:{}", self.substance.word(), label.trim().to_lowercase())
+            }
+            _ => format!("active:{}", self.substance.word()),
+        })
+    }
+
+    fn example() -> Self {
+        Self {
+            substance: Substance::Alcohol,
+            label: None,
+            kind: GoalKind::Abstain,
+            started_on: NaiveDate::from_ymd_opt(2026, 1, 15).unwrap_or_default(),
+            ended_on: None,
+            status: GoalStatus::Active,
+            baseline: Some(GoalBaseline {
+                units_per_day: Amount::new(6.0),
+                cost_minor_per_day: Some(Int::clamped(1450)),
+                currency: Currency::new("EUR"),
+                minutes_per_day: Some(Int::clamped(180)),
+            }),
+            limits: None,
+            taper: List::default(),
+            note: Some(Note::of("For the mornings with my daughter.")),
+        }
+    }
+}
+
+/// Notes a date outside the years that the calendar computations cover.
+pub(crate) fn check_year(date: NaiveDate, pointer: &str, findings: &mut Findings) {
+    use chrono::Datelike;
+    if !(1900..=2200).contains(&date.year()) {
+        findings.add(pointer, "range", "the year must be from 1900 to 2200");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_active_goal_holds_the_slot_of_its_substance() {
+        let goal = Goal::example();
+        assert_eq!(goal.slot().as_deref(), Some("active:alcohol"));
+        assert_eq!(
+            Goal {
+                status: GoalStatus::Paused,
+                ..goal
+            }
+            .slot(),
+            None
+        );
+    }
+
+    #[test]
+    fn own_behaviours_are_told_apart_by_label() {
+        let goal = |label: &str| Goal {
+            substance: Substance::OtherBehaviour,
+            label: Some(Label::of(label)),
+            ..Goal::example()
+        };
+        assert_ne!(goal("Shopping").slot(), goal("Gaming").slot());
+        assert_eq!(goal("Shopping").slot(), goal(" shopping").slot());
+    }
+
+    #[test]
+    fn an_end_before_the_start_is_named() {
+        let mut findings = Findings::default();
+        Goal {
+            ended_on: NaiveDate::from_ymd_opt(2026, 1, 14),
+            ..Goal::example()
+        }
+        .check(DateTime::UNIX_EPOCH, &mut findings);
+        assert_eq!(
+            findings.into_vec().first().map(|f| f.pointer.clone()).as_deref(),
+            Some("/ended_on")
+        );
+    }
+}

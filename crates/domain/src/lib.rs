@@ -1,0 +1,32 @@
+//! The nouns and rules of recovery support. Pure: no input or output, no clock, no database; time comes in as an
+//! argument. A record's wire form is its type here, so that a field, its range and its documentation have one place.
+//!
+//! - a person's record: [`goal`], [`plan`], [`check_in`], [`craving_event`], [`use_event`], [`support_contact`];
+//! - what every noun shares: [`record`];
+//! - reference data: [`practice`], [`helpline`];
+//! - computations: [`effectiveness`], [`availability`], [`toolkit`];
+//! - who signs in: [`account`], [`password`];
+//! - values: [`scalar`], [`amount`], [`place`], [`timestamp`], [`vocabulary`], [`finding`].
+
+pub mod account;
+pub mod amount;
+pub mod availability;
+pub mod check_in;
+pub mod craving_event;
+pub mod effectiveness;
+pub mod finding;
+pub mod goal;
+pub mod helpline;
+pub mod kindness;
+pub mod password;
+pub mod place;
+pub mod plan;
+pub mod practice;
+pub mod record;
+pub mod registry;
+pub mod scalar;
+pub mod support_contact;
+pub mod timestamp;
+pub mod toolkit;
+pub mod use_event;
+pub mod vocabulary;

@@ -1,0 +1,265 @@
+//! Plans: the person's own relapse-prevention plan or safety plan, in immutable numbered versions.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    finding::Findings,
+    goal::check_year,
+    practice,
+    record::{ItemKind, Kind, NewId, Record, Reference, Target},
+    scalar::{Int, Label, List},
+    timestamp::Timestamp,
+};
+
+mod content;
+mod difference;
+mod example;
+
+pub use content::*;
+pub use difference::{ItemChange, PlanDifference, PlanItem, difference};
+
+/// The active plan with its contacts is one document of at most this many bytes, so that a phone can keep it.
+pub const MAX_ACTIVE_BYTES: usize = 32 * 1024;
+/// What the content of an active plan may take of it; the rest is for the contacts.
+pub const MAX_ACTIVE_CONTENT_BYTES: usize = 24 * 1024;
+
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanKind {
+    /// Staying well, and what to do when it gets hard.
+    #[default]
+    RelapsePrevention,
+    /// Staying safe in a crisis.
+    Safety,
+}
+
+impl PlanKind {
+    /// The slot that the one active plan of this kind holds.
+    pub const fn active_slot(self) -> &'static str {
+        match self {
+            Self::RelapsePrevention => "active:relapse_prevention",
+            Self::Safety => "active:safety",
+        }
+    }
+}
+
+/// Where a plan stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanStatus {
+    /// Being written.
+    #[default]
+    Draft,
+    /// The one in use; at most one of each kind.
+    Active,
+    /// Replaced by another.
+    Archived,
+}
+
+/// A plan. Each change makes the next immutable `number`; each item keeps its id, so that check-ins and events can refer to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What it is for.
+    pub kind: PlanKind,
+    /// Its name.
+    pub title: Label,
+    /// Where it stands; changed by activating only.
+    #[serde(default)]
+    #[schema(read_only)]
+    pub status: PlanStatus,
+    /// Number of this version of the content, from 1.
+    #[serde(default = "first_number")]
+    #[schema(read_only)]
+    pub number: Int<1, 1_000_000>,
+    /// When to look at it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review_on: Option<NaiveDate>,
+    /// What it says.
+    pub content: PlanContent,
+    /// When it was last activated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(read_only)]
+    pub activated_at: Option<Timestamp>,
+}
+
+const fn first_number() -> Int<1, 1_000_000> {
+    Int::clamped(1)
+}
+
+impl Plan {
+    /// What is missing before the plan can be in use.
+    ///
+    /// It needs a trigger or warning sign, a strategy, and someone to call: one of its contacts that still
+    /// exists, or a helpline of the person's country.
+    pub fn missing_for_activation(&self, has_contact: bool, has_helpline: bool) -> Findings {
+        let mut findings = Findings::default();
+        let content = &self.content;
+        if content.triggers.is_empty() && content.warning_signs.is_empty() {
+            findings.add(
+                "/content/triggers",
+                "required",
+                "needs at least one trigger or warning sign",
+            );
+        }
+        if content.strategies.is_empty() {
+            findings.add(
+                "/content/strategies",
+                "required",
+                "needs at least one coping strategy",
+            );
+        }
+        if !has_contact && !has_helpline {
+            findings.add(
+                "/content/contact_ids",
+                "required",
+                "needs at least one contact, or a country with helplines in the account",
+            );
+        }
+        self.check_size(&mut findings);
+        findings
+    }
+
+    /// Notes a content that is too large to be kept on a phone as the active plan.
+    fn check_size(&self, findings: &mut Findings) {
+        if crate::record::json(&self.content).len() > MAX_ACTIVE_CONTENT_BYTES {
+            findings.add(
+                "/content",
+                "size",
+                "an active plan's content takes at most 24 KiB as JSON",
+            );
+        }
+    }
+
+    /// The plan as the one in use since `now`.
+    pub fn activate(&mut self, now: DateTime<Utc>) {
+        self.status = PlanStatus::Active;
+        self.activated_at = Some(Timestamp::utc(now));
+    }
+
+    /// The plan as replaced by another.
+    pub fn archive(&mut self) {
+        self.status = PlanStatus::Archived;
+    }
+
+    /// Notes what stops a plan that is in use from being replaced by this version of it.
+    pub fn check_as_active(&self, before: &Self, findings: &mut Findings) {
+        if before.status == PlanStatus::Active {
+            self.check_size(findings);
+            if self.kind != before.kind {
+                findings.add("/kind", "immutable", "the kind of an active plan cannot change");
+            }
+        }
+    }
+}
+
+impl Record for Plan {
+    const KIND: Kind = Kind::Plan;
+    const READ_ONLY: &'static [&'static str] = &["status", "number", "activated_at"];
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
+        if let Some(review) = self.review_on {
+            check_year(review, "/review_on", findings);
+        }
+        let content = &self.content;
+        let mut seen = std::collections::HashSet::new();
+        for (pointer, id) in content.item_ids() {
+            if !seen.insert(id) {
+                findings.add(pointer, "duplicate", "another item of the plan has this id");
+            }
+        }
+        for (n, strategy) in content.strategies.iter().enumerate() {
+            if let Some(slug) = &strategy.practice {
+                practice::check(slug, &format!("/content/strategies/{n}/practice"), findings);
+            }
+            for (m, id) in strategy.trigger_ids.iter().enumerate() {
+                if !content.triggers.iter().any(|t| t.id == Some(*id)) {
+                    findings.add(
+                        format!("/content/strategies/{n}/trigger_ids/{m}"),
+                        "unknown-reference",
+                        "is no trigger of this plan",
+                    );
+                }
+            }
+        }
+        for (n, situation) in content.situations.iter().enumerate() {
+            for (m, step) in situation.steps.iter().enumerate() {
+                let pointer = format!("/content/situations/{n}/steps/{m}");
+                if step.strategy_id.is_none() && step.contact_id.is_none() && step.text.is_none() {
+                    findings.add(pointer, "required", "needs strategy_id, contact_id or text");
+                } else if let Some(id) = step.strategy_id
+                    && !content.strategies.iter().any(|s| s.id == Some(id))
+                {
+                    findings.add(
+                        format!("{pointer}/strategy_id"),
+                        "unknown-reference",
+                        "is no strategy of this plan",
+                    );
+                }
+            }
+        }
+    }
+
+    fn check_change(&self, before: &Self, findings: &mut Findings) {
+        self.check_as_active(before, findings);
+    }
+
+    fn complete(&mut self, _now: DateTime<Utc>, new_id: NewId<'_>) {
+        self.content.complete(new_id);
+    }
+
+    fn adopt(&mut self, before: &Self) {
+        self.status = before.status;
+        self.activated_at = before.activated_at;
+        self.number = Int::clamped(before.number.get() + 1);
+    }
+
+    fn slot(&self) -> Option<String> {
+        (self.status == PlanStatus::Active).then(|| self.kind.active_slot().to_owned())
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let contact = Target::Record(Kind::SupportContact);
+        let mut all = Reference::each("/content/contact_ids", &self.content.contact_ids, contact);
+        for (n, situation) in self.content.situations.iter().enumerate() {
+            all.extend(situation.steps.iter().enumerate().filter_map(|(m, step)| {
+                Some(Reference {
+                    pointer: format!("/content/situations/{n}/steps/{m}/contact_id"),
+                    id: step.contact_id?,
+                    target: contact,
+                })
+            }));
+        }
+        all
+    }
+
+    fn items(&self) -> Vec<(Uuid, ItemKind)> {
+        let content = &self.content;
+        let triggers = content.triggers.iter().map(|i| (i.id, ItemKind::Trigger));
+        let signs = content
+            .warning_signs
+            .iter()
+            .map(|i| (i.id, ItemKind::WarningSign));
+        let strategies = content.strategies.iter().map(|i| (i.id, ItemKind::Strategy));
+        triggers
+            .chain(signs)
+            .chain(strategies)
+            .filter_map(|(id, kind)| Some((id?, kind)))
+            .collect()
+    }
+
+    fn example() -> Self {
+        example::plan()
+    }
+}
+
+#[cfg(test)]
+mod tests;

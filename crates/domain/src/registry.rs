@@ -1,0 +1,121 @@
+//! From a collection to its type, for work that is the same whatever the noun.
+
+use uuid::Uuid;
+
+use crate::{
+    check_in::CheckIn,
+    craving_event::CravingEvent,
+    goal::Goal,
+    plan::Plan,
+    record::{Draft, Kind, Record, stored},
+    support_contact::SupportContact,
+    use_event::{UseEvent, UseEventReview},
+};
+
+/// Runs an expression with the type of a collection.
+macro_rules! with_kind {
+    ($kind:expr, $noun:ident => $body:expr) => {
+        match $kind {
+            Kind::Goal => {
+                type $noun = Goal;
+                $body
+            }
+            Kind::Plan => {
+                type $noun = Plan;
+                $body
+            }
+            Kind::CheckIn => {
+                type $noun = CheckIn;
+                $body
+            }
+            Kind::CravingEvent => {
+                type $noun = CravingEvent;
+                $body
+            }
+            Kind::UseEvent => {
+                type $noun = UseEvent;
+                $body
+            }
+            Kind::SupportContact => {
+                type $noun = SupportContact;
+                $body
+            }
+            Kind::UseEventReview => {
+                type $noun = UseEventReview;
+                $body
+            }
+        }
+    };
+}
+
+/// The record as it is once its time has come, made from the body that is stored.
+///
+/// # Errors
+/// If the body is none of that collection.
+pub fn fallen_due(kind: Kind, id: Uuid, body: &[u8]) -> Result<Draft, serde_json::Error> {
+    with_kind!(kind, Noun => {
+        let mut record: Noun = serde_json::from_slice(body)?;
+        record.fall_due();
+        Ok(stored(&record, id, Vec::new()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        finding::Findings,
+        record::{Incoming, draft, json},
+        timestamp::example_time,
+    };
+
+    fn round_trip<T: Record>() {
+        let now = example_time("2026-09-01T00:00:00Z").to_utc();
+        let mut findings = Findings::default();
+        T::example().check(now, &mut findings);
+        assert_eq!(findings.into_vec(), [], "{}", T::KIND.path());
+        let incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
+        let mut next = 0;
+        let made = draft(incoming, Uuid::nil(), None, now, &mut || {
+            next += 1;
+            Uuid::from_u128(next)
+        })
+        .unwrap();
+        let kept: T = serde_json::from_slice(&made.body).unwrap();
+        assert_eq!(json(&kept), made.body, "{}", T::KIND.path());
+        assert_eq!(Kind::from_code(T::KIND.code()), Some(T::KIND));
+    }
+
+    #[test]
+    fn every_noun_has_a_valid_example_that_survives_storing() {
+        for kind in Kind::ALL {
+            with_kind!(kind, Noun => round_trip::<Noun>());
+        }
+    }
+
+    #[test]
+    fn read_only_members_are_ignored_and_unknown_ones_refused() {
+        let mut sent = serde_json::to_value(CheckIn::example()).unwrap();
+        sent["local_date"] = "1999-01-01".into();
+        sent["version"] = 7.into();
+        let incoming: Incoming<CheckIn> = serde_json::from_value(sent.clone()).unwrap();
+        assert_eq!(incoming.body.local_date, None);
+        sent["versoin"] = 7.into();
+        assert!(serde_json::from_value::<Incoming<CheckIn>>(sent).is_err());
+    }
+
+    #[test]
+    fn null_is_the_same_content_as_left_out() {
+        let now = example_time("2026-09-01T00:00:00Z").to_utc();
+        let canonical = |text: &str| {
+            let incoming: Incoming<CheckIn> = serde_json::from_str(text).unwrap();
+            draft(incoming, Uuid::nil(), None, now, &mut Uuid::nil)
+                .unwrap()
+                .canonical
+        };
+        let plain = r#"{"kind":"momentary","occurred_at":"2026-03-01T00:00:00Z","answers":{"craving":3}}"#;
+        let spelt = r#"{"answers":{"craving":3.0,"mood":null},"note":null,"tags":null,"trigger_ids":[],
+            "occurred_at":"2026-03-01T00:00:00.000Z","kind":"momentary","local_date":"2020-01-01"}"#;
+        assert_eq!(canonical(plain), canonical(spelt));
+    }
+}

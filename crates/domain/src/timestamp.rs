@@ -1,0 +1,208 @@
+//! Points in time as people write them: with the offset of the place where they were.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, SecondsFormat, TimeZone, Timelike, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
+
+/// A client's clock may be ahead of ours by this much, in seconds, before an event counts as future.
+pub const CLOCK_TOLERANCE_S: i64 = 300;
+
+/// An RFC 3339 time, kept to the millisecond together with the offset that was sent.
+///
+/// Two timestamps are equal when instant **and** offset are; use [`Timestamp::millis`] to compare instants.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Timestamp {
+    at: DateTime<FixedOffset>,
+    /// Written with `Z`, so that the answer repeats what was sent.
+    zulu: bool,
+}
+
+impl Timestamp {
+    /// The instant of `at` in UTC.
+    pub fn utc(at: DateTime<Utc>) -> Self {
+        Self {
+            at: truncated(at.fixed_offset()),
+            zulu: true,
+        }
+    }
+
+    /// The instant given in microseconds since 1970, in UTC.
+    pub fn from_micros(micros: i64) -> Self {
+        Self::utc(DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH))
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub fn millis(&self) -> i64 {
+        self.at.timestamp_millis()
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub fn micros(&self) -> i64 {
+        self.millis().saturating_mul(1000)
+    }
+
+    /// The date on the calendar where the event was recorded.
+    pub fn local_date(&self) -> NaiveDate {
+        self.at.date_naive()
+    }
+
+    /// The ISO 8601 week of the local date, as `2026-W09`.
+    pub fn local_week(&self) -> String {
+        let week = self.local_date().iso_week();
+        format!("{:04}-W{:02}", week.year(), week.week())
+    }
+
+    /// The instant in UTC.
+    pub fn to_utc(&self) -> DateTime<Utc> {
+        self.at.to_utc()
+    }
+
+    /// True if the event lies further ahead of `now` than clocks may differ.
+    pub fn is_future(&self, now: DateTime<Utc>) -> bool {
+        self.at.to_utc() > now + chrono::TimeDelta::seconds(CLOCK_TOLERANCE_S)
+    }
+}
+
+fn truncated(at: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+    let nanos = at.nanosecond();
+    // A leap second carries its nanoseconds above 10^9; keep it inside the minute.
+    let kept = nanos.min(999_999_999) / 1_000_000 * 1_000_000;
+    at.with_nanosecond(kept).unwrap_or(at)
+}
+
+impl FromStr for Timestamp {
+    type Err = chrono::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let at = DateTime::parse_from_rfc3339(text)?;
+        Ok(Self {
+            at: truncated(at),
+            zulu: text.ends_with(['Z', 'z']),
+        })
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.at.to_rfc3339_opts(SecondsFormat::AutoSi, self.zulu))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let parsed: Self = text
+            .parse()
+            .map_err(|e| de::Error::custom(format!("expected an RFC 3339 time: {e}")))?;
+        // Outside these years neither an instant in microseconds nor the text form is sure to exist.
+        if (1..=9999).contains(&parsed.at.year()) && (1..=9999).contains(&parsed.to_utc().year()) {
+            Ok(parsed)
+        } else {
+            Err(de::Error::custom("the year must be from 0001 to 9999"))
+        }
+    }
+}
+
+impl utoipa::PartialSchema for Timestamp {
+    fn schema() -> utoipa::openapi::RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+            .max_length(Some(64))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Timestamp {}
+
+/// A time for an example.
+pub(crate) fn example_time(text: &str) -> Timestamp {
+    text.parse().unwrap_or_else(|_| Timestamp::from_micros(0))
+}
+
+/// Turns a local wall-clock time of `zone` into an instant; a skipped time moves past the gap.
+pub fn resolve_local(zone: chrono_tz::Tz, local: chrono::NaiveDateTime) -> DateTime<Utc> {
+    match zone.from_local_datetime(&local) {
+        chrono::LocalResult::Single(t) | chrono::LocalResult::Ambiguous(t, _) => t.to_utc(),
+        chrono::LocalResult::None => {
+            // Transitions skip whole quarter-hours; 25 h covers a skipped date.
+            let mut later = local;
+            for _ in 0..100 {
+                later += chrono::TimeDelta::minutes(15);
+                if let Some(t) = zone.from_local_datetime(&later).earliest() {
+                    return t.to_utc();
+                }
+            }
+            local.and_utc()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn echo(text: &str) -> String {
+        serde_json::from_value::<Timestamp>(text.into()).map_or_else(|e| e.to_string(), |t| t.to_string())
+    }
+
+    #[test]
+    fn the_offset_that_was_sent_is_repeated() {
+        for text in [
+            "2026-03-01T08:15:00Z",
+            "2026-03-01T08:15:00.250Z",
+            "2026-03-01T08:15:00+00:00",
+            "2026-03-01T08:15:00.007+05:45",
+            "2026-03-01T08:15:00-12:00",
+        ] {
+            assert_eq!(echo(text), text);
+        }
+    }
+
+    #[test]
+    fn fractions_are_cut_to_the_millisecond() {
+        assert_eq!(echo("2026-03-01T08:15:00.123999Z"), "2026-03-01T08:15:00.123Z");
+        assert_eq!(echo("2016-12-31T23:59:60Z"), "2016-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn a_date_without_time_is_refused() {
+        assert!(echo("2026-03-01").contains("RFC 3339"));
+        assert!(echo("0000-01-01T00:00:00Z").contains("year"));
+    }
+
+    #[test]
+    fn the_local_date_is_that_of_the_offset() {
+        let t: Timestamp = "2026-03-01T23:30:00-05:00"
+            .parse()
+            .unwrap_or_else(|_| Timestamp::from_micros(0));
+        assert_eq!(t.local_date().to_string(), "2026-03-01");
+        assert_eq!(t.to_utc().date_naive().to_string(), "2026-03-02");
+        assert_eq!(t.local_week(), "2026-W09");
+    }
+
+    #[test]
+    fn a_skipped_wall_time_moves_past_the_gap() {
+        let local = NaiveDate::from_ymd_opt(2026, 3, 29)
+            .and_then(|d| d.and_hms_opt(2, 30, 0))
+            .unwrap_or_default();
+        assert_eq!(
+            resolve_local(chrono_tz::Europe::Berlin, local).to_rfc3339(),
+            "2026-03-29T01:00:00+00:00"
+        );
+    }
+}

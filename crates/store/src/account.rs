@@ -1,0 +1,307 @@
+//! Accounts: making, finding, changing and erasing them.
+
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use mainstay_domain::{
+    account::{Account, Profile, Role, SealedAccount},
+    place::Email,
+    timestamp::Timestamp,
+};
+use uuid::Uuid;
+
+use crate::{
+    Store,
+    conn::Conn,
+    error::{Result, StoreError},
+    on,
+    record::Expected,
+    schema::{accounts, logins, people, record_history, record_items, records, sessions, timers},
+    seal::DataKeys,
+    session::NewSession,
+    types::{At, Key},
+};
+
+/// The account is in use.
+pub(crate) const ACTIVE: &str = "active";
+/// The account is being erased: nobody signs in any more.
+const ERASING: &str = "erasing";
+
+/// A new account.
+#[derive(Debug, Clone)]
+pub struct NewAccount {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is for.
+    pub role: Role,
+    /// The address to sign in with, and the profile.
+    pub content: SealedAccount,
+    /// The hash of the password (PHC string).
+    pub password_hash: String,
+}
+
+/// What is needed to check a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The account.
+    pub account: Uuid,
+    /// The hash of the password (PHC string).
+    pub password_hash: String,
+}
+
+type AccountColumns = (i64, String, i64, Vec<u8>, At, At);
+
+impl Store {
+    /// Makes an account, with a first session if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::EmailTaken`].
+    pub async fn create_account(&self, new: NewAccount, session: Option<NewSession>, now: i64) -> Result<()> {
+        let now = At(now);
+        let keys = self.keys.create(new.id, now).await?;
+        let (id, index) = (new.id, self.email_index(&new.content.email));
+        let write = self.data.write(move |conn| {
+            let sealed = keys.seal(
+                "profile",
+                new.id,
+                &serde_json::to_vec(&new.content).unwrap_or_default(),
+            )?;
+            let row = (
+                accounts::id.eq(Key(new.id)),
+                accounts::role.eq(new.role.word()),
+                accounts::state.eq(ACTIVE),
+                accounts::version.eq(1),
+                accounts::sealed.eq(sealed),
+                accounts::password_hash.eq(new.password_hash),
+                accounts::password_changed_at.eq(now),
+                accounts::created_at.eq(now),
+                accounts::updated_at.eq(now),
+            );
+            let insert = diesel::insert_into(accounts::table)
+                .values(row)
+                .returning(accounts::no);
+            let no: i64 = on!(&mut *conn, |c| insert.get_result(c))?;
+            let person = (
+                people::person_no.eq(no),
+                people::rev.eq(0),
+                people::epoch.eq(now.0),
+                people::floor_rev.eq(0),
+            );
+            on!(&mut *conn, |c| diesel::insert_into(people::table)
+                .values(person)
+                .execute(c))?;
+            let login = (logins::email_index.eq(index), logins::account_no.eq(no));
+            let claimed = on!(&mut *conn, |c| {
+                diesel::insert_into(logins::table)
+                    .values(login)
+                    .on_conflict_do_nothing()
+                    .execute(c)
+            })?;
+            if claimed == 0 {
+                return Err(StoreError::EmailTaken);
+            }
+            session.map_or(Ok(()), |session| session.insert(conn, no, &keys, now))
+        });
+        let outcome = write.await;
+        if outcome.is_err() {
+            // The key of an account that was not made is of no use.
+            self.keys.destroy(id).await?;
+        }
+        outcome
+    }
+
+    /// The hash to check a password against, for the account with that address.
+    pub async fn credentials(&self, email: &Email) -> Result<Option<Credentials>> {
+        let index = self.email_index(email);
+        let read = self.data.read(move |conn| {
+            let query = logins::table
+                .inner_join(accounts::table)
+                .filter(logins::email_index.eq(index))
+                .filter(accounts::state.eq(ACTIVE))
+                .select((accounts::id, accounts::password_hash));
+            Ok(on!(conn, |c| query.first::<(Key, String)>(c).optional())?)
+        });
+        let found = read.await?;
+        Ok(found.map(|(account, password_hash)| Credentials {
+            account: account.0,
+            password_hash,
+        }))
+    }
+
+    /// The hash to check a password against, for an account.
+    pub async fn password_hash(&self, account: Uuid) -> Result<String> {
+        let read = self.data.read(move |conn| {
+            let query = accounts::table
+                .filter(accounts::id.eq(Key(account)))
+                .select(accounts::password_hash);
+            Ok(on!(conn, |c| query.first::<String>(c))?)
+        });
+        read.await
+    }
+
+    /// An account.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn account(&self, id: Uuid) -> Result<Account> {
+        let keys = self.keys.get(id).await?;
+        let read = self.data.read(move |conn| Ok(load(conn, id, &keys)?.0));
+        read.await
+    }
+
+    /// Replaces the profile of an account.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
+    pub async fn update_profile(
+        &self,
+        id: Uuid,
+        profile: Profile,
+        expected: Expected,
+        now: i64,
+    ) -> Result<Account> {
+        let keys = self.keys.get(id).await?;
+        let write = self.data.write(move |conn| {
+            let (before, no) = load(conn, id, &keys)?;
+            if let Expected::Version(version) = expected
+                && version != before.version
+            {
+                return Err(StoreError::VersionMismatch {
+                    current: before.version,
+                });
+            }
+            let content = SealedAccount {
+                email: before.email,
+                profile,
+            };
+            let sealed = keys.seal("profile", id, &serde_json::to_vec(&content).unwrap_or_default())?;
+            // The version again, so that of two writers on PostgreSQL only one finds the row.
+            let row = accounts::table
+                .filter(accounts::no.eq(no))
+                .filter(accounts::version.eq(before.version));
+            let change = diesel::update(row).set((
+                accounts::version.eq(before.version + 1),
+                accounts::sealed.eq(sealed),
+                accounts::updated_at.eq(At(now)),
+            ));
+            if on!(&mut *conn, |c| change.execute(c))? == 0 {
+                return Err(StoreError::VersionMismatch {
+                    current: before.version + 1,
+                });
+            }
+            Ok(load(conn, id, &keys)?.0)
+        });
+        write.await
+    }
+
+    /// Sets a new password and ends every session but the given one.
+    pub async fn change_password(&self, id: Uuid, password_hash: String, keep: Uuid, now: i64) -> Result<()> {
+        let write = self.data.write(move |conn| {
+            let change = diesel::update(accounts::table.filter(accounts::id.eq(Key(id))))
+                .set((
+                    accounts::password_hash.eq(password_hash),
+                    accounts::password_changed_at.eq(At(now)),
+                ))
+                .returning(accounts::no);
+            let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;
+            let others = sessions::table
+                .filter(sessions::account_no.eq(no))
+                .filter(sessions::id.ne(Key(keep)))
+                .filter(sessions::ended_at.is_null());
+            on!(&mut *conn, |c| diesel::update(others)
+                .set(sessions::ended_at.eq(At(now)))
+                .execute(c))?;
+            Ok(())
+        });
+        write.await
+    }
+
+    /// Erases an account and everything that belongs to it. The data key goes first: from then on nothing opens.
+    pub async fn erase_account(&self, id: Uuid) -> Result<()> {
+        let mark = self.data.write(move |conn| {
+            let change = diesel::update(accounts::table.filter(accounts::id.eq(Key(id))))
+                .set(accounts::state.eq(ERASING));
+            Ok(on!(conn, |c| change.execute(c))?)
+        });
+        mark.await?;
+        self.finish_erasure(id).await
+    }
+
+    /// Goes on with erasures that a stop of the server interrupted, and says how many there were.
+    pub async fn resume_erasures(&self) -> Result<usize> {
+        let read = self.data.read(|conn| {
+            let query = accounts::table
+                .filter(accounts::state.eq(ERASING))
+                .select(accounts::id);
+            Ok(on!(conn, |c| query.load::<Key>(c))?)
+        });
+        let pending = read.await?;
+        for id in &pending {
+            self.finish_erasure(id.0).await?;
+        }
+        Ok(pending.len())
+    }
+
+    async fn finish_erasure(&self, id: Uuid) -> Result<()> {
+        self.keys.destroy(id).await?;
+        let write = self.data.write(move |conn| {
+            let query = accounts::table
+                .filter(accounts::id.eq(Key(id)))
+                .select(accounts::no);
+            let Some(no) = on!(&mut *conn, |c| query.first::<i64>(c).optional())? else {
+                return Ok(());
+            };
+            on!(conn, |c| {
+                diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
+                diesel::delete(record_items::table.filter(record_items::person_no.eq(no))).execute(c)?;
+                diesel::delete(record_history::table.filter(record_history::person_no.eq(no))).execute(c)?;
+                diesel::delete(records::table.filter(records::person_no.eq(no))).execute(c)?;
+                diesel::delete(people::table.filter(people::person_no.eq(no))).execute(c)?;
+                diesel::delete(sessions::table.filter(sessions::account_no.eq(no))).execute(c)?;
+                diesel::delete(logins::table.filter(logins::account_no.eq(no))).execute(c)?;
+                diesel::delete(accounts::table.filter(accounts::no.eq(no))).execute(c)?;
+                Ok::<_, StoreError>(())
+            })
+        });
+        write.await
+    }
+
+    /// The keyed hash under which an address stands in the database.
+    fn email_index(&self, email: &Email) -> Vec<u8> {
+        self.blind_index
+            .mac(&[b"email", email.normalised().as_bytes()])
+            .to_vec()
+    }
+}
+
+fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {
+    let query = accounts::table
+        .filter(accounts::id.eq(Key(id)))
+        .filter(accounts::state.eq(ACTIVE))
+        .select((
+            accounts::no,
+            accounts::role,
+            accounts::version,
+            accounts::sealed,
+            accounts::created_at,
+            accounts::updated_at,
+        ));
+    let (no, role, version, sealed, created_at, updated_at): AccountColumns = on!(conn, |c| query.first(c))?;
+    let plain = keys.open("profile", id, &sealed)?;
+    let content: SealedAccount =
+        serde_json::from_slice(&plain).map_err(|e| StoreError::Internal(e.to_string()))?;
+    let SealedAccount { email, profile } = content;
+    let account = Account {
+        id,
+        email,
+        role: Role::from_word(&role).ok_or(StoreError::Internal("an unknown role".to_owned()))?,
+        display_name: profile.display_name,
+        time_zone: profile.time_zone,
+        locale: profile.locale,
+        country: profile.country,
+        week_start: profile.week_start,
+        discretion: profile.discretion,
+        created_at: Timestamp::from_micros(created_at.0),
+        updated_at: Timestamp::from_micros(updated_at.0),
+        version,
+    };
+    Ok((account, no))
+}

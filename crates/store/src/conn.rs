@@ -1,0 +1,175 @@
+//! One connection type for two engines, and how connections are made.
+
+use std::{path::PathBuf, str::FromStr};
+
+use diesel::{
+    Connection, ConnectionError, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
+    sql_query, sql_types,
+};
+
+/// A connection to either engine. Queries are written once, with [`on!`](crate::on).
+pub enum Conn {
+    /// The embedded engine.
+    Sqlite(SqliteConnection),
+    /// PostgreSQL.
+    Postgres(PgConnection),
+}
+
+/// Runs the same diesel code on whichever engine the connection is of.
+#[macro_export]
+macro_rules! on {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::conn::Conn::Sqlite($c) => $body,
+            $crate::conn::Conn::Postgres($c) => $body,
+        }
+    };
+}
+
+/// Where a database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of the embedded engine.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    /// Names the engine only: the address of a server may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.contains(":memory:") {
+                return Err("sqlite: needs the path of a file, such as sqlite:data/mainstay.db".to_owned());
+            }
+            Ok(Self::Sqlite(path.into()))
+        } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Ok(Self::Postgres(text.to_owned()))
+        } else {
+            Err("must begin with sqlite: or postgres://".to_owned())
+        }
+    }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading only.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
+/// Opens a connection.
+pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => {
+            let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+            // FULL: a commit that was acknowledged survives the loss of power.
+            conn.batch_execute(
+                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
+                 PRAGMA wal_autocheckpoint = 64000;",
+            )
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            if access == Access::Read {
+                conn.batch_execute("PRAGMA query_only = ON;")
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            }
+            Ok(Conn::Sqlite(conn))
+        }
+        DatabaseUrl::Postgres(url) => PgConnection::establish(url).map(Conn::Postgres),
+    }
+}
+
+/// Makes and checks pooled connections of either engine.
+#[derive(Debug)]
+pub struct Manager {
+    /// Where to connect to.
+    pub url: DatabaseUrl,
+    /// What for.
+    pub access: Access,
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Conn;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Conn, Self::Error> {
+        connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)
+    }
+
+    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
+        on!(conn, |c| sql_query("SELECT 1").execute(c).map(drop)).map_err(diesel::r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        use diesel::connection::TransactionManager;
+        match conn {
+            Conn::Sqlite(c) => diesel::connection::AnsiTransactionManager::is_broken_transaction_manager(c),
+            Conn::Postgres(c) => diesel::connection::AnsiTransactionManager::is_broken_transaction_manager(c),
+        }
+    }
+}
+
+/// The oldest SQLite whose write-ahead log is sound with several connections.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+#[derive(diesel::QueryableByName)]
+struct Version {
+    #[diesel(sql_type = sql_types::Text)]
+    version: String,
+}
+
+/// Refuses an SQLite with known corruption.
+pub fn check_sqlite_version(conn: &mut SqliteConnection) -> Result<(), String> {
+    let found: Version = sql_query("SELECT sqlite_version() AS version")
+        .get_result(conn)
+        .map_err(|e| e.to_string())?;
+    let mut parts = found.version.split('.').map(|p| p.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < OLDEST_SQLITE {
+        let (major, minor, patch) = OLDEST_SQLITE;
+        return Err(format!(
+            "SQLite {} is too old; {major}.{minor}.{patch} is needed",
+            found.version
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_chooses_the_engine() {
+        assert_eq!("sqlite:a/b.db".parse(), Ok(DatabaseUrl::Sqlite("a/b.db".into())));
+        assert_eq!(
+            "sqlite:///a/b.db".parse(),
+            Ok(DatabaseUrl::Sqlite("/a/b.db".into()))
+        );
+        assert!(matches!("postgres://h/d".parse(), Ok(DatabaseUrl::Postgres(_))));
+        for wrong in ["mysql://x", "sqlite:", "sqlite::memory:", ""] {
+            assert!(wrong.parse::<DatabaseUrl>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_servers_password_is_not_shown() {
+        let url: DatabaseUrl = "postgres://u:secret@h/d".parse().unwrap();
+        assert!(!format!("{url:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,315 @@
+//! Transactions on two engines: one writer thread with group commit on SQLite, a bounded pool on PostgreSQL.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use diesel::{
+    Connection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{
+    conn::{Access, Conn, DatabaseUrl, Manager, connect},
+    error::{Result, StoreError},
+};
+
+/// Write jobs that may wait before further ones are turned away.
+const QUEUE: usize = 1024;
+/// Most jobs in one transaction.
+const BATCH: usize = 256;
+/// A batch is closed after this time even if more jobs wait.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+/// How long a request may wait for a connection.
+const POOL_WAIT: Duration = Duration::from_secs(2);
+/// From this size on the write-ahead log is folded back into the database: 16 000 pages.
+const CHECKPOINT_BYTES: u64 = 16_000 * 4096;
+
+type Deliver = Box<dyn FnOnce(Result<()>) + Send>;
+type Job = Box<dyn FnOnce(&mut Conn) -> Deliver + Send>;
+
+/// A database with its transactions.
+pub struct Engine {
+    kind: Kind,
+    pool: r2d2::Pool<Manager>,
+}
+
+enum Kind {
+    Sqlite(Writer),
+    Postgres(Arc<Semaphore>),
+}
+
+/// How large the pools are.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSize {
+    /// Connections to PostgreSQL, or for reading from SQLite.
+    pub connections: u32,
+}
+
+impl Engine {
+    /// Opens a database; the file's directory must be there.
+    pub fn open(url: &DatabaseUrl, size: PoolSize) -> Result<Self> {
+        let access = match url {
+            DatabaseUrl::Sqlite(_) => Access::Read,
+            DatabaseUrl::Postgres(_) => Access::Write,
+        };
+        let kind = match url {
+            DatabaseUrl::Sqlite(path) => Kind::Sqlite(Writer::start(url, path)?),
+            DatabaseUrl::Postgres(_) => Kind::Postgres(Arc::new(Semaphore::new(
+                usize::try_from(size.connections).unwrap_or(8),
+            ))),
+        };
+        let pool = r2d2::Pool::builder()
+            .max_size(size.connections)
+            .min_idle(Some(1))
+            .test_on_check_out(false)
+            .connection_timeout(POOL_WAIT)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(Manager {
+                url: url.clone(),
+                access,
+            });
+        Ok(Self { kind, pool })
+    }
+
+    /// Runs a reading closure. On SQLite it runs at once on the calling thread: it must be short and indexed.
+    pub async fn read<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match &self.kind {
+            Kind::Sqlite(_) => self.with_connection(f),
+            Kind::Postgres(permits) => self.blocking(permits, f).await,
+        }
+    }
+
+    /// Runs a closure in a transaction; the answer comes after the commit. An error leaves nothing behind.
+    pub async fn write<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match &self.kind {
+            Kind::Sqlite(writer) => writer.write(f).await,
+            Kind::Postgres(permits) => {
+                self.blocking(permits, |conn| match conn {
+                    Conn::Postgres(c) => {
+                        AnsiTransactionManager::begin_transaction(c)?;
+                        let outcome =
+                            catch_unwind(AssertUnwindSafe(|| f(conn))).unwrap_or_else(|_| Err(panicked()));
+                        let Conn::Postgres(c) = conn else { return outcome };
+                        if outcome.is_ok() {
+                            AnsiTransactionManager::commit_transaction(c)?;
+                        } else {
+                            // The first error is the one that matters; a broken connection is discarded by the pool.
+                            let _ = AnsiTransactionManager::rollback_transaction(c);
+                        }
+                        outcome
+                    }
+                    Conn::Sqlite(_) => Err(StoreError::Internal("a pool of another engine".to_owned())),
+                })
+                .await
+            }
+        }
+    }
+
+    fn with_connection<T>(&self, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut conn = self
+            .pool
+            .get()
+            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        f(&mut conn)
+    }
+
+    /// Waits shortly for a turn, then runs on a thread that may block.
+    async fn blocking<T, F>(&self, permits: &Arc<Semaphore>, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let waiting = tokio::time::timeout(POOL_WAIT, Arc::clone(permits).acquire_owned());
+        let permit = waiting
+            .await
+            .map_err(|_elapsed| StoreError::Busy)?
+            .map_err(|e| StoreError::Internal(e.to_string()))?;
+        let pool = self.pool.clone();
+        let run = move || {
+            let _permit = permit;
+            let mut conn = pool.get().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            f(&mut conn)
+        };
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|_panic| panicked())?
+    }
+}
+
+fn panicked() -> StoreError {
+    StoreError::Internal("a database job panicked".to_owned())
+}
+
+/// The one thread that writes to an SQLite database, and the one that keeps its log short.
+struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    stop_checkpoints: Option<SyncSender<()>>,
+    checkpoints: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    fn start(url: &DatabaseUrl, path: &Path) -> Result<Self> {
+        let unavailable = |e: &dyn std::fmt::Display| StoreError::Unavailable(e.to_string());
+        let mut conn = connect(url, Access::Write).map_err(|e| unavailable(&e))?;
+        let (jobs, queue) = sync_channel::<Job>(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("mainstay-writer".to_owned())
+            .spawn(move || run(&mut conn, &queue))
+            .map_err(|e| unavailable(&e))?;
+        let (stop_checkpoints, stopped) = sync_channel(1);
+        let mut log_file = path.as_os_str().to_owned();
+        log_file.push("-wal");
+        let url = url.clone();
+        let checkpoints = std::thread::Builder::new()
+            .name("mainstay-checkpoint".to_owned())
+            .spawn(move || checkpoint(&url, &PathBuf::from(log_file), &stopped))
+            .map_err(|e| unavailable(&e))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+            stop_checkpoints: Some(stop_checkpoints),
+            checkpoints: Some(checkpoints),
+        })
+    }
+
+    async fn write<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel::<Result<T>>();
+        let job: Job = Box::new(move |conn| {
+            let outcome = in_savepoint(conn, f);
+            Box::new(move |committed| {
+                // A caller that has gone away needs no answer.
+                let _ = answer.send(outcome.and_then(|value| committed.map(|()| value)));
+            })
+        });
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Busy)?;
+        jobs.try_send(job).map_err(|e| match e {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
+        })?;
+        answered
+            .await
+            .map_err(|_gone| StoreError::Unavailable("the write did not run".to_owned()))?
+    }
+}
+
+impl Drop for Writer {
+    /// Finishes what is queued.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        drop(self.stop_checkpoints.take());
+        for thread in [self.thread.take(), self.checkpoints.take()]
+            .into_iter()
+            .flatten()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn in_savepoint<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let Conn::Sqlite(c) = conn else {
+        return Err(StoreError::Internal("a writer of another engine".to_owned()));
+    };
+    AnsiTransactionManager::begin_transaction(c)?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| f(conn))).unwrap_or_else(|_| Err(panicked()));
+    let Conn::Sqlite(c) = conn else { return outcome };
+    if outcome.is_ok() {
+        AnsiTransactionManager::commit_transaction(c)?;
+    } else {
+        AnsiTransactionManager::rollback_transaction(c)?;
+    }
+    outcome
+}
+
+/// Takes whatever waits into one transaction, commits once, then answers all.
+fn run(conn: &mut Conn, queue: &Receiver<Job>) {
+    while let Ok(first) = queue.recv() {
+        let Conn::Sqlite(c) = &mut *conn else { return };
+        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE") {
+            log::error!("the writer cannot begin a transaction: {error}");
+            // Dropping the job tells its caller that it did not run.
+            drop(first);
+            continue;
+        }
+        let started = Instant::now();
+        let mut deliveries = vec![first(conn)];
+        while deliveries.len() < BATCH && started.elapsed() < BATCH_TIME {
+            let Ok(job) = queue.try_recv() else { break };
+            deliveries.push(job(conn));
+        }
+        let Conn::Sqlite(c) = &mut *conn else { return };
+        let committed = AnsiTransactionManager::commit_transaction(c);
+        if let Err(error) = &committed {
+            log::error!(
+                "a batch of {} writes could not be committed: {error}",
+                deliveries.len()
+            );
+            let _ = AnsiTransactionManager::rollback_transaction(c);
+        }
+        for deliver in deliveries {
+            deliver(match &committed {
+                Ok(()) => Ok(()),
+                Err(error) => Err(StoreError::Unavailable(error.to_string())),
+            });
+        }
+    }
+}
+
+/// Folds the log back from a connection of its own, so that the writer does not wait for it.
+fn checkpoint(url: &DatabaseUrl, log_file: &Path, stopped: &Receiver<()>) {
+    let Ok(Conn::Sqlite(mut conn)) = connect(url, Access::Write) else {
+        return;
+    };
+    while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(Duration::from_secs(1)) {
+        let long = std::fs::metadata(log_file).is_ok_and(|m| m.len() > CHECKPOINT_BYTES);
+        if long && let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE);") {
+            log::warn!("the write-ahead log could not be folded back: {error}");
+        }
+    }
+}
+
+/// Opens one connection outside the pools, for migrations and checks.
+pub fn single(url: &DatabaseUrl) -> Result<Conn> {
+    connect(url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))
+}
+
+/// Runs a closure in a transaction of its own on a single connection.
+pub fn transaction<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    crate::on!(&mut *conn, |c| AnsiTransactionManager::begin_transaction(c))?;
+    let outcome = f(conn);
+    crate::on!(&mut *conn, |c| if outcome.is_ok() {
+        AnsiTransactionManager::commit_transaction(c)
+    } else {
+        AnsiTransactionManager::rollback_transaction(c)
+    })?;
+    outcome
+}
+
+const _: fn() = || {
+    fn is_send<T: Send>() {}
+    is_send::<Conn>();
+    fn is_connection<T: Connection>() {}
+    is_connection::<diesel::PgConnection>();
+};

@@ -1,0 +1,73 @@
+//! Why a call to the store did not succeed. The caller decides what that means to its own caller.
+
+use mainstay_domain::finding::Finding;
+use uuid::Uuid;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such record, or it was deleted.
+    #[error("no such record")]
+    NotFound,
+    /// The record has another version than the caller expects.
+    #[error("the record is at version {current}")]
+    VersionMismatch {
+        /// The version it has.
+        current: i64,
+    },
+    /// The id names a record with other content.
+    #[error("the id is taken by other content")]
+    IdConflict,
+    /// The id names a record that was deleted.
+    #[error("the id is that of a deleted record")]
+    IdDeleted,
+    /// Another record holds the slot.
+    #[error("the slot is taken")]
+    SlotTaken {
+        /// The record that holds it.
+        id: Uuid,
+    },
+    /// The record cannot be changed any more.
+    #[error("the record cannot be changed")]
+    Final,
+    /// The input does not fit what is stored: unknown references, or rules that a change must keep.
+    #[error("{} findings", .0.len())]
+    Findings(Vec<Finding>),
+    /// Another account has the address.
+    #[error("the address is taken")]
+    EmailTaken,
+    /// Too much is waiting; try again shortly.
+    #[error("too much is waiting")]
+    Busy,
+    /// The database does not answer.
+    #[error("the database is out of reach: {0}")]
+    Unavailable(String),
+    /// A sealed value does not open: wrong key, or moved or altered bytes.
+    #[error("a sealed value of {0} does not open")]
+    Sealed(&'static str),
+    /// Anything else of the database.
+    #[error("database: {0}")]
+    Database(diesel::result::Error),
+    /// A fault of our own.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl From<diesel::result::Error> for StoreError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind, Error};
+        match &error {
+            Error::NotFound => Self::NotFound,
+            Error::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            Error::DatabaseError(DatabaseErrorKind::UnableToSendCommand, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// What the store's functions give back.
+pub type Result<T> = std::result::Result<T, StoreError>;

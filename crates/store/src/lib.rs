@@ -1,0 +1,145 @@
+//! Storage: the only crate that speaks SQL. [`Store::read`] and [`Store::write`] are the doors to a person's
+//! record; accounts, sessions and the rest have functions of their own. Knows nothing of HTTP.
+//!
+//! - [`record`]: the one mechanism for every noun;
+//! - [`scope`]: the right to reach a record;
+//! - [`seal`], [`keys`]: what is kept so that only its owner's key opens it;
+//! - [`engine`], [`conn`]: two database engines behind one door;
+//! - [`account`], [`session`], [`login_delay`], [`timer`]: the rest, each with its table.
+
+pub mod account;
+pub mod conn;
+pub mod engine;
+pub mod error;
+pub mod keys;
+pub mod login_delay;
+pub mod migration;
+pub mod record;
+mod schema;
+pub mod scope;
+pub mod seal;
+pub mod session;
+pub mod timer;
+pub mod types;
+
+use std::sync::Arc;
+
+use diesel::{RunQueryDsl, sql_query};
+use uuid::Uuid;
+
+use crate::{
+    conn::Conn,
+    engine::{Engine, single},
+    keys::KeyStore,
+    migration::{Database, is_migrated, migrate},
+    seal::Secret,
+    types::At,
+};
+pub use crate::{
+    conn::DatabaseUrl,
+    engine::PoolSize,
+    error::{Result, StoreError},
+    keys::MasterKeys,
+    record::{Created, Expected, Order, Range, RecordWriter, Records, Replaced, Stored},
+    scope::PersonScope,
+};
+
+/// Where everything is.
+#[derive(Debug, Clone)]
+pub struct Locations {
+    /// The record.
+    pub data: DatabaseUrl,
+    /// The key store.
+    pub keys: DatabaseUrl,
+    /// How large the pools are.
+    pub pool: PoolSize,
+}
+
+/// The databases, opened.
+#[derive(Clone)]
+pub struct Store {
+    data: Arc<Engine>,
+    keys: Arc<KeyStore>,
+    blind_index: Secret,
+}
+
+impl Store {
+    /// Opens databases that are migrated.
+    pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
+        let blind_index = master.derive("mainstay blind index 1")?;
+        let keys = KeyStore::new(Engine::open(&locations.keys, locations.pool)?, master);
+        Ok(Self {
+            data: Arc::new(Engine::open(&locations.data, locations.pool)?),
+            keys: Arc::new(keys),
+            blind_index,
+        })
+    }
+
+    /// Reads a person's record. Short, indexed work only.
+    pub async fn read<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Records<'_>) -> Result<T> + Send + 'static,
+    {
+        let scope = scope.clone();
+        self.data
+            .read(move |conn| f(&mut Records::new(conn, &scope)))
+            .await
+    }
+
+    /// Writes to a person's record in one transaction, on behalf of a session. `now` is in microseconds.
+    pub async fn write<T, F>(&self, scope: &PersonScope, session: Uuid, now: i64, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut RecordWriter<'_>) -> Result<T> + Send + 'static,
+    {
+        let scope = scope.clone();
+        self.data
+            .write(move |conn| f(&mut RecordWriter::new(conn, &scope, At(now), Some(session))))
+            .await
+    }
+
+    /// A key for another purpose, derived from the master key.
+    pub fn derive_key(&self, purpose: &str) -> Result<Secret> {
+        self.keys.master().derive(purpose)
+    }
+
+    /// Succeeds if both databases answer, are migrated, and the master key fits.
+    pub async fn check(&self) -> Result<()> {
+        self.data
+            .read(|conn| {
+                Ok(on!(conn, |c| sql_query(
+                    "SELECT rev FROM people WHERE person_no = 0"
+                )
+                .execute(c)
+                .map(drop))?)
+            })
+            .await?;
+        self.keys.check().await
+    }
+}
+
+/// Migrates both databases and says how many migrations ran.
+pub fn migrate_all(locations: &Locations) -> Result<usize> {
+    let mut done = 0;
+    for (url, database) in [
+        (&locations.data, Database::Data),
+        (&locations.keys, Database::Keys),
+    ] {
+        done += migrate(&mut single(url)?, database)?;
+    }
+    Ok(done)
+}
+
+/// True if neither database needs a migration.
+pub fn is_all_migrated(locations: &Locations) -> Result<bool> {
+    Ok(is_migrated(&mut single(&locations.data)?, Database::Data)?
+        && is_migrated(&mut single(&locations.keys)?, Database::Keys)?)
+}
+
+const _: fn() = || {
+    fn shared<T: Send + Sync>() {}
+    shared::<Store>();
+    fn movable<T: Send>() {}
+    movable::<Conn>();
+};

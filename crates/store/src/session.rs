@@ -1,0 +1,279 @@
+//! Sessions: one for each device that is signed in, with a refresh token that rotates.
+
+use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use mainstay_domain::account::{Role, SealedSession};
+use uuid::Uuid;
+
+use crate::{
+    Store,
+    account::ACTIVE,
+    conn::Conn,
+    error::{Result, StoreError},
+    on,
+    schema::{accounts, sessions},
+    scope::PersonScope,
+    seal::DataKeys,
+    types::{At, Key},
+};
+
+/// A new session.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    /// Its id.
+    pub id: Uuid,
+    /// The hash of its first refresh token.
+    pub refresh_hash: Vec<u8>,
+    /// What the device is called.
+    pub content: SealedSession,
+}
+
+impl NewSession {
+    pub(crate) fn insert(self, conn: &mut Conn, account_no: i64, keys: &DataKeys, now: At) -> Result<()> {
+        let sealed = keys.seal(
+            "session",
+            self.id,
+            &serde_json::to_vec(&self.content).unwrap_or_default(),
+        )?;
+        let row = (
+            sessions::account_no.eq(account_no),
+            sessions::id.eq(Key(self.id)),
+            sessions::refresh_hash.eq(self.refresh_hash),
+            sessions::counter.eq(0),
+            sessions::rotated_at.eq(now),
+            sessions::created_at.eq(now),
+            sessions::last_used_at.eq(now),
+            sessions::sealed.eq(sealed),
+        );
+        on!(conn, |c| diesel::insert_into(sessions::table)
+            .values(row)
+            .execute(c))?;
+        Ok(())
+    }
+}
+
+/// Who is behind a live session.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The right to reach one's own record.
+    pub scope: PersonScope,
+    /// What the account is for.
+    pub role: Role,
+    /// The session.
+    pub session: Uuid,
+}
+
+/// The state of a session's refresh tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefreshState {
+    /// How often it was refreshed; the number of the token that is good now.
+    pub counter: i64,
+    /// The hash of that token.
+    pub refresh_hash: Vec<u8>,
+    /// When it was last refreshed, in microseconds.
+    pub rotated_at: i64,
+    /// When it was last used, in microseconds.
+    pub last_used_at: i64,
+    /// Whether it was ended.
+    pub ended: bool,
+    /// What the account is for.
+    pub role: Role,
+}
+
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: Uuid,
+    /// When it began, in microseconds.
+    pub created_at: i64,
+    /// When it was last used, in microseconds.
+    pub last_used_at: i64,
+    /// What the device is called.
+    pub content: SealedSession,
+}
+
+impl Store {
+    /// Begins a session.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the account is gone.
+    pub async fn create_session(&self, account: Uuid, session: NewSession, now: i64) -> Result<()> {
+        let keys = self.keys.get(account).await?;
+        let write = self.data.write(move |conn| {
+            let query = accounts::table
+                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::state.eq(ACTIVE))
+                .select(accounts::no);
+            let no: i64 = on!(&mut *conn, |c| query.first(c))?;
+            session.insert(conn, no, &keys, At(now))
+        });
+        write.await
+    }
+
+    /// Who is behind a session; nobody if it has ended, or was not used since `idle_since` (microseconds).
+    pub async fn principal(
+        &self,
+        account: Uuid,
+        session: Uuid,
+        idle_since: i64,
+    ) -> Result<Option<Principal>> {
+        let read = self.data.read(move |conn| {
+            let query = sessions::table
+                .inner_join(accounts::table)
+                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::state.eq(ACTIVE))
+                .filter(sessions::id.eq(Key(session)))
+                .filter(sessions::ended_at.is_null())
+                .filter(sessions::last_used_at.ge(At(idle_since)))
+                .select((accounts::no, accounts::role));
+            Ok(on!(conn, |c| query.first::<(i64, String)>(c).optional())?)
+        });
+        let Some((no, role)) = read.await? else {
+            return Ok(None);
+        };
+        let keys = self.keys.get(account).await?;
+        let role = Role::from_word(&role).ok_or(StoreError::Internal("an unknown role".to_owned()))?;
+        Ok(Some(Principal {
+            scope: PersonScope { no, account, keys },
+            role,
+            session,
+        }))
+    }
+
+    /// The state of a session's refresh tokens.
+    pub async fn refresh_state(&self, account: Uuid, session: Uuid) -> Result<Option<RefreshState>> {
+        type Columns = (i64, Vec<u8>, At, At, Option<At>, String);
+        let read = self.data.read(move |conn| {
+            let query = sessions::table
+                .inner_join(accounts::table)
+                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::state.eq(ACTIVE))
+                .filter(sessions::id.eq(Key(session)))
+                .select((
+                    sessions::counter,
+                    sessions::refresh_hash,
+                    sessions::rotated_at,
+                    sessions::last_used_at,
+                    sessions::ended_at,
+                    accounts::role,
+                ));
+            Ok(on!(conn, |c| query.first::<Columns>(c).optional())?)
+        });
+        read.await?
+            .map(
+                |(counter, refresh_hash, rotated_at, last_used_at, ended_at, role)| {
+                    Ok(RefreshState {
+                        counter,
+                        refresh_hash,
+                        rotated_at: rotated_at.0,
+                        last_used_at: last_used_at.0,
+                        ended: ended_at.is_some(),
+                        role: Role::from_word(&role)
+                            .ok_or(StoreError::Internal("an unknown role".to_owned()))?,
+                    })
+                },
+            )
+            .transpose()
+    }
+
+    /// Puts the next refresh token in place of the one with that number; false if another call was first.
+    pub async fn rotate_session(
+        &self,
+        account: Uuid,
+        session: Uuid,
+        counter: i64,
+        refresh_hash: Vec<u8>,
+        now: i64,
+    ) -> Result<bool> {
+        let write = self.data.write(move |conn| {
+            let no = account_no(conn, account)?;
+            let row = sessions::table
+                .filter(sessions::account_no.eq(no))
+                .filter(sessions::id.eq(Key(session)))
+                .filter(sessions::counter.eq(counter).and(sessions::ended_at.is_null()));
+            let change = diesel::update(row).set((
+                sessions::counter.eq(counter + 1),
+                sessions::refresh_hash.eq(refresh_hash),
+                sessions::rotated_at.eq(At(now)),
+                sessions::last_used_at.eq(At(now)),
+            ));
+            Ok(on!(conn, |c| change.execute(c))? == 1)
+        });
+        write.await
+    }
+
+    /// The live sessions of an account, last used first.
+    pub async fn sessions(&self, account: Uuid, idle_since: i64) -> Result<Vec<Device>> {
+        let keys = self.keys.get(account).await?;
+        let read = self.data.read(move |conn| {
+            let query = sessions::table
+                .inner_join(accounts::table)
+                .filter(accounts::id.eq(Key(account)))
+                .filter(sessions::ended_at.is_null())
+                .filter(sessions::last_used_at.ge(At(idle_since)))
+                .order((sessions::last_used_at.desc(), sessions::id.desc()))
+                .select((
+                    sessions::id,
+                    sessions::created_at,
+                    sessions::last_used_at,
+                    sessions::sealed,
+                ));
+            let rows: Vec<(Key, At, At, Vec<u8>)> = on!(conn, |c| query.load(c))?;
+            rows.into_iter()
+                .map(|(id, created_at, last_used_at, sealed)| {
+                    let plain = keys.open("session", id.0, &sealed)?;
+                    Ok(Device {
+                        id: id.0,
+                        created_at: created_at.0,
+                        last_used_at: last_used_at.0,
+                        content: serde_json::from_slice(&plain)
+                            .map_err(|e| StoreError::Internal(e.to_string()))?,
+                    })
+                })
+                .collect()
+        });
+        read.await
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the account has no such live session.
+    pub async fn end_session(&self, account: Uuid, session: Uuid, now: i64) -> Result<()> {
+        let write = self.data.write(move |conn| {
+            let no = account_no(conn, account)?;
+            let row = sessions::table
+                .filter(sessions::account_no.eq(no))
+                .filter(sessions::id.eq(Key(session)))
+                .filter(sessions::ended_at.is_null());
+            match on!(conn, |c| diesel::update(row)
+                .set(sessions::ended_at.eq(At(now)))
+                .execute(c))?
+            {
+                0 => Err(StoreError::NotFound),
+                _ => Ok(()),
+            }
+        });
+        write.await
+    }
+
+    /// Forgets sessions that ended, or were last used, before that time.
+    pub async fn sweep_sessions(&self, before: i64) -> Result<usize> {
+        let write = self.data.write(move |conn| {
+            let old = sessions::table.filter(
+                sessions::ended_at
+                    .lt(At(before))
+                    .or(sessions::last_used_at.lt(At(before))),
+            );
+            Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
+        });
+        write.await
+    }
+}
+
+fn account_no(conn: &mut Conn, account: Uuid) -> Result<i64> {
+    let query = accounts::table
+        .filter(accounts::id.eq(Key(account)))
+        .select(accounts::no);
+    Ok(on!(conn, |c| query.first(c))?)
+}

@@ -1,0 +1,9 @@
+DROP TABLE timers;
+DROP TABLE record_items;
+DROP TABLE record_history;
+DROP TABLE records;
+DROP TABLE login_delays;
+DROP TABLE sessions;
+DROP TABLE logins;
+DROP TABLE people;
+DROP TABLE accounts;

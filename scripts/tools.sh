@@ -1,0 +1,49 @@
+# Sourced after steps.sh and packages.sh: the checkers that are not Rust programs, installed in
+# target/tools under a name made of what they were installed from, so that each is installed once.
+# shellcheck shell=bash
+
+TOOLS=$ROOT/target/tools
+
+# install_once FOLDER COMMAND…: runs the command unless it has succeeded before.
+install_once() {
+    local folder=$1
+    shift
+    mkdir -p "$TOOLS"
+    (
+        flock 9
+        if [[ ! -e $folder/complete ]]; then
+            rm -rf "$folder"
+            "$@" && touch "$folder/complete"
+        fi
+    ) 9>"$TOOLS/lock"
+}
+
+fingerprint() {
+    sha256sum "$1" | cut -c 1-12
+}
+
+make_python_tools() {
+    "$(find_python)" -m venv "$1" &&
+        "$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "$ROOT/tests/tools/requirements.txt"
+}
+
+make_node_tools() {
+    mkdir -p "$1" &&
+        cp "$ROOT/tests/tools/package.json" "$1/" &&
+        (cd "$1" && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
+}
+
+# Each prints the folder of the installed programs.
+python_tools() {
+    local folder
+    folder=$TOOLS/python-$(fingerprint "$ROOT/tests/tools/requirements.txt")
+    install_once "$folder" make_python_tools "$folder" || fail "could not install tests/tools/requirements.txt"
+    printf '%s\n' "$folder/bin"
+}
+
+node_tools() {
+    local folder
+    folder=$TOOLS/node-$(fingerprint "$ROOT/tests/tools/package.json")
+    install_once "$folder" make_node_tools "$folder" || fail "could not install tests/tools/package.json"
+    printf '%s\n' "$folder/node_modules/.bin"
+}

@@ -1,0 +1,144 @@
+//! Fresh databases, one for each test.
+
+use std::{path::Path, process::Command};
+
+use mainstay_store::{DatabaseUrl, Locations, PoolSize};
+use tempfile::TempDir;
+
+/// The engine of a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded.
+    Sqlite,
+    /// A server.
+    Postgres,
+}
+
+/// A fresh database with its key store and a directory for files; gone when dropped.
+pub struct Database {
+    /// The engine.
+    pub engine: Engine,
+    /// The directory for keys and files.
+    pub directory: TempDir,
+    /// The URL of the record.
+    pub url: String,
+    name: String,
+}
+
+/// The server that the test command started.
+fn server() -> String {
+    std::env::var("MAINSTAY_TEST_POSTGRES_URL").expect(
+        "MAINSTAY_TEST_POSTGRES_URL is not set: run the tests with scripts/test, \
+         or inside `scripts/postgres-for-tests run -- cargo nextest run`",
+    )
+}
+
+fn psql(url: &str, sql: &str) -> String {
+    let output = Command::new("psql")
+        .args([
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "-v",
+            "ON_ERROR_STOP=1",
+            "-c",
+            sql,
+            url,
+        ])
+        .output()
+        .expect("psql runs");
+    assert!(
+        output.status.success(),
+        "psql: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+impl Database {
+    /// A new one.
+    pub fn create(engine: Engine) -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let name = format!("t{}", uuid::Uuid::from_u128(rand()).simple());
+        let url = match engine {
+            Engine::Sqlite => format!("sqlite:{}", directory.path().join("mainstay.db").display()),
+            Engine::Postgres => {
+                let server = server();
+                psql(&server, &format!("CREATE DATABASE {name}"));
+                let (base, _) = server.rsplit_once('/').expect("a URL with a database");
+                format!("{base}/{name}")
+            }
+        };
+        Self {
+            engine,
+            directory,
+            url,
+            name,
+        }
+    }
+
+    /// The directory for keys and files.
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where everything is.
+    pub fn locations(&self) -> Locations {
+        Locations {
+            data: self.url.parse::<DatabaseUrl>().expect("a good URL"),
+            keys: DatabaseUrl::Sqlite(self.path().join("keys.db")),
+            pool: PoolSize { connections: 6 },
+        }
+    }
+
+    /// Everything that a thief of the database without the key store would have.
+    pub fn stolen_bytes(&self) -> Vec<u8> {
+        match self.engine {
+            Engine::Sqlite => ["mainstay.db", "mainstay.db-wal", "mainstay.db-shm"]
+                .iter()
+                .filter_map(|file| std::fs::read(self.path().join(file)).ok())
+                .flatten()
+                .collect(),
+            Engine::Postgres => {
+                // As text with bytea unescaped, so that clear bytes in binary columns would show.
+                let dump = Command::new("pg_dump")
+                    .args(["--data-only", &self.url])
+                    .output()
+                    .expect("pg_dump runs");
+                assert!(
+                    dump.status.success(),
+                    "pg_dump: {}",
+                    String::from_utf8_lossy(&dump.stderr)
+                );
+                let mut bytes = dump.stdout.clone();
+                let text = String::from_utf8_lossy(&dump.stdout).into_owned();
+                for column in text.split(['\t', '\n']).filter_map(|c| c.strip_prefix("\\\\x")) {
+                    bytes.extend(
+                        (0..column.len() / 2)
+                            .filter_map(|n| u8::from_str_radix(column.get(2 * n..2 * n + 2)?, 16).ok()),
+                    );
+                }
+                bytes
+            }
+        }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.engine == Engine::Postgres {
+            psql(
+                &server(),
+                &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
+            );
+        }
+    }
+}
+
+/// A random number, for names that do not meet.
+pub fn rand() -> u128 {
+    let mut bytes = [0; 16];
+    mainstay_store::seal::fill_random(&mut bytes).expect("random bytes");
+    u128::from_be_bytes(bytes)
+}

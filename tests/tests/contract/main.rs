@@ -1,0 +1,3 @@
+//! The contract, driven over HTTP on both databases.
+
+mod check_in;
