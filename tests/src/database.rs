@@ -26,6 +26,10 @@ pub struct Database {
 }
 
 /// The server that the test command started.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test command passes the server's address this way"
+)]
 fn server() -> String {
     std::env::var("MAINSTAY_TEST_POSTGRES_URL").expect(
         "MAINSTAY_TEST_POSTGRES_URL is not set: run the tests with scripts/test, \

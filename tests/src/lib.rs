@@ -10,15 +10,6 @@
 //!     }
 //! }
 //! ```
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::missing_panics_doc,
-    clippy::allow_attributes,
-    reason = "a test that cannot go on shall stop"
-)]
 
 pub mod app;
 pub mod client;

@@ -62,6 +62,9 @@ impl Deref for State {
 
 impl State {
     /// What the application of a request is made of.
+    ///
+    /// # Panics
+    /// Never: every application is built with its state.
     #[expect(
         clippy::expect_used,
         reason = "every application is built with its state, in this module"

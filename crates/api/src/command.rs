@@ -272,9 +272,10 @@ fn make_signing_key(path: &Path) -> Result<(), String> {
     write_secret(path, &generate_signing_key()?).map_err(|e| format!("{}: {e}", path.display()))
 }
 
+type Make = fn(&Path) -> Result<(), String>;
+
 fn generate_keys(settings: &Settings) -> Result<(), String> {
     prepare_directories(settings)?;
-    type Make = fn(&Path) -> Result<(), String>;
     let wanted: [(&str, &Path, Make); 2] = [
         ("master key", &settings.master_key.path, make_master_key),
         ("signing key", &settings.signing_key.path, make_signing_key),
@@ -315,8 +316,10 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
     let zone: chrono_tz::Tz = create
         .time_zone
         .parse()
-        .map_err(|_| "--time-zone must be an IANA time zone")?;
-    let text = if let Some(path) = &create.password_file { fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))? } else {
+        .map_err(|_wrong| "--time-zone must be an IANA time zone")?;
+    let text = if let Some(path) = &create.password_file {
+        fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?
+    } else {
         let mut text = String::new();
         std::io::stdin()
             .take(4096)
@@ -325,8 +328,8 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
         text
     };
     let text = text.trim_end_matches(['\r', '\n']);
-    let password: Password =
-        serde_json::from_value(text.into()).map_err(|_| "the password must have 12 to 128 characters")?;
+    let password: Password = serde_json::from_value(text.into())
+        .map_err(|_wrong| "the password must have 12 to 128 characters")?;
     let mut findings = Findings::default();
     password::check(&password, "", &mut findings);
     if !findings.is_empty() {

@@ -1,5 +1,10 @@
 //! Plans: activation, the active plan, numbers and their differences.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members of JSON objects that are made right here"
+)]
+
 use actix_web::HttpResponse;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_domain::{

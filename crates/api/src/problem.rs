@@ -21,7 +21,7 @@ macro_rules! kinds {
         /// A kind of problem.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProblemKind {
-            $(#[doc = $explanation] $variant,)*
+            $(#[doc = $title] $variant,)*
         }
 
         impl ProblemKind {

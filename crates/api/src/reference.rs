@@ -104,7 +104,9 @@ async fn helplines(request: HttpRequest) -> Outcome {
     );
     let language = parameters.get("language", "format", "must be a language code", Language::new);
     parameters.finish()?;
-    let found: Vec<&Helpline> = if let Some(country) = country { helpline::select(Some(&country), language.as_deref()) } else {
+    let found: Vec<&Helpline> = if let Some(country) = country {
+        helpline::select(Some(&country), language.as_deref())
+    } else {
         let mut all: Vec<&Helpline> = helpline::SHIPPED.iter().collect();
         all.sort_by_key(|h| {
             !language

@@ -286,7 +286,7 @@ impl Values {
     fn settings(mut self, remarks: Vec<String>) -> Result<Settings, Vec<String>> {
         let address = |text: &str| {
             text.parse::<SocketAddr>()
-                .map_err(|_| "must be an address and a port, such as 127.0.0.1:8080".to_owned())
+                .map_err(|_wrong| "must be an address and a port, such as 127.0.0.1:8080".to_owned())
         };
         let on_off = |text: &str| match text {
             "on" => Ok(LimitMode::On),

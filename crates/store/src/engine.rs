@@ -11,10 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::{
-    Connection,
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
@@ -306,10 +303,3 @@ pub fn transaction<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -
     })?;
     outcome
 }
-
-const _: fn() = || {
-    fn is_send<T: Send>() {}
-    is_send::<Conn>();
-    fn is_connection<T: Connection>() {}
-    is_connection::<diesel::PgConnection>();
-};

@@ -27,14 +27,6 @@ use std::sync::Arc;
 use diesel::{RunQueryDsl, sql_query};
 use uuid::Uuid;
 
-use crate::{
-    conn::Conn,
-    engine::{Engine, single},
-    keys::KeyStore,
-    migration::{Database, is_migrated, migrate},
-    seal::Secret,
-    types::At,
-};
 pub use crate::{
     conn::DatabaseUrl,
     engine::PoolSize,
@@ -42,6 +34,13 @@ pub use crate::{
     keys::MasterKeys,
     record::{Created, Expected, Order, Range, RecordWriter, Records, Replaced, Stored},
     scope::PersonScope,
+};
+use crate::{
+    engine::{Engine, single},
+    keys::KeyStore,
+    migration::{Database, is_migrated, migrate},
+    seal::Secret,
+    types::At,
 };
 
 /// Where everything is.
@@ -136,10 +135,3 @@ pub fn is_all_migrated(locations: &Locations) -> Result<bool> {
     Ok(is_migrated(&mut single(&locations.data)?, Database::Data)?
         && is_migrated(&mut single(&locations.keys)?, Database::Keys)?)
 }
-
-const _: fn() = || {
-    fn shared<T: Send + Sync>() {}
-    shared::<Store>();
-    fn movable<T: Send>() {}
-    movable::<Conn>();
-};

@@ -168,7 +168,7 @@ impl<'a> Records<'a> {
     /// The record of that id, unless it was deleted without a mark.
     pub fn get(&mut self, kind: Kind, id: Uuid) -> Result<Option<Stored>> {
         let row = self.row(kind, id)?.filter(|row| !row.deleted || row.is_marked());
-        row.map(|row| self.open(kind, row)).transpose()
+        row.map(|row| self.open(kind, &row)).transpose()
     }
 
     /// The record that holds a slot.
@@ -182,7 +182,7 @@ impl<'a> Records<'a> {
             .select(Row::as_select())
             .first(c)
             .optional())?;
-        row.map(|row| self.open(kind, row)).transpose()
+        row.map(|row| self.open(kind, &row)).transpose()
     }
 
     /// Part of a collection in the order of its time.
@@ -220,7 +220,7 @@ impl<'a> Records<'a> {
                     .load(c),
             }
         })?;
-        rows.into_iter().map(|row| self.open(kind, row)).collect()
+        rows.into_iter().map(|row| self.open(kind, &row)).collect()
     }
 
     /// Each version of a record that was replaced, oldest first.
@@ -263,7 +263,7 @@ impl<'a> Records<'a> {
             .optional())?)
     }
 
-    fn open(&self, kind: Kind, row: Row) -> Result<Stored> {
+    fn open(&self, kind: Kind, row: &Row) -> Result<Stored> {
         Ok(Stored {
             id: row.id.0,
             version: row.version,
@@ -365,7 +365,7 @@ impl<'a> RecordWriter<'a> {
                     diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
                         .set(people::rev.eq(people::rev - 1));
                 on!(&mut *self.records.conn, |c| change.execute(c))?;
-                Ok(Created::Replayed(self.open(draft.kind, row)?))
+                Ok(Created::Replayed(self.open(draft.kind, &row)?))
             }
             Some(_) => Err(StoreError::IdConflict),
             None => {

@@ -1,6 +1,10 @@
 //! What happens around every request: its id, its log line, its figures, its headers, and the form of every problem.
 
-use std::{panic::AssertUnwindSafe, time::Instant};
+use std::{
+    future::{Ready, ready},
+    panic::AssertUnwindSafe,
+    time::Instant,
+};
 
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
@@ -61,7 +65,7 @@ pub async fn frame(
         Ok(Ok(response)) => match response.response().error().map(|error| as_problem(error, &id)) {
             Some(problem) => {
                 let request = response.into_parts().0;
-                let answer = answer_for(&request, problem, &id);
+                let answer = answer_for(&request, &problem, &id);
                 ServiceResponse::new(request, answer)
             }
             None => response,
@@ -139,7 +143,7 @@ fn bare(problem: ProblemView, id: &RequestId) -> Error {
     InternalError::from_response(problem.0, answer).into()
 }
 
-fn answer_for(request: &HttpRequest, problem: ProblemView, id: &RequestId) -> HttpResponse {
+fn answer_for(request: &HttpRequest, problem: &ProblemView, id: &RequestId) -> HttpResponse {
     problem.0.answer(Some(request.path()), Some(&id.0))
 }
 
@@ -241,16 +245,16 @@ fn label(method: &Method) -> &'static str {
 }
 
 /// The answer to a path that is not there.
-pub async fn no_such_path() -> Outcome {
-    Err(Problem::new(ProblemKind::NotFound))
+pub fn no_such_path() -> Ready<Outcome> {
+    ready(Err(Problem::new(ProblemKind::NotFound)))
 }
 
 /// The answer to a method that the path does not take.
-pub async fn no_such_method(allow: String) -> Outcome {
-    Err(Problem {
+pub fn no_such_method(allow: String) -> Ready<Outcome> {
+    ready(Err(Problem {
         allow: Some(allow),
         ..Problem::new(ProblemKind::MethodNotAllowed)
-    })
+    }))
 }
 
 #[cfg(test)]

@@ -1,6 +1,11 @@
 //! What is wrong with the shape of an input. Reading straight into the type is fast and stops at the first fault;
 //! only then the document's own schema is asked for all of them.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members of JSON objects that are made right here"
+)]
+
 use std::{
     any::TypeId,
     collections::{BTreeSet, HashMap},

@@ -1,5 +1,10 @@
 //! Puts the OpenAPI 3.1 document together from the endpoints.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members of JSON objects that are made right here"
+)]
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};

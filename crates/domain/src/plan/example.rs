@@ -3,7 +3,10 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::{PlanText, Plan, PlanKind, Label, PlanStatus, first_number, PlanContent, List, PlanTrigger, TriggerKind, PlanWarningSign, Stage, PlanStrategy, Int, PlanSituation, SituationStep};
+use super::{
+    Int, Label, List, Plan, PlanContent, PlanKind, PlanSituation, PlanStatus, PlanStrategy, PlanText,
+    PlanTrigger, PlanWarningSign, SituationStep, Stage, TriggerKind, first_number,
+};
 use crate::{
     scalar::{Ids, Note, Percent, Prose, Rating},
     vocabulary::{SituationCategory, StrategyCategory},
