@@ -14,6 +14,7 @@
 pub mod app;
 pub mod client;
 pub mod database;
+pub mod ninety_days;
 pub mod process;
 
 pub use app::TestApp;

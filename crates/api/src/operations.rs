@@ -197,7 +197,7 @@ async fn problem_page(request: HttpRequest) -> Outcome {
         .iter()
         .find(|kind| kind.slug() == slug)
         .ok_or(Problem::new(ProblemKind::NotFound))?;
-    let (title, status, text) = (kind.title(), kind.status(), kind.explanation());
+    let (title, status, text) = (kind.title(), kind.status().as_u16(), kind.explanation());
     let page = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\

@@ -202,6 +202,7 @@ async fn activate(caller: Caller) -> Outcome {
         .is_some_and(|c| helpline::has_country(&c));
     let now = caller.state.clock.now();
     let stored = write::<Plan, _>(&caller, now, move |writer| {
+        writer.lock()?;
         let (version, mut plan) = current::<Plan>(writer, id)?;
         if let Expected::Version(expected) = expected
             && expected != version

@@ -8,7 +8,7 @@ use crate::{
     finding::Findings,
     password,
     place::{Country, Email, Locale, ZoneName},
-    scalar::{Int, Label, Text},
+    scalar::{Int, Label, Text, nullable},
     timestamp::Timestamp,
 };
 
@@ -76,7 +76,7 @@ pub struct Profile {
     #[serde(default = "monday")]
     pub week_start: Int<1, 7>,
     /// How much notifications give away.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub discretion: Discretion,
 }
 

@@ -9,7 +9,7 @@ use crate::{
     finding::Findings,
     practice,
     record::{ItemKind, Kind, NewId, Record, Reference, Target, check_end, check_past},
-    scalar::{Ids, Int, Label, List, Note, Rating},
+    scalar::{Ids, Int, Label, List, Note, Rating, nullable},
     timestamp::{Timestamp, example_time},
     vocabulary::{SituationCategory, Substance},
 };
@@ -141,7 +141,7 @@ pub struct CravingEvent {
     #[schema(value_type = Vec<StrategyUse>, max_items = 50)]
     pub strategy_uses: List<StrategyUse, 50>,
     /// How it ended; `ongoing` if left out, which turns to `unsure` four hours after the onset.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub outcome: CravingOutcome,
     /// Whether the person acted on the craving.
     #[serde(default, skip_serializing_if = "Option::is_none")]

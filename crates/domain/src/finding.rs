@@ -41,10 +41,10 @@ impl Findings {
         self.0.is_empty()
     }
 
-    /// All that was found, in the order of the pointers.
+    /// What was found, in the order of the pointers, one for each.
     pub fn into_vec(mut self) -> Vec<Finding> {
         self.0.sort();
-        self.0.dedup();
+        self.0.dedup_by(|a, b| a.pointer == b.pointer);
         self.0
     }
 }

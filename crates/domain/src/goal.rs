@@ -9,7 +9,7 @@ use crate::{
     finding::Findings,
     place::Currency,
     record::{Kind, Record},
-    scalar::{Int, Label, List, Note},
+    scalar::{Int, Label, List, Note, nullable},
     timestamp::Timestamp,
     vocabulary::Substance,
 };
@@ -103,7 +103,7 @@ pub struct Goal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_on: Option<NaiveDate>,
     /// Where it stands; `active` if left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub status: GoalStatus,
     /// What was usual before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

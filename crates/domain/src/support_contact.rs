@@ -8,7 +8,7 @@ use crate::{
     finding::Findings,
     place::{Email, Phone, TimeOfDay, ZoneName},
     record::{Kind, NewId, Record},
-    scalar::{Int, Label, List, Note},
+    scalar::{Int, Label, List, Note, nullable},
     timestamp::Timestamp,
 };
 
@@ -152,17 +152,17 @@ pub struct SupportContact {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<ZoneName>,
     /// Place in the calling order, 1 is first; 50 if left out.
-    #[serde(default = "middle")]
+    #[serde(default = "middle", deserialize_with = "position")]
     pub position: Int<1, 99>,
     /// Whether they may be called in a crisis at any hour.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub in_crisis: bool,
     /// What they want to hear of.
     #[serde(default)]
     #[schema(value_type = Vec<NotifyOn>, max_items = 20)]
     pub notify_on: List<NotifyOn, 20>,
     /// Where the contact stands; `listed` if left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub status: ContactStatus,
     /// Anything in own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -171,6 +171,10 @@ pub struct SupportContact {
 
 const fn middle() -> Int<1, 99> {
     Int::clamped(50)
+}
+
+fn position<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Int<1, 99>, D::Error> {
+    Option::deserialize(deserializer).map(|place| place.unwrap_or(middle()))
 }
 
 impl SupportContact {

@@ -10,7 +10,7 @@ use crate::{
     finding::Findings,
     plan::PlanSection,
     record::{Deletion, ItemKind, Kind, NewId, Record, Reference, Target, check_end, check_past},
-    scalar::{Ids, Label, List, Note, Prose, Rating, Text},
+    scalar::{Ids, Label, List, Note, Prose, Rating, Text, nullable},
     timestamp::{Timestamp, example_time},
     vocabulary::{SituationCategory, Substance},
 };
@@ -78,7 +78,7 @@ pub struct UseEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Text<1, 60>>,
     /// Taken as prescribed, so that it is no day of use; `false` if left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub as_prescribed: bool,
     /// What the person calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -307,6 +307,16 @@ impl<'a> RecordWriter<'a> {
         }
     }
 
+    /// Keeps other writers of the same person waiting until this transaction ends. What is read before it is written
+    /// must be read under this lock. (The one writer of SQLite needs none; each write here takes it by itself.)
+    pub fn lock(&mut self) -> Result<()> {
+        if let Conn::Postgres(c) = &mut *self.records.conn {
+            let row = people::table.filter(people::person_no.eq(self.records.scope.no));
+            row.select(people::rev).for_update().first::<i64>(c)?;
+        }
+        Ok(())
+    }
+
     /// Stores a new record, or knows it as one that was stored before.
     ///
     /// # Errors

@@ -40,6 +40,7 @@ impl Store {
             };
             let write = self.data.write(move |conn| {
                 let mut writer = RecordWriter::new(conn, &scope, At(now), None);
+                writer.lock()?;
                 // Another node, or the person, may have been first.
                 let Some(before) = writer.get(kind, id.0)? else {
                     return Ok(false);

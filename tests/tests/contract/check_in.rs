@@ -1,4 +1,4 @@
-//! Check-ins.
+//! Check-ins: slots, local dates, references.
 
 use mainstay_tests::on_both_databases;
 use serde_json::json;
@@ -7,7 +7,8 @@ on_both_databases! {
     async fn a_check_in_is_stored_read_and_listed(app) {
         let sam = app.person().await;
         let stored = sam.post("/v1/check-ins", &json!({
-            "kind": "evening", "occurred_at": "2026-03-01T23:30:00-05:00", "answers": { "craving": 3, "mood": null }, "tags": ["work"],
+            "kind": "evening", "occurred_at": "2026-03-01T23:30:00-05:00",
+            "answers": { "craving": 3, "mood": null }, "tags": ["work"],
         })).await.expect(201);
         assert_eq!(stored.body["local_date"], "2026-03-01");
         assert_eq!(stored.body["occurred_at"], "2026-03-01T23:30:00-05:00");
@@ -18,5 +19,64 @@ on_both_databases! {
         let unchanged = sam.send("GET", &path, &[("if-none-match", "\"1\"")], None).await.expect(304);
         assert_eq!(unchanged.text, "");
         assert_eq!(sam.get("/v1/check-ins").await.expect(200).items(), [stored.body]);
+    }
+
+    async fn one_morning_and_one_evening_a_local_date_and_one_weekly_an_iso_week(app) {
+        let sam = app.person().await;
+        let at = |kind: &str, time: &str| json!({ "kind": kind, "occurred_at": time, "answers": { "craving": 3 } });
+        let first = sam.post("/v1/check-ins", &at("morning", "2026-03-02T00:30:00+14:00")).await.expect(201);
+        // The same local date elsewhere, and the same moment on another local date.
+        let taken = sam.post("/v1/check-ins", &at("morning", "2026-03-02T23:00:00-11:00")).await.expect(409);
+        assert_eq!((taken.problem().as_str(), &taken.body["existing_id"]), ("slot-taken", &first.body["id"]));
+        sam.post("/v1/check-ins", &at("morning", "2026-03-01T10:30:00Z")).await.expect(201);
+        sam.post("/v1/check-ins", &at("evening", "2026-03-02T20:00:00+14:00")).await.expect(201);
+        sam.post("/v1/check-ins", &at("weekly", "2026-12-28T12:00:00Z")).await.expect(422);
+        sam.post("/v1/check-ins", &at("weekly", "2025-12-29T12:00:00Z")).await.expect(201);
+        sam.post("/v1/check-ins", &at("weekly", "2026-01-04T12:00:00Z")).await.expect(409);
+        sam.post("/v1/check-ins", &at("weekly", "2026-01-05T12:00:00Z")).await.expect(201);
+        for _ in 0..2 {
+            sam.post("/v1/check-ins", &at("momentary", "2026-03-02T12:00:00Z")).await.expect(201);
+        }
+    }
+
+    async fn deleting_frees_the_slot_and_moving_takes_another(app) {
+        let sam = app.person().await;
+        let on = |date: &str| json!({ "kind": "morning", "occurred_at": format!("{date}T08:00:00Z"), "answers": { "mood": 5 } });
+        let first = sam.post("/v1/check-ins", &on("2026-03-01")).await.expect(201);
+        let second = sam.post("/v1/check-ins", &on("2026-03-02")).await.expect(201);
+        let moved = sam.put(&second.header("location"), 1, &on("2026-03-01")).await.expect(409);
+        assert_eq!(moved.body["existing_id"], first.body["id"]);
+        sam.put(&second.header("location"), 1, &on("2026-03-03")).await.expect(200);
+        sam.post("/v1/check-ins", &on("2026-03-02")).await.expect(201);
+        sam.delete(&first.header("location"), 1).await.expect(204);
+        sam.post("/v1/check-ins", &on("2026-03-01")).await.expect(201);
+    }
+
+    async fn every_wrong_field_is_named_and_nothing_is_stored(app) {
+        let sam = app.person().await;
+        let wrong = sam.post("/v1/check-ins", &json!({
+            "kind": "noon", "occurred_at": "yesterday", "answers": { "craving": 11, "moood": 1 },
+            "tags": [""], "nope": true,
+        })).await.expect(422);
+        assert_eq!(wrong.pointers(), ["/answers/craving", "/answers/moood", "/kind", "/nope", "/occurred_at", "/tags/0"]);
+        let empty = sam.post("/v1/check-ins", &json!({ "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": {} })).await;
+        assert_eq!(empty.expect(422).pointers(), ["/answers"]);
+        let stranger = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47";
+        let unknown = sam.post("/v1/check-ins", &json!({
+            "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": { "craving": 1 },
+            "trigger_ids": [stranger], "warning_sign_ids": [stranger],
+        })).await.expect(422);
+        let expected = [("/trigger_ids/0", "unknown-reference"), ("/warning_sign_ids/0", "unknown-reference")];
+        assert_eq!(unknown.faults(), expected.map(|(p, c)| (p.to_owned(), c.to_owned())));
+        assert!(sam.get("/v1/check-ins").await.items().is_empty());
+    }
+
+    async fn a_whole_float_is_a_whole_number(app) {
+        let sam = app.person().await;
+        let stored = sam.post("/v1/check-ins", &json!({
+            "kind": "momentary", "occurred_at": "2026-03-02T12:00:00.123456Z", "answers": { "craving": 10.0 },
+        })).await.expect(201);
+        assert_eq!(stored.body["answers"]["craving"].to_string(), "10");
+        assert_eq!(stored.body["occurred_at"], "2026-03-02T12:00:00.123Z");
     }
 }

@@ -1,3 +1,14 @@
-//! The contract, driven over HTTP on both databases.
+//! The contract, driven over HTTP on both databases. A noun has the same file name here as in the crates.
 
+mod account;
 mod check_in;
+mod craving_event;
+mod document;
+mod goal;
+mod plan;
+mod protocol;
+mod record;
+mod reference;
+mod session;
+mod support_contact;
+mod use_event;

@@ -77,8 +77,38 @@ pub fn settle(components: &Components) -> Components {
     components
         .iter()
         .filter(|(_, schema)| is_named(schema))
-        .map(|(name, schema)| (name.clone(), inline(schema, components)))
+        .map(|(name, schema)| (name.clone(), optional_is_nullable(inline(schema, components))))
         .collect()
+}
+
+/// What a request may leave out it may send as null, too; inputs are known by taking no unknown members.
+fn optional_is_nullable(mut schema: Value) -> Value {
+    if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
+        return schema;
+    }
+    let required = schema.get("required").cloned().unwrap_or_default();
+    let Some(Value::Object(members)) = schema.get_mut("properties") else {
+        return schema;
+    };
+    for (name, member) in members {
+        let is_required = required
+            .as_array()
+            .is_some_and(|all| all.iter().any(|one| one == name));
+        let Value::Object(own) = member else { continue };
+        if is_required || own.contains_key("readOnly") {
+            continue;
+        }
+        if let Some(Value::String(kind)) = own.get("type") {
+            let kinds = json!([kind, "null"]);
+            own.insert("type".to_owned(), kinds);
+        } else if let Some(reference) = own.remove("$ref") {
+            own.insert(
+                "oneOf".to_owned(),
+                json!([{ "$ref": reference }, { "type": "null" }]),
+            );
+        }
+    }
+    schema
 }
 
 /// The schema with every small value in place.

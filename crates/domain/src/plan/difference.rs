@@ -45,7 +45,7 @@ pub struct PlanDifference {
     #[schema(max_items = 1100)]
     pub changed: Vec<ItemChange>,
     /// Names of the plan's own members that changed: `title`, `review_on`, `kind`.
-    #[schema(max_items = 10)]
+    #[schema(max_items = 10, max_length = 20)]
     pub plan_members_changed: Vec<String>,
     /// Parts whose items are the same in another order.
     #[schema(max_items = 20)]

@@ -1,0 +1,182 @@
+//! What a record looks like when it is read, given what was sent, and how two of them are compared.
+
+use serde_json::{Map, Value, json};
+
+/// Members that the server writes and that nobody can foresee.
+const UNFORESEEN: [&str; 3] = ["created_at", "updated_at", "activated_at"];
+
+/// The record as it is read: what is null is left out, what was left out has its default, what is computed is there.
+pub fn as_answered(collection: &str, sent: &Value) -> Value {
+    let mut record = defaults(collection);
+    for (name, value) in without_null(sent).as_object().expect("a record") {
+        record[name] = value.clone();
+    }
+    match collection {
+        "check-ins" => record["local_date"] = local_date(&record),
+        "craving-events" => {
+            let ratings = record["ratings"].as_array().expect("ratings");
+            record["peak"] = json!(ratings.iter().filter_map(|rating| rating["value"].as_i64()).max());
+            if record["outcome"] == "ongoing" {
+                // All of it is long ago.
+                record["outcome"] = json!("unsure");
+            }
+        }
+        "support-contacts" if record.get("preferred_channel").is_none() => {
+            let channel = if record.get("phone").is_some() {
+                "call"
+            } else {
+                "email"
+            };
+            record["preferred_channel"] = json!(channel);
+        }
+        "plans" => complete_content(&mut record["content"]),
+        _ => {}
+    }
+    record
+}
+
+fn local_date(record: &Value) -> Value {
+    let at = record["occurred_at"].as_str().expect("a time");
+    json!(at.split('T').next())
+}
+
+fn defaults(collection: &str) -> Value {
+    match collection {
+        "goals" => json!({ "status": "active", "taper": [] }),
+        "check-ins" => json!({ "trigger_ids": [], "warning_sign_ids": [], "tags": [] }),
+        "craving-events" => json!({ "trigger_ids": [], "strategy_uses": [], "outcome": "ongoing" }),
+        "use-events" => {
+            json!({ "as_prescribed": false, "trigger_ids": [], "warning_sign_ids": [], "entered_in_error": false })
+        }
+        "support-contacts" => {
+            json!({ "availability": [], "position": 50, "in_crisis": false, "notify_on": [], "status": "listed" })
+        }
+        "review" => json!({ "proposed_items": [] }),
+        _ => json!({}),
+    }
+}
+
+fn complete_content(content: &mut Value) {
+    for section in [
+        "reasons",
+        "triggers",
+        "warning_signs",
+        "strategies",
+        "situations",
+        "contact_ids",
+        "lapse_response",
+        "environment",
+        "routines",
+        "safety_steps",
+    ] {
+        let items = content
+            .as_object_mut()
+            .expect("content")
+            .entry(section)
+            .or_insert(json!([]));
+        let inner = match section {
+            "strategies" => "trigger_ids",
+            "situations" => "steps",
+            _ => continue,
+        };
+        for item in items.as_array_mut().expect("a section") {
+            item.as_object_mut()
+                .expect("an item")
+                .entry(inner)
+                .or_insert(json!([]));
+        }
+    }
+}
+
+/// The value without members that are null.
+fn without_null(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => (members.iter())
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.clone(), without_null(value)))
+            .collect(),
+        Value::Array(items) => items.iter().map(without_null).collect(),
+        other => other.clone(),
+    }
+}
+
+/// The record with other members; null unsets one.
+pub fn changed(record: &Value, change: &Value) -> Value {
+    let mut record = record.clone();
+    for (name, value) in change.as_object().expect("a change") {
+        record[name] = value.clone();
+    }
+    without_null(&record)
+}
+
+/// Every difference, each with its JSON pointer. Items of lists may have got an id from the server.
+pub fn differences(expected: &Value, found: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    compare("", expected, found, &UNFORESEEN, &mut all);
+    all
+}
+
+fn compare(at: &str, expected: &Value, found: &Value, extra: &[&str], all: &mut Vec<String>) {
+    match (expected, found) {
+        (Value::Object(expected), Value::Object(found)) => members(at, expected, found, extra, all),
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (n, (before, after)) in before.iter().zip(after).enumerate() {
+                compare(&format!("{at}/{n}"), before, after, &["id"], all);
+            }
+        }
+        (Value::Number(one), Value::Number(other)) if one.as_f64() == other.as_f64() => {}
+        (one, other) if one == other => {}
+        (one, other) => all.push(format!("{at}: expected {one}, found {other}")),
+    }
+}
+
+fn members(
+    at: &str,
+    expected: &Map<String, Value>,
+    found: &Map<String, Value>,
+    extra: &[&str],
+    all: &mut Vec<String>,
+) {
+    for (name, value) in expected {
+        match found.get(name) {
+            Some(other) => compare(&format!("{at}/{name}"), value, other, &[], all),
+            None => all.push(format!("{at}/{name}: is missing, expected {value}")),
+        }
+    }
+    for (name, value) in found {
+        if !expected.contains_key(name) && !extra.contains(&name.as_str()) {
+            all.push(format!("{at}/{name}: unexpected {value}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_difference_is_named() {
+        let expected = json!({ "a": 1, "b": { "c": "x" }, "d": [1, { "e": 2 }], "f": true });
+        let found = json!({ "a": 1.0, "b": { "c": "y" }, "d": [1, { "e": 2, "id": "made" }], "g": 0, "created_at": "now" });
+        assert_eq!(
+            differences(&expected, &found),
+            [
+                "/b/c: expected \"x\", found \"y\"",
+                "/f: is missing, expected true",
+                "/g: unexpected 0"
+            ]
+        );
+    }
+
+    #[test]
+    fn null_unsets_and_defaults_come_back() {
+        let record = json!({ "kind": "momentary", "occurred_at": "2026-10-25T02:30:00+02:00", "note": "x", "tags": ["a"] });
+        let read = as_answered(
+            "check-ins",
+            &changed(&record, &json!({ "note": null, "tags": null })),
+        );
+        assert_eq!(read.get("note"), None);
+        assert_eq!(read["tags"], json!([]));
+        assert_eq!(read["local_date"], "2026-10-25");
+    }
+}

@@ -1,0 +1,144 @@
+//! Nicotine, in Berlin: a taper in steps, some uses as planned, and days on which nothing is written down.
+
+use serde_json::{Map, json};
+
+use super::{
+    Program,
+    calendar::{BERLIN, DAYS, day_of, wire, wire_date},
+    diary::{Diary, Habits},
+    plans::{Outline, plan},
+};
+
+const HABITS: Habits = Habits {
+    up: 7 * 60 + 10,
+    to_bed: 23 * 60,
+    momentary: (7, 13),
+    cravings: (4, 8),
+    strength: 6,
+    medication: Some("some"),
+};
+
+/// First and last days without any record.
+const GAPS: [(&str, &str); 3] = [
+    ("2026-09-14", "2026-09-18"),
+    ("2026-10-09", "2026-10-11"),
+    ("2026-11-03", "2026-11-03"),
+];
+
+const FIRST: Outline = Outline {
+    title: "Weniger, Schritt für Schritt",
+    reasons: &["Treppen ohne Pause.", "Das Geld für die Reise."],
+    triggers: &[
+        ("Kaffee nach dem Essen", "external", "urges_and_temptations"),
+        ("Pause mit den anderen", "external", "social_pressure"),
+        ("Ärger", "internal", "unpleasant_emotions"),
+    ],
+    signs: &[
+        ("Eine Schachtel „für alle Fälle“", "physical"),
+        ("Ungeduld mit allen", "emotional"),
+    ],
+    strategies: &[
+        ("Zähne putzen", "self_care", ""),
+        ("Eine Runde um den Block", "exercise", "brisk-ten"),
+    ],
+    situations: &[("Grillen im Hof", "pleasant_times_with_others")],
+    lapse_response: &["Weiter mit dem nächsten Schritt des Plans."],
+    environment: &["Aschenbecher weg."],
+    routines: &["Wasser statt der ersten Zigarette."],
+    naloxone: "",
+    safety_steps: &[],
+};
+
+const SECOND: Outline = Outline {
+    title: "Die letzten fünf",
+    triggers: &[("Feierabend", "external", "pleasant_emotions")],
+    signs: &[("Rechnen, wann die nächste erlaubt ist", "mental")],
+    strategies: &[("Langsam ausatmen", "breathing", "longer-out-breath")],
+    ..FIRST
+};
+
+/// The ninety days.
+pub fn program() -> Program {
+    let mut diary = Diary::new(0x21c0_714e, BERLIN, "nicotine");
+    let at = BERLIN.at(0, 6 * 60 + 30);
+    let jule = diary.create(
+        "support-contacts",
+        at,
+        json!({
+            "name": "Jule", "relationship": "partner", "phone": "+4930901820", "email": "jule@example.org",
+            "preferred_channel": "text", "availability": [{ "days": [6, 7], "from": "22:00", "to": "02:00" }],
+        }),
+    );
+    let goal = diary.create(
+        "goals",
+        at,
+        json!({
+            "substance": "nicotine", "kind": "taper", "started_on": wire_date(0),
+            "taper": [
+                { "from": wire_date(0), "max_units_per_day": 12 }, { "from": wire_date(21), "max_units_per_day": 8 },
+                { "from": wire_date(49), "max_units_per_day": 4.5 }, { "from": wire_date(77), "max_units_per_day": 0 },
+            ],
+            "baseline": { "units_per_day": 18.0, "cost_minor_per_day": 720, "currency": "EUR" },
+        }),
+    );
+    let body = plan(&mut diary, at, "relapse_prevention", &FIRST, &[jule]);
+    let first = diary.create("plans", at, body);
+    diary.activate(first);
+    let sketch = plan(&mut diary, at, "relapse_prevention", &FIRST, &[]);
+    let sketch = diary.create("plans", at, sketch);
+    diary.delete("plans", sketch);
+    for day in (0..DAYS).filter(|day| {
+        GAPS.iter()
+            .all(|(from, to)| !(day_of(from)..=day_of(to)).contains(day))
+    }) {
+        diary.day(day, &HABITS);
+        if day % 3 == 1 {
+            as_planned(&mut diary, day);
+        }
+        if day == day_of("2026-10-05") {
+            // A new plan comes in use, and the first one is kept.
+            let at = BERLIN.at(day, 20 * 60);
+            let body = plan(&mut diary, at, "relapse_prevention", &SECOND, &[jule]);
+            let second = diary.create("plans", at, body);
+            diary.activate(second);
+            diary.replace("goals", goal, json!({ "note": "Der letzte Schritt eine Woche später.", "taper": [
+                { "from": wire_date(0), "max_units_per_day": 12 }, { "from": wire_date(21), "max_units_per_day": 8 },
+                { "from": wire_date(49), "max_units_per_day": 4.5 }, { "from": wire_date(84), "max_units_per_day": 0 },
+            ] }));
+        }
+        if day == day_of("2026-10-24") {
+            // The night in which the clock is put back: the same wall time twice.
+            for at in BERLIN.moments(day + 1, 150) {
+                diary.check_in("momentary", at, &HABITS, Map::new());
+            }
+        }
+    }
+    let reached = json!({ "status": "achieved", "ended_on": wire_date(DAYS - 1) });
+    diary.replace("goals", goal, reached);
+    diary.program(
+        "nicotine",
+        json!({
+            "email": "kim@example.org", "display_name": "Kim", "time_zone": "Europe/Berlin", "country": "DE", "locale": "de-DE",
+        }),
+    )
+}
+
+/// A cigarette that the taper allows.
+fn as_planned(diary: &mut Diary, day: i64) {
+    let at = BERLIN.at(day, 12 * 60 + diary.random.between(0, 300));
+    let event = json!({
+        "substance": "nicotine", "occurred_at": wire(at), "amount": diary.random.between(1, 4), "unit": "Zigaretten",
+        "self_label": "planned_use", "trigger_ids": [diary.items.triggers[0]],
+    });
+    let id = diary.create("use-events", at, event);
+    if diary.random.chance(20) {
+        diary.replace(
+            "use-events",
+            id,
+            json!({ "amount": 2, "category": "urges_and_temptations", "trigger_ids": null }),
+        );
+    }
+    if diary.random.chance(8) {
+        diary.delete("use-events", id);
+    }
+}

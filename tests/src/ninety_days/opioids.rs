@@ -1,0 +1,230 @@
+//! Opioids, on a monthly injection: night shifts, a journey across time zones and a change of the clocks.
+
+use chrono::TimeDelta;
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::{
+    Program,
+    calendar::{DAYS, TRAVELS, day_of, wire, wire_date},
+    diary::{Diary, Habits},
+    plans::{Outline, plan, with_item},
+};
+
+/// Up in the afternoon, to bed after the shift, on the next date.
+const ON_SHIFT: Habits = Habits {
+    up: 15 * 60 + 10,
+    to_bed: 31 * 60 + 20,
+    momentary: (6, 12),
+    cravings: (3, 7),
+    strength: 4,
+    medication: Some("not_due"),
+};
+
+const OFF: Habits = Habits {
+    up: 9 * 60,
+    to_bed: 23 * 60 + 10,
+    ..ON_SHIFT
+};
+
+/// Days on which the injection is given.
+const INJECTIONS: [i64; 4] = [2, 30, 58, 86];
+
+const OUTLINE: Outline = Outline {
+    title: "Nights and days",
+    reasons: &["My sister's wedding.", "To be there when they call."],
+    triggers: &[
+        ("The end of a double shift", "external", "physical_discomfort"),
+        ("Back pain", "internal", "physical_discomfort"),
+        ("Old numbers in the phone", "external", "social_pressure"),
+    ],
+    signs: &[
+        ("Not answering messages", "emotional"),
+        ("Thinking of the good times only", "mental"),
+        ("Cash in the jacket", "physical"),
+    ],
+    strategies: &[
+        ("Cold water on the hands", "grounding", "cool-water-hands"),
+        ("Text the night group", "call_someone", "two-line-text"),
+        ("Feet on the floor of the van", "grounding", ""),
+    ],
+    situations: &[
+        ("Hotel room, wide awake", "unpleasant_emotions"),
+        ("Waiting for the pharmacy", "urges_and_temptations"),
+    ],
+    lapse_response: &[
+        "Never alone. Naloxone beside me. Call Noor.",
+        "Tell the clinic before the next injection.",
+    ],
+    environment: &["New number, old contacts gone."],
+    routines: &["Eat before the shift.", "Blackout curtains."],
+    naloxone: "In the left pocket of the bag; Noor knows how to give it.",
+    safety_steps: &[],
+};
+
+const SAFETY: Outline = Outline {
+    title: "If it gets dark",
+    signs: &[("No sleep for two days", "emotional")],
+    strategies: &[("Shower, then tea", "self_care", "warm-comfort")],
+    safety_steps: &[
+        (1, "Everything sounds far away."),
+        (2, "Shower, tea, the green playlist."),
+        (3, "The all-night diner."),
+        (4, "Noor, then my sister."),
+        (5, "The clinic's night line."),
+        (6, "Tablets stay with Noor."),
+    ],
+    ..Outline {
+        title: "",
+        reasons: &[],
+        triggers: &[],
+        signs: &[],
+        strategies: &[],
+        situations: &[],
+        lapse_response: &[],
+        environment: &[],
+        routines: &[],
+        naloxone: "",
+        safety_steps: &[],
+    }
+};
+
+/// The ninety days.
+pub fn program() -> Program {
+    let mut diary = Diary::new(0x0b10_1d50, TRAVELS, "opioid_fentanyl");
+    let noor = beginning(&mut diary);
+    let away = day_of("2026-10-18")..=day_of("2026-11-07");
+    for day in 0..DAYS {
+        let habits = if away.contains(&day) || day % 7 >= 5 {
+            OFF
+        } else {
+            ON_SHIFT
+        };
+        diary.day(day, &habits);
+        if INJECTIONS.contains(&day) {
+            let given = Map::from_iter([
+                ("medication".to_owned(), json!("all")),
+                ("pain".to_owned(), json!(3)),
+            ]);
+            let at = TRAVELS.at(day, 16 * 60 + 45);
+            diary.check_in("momentary", at, &habits, given);
+        }
+        if day == day_of("2026-09-03") {
+            night(&mut diary, day, noor);
+        }
+        if day == day_of("2026-10-24") {
+            night_of_the_change(&mut diary, day);
+        }
+    }
+    diary.program(
+        "opioids",
+        json!({
+            "email": "sasha@example.org", "display_name": "Sasha", "time_zone": "America/Chicago", "country": "US", "locale": "en-US",
+            "device_name": "work phone",
+        }),
+    )
+}
+
+/// Contacts, goals, both plans, and the days before the first injection.
+fn beginning(diary: &mut Diary) -> Uuid {
+    let at = TRAVELS.at(0, 14 * 60);
+    let noor = diary.create(
+        "support-contacts",
+        at,
+        json!({
+            "name": "Noor", "relationship": "peer", "phone": "+13125550188", "position": 1, "in_crisis": true,
+            "time_zone": "America/Chicago", "availability": [{ "days": [1, 2, 3, 4, 5, 6, 7], "from": "06:00", "to": "06:00" }],
+        }),
+    );
+    let clinic = diary.create(
+        "support-contacts",
+        at,
+        json!({
+            "name": "Dr. Ito", "relationship": "prescriber", "phone": "+13125550111", "email": "clinic@example.org",
+            "preferred_channel": "call", "availability": [{ "days": [1, 3, 5], "from": "08:30", "to": "16:00" }], "position": 3,
+        }),
+    );
+    diary.create(
+        "goals",
+        at,
+        json!({ "substance": "opioid_fentanyl", "kind": "abstain", "started_on": wire_date(-45), "label": "Never alone again" }),
+    );
+    diary.create(
+        "goals",
+        at,
+        json!({ "substance": "opioid_prescription", "kind": "harm_reduction", "started_on": wire_date(0), "status": "paused" }),
+    );
+    let body = plan(diary, at, "relapse_prevention", &OUTLINE, &[noor, clinic]);
+    let nights = diary.create("plans", at, body.clone());
+    diary.activate(nights);
+    let safety = plan(diary, at, "safety", &SAFETY, &[noor]);
+    let safety = diary.create("plans", at, safety);
+    diary.activate(safety);
+    let item = json!({ "id": diary.id(at), "text": "Sunglasses on the way home." });
+    diary.replace(
+        "plans",
+        nights,
+        json!({ "content": with_item(&body["content"], "routines", item) }),
+    );
+    for day in 0..2 {
+        let at = TRAVELS.at(day, 15 * 60);
+        let tablets = json!({
+            "substance": "opioid_prescription", "occurred_at": wire(at), "amount": 8, "unit": "mg", "as_prescribed": true,
+            "note": "As the clinic said, until the injection.",
+        });
+        diary.create("use-events", at, tablets);
+    }
+    noor
+}
+
+/// A night that spans two dates, with a review, and a second entry that was none.
+fn night(diary: &mut Diary, day: i64, noor: Uuid) {
+    let at = TRAVELS.at(day, 23 * 60 + 20);
+    let craving = diary.craving(at - TimeDelta::minutes(50), 8);
+    let event = diary.create(
+        "use-events",
+        at,
+        json!({
+            "substance": "opioid_heroin", "occurred_at": wire(at), "ended_at": wire(at + TimeDelta::minutes(190)),
+            "self_label": "slip", "category": "physical_discomfort", "trigger_ids": diary.items.triggers,
+            "warning_sign_ids": [diary.items.signs[2]], "craving_event_id": craving,
+            "feelings": { "guilt": 9, "shame": 9, "felt_control": 1 }, "harm": "none", "note": "Noor came over and stayed.",
+        }),
+    );
+    diary.review(
+        event,
+        json!({
+            "situation": "After the double shift.", "what_helped": "Noor.",
+            "proposed_items": [{ "section": "environment", "label": "No double shifts in the injection's last week", "note": "Ask Dr. Ito." }],
+        }),
+    );
+    let doubt = TRAVELS.at(day + 1, 20 * 60);
+    let dream =
+        json!({ "substance": "opioid_heroin", "occurred_at": wire(doubt), "note": "It was a dream." });
+    let dream = diary.create("use-events", doubt, dream);
+    diary.delete("use-events", dream);
+    diary.replace(
+        "support-contacts",
+        noor,
+        json!({ "note": "Has the second key.", "notify_on": ["support_request", "use_event"] }),
+    );
+}
+
+/// In London, from before midnight until after the clock was put back.
+fn night_of_the_change(diary: &mut Diary, day: i64) {
+    let begun = TRAVELS.at(day, 23 * 60 + 40);
+    let ended = TRAVELS.show((begun + TimeDelta::minutes(160)).to_utc());
+    assert_ne!(begun.offset(), ended.offset(), "the clock is put back in between");
+    let event = diary.create(
+        "use-events",
+        begun,
+        json!({
+            "substance": "opioid_prescription", "occurred_at": wire(begun), "ended_at": wire(ended), "amount": 0.5, "unit": "tablet",
+            "self_label": "lapse", "feelings": { "shame": 4 },
+        }),
+    );
+    diary.replace("use-events", event, json!({ "amount": 1, "harm": "none" }));
+    for at in TRAVELS.moments(day + 1, 90) {
+        diary.check_in("momentary", at, &OFF, Map::new());
+    }
+}

@@ -1,0 +1,133 @@
+//! Plans from short outlines.
+
+use chrono::{DateTime, FixedOffset};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::diary::Diary;
+
+/// Items of plans that check-ins and events may name.
+#[derive(Debug, Clone, Default)]
+pub struct Items {
+    /// Triggers.
+    pub triggers: Vec<Uuid>,
+    /// Warning signs.
+    pub signs: Vec<Uuid>,
+    /// Coping strategies.
+    pub strategies: Vec<Uuid>,
+}
+
+/// What a plan says, without ids.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outline {
+    /// Its name.
+    pub title: &'static str,
+    /// Reasons.
+    pub reasons: &'static [&'static str],
+    /// Triggers: name, kind, category.
+    pub triggers: &'static [(&'static str, &'static str, &'static str)],
+    /// Warning signs: name, stage.
+    pub signs: &'static [(&'static str, &'static str)],
+    /// Strategies: name, family, practice of the library if not empty.
+    pub strategies: &'static [(&'static str, &'static str, &'static str)],
+    /// Situations: name, category.
+    pub situations: &'static [(&'static str, &'static str)],
+    /// What to do after a lapse.
+    pub lapse_response: &'static [&'static str],
+    /// Changes of the surroundings.
+    pub environment: &'static [&'static str],
+    /// Routines.
+    pub routines: &'static [&'static str],
+    /// Where naloxone is, if not empty.
+    pub naloxone: &'static str,
+    /// Lines of a safety plan: step, text.
+    pub safety_steps: &'static [(i64, &'static str)],
+}
+
+/// The body of a plan. Its triggers, signs and strategies may be named from now on.
+pub fn plan(
+    diary: &mut Diary,
+    at: DateTime<FixedOffset>,
+    kind: &str,
+    outline: &Outline,
+    contacts: &[Uuid],
+) -> Value {
+    let mut ids = Vec::new();
+    let mut id = |diary: &mut Diary| {
+        ids.push(diary.id(at));
+        ids[ids.len() - 1]
+    };
+    let mut content = json!({ "contact_ids": contacts });
+    for (name, texts) in [
+        ("reasons", outline.reasons),
+        ("lapse_response", outline.lapse_response),
+        ("environment", outline.environment),
+        ("routines", outline.routines),
+    ] {
+        let items = texts.iter().map(|text| json!({ "id": id(diary), "text": text }));
+        content[name] = items.collect();
+    }
+    let (mut triggers, mut signs, mut strategies, mut situations) = (vec![], vec![], vec![], vec![]);
+    for (label, kind, category) in outline.triggers {
+        let trigger = id(diary);
+        diary.items.triggers.push(trigger);
+        let likelihood = diary.random.between(0, 10);
+        triggers.push(json!({
+            "id": trigger, "label": label, "kind": kind, "category": category, "likelihood": likelihood,
+        }));
+    }
+    for (label, stage) in outline.signs {
+        let sign = id(diary);
+        diary.items.signs.push(sign);
+        signs.push(json!({ "id": sign, "label": label, "stage": stage, "note": null }));
+    }
+    for (label, category, practice) in outline.strategies {
+        let strategy = id(diary);
+        diary.items.strategies.push(strategy);
+        let mut item = json!({ "id": strategy, "label": label, "category": category });
+        if !practice.is_empty() {
+            item["practice"] = json!(practice);
+        }
+        if let Some(trigger) = triggers.first() {
+            item["trigger_ids"] = json!([trigger["id"]]);
+        }
+        item["minutes"] = json!(diary.random.between(5, 40));
+        strategies.push(item);
+    }
+    for (label, category) in outline.situations {
+        let mut steps = vec![json!({ "text": "Leave first, think later." })];
+        steps.extend(
+            strategies
+                .first()
+                .map(|strategy| json!({ "strategy_id": strategy["id"] })),
+        );
+        steps.extend(
+            contacts
+                .first()
+                .map(|contact| json!({ "contact_id": contact, "text": "Say it aloud." })),
+        );
+        let confidence = diary.random.between(20, 90);
+        situations.push(json!({
+            "id": id(diary), "label": label, "category": category, "confidence": confidence, "steps": steps,
+        }));
+    }
+    content["triggers"] = json!(triggers);
+    content["warning_signs"] = json!(signs);
+    content["strategies"] = json!(strategies);
+    content["situations"] = json!(situations);
+    if !outline.naloxone.is_empty() {
+        content["overdose_safety"] = json!({ "naloxone_at_hand": true, "note": outline.naloxone });
+    }
+    let steps = outline.safety_steps.iter();
+    content["safety_steps"] = steps
+        .map(|(step, text)| json!({ "id": id(diary), "step": step, "text": text }))
+        .collect();
+    json!({ "kind": kind, "title": outline.title, "content": content })
+}
+
+/// The content with one item more in a section.
+pub fn with_item(content: &Value, section: &str, item: Value) -> Value {
+    let mut content = content.clone();
+    content[section].as_array_mut().expect("a section").push(item);
+    content
+}

@@ -1,0 +1,273 @@
+//! The OpenAPI document and the server say the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mainstay_api::{openapi::document::document, routes};
+use mainstay_tests::{Client, on_both_databases};
+use serde_json::{Value, json};
+
+const COMMITTED: &str = include_str!("../../../openapi/openapi.json");
+
+/// Operations that need no sign-in.
+const PUBLIC: [&str; 11] = [
+    "getDocs",
+    "getJwks",
+    "getLiveness",
+    "getOpenapi",
+    "getProblemPage",
+    "getReadiness",
+    "listHelplines",
+    "login",
+    "refresh",
+    "register",
+    "getMetrics",
+];
+
+struct Operation {
+    method: String,
+    path: String,
+    value: Value,
+}
+
+impl Operation {
+    fn id(&self) -> &str {
+        self.value["operationId"]
+            .as_str()
+            .expect("every operation has an id")
+    }
+
+    fn needs_sign_in(&self) -> bool {
+        self.value.get("security").is_none()
+    }
+
+    /// The path with something in the place of what varies.
+    fn concrete(&self, id: &str) -> String {
+        self.path
+            .replace("{id}", id)
+            .replace("{n}", "1")
+            .replace("{slug}", "validation")
+    }
+
+    fn body(&self) -> Option<Vec<u8>> {
+        let example =
+            &self.value["requestBody"]["content"]["application/json"]["examples"]["example"]["value"];
+        (!example.is_null()).then(|| example.to_string().into_bytes())
+    }
+
+    async fn call(&self, client: &Client, id: &str) -> mainstay_tests::Answer {
+        client
+            .send(
+                &self.method,
+                &self.concrete(id),
+                &[("if-match", "\"1\"")],
+                self.body(),
+            )
+            .await
+    }
+}
+
+fn operations(document: &Value) -> Vec<Operation> {
+    let paths = document["paths"].as_object().expect("paths");
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object()
+                .expect("a path item")
+                .iter()
+                .map(|(method, value)| Operation {
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                    value: value.clone(),
+                })
+        })
+        .collect()
+}
+
+#[test]
+fn the_committed_document_is_what_the_code_makes() {
+    let committed: Value = serde_json::from_str(COMMITTED).expect("JSON");
+    assert!(
+        committed == document(&routes::endpoints()),
+        "refresh it: cargo run -- openapi > openapi/openapi.json"
+    );
+}
+
+#[test]
+fn every_operation_is_named_described_and_exemplified() {
+    let document = document(&routes::endpoints());
+    let mut ids = BTreeSet::new();
+    for operation in operations(&document) {
+        assert!(ids.insert(operation.id().to_owned()), "{} twice", operation.id());
+        for member in ["summary", "description"] {
+            assert!(
+                operation.value[member]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{} {member}",
+                operation.id()
+            );
+        }
+        let responses = operation.value["responses"].as_object().expect("responses");
+        for (status, response) in responses.iter().filter(|(_, r)| r.get("content").is_some()) {
+            for content in response["content"].as_object().expect("content").values() {
+                assert!(
+                    !content["examples"]["example"]["value"].is_null(),
+                    "{} {status} has no example",
+                    operation.id()
+                );
+            }
+        }
+    }
+}
+
+/// Validates examples against their schemas.
+#[test]
+fn every_example_is_valid() {
+    let document = document(&routes::endpoints());
+    let check = |what: String, schema: &Value, example: &Value| {
+        let mut whole = json!({ "components": document["components"] });
+        whole["allOf"] = json!([schema]);
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .build(&whole)
+            .expect("a good schema");
+        let errors: Vec<String> = validator
+            .iter_errors(example)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{what}: {errors:?}");
+    };
+    for operation in operations(&document) {
+        let content = &operation.value["requestBody"]["content"]["application/json"];
+        if !content.is_null() {
+            check(
+                format!("{} request", operation.id()),
+                &content["schema"],
+                &content["examples"]["example"]["value"],
+            );
+        }
+        for (status, response) in operation.value["responses"].as_object().expect("responses") {
+            for content in response["content"]
+                .as_object()
+                .into_iter()
+                .flat_map(|c| c.values())
+            {
+                check(
+                    format!("{} {status}", operation.id()),
+                    &content["schema"],
+                    &content["examples"]["example"]["value"],
+                );
+            }
+        }
+    }
+    for response in document["components"]["responses"]
+        .as_object()
+        .expect("responses")
+        .values()
+    {
+        let content = &response["content"]["application/problem+json"];
+        for (name, example) in content["examples"].as_object().expect("examples") {
+            check(name.clone(), &content["schema"], &example["value"]);
+        }
+    }
+}
+
+/// What generated clients ask for: no choice between shapes, bounded texts and lists, named enums.
+#[test]
+fn the_schemas_digest_well() {
+    fn walk(at: &str, value: &Value, faults: &mut Vec<String>) {
+        let Value::Object(members) = value else {
+            if let Value::Array(items) = value {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(n, item)| walk(&format!("{at}/{n}"), item, faults));
+            }
+            return;
+        };
+        let is = |name: &str| match members.get("type") {
+            Some(Value::String(kind)) => kind == name,
+            Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == name),
+            _ => false,
+        };
+        if is("string") && !members.contains_key("enum") && !members.contains_key("maxLength") {
+            faults.push(format!("{at} has no maxLength"));
+        }
+        if is("array") && !members.contains_key("maxItems") {
+            faults.push(format!("{at} has no maxItems"));
+        }
+        if members.contains_key("anyOf") {
+            faults.push(format!("{at} is a choice"));
+        }
+        if let Some(Value::Array(choices)) = members.get("oneOf") {
+            let nulls = choices.iter().filter(|c| c["type"] == "null").count();
+            if choices.len() != 2 || nulls != 1 {
+                faults.push(format!("{at} is a choice"));
+            }
+        }
+        members
+            .iter()
+            .for_each(|(name, member)| walk(&format!("{at}/{name}"), member, faults));
+    }
+    let document = document(&routes::endpoints());
+    let mut faults = Vec::new();
+    walk("", &document["components"]["schemas"], &mut faults);
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+on_both_databases! {
+    async fn every_operation_asks_for_sign_in_but_a_named_few(app) {
+        let document = app.document().await;
+        let mut public = BTreeSet::new();
+        for operation in operations(&document) {
+            for client in [app.client(), app.client().with_token("nonsense")] {
+                let answer = operation.call(&client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
+                if operation.needs_sign_in() {
+                    assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{}", operation.id());
+                    assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id());
+                } else {
+                    assert_ne!(answer.problem(), "unauthenticated", "{}", operation.id());
+                    public.insert(operation.id().to_owned());
+                }
+            }
+        }
+        assert!(public.iter().all(|id| PUBLIC.contains(&id.as_str())), "{public:?}");
+    }
+
+    async fn nobody_reaches_another_persons_records_by_any_operation(app) {
+        let (sam, kim) = (app.person().await, app.person().await);
+        let document = app.document().await;
+        let mut owned: BTreeMap<String, String> = BTreeMap::new();
+        for operation in operations(&document).iter().filter(|o| o.id().starts_with("create")) {
+            let answer = operation.call(&sam, "").await.expect(201);
+            let id = answer.header("location").rsplit('/').next().unwrap_or_default().to_owned();
+            owned.insert(operation.path.clone(), id);
+        }
+        owned.insert("/v1/auth/sessions".to_owned(), sam.tokens["session_id"].as_str().expect("an id").to_owned());
+        let mut tried = 0;
+        for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
+            let collection = operation.path.split("/{id}").next().expect("a collection");
+            let id = owned.get(collection).unwrap_or_else(|| panic!("nothing was made in {collection}"));
+            let answer = operation.call(&kim, id).await;
+            assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{} {}", operation.method, operation.path);
+            tried += 1;
+        }
+        assert!(tried >= 20, "{tried}");
+        for operation in operations(&document).iter().filter(|o| o.id().starts_with("list") && o.needs_sign_in() && !o.path.contains('{')) {
+            let text = operation.call(&kim, "").await.expect(200).text;
+            assert!(owned.values().all(|id| !text.contains(id)), "{}", operation.id());
+        }
+    }
+
+    async fn every_operation_of_the_document_is_routed(app) {
+        let sam = app.person().await;
+        for operation in operations(&app.document().await) {
+            // Signing out would end the walk.
+            if operation.id() != "logout" {
+                let answer = operation.call(&sam, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
+                let described = operation.value["responses"].get(answer.status.to_string()).is_some();
+                assert!(described, "{} answers {}: {}", operation.id(), answer.status, answer.text);
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What holds for every collection: ids, replays, versions, pages, other people's records.
+
+use std::collections::BTreeSet;
+
+use mainstay_tests::on_both_databases;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+fn note(n: u128, text: &str) -> Value {
+    json!({
+        "id": Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + n), "kind": "momentary",
+        "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 }, "note": text,
+    })
+}
+
+on_both_databases! {
+    async fn the_same_post_again_is_a_replay_and_other_content_a_conflict(app) {
+        let sam = app.person().await;
+        let first = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201);
+        let again = sam.post("/v1/check-ins", &note(1, "one")).await.expect(200);
+        assert_eq!((again.header("idempotent-replayed").as_str(), &again.body), ("true", &first.body));
+        // Null, an explicit default, read-only members and another order are the same content.
+        let spelt = json!({
+            "note": "one", "answers": { "craving": 3.0, "mood": null }, "occurred_at": "2026-03-01T12:00:00.000Z",
+            "trigger_ids": [], "tags": null, "kind": "momentary", "local_date": "1999-01-01", "version": 9, "id": first.id(),
+        });
+        assert_eq!(sam.post("/v1/check-ins", &spelt).await.expect(200).body, first.body);
+        assert_eq!(sam.post("/v1/check-ins", &note(1, "two")).await.expect(409).problem(), "id-conflict");
+        assert_eq!(sam.get("/v1/check-ins").await.items().len(), 1);
+    }
+
+    async fn a_late_retry_after_an_edit_is_still_a_replay(app) {
+        let sam = app.person().await;
+        let path = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201).header("location");
+        let edited = sam.put(&path, 1, &note(1, "two")).await.expect(200);
+        let late = sam.post("/v1/check-ins", &note(1, "one")).await.expect(200);
+        assert_eq!((late.header("idempotent-replayed").as_str(), late.body), ("true", edited.body));
+        assert_eq!(sam.post("/v1/check-ins", &note(1, "two")).await.expect(409).problem(), "id-conflict");
+    }
+
+    async fn a_deleted_record_does_not_come_back(app) {
+        let sam = app.person().await;
+        let path = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201).header("location");
+        sam.delete(&path, 1).await.expect(204);
+        sam.get(&path).await.expect(404);
+        sam.delete(&path, 2).await.expect(404);
+        sam.put(&path, 2, &note(1, "one")).await.expect(404);
+        for text in ["one", "two"] {
+            assert_eq!(sam.post("/v1/check-ins", &note(1, text)).await.expect(409).problem(), "id-deleted");
+        }
+    }
+
+    async fn a_change_needs_the_version_that_it_is_made_to(app) {
+        let sam = app.person().await;
+        let stored = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201);
+        let path = stored.header("location");
+        let body = note(1, "two").to_string().into_bytes();
+        for method in ["PUT", "DELETE"] {
+            let missing = sam.send(method, &path, &[], Some(body.clone())).await.expect(428);
+            assert_eq!(missing.problem(), "precondition-required");
+            for tag in ["\"2\"", "1", "W/\"1\"", "\"x\"", "\"1\", \"2\""] {
+                let stale = sam.send(method, &path, &[("if-match", tag)], Some(body.clone())).await.expect(412);
+                assert_eq!(stale.problem(), "version-mismatch");
+            }
+        }
+        let changed = sam.put(&path, 1, &note(1, "two")).await.expect(200);
+        assert_eq!((changed.body["version"].as_i64(), changed.header("etag").as_str()), (Some(2), "\"2\""));
+        assert_eq!(changed.body["created_at"], stored.body["created_at"]);
+        sam.send("PUT", &path, &[("if-match", "*")], Some(note(1, "three").to_string().into_bytes())).await.expect(200);
+        assert_eq!(sam.get(&path).await.body["note"], "three");
+    }
+
+    async fn a_record_can_be_put_back_as_it_was_received(app) {
+        let sam = app.person().await;
+        let stored = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201);
+        let mut body = stored.body.clone();
+        body["note"] = Value::Null;
+        let changed = sam.put(&stored.header("location"), 1, &body).await.expect(200);
+        assert_eq!(changed.body.get("note"), None);
+        body["id"] = json!(Uuid::from_u128(5));
+        assert_eq!(sam.put(&stored.header("location"), 2, &body).await.expect(422).pointers(), ["/id"]);
+    }
+
+    async fn of_two_writers_neither_loses_an_update(app) {
+        let sam = app.person().await;
+        let path = sam.post("/v1/check-ins", &note(1, "")).await.expect(201).header("location");
+        let writer = |name: char| {
+            let (sam, path) = (sam.clone(), path.clone());
+            async move {
+                for _ in 0..20 {
+                    loop {
+                        let mut body = sam.get(&path).await.expect(200).body;
+                        let version = body["version"].as_i64().expect("a version");
+                        body["note"] = json!(format!("{}{name}", body["note"].as_str().unwrap_or_default()));
+                        if sam.put(&path, version, &body).await.status == 200 {
+                            break;
+                        }
+                    }
+                }
+            }
+        };
+        tokio::join!(writer('a'), writer('b'));
+        let last = sam.get(&path).await.body;
+        let text = last["note"].as_str().expect("a note");
+        assert_eq!((text.matches('a').count(), text.matches('b').count(), last["version"].as_i64()), (20, 20, Some(41)));
+    }
+
+    async fn thirty_two_parallel_posts_with_one_id_store_one_record(app) {
+        let sam = app.person().await;
+        let mut posts = tokio::task::JoinSet::new();
+        for _ in 0..32 {
+            let sam = sam.clone();
+            posts.spawn(async move { sam.post("/v1/check-ins", &note(1, "one")).await.status });
+        }
+        let mut statuses = posts.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [vec![200; 31], vec![201]].concat());
+        assert_eq!(sam.get("/v1/check-ins").await.items().len(), 1);
+    }
+
+    async fn thirty_two_parallel_posts_for_one_slot_store_one_record(app) {
+        let sam = app.person().await;
+        let mut posts = tokio::task::JoinSet::new();
+        for n in 0..32 {
+            let sam = sam.clone();
+            posts.spawn(async move {
+                let mut body = note(n, "one");
+                body["kind"] = json!("morning");
+                sam.post("/v1/check-ins", &body).await.status
+            });
+        }
+        let mut statuses = posts.join_all().await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [vec![201], vec![409; 31]].concat());
+    }
+
+    async fn pages_neither_repeat_nor_skip_while_others_are_written(app) {
+        let sam = app.person().await;
+        // Some share a moment, so that the id has to decide.
+        for n in 0..25_u128 {
+            let mut body = note(n, "before");
+            body["occurred_at"] = json!(format!("2026-03-{:02}T12:00:00Z", 1 + n / 3));
+            sam.post("/v1/check-ins", &body).await.expect(201);
+        }
+        for order in ["desc", "asc"] {
+            let (mut seen, mut cursor, mut late) = (Vec::new(), None::<String>, 1000);
+            loop {
+                let after = cursor.map(|c| format!("&cursor={c}")).unwrap_or_default();
+                let page = sam.get(&format!("/v1/check-ins?limit=4&order={order}&to=2026-03-20T00:00:00Z{after}")).await.expect(200);
+                seen.extend(page.items().iter().filter(|i| i["note"] == "before").map(|i| i["id"].to_string()));
+                late += 1;
+                let mut body = note(late + if order == "asc" { 0 } else { 500 }, "meanwhile");
+                body["occurred_at"] = json!("2026-03-04T12:00:00Z");
+                sam.post("/v1/check-ins", &body).await.expect(201);
+                match page.body["next_cursor"].as_str() {
+                    Some(next) => cursor = Some(next.to_owned()),
+                    None => break,
+                }
+            }
+            let unique: BTreeSet<&String> = seen.iter().collect();
+            assert_eq!((seen.len(), unique.len()), (25, 25), "{order}");
+        }
+    }
+
+    async fn lists_are_filtered_by_a_half_open_span_and_wrong_parameters_are_named(app) {
+        let sam = app.person().await;
+        for (n, day) in [(1, "01"), (2, "02"), (3, "03")] {
+            let mut body = note(n, "");
+            body["occurred_at"] = json!(format!("2026-03-{day}T00:00:00Z"));
+            sam.post("/v1/check-ins", &body).await.expect(201);
+        }
+        let found = sam.get("/v1/check-ins?from=2026-03-01T00:00:00Z&to=2026-03-03T01:00:00%2B01:00").await.expect(200);
+        let days: Vec<Value> = found.items().iter().map(|i| i["local_date"].clone()).collect();
+        assert_eq!(days, [json!("2026-03-02"), json!("2026-03-01")]);
+        let wrong = sam.get("/v1/check-ins?limit=0&order=up&from=today&cursor=!&size=3&to=").await.expect(422);
+        assert_eq!(wrong.pointers(), ["/cursor", "/from", "/limit", "/order", "/size", "/to"]);
+        let goals = sam.get("/v1/goals?limit=200").await.expect(200);
+        assert_eq!(goals.body, json!({ "items": [], "next_cursor": null }));
+    }
+
+    async fn nobody_reaches_what_is_another_persons(app) {
+        let (sam, kim) = (app.person().await, app.person().await);
+        let path = sam.post("/v1/check-ins", &note(1, "sam's")).await.expect(201).header("location");
+        assert_eq!(kim.get(&path).await.expect(404).problem(), "not-found");
+        kim.put(&path, 1, &note(1, "kim's")).await.expect(404);
+        kim.delete(&path, 1).await.expect(404);
+        assert!(kim.get("/v1/check-ins").await.items().is_empty());
+        // The same id is free for someone else, and the two never meet.
+        kim.post("/v1/check-ins", &note(1, "kim's")).await.expect(201);
+        assert_eq!(sam.get(&path).await.body["note"], "sam's");
+        assert_eq!(kim.get(&path).await.body["note"], "kim's");
+    }
+}
