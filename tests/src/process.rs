@@ -85,6 +85,19 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// Asks it to stop, and waits until it has.
+    pub fn terminate(&mut self) -> std::process::ExitStatus {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .expect("kill runs")
+                .success()
+        );
+        self.child.wait().expect("it ends")
+    }
+
     async fn wait_until_ready(&mut self) {
         let client = Client::new(&self.url);
         let started = Instant::now();

@@ -16,7 +16,9 @@ use mainstay_domain::{
     place::{Email, ZoneName},
     scalar::Label,
 };
-use mainstay_store::{DatabaseUrl, MasterKeys, Store, account::NewAccount, is_all_migrated, migrate_all};
+use mainstay_store::{
+    DatabaseUrl, MasterKeys, Store, account::NewAccount, has_data_keys, is_all_migrated, migrate_all,
+};
 
 use crate::{
     application::{Application, Configuration},
@@ -231,8 +233,8 @@ fn prepare_directories(settings: &Settings) -> Result<(), String> {
 fn master_key(settings: &Settings) -> Result<MasterKeys, String> {
     let SecretFile { path, named } = &settings.master_key;
     if !path.exists() {
-        let fresh = matches!(&settings.keys, DatabaseUrl::Sqlite(keys) if !keys.exists());
-        if *named || !fresh {
+        let own = matches!(settings.keys, DatabaseUrl::Sqlite(_));
+        if *named || !own || has_data_keys(&settings.keys).map_err(|e| e.to_string())? {
             return Err(format!(
                 "the master key {} is not there; put it back, or for a new installation run `mainstay keys generate`",
                 path.display()

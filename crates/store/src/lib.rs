@@ -24,7 +24,7 @@ pub mod types;
 
 use std::sync::Arc;
 
-use diesel::{RunQueryDsl, sql_query};
+use diesel::{OptionalExtension, QueryDsl, RunQueryDsl, sql_query};
 use uuid::Uuid;
 
 pub use crate::{
@@ -128,6 +128,22 @@ pub fn migrate_all(locations: &Locations) -> Result<usize> {
         done += migrate(&mut single(url)?, database)?;
     }
     Ok(done)
+}
+
+/// True if the key store holds the key of any account. One that is not there, or not migrated, holds none.
+pub fn has_data_keys(keys: &DatabaseUrl) -> Result<bool> {
+    if matches!(keys, DatabaseUrl::Sqlite(path) if !path.exists()) {
+        return Ok(false);
+    }
+    let mut conn = single(keys)?;
+    if !is_migrated(&mut conn, Database::Keys)? {
+        return Ok(false);
+    }
+    let found = on!(&mut conn, |c| schema::data_keys::table
+        .select(schema::data_keys::wrapped)
+        .first::<Vec<u8>>(c)
+        .optional())?;
+    Ok(found.is_some())
 }
 
 /// True if neither database needs a migration.

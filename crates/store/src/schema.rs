@@ -135,3 +135,6 @@ table! {
 joinable!(sessions -> accounts (account_no));
 joinable!(logins -> accounts (account_no));
 allow_tables_to_appear_in_same_query!(accounts, people, logins, sessions, timers);
+
+#[cfg(test)]
+mod tests;

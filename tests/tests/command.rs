@@ -1,0 +1,295 @@
+//! The binary: its commands, its settings, its log lines, its figures, and how it stops.
+
+use std::{
+    fs,
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+use mainstay_tests::{Client, Database, Engine, Person, Process, app::PASSWORD, process};
+use serde_json::{Value, json};
+
+fn run(database: &Database, arguments: &[&str], settings: &[(&str, &str)], input: &str) -> Output {
+    let mut command: Command = process::command(database);
+    command.args(arguments).envs(settings.iter().copied());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary starts");
+    child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(input.as_bytes())
+        .expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn log(database: &Database) -> String {
+    fs::read_to_string(database.path().join("server.log")).expect("a log")
+}
+
+#[test]
+fn it_prints_the_committed_document() {
+    let database = Database::create(Engine::Sqlite);
+    let output = run(&database, &["openapi"], &[], "");
+    assert!(output.status.success());
+    assert!(text(&output.stdout) == include_str!("../../openapi/openapi.json"));
+}
+
+#[test]
+fn wrong_settings_stop_the_start_with_one_message_that_names_all() {
+    let database = Database::create(Engine::Sqlite);
+    let settings = [
+        ("MAINSTAY_LISTEN", "here"),
+        ("MAINSTAY_LOG_FORMAT", "xml"),
+        ("MAINSTAY_WORKERS", "0"),
+    ];
+    let output = run(&database, &["serve"], &settings, "");
+    let message = text(&output.stderr);
+    assert!(!output.status.success());
+    for (name, _) in settings {
+        assert!(message.contains(name), "{message}");
+    }
+    assert!(!database.path().join("mainstay.db").exists(), "nothing was made");
+}
+
+#[test]
+fn keys_are_made_once_readable_by_their_owner_only_and_never_replaced() {
+    let database = Database::create(Engine::Sqlite);
+    assert!(run(&database, &["keys", "generate"], &[], "").status.success());
+    let read = |name: &str| fs::read_to_string(database.path().join(name)).expect("a key");
+    let (master, signing) = (read("master.key"), read("signing.pem"));
+    #[cfg(unix)]
+    for name in ["master.key", "signing.pem"] {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(database.path().join(name))
+            .expect("a file")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    let again = run(&database, &["keys", "generate"], &[], "");
+    assert!(text(&again.stdout).contains("kept the master key"));
+    assert_eq!((read("master.key"), read("signing.pem")), (master, signing));
+}
+
+#[tokio::test]
+async fn a_lost_master_key_stops_the_start() {
+    let database = Database::create(Engine::Sqlite);
+    let process = Process::start(&database, None, &[]).await;
+    Person::register(&process.url, json!({})).await;
+    drop(process);
+    fs::remove_file(database.path().join("master.key")).expect("it was made");
+    let output = run(&database, &["serve", "--listen", "127.0.0.1:0"], &[], "");
+    assert!(
+        !output.status.success() && text(&output.stderr).contains("master.key"),
+        "{}",
+        text(&output.stderr)
+    );
+    assert!(!database.path().join("master.key").exists());
+}
+
+#[test]
+fn an_unmigrated_server_database_is_not_served() {
+    let database = Database::create(Engine::Postgres);
+    let refused = run(&database, &["serve", "--listen", "127.0.0.1:0"], &[], "");
+    assert!(
+        !refused.status.success() && text(&refused.stderr).contains("mainstay migrate"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let migrated = run(&database, &["migrate"], &[], "");
+    assert!(migrated.status.success(), "{}", text(&migrated.stderr));
+    assert_eq!(
+        text(&run(&database, &["migrate"], &[], "").stdout),
+        "0 migrations run\n"
+    );
+}
+
+async fn doctor_finds_what_is_wrong(engine: Engine) {
+    let database = Database::create(engine);
+    let early = run(&database, &["doctor"], &[], "");
+    assert!(!early.status.success() && text(&early.stdout).contains("FAULT   master key"));
+    let process = Process::start(&database, None, &[]).await;
+    Person::register(&process.url, json!({})).await;
+    let well = run(&database, &["doctor", "--listen", "127.0.0.1:0"], &[], "");
+    assert!(
+        well.status.success(),
+        "{}{}",
+        text(&well.stdout),
+        text(&well.stderr)
+    );
+    assert!(text(&well.stdout).contains("ok      sealed data"));
+    let busy = run(
+        &database,
+        &["doctor", "--listen", &format!("127.0.0.1:{}", process.port())],
+        &[],
+        "",
+    );
+    assert!(text(&busy.stdout).contains("FAULT   address to serve on"));
+    drop(process);
+    let key = database.path().join("master.key");
+    fs::write(&key, format!("{}\n", "ab".repeat(32))).expect("it can be replaced");
+    let other = run(&database, &["doctor", "--listen", "127.0.0.1:0"], &[], "");
+    assert!(
+        text(&other.stdout).contains("FAULT   sealed data"),
+        "{}",
+        text(&other.stdout)
+    );
+}
+
+#[tokio::test]
+async fn doctor_finds_what_is_wrong_on_sqlite() {
+    doctor_finds_what_is_wrong(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn doctor_finds_what_is_wrong_on_postgres() {
+    doctor_finds_what_is_wrong(Engine::Postgres).await;
+}
+
+#[tokio::test]
+async fn clinicians_and_operators_are_made_from_the_command_line() {
+    let database = Database::create(Engine::Sqlite);
+    let create = |role: &str, email: &str, password: &str| {
+        run(
+            &database,
+            &[
+                "account",
+                "create",
+                "--role",
+                role,
+                "--email",
+                email,
+                "--time-zone",
+                "Europe/Berlin",
+            ],
+            &[],
+            password,
+        )
+    };
+    assert!(
+        create("clinician", "kim@example.org", &format!("{PASSWORD}\n"))
+            .status
+            .success()
+    );
+    for (role, email, password) in [
+        ("clinician", "kim@example.org", PASSWORD),
+        ("clinician", "kim", PASSWORD),
+        ("clinician", "lee@example.org", "short"),
+        ("clinician", "lee@example.org", "Password1234"),
+        ("wizard", "lee@example.org", PASSWORD),
+    ] {
+        let refused = create(role, email, password);
+        assert!(
+            !refused.status.success() && !text(&refused.stderr).contains(PASSWORD),
+            "{role} {email}"
+        );
+    }
+    let process = Process::start(&database, None, &[]).await;
+    let login = json!({ "email": "kim@example.org", "password": PASSWORD });
+    let answer = Client::new(&process.url)
+        .post("/v1/auth/login", &login)
+        .await
+        .expect(200);
+    assert_eq!(
+        (
+            &answer.body["account"]["role"],
+            &answer.body["account"]["time_zone"]
+        ),
+        (&json!("clinician"), &json!("Europe/Berlin"))
+    );
+}
+
+#[tokio::test]
+async fn each_request_is_one_line_with_its_route_and_no_body() {
+    let database = Database::create(Engine::Sqlite);
+    let metrics = process::free_port();
+    let address = format!("127.0.0.1:{metrics}");
+    let settings = [
+        ("MAINSTAY_LOG_FORMAT", "json"),
+        ("MAINSTAY_METRICS_LISTEN", address.as_str()),
+    ];
+    let process = Process::start(&database, None, &settings).await;
+    let sam = Person::register(&process.url, json!({})).await;
+    let id = "01950000-0000-7000-8000-000000000001";
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let headers = [
+        ("x-request-id", "my-own-id"),
+        ("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01")),
+    ];
+    sam.send("GET", &format!("/v1/check-ins/{id}"), &headers, None)
+        .await
+        .expect(404);
+    sam.send("GET", "/no/such/path", &[], None).await.expect(404);
+
+    let lines: Vec<Value> = log(&database)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON line"))
+        .collect();
+    let line = lines
+        .iter()
+        .find(|line| line["request_id"] == "my-own-id")
+        .expect("the request's line");
+    assert_eq!(
+        (
+            &line["method"],
+            &line["route"],
+            &line["status"],
+            &line["trace_id"]
+        ),
+        (
+            &json!("GET"),
+            &json!("/v1/check-ins/{id}"),
+            &json!(404),
+            &json!(trace)
+        )
+    );
+    assert!(line["duration_us"].is_u64() && line["at"].is_string());
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line["request_id"] == "my-own-id")
+            .count(),
+        1
+    );
+    assert!(!log(&database).contains(id) && !log(&database).contains("sam@example.org"));
+
+    let figures = Client::new(&format!("http://{address}"))
+        .get("/metrics")
+        .await
+        .expect(200)
+        .text;
+    let counted = "http_requests_total{method=\"GET\",route=\"/v1/check-ins/{id}\",status=\"404\"} 1";
+    assert!(figures.contains(counted), "{figures}");
+    assert!(figures.contains("route=\"unmatched\"") && !figures.contains("/no/such/path"));
+    assert!(figures.contains("http_request_duration_seconds_bucket"));
+    Client::new(&process.url).get("/metrics").await.expect(404);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_signal_to_stop_ends_it_in_good_order() {
+    let database = Database::create(Engine::Sqlite);
+    let mut process = Process::start(&database, None, &[]).await;
+    let sam = Person::register(&process.url, json!({})).await;
+    let note =
+        json!({ "kind": "momentary", "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 } });
+    sam.post("/v1/check-ins", &note).await.expect(201);
+    assert!(process.terminate().success());
+    assert!(log(&database).contains("stopped"));
+}
+
+#[tokio::test]
+async fn an_embedded_database_that_was_migrated_first_is_served() {
+    let database = Database::create(Engine::Sqlite);
+    assert!(run(&database, &["migrate"], &[], "").status.success());
+    let process = Process::start(&database, None, &[]).await;
+    Person::register(&process.url, json!({})).await;
+}
