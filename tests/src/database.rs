@@ -96,6 +96,16 @@ impl Database {
         }
     }
 
+    /// Runs SQL as an operator would, beside the server. PostgreSQL only.
+    pub fn sql(&self, sql: &str) -> String {
+        assert_eq!(
+            self.engine,
+            Engine::Postgres,
+            "an embedded database belongs to its server"
+        );
+        psql(&self.url, sql)
+    }
+
     /// Everything that a thief of the database without the key store would have.
     pub fn stolen_bytes(&self) -> Vec<u8> {
         match self.engine {

@@ -304,4 +304,57 @@ mod tests {
         );
         assert_eq!(trace("00-zz-00-01"), None);
     }
+
+    /// The state of an application on an empty embedded database.
+    fn state(directory: &std::path::Path) -> State {
+        use crate::application::{Application, Configuration};
+        use mainstay_store::{DatabaseUrl, Locations, MasterKeys, PoolSize, migrate_all};
+        let locations = Locations {
+            data: DatabaseUrl::Sqlite(directory.join("data.db")),
+            keys: DatabaseUrl::Sqlite(directory.join("keys.db")),
+            pool: PoolSize { connections: 2 },
+        };
+        migrate_all(&locations).unwrap();
+        let configuration = Configuration {
+            locations,
+            master: MasterKeys::parse(&"ab".repeat(32)).unwrap(),
+            signing_keys: crate::auth::token::generate_signing_key().unwrap(),
+            issuer: "mainstay".to_owned(),
+            limits: crate::http::limit::LimitMode::Off,
+            trusted_proxies: Vec::new(),
+            workers: 1,
+            clock: crate::clock::Clock::default(),
+        };
+        Application::build(configuration).unwrap().state().clone()
+    }
+
+    #[actix_web::test]
+    async fn a_panic_is_one_answer_that_says_nothing_and_the_next_request_is_served() {
+        use actix_web::{App, middleware::from_fn, test, web};
+        async fn panics() -> HttpResponse {
+            panic!("a secret of the inside")
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let app = App::new()
+            .app_data(state(directory.path()))
+            .wrap(from_fn(frame))
+            .route("/panics", web::get().to(panics))
+            .route("/fine", web::get().to(HttpResponse::Ok));
+        let app = test::init_service(app).await;
+        let request = TestRequest::with_uri("/panics")
+            .insert_header((REQUEST_ID, "mine"))
+            .to_request();
+        let error = test::try_call_service(&app, request).await.unwrap_err();
+        let answer = error.error_response();
+        assert_eq!(answer.status().as_u16(), 500);
+        assert_eq!(answer.headers().get(REQUEST_ID).unwrap(), "mine");
+        let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(
+            body.contains("/problems/internal") && !body.contains("secret"),
+            "{body}"
+        );
+        let fine = test::call_service(&app, TestRequest::with_uri("/fine").to_request()).await;
+        assert_eq!(fine.status().as_u16(), 200);
+    }
 }
