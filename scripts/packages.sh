@@ -35,6 +35,7 @@ missing_packages() {
     fi
     [[ $1 != build ]] || return 0
     postgres_bin >/dev/null || echo postgresql
+    command -v curl >/dev/null || echo curl
     [[ $1 != quick ]] || return 0
     find_python >/dev/null || printf '%s\n' python3 python3-venv
     has_node || echo nodejs

@@ -293,3 +293,60 @@ async fn an_embedded_database_that_was_migrated_first_is_served() {
     let process = Process::start(&database, None, &[]).await;
     Person::register(&process.url, json!({})).await;
 }
+
+#[tokio::test]
+async fn another_master_key_stops_the_start_and_a_new_one_before_the_old_changes_nothing() {
+    let database = Database::create(Engine::Sqlite);
+    let process = Process::start(&database, None, &[]).await;
+    let sam = Person::register(&process.url, json!({})).await;
+    drop(process);
+    let file = database.path().join("master.key");
+    let old = fs::read_to_string(&file).expect("a key");
+    let new = "ab".repeat(32);
+    fs::write(&file, format!("{new}\n")).expect("it can be replaced");
+    let refused = run(&database, &["serve", "--listen", "127.0.0.1:0"], &[], "");
+    assert!(
+        !refused.status.success() && text(&refused.stderr).contains("another master key"),
+        "{}",
+        text(&refused.stderr)
+    );
+
+    fs::write(&file, format!("{new}\n{old}")).expect("it can be replaced");
+    let process = Process::start(&database, None, &[]).await;
+    let client = Client::new(&process.url);
+    client
+        .post(
+            "/v1/auth/login",
+            &json!({ "email": sam.email, "password": PASSWORD }),
+        )
+        .await
+        .expect(200);
+    let token = json!({ "refresh_token": sam.tokens["refresh_token"] });
+    client.post("/v1/auth/refresh", &token).await.expect(200);
+    Person::register(&process.url, json!({ "email": "kim@example.org" })).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_data_directory_is_for_its_owner_only_and_stopping_folds_the_log_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut database = Database::create(Engine::Sqlite);
+    let inner = database.path().join("inner");
+    database.url = format!("sqlite:{}", inner.join("mainstay.db").display());
+    let metrics = format!("127.0.0.1:{}", process::free_port());
+    let inner_name = inner.display().to_string();
+    let settings = [
+        ("MAINSTAY_DATA_DIR", inner_name.as_str()),
+        ("MAINSTAY_METRICS_LISTEN", metrics.as_str()),
+    ];
+    let mut process = Process::start(&database, None, &settings).await;
+    Person::register(&process.url, json!({})).await;
+    assert_eq!(
+        fs::metadata(&inner).expect("a directory").permissions().mode() & 0o777,
+        0o700
+    );
+    assert!(process.terminate().success());
+    for file in ["mainstay.db-wal", "keys.db-wal"] {
+        assert!(!inner.join(file).exists(), "{file}");
+    }
+}

@@ -6,16 +6,12 @@ use mainstay_domain::{
         Account, AccountUpdate, Erasure, PasswordChange, Profile, Registration, Role, SealedAccount,
         SealedSession,
     },
-    place::{Country, Email, Locale},
     record::json as to_json,
-    scalar::{Int, Label},
-    timestamp::Timestamp,
 };
 use mainstay_store::{StoreError, account::NewAccount};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
-    application::State,
     auth::delay::Attempt,
     http::{
         body::{Body, PublicBody},
@@ -27,7 +23,8 @@ use crate::{
     openapi::endpoint::{self, Endpoint, Tag},
     problem::{Outcome, Problem, ProblemKind},
     record::{finish, if_match, if_none_match, tagged, versioned},
-    session::{SignedIn, begin, signed_in_answer, signed_in_example},
+    session::{SignedIn, account_example, begin, signed_in_answer, signed_in_example},
+    state::State,
 };
 
 /// The endpoints of accounts.
@@ -182,26 +179,4 @@ async fn confirm(caller: &Caller, password: &str) -> Outcome<()> {
         attempt.failed().await?;
         Err(Problem::new(ProblemKind::WrongPassword))
     }
-}
-
-/// An account for the documentation.
-pub fn account_example() -> Value {
-    let account = Account {
-        id: "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a40".parse().unwrap_or_default(),
-        email: match Email::new("sam@example.org") {
-            Some(email) => email,
-            None => return Value::Null,
-        },
-        role: Role::Person,
-        display_name: Some(Label::of("Sam")),
-        time_zone: mainstay_domain::place::ZoneName(chrono_tz::America::New_York),
-        locale: Locale::new("en-US"),
-        country: Country::new("US"),
-        week_start: Int::clamped(1),
-        discretion: mainstay_domain::account::Discretion::Discreet,
-        created_at: Timestamp::from_micros(1_772_418_600_000_000),
-        updated_at: Timestamp::from_micros(1_772_418_600_000_000),
-        version: 1,
-    };
-    serde_json::to_value(account).unwrap_or_default()
 }

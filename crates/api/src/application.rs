@@ -1,9 +1,9 @@
 //! The application: what it is made of, and how it is put together and run.
 
-use std::{net::TcpListener, ops::Deref, sync::Arc, time::Duration};
+use std::{net::TcpListener, time::Duration};
 
 use actix_web::{
-    App, HttpRequest, HttpServer,
+    App, HttpServer,
     dev::{Server, ServerHandle},
     middleware::Compress,
     web,
@@ -21,61 +21,13 @@ use crate::{
     },
     metrics::Metrics,
     openapi::endpoint::Endpoint,
-    routes, worker,
+    routes,
+    state::{Parts, State},
+    worker,
 };
 
 /// How long requests in flight may take after the signal to stop, in seconds.
 const SHUTDOWN_S: u64 = 30;
-
-/// What every handler can reach. Cheap to clone.
-#[derive(Clone)]
-pub struct State(Arc<Parts>);
-
-/// The parts of the application.
-pub struct Parts {
-    /// The databases.
-    pub store: Store,
-    /// Access tokens.
-    pub tokens: Tokens,
-    /// Refresh tokens.
-    pub refresh: RefreshTokens,
-    /// Passwords.
-    pub passwords: Passwords,
-    /// Live sessions.
-    pub sessions: Sessions,
-    /// Rate limits.
-    pub limits: Limits,
-    /// Figures.
-    pub metrics: Metrics,
-    /// The time.
-    pub clock: Clock,
-    /// Proxies whose word on the client's address counts.
-    pub trusted_proxies: Vec<IpNet>,
-}
-
-impl Deref for State {
-    type Target = Parts;
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
-
-impl State {
-    /// What the application of a request is made of.
-    ///
-    /// # Panics
-    /// Never: every application is built with its state.
-    #[expect(
-        clippy::expect_used,
-        reason = "every application is built with its state, in this module"
-    )]
-    pub fn of(request: &HttpRequest) -> Self {
-        request
-            .app_data::<Self>()
-            .expect("the application has its state")
-            .clone()
-    }
-}
 
 /// What an application is built from.
 pub struct Configuration {
@@ -123,11 +75,12 @@ impl Application {
             sessions: Sessions::default(),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
+            document: routes::document_text(),
             clock: configuration.clock,
             trusted_proxies: configuration.trusted_proxies,
         };
         Ok(Self {
-            state: State(Arc::new(parts)),
+            state: State::new(parts),
             workers: configuration.workers,
         })
     }
@@ -143,7 +96,7 @@ impl Application {
     /// What the system says.
     pub fn serve(self, listener: TcpListener, metrics: Option<TcpListener>) -> std::io::Result<Server> {
         if let Some(metrics) = metrics {
-            crate::metrics::serve(metrics, self.state.clone())?;
+            crate::metrics::serve(metrics, self.state.metrics.clone())?;
         }
         worker::start(self.state.clone());
         let state = self.state;

@@ -30,7 +30,7 @@ use crate::{
     doctor,
     id::new_id,
     logging,
-    operations::DOCUMENT,
+    routes::document_text,
     settings::{Flags, SecretFile, Settings},
 };
 
@@ -119,7 +119,7 @@ enum KeysCommand {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Serve { migrate: false }) {
-        Command::Openapi => print(&DOCUMENT),
+        Command::Openapi => print(&document_text()),
         command => Settings::read(&cli.flags).and_then(|settings| run(command, &settings)),
     };
     match outcome {
@@ -144,7 +144,7 @@ fn run(command: Command, settings: &Settings) -> Result<(), String> {
             let done = migrate_all(&settings.locations()).map_err(|e| e.to_string())?;
             print(format!("{done} migrations run\n").as_bytes())
         }
-        Command::Openapi => print(&DOCUMENT),
+        Command::Openapi => print(&document_text()),
         Command::Doctor => examine(settings),
         Command::Account(AccountCommand::Create(create)) => create_account(settings, &create),
         Command::Keys(KeysCommand::Generate) => generate_keys(settings),
@@ -226,7 +226,16 @@ fn prepare_directories(settings: &Settings) -> Result<(), String> {
     }
     needed
         .iter()
-        .try_for_each(|path| fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display())))
+        .try_for_each(|path| private_directory(path).map_err(|e| format!("{}: {e}", path.display())))
+}
+
+/// Makes a directory that nobody else looks into; one that is there stays as it is.
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 /// The master keys; made on the first start if they are kept in the data directory and nothing is sealed yet.

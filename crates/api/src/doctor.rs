@@ -84,9 +84,9 @@ fn secret(path: &Path) -> Result<String, String> {
             .map_err(|e| e.to_string())?
             .permissions()
             .mode();
-        if mode & 0o077 != 0 {
+        if mode & 0o007 != 0 {
             return Err(format!(
-                "{} can be read by others; `chmod 600` it",
+                "{} can be read by everyone; `chmod 600` it",
                 path.display()
             ));
         }

@@ -26,6 +26,7 @@ pub mod reference;
 pub mod routes;
 pub mod session;
 pub mod settings;
+pub mod state;
 pub mod support;
 pub mod use_event;
 pub mod worker;

@@ -10,8 +10,6 @@ use actix_web::{App, HttpResponse, HttpServer, http::header, web};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::application::State;
-
 /// Bounds of the durations, in seconds.
 const BUCKETS: [f64; 12] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
@@ -83,13 +81,13 @@ impl Metrics {
 ///
 /// # Errors
 /// What the system says.
-pub fn serve(listener: TcpListener, state: State) -> std::io::Result<()> {
+pub fn serve(listener: TcpListener, metrics: Metrics) -> std::io::Result<()> {
     let server = HttpServer::new(move || {
-        let state = state.clone();
+        let metrics = metrics.clone();
         App::new().route(
             "/metrics",
             web::get().to(move || {
-                let text = state.metrics.render();
+                let text = metrics.render();
                 async move {
                     HttpResponse::Ok()
                         .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))

@@ -1,6 +1,6 @@
 //! What ops teams and developers look at: health, keys, the document and its reference page, problem pages.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -13,26 +13,15 @@ use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    application::State,
-    openapi::{
-        document::document,
-        endpoint::{self, Endpoint, Parameter, Tag},
-    },
+    openapi::endpoint::{self, Endpoint, Parameter, Tag},
     problem::{Outcome, Problem, ProblemKind},
-    routes,
+    state::State,
 };
 
 /// The reference page loads from this server alone. Its style sheet is partly written by its own script.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                            font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// The document, made once.
-pub static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let mut text = serde_json::to_vec_pretty(&document(&routes::endpoints())).unwrap_or_default();
-    text.push(b'\n');
-    text
-});
 
 /// The endpoints of operations.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -155,10 +144,12 @@ async fn jwks(request: HttpRequest) -> Outcome {
     Ok(answer.content_type("application/json").body(keys))
 }
 
-async fn openapi() -> Outcome {
+async fn openapi(request: HttpRequest) -> Outcome {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
-    Ok(answer.content_type("application/json").body(DOCUMENT.as_slice()))
+    Ok(answer
+        .content_type("application/json")
+        .body(State::of(&request).document.clone()))
 }
 
 async fn docs_page() -> Outcome {

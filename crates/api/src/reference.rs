@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    application::State,
     http::{caller::Caller, conditional::has_current, network::client_address, query::Parameters},
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
@@ -25,6 +24,7 @@ use crate::{
     },
     problem::Outcome,
     record::if_none_match,
+    state::State,
 };
 
 /// The endpoints of reference data.

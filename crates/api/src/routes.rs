@@ -4,7 +4,10 @@ use mainstay_domain::{check_in::CheckIn, goal::Goal, support_contact::SupportCon
 
 use crate::{
     account, craving_event,
-    openapi::endpoint::{Endpoint, Tag},
+    openapi::{
+        document::document,
+        endpoint::{Endpoint, Tag},
+    },
     operations, plan,
     record::collection,
     reference, session, support, use_event,
@@ -26,4 +29,11 @@ pub fn endpoints() -> Vec<Endpoint> {
         operations::endpoints(),
     ];
     nouns.into_iter().flatten().collect()
+}
+
+/// The OpenAPI document as it is given out and committed.
+pub fn document_text() -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(&document(&endpoints())).unwrap_or_default();
+    text.push(b'\n');
+    text
 }

@@ -3,9 +3,10 @@
 use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    account::{Account, Login, Refresh, Role, SealedSession},
+    account::{Account, Discretion, Login, Refresh, Role, SealedSession},
+    place::{Country, Email, Locale, ZoneName},
     record::json as to_json,
-    scalar::Label,
+    scalar::{Int, Label},
     timestamp::Timestamp,
 };
 use mainstay_store::{
@@ -18,8 +19,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    account::account_example,
-    application::State,
     auth::{
         delay::Attempt,
         refresh::{IDLE_S, RETRY_S, RefreshClaims, hash},
@@ -37,6 +36,7 @@ use crate::{
     },
     problem::{Outcome, Problem, ProblemKind},
     record::{finish, id_parameter},
+    state::State,
 };
 
 /// The endpoints of sessions.
@@ -360,4 +360,26 @@ fn session_example() -> Value {
         "created_at": "2026-03-01T07:30:00Z",
         "last_used_at": "2026-03-02T06:55:00Z",
     })
+}
+
+/// An account for the documentation.
+pub fn account_example() -> Value {
+    let account = Account {
+        id: "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a40".parse().unwrap_or_default(),
+        email: match Email::new("sam@example.org") {
+            Some(email) => email,
+            None => return Value::Null,
+        },
+        role: Role::Person,
+        display_name: Some(Label::of("Sam")),
+        time_zone: ZoneName(chrono_tz::America::New_York),
+        locale: Locale::new("en-US"),
+        country: Country::new("US"),
+        week_start: Int::clamped(1),
+        discretion: Discretion::Discreet,
+        created_at: Timestamp::from_micros(1_772_418_600_000_000),
+        updated_at: Timestamp::from_micros(1_772_418_600_000_000),
+        version: 1,
+    };
+    serde_json::to_value(account).unwrap_or_default()
 }

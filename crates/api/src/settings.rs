@@ -237,6 +237,8 @@ fn read_file(path: &Path, values: &mut BTreeMap<String, (String, String)>, wrong
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Boolean(true) => "on".to_owned(),
+            toml::Value::Boolean(false) => "off".to_owned(),
             toml::Value::Array(items) => items
                 .iter()
                 .filter_map(toml::Value::as_str)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::rt;
 
-use crate::{application::State, auth::refresh::IDLE_S, problem::Outcome};
+use crate::{auth::refresh::IDLE_S, problem::Outcome, state::State};
 
 /// How often due records are looked for, in seconds.
 const SETTLE_EVERY_S: u64 = 15;

@@ -16,12 +16,10 @@ use crate::{
     record::Expected,
     schema::{accounts, logins, people, record_history, record_items, records, sessions, timers},
     seal::DataKeys,
-    session::NewSession,
+    session::{ACTIVE, NewSession},
     types::{At, Key},
 };
 
-/// The account is in use.
-pub(crate) const ACTIVE: &str = "active";
 /// The account is being erased: nobody signs in any more.
 const ERASING: &str = "erasing";
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::{
-    engine::Engine,
+    conn::{Conn, DatabaseUrl},
+    engine::{Engine, PoolSize, single},
     error::{Result, StoreError},
     on,
     schema::data_keys,
@@ -80,11 +81,6 @@ impl MasterKeys {
         )))
     }
 
-    /// A key for another purpose, derived from the current master key.
-    pub fn derive(&self, purpose: &str) -> Result<Secret> {
-        self.current.derive(purpose)
-    }
-
     fn by_id(&self, id: &[u8]) -> Option<&Secret> {
         self.all.iter().find(|(have, _)| have == id).map(|(_, key)| key)
     }
@@ -105,22 +101,29 @@ fn decode_hex(line: &str) -> Option<[u8; 32]> {
 pub struct KeyStore {
     engine: Engine,
     master: MasterKeys,
+    installation: Secret,
     cache: Cache<Uuid, Arc<DataKeys>>,
 }
 
 impl KeyStore {
-    /// Puts the store together.
-    pub fn new(engine: Engine, master: MasterKeys) -> Self {
-        Self {
+    /// Puts the store together. On the first call for a key store it makes the secret of the installation.
+    ///
+    /// # Errors
+    /// [`StoreError::Sealed`] if the master key is another than the one that the store was made with.
+    pub fn open(url: &DatabaseUrl, size: PoolSize, master: MasterKeys) -> Result<Self> {
+        let engine = Engine::open(url, size)?;
+        let installation = installation_secret(&mut single(url)?, &master)?;
+        Ok(Self {
             engine,
             master,
+            installation,
             cache: Cache::new(CACHED),
-        }
+        })
     }
 
-    /// The master keys.
-    pub fn master(&self) -> &MasterKeys {
-        &self.master
+    /// A key for the whole installation, which stays the same whatever master key wraps it.
+    pub fn derive(&self, purpose: &str) -> Result<Secret> {
+        self.installation.derive(purpose)
     }
 
     /// Makes and keeps a data key for a new account.
@@ -202,6 +205,37 @@ impl KeyStore {
         }
         Ok(())
     }
+}
+
+/// The account number under which the secret of the installation is kept: nobody's.
+pub(crate) const INSTALLATION: Uuid = Uuid::nil();
+
+/// Reads the secret of the installation, or makes it. Of several nodes that start at once the first one's counts.
+fn installation_secret(conn: &mut Conn, master: &MasterKeys) -> Result<Secret> {
+    let query = || {
+        data_keys::table
+            .filter(data_keys::account_id.eq(Key(INSTALLATION)))
+            .select((data_keys::master_key_id, data_keys::wrapped))
+    };
+    let mut found: Option<(Vec<u8>, Vec<u8>)> = on!(&mut *conn, |c| query().first(c).optional())?;
+    if found.is_none() {
+        let row = (
+            data_keys::account_id.eq(Key(INSTALLATION)),
+            data_keys::master_key_id.eq(master.current_id.clone()),
+            data_keys::wrapped.eq(wrap(&master.current, INSTALLATION, &Secret::random()?)?),
+            data_keys::created_at.eq(At(0)),
+        );
+        on!(&mut *conn, |c| diesel::insert_into(data_keys::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(c))?;
+        found = on!(&mut *conn, |c| query().first(c).optional())?;
+    }
+    let (master_id, wrapped) = found.ok_or(StoreError::Sealed("the secret of the installation"))?;
+    let master = master
+        .by_id(&master_id)
+        .ok_or(StoreError::Sealed("the key store (another master key)"))?;
+    unwrap(master, INSTALLATION, &wrapped)
 }
 
 #[cfg(test)]

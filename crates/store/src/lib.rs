@@ -24,7 +24,7 @@ pub mod types;
 
 use std::sync::Arc;
 
-use diesel::{OptionalExtension, QueryDsl, RunQueryDsl, sql_query};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sql_query};
 use uuid::Uuid;
 
 pub use crate::{
@@ -37,7 +37,7 @@ pub use crate::{
 };
 use crate::{
     engine::{Engine, single},
-    keys::KeyStore,
+    keys::{INSTALLATION, KeyStore},
     migration::{Database, is_migrated, migrate},
     seal::Secret,
     types::At,
@@ -65,8 +65,8 @@ pub struct Store {
 impl Store {
     /// Opens databases that are migrated.
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
-        let blind_index = master.derive("mainstay blind index 1")?;
-        let keys = KeyStore::new(Engine::open(&locations.keys, locations.pool)?, master);
+        let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
+        let blind_index = keys.derive("mainstay blind index 1")?;
         Ok(Self {
             data: Arc::new(Engine::open(&locations.data, locations.pool)?),
             keys: Arc::new(keys),
@@ -98,9 +98,9 @@ impl Store {
             .await
     }
 
-    /// A key for another purpose, derived from the master key.
+    /// A key of the installation for another purpose.
     pub fn derive_key(&self, purpose: &str) -> Result<Secret> {
-        self.keys.master().derive(purpose)
+        self.keys.derive(purpose)
     }
 
     /// Succeeds if both databases answer, are migrated, and the master key fits.
@@ -140,6 +140,7 @@ pub fn has_data_keys(keys: &DatabaseUrl) -> Result<bool> {
         return Ok(false);
     }
     let found = on!(&mut conn, |c| schema::data_keys::table
+        .filter(schema::data_keys::account_id.ne(types::Key(INSTALLATION)))
         .select(schema::data_keys::wrapped)
         .first::<Vec<u8>>(c)
         .optional())?;

@@ -6,7 +6,6 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    account::ACTIVE,
     conn::Conn,
     error::{Result, StoreError},
     on,
@@ -15,6 +14,9 @@ use crate::{
     seal::DataKeys,
     types::{At, Key},
 };
+
+/// The state of an account that is in use.
+pub(crate) const ACTIVE: &str = "active";
 
 /// A new session.
 #[derive(Debug, Clone)]

@@ -18,9 +18,9 @@ use serde_json::{Value, error::Category};
 use utoipa::ToSchema;
 
 use crate::{
-    application::State,
     http::{caller::Caller, shape::Shape},
     problem::{Outcome, Problem, ProblemKind},
+    state::State,
 };
 
 /// The largest body that is read.

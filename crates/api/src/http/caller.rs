@@ -7,9 +7,9 @@ use mainstay_store::{Expected, PersonScope, session::Principal};
 use uuid::Uuid;
 
 use crate::{
-    application::State,
     http::conditional,
     problem::{Outcome, Problem, ProblemKind},
+    state::State,
 };
 
 /// Someone signed in, with the request that they make.

@@ -20,10 +20,10 @@ use actix_web::{
 use futures_util::FutureExt;
 
 use crate::{
-    application::State,
     http::limit::Standing,
     id::new_id,
     problem::{Outcome, Problem, ProblemKind},
+    state::State,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -74,7 +74,7 @@ pub async fn frame(
         // What panicked has been printed by the panic hook; the client learns nothing of it.
         Err(_panic) => {
             log::error!("request {}: a handler panicked", id.0);
-            state.metrics.request(method, "panicked", 500, started.elapsed());
+            note(&state, method, "panicked", 500, started, &id, trace.as_deref());
             return Err(bare(ProblemView::of(&Problem::new(ProblemKind::Internal)), &id));
         }
     };
@@ -83,16 +83,36 @@ pub async fn frame(
 
     let pattern = response.request().match_pattern();
     let route = pattern.as_deref().unwrap_or("unmatched");
-    let status = response.status().as_u16();
+    note(
+        &state,
+        method,
+        route,
+        response.status().as_u16(),
+        started,
+        &id,
+        trace.as_deref(),
+    );
+    Ok(response)
+}
+
+/// Counts a request and writes its one line.
+fn note(
+    state: &State,
+    method: &'static str,
+    route: &str,
+    status: u16,
+    started: Instant,
+    id: &RequestId,
+    trace: Option<&str>,
+) {
     let elapsed = started.elapsed();
     state.metrics.request(method, route, status, elapsed);
     log::info!(
         target: "mainstay::request",
         method, route, status, duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        request_id = id.0.as_str(), trace_id = trace.as_deref().unwrap_or("-");
+        request_id = id.0.as_str(), trace_id = trace.unwrap_or("-");
         "request"
     );
-    Ok(response)
 }
 
 /// The problem behind an error; a fault of our own is written to the log, here and nowhere else.

@@ -1,15 +1,16 @@
-//! The one mechanism for every noun of a person's record: create, replay, replace, remove, read, list, history.
+//! Writing a person's record: every write takes the next number of the person's changes.
 
-use diesel::{
-    BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
-    RunQueryDsl, Selectable, SelectableHelper,
-};
+use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     finding::Finding,
     record::{Draft, Kind, Reference, Target},
 };
 use uuid::Uuid;
 
+use super::{
+    Created, Expected, Stored,
+    read::{Records, Row},
+};
 use crate::{
     conn::Conn,
     error::{Result, StoreError},
@@ -18,111 +19,6 @@ use crate::{
     scope::PersonScope,
     types::{At, Key},
 };
-
-/// A record as it stands, opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// Its id.
-    pub id: Uuid,
-    /// Its version, from 1.
-    pub version: i64,
-    /// The time that orders its collection, in microseconds.
-    pub occurred_at: i64,
-    /// When it was made, in microseconds.
-    pub created_at: i64,
-    /// When it was last changed, in microseconds.
-    pub updated_at: i64,
-    /// Its JSON object without the members that are known here.
-    pub body: Vec<u8>,
-}
-
-/// How a record came to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Created {
-    /// It is new.
-    New(Stored),
-    /// It was sent before; this is how it stands now.
-    Replayed(Stored),
-}
-
-/// The version that the caller expects a record to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Expected {
-    /// This one.
-    Version(i64),
-    /// Any.
-    Any,
-}
-
-impl Expected {
-    fn check(self, current: i64) -> Result<()> {
-        match self {
-            Self::Version(version) if version != current => Err(StoreError::VersionMismatch { current }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// In which direction a list goes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Order {
-    /// Oldest first.
-    Ascending,
-    /// Newest first.
-    #[default]
-    Descending,
-}
-
-/// A part of a collection.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Range {
-    /// From this time on, in microseconds.
-    pub from: Option<i64>,
-    /// Before this time, in microseconds.
-    pub to: Option<i64>,
-    /// Behind this place: time and id of the last record seen.
-    pub after: Option<(i64, Uuid)>,
-    /// Direction.
-    pub order: Order,
-    /// Most records to give.
-    pub limit: i64,
-}
-
-/// A version that was replaced, opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replaced {
-    /// The version.
-    pub version: i64,
-    /// When it was written, in microseconds.
-    pub written_at: i64,
-    /// When it was replaced, in microseconds.
-    pub replaced_at: i64,
-    /// The session that replaced it; the server itself if none.
-    pub replaced_by: Option<Uuid>,
-    /// Its JSON object.
-    pub body: Vec<u8>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = records)]
-struct Row {
-    no: i64,
-    id: Key,
-    version: i64,
-    occurred_at: At,
-    deleted: bool,
-    origin: Vec<u8>,
-    sealed: Vec<u8>,
-    created_at: At,
-    updated_at: At,
-}
-
-impl Row {
-    /// Deleted, but kept to be read.
-    fn is_marked(&self) -> bool {
-        self.deleted && !self.sealed.is_empty()
-    }
-}
 
 #[derive(Insertable)]
 #[diesel(table_name = records, treat_none_as_default_value = false)]
@@ -152,130 +48,6 @@ struct NewHistory {
     written_at: At,
     replaced_at: At,
     replaced_by: Option<Key>,
-}
-
-/// A person's record inside a transaction or a read.
-pub struct Records<'a> {
-    conn: &'a mut Conn,
-    scope: &'a PersonScope,
-}
-
-impl<'a> Records<'a> {
-    pub(crate) fn new(conn: &'a mut Conn, scope: &'a PersonScope) -> Self {
-        Self { conn, scope }
-    }
-
-    /// The record of that id, unless it was deleted without a mark.
-    pub fn get(&mut self, kind: Kind, id: Uuid) -> Result<Option<Stored>> {
-        let row = self.row(kind, id)?.filter(|row| !row.deleted || row.is_marked());
-        row.map(|row| self.open(kind, &row)).transpose()
-    }
-
-    /// The record that holds a slot.
-    pub fn by_slot(&mut self, kind: Kind, slot: &str) -> Result<Option<Stored>> {
-        let slot = self.scope.keys.slot(kind.code(), slot);
-        let query = records::table
-            .filter(records::person_no.eq(self.scope.no))
-            .filter(records::collection.eq(kind.code()))
-            .filter(records::slot.eq(slot));
-        let row = on!(&mut *self.conn, |c| query
-            .select(Row::as_select())
-            .first(c)
-            .optional())?;
-        row.map(|row| self.open(kind, &row)).transpose()
-    }
-
-    /// Part of a collection in the order of its time.
-    pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
-        let rows: Vec<Row> = on!(&mut *self.conn, |c| {
-            let mut query = records::table
-                .filter(records::person_no.eq(self.scope.no))
-                .filter(records::collection.eq(kind.code()))
-                .filter(records::deleted.eq(false))
-                .select(Row::as_select())
-                .limit(range.limit)
-                .into_boxed();
-            if let Some(from) = range.from {
-                query = query.filter(records::occurred_at.ge(At(from)));
-            }
-            if let Some(to) = range.to {
-                query = query.filter(records::occurred_at.lt(At(to)));
-            }
-            // `t <= k AND (t < k OR id < i)` lets both engines use the index; a plain OR does not.
-            query = match (range.order, range.after) {
-                (Order::Descending, Some((at, id))) => query
-                    .filter(records::occurred_at.le(At(at)))
-                    .filter(records::occurred_at.lt(At(at)).or(records::id.lt(Key(id)))),
-                (Order::Ascending, Some((at, id))) => query
-                    .filter(records::occurred_at.ge(At(at)))
-                    .filter(records::occurred_at.gt(At(at)).or(records::id.gt(Key(id)))),
-                (_, None) => query,
-            };
-            match range.order {
-                Order::Descending => query
-                    .order((records::occurred_at.desc(), records::id.desc()))
-                    .load(c),
-                Order::Ascending => query
-                    .order((records::occurred_at.asc(), records::id.asc()))
-                    .load(c),
-            }
-        })?;
-        rows.into_iter().map(|row| self.open(kind, &row)).collect()
-    }
-
-    /// Each version of a record that was replaced, oldest first.
-    pub fn history(&mut self, kind: Kind, id: Uuid) -> Result<Vec<Replaced>> {
-        type Columns = (i64, Vec<u8>, At, At, Option<Key>);
-        let query = record_history::table
-            .filter(record_history::person_no.eq(self.scope.no))
-            .filter(record_history::collection.eq(kind.code()))
-            .filter(record_history::id.eq(Key(id)))
-            .order(record_history::version.asc())
-            .select((
-                record_history::version,
-                record_history::sealed,
-                record_history::written_at,
-                record_history::replaced_at,
-                record_history::replaced_by,
-            ));
-        let rows: Vec<Columns> = on!(&mut *self.conn, |c| query.load(c))?;
-        rows.into_iter()
-            .map(|(version, sealed, written_at, replaced_at, replaced_by)| {
-                Ok(Replaced {
-                    version,
-                    written_at: written_at.0,
-                    replaced_at: replaced_at.0,
-                    replaced_by: replaced_by.map(|key| key.0),
-                    body: self.scope.keys.open_record(kind.code(), id, version, &sealed)?,
-                })
-            })
-            .collect()
-    }
-
-    fn row(&mut self, kind: Kind, id: Uuid) -> Result<Option<Row>> {
-        let query = records::table
-            .filter(records::id.eq(Key(id)))
-            .filter(records::person_no.eq(self.scope.no))
-            .filter(records::collection.eq(kind.code()));
-        Ok(on!(&mut *self.conn, |c| query
-            .select(Row::as_select())
-            .first(c)
-            .optional())?)
-    }
-
-    fn open(&self, kind: Kind, row: &Row) -> Result<Stored> {
-        Ok(Stored {
-            id: row.id.0,
-            version: row.version,
-            occurred_at: row.occurred_at.0,
-            created_at: row.created_at.0,
-            updated_at: row.updated_at.0,
-            body: self
-                .scope
-                .keys
-                .open_record(kind.code(), row.id.0, row.version, &row.sealed)?,
-        })
-    }
 }
 
 /// A person's record inside a writing transaction.

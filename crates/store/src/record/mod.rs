@@ -1,0 +1,97 @@
+//! The one mechanism for every noun of a person's record: create, replay, replace, remove, read, list, history.
+//!
+//! [`Records`] reads; [`RecordWriter`] reads and writes inside one transaction.
+
+use uuid::Uuid;
+
+use crate::error::{Result, StoreError};
+
+mod read;
+mod write;
+
+pub use read::Records;
+pub use write::RecordWriter;
+
+/// A record as it stands, opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its id.
+    pub id: Uuid,
+    /// Its version, from 1.
+    pub version: i64,
+    /// The time that orders its collection, in microseconds.
+    pub occurred_at: i64,
+    /// When it was made, in microseconds.
+    pub created_at: i64,
+    /// When it was last changed, in microseconds.
+    pub updated_at: i64,
+    /// Its JSON object without the members that are known here.
+    pub body: Vec<u8>,
+}
+
+/// How a record came to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New(Stored),
+    /// It was sent before; this is how it stands now.
+    Replayed(Stored),
+}
+
+/// The version that the caller expects a record to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// This one.
+    Version(i64),
+    /// Any.
+    Any,
+}
+
+impl Expected {
+    pub(super) fn check(self, current: i64) -> Result<()> {
+        match self {
+            Self::Version(version) if version != current => Err(StoreError::VersionMismatch { current }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// In which direction a list goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    Ascending,
+    /// Newest first.
+    #[default]
+    Descending,
+}
+
+/// A part of a collection.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Range {
+    /// From this time on, in microseconds.
+    pub from: Option<i64>,
+    /// Before this time, in microseconds.
+    pub to: Option<i64>,
+    /// Behind this place: time and id of the last record seen.
+    pub after: Option<(i64, Uuid)>,
+    /// Direction.
+    pub order: Order,
+    /// Most records to give.
+    pub limit: i64,
+}
+
+/// A version that was replaced, opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    /// The version.
+    pub version: i64,
+    /// When it was written, in microseconds.
+    pub written_at: i64,
+    /// When it was replaced, in microseconds.
+    pub replaced_at: i64,
+    /// The session that replaced it; the server itself if none.
+    pub replaced_by: Option<Uuid>,
+    /// Its JSON object.
+    pub body: Vec<u8>,
+}
