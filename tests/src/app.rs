@@ -59,6 +59,7 @@ impl TestApp {
                 issuer: "mainstay".to_owned(),
                 limits,
                 trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
+                tombstone_days: 180,
                 workers: 2,
                 clock: own_clock,
             };
@@ -79,7 +80,7 @@ impl TestApp {
     }
 
     /// The parts of the server, for what cannot be seen from outside.
-    pub fn state(&self) -> &mainstay_api::application::State {
+    pub fn state(&self) -> &mainstay_api::state::State {
         self.running.state()
     }
 

@@ -43,6 +43,8 @@ pub struct Configuration {
     pub limits: LimitMode,
     /// Proxies whose word on the client's address counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// How long deletions are told of, in days.
+    pub tombstone_days: i64,
     /// Threads that serve requests.
     pub workers: usize,
     /// The time.
@@ -75,6 +77,7 @@ impl Application {
             sessions: Sessions::default(),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
+            tombstone_days: configuration.tombstone_days,
             document: routes::document_text(),
             clock: configuration.clock,
             trusted_proxies: configuration.trusted_proxies,

@@ -198,6 +198,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
             .unwrap_or_else(|| "mainstay".to_owned()),
         limits: settings.rate_limits,
         trusted_proxies: settings.trusted_proxies.clone(),
+        tombstone_days: settings.tombstone_days,
         workers: settings.workers,
         clock: Clock::default(),
     };

@@ -9,7 +9,7 @@ use crate::{
         schema::add_record,
     },
     problem::{Outcome, ProblemKind},
-    record::{lists, path, reads, removes, replaces, request_example, store_new},
+    record::{lists, path, reads, remembers, removes, replaces, request_example, store_new},
     support::{answer_with_help, for_event, with_help_example, with_help_schema},
 };
 
@@ -35,6 +35,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         reads::<CravingEvent>(tag),
         replaces::<CravingEvent>(tag),
         removes::<CravingEvent>(tag),
+        remembers::<CravingEvent>(tag),
         for_event::<CravingEvent>(tag),
     ]
 }

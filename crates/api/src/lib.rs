@@ -28,5 +28,6 @@ pub mod session;
 pub mod settings;
 pub mod state;
 pub mod support;
+pub mod sync;
 pub mod use_event;
 pub mod worker;

@@ -23,15 +23,15 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    http::{caller::Caller, conditional, page, query::Parameters},
+    http::{caller::Caller, conditional, query::Parameters},
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{Components, add, add_list, add_record},
     },
     problem::{Outcome, Problem, ProblemKind},
     record::{
-        changed, collection, current, example, finish, id_parameter, if_none_match, opened, tagged,
-        versioned, wire, write,
+        changed, collection, current, cursor_parameter, example, finish, id_parameter, if_none_match,
+        limit_parameter, numbered_page, opened, tagged, versioned, wire, write,
     },
 };
 
@@ -262,17 +262,9 @@ async fn all_numbers(caller: &Caller, id: Uuid) -> Outcome<Vec<(Plan, i64)>> {
 
 async fn numbers(caller: Caller) -> Outcome {
     let id = caller.path_id("id")?;
-    let mut parameters = Parameters::read(&caller.request, &["limit", "cursor"]);
-    let limit = parameters.get("limit", "range", "must be a whole number from 1 to 200", |t| {
-        t.parse().ok().filter(|n| (1..=page::MAX_LIMIT).contains(n))
-    });
-    let below = parameters.get("cursor", "cursor", "must be a next_cursor of this list", |text| {
-        text.strip_prefix('n')?.parse::<i64>().ok()
-    });
-    parameters.finish()?;
+    let (limit, below) = numbered_page(&caller, 'n')?;
     let all = all_numbers(&caller, id).await?;
     let latest = all.len();
-    let limit = usize::try_from(limit.unwrap_or(page::DEFAULT_LIMIT)).unwrap_or(1);
     let mut rest = all
         .into_iter()
         .rev()
@@ -361,26 +353,4 @@ fn number_example() -> Value {
         .and_then(|id| id.parse().ok())
         .unwrap_or_default();
     serde_json::to_value(at_number(id, plan, 1_772_418_600_000_000, 1)).unwrap_or_default()
-}
-
-fn limit_parameter() -> Parameter {
-    Parameter {
-        name: "limit",
-        place: "query",
-        required: false,
-        description: "Most items on the page.",
-        schema: json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
-        example: json!(50),
-    }
-}
-
-fn cursor_parameter() -> Parameter {
-    Parameter {
-        name: "cursor",
-        place: "query",
-        required: false,
-        description: "The `next_cursor` of the page before.",
-        schema: json!({ "type": "string", "maxLength": 200 }),
-        example: Value::Null,
-    }
 }

@@ -70,6 +70,8 @@ kinds! {
         "The resource is there, but not for this method. The Allow header names those that it takes.";
     NotAcceptable, "not-acceptable", NOT_ACCEPTABLE, "Not acceptable",
         "The Accept header leaves out every media type in which this resource can be given.";
+    UnknownKind, "unknown-kind", UNPROCESSABLE_ENTITY, "There is no such collection",
+        "The kind of a change must be the name of a collection, as in its path: check-ins, craving-events, and so on.";
     IdConflict, "id-conflict", CONFLICT, "The id is taken",
         "A record with this id was stored before, with other content. Use a new id for a new record, or PUT to change the stored one.";
     IdDeleted, "id-deleted", CONFLICT, "The id is that of a deleted record",
@@ -82,6 +84,8 @@ kinds! {
         "An event that was marked as entered in error stays as it is. Record a new one instead.";
     EmailTaken, "email-taken", CONFLICT, "The address has an account",
         "An account with this e-mail address exists. Sign in instead.";
+    CursorExpired, "cursor-expired", GONE, "The cursor is too old",
+        "What was deleted since this cursor is not known any more, or the record was restored from a backup. Pull everything again with a cursor of null, and drop what does not come.";
     VersionMismatch, "version-mismatch", PRECONDITION_FAILED, "The record has changed",
         "If-Match names another version than the record has. Get the record, apply the change to it, and send it with its ETag. Nothing was written.";
     ContentTooLarge, "content-too-large", PAYLOAD_TOO_LARGE, "Too large",

@@ -9,7 +9,7 @@ use mainstay_domain::{
     record::{Deletion, Draft, Incoming, Kind, Record, draft, json as to_json, stored},
     timestamp::Timestamp,
 };
-use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
+use mainstay_store::{Created, Expected, RecordWriter, Replaced, StoreError, Stored};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,12 +18,13 @@ use crate::{
         body::Body,
         caller::Caller,
         conditional::{etag, has_current},
-        page::{cursor, page},
+        page::{cursor, page, page_limit},
+        query::Parameters,
     },
     id::new_id,
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
-        schema::{add_page, add_record},
+        schema::{Components, add_list, add_page, add_record},
     },
     problem::{Outcome, Problem, ProblemKind},
 };
@@ -38,7 +39,20 @@ pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
         reads::<T>(tag),
         replaces::<T>(tag),
         removes::<T>(tag),
+        remembers::<T>(tag),
     ]
+}
+
+/// `GET /v1/{collection}/{id}/history`.
+pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::get(format!("{}/history", path_of_one::<T>()), history::<T>)
+        .operation(tag, format!("list{name}History"), format!("List the earlier versions of a {one}"))
+        .about(format!("Each version of the {one} that was replaced, newest first, with when and by which session; of a deleted {one} too."))
+        .parameter(id_parameter())
+        .parameter(limit_parameter())
+        .parameter(cursor_parameter())
+        .gives_schema(200, "A page.", Box::new(history_schema::<T>), json!({ "items": [history_example::<T>()], "next_cursor": null }))
 }
 
 /// `POST /v1/{collection}`.
@@ -155,6 +169,120 @@ async fn read<T: Record>(caller: Caller) -> Outcome {
     }))
 }
 
+async fn history<T: Record>(caller: Caller) -> Outcome {
+    let id = caller.path_id("id")?;
+    let (limit, below) = numbered_page(&caller, 'v')?;
+    let read = caller.state.store.read(caller.scope(), move |records| {
+        records.known(T::KIND, id)?.ok_or(StoreError::NotFound)?;
+        records.history(T::KIND, id)
+    });
+    let mut earlier = read
+        .await?
+        .into_iter()
+        .rev()
+        .filter(|old| below.is_none_or(|below| old.version < below));
+    let page: Vec<Replaced> = earlier.by_ref().take(limit).collect();
+    let next = earlier
+        .next()
+        .and(page.last())
+        .map(|last| format!("v{}", last.version));
+    let items = page.iter().map(|old| {
+        let time = |micros| Timestamp::from_micros(micros).to_string();
+        let mut item = serde_json::Map::from_iter([
+            ("version".to_owned(), json!(old.version)),
+            ("written_at".to_owned(), json!(time(old.written_at))),
+            ("replaced_at".to_owned(), json!(time(old.replaced_at))),
+        ]);
+        if let Some(session) = old.replaced_by {
+            item.insert("replaced_by_session_id".to_owned(), json!(session));
+        }
+        let mut out = to_json(&item);
+        out.pop();
+        out.extend_from_slice(b",\"record\":{\"id\":");
+        out.extend_from_slice(&to_json(&id));
+        out.push(b',');
+        out.extend_from_slice(old.body.strip_prefix(b"{").unwrap_or_default());
+        out.push(b'}');
+        out
+    });
+    Ok(finish(HttpResponse::Ok(), list_body(items, next.as_deref())))
+}
+
+/// The page of a list that is ordered by falling numbers: how many, and below which number.
+///
+/// # Errors
+/// 422 that names every wrong parameter.
+pub fn numbered_page(caller: &Caller, mark: char) -> Outcome<(usize, Option<i64>)> {
+    let mut parameters = Parameters::read(&caller.request, &["limit", "cursor"]);
+    let limit = page_limit(&mut parameters);
+    let below = parameters.get("cursor", "cursor", "must be a next_cursor of this list", |text| {
+        text.strip_prefix(mark)?.parse::<i64>().ok()
+    });
+    parameters.finish()?;
+    Ok((usize::try_from(limit).unwrap_or(1), below))
+}
+
+fn history_schema<T: Record>(components: &mut Components) -> Value {
+    let record = add_record::<T>(components);
+    let name = format!("{}Version", T::name());
+    let time = |description: &str| json!({ "type": "string", "format": "date-time", "maxLength": 64, "description": description });
+    components.insert(name.clone(), json!({
+        "type": "object",
+        "description": format!("An earlier version of a {}.", T::KIND.singular()),
+        "required": ["version", "written_at", "replaced_at", "record"],
+        "properties": {
+            "version": { "type": "integer", "minimum": 1, "description": "The version." },
+            "written_at": time("When it was written."),
+            "replaced_at": time("When it was replaced or deleted."),
+            "replaced_by_session_id": { "type": "string", "format": "uuid", "maxLength": 36, "description": "By which session; left out if it was the server." },
+            "record": record,
+        },
+    }));
+    add_list(
+        components,
+        &format!("{}VersionList", T::name()),
+        &json!({ "$ref": format!("#/components/schemas/{name}") }),
+    )
+}
+
+fn history_example<T: Record>() -> Value {
+    let mut record = serde_json::to_value(T::example()).unwrap_or_default();
+    if let Value::Object(members) = &mut record {
+        members.insert("id".to_owned(), json!(EXAMPLE_ID));
+    }
+    json!({
+        "version": 1,
+        "written_at": "2026-03-02T02:30:00Z",
+        "replaced_at": "2026-03-02T08:10:00Z",
+        "replaced_by_session_id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a41",
+        "record": record,
+    })
+}
+
+/// How many items a page may have.
+pub fn limit_parameter() -> Parameter {
+    Parameter {
+        name: "limit",
+        place: "query",
+        required: false,
+        description: "Most items on the page.",
+        schema: json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+        example: json!(50),
+    }
+}
+
+/// Where a page begins.
+pub fn cursor_parameter() -> Parameter {
+    Parameter {
+        name: "cursor",
+        place: "query",
+        required: false,
+        description: "The `next_cursor` of the page before.",
+        schema: json!({ "type": "string", "maxLength": 200 }),
+        example: Value::Null,
+    }
+}
+
 async fn replace<T: Record>(body: Body<Incoming<T>>) -> Outcome {
     let caller = &body.caller;
     let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
@@ -198,13 +326,18 @@ where
         .store
         .write(caller.scope(), caller.principal.session, micros, work)
         .await;
-    written.map_err(|error| match error {
+    written.map_err(problem::<T>)
+}
+
+/// What a refusal of the store means for a noun.
+pub fn problem<T: Record>(error: StoreError) -> Problem {
+    match error {
         StoreError::SlotTaken { id } if T::KIND == Kind::Goal => Problem {
             existing_id: Some(id),
             ..Problem::new(ProblemKind::GoalExists)
         },
         other => other.into(),
-    })
+    }
 }
 
 /// Replaces a record inside a transaction.

@@ -10,7 +10,7 @@ use crate::{
     },
     operations, plan,
     record::collection,
-    reference, session, support, use_event,
+    reference, session, support, sync, use_event,
 };
 
 /// All endpoints.
@@ -25,6 +25,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         use_event::endpoints(),
         collection::<SupportContact>(Tag::SupportContacts),
         support::endpoints(),
+        sync::endpoints(),
         reference::endpoints(),
         operations::endpoints(),
     ];

@@ -60,9 +60,12 @@ pub struct Flags {
     /// `on` or `off` (`MAINSTAY_RATE_LIMITS`).
     #[arg(long, global = true, value_name = "MODE")]
     rate_limits: Option<String>,
+    /// How many days deletions are told of in sync (`MAINSTAY_TOMBSTONE_DAYS`).
+    #[arg(long, global = true, value_name = "DAYS")]
+    tombstone_days: Option<String>,
 }
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "database_url",
     "key_database_url",
     "data_dir",
@@ -76,13 +79,14 @@ const NAMES: [&str; 13] = [
     "workers",
     "trusted_proxies",
     "rate_limits",
+    "tombstone_days",
 ];
 
 /// Names whose value may also come from the file that `<name>_file` names.
 const SECRETS: [&str; 2] = ["database_url", "key_database_url"];
 
 impl Flags {
-    fn values(&self) -> [(&'static str, &Option<String>); 13] {
+    fn values(&self) -> [(&'static str, &Option<String>); 14] {
         [
             ("database_url", &self.database_url),
             ("key_database_url", &self.key_database_url),
@@ -97,6 +101,7 @@ impl Flags {
             ("workers", &self.workers),
             ("trusted_proxies", &self.trusted_proxies),
             ("rate_limits", &self.rate_limits),
+            ("tombstone_days", &self.tombstone_days),
         ]
     }
 }
@@ -148,6 +153,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Whether requests are counted.
     pub rate_limits: LimitMode,
+    /// How long deletions are told of, in days.
+    pub tombstone_days: i64,
     /// What is not wrong, but was surely meant otherwise.
     pub remarks: Vec<String>,
 }
@@ -343,6 +350,12 @@ impl Values {
                 .unwrap_or(cores),
             trusted_proxies: self.get("trusted_proxies", networks).unwrap_or_default(),
             rate_limits: self.get("rate_limits", on_off).unwrap_or(LimitMode::On),
+            tombstone_days: self
+                .get("tombstone_days", |text| {
+                    let days = text.parse::<i64>().ok().filter(|n| (1..=3650).contains(n));
+                    days.ok_or_else(|| "must be a whole number from 1 to 3650".to_owned())
+                })
+                .unwrap_or(180),
             data_dir,
             remarks,
         };

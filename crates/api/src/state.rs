@@ -35,6 +35,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// The OpenAPI document, as it is given out.
     pub document: Vec<u8>,
+    /// How long deletions are told of, in days.
+    pub tombstone_days: i64,
     /// The time.
     pub clock: Clock,
     /// Proxies whose word on the client's address counts.

@@ -15,8 +15,8 @@ use crate::{
     },
     problem::{Outcome, Problem, ProblemKind},
     record::{
-        example, finish, id_parameter, if_match, if_none_match, lists, path, reads, removes, replace_in,
-        replaces, request_example, store_new, tagged, versioned, wire, write,
+        example, finish, id_parameter, if_match, if_none_match, lists, path, reads, remembers, removes,
+        replace_in, replaces, request_example, store_new, tagged, versioned, wire, write,
     },
     support::{answer_with_help, for_event, with_help_example, with_help_schema},
 };
@@ -44,6 +44,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         reads::<UseEvent>(tag),
         replaces::<UseEvent>(tag),
         removes::<UseEvent>(tag),
+        remembers::<UseEvent>(tag),
         for_event::<UseEvent>(tag),
         endpoint::put(REVIEW, put_review)
             .operation(tag, "putUseEventReview", "Write or replace the review of a use event")

@@ -43,6 +43,8 @@ async fn sweep(state: &State) -> Outcome<()> {
     let now = state.clock.micros();
     state.limits.sweep();
     state.metrics.upkeep();
+    let forgotten = now - state.tombstone_days * 86_400_000_000;
+    state.store.sweep_tombstones(forgotten).await?;
     state
         .store
         .sweep_failures(now - KEEP_FAILURES_S * 1_000_000)

@@ -76,6 +76,11 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
+    /// The collection of that name.
+    pub fn from_path(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.path() == path)
+    }
+
     /// Whether the server changes records of the collection by itself when their time has come.
     pub const fn has_timers(self) -> bool {
         matches!(self, Self::CravingEvent)
@@ -179,6 +184,8 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
     /// Members that the server computes, besides [`ALWAYS_READ_ONLY`].
     const READ_ONLY: &'static [&'static str] = &[];
 
+    /// The collection under whose records' ids these records live, if they have none of their own.
+    const PARENT: Option<Kind> = None;
     /// What deleting one leaves behind.
     const DELETION: Deletion = Deletion::Tombstone;
 
@@ -340,6 +347,12 @@ pub fn draft<T: Record>(
 
 /// A record that the server itself changed, ready to be stored.
 pub fn stored<T: Record>(record: &T, id: Uuid, canonical: Vec<u8>) -> Draft {
+    let mut references = record.references();
+    references.extend(T::PARENT.map(|parent| Reference {
+        pointer: "/id".to_owned(),
+        id,
+        target: Target::Record(parent),
+    }));
     Draft {
         kind: T::KIND,
         id,
@@ -347,7 +360,7 @@ pub fn stored<T: Record>(record: &T, id: Uuid, canonical: Vec<u8>) -> Draft {
         canonical,
         occurred_at: record.occurred_at().map(|t| t.micros()),
         slot: record.slot(),
-        references: record.references(),
+        references,
         items: record.items(),
         due_at: record.due_at(),
     }

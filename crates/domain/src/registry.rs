@@ -12,40 +12,26 @@ use crate::{
     use_event::{UseEvent, UseEventReview},
 };
 
-/// Runs an expression with the type of a collection.
-macro_rules! with_kind {
-    ($kind:expr, $noun:ident => $body:expr) => {
-        match $kind {
-            Kind::Goal => {
-                type $noun = Goal;
-                $body
-            }
-            Kind::Plan => {
-                type $noun = Plan;
-                $body
-            }
-            Kind::CheckIn => {
-                type $noun = CheckIn;
-                $body
-            }
-            Kind::CravingEvent => {
-                type $noun = CravingEvent;
-                $body
-            }
-            Kind::UseEvent => {
-                type $noun = UseEvent;
-                $body
-            }
-            Kind::SupportContact => {
-                type $noun = SupportContact;
-                $body
-            }
-            Kind::UseEventReview => {
-                type $noun = UseEventReview;
-                $body
-            }
-        }
-    };
+/// Work that is written once for every noun.
+pub trait ForNoun {
+    /// What it gives.
+    type Output;
+
+    /// Does the work for one noun.
+    fn run<T: Record>(self) -> Self::Output;
+}
+
+/// Does the work for the noun of a collection. A new noun has its one line here.
+pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
+    match kind {
+        Kind::Goal => work.run::<Goal>(),
+        Kind::Plan => work.run::<Plan>(),
+        Kind::CheckIn => work.run::<CheckIn>(),
+        Kind::CravingEvent => work.run::<CravingEvent>(),
+        Kind::UseEvent => work.run::<UseEvent>(),
+        Kind::SupportContact => work.run::<SupportContact>(),
+        Kind::UseEventReview => work.run::<UseEventReview>(),
+    }
 }
 
 /// The record as it is once its time has come, made from the body that is stored.
@@ -53,11 +39,22 @@ macro_rules! with_kind {
 /// # Errors
 /// If the body is none of that collection.
 pub fn fallen_due(kind: Kind, id: Uuid, body: &[u8]) -> Result<Draft, serde_json::Error> {
-    with_kind!(kind, Noun => {
-        let mut record: Noun = serde_json::from_slice(body)?;
+    for_noun(kind, FallDue { id, body })
+}
+
+struct FallDue<'a> {
+    id: Uuid,
+    body: &'a [u8],
+}
+
+impl ForNoun for FallDue<'_> {
+    type Output = Result<Draft, serde_json::Error>;
+
+    fn run<T: Record>(self) -> Self::Output {
+        let mut record: T = serde_json::from_slice(self.body)?;
         record.fall_due();
-        Ok(stored(&record, id, Vec::new()))
-    })
+        Ok(stored(&record, self.id, Vec::new()))
+    }
 }
 
 #[cfg(test)]
@@ -86,10 +83,19 @@ mod tests {
         assert_eq!(Kind::from_code(T::KIND.code()), Some(T::KIND));
     }
 
+    struct RoundTrip;
+
+    impl ForNoun for RoundTrip {
+        type Output = ();
+        fn run<T: Record>(self) {
+            round_trip::<T>();
+        }
+    }
+
     #[test]
     fn every_noun_has_a_valid_example_that_survives_storing() {
         for kind in Kind::ALL {
-            with_kind!(kind, Noun => round_trip::<Noun>());
+            for_noun(kind, RoundTrip);
         }
     }
 

@@ -216,6 +216,7 @@ pub struct UseEventReview {
 
 impl Record for UseEventReview {
     const KIND: Kind = Kind::UseEventReview;
+    const PARENT: Option<Kind> = Some(Kind::UseEvent);
 
     fn occurred_at(&self) -> Option<Timestamp> {
         None

@@ -20,6 +20,7 @@ pub mod scope;
 pub mod seal;
 pub mod session;
 pub mod timer;
+pub mod tombstone;
 pub mod types;
 
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub use crate::{
     engine::PoolSize,
     error::{Result, StoreError},
     keys::MasterKeys,
-    record::{Created, Expected, Order, Range, RecordWriter, Records, Replaced, Stored},
+    record::{Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Standing, Stored},
     scope::PersonScope,
 };
 use crate::{

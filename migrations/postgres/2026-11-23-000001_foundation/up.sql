@@ -60,6 +60,7 @@ CREATE TABLE records (
     slot BYTEA,
     deleted BOOLEAN NOT NULL,
     origin BYTEA NOT NULL,
+    digest BYTEA NOT NULL,
     sealed BYTEA NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL
@@ -68,6 +69,7 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX records_id ON records (id, person_no, collection);
 CREATE INDEX records_time ON records (person_no, collection, occurred_at, id);
 CREATE UNIQUE INDEX records_rev ON records (person_no, rev);
+CREATE INDEX records_tombstones ON records (updated_at) WHERE deleted;
 CREATE UNIQUE INDEX records_slot ON records (person_no, collection, slot) WHERE slot IS NOT NULL;
 
 -- Each version that was replaced.
@@ -77,6 +79,7 @@ CREATE TABLE record_history (
     collection SMALLINT NOT NULL,
     id UUID NOT NULL,
     version BIGINT NOT NULL,
+    digest BYTEA NOT NULL,
     sealed BYTEA NOT NULL,
     written_at TIMESTAMPTZ NOT NULL,
     replaced_at TIMESTAMPTZ NOT NULL,

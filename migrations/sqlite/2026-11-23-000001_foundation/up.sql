@@ -60,6 +60,7 @@ CREATE TABLE records (
     slot BLOB,
     deleted INTEGER NOT NULL,
     origin BLOB NOT NULL,
+    digest BLOB NOT NULL,
     sealed BLOB NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
@@ -68,6 +69,7 @@ CREATE TABLE records (
 CREATE UNIQUE INDEX records_id ON records (id, person_no, collection);
 CREATE INDEX records_time ON records (person_no, collection, occurred_at, id);
 CREATE UNIQUE INDEX records_rev ON records (person_no, rev);
+CREATE INDEX records_tombstones ON records (updated_at) WHERE deleted = 1;
 CREATE UNIQUE INDEX records_slot ON records (person_no, collection, slot) WHERE slot IS NOT NULL;
 
 -- Each version that was replaced.
@@ -77,6 +79,7 @@ CREATE TABLE record_history (
     collection INTEGER NOT NULL,
     id BLOB NOT NULL,
     version INTEGER NOT NULL,
+    digest BLOB NOT NULL,
     sealed BLOB NOT NULL,
     written_at INTEGER NOT NULL,
     replaced_at INTEGER NOT NULL,

@@ -11,4 +11,5 @@ mod record;
 mod reference;
 mod session;
 mod support_contact;
+mod sync;
 mod use_event;

@@ -159,6 +159,14 @@ pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Outc
     }
 }
 
+/// Reads a JSON value into its type.
+///
+/// # Errors
+/// 422 that names every wrong field.
+pub fn from_value<T: Input>(value: &Value, now: chrono::DateTime<chrono::Utc>) -> Outcome<T> {
+    parse(&mainstay_domain::record::json(value), now)
+}
+
 fn malformed(error: &serde_json::Error) -> Problem {
     let place = format!(
         "The JSON ends or breaks off at line {}, column {}.",

@@ -342,6 +342,7 @@ mod tests {
             issuer: "mainstay".to_owned(),
             limits: crate::http::limit::LimitMode::Off,
             trusted_proxies: Vec::new(),
+            tombstone_days: 180,
             workers: 1,
             clock: crate::clock::Clock::default(),
         };

@@ -40,11 +40,7 @@ pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
     Range {
         from: parameters.get("from", "format", time, parse_time),
         to: parameters.get("to", "format", time, parse_time),
-        limit: parameters
-            .get("limit", "range", "must be a whole number from 1 to 200", |text| {
-                text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n))
-            })
-            .unwrap_or(DEFAULT_LIMIT),
+        limit: page_limit(parameters),
         after: parameters.get(
             "cursor",
             "cursor",
@@ -53,6 +49,15 @@ pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
         ),
         order,
     }
+}
+
+/// How many items are asked for.
+pub fn page_limit(parameters: &mut Parameters) -> i64 {
+    parameters
+        .get("limit", "range", "must be a whole number from 1 to 200", |text| {
+            text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n))
+        })
+        .unwrap_or(DEFAULT_LIMIT)
 }
 
 /// The cursor behind a record.

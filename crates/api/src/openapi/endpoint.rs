@@ -28,6 +28,8 @@ pub enum Tag {
     SupportContacts,
     /// Help now.
     Support,
+    /// Offline first.
+    Sync,
     /// Reference data.
     Reference,
     /// Operations.
@@ -36,7 +38,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str, &'static str); 11] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -72,6 +74,11 @@ impl Tag {
             Self::Support,
             "support",
             "What helps now: strategies, people, helplines.",
+        ),
+        (
+            Self::Sync,
+            "sync",
+            "Push and pull in one round trip, for apps that work offline.",
         ),
         (
             Self::Reference,

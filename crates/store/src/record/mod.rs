@@ -2,6 +2,7 @@
 //!
 //! [`Records`] reads; [`RecordWriter`] reads and writes inside one transaction.
 
+use mainstay_domain::record::Kind;
 use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
@@ -94,4 +95,32 @@ pub struct Replaced {
     pub replaced_by: Option<Uuid>,
     /// Its JSON object.
     pub body: Vec<u8>,
+}
+
+/// Where the changes of a person stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The number of the latest change.
+    pub rev: i64,
+    /// Another one means that the record was restored from a backup.
+    pub epoch: i64,
+    /// The latest change whose tombstone is gone.
+    pub floor_rev: i64,
+}
+
+/// A record as the latest change left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The number of the change.
+    pub rev: i64,
+    /// The collection.
+    pub kind: Kind,
+    /// The record's id.
+    pub id: Uuid,
+    /// Its version.
+    pub version: i64,
+    /// Whether it is deleted.
+    pub deleted: bool,
+    /// The record, unless it is gone.
+    pub record: Option<Stored>,
 }

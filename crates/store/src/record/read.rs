@@ -4,15 +4,15 @@ use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl,
     Selectable, SelectableHelper,
 };
-use mainstay_domain::record::Kind;
+use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Order, Range, Replaced, Stored};
+use super::{Change, Order, Range, Replaced, Standing, Stored};
 use crate::{
     conn::Conn,
-    error::Result,
+    error::{Result, StoreError},
     on,
-    schema::{record_history, records},
+    schema::{people, record_history, records},
     scope::PersonScope,
     types::{At, Key},
 };
@@ -21,11 +21,14 @@ use crate::{
 #[diesel(table_name = records)]
 pub(super) struct Row {
     pub(super) no: i64,
+    pub(super) collection: i16,
+    pub(super) rev: i64,
     pub(super) id: Key,
     pub(super) version: i64,
     occurred_at: At,
     pub(super) deleted: bool,
     pub(super) origin: Vec<u8>,
+    pub(super) digest: Vec<u8>,
     pub(super) sealed: Vec<u8>,
     pub(super) created_at: At,
     pub(super) updated_at: At,
@@ -105,6 +108,80 @@ impl<'a> Records<'a> {
             }
         })?;
         rows.into_iter().map(|row| self.open(kind, &row)).collect()
+    }
+
+    /// Where the person's changes stand.
+    pub fn standing(&mut self) -> Result<Standing> {
+        let query = people::table.filter(people::person_no.eq(self.scope.no)).select((
+            people::rev,
+            people::epoch,
+            people::floor_rev,
+        ));
+        let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| query.first::<(i64, i64, i64)>(c))?;
+        Ok(Standing {
+            rev,
+            epoch,
+            floor_rev,
+        })
+    }
+
+    /// What changed after a number of the person's changes, in their order: each record once, as it stands now.
+    pub fn changes(&mut self, after: i64, limit: i64) -> Result<Vec<Change>> {
+        let query = records::table
+            .filter(records::person_no.eq(self.scope.no))
+            .filter(records::rev.gt(after))
+            .order(records::rev.asc())
+            .limit(limit);
+        let rows: Vec<Row> = on!(&mut *self.conn, |c| query.select(Row::as_select()).load(c))?;
+        rows.iter()
+            .map(|row| {
+                let kind = Kind::from_code(row.collection)
+                    .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
+                let gone = row.deleted && !row.is_marked();
+                Ok(Change {
+                    rev: row.rev,
+                    kind,
+                    id: row.id.0,
+                    version: row.version,
+                    deleted: row.deleted,
+                    record: if gone { None } else { Some(self.open(kind, row)?) },
+                })
+            })
+            .collect()
+    }
+
+    /// What is known of an id, deleted or not.
+    pub fn known(&mut self, kind: Kind, id: Uuid) -> Result<Option<Change>> {
+        let Some(row) = self.row(kind, id)? else {
+            return Ok(None);
+        };
+        let gone = row.deleted && !row.is_marked();
+        Ok(Some(Change {
+            rev: row.rev,
+            kind,
+            id,
+            version: row.version,
+            deleted: row.deleted,
+            record: if gone { None } else { Some(self.open(kind, &row)?) },
+        }))
+    }
+
+    /// Whether a version of a record was made from that content.
+    pub fn has_version_of(&mut self, draft: &Draft, version: i64) -> Result<bool> {
+        let wanted = self.scope.keys.origin(&draft.canonical);
+        if let Some(row) = self.row(draft.kind, draft.id)?
+            && row.version == version
+        {
+            return Ok(row.digest == wanted);
+        }
+        let query = record_history::table
+            .filter(record_history::person_no.eq(self.scope.no))
+            .filter(record_history::collection.eq(draft.kind.code()))
+            .filter(record_history::id.eq(Key(draft.id)))
+            .filter(record_history::version.eq(version))
+            .select(record_history::digest);
+        let found = on!(&mut *self.conn, |c| query.first::<Vec<u8>>(c).optional())?;
+        Ok(found.is_some_and(|digest| digest == wanted))
     }
 
     /// Each version of a record that was replaced, oldest first.

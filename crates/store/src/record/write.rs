@@ -1,6 +1,9 @@
 //! Writing a person's record: every write takes the next number of the person's changes.
 
-use diesel::{ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{
+    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl,
+    connection::{AnsiTransactionManager, TransactionManager},
+};
 use mainstay_domain::{
     finding::Finding,
     record::{Draft, Kind, Reference, Target},
@@ -32,6 +35,7 @@ struct NewRow {
     slot: Option<Vec<u8>>,
     deleted: bool,
     origin: Vec<u8>,
+    digest: Vec<u8>,
     sealed: Vec<u8>,
     created_at: At,
     updated_at: At,
@@ -44,6 +48,7 @@ struct NewHistory {
     collection: i16,
     id: Key,
     version: i64,
+    digest: Vec<u8>,
     sealed: Vec<u8>,
     written_at: At,
     replaced_at: At,
@@ -112,6 +117,7 @@ impl<'a> RecordWriter<'a> {
                 .map(|slot| scope.keys.slot(collection, slot)),
             deleted: false,
             origin: origin.clone(),
+            digest: origin.clone(),
             sealed: scope.keys.seal_record(collection, draft.id, 1, &draft.body)?,
             created_at: self.now,
             updated_at: self.now,
@@ -197,12 +203,27 @@ impl<'a> RecordWriter<'a> {
             records::rev.eq(rev),
             records::occurred_at.eq(At(after.occurred_at)),
             records::slot.eq(slot),
+            records::digest.eq(scope.keys.origin(&draft.canonical)),
             records::sealed.eq(sealed),
             records::updated_at.eq(self.now),
         ));
         on!(&mut *self.records.conn, |c| change.execute(c))?;
         self.after_write(draft)?;
         Ok(after)
+    }
+
+    /// Does a part of the work that leaves nothing behind if it does not succeed, while the rest of the transaction goes on.
+    pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        on!(&mut *self.records.conn, |c| {
+            AnsiTransactionManager::begin_transaction(c)
+        })?;
+        let outcome = work(self);
+        on!(&mut *self.records.conn, |c| if outcome.is_ok() {
+            AnsiTransactionManager::commit_transaction(c)
+        } else {
+            AnsiTransactionManager::rollback_transaction(c)
+        })?;
+        outcome
     }
 
     /// Deletes a record: a tombstone stays, which frees its slot and never comes back to life.
@@ -219,6 +240,7 @@ impl<'a> RecordWriter<'a> {
             records::rev.eq(rev),
             records::slot.eq(None::<Vec<u8>>),
             records::deleted.eq(true),
+            records::digest.eq(Vec::<u8>::new()),
             records::sealed.eq(Vec::<u8>::new()),
             records::updated_at.eq(self.now),
         ));
@@ -245,6 +267,7 @@ impl<'a> RecordWriter<'a> {
             records::rev.eq(rev),
             records::slot.eq(None::<Vec<u8>>),
             records::deleted.eq(true),
+            records::digest.eq(Vec::<u8>::new()),
             records::sealed.eq(sealed),
             records::updated_at.eq(self.now),
         ));
@@ -272,6 +295,7 @@ impl<'a> RecordWriter<'a> {
             collection: kind.code(),
             id: before.id,
             version: before.version,
+            digest: before.digest,
             sealed: before.sealed,
             written_at: before.updated_at,
             replaced_at: self.now,
