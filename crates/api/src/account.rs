@@ -7,6 +7,7 @@ use mainstay_domain::{
         SealedSession,
     },
     record::json as to_json,
+    timestamp::Timestamp,
 };
 use mainstay_store::{StoreError, account::NewAccount};
 use serde_json::json;
@@ -17,13 +18,14 @@ use crate::{
         body::{Body, PublicBody},
         caller::Caller,
         conditional::etag,
+        idempotency::Reply,
         network::{client_address, network},
     },
     id::new_id,
     openapi::endpoint::{self, Endpoint, Tag},
     problem::{Outcome, Problem, ProblemKind},
     record::{finish, if_match, if_none_match, tagged, versioned},
-    session::{SignedIn, account_example, begin, signed_in_answer, signed_in_example},
+    session::{SignedIn, account_example, begin, first_answer, signed_in, signed_in_example, to_keep},
     state::State,
 };
 
@@ -77,6 +79,9 @@ async fn register(body: PublicBody<Registration>) -> Outcome {
     let state = State::of(&body.request);
     let address = client_address(&body.request, &state.trusted_proxies);
     state.limits.count_network(address, &body.request)?;
+    if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
+        return Ok(reply.into_response());
+    }
     let registration = body.value;
     let password_hash = state.passwords.hash(&registration.password).await?;
     let account = new_id();
@@ -97,10 +102,15 @@ async fn register(body: PublicBody<Registration>) -> Outcome {
         },
         password_hash,
     };
-    state
-        .store
-        .create_account(new, Some(session), state.clock.micros())
-        .await?;
+    let now = state.clock.micros();
+    let (made, at) = (new.content.clone(), Timestamp::from_micros(now));
+    let reply = signed_in(
+        HttpResponse::Created(),
+        made.open(account, Role::Person, at, at, 1),
+        tokens,
+    );
+    let keep = to_keep(body.key, &reply);
+    state.store.create_account(new, Some(session), keep, now).await?;
     let attempt = Attempt::new(
         &state.store,
         &registration.email.normalised(),
@@ -108,8 +118,7 @@ async fn register(body: PublicBody<Registration>) -> Outcome {
         state.clock.now(),
     );
     attempt.succeeded().await?;
-    let account = state.store.account(account).await?;
-    Ok(signed_in_answer(HttpResponse::Created(), account, tokens))
+    Ok(reply.into_response())
 }
 
 async fn read(caller: Caller) -> Outcome {
@@ -146,19 +155,23 @@ async fn erase(body: Body<Erasure>) -> Outcome {
 }
 
 async fn change_password(body: Body<PasswordChange>) -> Outcome {
-    let caller = &body.caller;
+    let (caller, state) = (&body.caller, &body.caller.state);
+    if let Some(reply) = first_answer(state, body.key.as_ref()).await? {
+        return Ok(reply.into_response());
+    }
     confirm(caller, &body.value.current_password).await?;
-    let hash = caller.state.passwords.hash(&body.value.new_password).await?;
+    let hash = state.passwords.hash(&body.value.new_password).await?;
     let (account, session) = (caller.scope().account(), caller.principal.session);
-    caller
-        .state
+    let mut answer = HttpResponse::NoContent();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    let reply = Reply::new(answer, Vec::new());
+    let keep = to_keep(body.key, &reply);
+    state
         .store
-        .change_password(account, hash, session, caller.state.clock.micros())
+        .change_password(account, hash, session, keep, state.clock.micros())
         .await?;
-    caller.state.sessions.forget_all();
-    Ok(HttpResponse::NoContent()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish())
+    state.sessions.forget_all();
+    Ok(reply.into_response())
 }
 
 /// Makes sure that it is the owner who asks. Wrong passwords bring the same delays as at sign-in.

@@ -369,7 +369,7 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
             password_hash,
         };
         store
-            .create_account(new, None, Clock::default().micros())
+            .create_account(new, None, None, Clock::default().micros())
             .await
             .map_err(|e| e.to_string())
     })??;

@@ -9,8 +9,8 @@ use crate::{
         schema::add_record,
     },
     problem::{Outcome, ProblemKind},
-    record::{lists, path, reads, remembers, removes, replaces, request_example, store_new},
-    support::{answer_with_help, for_event, with_help_example, with_help_schema},
+    record::{lists, path, reads, remembers, removes, replaces, request_example},
+    support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
 
 const MEMBER: &str = "craving_event";
@@ -41,6 +41,5 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn create(body: Body<Incoming<CravingEvent>>) -> Outcome {
-    let created = store_new(&body.caller, body.value).await?;
-    answer_with_help::<CravingEvent>(&body.caller, &created, MEMBER).await
+    create_with_help(body, MEMBER).await
 }

@@ -23,7 +23,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    http::{caller::Caller, conditional, query::Parameters},
+    http::{
+        caller::Caller,
+        conditional,
+        idempotency::{self, Reply, perform},
+        query::Parameters,
+    },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{Components, add, add_list, add_record},
@@ -31,7 +36,7 @@ use crate::{
     problem::{Outcome, Problem, ProblemKind},
     record::{
         changed, collection, current, cursor_parameter, example, finish, id_parameter, if_none_match,
-        limit_parameter, numbered_page, opened, tagged, versioned, wire, write,
+        limit_parameter, numbered_page, opened, private, tagged, versioned, wire,
     },
 };
 
@@ -201,7 +206,8 @@ async fn activate(caller: Caller) -> Outcome {
         .helpline_country()
         .is_some_and(|c| helpline::has_country(&c));
     let now = caller.state.clock.now();
-    let stored = write::<Plan, _>(&caller, now, move |writer| {
+    let key = idempotency::key(&caller.request, b"")?;
+    perform(&caller, key, now, Problem::from, move |writer| {
         writer.lock()?;
         let (version, mut plan) = current::<Plan>(writer, id)?;
         if let Expected::Version(expected) = expected
@@ -209,8 +215,10 @@ async fn activate(caller: Caller) -> Outcome {
         {
             return Err(StoreError::VersionMismatch { current: version });
         }
+        let reply =
+            |stored: &Stored| Reply::new(private(tagged(HttpResponse::Ok(), stored.version)), wire(stored));
         if plan.status == PlanStatus::Active {
-            return writer.get(Kind::Plan, id)?.ok_or(StoreError::NotFound);
+            return Ok(reply(&writer.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?));
         }
         let mut has_contact = false;
         for contact in plan.content.contact_ids.iter() {
@@ -222,10 +230,11 @@ async fn activate(caller: Caller) -> Outcome {
         }
         archive_active(writer, plan.kind)?;
         plan.activate(now);
-        writer.replace(&changed(&plan, id), Expected::Version(version))
-    });
-    let stored = stored.await?;
-    Ok(finish(tagged(HttpResponse::Ok(), stored.version), wire(&stored)))
+        Ok(reply(
+            &writer.replace(&changed(&plan, id), Expected::Version(version))?,
+        ))
+    })
+    .await
 }
 
 fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), StoreError> {

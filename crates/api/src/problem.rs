@@ -80,12 +80,16 @@ kinds! {
         "Only one such record can exist, and it does: one morning and one evening check-in a local date, one weekly check-in an ISO week. The member existing_id names it; change that one.";
     GoalExists, "goal-exists", CONFLICT, "There is an active goal for this substance",
         "At most one goal a substance is active. The member existing_id names it; pause, achieve or stop that one first, or change it.";
+    IdempotencyKeyInUse, "idempotency-key-in-use", CONFLICT, "A request with this Idempotency-Key is still running",
+        "Wait a moment and send the same request again; it gets the first answer.";
     EnteredInError, "entered-in-error", CONFLICT, "The event was marked as entered in error",
         "An event that was marked as entered in error stays as it is. Record a new one instead.";
     EmailTaken, "email-taken", CONFLICT, "The address has an account",
         "An account with this e-mail address exists. Sign in instead.";
     CursorExpired, "cursor-expired", GONE, "The cursor is too old",
         "What was deleted since this cursor is not known any more, or the record was restored from a backup. Pull everything again with a cursor of null, and drop what does not come.";
+    IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request",
+        "A key names one request with its body for 24 hours. Use a new key for a new request.";
     VersionMismatch, "version-mismatch", PRECONDITION_FAILED, "The record has changed",
         "If-Match names another version than the record has. Get the record, apply the change to it, and send it with its ETag. Nothing was written.";
     ContentTooLarge, "content-too-large", PAYLOAD_TOO_LARGE, "Too large",
@@ -211,6 +215,8 @@ impl From<StoreError> for Problem {
             },
             StoreError::Final => Self::new(ProblemKind::EnteredInError),
             StoreError::Findings(errors) => Self::validation(errors),
+            StoreError::KeyInUse => Self::new(ProblemKind::IdempotencyKeyInUse),
+            StoreError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused),
             StoreError::EmailTaken => Self::new(ProblemKind::EmailTaken),
             StoreError::Busy => Self::retry(ProblemKind::Unavailable, 1),
             StoreError::Unavailable(cause) => Self {

@@ -18,6 +18,7 @@ use crate::{
         body::Body,
         caller::Caller,
         conditional::{etag, has_current},
+        idempotency::{Reply, perform},
         page::{cursor, page, page_limit},
         query::Parameters,
     },
@@ -130,9 +131,14 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
 }
 
 async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
-    let created = store_new(&body.caller, body.value).await?;
-    let (answer, record) = created_answer::<T>(&created);
-    Ok(finish(answer, wire(record)))
+    let now = body.caller.state.clock.now();
+    let draft = new_draft(body.value, now)?;
+    perform(&body.caller, body.key, now, problem::<T>, move |writer| {
+        let created = writer.create(&draft)?;
+        let (answer, record) = created_answer::<T>(&created);
+        Ok(Reply::new(private(answer), wire(record)))
+    })
+    .await
 }
 
 async fn list<T: Record>(caller: Caller) -> Outcome {
@@ -302,11 +308,19 @@ async fn remove<T: Record>(caller: Caller) -> Outcome {
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// A new record, ready to be stored.
+///
+/// # Errors
+/// 422 that names every wrong field.
+pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>) -> Outcome<Draft> {
+    let id = incoming.id.unwrap_or_else(new_id);
+    draft(incoming, id, None, now, &mut new_id).map_err(Problem::validation)
+}
+
 /// Stores a new record for the caller.
 pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> Outcome<Created> {
     let now = caller.state.clock.now();
-    let id = incoming.id.unwrap_or_else(new_id);
-    let draft = draft(incoming, id, None, now, &mut new_id).map_err(Problem::validation)?;
+    let draft = new_draft(incoming, now)?;
     write::<T, _>(caller, now, move |writer| writer.create(&draft)).await
 }
 
@@ -463,6 +477,12 @@ pub fn versioned(request: &HttpRequest, tag: &str, body: impl FnOnce() -> Vec<u8
         return answer.finish();
     }
     finish(answer, body())
+}
+
+/// An answer about a person's record, which only they may keep.
+pub fn private(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
+    answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    answer
 }
 
 /// A JSON answer about a person's record.

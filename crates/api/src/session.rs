@@ -11,6 +11,7 @@ use mainstay_domain::{
 };
 use mainstay_store::{
     StoreError,
+    kept_answer::{AnswerKey, KeptAnswer},
     session::{NewSession, RefreshState},
 };
 use serde::Serialize;
@@ -27,6 +28,7 @@ use crate::{
     http::{
         body::PublicBody,
         caller::Caller,
+        idempotency::Reply,
         network::{client_address, network},
     },
     id::new_id,
@@ -186,6 +188,9 @@ async fn login(body: PublicBody<Login>) -> Outcome {
     let state = State::of(&body.request);
     let address = client_address(&body.request, &state.trusted_proxies);
     state.limits.count_network(address, &body.request)?;
+    if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
+        return Ok(reply.into_response());
+    }
     let login = body.value;
     let attempt = Attempt::new(
         &state.store,
@@ -213,11 +218,14 @@ async fn login(body: PublicBody<Login>) -> Outcome {
             device_name: login.device_name,
         },
     )?;
+    let id = account.id;
+    let reply = signed_in(HttpResponse::Ok(), account, tokens);
+    let keep = to_keep(body.key, &reply);
     state
         .store
-        .create_session(account.id, session, state.clock.micros())
+        .create_session(id, session, keep, state.clock.micros())
         .await?;
-    Ok(signed_in_answer(HttpResponse::Ok(), account, tokens))
+    Ok(reply.into_response())
 }
 
 async fn refresh(body: PublicBody<Refresh>) -> Outcome {
@@ -320,12 +328,25 @@ async fn list(caller: Caller) -> Outcome {
     ))
 }
 
-/// The answer to a sign-in. Tokens are never kept by anything on the way.
-pub fn signed_in_answer(mut answer: HttpResponseBuilder, account: Account, tokens: Tokens) -> HttpResponse {
+/// The answer to a sign-in. Nothing on the way may keep tokens.
+pub fn signed_in(mut answer: HttpResponseBuilder, account: Account, tokens: Tokens) -> Reply {
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    answer
-        .content_type("application/json")
-        .body(to_json(&SignedIn { account, tokens }))
+    Reply::new(answer, to_json(&SignedIn { account, tokens }))
+}
+
+/// The first answer to a request that may have come before.
+pub async fn first_answer(state: &State, key: Option<&AnswerKey>) -> Outcome<Option<Reply>> {
+    let Some(key) = key else { return Ok(None) };
+    let kept = state.store.kept_answer(key).await?;
+    Ok(kept.map(|kept| Reply::from_bytes(&kept)).transpose()?)
+}
+
+/// The answer to be kept with its effect, if the client named the request.
+pub fn to_keep(key: Option<AnswerKey>, reply: &Reply) -> Option<KeptAnswer> {
+    key.map(|key| KeptAnswer {
+        key,
+        answer: reply.to_bytes(),
+    })
 }
 
 fn refreshed(tokens: Tokens) -> HttpResponse {

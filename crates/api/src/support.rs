@@ -1,12 +1,13 @@
 //! Help now: puts the toolkit together from what the person has.
 
 use actix_web::HttpResponse;
+use chrono::{DateTime, Utc};
 use mainstay_domain::{
     account::Profile,
     craving_event::CravingEvent,
     helpline,
     plan::{Plan, PlanKind},
-    record::{Kind, Record, json as to_json},
+    record::{Incoming, Kind, Record, json as to_json},
     support_contact::SupportContact,
     toolkit::{Occasion, Sources, Toolkit, toolkit},
     vocabulary::SituationCategory,
@@ -16,13 +17,20 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    http::{caller::Caller, query::Parameters},
+    http::{
+        body::Body,
+        caller::Caller,
+        idempotency::{Reply, perform},
+        query::Parameters,
+    },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{Components, add, add_record},
     },
     problem::{Outcome, Problem, ProblemKind},
-    record::{created_answer, finish, id_parameter, opened, path_of_one, wire},
+    record::{
+        created_answer, finish, id_parameter, new_draft, opened, path_of_one, private, problem, wire, write,
+    },
 };
 
 /// Craving events that are learnt from: the latest ones, so that the answer stays quick after years.
@@ -98,27 +106,63 @@ where
     Ok(finish(HttpResponse::Ok(), to_json(&help)))
 }
 
-/// The answer to a stored event: the event under its name, and help. Help that cannot be put together never hides
-/// that the event was stored: the helplines are always there.
-pub async fn answer_with_help<T: Record>(caller: &Caller, created: &Created, member: &str) -> Outcome
+/// Stores an event and answers with it and with help. Help that cannot be put together never hides that the event
+/// was stored: the helplines are always there.
+pub async fn create_with_help<T: Record>(body: Body<Incoming<T>>, member: &'static str) -> Outcome
 where
     for<'a> Occasion: From<&'a T>,
 {
-    let (answer, record) = created_answer::<T>(created);
-    let event: T = opened(&record.body)?;
-    let help = match help(caller, Occasion::from(&event)).await {
+    let (caller, now) = (&body.caller, body.caller.state.clock.now());
+    let draft = new_draft(body.value, now)?;
+    if body.key.is_some() {
+        // The help is part of the first answer, so it is put together in the same transaction.
+        let profile = profile(caller).await?;
+        return perform(caller, body.key, now, problem::<T>, move |writer| {
+            let created = writer.create(&draft)?;
+            let help = help_from(
+                writer,
+                &profile,
+                |record| Ok(Occasion::from(&opened::<T>(record)?)),
+                &created,
+                now,
+            )?;
+            Ok(reply::<T>(&created, &help, member))
+        })
+        .await;
+    }
+    let created = write::<T, _>(caller, now, move |writer| writer.create(&draft)).await?;
+    let (Created::New(record) | Created::Replayed(record)) = &created;
+    let occasion = Occasion::from(&opened::<T>(&record.body)?);
+    let help = match help(caller, occasion.clone()).await {
         Ok(help) => help,
         Err(problem) => {
             log::error!("help could not be put together: {problem}");
-            toolkit(&Occasion::from(&event), &fallback(), caller.state.clock.now())
+            toolkit(&occasion, &fallback(), now)
         }
     };
+    Ok(reply::<T>(&created, &help, member).into_response())
+}
+
+fn help_from(
+    records: &mut Records<'_>,
+    profile: &Profile,
+    occasion: impl FnOnce(&[u8]) -> Result<Occasion, StoreError>,
+    created: &Created,
+    now: DateTime<Utc>,
+) -> Result<Toolkit, StoreError> {
+    let (Created::New(record) | Created::Replayed(record)) = created;
+    let occasion = occasion(&record.body)?;
+    Ok(put_together(&occasion, profile, &known(records)?, now))
+}
+
+fn reply<T: Record>(created: &Created, help: &Toolkit, member: &str) -> Reply {
+    let (answer, record) = created_answer::<T>(created);
     let mut body = format!("{{\"{member}\":").into_bytes();
     body.extend_from_slice(&wire(record));
     body.extend_from_slice(b",\"support\":");
-    body.extend_from_slice(&to_json(&help));
+    body.extend_from_slice(&to_json(help));
     body.push(b'}');
-    Ok(finish(answer, body))
+    Reply::new(private(answer), body)
 }
 
 fn fallback() -> Sources<'static> {
@@ -137,10 +181,23 @@ struct Known {
     events: Vec<CravingEvent>,
 }
 
-async fn help(caller: &Caller, occasion: Occasion) -> Outcome<Toolkit> {
+async fn profile(caller: &Caller) -> Outcome<Profile> {
     let account = caller.state.store.account(caller.scope().account()).await?;
-    let profile = Profile::from(&account);
+    Ok(Profile::from(&account))
+}
+
+async fn help(caller: &Caller, occasion: Occasion) -> Outcome<Toolkit> {
+    let profile = profile(caller).await?;
     let known = caller.state.store.read(caller.scope(), known).await?;
+    Ok(put_together(
+        &occasion,
+        &profile,
+        &known,
+        caller.state.clock.now(),
+    ))
+}
+
+fn put_together(occasion: &Occasion, profile: &Profile, known: &Known, now: DateTime<Utc>) -> Toolkit {
     let helplines = helpline::select(
         profile.helpline_country().as_deref(),
         profile.language().as_deref(),
@@ -152,7 +209,7 @@ async fn help(caller: &Caller, occasion: Occasion) -> Outcome<Toolkit> {
         helplines: helplines.into_iter().cloned().collect(),
         time_zone: profile.time_zone.0,
     };
-    Ok(toolkit(&occasion, &sources, caller.state.clock.now()))
+    toolkit(occasion, &sources, now)
 }
 
 fn known(records: &mut Records<'_>) -> Result<Known, StoreError> {

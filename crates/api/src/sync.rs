@@ -25,11 +25,12 @@ use crate::{
     http::{
         body::{Body, from_value},
         caller::Caller,
+        idempotency::{Reply, perform},
     },
     id::new_id,
     openapi::endpoint::{self, Endpoint, Tag},
     problem::{Outcome, Problem, ProblemDocument, ProblemKind},
-    record::{changed, current, finish, wire},
+    record::{changed, current, private, wire},
 };
 
 /// Most changes in one push.
@@ -200,49 +201,69 @@ async fn sync(body: Body<SyncRequest>) -> Outcome {
         return Err(Problem::new(ProblemKind::CursorExpired));
     }
     let now = caller.state.clock.now();
-    let results = push(caller, request.changes, now).await?;
-    let limit = request.limit.map_or(DEFAULT_LIMIT, Int::get);
-    let from = after.map_or(0, |after| after.rev);
-    let pulled = caller
-        .state
-        .store
-        .read(caller.scope(), move |records| pull(records, from, limit))
-        .await?;
-    if pulled.standing.epoch != standing.epoch || (after.is_some() && from < pulled.standing.floor_rev) {
-        return Err(Problem::new(ProblemKind::CursorExpired));
-    }
-    let answer = SyncAnswer {
-        results,
-        changes: pulled.changes.iter().map(on_the_wire).collect(),
-        cursor: cursors.write(&Position {
-            epoch: standing.epoch,
-            rev: pulled.upto,
-        }),
-        has_more: pulled.has_more,
-        server_time: Timestamp::utc(now),
+    let work = Work {
+        changes: request.changes,
+        after,
+        epoch: standing.epoch,
+        limit: request.limit.map_or(DEFAULT_LIMIT, Int::get),
+        now,
     };
-    Ok(finish(HttpResponse::Ok(), to_json(&answer)))
+    if work.changes.is_empty() && body.key.is_none() {
+        let answer = caller.state.store.read(caller.scope(), move |records| {
+            work.answer(records, Vec::new(), &cursors)
+        });
+        return Ok(answer.await.map_err(expired)?.into_response());
+    }
+    perform(caller, body.key, now, expired, move |writer| {
+        writer.lock()?;
+        let results = apply_all(writer, &work.changes, now)?;
+        work.answer(writer, results, &cursors)
+    })
+    .await
 }
 
-/// Applies the changes in one transaction, each under a savepoint of its own.
-async fn push(
-    caller: &Caller,
-    changes: List<SyncPush, MAX_CHANGES>,
-    now: DateTime<Utc>,
-) -> Outcome<Vec<SyncResult>> {
-    if changes.is_empty() {
-        return Ok(Vec::new());
+/// A cursor whose ground was taken away while the request was on its way looks like a record that is gone.
+fn expired(error: StoreError) -> Problem {
+    match error {
+        StoreError::NotFound => Problem::new(ProblemKind::CursorExpired),
+        other => other.into(),
     }
-    let micros = now.timestamp_millis() * 1000;
-    let work = move |writer: &mut RecordWriter<'_>| {
-        writer.lock()?;
-        apply_all(writer, &changes, now)
-    };
-    Ok(caller
-        .state
-        .store
-        .write(caller.scope(), caller.principal.session, micros, work)
-        .await?)
+}
+
+/// What is to be done for one request.
+struct Work {
+    changes: List<SyncPush, MAX_CHANGES>,
+    after: Option<Position>,
+    epoch: i64,
+    limit: i64,
+    now: DateTime<Utc>,
+}
+
+impl Work {
+    /// The answer: what became of the changes, and what is new.
+    fn answer(
+        &self,
+        records: &mut Records<'_>,
+        results: Vec<SyncResult>,
+        cursors: &Cursors,
+    ) -> Result<Reply, StoreError> {
+        let from = self.after.map_or(0, |after| after.rev);
+        let pulled = pull(records, from, self.limit)?;
+        if pulled.standing.epoch != self.epoch || (self.after.is_some() && from < pulled.standing.floor_rev) {
+            return Err(StoreError::NotFound);
+        }
+        let answer = SyncAnswer {
+            results,
+            changes: pulled.changes.iter().map(on_the_wire).collect(),
+            cursor: cursors.write(&Position {
+                epoch: self.epoch,
+                rev: pulled.upto,
+            }),
+            has_more: pulled.has_more,
+            server_time: Timestamp::utc(self.now),
+        };
+        Ok(Reply::new(private(HttpResponse::Ok()), to_json(&answer)))
+    }
 }
 
 /// Applies the changes in their order. One that refers to what is not there yet waits for the rest, and with it

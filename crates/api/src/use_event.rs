@@ -18,7 +18,7 @@ use crate::{
         example, finish, id_parameter, if_match, if_none_match, lists, path, reads, remembers, removes,
         replace_in, replaces, request_example, store_new, tagged, versioned, wire, write,
     },
-    support::{answer_with_help, for_event, with_help_example, with_help_schema},
+    support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
 
 const MEMBER: &str = "use_event";
@@ -70,8 +70,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn create(body: Body<Incoming<UseEvent>>) -> Outcome {
-    let created = store_new(&body.caller, body.value).await?;
-    answer_with_help::<UseEvent>(&body.caller, &created, MEMBER).await
+    create_with_help(body, MEMBER).await
 }
 
 /// A review lives under the id of its event.

@@ -10,6 +10,8 @@ use crate::{auth::refresh::IDLE_S, problem::Outcome, state::State};
 const SETTLE_EVERY_S: u64 = 15;
 /// How often what is old is forgotten, in seconds.
 const SWEEP_EVERY_S: u64 = 600;
+/// How long first answers are kept for retries with an Idempotency-Key, in seconds.
+const KEEP_ANSWERS_S: i64 = 24 * 3600;
 /// How long failed sign-ins are kept, and with them which networks an account is known from, in seconds.
 const KEEP_FAILURES_S: i64 = 90 * 24 * 3600;
 
@@ -43,6 +45,10 @@ async fn sweep(state: &State) -> Outcome<()> {
     let now = state.clock.micros();
     state.limits.sweep();
     state.metrics.upkeep();
+    state
+        .store
+        .sweep_answers(now - KEEP_ANSWERS_S * 1_000_000)
+        .await?;
     let forgotten = now - state.tombstone_days * 86_400_000_000;
     state.store.sweep_tombstones(forgotten).await?;
     state

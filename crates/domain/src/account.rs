@@ -128,6 +128,34 @@ pub struct SealedAccount {
     pub profile: Profile,
 }
 
+impl SealedAccount {
+    /// The account with what is not sealed of it.
+    pub fn open(
+        self,
+        id: Uuid,
+        role: Role,
+        created_at: Timestamp,
+        updated_at: Timestamp,
+        version: i64,
+    ) -> Account {
+        let Self { email, profile } = self;
+        Account {
+            id,
+            email,
+            role,
+            display_name: profile.display_name,
+            time_zone: profile.time_zone,
+            locale: profile.locale,
+            country: profile.country,
+            week_start: profile.week_start,
+            discretion: profile.discretion,
+            created_at,
+            updated_at,
+            version,
+        }
+    }
+}
+
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Account {

@@ -12,9 +12,12 @@ use crate::{
     Store,
     conn::Conn,
     error::{Result, StoreError},
+    kept_answer::KeptAnswer,
     on,
     record::Expected,
-    schema::{accounts, logins, people, record_history, record_items, records, sessions, timers},
+    schema::{
+        accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
+    },
     seal::DataKeys,
     session::{ACTIVE, NewSession},
     types::{At, Key},
@@ -52,7 +55,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::EmailTaken`].
-    pub async fn create_account(&self, new: NewAccount, session: Option<NewSession>, now: i64) -> Result<()> {
+    pub async fn create_account(
+        &self,
+        new: NewAccount,
+        session: Option<NewSession>,
+        keep: Option<KeptAnswer>,
+        now: i64,
+    ) -> Result<()> {
         let now = At(now);
         let keys = self.keys.create(new.id, now).await?;
         let (id, index) = (new.id, self.email_index(&new.content.email));
@@ -95,6 +104,9 @@ impl Store {
             })?;
             if claimed == 0 {
                 return Err(StoreError::EmailTaken);
+            }
+            if let Some(keep) = keep {
+                keep.insert(conn, now)?;
             }
             session.map_or(Ok(()), |session| session.insert(conn, no, &keys, now))
         });
@@ -191,7 +203,14 @@ impl Store {
     }
 
     /// Sets a new password and ends every session but the given one.
-    pub async fn change_password(&self, id: Uuid, password_hash: String, keep: Uuid, now: i64) -> Result<()> {
+    pub async fn change_password(
+        &self,
+        id: Uuid,
+        password_hash: String,
+        session: Uuid,
+        keep: Option<KeptAnswer>,
+        now: i64,
+    ) -> Result<()> {
         let write = self.data.write(move |conn| {
             let change = diesel::update(accounts::table.filter(accounts::id.eq(Key(id))))
                 .set((
@@ -202,12 +221,12 @@ impl Store {
             let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;
             let others = sessions::table
                 .filter(sessions::account_no.eq(no))
-                .filter(sessions::id.ne(Key(keep)))
+                .filter(sessions::id.ne(Key(session)))
                 .filter(sessions::ended_at.is_null());
             on!(&mut *conn, |c| diesel::update(others)
                 .set(sessions::ended_at.eq(At(now)))
                 .execute(c))?;
-            Ok(())
+            keep.map_or(Ok(()), |keep| keep.insert(conn, At(now)))
         });
         write.await
     }
@@ -248,6 +267,7 @@ impl Store {
                 return Ok(());
             };
             on!(conn, |c| {
+                diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
                 diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
                 diesel::delete(record_items::table.filter(record_items::person_no.eq(no))).execute(c)?;
                 diesel::delete(record_history::table.filter(record_history::person_no.eq(no))).execute(c)?;
@@ -286,20 +306,11 @@ fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {
     let plain = keys.open("profile", id, &sealed)?;
     let content: SealedAccount =
         serde_json::from_slice(&plain).map_err(|e| StoreError::Internal(e.to_string()))?;
-    let SealedAccount { email, profile } = content;
-    let account = Account {
-        id,
-        email,
-        role: Role::from_word(&role).ok_or(StoreError::Internal("an unknown role".to_owned()))?,
-        display_name: profile.display_name,
-        time_zone: profile.time_zone,
-        locale: profile.locale,
-        country: profile.country,
-        week_start: profile.week_start,
-        discretion: profile.discretion,
-        created_at: Timestamp::from_micros(created_at.0),
-        updated_at: Timestamp::from_micros(updated_at.0),
-        version,
-    };
+    let role = Role::from_word(&role).ok_or(StoreError::Internal("an unknown role".to_owned()))?;
+    let (created_at, updated_at) = (
+        Timestamp::from_micros(created_at.0),
+        Timestamp::from_micros(updated_at.0),
+    );
+    let account = content.open(id, role, created_at, updated_at, version);
     Ok((account, no))
 }

@@ -36,6 +36,12 @@ pub enum StoreError {
     /// Another account has the address.
     #[error("the address is taken")]
     EmailTaken,
+    /// A request of that name is still running.
+    #[error("a request of that name is running")]
+    KeyInUse,
+    /// The name of a request was used for another one.
+    #[error("the name was used for another request")]
+    KeyReused,
     /// Too much is waiting; try again shortly.
     #[error("too much is waiting")]
     Busy,

@@ -11,6 +11,7 @@ pub mod account;
 pub mod conn;
 pub mod engine;
 pub mod error;
+pub mod kept_answer;
 pub mod keys;
 pub mod login_delay;
 pub mod migration;

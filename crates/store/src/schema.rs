@@ -124,6 +124,18 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::{BigInt, Binary};
+    use crate::types::Instant;
+    kept_answers (person_no, key) {
+        person_no -> BigInt,
+        key -> Binary,
+        fingerprint -> Binary,
+        sealed -> Binary,
+        created_at -> Instant,
+    }
+}
+
+table! {
     use diesel::sql_types::Binary;
     use crate::types::{Identifier, Instant};
     data_keys (account_id) {

@@ -8,6 +8,7 @@ use crate::{
     Store,
     conn::Conn,
     error::{Result, StoreError},
+    kept_answer::KeptAnswer,
     on,
     schema::{accounts, sessions},
     scope::PersonScope,
@@ -99,7 +100,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the account is gone.
-    pub async fn create_session(&self, account: Uuid, session: NewSession, now: i64) -> Result<()> {
+    pub async fn create_session(
+        &self,
+        account: Uuid,
+        session: NewSession,
+        keep: Option<KeptAnswer>,
+        now: i64,
+    ) -> Result<()> {
         let keys = self.keys.get(account).await?;
         let write = self.data.write(move |conn| {
             let query = accounts::table
@@ -107,6 +114,9 @@ impl Store {
                 .filter(accounts::state.eq(ACTIVE))
                 .select(accounts::no);
             let no: i64 = on!(&mut *conn, |c| query.first(c))?;
+            if let Some(keep) = keep {
+                keep.insert(conn, At(now))?;
+            }
             session.insert(conn, no, &keys, At(now))
         });
         write.await

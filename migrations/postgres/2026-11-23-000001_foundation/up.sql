@@ -104,3 +104,14 @@ CREATE TABLE timers (
     PRIMARY KEY (person_no, collection, id)
 );
 CREATE INDEX timers_due ON timers (due_at);
+
+-- First answers to requests with an Idempotency-Key, sealed, for 24 hours. Nobody's number is 0.
+CREATE TABLE kept_answers (
+    person_no BIGINT NOT NULL,
+    key BYTEA NOT NULL,
+    fingerprint BYTEA NOT NULL,
+    sealed BYTEA NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (person_no, key)
+);
+CREATE INDEX kept_answers_age ON kept_answers (created_at);

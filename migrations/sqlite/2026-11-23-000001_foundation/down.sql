@@ -1,3 +1,4 @@
+DROP TABLE kept_answers;
 DROP TABLE timers;
 DROP TABLE record_items;
 DROP TABLE record_history;

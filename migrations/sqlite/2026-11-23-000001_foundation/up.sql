@@ -104,3 +104,14 @@ CREATE TABLE timers (
     PRIMARY KEY (person_no, collection, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX timers_due ON timers (due_at);
+
+-- First answers to requests with an Idempotency-Key, sealed, for 24 hours. Nobody's number is 0.
+CREATE TABLE kept_answers (
+    person_no INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    fingerprint BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (person_no, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX kept_answers_age ON kept_answers (created_at);

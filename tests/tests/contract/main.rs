@@ -5,6 +5,7 @@ mod check_in;
 mod craving_event;
 mod document;
 mod goal;
+mod idempotency;
 mod plan;
 mod protocol;
 mod record;

@@ -4,7 +4,7 @@ use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     error::PayloadError,
-    http::header,
+    http::{Method, header},
     web::{self, Bytes},
 };
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -13,12 +13,13 @@ use mainstay_domain::{
     finding::{Finding, Findings},
     record::{Incoming, Record},
 };
+use mainstay_store::kept_answer::AnswerKey;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, error::Category};
 use utoipa::ToSchema;
 
 use crate::{
-    http::{caller::Caller, shape::Shape},
+    http::{caller::Caller, idempotency, shape::Shape},
     problem::{Outcome, Problem, ProblemKind},
     state::State,
 };
@@ -70,6 +71,8 @@ pub struct PublicBody<T> {
     pub value: T,
     /// The request.
     pub request: HttpRequest,
+    /// What the client calls the request.
+    pub key: Option<AnswerKey>,
 }
 
 /// A JSON body from someone signed in. The sign-in is looked at first.
@@ -78,6 +81,8 @@ pub struct Body<T> {
     pub caller: Caller,
     /// What was sent.
     pub value: T,
+    /// What the client calls the request.
+    pub key: Option<AnswerKey>,
 }
 
 impl<T: Input> FromRequest for PublicBody<T> {
@@ -88,8 +93,8 @@ impl<T: Input> FromRequest for PublicBody<T> {
         let request = request.clone();
         let mut payload = payload.take();
         async move {
-            let value = read(&request, &mut payload).await?;
-            Ok(Self { value, request })
+            let (value, key) = read(&request, &mut payload).await?;
+            Ok(Self { value, request, key })
         }
         .boxed_local()
     }
@@ -104,14 +109,14 @@ impl<T: Input> FromRequest for Body<T> {
         let mut payload = payload.take();
         async move {
             let caller = Caller::of(&request).await?;
-            let value = read(&request, &mut payload).await?;
-            Ok(Self { caller, value })
+            let (value, key) = read(&request, &mut payload).await?;
+            Ok(Self { caller, value, key })
         }
         .boxed_local()
     }
 }
 
-async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome<T> {
+async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome<(T, Option<AnswerKey>)> {
     let state = State::of(request);
     let is_json = request.content_type() == "application/json"
         && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
@@ -136,7 +141,12 @@ async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome
     if !is_json {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType));
     }
-    parse(&bytes, state.clock.now())
+    let key = if request.method() == Method::POST {
+        idempotency::key(request, &bytes)?
+    } else {
+        None
+    };
+    Ok((parse(&bytes, state.clock.now())?, key))
 }
 
 /// Reads JSON into its type.

@@ -3,6 +3,7 @@
 pub mod body;
 pub mod caller;
 pub mod conditional;
+pub mod idempotency;
 pub mod limit;
 pub mod middleware;
 pub mod network;

@@ -77,8 +77,15 @@ fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BT
     if endpoint.public {
         operation["security"] = json!([]);
     }
-    if !endpoint.parameters.is_empty() {
-        operation["parameters"] = endpoint.parameters.iter().map(parameter_object).collect();
+    let key = endpoint.takes_idempotency_key().then(idempotency_key);
+    let parameters: Vec<Value> = endpoint
+        .parameters
+        .iter()
+        .chain(&key)
+        .map(parameter_object)
+        .collect();
+    if !parameters.is_empty() {
+        operation["parameters"] = Value::Array(parameters);
     }
     if let Some(body) = &endpoint.body {
         operation["requestBody"] = json!({
@@ -110,6 +117,9 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemKind> {
             P::Validation,
         ]);
     }
+    if endpoint.takes_idempotency_key() {
+        all.extend([P::IdempotencyKeyReused, P::IdempotencyKeyInUse, P::BadRequest]);
+    }
     for parameter in &endpoint.parameters {
         match (parameter.place, parameter.name) {
             ("path", _) => all.push(P::NotFound),
@@ -124,6 +134,17 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemKind> {
     all.sort_by_key(|kind| (kind.status().as_u16(), kind.slug()));
     all.dedup();
     all
+}
+
+fn idempotency_key() -> Parameter {
+    Parameter {
+        name: "Idempotency-Key",
+        place: "header",
+        required: false,
+        description: "A name for this request, for example a UUID. Sent again within 24 hours with the same body it gets its first answer again.",
+        schema: json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
+        example: json!("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a50"),
+    }
 }
 
 fn parameter_object(parameter: &Parameter) -> Value {

@@ -336,6 +336,11 @@ impl Endpoint {
         self
     }
 
+    /// Whether a repeated request gets its first answer again. Refreshing and signing out have rules of their own.
+    pub fn takes_idempotency_key(&self) -> bool {
+        self.method == Method::POST && !matches!(self.id.as_str(), "refresh" | "logout")
+    }
+
     /// The route.
     pub fn into_route(self) -> Route {
         self.route

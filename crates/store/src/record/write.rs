@@ -84,6 +84,11 @@ impl<'a> RecordWriter<'a> {
         }
     }
 
+    /// What the writer works with.
+    pub(crate) fn parts(&mut self) -> (&mut Conn, &PersonScope, At) {
+        (&mut *self.records.conn, self.records.scope, self.now)
+    }
+
     /// Keeps other writers of the same person waiting until this transaction ends. What is read before it is written
     /// must be read under this lock. (The one writer of SQLite needs none; each write here takes it by itself.)
     pub fn lock(&mut self) -> Result<()> {
