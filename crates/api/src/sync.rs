@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
     finding::Findings,
-    record::{Deletion, Draft, Incoming, Kind, Record, draft, json as to_json},
+    record::{Draft, Incoming, Kind, Record, draft, json as to_json},
     registry::{ForNoun, for_noun},
     scalar::{Int, List, Text},
     timestamp::Timestamp,
@@ -30,7 +30,7 @@ use crate::{
     id::new_id,
     openapi::endpoint::{self, Endpoint, Tag},
     problem::{Outcome, Problem, ProblemDocument, ProblemKind},
-    record::{changed, current, private, wire},
+    record::{private, remove_in, wire},
 };
 
 /// Most changes in one push.
@@ -457,14 +457,7 @@ impl Apply<'_, '_> {
         if known.deleted {
             return Ok(done(change, SyncStatus::Replayed, known.version));
         }
-        let removed = writer.attempt(|writer| match T::DELETION {
-            Deletion::Tombstone => writer.remove(T::KIND, change.id, Expected::Version(base)),
-            Deletion::Marked => {
-                let (_, mut record) = current::<T>(writer, change.id)?;
-                record.mark_deleted();
-                writer.mark_deleted(&changed(&record, change.id), Expected::Version(base))
-            }
-        });
+        let removed = writer.attempt(|writer| remove_in::<T>(writer, change.id, Expected::Version(base)));
         match removed {
             Ok(()) => Ok(done(change, SyncStatus::Applied, base + 1)),
             Err(error) => refused::<T>(writer, change, error),

@@ -1,0 +1,108 @@
+//! Records on the wire.
+
+use actix_web::{
+    HttpRequest, HttpResponse, HttpResponseBuilder,
+    http::{StatusCode, header},
+};
+use mainstay_domain::{
+    record::{Record, json as to_json},
+    timestamp::Timestamp,
+};
+use mainstay_store::{Created, Stored};
+
+use crate::http::conditional::{etag, has_current};
+
+/// A record on the wire: its body, which is never parsed, between the members that every record has.
+pub fn wire(record: &Stored) -> Vec<u8> {
+    let inner = record
+        .body
+        .strip_prefix(b"{")
+        .and_then(|b| b.strip_suffix(b"}"))
+        .unwrap_or_default();
+    let (created, updated) = (
+        Timestamp::from_micros(record.created_at),
+        Timestamp::from_micros(record.updated_at),
+    );
+    let mut out = Vec::with_capacity(inner.len() + 200);
+    out.extend_from_slice(format!("{{\"id\":\"{}\",", record.id).as_bytes());
+    out.extend_from_slice(inner);
+    let tail = format!(
+        ",\"version\":{},\"created_at\":\"{created}\",\"updated_at\":\"{updated}\"}}",
+        record.version
+    );
+    out.extend_from_slice(tail.as_bytes());
+    out
+}
+
+/// `{"items": […], "next_cursor": …}`.
+pub fn list_body(items: impl Iterator<Item = Vec<u8>>, next: Option<&str>) -> Vec<u8> {
+    let mut out = b"{\"items\":[".to_vec();
+    for (n, item) in items.enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(&item);
+    }
+    out.extend_from_slice(b"],\"next_cursor\":");
+    out.extend_from_slice(&to_json(&next));
+    out.push(b'}');
+    out
+}
+
+/// The beginning of the answer to a creation, and the record that it shows.
+pub fn created_answer<T: Record>(created: &Created) -> (HttpResponseBuilder, &Stored) {
+    let (mut answer, record) = match created {
+        Created::New(record) => (HttpResponse::Created(), record),
+        Created::Replayed(record) => {
+            let mut answer = HttpResponse::Ok();
+            answer.insert_header(("Idempotent-Replayed", "true"));
+            (answer, record)
+        }
+    };
+    answer.insert_header((header::LOCATION, format!("{}/{}", path::<T>(), record.id)));
+    (tagged(answer, record.version), record)
+}
+
+/// An answer with the entity tag of a version.
+pub fn tagged(mut answer: HttpResponseBuilder, version: i64) -> HttpResponseBuilder {
+    answer.insert_header((header::ETAG, etag(version)));
+    answer
+}
+
+/// An answer that the client may have already.
+pub fn versioned(request: &HttpRequest, tag: &str, body: impl FnOnce() -> Vec<u8>) -> HttpResponse {
+    let current = has_current(request, tag);
+    let mut answer = HttpResponseBuilder::new(if current {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    });
+    answer.insert_header((header::ETAG, tag));
+    if current {
+        answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+        return answer.finish();
+    }
+    finish(answer, body())
+}
+
+/// An answer about a person's record, which only they may keep.
+pub fn private(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
+    answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    answer
+}
+
+/// A JSON answer about a person's record.
+pub fn finish(mut answer: HttpResponseBuilder, body: Vec<u8>) -> HttpResponse {
+    answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    answer.content_type("application/json").body(body)
+}
+
+/// The path of a collection.
+pub fn path<T: Record>() -> String {
+    format!("/v1/{}", T::KIND.path())
+}
+
+/// The path of one record.
+pub fn path_of_one<T: Record>() -> String {
+    format!("/v1/{}/{{id}}", T::KIND.path())
+}

@@ -1,0 +1,35 @@
+//! Nouns in the documentation.
+
+use mainstay_domain::record::{Record, json as to_json};
+use mainstay_store::Stored;
+use serde_json::{Value, json};
+
+use super::wire;
+
+/// The id of every example.
+pub const EXAMPLE_ID: &str = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47";
+
+/// The example of a noun, as a client sends it.
+pub fn request_example<T: Record>() -> Value {
+    let mut example = serde_json::to_value(T::example()).unwrap_or_default();
+    if let Value::Object(members) = &mut example {
+        members.retain(|name, _| !T::READ_ONLY.contains(&name.as_str()));
+        let mut all = serde_json::Map::from_iter([("id".to_owned(), json!(EXAMPLE_ID))]);
+        all.append(members);
+        *members = all;
+    }
+    example
+}
+
+/// The example of a noun, as the server answers it.
+pub fn example<T: Record>() -> Value {
+    let record = Stored {
+        id: EXAMPLE_ID.parse().unwrap_or_default(),
+        version: 1,
+        occurred_at: 0,
+        created_at: 1_772_418_600_000_000,
+        updated_at: 1_772_418_600_000_000,
+        body: to_json(&T::example()),
+    };
+    serde_json::from_slice(&wire(&record)).unwrap_or_default()
+}

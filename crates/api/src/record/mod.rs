@@ -1,0 +1,192 @@
+//! The generic handlers of every collection, with their part of the document.
+
+mod answer;
+mod example;
+mod history;
+mod parameter;
+mod write;
+
+use actix_web::HttpResponse;
+use mainstay_domain::record::{Deletion, Incoming, Kind, Record};
+use serde_json::json;
+
+pub use self::{answer::*, example::*, history::*, parameter::*, write::*};
+use crate::{
+    http::{
+        body::Body,
+        caller::Caller,
+        conditional::etag,
+        idempotency::{Reply, perform},
+        page::{cursor, page},
+    },
+    openapi::{
+        endpoint::{self, Endpoint, Tag},
+        schema::{add_page, add_record},
+    },
+    problem::{Outcome, Problem, ProblemKind},
+};
+
+/// All operations of a collection.
+pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
+    vec![
+        creates::<T>(tag),
+        lists::<T>(tag),
+        reads::<T>(tag),
+        replaces::<T>(tag),
+        removes::<T>(tag),
+        remembers::<T>(tag),
+    ]
+}
+
+/// `POST /v1/{collection}`.
+pub fn creates<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::post(path::<T>(), create::<T>)
+        .operation(tag, format!("create{name}"), format!("Store a new {one}"))
+        .about(format!("Stores a {one}. Sent again with the same id and content it answers 200 with the {one} as it stands."))
+        .takes_schema(Box::new(add_record::<T>), request_example::<T>())
+        .gives_schema(201, "Stored.", Box::new(add_record::<T>), example::<T>())
+        .with_headers(&["ETag", "Location"])
+        .gives_schema(200, "Stored before; this is how it stands now.", Box::new(add_record::<T>), example::<T>())
+        .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+        .problems(slot_problem::<T>())
+}
+
+/// `GET /v1/{collection}`.
+pub fn lists<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    let endpoint = endpoint::get(path::<T>(), list::<T>)
+        .operation(tag, format!("list{name}s"), format!("List {one}s"))
+        .about("Newest first unless `order` says otherwise. A page never repeats or skips a record while others are written.")
+        .gives_schema(200, "A page.", Box::new(add_page::<T>), json!({ "items": [example::<T>()], "next_cursor": null }));
+    page_parameters().into_iter().fold(endpoint, Endpoint::parameter)
+}
+
+/// `GET /v1/{collection}/{id}`.
+pub fn reads<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::get(path_of_one::<T>(), read::<T>)
+        .operation(tag, format!("get{name}"), format!("Read one {one}"))
+        .about(format!("The {one} as it stands."))
+        .parameter(id_parameter())
+        .parameter(if_none_match())
+        .gives_schema(200, "As it stands.", Box::new(add_record::<T>), example::<T>())
+        .with_headers(&["ETag"])
+        .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+        .with_headers(&["ETag"])
+}
+
+/// `PUT /v1/{collection}/{id}`.
+pub fn replaces<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::put(path_of_one::<T>(), replace::<T>)
+        .operation(tag, format!("replace{name}"), format!("Replace a {one}"))
+        .about(format!("Replaces the whole {one}; an optional member that is left out is unset. The version before is kept in the history."))
+        .parameter(id_parameter())
+        .parameter(if_match())
+        .takes_schema(Box::new(add_record::<T>), request_example::<T>())
+        .gives_schema(200, "Replaced.", Box::new(add_record::<T>), example::<T>())
+        .with_headers(&["ETag"])
+        .problems(slot_problem::<T>())
+        .problems(final_problem::<T>())
+}
+
+/// `DELETE /v1/{collection}/{id}`.
+pub fn removes<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    let about = match T::DELETION {
+        Deletion::Tombstone => {
+            format!("Deletes the {one}. A deleted record does not come back under its id.")
+        }
+        Deletion::Marked => format!(
+            "Marks the {one} as entered in error: it leaves the lists and counts nowhere, and can still be read."
+        ),
+    };
+    endpoint::delete(path_of_one::<T>(), remove::<T>)
+        .operation(tag, format!("delete{name}"), format!("Delete a {one}"))
+        .about(about)
+        .parameter(id_parameter())
+        .parameter(if_match())
+        .gives_nothing(204, "Deleted.")
+        .problems(final_problem::<T>())
+}
+
+async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
+    let now = body.caller.state.clock.now();
+    let draft = new_draft(body.value, now)?;
+    perform(&body.caller, body.key, now, problem::<T>, move |writer| {
+        let created = writer.create(&draft)?;
+        let (answer, record) = created_answer::<T>(&created);
+        Ok(Reply::new(private(answer), wire(record)))
+    })
+    .await
+}
+
+async fn list<T: Record>(caller: Caller) -> Outcome {
+    let mut range = page(&caller.request, T::KIND)?;
+    let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
+    range.limit += 1;
+    let mut records = caller
+        .state
+        .store
+        .read(caller.scope(), move |r| r.list(T::KIND, &range))
+        .await?;
+    let more = records.len() > limit;
+    records.truncate(limit);
+    let next = records
+        .last()
+        .filter(|_| more)
+        .map(|last| cursor(last, T::KIND, range.order));
+    Ok(finish(
+        HttpResponse::Ok(),
+        list_body(records.iter().map(wire), next.as_deref()),
+    ))
+}
+
+async fn read<T: Record>(caller: Caller) -> Outcome {
+    let id = caller.path_id("id")?;
+    let found = caller
+        .state
+        .store
+        .read(caller.scope(), move |r| r.get(T::KIND, id))
+        .await?;
+    let record = found.ok_or(Problem::new(ProblemKind::NotFound))?;
+    Ok(versioned(&caller.request, &etag(record.version), || {
+        wire(&record)
+    }))
+}
+
+async fn replace<T: Record>(body: Body<Incoming<T>>) -> Outcome {
+    let caller = &body.caller;
+    let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
+    let now = caller.state.clock.now();
+    let incoming = body.value;
+    let record = write::<T, _>(caller, now, move |writer| {
+        replace_in(writer, incoming, id, expected, now)
+    })
+    .await?;
+    Ok(finish(tagged(HttpResponse::Ok(), record.version), wire(&record)))
+}
+
+async fn remove<T: Record>(caller: Caller) -> Outcome {
+    let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
+    let now = caller.state.clock.now();
+    write::<T, _>(&caller, now, move |writer| remove_in::<T>(writer, id, expected)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn slot_problem<T: Record>() -> &'static [ProblemKind] {
+    match T::KIND {
+        Kind::Goal => &[ProblemKind::GoalExists],
+        Kind::CheckIn => &[ProblemKind::SlotTaken],
+        _ => &[],
+    }
+}
+
+fn final_problem<T: Record>() -> &'static [ProblemKind] {
+    match T::DELETION {
+        Deletion::Marked => &[ProblemKind::EnteredInError],
+        Deletion::Tombstone => &[],
+    }
+}

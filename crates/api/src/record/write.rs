@@ -1,0 +1,111 @@
+//! Writing records: what every way of writing shares.
+
+use chrono::{DateTime, Utc};
+use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, stored};
+use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
+use uuid::Uuid;
+
+use crate::{
+    http::caller::Caller,
+    id::new_id,
+    problem::{Outcome, Problem, ProblemKind},
+};
+
+/// A new record, ready to be stored.
+///
+/// # Errors
+/// 422 that names every wrong field.
+pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>) -> Outcome<Draft> {
+    let id = incoming.id.unwrap_or_else(new_id);
+    draft(incoming, id, None, now, &mut new_id).map_err(Problem::validation)
+}
+
+/// Stores a new record for the caller.
+pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> Outcome<Created> {
+    let now = caller.state.clock.now();
+    let draft = new_draft(incoming, now)?;
+    write::<T, _>(caller, now, move |writer| writer.create(&draft)).await
+}
+
+/// Writes for the caller, in one transaction.
+pub async fn write<T, R>(
+    caller: &Caller,
+    now: DateTime<Utc>,
+    work: impl FnOnce(&mut RecordWriter<'_>) -> Result<R, StoreError> + Send + 'static,
+) -> Outcome<R>
+where
+    T: Record,
+    R: Send + 'static,
+{
+    let micros = now.timestamp_millis() * 1000;
+    let written = caller
+        .state
+        .store
+        .write(caller.scope(), caller.principal.session, micros, work)
+        .await;
+    written.map_err(problem::<T>)
+}
+
+/// What a refusal of the store means for a noun.
+pub fn problem<T: Record>(error: StoreError) -> Problem {
+    match error {
+        StoreError::SlotTaken { id } if T::KIND == Kind::Goal => Problem {
+            existing_id: Some(id),
+            ..Problem::new(ProblemKind::GoalExists)
+        },
+        other => other.into(),
+    }
+}
+
+/// Replaces a record inside a transaction.
+pub fn replace_in<T: Record>(
+    writer: &mut RecordWriter<'_>,
+    incoming: Incoming<T>,
+    id: Uuid,
+    expected: Expected,
+    now: DateTime<Utc>,
+) -> Result<Stored, StoreError> {
+    writer.lock()?;
+    let (version, before) = current::<T>(writer, id)?;
+    if let Expected::Version(expected) = expected
+        && expected != version
+    {
+        return Err(StoreError::VersionMismatch { current: version });
+    }
+    let draft = draft(incoming, id, Some(&before), now, &mut new_id).map_err(StoreError::Findings)?;
+    writer.replace(&draft, expected)
+}
+
+/// Deletes a record inside a transaction, in the way of its noun.
+pub fn remove_in<T: Record>(
+    writer: &mut RecordWriter<'_>,
+    id: Uuid,
+    expected: Expected,
+) -> Result<(), StoreError> {
+    match T::DELETION {
+        Deletion::Tombstone => writer.remove(T::KIND, id, expected),
+        Deletion::Marked => {
+            writer.lock()?;
+            let (_, mut record) = current::<T>(writer, id)?;
+            record.mark_deleted();
+            writer.mark_deleted(&changed(&record, id), expected)
+        }
+    }
+}
+
+/// A record as it stands, with its version.
+pub fn current<T: Record>(writer: &mut RecordWriter<'_>, id: Uuid) -> Result<(i64, T), StoreError> {
+    let found = writer.get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
+    Ok((found.version, opened(&found.body)?))
+}
+
+/// The record in a stored body.
+pub fn opened<T: Record>(body: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(body)
+        .map_err(|e| StoreError::Internal(format!("a stored {}: {e}", T::KIND.singular())))
+}
+
+/// A record that the server changed, ready to be stored.
+pub fn changed<T: Record>(record: &T, id: Uuid) -> Draft {
+    stored(record, id, Vec::new())
+}
