@@ -15,6 +15,7 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod ninety_days;
+pub mod offline;
 pub mod process;
 
 pub use app::TestApp;

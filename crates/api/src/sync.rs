@@ -1,6 +1,6 @@
 //! Sync: push and pull in one round trip. No noun has code of its own here.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::HttpResponse;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -134,7 +134,8 @@ pub struct SyncResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub version: Option<i64>,
-    /// How the record stands, for a conflict; one that was deleted has only `id`, `version` and `deleted`.
+    /// How the record stands, for a conflict; one that was deleted has `deleted: true`, and of the rest only `id` and
+    /// `version` if it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub current: Option<Value>,
@@ -266,6 +267,23 @@ impl Work {
     }
 }
 
+/// The changes in the order in which they are judged: as they were sent, but those to one record by the version
+/// that they were made to, so that a shuffled batch gives the same state.
+fn in_order(changes: &[SyncPush]) -> Vec<usize> {
+    let mut chains: HashMap<(&str, Uuid), Vec<usize>> = HashMap::new();
+    for (n, change) in changes.iter().enumerate() {
+        chains.entry((&*change.kind, change.id)).or_default().push(n);
+    }
+    for chain in chains.values_mut() {
+        chain.sort_by_key(|n| changes.get(*n).and_then(|c| c.base_version).map_or(0, Int::get));
+        chain.reverse();
+    }
+    changes
+        .iter()
+        .filter_map(|change| chains.get_mut(&(&*change.kind, change.id))?.pop())
+        .collect()
+}
+
 /// Applies the changes in their order. One that refers to what is not there yet waits for the rest, and with it
 /// whatever is done to the same record later.
 fn apply_all(
@@ -273,18 +291,18 @@ fn apply_all(
     changes: &[SyncPush],
     now: DateTime<Utc>,
 ) -> Result<Vec<SyncResult>, StoreError> {
+    let order = in_order(changes);
     let mut results: Vec<Option<SyncResult>> = changes.iter().map(|_| None).collect();
-    let mut failed: HashSet<(String, Uuid)> = HashSet::new();
+    let mut failed: HashSet<(&str, Uuid)> = HashSet::new();
     loop {
-        let mut waiting: HashSet<(String, Uuid)> = HashSet::new();
-        let (mut progress, mut last) = (false, Vec::new());
-        for (change, result) in changes
-            .iter()
-            .zip(&mut results)
-            .filter(|(_, result)| result.is_none())
-        {
-            let place = (change.kind.to_string(), change.id);
-            if waiting.contains(&place) {
+        let mut waiting: HashSet<(&str, Uuid)> = HashSet::new();
+        let (mut progress, mut unresolved) = (false, Vec::new());
+        for n in &order {
+            let (Some(change), Some(slot)) = (changes.get(*n), results.get_mut(*n)) else {
+                continue;
+            };
+            let place = (&*change.kind, change.id);
+            if slot.is_some() || waiting.contains(&place) {
                 continue;
             }
             let made = if failed.contains(&place) {
@@ -294,30 +312,26 @@ fn apply_all(
             };
             if is_unresolved(&made) {
                 waiting.insert(place);
-                last.push(made);
+                unresolved.push((*n, made));
                 continue;
             }
             if matches!(made.status, SyncStatus::Conflict | SyncStatus::Rejected) {
                 failed.insert(place);
             }
             progress = true;
-            *result = Some(made);
+            *slot = Some(made);
         }
         if waiting.is_empty() {
             break;
         }
         if !progress {
             // Nothing that is still to come can help: what waited is rejected, and what follows it is skipped.
-            for made in last {
-                let place = (made.kind.clone(), made.id);
-                let slot = changes.iter().zip(&mut results).find(|(change, result)| {
-                    result.is_none() && change.id == made.id && *change.kind == *made.kind
-                });
-                if let Some((_, slot)) = slot {
+            for (n, made) in unresolved {
+                if let Some(slot) = results.get_mut(n) {
                     *slot = Some(made);
                 }
-                failed.insert(place);
             }
+            failed.extend(waiting);
         }
     }
     Ok(results.into_iter().flatten().collect())
@@ -325,15 +339,8 @@ fn apply_all(
 
 /// Whether a change was rejected for nothing but references to what is not there.
 fn is_unresolved(result: &SyncResult) -> bool {
-    result.status == SyncStatus::Rejected
-        && result.problem.as_ref().is_some_and(|problem| {
-            !problem.errors.is_empty()
-                && problem.errors.iter().all(|error| {
-                    error.code == "unknown-reference"
-                        && error.message.starts_with("is no ")
-                        && error.message.ends_with(" of this person")
-                })
-        })
+    let errors = result.problem.as_ref().map_or(&[][..], |problem| &problem.errors);
+    !errors.is_empty() && errors.iter().all(|error| error.code == "unknown-reference")
 }
 
 fn outcome(change: &SyncPush, status: SyncStatus) -> SyncResult {
@@ -399,13 +406,20 @@ impl Apply<'_, '_> {
         }
         incoming.id = Some(change.id);
         let Some(base) = change.base_version.map(Int::get) else {
-            let made = match draft(incoming, change.id, None, now, &mut new_id) {
-                Ok(draft) => self.writer.attempt(|writer| writer.create(&draft)),
+            let made_from = match draft(incoming, change.id, None, now, &mut new_id) {
+                Ok(draft) => draft,
                 Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
             };
-            return match made {
+            return match self.writer.attempt(|writer| writer.create(&made_from)) {
                 Ok(Created::New(stored)) => Ok(done(change, SyncStatus::Applied, stored.version)),
                 Ok(Created::Replayed(stored)) => Ok(done(change, SyncStatus::Replayed, stored.version)),
+                Err(StoreError::IdDeleted) if self.writer.was_made_of(&made_from)? => {
+                    let known = self
+                        .writer
+                        .known(T::KIND, change.id)?
+                        .ok_or(StoreError::NotFound)?;
+                    Ok(done(change, SyncStatus::Replayed, known.version))
+                }
                 Err(StoreError::IdConflict | StoreError::IdDeleted) => conflict(self.writer, T::KIND, change),
                 Err(error) => refused::<T>(self.writer, change, error),
             };
@@ -475,7 +489,15 @@ fn done(change: &SyncPush, status: SyncStatus, version: i64) -> SyncResult {
 fn conflict(writer: &mut RecordWriter<'_>, kind: Kind, change: &SyncPush) -> Result<SyncResult, StoreError> {
     let known = writer.known(kind, change.id)?.ok_or(StoreError::NotFound)?;
     let current = match &known.record {
-        Some(stored) => value(stored),
+        Some(stored) => {
+            let mut current = value(stored);
+            if known.deleted
+                && let Value::Object(members) = &mut current
+            {
+                members.insert("deleted".to_owned(), Value::Bool(true));
+            }
+            current
+        }
         None => json!({ "id": known.id, "version": known.version, "deleted": true }),
     };
     Ok(SyncResult {

@@ -166,6 +166,14 @@ impl<'a> Records<'a> {
         }))
     }
 
+    /// Whether the record of that id, deleted or not, was first made from that content.
+    pub fn was_made_of(&mut self, draft: &Draft) -> Result<bool> {
+        let wanted = self.scope.keys.origin(&draft.canonical);
+        Ok(self
+            .row(draft.kind, draft.id)?
+            .is_some_and(|row| row.origin == wanted))
+    }
+
     /// Whether a version of a record was made from that content.
     pub fn has_version_of(&mut self, draft: &Draft, version: i64) -> Result<bool> {
         let wanted = self.scope.keys.origin(&draft.canonical);
