@@ -14,8 +14,8 @@ use super::{
 const HABITS: Habits = Habits {
     up: 6 * 60 + 40,
     to_bed: 22 * 60 + 50,
-    momentary: (6, 12),
-    cravings: (3, 7),
+    momentary: (10, 16),
+    cravings: (1, 3),
     strength: 5,
     medication: Some("all"),
 };

@@ -369,7 +369,7 @@ impl Diary {
         let mut change = json!({ "note": self.random.pick(phrases::CORRECTIONS) });
         match (entry.collection, self.random.place(4)) {
             ("check-ins", 0) => {
-                change["answers"] = json!({ "craving": self.random.between(0, 10), "mood": 5 })
+                change["answers"] = json!({ "craving": self.random.between(0, 10), "mood": 5 });
             }
             ("check-ins", 1) => change = json!({ "note": null, "tags": [] }),
             ("craving-events", 0) => {

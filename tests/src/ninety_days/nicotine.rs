@@ -12,8 +12,8 @@ use super::{
 const HABITS: Habits = Habits {
     up: 7 * 60 + 10,
     to_bed: 23 * 60,
-    momentary: (7, 13),
-    cravings: (4, 8),
+    momentary: (11, 17),
+    cravings: (1, 4),
     strength: 6,
     medication: Some("some"),
 };

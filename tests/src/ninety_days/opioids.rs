@@ -15,8 +15,8 @@ use super::{
 const ON_SHIFT: Habits = Habits {
     up: 15 * 60 + 10,
     to_bed: 31 * 60 + 20,
-    momentary: (6, 12),
-    cravings: (3, 7),
+    momentary: (10, 16),
+    cravings: (1, 3),
     strength: 4,
     medication: Some("not_due"),
 };

@@ -92,10 +92,9 @@ impl Player {
     /// Plays until every step is acknowledged, or the connection breaks. To be called again when the server is back.
     pub async fn play(&mut self, pulse: Option<&Pulse>) -> Played {
         // Connections from before may be dead.
-        self.client = Client {
-            token: self.client.token.clone(),
-            ..Client::new(&self.client.url)
-        };
+        let token = self.client.token.take();
+        self.client = Client::new(&self.client.url);
+        self.client.token = token;
         while let Some(step) = self.program.steps.get(self.next).cloned() {
             if let Some(pulse) = pulse {
                 pulse.beat();
@@ -204,7 +203,7 @@ impl Player {
                 self.model.take(step);
                 self.same(&self.model.read(collection, *id), &body);
             }
-            Step::Delete { collection, id } => self.settle_delete(step, collection, answer),
+            Step::Delete { collection, .. } => self.settle_delete(step, collection, answer),
             Step::Activate { id } => {
                 self.expect(answer, &[200]);
                 self.model.take(step);
@@ -248,20 +247,15 @@ impl Player {
         }
     }
 
-    fn settle_delete(
-        &mut self,
-        step: &Step,
-        collection: &'static str,
-        answer: &Answer,
-    ) {
+    fn settle_delete(&mut self, step: &Step, collection: &'static str, answer: &Answer) {
         let done = if collection == "use-events" { 409 } else { 404 };
-        let status = self.expect(answer, if self.again { &[204, done] } else { &[204] });
+        let good = [204, done];
+        let status = self.expect(answer, if self.again { &good } else { &[204] });
         self.taken_in_if(status == done);
         self.model.take(step);
         if status == 409 {
             assert_eq!(answer.problem(), "entered-in-error", "{}", self.place());
         }
-        Some(())
     }
 
     /// A record whose change was in doubt.
@@ -312,10 +306,8 @@ impl Player {
 
     /// Gets new tokens: by the refresh token, or by signing in again if that has ended.
     async fn renew(&mut self) -> Option<()> {
-        let plain = Client {
-            token: None,
-            ..self.client.clone()
-        };
+        let mut plain = self.client.clone();
+        plain.token = None;
         let send = |path: &'static str, body: Value| {
             let plain = plain.clone();
             async move {

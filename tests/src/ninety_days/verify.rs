@@ -200,7 +200,9 @@ impl Player {
             .collect();
         let mut count = 0;
         for (id, numbers) in plans {
-            let found = self.fetch(&format!("/v1/plans/{id}/numbers?limit=200"), 200).await;
+            let found = self
+                .fetch(&format!("/v1/plans/{id}/numbers?limit=200"), 200)
+                .await;
             let found = found["items"].as_array().expect("a list");
             assert_eq!(found.len(), numbers.len(), "{}, plan {id}", self.program.name);
             for (n, (sent, found)) in numbers.iter().zip(found.iter().rev()).enumerate() {
@@ -214,7 +216,9 @@ impl Player {
                     "plan {id}, number {}",
                     n + 1
                 );
-                let alone = self.fetch(&format!("/v1/plans/{id}/numbers/{}", n + 1), 200).await;
+                let alone = self
+                    .fetch(&format!("/v1/plans/{id}/numbers/{}", n + 1), 200)
+                    .await;
                 assert_eq!(alone, *found);
                 count += 1;
             }
