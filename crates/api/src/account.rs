@@ -9,7 +9,10 @@ use mainstay_domain::{
     record::json as to_json,
     timestamp::Timestamp,
 };
-use mainstay_store::{StoreError, account::NewAccount};
+use mainstay_store::{
+    StoreError,
+    account::{NewAccount, PasswordReplacement},
+};
 use serde_json::json;
 
 use crate::{
@@ -78,7 +81,6 @@ pub fn endpoints() -> Vec<Endpoint> {
 async fn register(body: PublicBody<Registration>) -> Outcome {
     let state = State::of(&body.request);
     let address = client_address(&body.request, &state.trusted_proxies);
-    state.limits.count_network(address, &body.request)?;
     if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
         return Ok(reply.into_response());
     }
@@ -117,7 +119,10 @@ async fn register(body: PublicBody<Registration>) -> Outcome {
         &network(address),
         state.clock.now(),
     );
-    attempt.succeeded().await?;
+    // The account is made; that its network is known from now on may wait for the next sign-in.
+    if let Err(problem) = attempt.succeeded().await {
+        log::warn!("a network could not be noted: {problem}");
+    }
     Ok(reply.into_response())
 }
 
@@ -159,7 +164,7 @@ async fn change_password(body: Body<PasswordChange>) -> Outcome {
     if let Some(reply) = first_answer(state, body.key.as_ref()).await? {
         return Ok(reply.into_response());
     }
-    confirm(caller, &body.value.current_password).await?;
+    let verified = confirm(caller, &body.value.current_password).await?;
     let hash = state.passwords.hash(&body.value.new_password).await?;
     let (account, session) = (caller.scope().account(), caller.principal.session);
     let mut answer = HttpResponse::NoContent();
@@ -168,28 +173,36 @@ async fn change_password(body: Body<PasswordChange>) -> Outcome {
     let keep = to_keep(body.key, &reply);
     state
         .store
-        .change_password(account, hash, session, keep, state.clock.micros())
+        .change_password(
+            account,
+            PasswordReplacement { verified, hash },
+            session,
+            keep,
+            state.clock.micros(),
+        )
         .await?;
     state.sessions.forget_all();
     Ok(reply.into_response())
 }
 
 /// Makes sure that it is the owner who asks. Wrong passwords bring the same delays as at sign-in.
-async fn confirm(caller: &Caller, password: &str) -> Outcome<()> {
+async fn confirm(caller: &Caller, password: &str) -> Outcome<String> {
     let state = &caller.state;
     let network = network(client_address(&caller.request, &state.trusted_proxies));
     let owner = format!("account {}", caller.scope().account());
     let attempt = Attempt::new(&state.store, &owner, &network, state.clock.now());
+    let _turn = state.passwords.one_at_a_time(&owner).await;
     attempt.check().await?;
     let hash = match state.store.password_hash(caller.scope().account()).await {
         Ok(hash) => Some(hash),
         Err(StoreError::NotFound) => None,
         Err(error) => return Err(error.into()),
     };
-    if state.passwords.verify(password, hash).await? {
-        attempt.succeeded().await
-    } else {
+    let fits = state.passwords.verify(password, hash.clone()).await?;
+    let Some(hash) = hash.filter(|_| fits) else {
         attempt.failed().await?;
-        Err(Problem::new(ProblemKind::WrongPassword))
-    }
+        return Err(Problem::new(ProblemKind::WrongPassword));
+    };
+    attempt.succeeded().await?;
+    Ok(hash)
 }

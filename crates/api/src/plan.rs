@@ -248,7 +248,7 @@ fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), S
 
 /// Every number of a plan with the time at which it was made, oldest first.
 async fn all_numbers(caller: &Caller, id: Uuid) -> Outcome<Vec<(Plan, i64)>> {
-    let read = caller.state.store.read(caller.scope(), move |records| {
+    let read = caller.state.store.read_long(caller.scope(), move |records| {
         let latest = records.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?;
         let mut bodies: Vec<(Vec<u8>, i64)> = records
             .history(Kind::Plan, id)?

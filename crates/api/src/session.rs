@@ -87,7 +87,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 /// The tokens of a session.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Tokens {
     /// For the Authorization header.
     #[schema(max_length = 4000)]
@@ -109,7 +109,7 @@ pub struct Tokens {
 }
 
 /// An account and the tokens of its new session.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct SignedIn {
     /// The account.
     pub account: Account,
@@ -118,7 +118,7 @@ pub struct SignedIn {
 }
 
 /// New tokens.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Refreshed {
     /// The tokens.
     pub tokens: Tokens,
@@ -187,7 +187,6 @@ fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -
 async fn login(body: PublicBody<Login>) -> Outcome {
     let state = State::of(&body.request);
     let address = client_address(&body.request, &state.trusted_proxies);
-    state.limits.count_network(address, &body.request)?;
     if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
         return Ok(reply.into_response());
     }
@@ -198,6 +197,7 @@ async fn login(body: PublicBody<Login>) -> Outcome {
         &network(address),
         state.clock.now(),
     );
+    let _turn = state.passwords.one_at_a_time(&login.email.normalised()).await;
     attempt.check().await?;
     let found = state.store.credentials(&login.email).await?;
     let fits = state
@@ -218,22 +218,22 @@ async fn login(body: PublicBody<Login>) -> Outcome {
             device_name: login.device_name,
         },
     )?;
-    let id = account.id;
     let reply = signed_in(HttpResponse::Ok(), account, tokens);
     let keep = to_keep(body.key, &reply);
-    state
+    match state
         .store
-        .create_session(id, session, keep, state.clock.micros())
-        .await?;
+        .create_session(credentials, session, keep, state.clock.micros())
+        .await
+    {
+        // The password was changed while this one was looked at.
+        Err(StoreError::NotFound) => return Err(Problem::new(ProblemKind::InvalidCredentials)),
+        other => other?,
+    }
     Ok(reply.into_response())
 }
 
 async fn refresh(body: PublicBody<Refresh>) -> Outcome {
     let state = State::of(&body.request);
-    state.limits.count_network(
-        client_address(&body.request, &state.trusted_proxies),
-        &body.request,
-    )?;
     let refused = || Problem::new(ProblemKind::InvalidRefreshToken);
     let claims = state
         .refresh
@@ -241,7 +241,8 @@ async fn refresh(body: PublicBody<Refresh>) -> Outcome {
         .ok_or_else(refused)?;
     let now = state.clock.micros();
     let mut known = live(&state, &claims, now).await?;
-    if claims.counter == known.counter {
+    let is_current = hash(&body.value.refresh_token) == known.refresh_hash;
+    if claims.counter == known.counter && is_current {
         let next = RefreshClaims {
             counter: claims.counter + 1,
             ..claims

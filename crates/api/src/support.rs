@@ -36,7 +36,7 @@ use crate::{
 /// Craving events that are learnt from: the latest ones, so that the answer stays quick after years.
 const LEARNT_FROM: i64 = 500;
 /// Contacts that are looked at.
-const CONTACTS: i64 = 200;
+const CONTACTS: i64 = 2000;
 
 /// The endpoint for help without an event.
 pub fn endpoints() -> Vec<Endpoint> {

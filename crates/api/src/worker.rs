@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use actix_web::rt;
 
+use mainstay_store::timer::AT_ONCE;
+
 use crate::{auth::refresh::IDLE_S, problem::Outcome, state::State};
 
 /// How often due records are looked for, in seconds.
@@ -19,13 +21,10 @@ const KEEP_FAILURES_S: i64 = 90 * 24 * 3600;
 pub fn start(state: State) {
     let settling = state.clone();
     rt::spawn(async move {
-        if let Err(error) = settling.store.resume_erasures().await {
-            log::error!("an erasure could not be finished: {error}");
-        }
         loop {
             match settling.store.settle_due(settling.clock.micros()).await {
-                Ok(0) => {}
-                Ok(n) => log::info!("{n} open craving events closed as unsure"),
+                Ok(AT_ONCE) => continue,
+                Ok(_) => {}
                 Err(error) => log::error!("due records could not be closed: {error}"),
             }
             rt::time::sleep(Duration::from_secs(SETTLE_EVERY_S)).await;
@@ -44,6 +43,7 @@ pub fn start(state: State) {
 async fn sweep(state: &State) -> Outcome<()> {
     let now = state.clock.micros();
     state.limits.sweep();
+    state.store.resume_erasures().await?;
     state.metrics.upkeep();
     state
         .store

@@ -36,6 +36,11 @@ impl Findings {
         self.0.push(finding);
     }
 
+    /// Notes faults that were found elsewhere.
+    pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.0.extend(findings);
+    }
+
     /// True as long as nothing was found.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

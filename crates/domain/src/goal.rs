@@ -10,7 +10,7 @@ use crate::{
     place::Currency,
     record::{Kind, Record},
     scalar::{Int, Label, List, Note, nullable},
-    timestamp::Timestamp,
+    timestamp::{Timestamp, date, optional_date},
     vocabulary::Substance,
 };
 
@@ -81,6 +81,7 @@ pub struct GoalLimits {
 #[serde(deny_unknown_fields)]
 pub struct TaperStep {
     /// First day of the step.
+    #[serde(deserialize_with = "date")]
     pub from: NaiveDate,
     /// Most units a day from then on.
     pub max_units_per_day: Amount,
@@ -98,9 +99,14 @@ pub struct Goal {
     /// What it aims at.
     pub kind: GoalKind,
     /// First day.
+    #[serde(deserialize_with = "date")]
     pub started_on: NaiveDate,
     /// Last day.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_date"
+    )]
     pub ended_on: Option<NaiveDate>,
     /// Where it stands; `active` if left out.
     #[serde(default, deserialize_with = "nullable")]
@@ -137,6 +143,9 @@ impl Record for Goal {
             if ended < self.started_on {
                 findings.add("/ended_on", "order", "must not be before started_on");
             }
+        }
+        for (n, step) in self.taper.iter().enumerate() {
+            check_year(step.from, &format!("/taper/{n}/from"), findings);
         }
         for (n, pair) in self.taper.windows(2).enumerate() {
             if let [before, after] = pair

@@ -36,6 +36,9 @@ impl PartialSchema for ZoneName {
         ObjectBuilder::new()
             .schema_type(SchemaType::Type(Type::String))
             .description(Some("The name of an IANA time zone."))
+            .format(Some(utoipa::openapi::SchemaFormat::Custom(
+                "time-zone".to_owned(),
+            )))
             .min_length(Some(1))
             .max_length(Some(64))
             .examples(["Europe/Berlin"])
@@ -193,7 +196,7 @@ impl Deref for Email {
 impl<'de> Deserialize<'de> for Email {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(&text)
+        Self::new(text.trim())
             .ok_or_else(|| de::Error::custom("must be an e-mail address of at most 254 characters"))
     }
 }

@@ -106,7 +106,7 @@ impl<const MIN: i64, const MAX: i64> ToSchema for Int<MIN, MAX> {
 }
 
 /// Text of `MIN` to `MAX` characters (Unicode scalar values).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
 
@@ -128,6 +128,13 @@ impl<const MIN: usize, const MAX: usize> Deref for Text<MIN, MAX> {
     type Target = str;
     fn deref(&self) -> &str {
         &self.0
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> fmt::Debug for Text<MIN, MAX> {
+    /// Says how long the text is, never what it says: it may be a password or a person's own words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} bytes)", self.0.len())
     }
 }
 

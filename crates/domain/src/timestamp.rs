@@ -76,7 +76,13 @@ impl FromStr for Timestamp {
     type Err = chrono::ParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let at = DateTime::parse_from_rfc3339(text)?;
+        // The parser also takes a space, and signs that only look like a minus.
+        let strict = if text.is_ascii() && !text.contains(' ') {
+            text
+        } else {
+            ""
+        };
+        let at = DateTime::parse_from_rfc3339(strict)?;
         Ok(Self {
             at: truncated(at),
             zulu: text.ends_with(['Z', 'z']),
@@ -128,6 +134,38 @@ impl utoipa::PartialSchema for Timestamp {
 }
 
 impl utoipa::ToSchema for Timestamp {}
+
+/// Reads a date as `YYYY-MM-DD` and in no other form.
+///
+/// # Errors
+/// If the text has another form or names no date.
+pub fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
+    let text = Cow::<'de, str>::deserialize(deserializer)?;
+    strict_date(&text).ok_or_else(|| de::Error::custom("must be a date, such as 2026-03-01"))
+}
+
+/// Reads a date as `YYYY-MM-DD`, or null.
+///
+/// # Errors
+/// If the text has another form or names no date.
+pub fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+    let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+    text.map(|text| strict_date(&text).ok_or_else(|| de::Error::custom("must be a date, such as 2026-03-01")))
+        .transpose()
+}
+
+fn strict_date(text: &str) -> Option<NaiveDate> {
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let mut parts = text.split('-');
+    let form = [4, 2, 2]
+        .into_iter()
+        .all(|n| parts.next().is_some_and(|part| part.len() == n && digits(part)));
+    if form && parts.next().is_none() {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
 
 /// A time for an example.
 pub(crate) fn example_time(text: &str) -> Timestamp {

@@ -12,7 +12,7 @@ use crate::{
     availability::{Reach, reach},
     craving_event::CravingEvent,
     effectiveness::{Effectiveness, StrategyKey, effectiveness},
-    helpline::Helpline,
+    helpline::{Helpline, HelplineTopic},
     place::{Email, Phone},
     plan::{Plan, PlanText},
     practice::{self, Practice},
@@ -185,7 +185,7 @@ pub fn toolkit(occasion: &Occasion, sources: &Sources<'_>, now: DateTime<Utc>) -
         message: message(occasion).to_owned(),
         strategies: strategies(occasion, sources),
         contacts: contacts(sources, now),
-        helplines: sources.helplines.clone(),
+        helplines: helplines(occasion, sources),
         lapse_response: match sources.plan {
             Some((_, plan)) if occasion.used.is_some() => plan.content.lapse_response.to_vec(),
             _ => Vec::new(),
@@ -194,6 +194,15 @@ pub fn toolkit(occasion: &Occasion, sources: &Sources<'_>, now: DateTime<Utc>) -
         plan_id: sources.plan.map(|(id, _)| id),
         plan_number: sources.plan.map(|(_, plan)| plan.number.get()),
     }
+}
+
+/// Where someone may be in danger, the emergency number comes first.
+fn helplines(occasion: &Occasion, sources: &Sources<'_>) -> Vec<Helpline> {
+    let mut all = sources.helplines.clone();
+    if matches!(occasion.harm, Some(Harm::Overdose | Harm::Injury)) {
+        all.sort_by_key(|h| h.topic != HelplineTopic::Emergency);
+    }
+    all
 }
 
 fn message(occasion: &Occasion) -> &'static str {
@@ -235,7 +244,14 @@ fn strategies(occasion: &Occasion, sources: &Sources<'_>) -> Vec<ToolkitStrategy
                 practices_in_plan.insert(practice.to_string());
             }
             let Some(id) = strategy.id else { continue };
-            let own = worked.get(&StrategyKey::Plan(id)).copied();
+            // Tried as the practice that it follows, it was tried as well.
+            let as_practice = strategy
+                .practice
+                .as_ref()
+                .map(|p| StrategyKey::Practice(p.to_string()));
+            let own = (worked.get(&StrategyKey::Plan(id)))
+                .or_else(|| worked.get(&as_practice?))
+                .copied();
             let fit = fit_in_plan(plan, id, &strategy.trigger_ids, occasion);
             let practice = strategy.practice.as_deref().and_then(practice::find);
             ranked.push((
@@ -368,7 +384,7 @@ impl Rank {
     fn new(own: Option<Effectiveness>, fit: Fit, place: usize) -> Self {
         let score = own.map_or(0.0, |e| e.score);
         let group = match own {
-            Some(_) if score > 0.0 => 0,
+            Some(e) if e.score > 0.0 && e.mean_drop > 0.0 => 0,
             None => 1,
             Some(_) => 2,
         };

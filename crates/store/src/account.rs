@@ -27,7 +27,7 @@ use crate::{
 const ERASING: &str = "erasing";
 
 /// A new account.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewAccount {
     /// Its id.
     pub id: Uuid,
@@ -40,12 +40,20 @@ pub struct NewAccount {
 }
 
 /// What is needed to check a password.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The account.
     pub account: Uuid,
     /// The hash of the password (PHC string).
     pub password_hash: String,
+}
+
+/// A new password for one that was verified. If another change came in between, there is none to replace.
+pub struct PasswordReplacement {
+    /// The hash that the password fitted (PHC string).
+    pub verified: String,
+    /// The hash of the new password (PHC string).
+    pub hash: String,
 }
 
 type AccountColumns = (i64, String, i64, Vec<u8>, At, At);
@@ -206,18 +214,22 @@ impl Store {
     pub async fn change_password(
         &self,
         id: Uuid,
-        password_hash: String,
+        password: PasswordReplacement,
         session: Uuid,
         keep: Option<KeptAnswer>,
         now: i64,
     ) -> Result<()> {
         let write = self.data.write(move |conn| {
-            let change = diesel::update(accounts::table.filter(accounts::id.eq(Key(id))))
-                .set((
-                    accounts::password_hash.eq(password_hash),
-                    accounts::password_changed_at.eq(At(now)),
-                ))
-                .returning(accounts::no);
+            let change = diesel::update(
+                accounts::table
+                    .filter(accounts::id.eq(Key(id)))
+                    .filter(accounts::password_hash.eq(password.verified)),
+            )
+            .set((
+                accounts::password_hash.eq(password.hash),
+                accounts::password_changed_at.eq(At(now)),
+            ))
+            .returning(accounts::no);
             let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;
             let others = sessions::table
                 .filter(sessions::account_no.eq(no))
@@ -259,6 +271,11 @@ impl Store {
 
     async fn finish_erasure(&self, id: Uuid) -> Result<()> {
         self.keys.destroy(id).await?;
+        self.delete_rows(id).await?;
+        self.data.forget_deleted().await
+    }
+
+    async fn delete_rows(&self, id: Uuid) -> Result<()> {
         let write = self.data.write(move |conn| {
             let query = accounts::table
                 .filter(accounts::id.eq(Key(id)))

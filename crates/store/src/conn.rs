@@ -80,7 +80,7 @@ pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionErro
             // FULL: a commit that was acknowledged survives the loss of power.
             conn.batch_execute(
                 "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; \
+                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA secure_delete = ON; \
                  PRAGMA wal_autocheckpoint = 64000;",
             )
             .map_err(ConnectionError::CouldntSetupConfiguration)?;

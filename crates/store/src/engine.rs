@@ -35,7 +35,10 @@ type Job = Box<dyn FnOnce(&mut Conn) -> Deliver + Send>;
 
 /// A database with its transactions.
 pub struct Engine {
+    url: DatabaseUrl,
     kind: Kind,
+    /// Turns for long reads, fewer than there are connections, so that short ones always find one.
+    long_reads: Arc<Semaphore>,
     pool: r2d2::Pool<Manager>,
 }
 
@@ -74,7 +77,41 @@ impl Engine {
                 url: url.clone(),
                 access,
             });
-        Ok(Self { kind, pool })
+        Ok(Self {
+            url: url.clone(),
+            kind,
+            long_reads: Arc::new(Semaphore::new(2)),
+            pool,
+        })
+    }
+
+    /// Folds the write-ahead log back and empties it, so that what was deleted stands nowhere any more.
+    pub async fn forget_deleted(&self) -> Result<()> {
+        if matches!(self.kind, Kind::Postgres(_)) {
+            return Ok(());
+        }
+        let url = self.url.clone();
+        let fold = move || {
+            let mut conn =
+                connect(&url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            let Conn::Sqlite(c) = &mut conn else { return Ok(()) };
+            Ok(c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);")?)
+        };
+        tokio::task::spawn_blocking(fold)
+            .await
+            .map_err(|_panic| panicked())?
+    }
+
+    /// Runs a reading closure that may take its time, on a thread that may block.
+    pub async fn read_long<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match &self.kind {
+            Kind::Sqlite(_) => self.blocking(&self.long_reads, f).await,
+            Kind::Postgres(permits) => self.blocking(permits, f).await,
+        }
     }
 
     /// Runs a reading closure. On SQLite it runs at once on the calling thread: it must be short and indexed.

@@ -1,6 +1,6 @@
 //! Why a call to the store did not succeed. The caller decides what that means to its own caller.
 
-use mainstay_domain::finding::Finding;
+use mainstay_domain::{finding::Finding, record::Kind};
 use uuid::Uuid;
 
 /// What went wrong.
@@ -57,6 +57,19 @@ pub enum StoreError {
     /// A fault of our own.
     #[error("internal: {0}")]
     Internal(String),
+}
+
+impl StoreError {
+    /// A stored record that is none of its collection. The parser's own words may hold what a person wrote.
+    pub fn unreadable(kind: Kind, error: &serde_json::Error) -> Self {
+        Self::Internal(format!(
+            "a stored {} cannot be read: {:?} at {}:{}",
+            kind.singular(),
+            error.classify(),
+            error.line(),
+            error.column()
+        ))
+    }
 }
 
 impl From<diesel::result::Error> for StoreError {

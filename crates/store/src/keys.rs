@@ -181,7 +181,7 @@ impl KeyStore {
         });
         write.await?;
         self.cache.remove(&account);
-        Ok(())
+        self.engine.forget_deleted().await
     }
 
     /// True if the key store answers and the master key opens what is in it.

@@ -88,6 +88,18 @@ impl Store {
             .await
     }
 
+    /// Reads a person's record where that may take its time.
+    pub async fn read_long<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Records<'_>) -> Result<T> + Send + 'static,
+    {
+        let scope = scope.clone();
+        self.data
+            .read_long(move |conn| f(&mut Records::new(conn, &scope)))
+            .await
+    }
+
     /// Writes to a person's record in one transaction, on behalf of a session. `now` is in microseconds.
     pub async fn write<T, F>(&self, scope: &PersonScope, session: Uuid, now: i64, f: F) -> Result<T>
     where

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Store,
+    account::Credentials,
     conn::Conn,
     error::{Result, StoreError},
     kept_answer::KeptAnswer,
@@ -96,21 +97,22 @@ pub struct Device {
 }
 
 impl Store {
-    /// Begins a session.
+    /// Begins a session for credentials that were checked.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the account is gone.
+    /// [`StoreError::NotFound`] if the account is gone, or its password has changed since.
     pub async fn create_session(
         &self,
-        account: Uuid,
+        credentials: Credentials,
         session: NewSession,
         keep: Option<KeptAnswer>,
         now: i64,
     ) -> Result<()> {
-        let keys = self.keys.get(account).await?;
+        let keys = self.keys.get(credentials.account).await?;
         let write = self.data.write(move |conn| {
             let query = accounts::table
-                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::id.eq(Key(credentials.account)))
+                .filter(accounts::password_hash.eq(credentials.password_hash))
                 .filter(accounts::state.eq(ACTIVE))
                 .select(accounts::no);
             let no: i64 = on!(&mut *conn, |c| query.first(c))?;

@@ -2,6 +2,7 @@
 
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, RunQueryDsl};
 use mainstay_domain::{record::Kind, registry::fallen_due};
+use uuid::Uuid;
 
 use crate::{
     Store,
@@ -14,48 +15,74 @@ use crate::{
 };
 
 /// Most records changed in one go.
-const AT_ONCE: i64 = 200;
+pub const AT_ONCE: usize = 200;
+/// When a record that could not be changed is tried again, in microseconds: an hour.
+const POSTPONE_US: i64 = 3_600_000_000;
 
 impl Store {
-    /// Changes the records whose time has come and says how many there were.
+    /// Changes records whose time has come and says how many were looked at: [`AT_ONCE`] means that there may be more.
     pub async fn settle_due(&self, now: i64) -> Result<usize> {
         let read = self.data.read(move |conn| {
             let query = timers::table
                 .inner_join(accounts::table.on(accounts::no.eq(timers::person_no)))
                 .filter(timers::due_at.le(At(now)))
                 .order(timers::due_at.asc())
-                .limit(AT_ONCE)
+                .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
                 .select((timers::person_no, accounts::id, timers::collection, timers::id));
             Ok(on!(conn, |c| query.load::<(i64, Key, i16, Key)>(c))?)
         });
         let due = read.await?;
-        let mut settled = 0;
+        let found = due.len();
         for (no, account, code, id) in due {
-            let kind =
-                Kind::from_code(code).ok_or(StoreError::Internal("an unknown collection".to_owned()))?;
-            let scope = PersonScope {
-                no,
-                account: account.0,
-                keys: self.keys.get(account.0).await?,
-            };
-            let write = self.data.write(move |conn| {
-                let mut writer = RecordWriter::new(conn, &scope, At(now), None);
-                writer.lock()?;
-                // Another node, or the person, may have been first.
-                let Some(before) = writer.get(kind, id.0)? else {
-                    return Ok(false);
-                };
-                let after =
-                    fallen_due(kind, id.0, &before.body).map_err(|e| StoreError::Internal(e.to_string()))?;
-                if after.body == before.body {
-                    writer.clear_timer(kind, id.0)?;
-                    return Ok(false);
-                }
-                writer.replace(&after, Expected::Version(before.version))?;
-                Ok(true)
-            });
-            settled += usize::from(write.await?);
+            if let Err(error) = self.settle(no, account.0, code, id.0, now).await {
+                // One record that cannot be opened must not keep the others waiting.
+                log::error!(
+                    "a due record of account {} could not be changed: {error}",
+                    account.0
+                );
+                self.postpone(no, code, id.0, now + POSTPONE_US).await?;
+            }
         }
-        Ok(settled)
+        Ok(found)
+    }
+
+    async fn settle(&self, no: i64, account: Uuid, code: i16, id: Uuid, now: i64) -> Result<()> {
+        let kind = Kind::from_code(code).ok_or(StoreError::Internal("an unknown collection".to_owned()))?;
+        let scope = PersonScope {
+            no,
+            account,
+            keys: self.keys.get(account).await?,
+        };
+        let write = self.data.write(move |conn| {
+            let mut writer = RecordWriter::new(conn, &scope, At(now), None);
+            writer.lock()?;
+            // Another node, or the person, may have been first.
+            let Some(before) = writer.get(kind, id)? else {
+                return Ok(());
+            };
+            let after =
+                fallen_due(kind, id, &before.body).map_err(|e| StoreError::Internal(e.to_string()))?;
+            if after.body == before.body {
+                writer.clear_timer(kind, id)?;
+                return Ok(());
+            }
+            writer.replace(&after, Expected::Version(before.version))?;
+            Ok(())
+        });
+        write.await
+    }
+
+    async fn postpone(&self, no: i64, code: i16, id: Uuid, until: i64) -> Result<()> {
+        let write = self.data.write(move |conn| {
+            let row = timers::table
+                .filter(timers::person_no.eq(no))
+                .filter(timers::collection.eq(code))
+                .filter(timers::id.eq(Key(id)));
+            on!(conn, |c| diesel::update(row)
+                .set(timers::due_at.eq(At(until)))
+                .execute(c))?;
+            Ok(())
+        });
+        write.await
     }
 }

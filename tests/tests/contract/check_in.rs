@@ -79,4 +79,30 @@ on_both_databases! {
         assert_eq!(stored.body["answers"]["craving"].to_string(), "10");
         assert_eq!(stored.body["occurred_at"], "2026-03-02T12:00:00.123Z");
     }
+
+
+    async fn a_wrong_type_never_hides_what_else_is_wrong(app) {
+        let sam = app.person().await;
+        let future = "2099-01-01T00:00:00Z";
+        for (body, expected) in [
+            (json!({ "kind": 5, "occurred_at": future, "answers": { "craving": 1 } }), vec!["/kind", "/occurred_at"]),
+            (json!({ "kind": "morning", "occurred_at": future, "answers": { "craving": 11 } }), vec!["/answers/craving", "/occurred_at"]),
+            (json!({ "kind": [], "occurred_at": 7, "answers": { "used": {} } }), vec!["/answers/used", "/kind", "/occurred_at"]),
+        ] {
+            assert_eq!(sam.post("/v1/check-ins", &body).await.expect(422).pointers(), expected);
+        }
+        let craving = json!({ "occurred_at": future, "ratings": [{ "offset_s": 5, "value": 3 }], "strategy_uses": [{ "practice": "none" }], "place": 3 });
+        let named = sam.post("/v1/craving-events", &craving).await.expect(422).pointers();
+        assert_eq!(named, ["/occurred_at", "/place", "/ratings/0/offset_s", "/strategy_uses/0/practice"]);
+        let goal = json!({ "substance": "alcohol", "kind": "win", "started_on": "2026-01-15", "baseline": { "cost_minor_per_day": 5 } });
+        assert_eq!(sam.post("/v1/goals", &goal).await.expect(422).pointers(), ["/baseline/currency", "/kind"]);
+        for date in ["2026-1-5", " 2026-01-05", "2026-01-05\n", "+2026-01-05", "2026-02-30", "20260105"] {
+            let goal = json!({ "substance": "alcohol", "kind": "abstain", "started_on": date });
+            assert_eq!(sam.post("/v1/goals", &goal).await.expect(422).pointers(), ["/started_on"], "{date}");
+        }
+        for time in ["2026-01-05 08:00:00Z", "2026-01-05T08:00:00\u{2212}05:00", "2026-01-05T08:00Z", "2026-01-05T24:00:00Z"] {
+            let note = json!({ "kind": "momentary", "occurred_at": time, "answers": { "craving": 1 } });
+            assert_eq!(sam.post("/v1/check-ins", &note).await.expect(422).pointers(), ["/occurred_at"], "{time}");
+        }
+    }
 }

@@ -222,4 +222,15 @@ on_both_databases! {
         kim.get(&format!("{path}/numbers/1")).await.expect(404);
         kim.post_nothing(&format!("{path}/activate")).await.expect(404);
     }
+
+
+    async fn a_plan_in_use_keeps_what_it_needs(app) {
+        let sam = app.person().await;
+        let path = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
+        sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+        let mut emptied = plan();
+        emptied["content"] = json!({});
+        assert_eq!(sam.put(&path, 2, &emptied).await.expect(422).pointers(), ["/content/strategies", "/content/triggers"]);
+        assert_eq!(sam.get(&path).await.body["version"], 2);
+    }
 }

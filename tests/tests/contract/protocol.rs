@@ -13,6 +13,9 @@ on_both_databases! {
         }};
         let good = json!({ "kind": "momentary", "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 } }).to_string().into_bytes();
         post("application/json; charset=utf-8", good.clone()).await.expect(201);
+        post("Application/JSON", good.clone()).await.expect(201);
+        let packed = sam.send("POST", "/v1/check-ins", &[("content-encoding", "br")], Some(good.clone())).await;
+        assert_eq!(packed.expect(415).problem(), "unsupported-media-type");
         for kind in ["text/plain", "application/xml", "application/json; charset=latin1", "multipart/form-data", "nonsense"] {
             assert_eq!(post(kind, good.clone()).await.expect(415).problem(), "unsupported-media-type");
         }
@@ -26,7 +29,10 @@ on_both_databases! {
         post("application/json", deep).await.expect(400);
         let large = json!({ "note": "x".repeat(1024 * 1024) }).to_string().into_bytes();
         assert_eq!(post("application/json", large).await.expect(413).problem(), "content-too-large");
-        assert_eq!(sam.get("/v1/check-ins").await.items().len(), 1);
+        assert_eq!(sam.get("/v1/check-ins").await.items().len(), 2);
+        let many = json!({ "nothing": 1, "trigger_ids": vec!["x"; 100_000] }).to_string().into_bytes();
+        let refused = post("application/json", many).await.expect(422);
+        assert!(refused.text.len() < 200_000, "{}", refused.text.len());
     }
 
     async fn the_future_begins_in_five_minutes(app) {
@@ -67,6 +73,8 @@ on_both_databases! {
         let refused = sam.send("GET", "/v1/me", &[("accept", "text/html")], None).await.expect(406);
         assert_eq!(refused.header("content-type"), "application/problem+json");
         sam.send("GET", "/v1/me", &[("accept", "text/html, application/*;q=0.5")], None).await.expect(200);
+        let refused = sam.send("GET", "/v1/me", &[("accept-encoding", "identity;q=0")], None).await;
+        assert!(refused.status == 200 || refused.problem() == "not-acceptable", "{}", refused.text);
     }
 
     async fn every_answer_has_an_id_and_says_how_it_may_be_kept(app) {

@@ -190,4 +190,31 @@ on_both_databases! {
         assert_eq!(sam.get(&path).await.body["note"], "sam's");
         assert_eq!(kim.get(&path).await.body["note"], "kim's");
     }
+
+
+    async fn a_record_may_be_sent_again_as_it_was_answered(app) {
+        let sam = app.person().await;
+        for (path, body) in [
+            ("/v1/support-contacts", json!({ "name": "Robin", "relationship": "friend", "phone": "+12025550143" })),
+            ("/v1/plans", json!({ "kind": "safety", "title": "Mine", "content": { "reasons": [{ "text": "Breakfast." }] } })),
+        ] {
+            let stored = sam.post(path, &body).await.expect(201);
+            let again = sam.post(path, &stored.body).await.expect(200);
+            assert_eq!((again.header("idempotent-replayed").as_str(), &again.body), ("true", &stored.body));
+        }
+    }
+
+    async fn a_made_up_cursor_is_named_whatever_it_holds(app) {
+        let sam = app.person().await;
+        sam.post("/v1/check-ins", &note(1, "one")).await.expect(201);
+        sam.post("/v1/check-ins", &note(2, "two")).await.expect(201);
+        let page = sam.get("/v1/check-ins?limit=1").await.expect(200);
+        let cursor = page.body["next_cursor"].as_str().expect("a cursor");
+        // The time stands in the middle; the extremes of it are the years that no record has.
+        for middle in ["gAAAAAAAAAA", "f_________8", "AAAAAAAAAAA"] {
+            let made_up = format!("{}{middle}{}", &cursor[..4], &cursor[15..]);
+            let answer = sam.get(&format!("/v1/check-ins?cursor={made_up}")).await;
+            assert!(matches!(answer.status, 200 | 422), "{}", answer.text);
+        }
+    }
 }

@@ -152,4 +152,40 @@ on_both_databases! {
         tablet.post_nothing("/v1/auth/logout").await.expect(204);
         tablet.get("/v1/me").await.expect(401);
     }
+
+
+    async fn guesses_at_the_same_moment_do_not_pass_the_delay_together(app) {
+        let sam = app.person().await;
+        let mut guesses = tokio::task::JoinSet::new();
+        for _ in 0..24 {
+            let (client, email) = (app.client(), sam.email.clone());
+            guesses.spawn(async move { login(&client, &email, "not the password").await.status });
+        }
+        let looked_at = guesses.join_all().await.into_iter().filter(|status| *status == 401).count();
+        assert!(looked_at <= 6, "{looked_at}");
+    }
+
+    async fn a_network_that_has_signed_in_is_judged_on_its_own(app) {
+        let sam = app.person().await;
+        for n in 0..70 {
+            login(&app.client(), &format!("nobody{n}@example.org"), "not the password").await;
+        }
+        login(&app.client(), &sam.email, PASSWORD).await.expect(200);
+    }
+
+    async fn no_sign_in_with_the_old_password_survives_its_change(app) {
+        let sam = app.person().await;
+        let mut logins = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let (client, email) = (app.client(), sam.email.clone());
+            logins.spawn(async move { login(&client, &email, PASSWORD).await });
+        }
+        let change = json!({ "current_password": PASSWORD, "new_password": "mountains do not hurry" });
+        sam.post("/v1/auth/password/change", &change).await.expect(204);
+        for answer in logins.join_all().await.into_iter().filter(|answer| answer.status == 200) {
+            let token = answer.body["tokens"]["access_token"].as_str().expect("a token");
+            app.client().with_token(token).get("/v1/me").await.expect(401);
+        }
+        assert_eq!(sam.get("/v1/auth/sessions").await.items().len(), 1);
+    }
 }

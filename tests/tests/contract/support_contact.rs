@@ -14,7 +14,7 @@ on_both_databases! {
         })).await.expect(422);
         assert_eq!(
             wrong.pointers(),
-            ["/availability/0/days/0", "/availability/0/from", "/availability/0/to", "/email", "/name", "/phone", "/position", "/relationship"]
+            ["/availability/0/days/0", "/availability/0/from", "/availability/0/to", "/email", "/name", "/phone", "/position", "/relationship", "/time_zone"]
         );
         let mail = sam.post("/v1/support-contacts", &json!({ "name": "Robin", "relationship": "friend", "email": "robin@example.org" })).await.expect(201);
         assert_eq!((&mail.body["preferred_channel"], &mail.body["position"], &mail.body["status"]), (&json!("email"), &json!(50), &json!("listed")));

@@ -128,11 +128,11 @@ impl<'a> Attempt<'a> {
 
     /// The keys whose delays count for this try.
     async fn counted(&self) -> Outcome<Vec<&DelayKey>> {
-        let mut keys = vec![&self.pair, &self.network];
         if self.store.failures(&self.known).await?.last_at == 0 {
-            keys.push(&self.account);
+            Ok(vec![&self.pair, &self.network, &self.account])
+        } else {
+            Ok(vec![&self.pair])
         }
-        Ok(keys)
     }
 }
 

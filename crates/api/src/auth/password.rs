@@ -8,7 +8,8 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use mainstay_store::seal::Secret;
-use tokio::sync::Semaphore;
+use quick_cache::sync::Cache;
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
 use crate::problem::{Outcome, Problem, ProblemKind};
 
@@ -19,6 +20,8 @@ const WAIT: Duration = Duration::from_secs(10);
 pub struct Passwords {
     pepper: Arc<Secret>,
     turns: Arc<Semaphore>,
+    /// One try at a time for each account, so that guesses at the same moment do not pass the delay together.
+    tries: Cache<String, Arc<Mutex<()>>>,
     /// A hash that no password has, to spend the same time on an unknown address.
     nobody: String,
 }
@@ -33,8 +36,21 @@ impl Passwords {
         Ok(Self {
             pepper: Arc::new(pepper),
             turns: Arc::new(Semaphore::new(at_once.max(1))),
+            tries: Cache::new(10_000),
             nobody,
         })
+    }
+
+    /// Waits until no other try to sign in to the account is under way on this node.
+    pub async fn one_at_a_time(&self, account: &str) -> OwnedMutexGuard<()> {
+        let lock = match self.tries.get(account) {
+            Some(lock) => lock,
+            None => self
+                .tries
+                .get_or_insert_with(account, || Ok::<_, std::convert::Infallible>(Arc::default()))
+                .unwrap_or_default(),
+        };
+        lock.lock_owned().await
     }
 
     /// The hash of a password, as a PHC string.

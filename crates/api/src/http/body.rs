@@ -15,11 +15,11 @@ use mainstay_domain::{
 };
 use mainstay_store::kept_answer::AnswerKey;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, error::Category};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    http::{caller::Caller, idempotency, shape::Shape},
+    http::{caller::Caller, idempotency, network::client_address, shape::Shape},
     problem::{Outcome, Problem, ProblemKind},
     state::State,
 };
@@ -32,14 +32,41 @@ pub trait Input: DeserializeOwned + 'static {
     /// The type that documents the shape.
     type Shape: ToSchema + 'static;
 
+    /// Something valid for a member, by which the rest of an input can be judged while that member is wrong.
+    fn stand_in(_member: &str) -> Option<Value> {
+        None
+    }
+
     /// Notes what is wrong beyond the shape.
     fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings);
 }
 
 impl<T: Record> Input for Incoming<T> {
     type Shape = T;
+
+    fn stand_in(member: &str) -> Option<Value> {
+        serde_json::to_value(T::example()).ok()?.get(member).cloned()
+    }
+
     fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
         self.body.check(now, findings);
+    }
+}
+
+impl Input for Registration {
+    type Shape = Self;
+
+    fn stand_in(member: &str) -> Option<Value> {
+        match member {
+            "email" => Some(json!("sam@example.org")),
+            "password" => Some(json!("rivers bend slowly")),
+            "time_zone" => Some(json!("UTC")),
+            _ => None,
+        }
+    }
+
+    fn check(&self, _now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
+        Self::check(self, findings);
     }
 }
 
@@ -57,7 +84,6 @@ macro_rules! plain_inputs {
 }
 
 plain_inputs! {
-    Registration: Self::check;
     Login: |_, _| ();
     Refresh: |_, _| ();
     PasswordChange: Self::check;
@@ -93,6 +119,10 @@ impl<T: Input> FromRequest for PublicBody<T> {
         let request = request.clone();
         let mut payload = payload.take();
         async move {
+            let state = State::of(&request);
+            state
+                .limits
+                .count_network(client_address(&request, &state.trusted_proxies), &request)?;
             let (value, key) = read(&request, &mut payload).await?;
             Ok(Self { value, request, key })
         }
@@ -118,8 +148,15 @@ impl<T: Input> FromRequest for Body<T> {
 
 async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome<(T, Option<AnswerKey>)> {
     let state = State::of(request);
-    let is_json = request.content_type() == "application/json"
+    let is_json = request.content_type().eq_ignore_ascii_case("application/json")
         && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::because(
+            ProblemKind::UnsupportedMediaType,
+            "Send the body without a content encoding.",
+        ));
+    }
     if request.headers().contains_key(header::CONTENT_TYPE) && !is_json {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType));
     }
@@ -164,8 +201,7 @@ pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Outc
                 Err(Problem::validation(findings.into_vec()))
             }
         }
-        Err(error) if error.classify() == Category::Data => Err(explain::<T>(bytes, now)),
-        Err(error) => Err(malformed(&error)),
+        Err(_) => Err(explain::<T>(bytes, now)),
     }
 }
 
@@ -193,18 +229,22 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
         Err(error) => return malformed(&error),
     };
     let mut findings = Findings::default();
-    let pruned = Shape::of::<T::Shape>().examine(&value, &mut findings);
-    // What is left may break further rules; judge it if nothing that is needed is gone.
-    if pruned.complete
-        && let Ok(rest) = serde_json::from_value::<T>(pruned.input.clone())
-    {
-        let mut further = Findings::default();
+    let examined = Shape::of::<T::Shape>().examine(&value, &mut findings);
+    // What is left may break further rules: first without exactly what is wrong, else with something valid in its
+    // place, where what compares one member with another is not to be trusted.
+    let mut further = Findings::default();
+    if let Ok(rest) = serde_json::from_value::<T>(examined.without_wrong()) {
         rest.check(now, &mut further);
-        for finding in further.into_vec() {
-            if !pruned.covers(&finding.pointer) {
-                findings.push(finding);
-            }
-        }
+        findings.extend(
+            further
+                .into_vec()
+                .into_iter()
+                .filter(|f| !examined.covers(&f.pointer)),
+        );
+    } else if let Ok(rest) = serde_json::from_value::<T>(examined.with_stand_ins(T::stand_in)) {
+        rest.check(now, &mut further);
+        let own = |f: &Finding| f.code != "order" && !examined.covers_member(&f.pointer);
+        findings.extend(further.into_vec().into_iter().filter(own));
     }
     if findings.is_empty() {
         findings.push(first_fault::<T>(bytes));

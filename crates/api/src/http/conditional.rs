@@ -33,9 +33,13 @@ pub fn if_match_optional(request: &HttpRequest) -> Outcome<Option<Expected>> {
         return Ok(Some(Expected::Any));
     }
     // Strong comparison: a weak tag matches nothing. Of several versions only one can be current.
-    let mut versions = tags
-        .iter()
-        .filter_map(|tag| tag.strip_prefix('"')?.strip_suffix('"')?.parse::<i64>().ok());
+    let mut versions = tags.iter().filter_map(|tag| {
+        let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+        digits
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| digits.parse::<i64>().ok())?
+    });
     match (versions.next(), versions.next()) {
         (Some(version), None) => Ok(Some(Expected::Version(version))),
         (Some(_), Some(_)) => Err(Problem::because(

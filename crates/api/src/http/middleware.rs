@@ -12,7 +12,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
     http::{
-        Method,
+        Method, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -66,6 +66,12 @@ pub async fn frame(
             Some(problem) => {
                 let request = response.into_parts().0;
                 let answer = answer_for(&request, &problem, &id);
+                ServiceResponse::new(request, answer)
+            }
+            None if is_bare_refusal(&response) => {
+                let status = response.status();
+                let request = response.into_parts().0;
+                let answer = answer_for(&request, &ProblemView::of(&Problem::new(kind_of(status))), &id);
                 ServiceResponse::new(request, answer)
             }
             None => response,
@@ -124,18 +130,10 @@ fn as_problem(error: &Error, id: &RequestId) -> ProblemView {
         return ProblemView::of(problem);
     }
     let status = error.as_response_error().status_code();
-    let kind = match status.as_u16() {
-        404 => ProblemKind::NotFound,
-        405 => ProblemKind::MethodNotAllowed,
-        406 => ProblemKind::NotAcceptable,
-        413 => ProblemKind::ContentTooLarge,
-        415 => ProblemKind::UnsupportedMediaType,
-        400..=499 => ProblemKind::BadRequest,
-        _ => {
-            log::error!("request {}: {error}", id.0);
-            ProblemKind::Internal
-        }
-    };
+    let kind = kind_of(status);
+    if kind == ProblemKind::Internal {
+        log::error!("request {}: {error}", id.0);
+    }
     ProblemView::of(&Problem::new(kind))
 }
 
@@ -156,6 +154,26 @@ impl ProblemView {
     }
 }
 
+/// Whether something below the handlers refused the request in words of its own.
+fn is_bare_refusal(response: &ServiceResponse<BoxBody>) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let status = response.status();
+    (status.is_client_error() || status.is_server_error())
+        && kind.is_none_or(|kind| kind != "application/problem+json")
+}
+
+fn kind_of(status: StatusCode) -> ProblemKind {
+    match status.as_u16() {
+        404 => ProblemKind::NotFound,
+        405 => ProblemKind::MethodNotAllowed,
+        406 => ProblemKind::NotAcceptable,
+        413 => ProblemKind::ContentTooLarge,
+        415 => ProblemKind::UnsupportedMediaType,
+        400..=499 => ProblemKind::BadRequest,
+        _ => ProblemKind::Internal,
+    }
+}
+
 /// The answer where the request is gone.
 fn bare(problem: ProblemView, id: &RequestId) -> Error {
     let mut answer = problem.0.answer(None, Some(&id.0));
@@ -164,7 +182,8 @@ fn bare(problem: ProblemView, id: &RequestId) -> Error {
 }
 
 fn answer_for(request: &HttpRequest, problem: &ProblemView, id: &RequestId) -> HttpResponse {
-    problem.0.answer(Some(request.path()), Some(&id.0))
+    let path: String = request.path().chars().take(4000).collect();
+    problem.0.answer(Some(&path), Some(&id.0))
 }
 
 /// A request id that may be taken over: visible ASCII, not too long.

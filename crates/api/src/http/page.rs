@@ -75,7 +75,10 @@ fn decode(text: &str, kind: Kind, order: Order) -> Option<(i64, Uuid)> {
     let bytes: [u8; 27] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
     let (mark_read, rest) = bytes.split_first_chunk::<3>()?;
     let (at, id) = rest.split_first_chunk::<8>()?;
-    (*mark_read == mark(kind, order)).then_some((i64::from_be_bytes(*at), Uuid::from_slice(id).ok()?))
+    let at = i64::from_be_bytes(*at);
+    // The times that a record can have: the years 1 to 9999.
+    let possible = (-62_135_596_800_000_000..=253_402_300_799_999_999).contains(&at);
+    (possible && *mark_read == mark(kind, order)).then_some((at, Uuid::from_slice(id).ok()?))
 }
 
 /// What a cursor is for, so that it is not used for another list or in the other direction.

@@ -22,7 +22,6 @@ use crate::openapi::schema::{Components, add, extend, for_requests, settle};
 /// The shape of one type of input.
 pub struct Shape {
     validator: Option<Validator>,
-    required: BTreeSet<String>,
 }
 
 static SHAPES: LazyLock<RwLock<HashMap<TypeId, Arc<Shape>>>> = LazyLock::new(RwLock::default);
@@ -55,13 +54,6 @@ impl Shape {
                 }),
             );
         }
-        let required = (components
-            .get(&*T::name())
-            .and_then(|own| own.get("required")?.as_array().cloned()))
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|name| name.as_str().map(str::to_owned))
-        .collect();
         let schemas: Map<String, Value> = components
             .iter()
             .map(|(name, schema)| (name.clone(), for_requests(schema)))
@@ -69,57 +61,91 @@ impl Shape {
         let document = json!({ "$ref": root["$ref"], "components": { "schemas": schemas } });
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)
+            .with_format("time-zone", |name| name.parse::<chrono_tz::Tz>().is_ok())
             .build(&document)
             .inspect_err(|error| log::error!("the schema of {} cannot be used: {error}", T::name()))
             .ok();
-        Self { validator, required }
+        Self { validator }
     }
 
-    /// Notes every fault of the shape, and gives the input without the members that are at fault.
-    pub fn examine(&self, input: &Value, findings: &mut Findings) -> Pruned {
-        let input = without_null(input);
-        let mut pruned = Pruned {
-            complete: true,
-            members: BTreeSet::new(),
-            input,
+    /// Notes every fault of the shape, up to a bound that keeps the answer readable.
+    pub fn examine(&self, input: &Value, findings: &mut Findings) -> Examined {
+        let mut examined = Examined {
+            input: without_null(input),
+            wrong: BTreeSet::new(),
         };
         let Some(validator) = &self.validator else {
-            return pruned;
+            return examined;
         };
-        let mut wrong = BTreeSet::new();
-        for error in validator.iter_errors(&pruned.input) {
+        for error in validator.iter_errors(&examined.input).take(MAX_FAULTS) {
             let at = error.instance_path().to_string();
             for (pointer, code, message) in explain(&at, error.kind()) {
-                wrong.insert(first_segment(&pointer));
-                findings.add(pointer, code, message);
+                if pointer.len() <= MAX_POINTER && examined.wrong.len() < MAX_FAULTS {
+                    findings.add(pointer.clone(), code, message);
+                    examined.wrong.insert(pointer);
+                }
             }
         }
-        for member in wrong {
-            pruned.complete &= !self.required.contains(&member) && !member.is_empty();
-            if let Value::Object(members) = &mut pruned.input {
-                members.remove(&member);
-            }
-            pruned.members.insert(member);
-        }
-        pruned
+        examined
     }
 }
 
-/// An input without the members that are at fault.
-pub struct Pruned {
-    /// Whether all that is required is still there.
-    pub complete: bool,
-    /// The members that were taken out.
-    pub members: BTreeSet<String>,
-    /// What is left.
-    pub input: Value,
+/// Most faults that one answer names.
+const MAX_FAULTS: usize = 500;
+/// The longest pointer that an answer holds.
+const MAX_POINTER: usize = 2000;
+
+/// An input with the pointers to what is wrong with its shape.
+pub struct Examined {
+    input: Value,
+    wrong: BTreeSet<String>,
 }
 
-impl Pruned {
-    /// Whether a finding is about a member that was taken out.
+impl Examined {
+    /// The input without exactly what is wrong, as far as that stands in objects.
+    pub fn without_wrong(&self) -> Value {
+        let mut rest = self.input.clone();
+        for pointer in &self.wrong {
+            let Some((parent, name)) = pointer.rsplit_once('/') else {
+                continue;
+            };
+            if let Some(Value::Object(members)) = rest.pointer_mut(parent) {
+                members.remove(&unescaped(name));
+            }
+        }
+        rest
+    }
+
+    /// The input with something valid in the place of each member that is wrong anywhere inside.
+    pub fn with_stand_ins(&self, stand_in: impl Fn(&str) -> Option<Value>) -> Value {
+        let mut rest = self.input.clone();
+        for pointer in &self.wrong {
+            let name = first_segment(pointer);
+            if let Value::Object(members) = &mut rest {
+                members.remove(&name);
+                members.extend(stand_in(&name).map(|value| (name, value)));
+            }
+        }
+        rest
+    }
+
+    /// Whether a finding is about something that is known to be wrong, or lies inside or around it.
     pub fn covers(&self, pointer: &str) -> bool {
-        self.members.contains(&first_segment(pointer))
+        self.wrong
+            .iter()
+            .any(|wrong| pointer.starts_with(wrong.as_str()) || wrong.starts_with(pointer))
     }
+
+    /// Whether a finding is about a member that is wrong anywhere inside.
+    pub fn covers_member(&self, pointer: &str) -> bool {
+        self.wrong
+            .iter()
+            .any(|wrong| first_segment(wrong) == first_segment(pointer))
+    }
+}
+
+fn unescaped(segment: &str) -> String {
+    segment.replace("~1", "/").replace("~0", "~")
 }
 
 /// A required member that is null is missing; a list inside keeps its nulls, which are wrong there.
@@ -140,7 +166,7 @@ fn first_segment(pointer: &str) -> String {
         .strip_prefix('/')
         .and_then(|rest| rest.split('/').next())
         .unwrap_or_default();
-    segment.replace("~1", "/").replace("~0", "~")
+    unescaped(segment)
 }
 
 /// Says in our own words, and without the value, what is wrong.
@@ -157,6 +183,7 @@ fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, &'static str, S
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
+            .take(MAX_FAULTS)
             .map(|name| {
                 (
                     member(name),
@@ -211,6 +238,7 @@ fn article(format: &str) -> String {
         "date-time" => "an RFC 3339 time with offset, such as 2026-03-01T21:30:00-05:00".to_owned(),
         "date" => "a date, such as 2026-03-01".to_owned(),
         "uuid" => "a UUID".to_owned(),
+        "time-zone" => "the name of an IANA time zone, such as Europe/Berlin".to_owned(),
         "email" => "an e-mail address".to_owned(),
         other => format!("a {other}"),
     }

@@ -36,7 +36,7 @@ pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
 async fn history<T: Record>(caller: Caller) -> Outcome {
     let id = caller.path_id("id")?;
     let (limit, below) = numbered_page(&caller, 'v')?;
-    let read = caller.state.store.read(caller.scope(), move |records| {
+    let read = caller.state.store.read_long(caller.scope(), move |records| {
         records.known(T::KIND, id)?.ok_or(StoreError::NotFound)?;
         records.history(T::KIND, id)
     });

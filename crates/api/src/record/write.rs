@@ -101,8 +101,7 @@ pub fn current<T: Record>(writer: &mut RecordWriter<'_>, id: Uuid) -> Result<(i6
 
 /// The record in a stored body.
 pub fn opened<T: Record>(body: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(body)
-        .map_err(|e| StoreError::Internal(format!("a stored {}: {e}", T::KIND.singular())))
+    serde_json::from_slice(body).map_err(|e| StoreError::unreadable(T::KIND, &e))
 }
 
 /// A record that the server changed, ready to be stored.

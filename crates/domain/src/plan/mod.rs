@@ -11,7 +11,7 @@ use crate::{
     practice,
     record::{ItemKind, Kind, NewId, Record, Reference, Target},
     scalar::{Int, Label, List},
-    timestamp::Timestamp,
+    timestamp::{Timestamp, optional_date},
 };
 
 mod content;
@@ -77,7 +77,11 @@ pub struct Plan {
     #[schema(read_only)]
     pub number: Int<1, 1_000_000>,
     /// When to look at it again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_date"
+    )]
     pub review_on: Option<NaiveDate>,
     /// What it says.
     pub content: PlanContent,
@@ -98,6 +102,20 @@ impl Plan {
     /// exists, or a helpline of the person's country.
     pub fn missing_for_activation(&self, has_contact: bool, has_helpline: bool) -> Findings {
         let mut findings = Findings::default();
+        self.check_parts(&mut findings);
+        if !has_contact && !has_helpline {
+            findings.add(
+                "/content/contact_ids",
+                "required",
+                "needs at least one contact, or a country with helplines in the account",
+            );
+        }
+        self.check_size(&mut findings);
+        findings
+    }
+
+    /// Notes the parts without which a plan is of no use.
+    fn check_parts(&self, findings: &mut Findings) {
         let content = &self.content;
         if content.triggers.is_empty() && content.warning_signs.is_empty() {
             findings.add(
@@ -113,15 +131,6 @@ impl Plan {
                 "needs at least one coping strategy",
             );
         }
-        if !has_contact && !has_helpline {
-            findings.add(
-                "/content/contact_ids",
-                "required",
-                "needs at least one contact, or a country with helplines in the account",
-            );
-        }
-        self.check_size(&mut findings);
-        findings
     }
 
     /// Notes a content that is too large to be kept on a phone as the active plan.
@@ -149,6 +158,7 @@ impl Plan {
     /// Notes what stops a plan that is in use from being replaced by this version of it.
     pub fn check_as_active(&self, before: &Self, findings: &mut Findings) {
         if before.status == PlanStatus::Active {
+            self.check_parts(findings);
             self.check_size(findings);
             if self.kind != before.kind {
                 findings.add("/kind", "immutable", "the kind of an active plan cannot change");
