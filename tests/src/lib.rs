@@ -2,7 +2,7 @@
 //!
 //! A test is written once and runs on both engines:
 //!
-//! ```ignore
+//! ```text
 //! on_both_databases! {
 //!     async fn a_sentence_that_says_what_holds(app) {
 //!         let sam = app.person().await;
