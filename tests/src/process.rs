@@ -48,10 +48,11 @@ impl Process {
     /// in the database's directory.
     pub async fn start(database: &Database, port: Option<u16>, settings: &[(&str, &str)]) -> Self {
         let port = port.unwrap_or_else(free_port);
+        let log_file = database.path().join("server.log");
         let log = std::fs::OpenOptions::new()
             .create(true)
             .append(true)
-            .open(database.path().join("server.log"))
+            .open(&log_file)
             .expect("a log");
         let child = command(database)
             .args(["serve", "--migrate"])
@@ -66,7 +67,7 @@ impl Process {
             child,
             url: format!("http://127.0.0.1:{port}"),
         };
-        process.wait_until_ready().await;
+        process.wait_until_ready(&log_file).await;
         process
     }
 
@@ -98,7 +99,7 @@ impl Process {
         self.child.wait().expect("it ends")
     }
 
-    async fn wait_until_ready(&mut self) {
+    async fn wait_until_ready(&mut self, log_file: &Path) {
         let client = Client::new(&self.url);
         let started = Instant::now();
         loop {
@@ -110,11 +111,12 @@ impl Process {
                 return;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the server ended with {status}");
+                panic!("the server ended with {status}; {}", last_words(log_file));
             }
             assert!(
                 started.elapsed() < Duration::from_secs(30),
-                "the server does not become ready"
+                "the server does not become ready; {}",
+                last_words(log_file)
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -127,6 +129,14 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The end of a log, for whoever looks into why a server did not start.
+fn last_words(log_file: &Path) -> String {
+    let log = std::fs::read_to_string(log_file).unwrap_or_else(|error| error.to_string());
+    let lines: Vec<&str> = log.lines().collect();
+    let last = &lines[lines.len().saturating_sub(20)..];
+    format!("{} ends with:\n{}", log_file.display(), last.join("\n"))
 }
 
 /// A port that was free a moment ago.

@@ -19,7 +19,7 @@ use crate::{
         limit::{LimitMode, Limits},
         middleware,
     },
-    metrics::Metrics,
+    metrics::{Metrics, RouteFigures},
     openapi::endpoint::Endpoint,
     routes,
     state::{Parts, State},
@@ -107,6 +107,7 @@ impl Application {
             App::new()
                 .app_data(state.clone())
                 .app_data(body::config())
+                .app_data(RouteFigures::new("unmatched"))
                 .wrap(Compress::default())
                 .wrap(actix_web::middleware::from_fn(middleware::frame))
                 .configure(|config| configure(config, routes::endpoints()))
@@ -190,7 +191,7 @@ fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
     }
     for (path, list) in paths {
         let allow = crate::openapi::endpoint::allow(&list);
-        let mut resource = web::resource(path);
+        let mut resource = web::resource(path.as_str()).app_data(RouteFigures::new(path.as_str()));
         for endpoint in list {
             resource = resource.route(endpoint.into_route());
         }

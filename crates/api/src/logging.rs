@@ -29,27 +29,24 @@ pub fn start(filter: &str, format: LogFormat) {
 }
 
 fn text(out: &mut Formatter, at: &str, record: &Record<'_>) -> std::io::Result<()> {
-    let mut pairs = Pairs::default();
-    // The visitor never fails.
-    let _ = record.key_values().visit(&mut pairs);
-    let pairs: Vec<String> = pairs
-        .0
-        .iter()
-        .map(|(name, value)| {
-            format!(
-                " {name}={}",
-                value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-            )
-        })
-        .collect();
-    writeln!(
+    write!(
         out,
-        "{at} {:5} {} {}{}",
+        "{at} {:5} {} {}",
         record.level(),
         record.target(),
-        record.args(),
-        pairs.concat()
-    )
+        record.args()
+    )?;
+    // The visitor fails where writing does, which the next write tells too.
+    let _ = record.key_values().visit(&mut PairsAsText(out));
+    writeln!(out)
+}
+
+struct PairsAsText<'a>(&'a mut Formatter);
+
+impl<'kvs> VisitSource<'kvs> for PairsAsText<'_> {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        write!(self.0, " {key}={value}").map_err(Error::boxed)
+    }
 }
 
 fn object(out: &mut Formatter, at: &str, record: &Record<'_>) -> std::io::Result<()> {

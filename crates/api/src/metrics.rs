@@ -1,13 +1,16 @@
 //! Figures for Prometheus, on a listener of their own.
 
 use std::{
+    cell::RefCell,
     net::TcpListener,
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use actix_web::{App, HttpResponse, HttpServer, http::header, web};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Bounds of the durations, in seconds.
@@ -59,13 +62,6 @@ impl Metrics {
         })
     }
 
-    /// Counts an answered request.
-    pub fn request(&self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
-        let route = route.to_owned();
-        counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string()).increment(1);
-        histogram!("http_request_duration_seconds", "method" => method, "route" => route).record(elapsed);
-    }
-
     /// The figures in Prometheus' text form.
     pub fn render(&self) -> String {
         self.handle.render()
@@ -74,6 +70,59 @@ impl Metrics {
     /// Lets the recorder fold what it has gathered.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
+    }
+}
+
+/// The figures of one path. Looking a figure up by its labels takes longer than counting does, so each is looked up once.
+pub struct RouteFigures {
+    route: String,
+    found: RefCell<Vec<Found>>,
+}
+
+struct Found {
+    method: &'static str,
+    status: u16,
+    answered: Counter,
+    took: Histogram,
+}
+
+impl RouteFigures {
+    /// The figures of a path, given as its template.
+    pub fn new(route: impl Into<String>) -> Self {
+        Self {
+            route: route.into(),
+            found: RefCell::default(),
+        }
+    }
+
+    /// The path's template.
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// Counts an answered request.
+    pub fn count(&self, method: &'static str, status: u16, elapsed: Duration) {
+        let mut found = self.found.borrow_mut();
+        if let Some(figures) = found.iter().find(|f| f.method == method && f.status == status) {
+            figures.count(elapsed);
+            return;
+        }
+        let route = self.route.clone();
+        let figures = Found {
+            method,
+            status,
+            answered: counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string()),
+            took: histogram!("http_request_duration_seconds", "method" => method, "route" => route),
+        };
+        figures.count(elapsed);
+        found.push(figures);
+    }
+}
+
+impl Found {
+    fn count(&self, elapsed: Duration) {
+        self.answered.increment(1);
+        self.took.record(elapsed);
     }
 }
 

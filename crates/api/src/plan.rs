@@ -6,7 +6,6 @@
 )]
 
 use actix_web::HttpResponse;
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_domain::{
     helpline,
     plan::{MAX_ACTIVE_BYTES, Plan, PlanContent, PlanDifference, PlanKind, PlanStatus, difference},
@@ -15,10 +14,9 @@ use mainstay_domain::{
     support_contact::SupportContact,
     timestamp::Timestamp,
 };
-use mainstay_store::{Expected, RecordWriter, Records, StoreError, Stored};
+use mainstay_store::{Expected, RecordWriter, Records, StoreError, Stored, remembered::Made};
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -46,14 +44,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint::get("/v1/plans/active", active)
             .operation(Tag::Plans, "getActivePlan", "Read the active plan with its contacts")
             .about("One small document, at most 32 KiB, for keeping on the phone. Contacts stand in calling order.")
-            .parameter(Parameter {
-                name: "kind",
-                place: "query",
-                required: false,
-                description: "Which plan; `relapse_prevention` if left out.",
-                schema: json!({ "type": "string", "enum": ["relapse_prevention", "safety"], "default": "relapse_prevention" }),
-                example: json!("relapse_prevention"),
-            })
+            .parameter(Parameter::query(
+                "kind",
+                "Which plan; `relapse_prevention` if left out.",
+                json!({ "type": "string", "enum": ["relapse_prevention", "safety"], "default": "relapse_prevention" }),
+                json!("relapse_prevention"),
+            ))
             .parameter(if_none_match())
             .gives_schema(200, "The active plan.", Box::new(active_schema), active_example())
             .with_headers(&["ETag"])
@@ -93,14 +89,12 @@ pub fn endpoints() -> Vec<Endpoint> {
                 schema: json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
                 example: json!(2),
             })
-            .parameter(Parameter {
-                name: "compare_to",
-                place: "query",
-                required: false,
-                description: "The number to compare against.",
-                schema: json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
-                example: json!(1),
-            })
+            .parameter(Parameter::query(
+                "compare_to",
+                "The number to compare against.",
+                json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
+                json!(1),
+            ))
             .gives::<PlanNumber>(200, "The plan at that number.", number_example()),
     ]);
     all
@@ -146,22 +140,21 @@ async fn active(caller: Caller) -> Outcome {
     );
     parameters.finish()?;
     let kind = kind.unwrap_or_default();
-    let document = caller
-        .state
-        .store
-        .read(caller.scope(), move |r| active_document(r, kind))
-        .await?;
-    let document = document.ok_or(Problem::because(
+    let question = format!("active {}", kind.active_slot());
+    let document = caller.remember(&question, move |records| {
+        let document = active_document(records, kind)?;
+        Ok(document.map(|document| Made {
+            // The contacts are part of the document, so the tag is made of all its bytes.
+            tag: Some(conditional::etag_of(&document)),
+            ..Made::new(document)
+        }))
+    });
+    let document = document.await?.ok_or(Problem::because(
         ProblemKind::NotFound,
         "No plan of this kind is active.",
     ))?;
-    // The contacts are part of the document, so the tag is made of all its bytes.
-    let digest = Sha256::digest(&document);
-    let tag = format!(
-        "\"{}\"",
-        BASE64_URL_SAFE_NO_PAD.encode(digest.get(..16).unwrap_or_default())
-    );
-    Ok(versioned(&caller.request, &tag, || document))
+    let tag = document.tag.as_deref().unwrap_or_default();
+    Ok(versioned(&caller.request, tag, || document.bytes.clone()))
 }
 
 /// The active plan with its contacts, as bytes.
@@ -206,15 +199,11 @@ async fn activate(caller: Caller) -> Outcome {
         .helpline_country()
         .is_some_and(|c| helpline::has_country(&c));
     let now = caller.state.clock.now();
-    let key = idempotency::key(&caller.request, b"")?;
+    let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
     perform(&caller, key, now, Problem::from, move |writer| {
         writer.lock()?;
         let (version, mut plan) = current::<Plan>(writer, id)?;
-        if let Expected::Version(expected) = expected
-            && expected != version
-        {
-            return Err(StoreError::VersionMismatch { current: version });
-        }
+        expected.check(version)?;
         let reply =
             |stored: &Stored| Reply::new(private(tagged(HttpResponse::Ok(), stored.version)), wire(stored));
         if plan.status == PlanStatus::Active {
@@ -307,7 +296,8 @@ async fn number(caller: Caller) -> Outcome {
         Some(m) => {
             let (before, _) = at(m)
                 .ok_or_else(|| Problem::invalid("/compare_to", "range", "must be a number of this plan"))?;
-            Some(difference(before, plan))
+            let found = difference(before, plan);
+            Some(found.map_err(|error| StoreError::unreadable(Kind::Plan, &error))?)
         }
     };
     let found = PlanNumber {

@@ -1,10 +1,6 @@
 //! Reference data: the strategy library and helplines.
 
-use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder,
-    http::{StatusCode, header},
-};
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use actix_web::{HttpRequest, HttpResponse};
 use mainstay_domain::{
     helpline::{self, Helpline},
     place::{Country, Language},
@@ -14,34 +10,25 @@ use mainstay_domain::{
 };
 use serde::Serialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{
-    http::{caller::Caller, conditional::has_current, network::client_address, query::Parameters},
+    http::{caller::Caller, conditional::etag_of, network::client_address, query::Parameters},
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{add, add_list},
     },
     problem::Outcome,
-    record::if_none_match,
+    record::{if_none_match, unless_current},
     state::State,
 };
 
 /// The endpoints of reference data.
 pub fn endpoints() -> Vec<Endpoint> {
-    let query = |name, description, schema, example| Parameter {
-        name,
-        place: "query",
-        required: false,
-        description,
-        schema,
-        example,
-    };
     vec![
         endpoint::get("/v1/practices", practices)
             .operation(Tag::Reference, "listPractices", "List the strategy library")
             .about("Short practices in our own words, by category. The whole library is one page.")
-            .parameter(query("category", "Only this family.", json!({ "$ref": "#/components/schemas/StrategyCategory" }), json!("breathing")))
+            .parameter(Parameter::query("category", "Only this family.", json!({ "$ref": "#/components/schemas/StrategyCategory" }), json!("breathing")))
             .parameter(if_none_match())
             .gives_schema(
                 200,
@@ -59,8 +46,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .public()
             .operation(Tag::Reference, "listHelplines", "List helplines")
             .about("Needs no sign-in. Those in the language come first, crisis lines before others.")
-            .parameter(query("country", "Only this country (ISO 3166-1).", json!({ "type": "string", "pattern": "^[A-Z]{2}$", "maxLength": 2 }), json!("US")))
-            .parameter(query("language", "This language (ISO 639) first.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$", "maxLength": 3 }), json!("en")))
+            .parameter(Parameter::query("country", "Only this country (ISO 3166-1).", json!({ "type": "string", "pattern": "^[A-Z]{2}$", "maxLength": 2 }), json!("US")))
+            .parameter(Parameter::query("language", "This language (ISO 639) first.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$", "maxLength": 3 }), json!("en")))
             .parameter(if_none_match())
             .gives_schema(
                 200,
@@ -87,7 +74,7 @@ async fn practices(caller: Caller) -> Outcome {
         .iter()
         .filter(|p| category.is_none_or(|c| p.category == c))
         .collect();
-    Ok(cached(&caller.request, &found))
+    Ok(shared(&caller.request, &found))
 }
 
 async fn helplines(request: HttpRequest) -> Outcome {
@@ -115,28 +102,11 @@ async fn helplines(request: HttpRequest) -> Outcome {
         });
         all
     };
-    Ok(cached(&request, &found))
+    Ok(shared(&request, &found))
 }
 
 /// Reference data is the same for everyone and may be kept for an hour.
-fn cached<T: Serialize>(request: &HttpRequest, items: &[T]) -> HttpResponse {
+fn shared<T: Serialize>(request: &HttpRequest, items: &[T]) -> HttpResponse {
     let body = to_json(&json!({ "items": items, "next_cursor": null }));
-    let tag = format!(
-        "\"{}\"",
-        BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&body).get(..16).unwrap_or_default())
-    );
-    let current = has_current(request, &tag);
-    let mut answer = HttpResponseBuilder::new(if current {
-        StatusCode::NOT_MODIFIED
-    } else {
-        StatusCode::OK
-    });
-    answer
-        .insert_header((header::ETAG, tag))
-        .insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
-    if current {
-        answer.finish()
-    } else {
-        answer.content_type("application/json").body(body)
-    }
+    unless_current(request, &etag_of(&body), "public, max-age=3600", || body)
 }

@@ -1,6 +1,6 @@
 //! Sessions: signing in, refreshing, the list of devices, signing out.
 
-use actix_web::{HttpResponse, HttpResponseBuilder, http::header};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
     account::{Account, Discretion, Login, Refresh, Role, SealedSession},
@@ -12,7 +12,7 @@ use mainstay_domain::{
 use mainstay_store::{
     StoreError,
     kept_answer::{AnswerKey, KeptAnswer},
-    session::{NewSession, RefreshState},
+    session::{NewSession, RefreshState, Rotation},
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -27,8 +27,8 @@ use crate::{
     },
     http::{
         body::PublicBody,
-        caller::Caller,
-        idempotency::Reply,
+        caller::{Caller, claims},
+        idempotency::{Reply, key},
         network::{client_address, network},
     },
     id::new_id,
@@ -241,20 +241,29 @@ async fn refresh(body: PublicBody<Refresh>) -> Outcome {
         .ok_or_else(refused)?;
     let now = state.clock.micros();
     let mut known = live(&state, &claims, now).await?;
+    let first = first_answer(&state, body.key.as_ref()).await?;
+    // A request with a name gets its first answer again for as long as nobody went on from there.
+    if let Some(reply) = first.filter(|_| claims.counter + 1 == known.counter) {
+        return Ok(reply.into_response());
+    }
     let is_current = hash(&body.value.refresh_token) == known.refresh_hash;
     if claims.counter == known.counter && is_current {
         let next = RefreshClaims {
             counter: claims.counter + 1,
             ..claims
         };
-        let next_hash = hash(&state.refresh.token(&next));
+        let reply = refreshed(issue(&state, &next, known.role, at(now)?)?);
+        let rotation = Rotation {
+            counter: claims.counter,
+            refresh_hash: hash(&state.refresh.token(&next)),
+            keep: to_keep(body.key, &reply),
+        };
         if state
             .store
-            .rotate_session(claims.account, claims.session, claims.counter, next_hash, now)
+            .rotate_session(claims.account, claims.session, rotation, now)
             .await?
         {
-            let at = DateTime::from_timestamp_micros(now).unwrap_or_default();
-            return Ok(refreshed(issue(&state, &next, known.role, at)?));
+            return Ok(reply.into_response());
         }
         // Another call with the same token was first; it counts as a retry of that one.
         known = live(&state, &claims, now).await?;
@@ -265,11 +274,15 @@ async fn refresh(body: PublicBody<Refresh>) -> Outcome {
             counter: known.counter,
             ..claims
         };
-        let at = DateTime::from_timestamp_micros(known.rotated_at).unwrap_or_default();
-        return Ok(refreshed(issue(&state, &current, known.role, at)?));
+        let tokens = issue(&state, &current, known.role, at(known.rotated_at)?)?;
+        return Ok(refreshed(tokens).into_response());
     }
     // Someone else may have a copy of the token: nobody goes on with this session.
-    match state.store.end_session(claims.account, claims.session, now).await {
+    match state
+        .store
+        .end_session(claims.account, claims.session, None, now)
+        .await
+    {
         Ok(()) | Err(StoreError::NotFound) => {}
         Err(error) => return Err(error.into()),
     }
@@ -285,24 +298,38 @@ async fn live(state: &State, claims: &RefreshClaims, now: i64) -> Outcome<Refres
         .ok_or(Problem::new(ProblemKind::InvalidRefreshToken))
 }
 
-async fn logout(caller: Caller) -> Outcome {
-    end_one(&caller, caller.principal.session).await
+/// The instant of so many microseconds.
+fn at(micros: i64) -> Outcome<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).ok_or(Problem::internal("an instant out of range"))
+}
+
+async fn logout(request: HttpRequest) -> Outcome {
+    let state = State::of(&request);
+    let claims = claims(&request)?;
+    let key = key(&request, Some(claims.sid), b"")?;
+    // Sent again, the request comes from a session that it has ended itself.
+    if let Some(reply) = first_answer(&state, key.as_ref()).await? {
+        return Ok(reply.into_response());
+    }
+    end_one(&Caller::of(&request).await?, claims.sid, key).await
 }
 
 async fn end(caller: Caller) -> Outcome {
-    end_one(&caller, caller.path_id("id")?).await
+    end_one(&caller, caller.path_id("id")?, None).await
 }
 
-async fn end_one(caller: &Caller, session: Uuid) -> Outcome {
+async fn end_one(caller: &Caller, session: Uuid, key: Option<AnswerKey>) -> Outcome {
     let state = &caller.state;
+    let mut answer = HttpResponse::NoContent();
+    answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    let reply = Reply::new(answer, Vec::new());
+    let (account, keep) = (caller.scope().account(), to_keep(key, &reply));
     state
         .store
-        .end_session(caller.scope().account(), session, state.clock.micros())
+        .end_session(account, session, keep, state.clock.micros())
         .await?;
     state.sessions.forget(session);
-    Ok(HttpResponse::NoContent()
-        .insert_header((header::CACHE_CONTROL, "no-store"))
-        .finish())
+    Ok(reply.into_response())
 }
 
 async fn list(caller: Caller) -> Outcome {
@@ -350,12 +377,10 @@ pub fn to_keep(key: Option<AnswerKey>, reply: &Reply) -> Option<KeptAnswer> {
     })
 }
 
-fn refreshed(tokens: Tokens) -> HttpResponse {
+fn refreshed(tokens: Tokens) -> Reply {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    answer
-        .content_type("application/json")
-        .body(to_json(&Refreshed { tokens }))
+    Reply::new(answer, to_json(&Refreshed { tokens }))
 }
 
 /// A sign-in for the documentation.

@@ -27,9 +27,10 @@ use crate::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{Components, add, add_record},
     },
-    problem::{Outcome, Problem, ProblemKind},
+    problem::Outcome,
     record::{
-        created_answer, finish, id_parameter, new_draft, opened, path_of_one, private, problem, wire, write,
+        created_answer, finish, found, id_parameter, new_draft, opened, path_of_one, private, problem,
+        store_draft, wire,
     },
 };
 
@@ -44,14 +45,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint::get("/v1/support", now)
             .operation(Tag::Support, "getSupport", "Get help now")
             .about("What works for this person, whom they can reach now, and helplines of their country.")
-            .parameter(Parameter {
-                name: "category",
-                place: "query",
-                required: false,
-                description: "The kind of situation.",
-                schema: json!({ "$ref": "#/components/schemas/SituationCategory" }),
-                example: json!("social_pressure"),
-            })
+            .parameter(Parameter::query(
+                "category",
+                "The kind of situation.",
+                json!({ "$ref": "#/components/schemas/SituationCategory" }),
+                json!("social_pressure"),
+            ))
             .gives::<Toolkit>(200, "Help.", toolkit_example()),
     ]
 }
@@ -95,13 +94,7 @@ async fn of_event<T: Record>(caller: Caller) -> Outcome
 where
     for<'a> Occasion: From<&'a T>,
 {
-    let id = caller.path_id("id")?;
-    let found = caller
-        .state
-        .store
-        .read(caller.scope(), move |r| r.get(T::KIND, id))
-        .await?;
-    let event: T = opened(&found.ok_or(Problem::new(ProblemKind::NotFound))?.body)?;
+    let event: T = opened(&found::<T>(&caller).await?.body)?;
     let help = help(&caller, Occasion::from(&event)).await?;
     Ok(finish(HttpResponse::Ok(), to_json(&help)))
 }
@@ -130,7 +123,7 @@ where
         })
         .await;
     }
-    let created = write::<T, _>(caller, now, move |writer| writer.create(&draft)).await?;
+    let created = store_draft::<T>(caller, draft, now).await?;
     let (Created::New(record) | Created::Replayed(record)) = &created;
     let occasion = Occasion::from(&opened::<T>(&record.body)?);
     let help = match help(caller, occasion.clone()).await {

@@ -2,21 +2,21 @@
 
 use actix_web::HttpResponse;
 use mainstay_domain::{
-    record::{Incoming, Kind, Record},
+    record::Incoming,
     use_event::{UseEvent, UseEventReview},
 };
-use mainstay_store::{Created, StoreError};
+use mainstay_store::Created;
 
 use crate::{
-    http::{body::Body, caller::Caller, conditional},
+    http::{body::Body, conditional},
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::add_record,
     },
     problem::{Outcome, Problem, ProblemKind},
     record::{
-        example, finish, id_parameter, if_match, if_none_match, lists, path, reads, remembers, removes,
-        replace_in, replaces, request_example, store_new, tagged, versioned, wire, write,
+        example, finish, found, id_parameter, if_match, if_none_match, lists, path, read, reads, remembers,
+        removes, replace_in, replaces, request_example, store_new, tagged, wire, write,
     },
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
@@ -57,7 +57,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_schema(200, "Replaced, or stored before.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>())
             .with_headers(&["ETag", "Idempotent-Replayed"])
             .problems(&[ProblemKind::PreconditionRequired]),
-        endpoint::get(REVIEW, read_review)
+        endpoint::get(REVIEW, read::<UseEventReview>)
             .operation(tag, "getUseEventReview", "Read the review of a use event")
             .about("The review as it stands.")
             .parameter(id_parameter())
@@ -78,12 +78,7 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
     let caller = &body.caller;
     let id = caller.same_id(&body.value)?;
     let expected = conditional::if_match_optional(&caller.request)?;
-    let event = caller
-        .state
-        .store
-        .read(caller.scope(), move |r| r.get(Kind::UseEvent, id))
-        .await?;
-    event.ok_or(Problem::new(ProblemKind::NotFound))?;
+    found::<UseEvent>(caller).await?;
     if let Some(expected) = expected {
         let (now, incoming) = (caller.state.clock.now(), body.value);
         let stored = write::<UseEventReview, _>(caller, now, move |writer| {
@@ -116,19 +111,4 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
         }
         Err(problem) => Err(problem),
     }
-}
-
-async fn read_review(caller: Caller) -> Outcome {
-    let id = caller.path_id("id")?;
-    let found = caller
-        .state
-        .store
-        .read(caller.scope(), move |r| r.get(UseEventReview::KIND, id))
-        .await?;
-    let stored = found.ok_or(StoreError::NotFound)?;
-    Ok(versioned(
-        &caller.request,
-        &conditional::etag(stored.version),
-        || wire(&stored),
-    ))
 }

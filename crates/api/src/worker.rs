@@ -9,7 +9,7 @@ use mainstay_store::timer::AT_ONCE;
 use crate::{auth::refresh::IDLE_S, problem::Outcome, state::State};
 
 /// How often due records are looked for, in seconds.
-const SETTLE_EVERY_S: u64 = 15;
+const SETTLE_EVERY_S: u64 = 5;
 /// How often what is old is forgotten, in seconds.
 const SWEEP_EVERY_S: u64 = 600;
 /// How long first answers are kept for retries with an Idempotency-Key, in seconds.
@@ -27,6 +27,9 @@ pub fn start(state: State) {
                 Ok(_) => {}
                 Err(error) => log::error!("due records could not be closed: {error}"),
             }
+            // What was counted since the last time takes memory until it is folded.
+            settling.metrics.upkeep();
+            settling.store.sweep_remembered(settling.clock.micros());
             rt::time::sleep(Duration::from_secs(SETTLE_EVERY_S)).await;
         }
     });
@@ -44,7 +47,6 @@ async fn sweep(state: &State) -> Outcome<()> {
     let now = state.clock.micros();
     state.limits.sweep();
     state.store.resume_erasures().await?;
-    state.metrics.upkeep();
     state
         .store
         .sweep_answers(now - KEEP_ANSWERS_S * 1_000_000)

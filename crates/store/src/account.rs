@@ -1,9 +1,12 @@
 //! Accounts: making, finding, changing and erasing them.
 
+use std::sync::Arc;
+
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     account::{Account, Profile, Role, SealedAccount},
     place::Email,
+    record::json,
     timestamp::Timestamp,
 };
 use uuid::Uuid;
@@ -74,11 +77,7 @@ impl Store {
         let keys = self.keys.create(new.id, now).await?;
         let (id, index) = (new.id, self.email_index(&new.content.email));
         let write = self.data.write(move |conn| {
-            let sealed = keys.seal(
-                "profile",
-                new.id,
-                &serde_json::to_vec(&new.content).unwrap_or_default(),
-            )?;
+            let sealed = keys.seal("profile", new.id, &json(&new.content))?;
             let row = (
                 accounts::id.eq(Key(new.id)),
                 accounts::role.eq(new.role.word()),
@@ -179,18 +178,12 @@ impl Store {
         let keys = self.keys.get(id).await?;
         let write = self.data.write(move |conn| {
             let (before, no) = load(conn, id, &keys)?;
-            if let Expected::Version(version) = expected
-                && version != before.version
-            {
-                return Err(StoreError::VersionMismatch {
-                    current: before.version,
-                });
-            }
+            expected.check(before.version)?;
             let content = SealedAccount {
                 email: before.email,
                 profile,
             };
-            let sealed = keys.seal("profile", id, &serde_json::to_vec(&content).unwrap_or_default())?;
+            let sealed = keys.seal("profile", id, &json(&content))?;
             // The version again, so that of two writers on PostgreSQL only one finds the row.
             let row = accounts::table
                 .filter(accounts::no.eq(no))
@@ -276,6 +269,7 @@ impl Store {
     }
 
     async fn delete_rows(&self, id: Uuid) -> Result<()> {
+        let remembered = Arc::clone(&self.remembered);
         let write = self.data.write(move |conn| {
             let query = accounts::table
                 .filter(accounts::id.eq(Key(id)))
@@ -283,6 +277,7 @@ impl Store {
             let Some(no) = on!(&mut *conn, |c| query.first::<i64>(c).optional())? else {
                 return Ok(());
             };
+            remembered.forget_person(no);
             on!(conn, |c| {
                 diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
                 diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;

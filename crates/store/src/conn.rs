@@ -3,7 +3,8 @@
 use std::{path::PathBuf, str::FromStr};
 
 use diesel::{
-    Connection, ConnectionError, PgConnection, RunQueryDsl, SqliteConnection, connection::SimpleConnection,
+    Connection, ConnectionError, PgConnection, RunQueryDsl, SqliteConnection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     sql_query, sql_types,
 };
 
@@ -72,18 +73,18 @@ pub enum Access {
     Write,
 }
 
+/// How every connection to SQLite is set up. FULL: a commit that was acknowledged survives the loss of power.
+pub const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA secure_delete = ON; \
+    PRAGMA wal_autocheckpoint = 64000;";
+
 /// Opens a connection.
 pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionError> {
     match url {
         DatabaseUrl::Sqlite(path) => {
             let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
-            // FULL: a commit that was acknowledged survives the loss of power.
-            conn.batch_execute(
-                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA secure_delete = ON; \
-                 PRAGMA wal_autocheckpoint = 64000;",
-            )
-            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            conn.batch_execute(SQLITE_PRAGMAS)
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
             if access == Access::Read {
                 conn.batch_execute("PRAGMA query_only = ON;")
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
@@ -103,24 +104,43 @@ pub struct Manager {
     pub access: Access,
 }
 
+/// A connection of a pool.
+pub struct Pooled {
+    /// The connection.
+    pub conn: Conn,
+    /// Whether it is of no use any more; diesel itself notices that only when it begins a transaction.
+    pub is_broken: bool,
+}
+
+impl Conn {
+    /// Whether the database still answers here.
+    pub fn answers(&mut self) -> bool {
+        on!(self, |c| sql_query("SELECT 1").execute(c)).is_ok()
+    }
+}
+
 impl r2d2::ManageConnection for Manager {
-    type Connection = Conn;
+    type Connection = Pooled;
     type Error = diesel::r2d2::Error;
 
-    fn connect(&self) -> Result<Conn, Self::Error> {
-        connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)
+    fn connect(&self) -> Result<Pooled, Self::Error> {
+        let conn = connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)?;
+        Ok(Pooled {
+            conn,
+            is_broken: false,
+        })
     }
 
-    fn is_valid(&self, conn: &mut Conn) -> Result<(), Self::Error> {
-        on!(conn, |c| sql_query("SELECT 1").execute(c).map(drop)).map_err(diesel::r2d2::Error::QueryError)
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
+        on!(&mut pooled.conn, |c| sql_query("SELECT 1").execute(c).map(drop))
+            .map_err(diesel::r2d2::Error::QueryError)
     }
 
-    fn has_broken(&self, conn: &mut Conn) -> bool {
-        use diesel::connection::TransactionManager;
-        match conn {
-            Conn::Sqlite(c) => diesel::connection::AnsiTransactionManager::is_broken_transaction_manager(c),
-            Conn::Postgres(c) => diesel::connection::AnsiTransactionManager::is_broken_transaction_manager(c),
-        }
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.is_broken
+            || on!(&mut pooled.conn, |c| {
+                AnsiTransactionManager::is_broken_transaction_manager(c)
+            })
     }
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     conn::{Access, Conn, DatabaseUrl, Manager, connect},
     error::{Result, StoreError},
+    revision::{Revision, Revisions, of_one},
 };
 
 /// Write jobs that may wait before further ones are turned away.
@@ -28,7 +29,7 @@ const BATCH_TIME: Duration = Duration::from_millis(20);
 /// How long a request may wait for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(2);
 /// From this size on the write-ahead log is folded back into the database: 16 000 pages.
-const CHECKPOINT_BYTES: u64 = 16_000 * 4096;
+pub const CHECKPOINT_BYTES: u64 = 16_000 * 4096;
 
 type Deliver = Box<dyn FnOnce(Result<()>) + Send>;
 type Job = Box<dyn FnOnce(&mut Conn) -> Deliver + Send>;
@@ -44,7 +45,7 @@ pub struct Engine {
 
 enum Kind {
     Sqlite(Writer),
-    Postgres(Arc<Semaphore>),
+    Postgres(Arc<Semaphore>, Revisions),
 }
 
 /// How large the pools are.
@@ -63,9 +64,10 @@ impl Engine {
         };
         let kind = match url {
             DatabaseUrl::Sqlite(path) => Kind::Sqlite(Writer::start(url, path)?),
-            DatabaseUrl::Postgres(_) => Kind::Postgres(Arc::new(Semaphore::new(
-                usize::try_from(size.connections).unwrap_or(8),
-            ))),
+            DatabaseUrl::Postgres(_) => Kind::Postgres(
+                Arc::new(Semaphore::new(usize::try_from(size.connections).unwrap_or(8))),
+                Revisions::start(url)?,
+            ),
         };
         let pool = r2d2::Pool::builder()
             .max_size(size.connections)
@@ -87,7 +89,7 @@ impl Engine {
 
     /// Folds the write-ahead log back and empties it, so that what was deleted stands nowhere any more.
     pub async fn forget_deleted(&self) -> Result<()> {
-        if matches!(self.kind, Kind::Postgres(_)) {
+        if matches!(self.kind, Kind::Postgres(..)) {
             return Ok(());
         }
         let url = self.url.clone();
@@ -110,7 +112,7 @@ impl Engine {
     {
         match &self.kind {
             Kind::Sqlite(_) => self.blocking(&self.long_reads, f).await,
-            Kind::Postgres(permits) => self.blocking(permits, f).await,
+            Kind::Postgres(permits, _) => self.blocking(permits, f).await,
         }
     }
 
@@ -122,7 +124,33 @@ impl Engine {
     {
         match &self.kind {
             Kind::Sqlite(_) => self.with_connection(f),
-            Kind::Postgres(permits) => self.blocking(permits, f).await,
+            Kind::Postgres(permits, _) => self.blocking(permits, f).await,
+        }
+    }
+
+    /// Whether the database is a PostgreSQL server.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres(..))
+    }
+
+    /// Runs one statement, which is a transaction of its own, on PostgreSQL. On SQLite all writes go through the
+    /// writer.
+    pub async fn statement<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        match &self.kind {
+            Kind::Sqlite(_) => Err(StoreError::Internal("a statement of another engine".to_owned())),
+            Kind::Postgres(permits, _) => self.blocking(permits, f).await,
+        }
+    }
+
+    /// The revision of a person's record.
+    pub async fn revision(&self, person_no: i64) -> Result<Revision> {
+        match &self.kind {
+            Kind::Sqlite(_) => self.with_connection(|conn| of_one(conn, person_no)),
+            Kind::Postgres(_, revisions) => revisions.of(person_no).await,
         }
     }
 
@@ -134,7 +162,7 @@ impl Engine {
     {
         match &self.kind {
             Kind::Sqlite(writer) => writer.write(f).await,
-            Kind::Postgres(permits) => {
+            Kind::Postgres(permits, _) => {
                 self.blocking(permits, |conn| match conn {
                     Conn::Postgres(c) => {
                         AnsiTransactionManager::begin_transaction(c)?;
@@ -161,7 +189,7 @@ impl Engine {
             .pool
             .get()
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        f(&mut conn)
+        f(&mut conn.conn)
     }
 
     /// Waits shortly for a turn, then runs on a thread that may block.
@@ -178,8 +206,16 @@ impl Engine {
         let pool = self.pool.clone();
         let run = move || {
             let _permit = permit;
-            let mut conn = pool.get().map_err(|e| StoreError::Unavailable(e.to_string()))?;
-            f(&mut conn)
+            let mut pooled = pool.get().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            let outcome = f(&mut pooled.conn);
+            match outcome {
+                // The server went away: the pool makes another connection, and the caller may try again.
+                Err(StoreError::Database(_) | StoreError::Unavailable(_)) if !pooled.conn.answers() => {
+                    pooled.is_broken = true;
+                    Err(StoreError::Unavailable("the connection is broken".to_owned()))
+                }
+                other => other,
+            }
         };
         tokio::task::spawn_blocking(run)
             .await

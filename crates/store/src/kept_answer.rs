@@ -33,9 +33,9 @@ impl std::fmt::Debug for AnswerKey {
 }
 
 impl Store {
-    /// The key of a request.
-    pub fn answer_key(&self, name: &str, request: &[&[u8]]) -> AnswerKey {
-        let named = [b"answer-key".as_slice(), name.as_bytes()];
+    /// The key of a request. What two owners call their requests has nothing to do with each other.
+    pub fn answer_key(&self, owner: &[u8], name: &str, request: &[&[u8]]) -> AnswerKey {
+        let named = [b"answer-key".as_slice(), owner, name.as_bytes()];
         let whole = [named.as_slice(), request].concat();
         AnswerKey {
             key: self.blind_index.mac(&named).to_vec(),

@@ -5,9 +5,11 @@
 //! - [`scope`]: the right to reach a record;
 //! - [`seal`], [`keys`]: what is kept so that only its owner's key opens it;
 //! - [`engine`], [`conn`]: two database engines behind one door;
+//! - [`bulk`]: many new records of several people at once;
 //! - [`account`], [`session`], [`login_delay`], [`timer`]: the rest, each with its table.
 
 pub mod account;
+pub mod bulk;
 pub mod conn;
 pub mod engine;
 pub mod error;
@@ -16,6 +18,8 @@ pub mod keys;
 pub mod login_delay;
 pub mod migration;
 pub mod record;
+pub mod remembered;
+pub mod revision;
 mod schema;
 pub mod scope;
 pub mod seal;
@@ -41,6 +45,7 @@ use crate::{
     engine::{Engine, single},
     keys::{INSTALLATION, KeyStore},
     migration::{Database, is_migrated, migrate},
+    remembered::Remembered,
     seal::Secret,
     types::At,
 };
@@ -61,6 +66,7 @@ pub struct Locations {
 pub struct Store {
     data: Arc<Engine>,
     keys: Arc<KeyStore>,
+    remembered: Arc<Remembered>,
     blind_index: Secret,
 }
 
@@ -72,6 +78,7 @@ impl Store {
         Ok(Self {
             data: Arc::new(Engine::open(&locations.data, locations.pool)?),
             keys: Arc::new(keys),
+            remembered: Arc::default(),
             blind_index,
         })
     }

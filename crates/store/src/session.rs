@@ -1,7 +1,10 @@
 //! Sessions: one for each device that is signed in, with a refresh token that rotates.
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
-use mainstay_domain::account::{Role, SealedSession};
+use mainstay_domain::{
+    account::{Role, SealedSession},
+    record::json,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -33,11 +36,7 @@ pub struct NewSession {
 
 impl NewSession {
     pub(crate) fn insert(self, conn: &mut Conn, account_no: i64, keys: &DataKeys, now: At) -> Result<()> {
-        let sealed = keys.seal(
-            "session",
-            self.id,
-            &serde_json::to_vec(&self.content).unwrap_or_default(),
-        )?;
+        let sealed = keys.seal("session", self.id, &json(&self.content))?;
         let row = (
             sessions::account_no.eq(account_no),
             sessions::id.eq(Key(self.id)),
@@ -81,6 +80,17 @@ pub struct RefreshState {
     pub ended: bool,
     /// What the account is for.
     pub role: Role,
+}
+
+/// The next refresh token of a session.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    /// The number of the token that is good now.
+    pub counter: i64,
+    /// The hash of the next one.
+    pub refresh_hash: Vec<u8>,
+    /// The answer, if the client named its request.
+    pub keep: Option<KeptAnswer>,
 }
 
 /// A session as its owner sees it.
@@ -190,17 +200,22 @@ impl Store {
             .transpose()
     }
 
-    /// Puts the next refresh token in place of the one with that number; false if another call was first.
+    /// Puts the next refresh token in place of the one with that number, and keeps the answer with it; false if
+    /// another call was first.
     pub async fn rotate_session(
         &self,
         account: Uuid,
         session: Uuid,
-        counter: i64,
-        refresh_hash: Vec<u8>,
+        rotation: Rotation,
         now: i64,
     ) -> Result<bool> {
         let write = self.data.write(move |conn| {
             let no = account_no(conn, account)?;
+            let Rotation {
+                counter,
+                refresh_hash,
+                keep,
+            } = rotation;
             let row = sessions::table
                 .filter(sessions::account_no.eq(no))
                 .filter(sessions::id.eq(Key(session)))
@@ -211,7 +226,11 @@ impl Store {
                 sessions::rotated_at.eq(At(now)),
                 sessions::last_used_at.eq(At(now)),
             ));
-            Ok(on!(conn, |c| change.execute(c))? == 1)
+            let is_first = on!(&mut *conn, |c| change.execute(c))? == 1;
+            if let Some(keep) = keep.filter(|_| is_first) {
+                keep.insert(conn, At(now))?;
+            }
+            Ok(is_first)
         });
         write.await
     }
@@ -249,24 +268,30 @@ impl Store {
         read.await
     }
 
-    /// Ends a session.
+    /// Ends a session, and keeps the answer with it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the account has no such live session.
-    pub async fn end_session(&self, account: Uuid, session: Uuid, now: i64) -> Result<()> {
+    pub async fn end_session(
+        &self,
+        account: Uuid,
+        session: Uuid,
+        keep: Option<KeptAnswer>,
+        now: i64,
+    ) -> Result<()> {
         let write = self.data.write(move |conn| {
             let no = account_no(conn, account)?;
             let row = sessions::table
                 .filter(sessions::account_no.eq(no))
                 .filter(sessions::id.eq(Key(session)))
                 .filter(sessions::ended_at.is_null());
-            match on!(conn, |c| diesel::update(row)
+            let ended = on!(&mut *conn, |c| diesel::update(row)
                 .set(sessions::ended_at.eq(At(now)))
-                .execute(c))?
-            {
-                0 => Err(StoreError::NotFound),
-                _ => Ok(()),
+                .execute(c))?;
+            if ended == 0 {
+                return Err(StoreError::NotFound);
             }
+            keep.map_or(Ok(()), |keep| keep.insert(conn, At(now)))
         });
         write.await
     }

@@ -71,6 +71,21 @@ on_both_databases! {
         assert!(sam.get("/v1/check-ins").await.items().is_empty());
     }
 
+    async fn a_list_in_the_place_of_an_object_is_a_wrong_type(app) {
+        let sam = app.person().await;
+        let listed = json!({ "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": [3, 4] });
+        let refused = sam.post("/v1/check-ins", &listed).await.expect(422);
+        assert_eq!(refused.faults(), [("/answers".to_owned(), "type".to_owned())]);
+        assert!(sam.get("/v1/check-ins").await.items().is_empty());
+    }
+
+    async fn a_number_too_large_to_be_held_is_named(app) {
+        let sam = app.person().await;
+        let large = br#"{ "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": { "craving": 1e400 } }"#;
+        let refused = sam.send("POST", "/v1/check-ins", &[("content-type", "application/json")], Some(large.to_vec())).await.expect(422);
+        assert_eq!(refused.faults(), [("/answers/craving".to_owned(), "range".to_owned())]);
+    }
+
     async fn a_whole_float_is_a_whole_number(app) {
         let sam = app.person().await;
         let stored = sam.post("/v1/check-ins", &json!({

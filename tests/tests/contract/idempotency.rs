@@ -15,6 +15,12 @@ async fn post(client: &Client, path: &str, key: &str, body: &Value) -> Answer {
         .await
 }
 
+async fn sign_out(client: &Client, key: &str) -> Answer {
+    client
+        .send("POST", "/v1/auth/logout", &[("idempotency-key", key)], None)
+        .await
+}
+
 fn note(text: &str) -> Value {
     json!({ "kind": "momentary", "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 }, "note": text })
 }
@@ -114,6 +120,45 @@ on_both_databases! {
         for _ in 0..2 {
             post(&sam, "/v1/auth/password/change", "change-key", &change).await.expect(204);
         }
+    }
+
+    async fn a_named_refresh_gets_its_answer_again_until_someone_goes_on_from_it(app) {
+        let (sam, client) = (app.person().await, app.client());
+        let body = json!({ "refresh_token": sam.tokens["refresh_token"] });
+        let first = post(&client, "/v1/auth/refresh", "key", &body).await.expect(200);
+        // Long after the 30 seconds in which every retry is taken: a tunnel, say.
+        app.clock.advance(TimeDelta::hours(2));
+        assert_eq!(essence(&post(&client, "/v1/auth/refresh", "key", &body).await), essence(&first));
+        let next = json!({ "refresh_token": first.body["tokens"]["refresh_token"] });
+        assert_eq!(post(&client, "/v1/auth/refresh", "key", &next).await.expect(422).problem(), "idempotency-key-reused");
+        post(&client, "/v1/auth/refresh", "next-key", &next).await.expect(200);
+        // The new token was used: whoever still has the old one is not to go on.
+        assert_eq!(post(&client, "/v1/auth/refresh", "key", &body).await.expect(401).problem(), "invalid-refresh-token");
+        assert_eq!(post(&client, "/v1/auth/refresh", "next-key", &next).await.expect(401).problem(), "invalid-refresh-token");
+    }
+
+    async fn signing_out_may_be_sent_again(app) {
+        let sam = app.person().await;
+        let tablet = sam.another_device().await;
+        let first = sign_out(&sam, "key").await.expect(204);
+        assert_eq!(essence(&sign_out(&sam, "key").await), essence(&first));
+        sign_out(&sam, "another").await.expect(401);
+        sam.get("/v1/me").await.expect(401);
+        // A name belongs to its session.
+        tablet.get("/v1/me").await.expect(200);
+        sign_out(&tablet, "key").await.expect(204);
+        tablet.get("/v1/me").await.expect(401);
+    }
+
+    async fn two_people_may_call_their_requests_the_same(app) {
+        let (sam, kim) = (app.person().await, app.person().await);
+        let change = json!({ "current_password": PASSWORD, "new_password": "mountains do not hurry" });
+        for person in [&sam, &kim] {
+            post(person, "/v1/auth/password/change", "key", &change).await.expect(204);
+        }
+        let wrong = json!({ "current_password": PASSWORD, "new_password": "rivers do not hurry" });
+        assert_eq!(post(&kim, "/v1/auth/password/change", "key", &wrong).await.expect(422).problem(), "idempotency-key-reused");
+        post(&kim, "/v1/auth/password/change", "other", &wrong).await.expect(401);
     }
 
     async fn a_key_is_forgotten_after_a_day(app) {

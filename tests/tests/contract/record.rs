@@ -58,7 +58,7 @@ on_both_databases! {
         for method in ["PUT", "DELETE"] {
             let missing = sam.send(method, &path, &[], Some(body.clone())).await.expect(428);
             assert_eq!(missing.problem(), "precondition-required");
-            for tag in ["\"2\"", "1", "W/\"1\"", "\"x\"", "\"1\", \"2\""] {
+            for tag in ["\"2\"", "1", "W/\"1\"", "\"x\"", "\"2\", \"3\"", "W/\"1\", \"2\""] {
                 let stale = sam.send(method, &path, &[("if-match", tag)], Some(body.clone())).await.expect(412);
                 assert_eq!(stale.problem(), "version-mismatch");
             }
@@ -68,6 +68,27 @@ on_both_databases! {
         assert_eq!(changed.body["created_at"], stored.body["created_at"]);
         sam.send("PUT", &path, &[("if-match", "*")], Some(note(1, "three").to_string().into_bytes())).await.expect(200);
         assert_eq!(sam.get(&path).await.body["note"], "three");
+    }
+
+    async fn of_several_versions_one_must_be_the_current(app) {
+        let sam = app.person().await;
+        let path = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201).header("location");
+        let me = sam.get("/v1/me").await.body.to_string().into_bytes();
+        let plan = json!({ "kind": "safety", "title": "Mine", "content": {
+            "warning_signs": [{ "label": "Skipping meals", "stage": "emotional" }], "strategies": [{ "label": "Walk", "category": "exercise" }],
+        } });
+        let plan = sam.post("/v1/plans", &plan).await.expect(201).header("location");
+        let body = note(1, "two").to_string().into_bytes();
+        for (method, path, body, (stale, current), status) in [
+            ("PUT", path.as_str(), &body, ("\"2\", \"3\"", "\"7\", \"1\""), 200),
+            ("DELETE", &path, &body, ("\"1\", W/\"2\"", "\"1\", \"2\""), 204),
+            ("PUT", "/v1/me", &me, ("\"3\", \"2\"", "\"2\",\"1\""), 200),
+            ("POST", &format!("{plan}/activate"), &Vec::new(), ("\"2\", \"3\"", "W/\"2\", \"1\", \"3\""), 200),
+        ] {
+            let refused = sam.send(method, path, &[("if-match", stale)], Some(body.clone())).await.expect(412);
+            assert_eq!(refused.problem(), "version-mismatch", "{method} {path}");
+            sam.send(method, path, &[("if-match", current)], Some(body.clone())).await.expect(status);
+        }
     }
 
     async fn a_record_can_be_put_back_as_it_was_received(app) {

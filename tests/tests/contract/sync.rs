@@ -1,6 +1,6 @@
 //! Sync: push and pull in one round trip.
 
-use mainstay_tests::{Answer, Person, on_both_databases};
+use mainstay_tests::{Answer, Engine, Person, TestApp, on_both_databases};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -198,6 +198,9 @@ on_both_databases! {
         assert_eq!(refused.pointers(), ["/changes"]);
         let wrong = sam.post("/v1/sync", &json!({ "changes": [{ "kind": "goals", "op": "merge", "id": "x" }], "limit": 501, "more": 1 })).await.expect(422);
         assert_eq!(wrong.pointers(), ["/changes/0/id", "/changes/0/op", "/limit", "/more"]);
+        let changes = [upsert("check-ins", 1, None, note("x")), upsert("check-ins", 2, None, json!([1])), upsert("check-ins", 3, None, json!("x"))];
+        let wrong = sam.post("/v1/sync", &json!({ "changes": changes })).await.expect(422);
+        assert_eq!(wrong.faults(), [("/changes/1/record".to_owned(), "type".to_owned()), ("/changes/2/record".to_owned(), "type".to_owned())]);
         assert!(sam.get("/v1/check-ins").await.items().is_empty());
     }
 
@@ -221,4 +224,31 @@ on_both_databases! {
         kim.get(&format!("{path}/history")).await.expect(404);
         assert_eq!(sam.get(&format!("{path}/history?cursor=x")).await.expect(422).pointers(), ["/cursor"]);
     }
+}
+
+/// Both databases keep the epoch alike; only PostgreSQL lets someone else write beside the server.
+#[tokio::test]
+async fn cursors_from_before_a_restore_are_expired() {
+    let app = TestApp::start(Engine::Postgres).await;
+    let sam = app.person().await;
+    push(&sam, &[upsert("check-ins", 1, None, note("one"))]).await;
+    let all = pull(&sam, &Value::Null, 200).await.expect(200).body;
+    // Restoring begins a new epoch for everyone, whatever number the changes have come to.
+    app.database.sql("update people set epoch = epoch + 1");
+    assert_eq!(
+        pull(&sam, &all["cursor"], 200).await.expect(410).problem(),
+        "cursor-expired"
+    );
+    let batch = json!({ "cursor": all["cursor"], "changes": [upsert("check-ins", 2, None, note("two"))] });
+    assert_eq!(
+        sam.post("/v1/sync", &batch).await.expect(410).problem(),
+        "cursor-expired"
+    );
+    let again = pull(&sam, &Value::Null, 200).await.expect(200).body;
+    assert_eq!(
+        again["changes"], all["changes"],
+        "nothing was lost, and nothing of the refused batch is there"
+    );
+    assert_ne!(again["cursor"], all["cursor"]);
+    pull(&sam, &again["cursor"], 200).await.expect(200);
 }

@@ -17,9 +17,12 @@ use mainstay_store::kept_answer::AnswerKey;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{
-    http::{caller::Caller, idempotency, network::client_address, shape::Shape},
+    http::{
+        caller::Caller, idempotency, network::client_address, number::within_reach, shape::Shape, strict,
+    },
     problem::{Outcome, Problem, ProblemKind},
     state::State,
 };
@@ -123,7 +126,7 @@ impl<T: Input> FromRequest for PublicBody<T> {
             state
                 .limits
                 .count_network(client_address(&request, &state.trusted_proxies), &request)?;
-            let (value, key) = read(&request, &mut payload).await?;
+            let (value, key) = read(&request, None, &mut payload).await?;
             Ok(Self { value, request, key })
         }
         .boxed_local()
@@ -139,14 +142,19 @@ impl<T: Input> FromRequest for Body<T> {
         let mut payload = payload.take();
         async move {
             let caller = Caller::of(&request).await?;
-            let (value, key) = read(&request, &mut payload).await?;
+            let owner = Some(caller.scope().account());
+            let (value, key) = read(&request, owner, &mut payload).await?;
             Ok(Self { caller, value, key })
         }
         .boxed_local()
     }
 }
 
-async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome<(T, Option<AnswerKey>)> {
+async fn read<T: Input>(
+    request: &HttpRequest,
+    owner: Option<Uuid>,
+    payload: &mut Payload,
+) -> Outcome<(T, Option<AnswerKey>)> {
     let state = State::of(request);
     let is_json = request.content_type().eq_ignore_ascii_case("application/json")
         && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
@@ -179,7 +187,7 @@ async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome
         return Err(Problem::new(ProblemKind::UnsupportedMediaType));
     }
     let key = if request.method() == Method::POST {
-        idempotency::key(request, &bytes)?
+        idempotency::key(request, owner, &bytes)?
     } else {
         None
     };
@@ -191,7 +199,7 @@ async fn read<T: Input>(request: &HttpRequest, payload: &mut Payload) -> Outcome
 /// # Errors
 /// 400 if it is no JSON; 422 that names every wrong field.
 pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Outcome<T> {
-    match serde_json::from_slice::<T>(bytes) {
+    match read_whole::<T>(bytes) {
         Ok(value) => {
             let mut findings = Findings::default();
             value.check(now, &mut findings);
@@ -213,6 +221,13 @@ pub fn from_value<T: Input>(value: &Value, now: chrono::DateTime<chrono::Utc>) -
     parse(&mainstay_domain::record::json(value), now)
 }
 
+fn read_whole<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = strict::read(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
 fn malformed(error: &serde_json::Error) -> Problem {
     let place = format!(
         "The JSON ends or breaks off at line {}, column {}.",
@@ -224,7 +239,8 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 /// Names all that is wrong with an input that the type refused.
 fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Problem {
-    let value: Value = match serde_json::from_slice(bytes) {
+    let parsed = serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&within_reach(bytes)));
+    let value: Value = match parsed {
         Ok(value) => value,
         Err(error) => return malformed(&error),
     };
@@ -233,7 +249,7 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
     // What is left may break further rules: first without exactly what is wrong, else with something valid in its
     // place, where what compares one member with another is not to be trusted.
     let mut further = Findings::default();
-    if let Ok(rest) = serde_json::from_value::<T>(examined.without_wrong()) {
+    if let Ok(rest) = strict::read::<T, _>(examined.without_wrong()) {
         rest.check(now, &mut further);
         findings.extend(
             further
@@ -241,7 +257,7 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
                 .into_iter()
                 .filter(|f| !examined.covers(&f.pointer)),
         );
-    } else if let Ok(rest) = serde_json::from_value::<T>(examined.with_stand_ins(T::stand_in)) {
+    } else if let Ok(rest) = strict::read::<T, _>(examined.with_stand_ins(T::stand_in)) {
         rest.check(now, &mut further);
         let own = |f: &Finding| f.code != "order" && !examined.covers_member(&f.pointer);
         findings.extend(further.into_vec().into_iter().filter(own));
@@ -255,17 +271,17 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
 /// The one fault that reading into the type names, where the schema is silent (an unknown time zone, say).
 fn first_fault<T: Input>(bytes: &[u8]) -> Finding {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let fault = serde_path_to_error::deserialize::<_, T>(&mut reader).err();
-    let pointer = fault.as_ref().map_or_else(String::new, |fault| {
-        fault.path().iter().fold(String::new(), |mut pointer, segment| {
-            pointer.push('/');
-            pointer.push_str(&mainstay_domain::finding::pointer_segment(&segment.to_string()));
-            pointer
-        })
+    let mut track = serde_path_to_error::Track::new();
+    let reader = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    let fault = strict::read::<T, _>(reader).err();
+    let pointer = track.path().iter().fold(String::new(), |mut pointer, segment| {
+        pointer.push('/');
+        pointer.push_str(&mainstay_domain::finding::pointer_segment(&segment.to_string()));
+        pointer
     });
     // Messages of our own types never hold the value; those of others may, so only ours are passed on.
     let message = fault
-        .map(|fault| fault.into_inner().to_string())
+        .map(|fault| fault.to_string())
         .filter(|m| m.starts_with("must ") || m.starts_with("expected an RFC"));
     let message = message.map_or_else(
         || "is not valid here".to_owned(),
@@ -357,9 +373,59 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_no_object_and_an_object_no_word() {
+        let found = faults::<Incoming<CheckIn>>(
+            r#"{"kind":{"morning":null},"occurred_at":"2026-01-01T08:00:00Z","answers":[3,4]}"#,
+        );
+        assert_eq!(found, pairs(&[("/answers", "type"), ("/kind", "enum")]));
+        let found = faults::<Incoming<Plan>>(
+            r#"{"kind":"safety","title":"Mine","content":{"triggers":[[null,"Payday","external"]],"overdose_safety":[true]}}"#,
+        );
+        assert_eq!(
+            found,
+            pairs(&[
+                ("/content/overdose_safety", "type"),
+                ("/content/triggers/0", "type")
+            ])
+        );
+        assert_eq!(
+            faults::<Login>(r#"["sam@example.org","long enough words"]"#),
+            pairs(&[("", "type")])
+        );
+    }
+
+    #[test]
+    fn a_number_too_large_to_be_held_is_named() {
+        let found = faults::<Incoming<CheckIn>>(
+            r#"{"kind":"morning","occurred_at":1e400,"answers":{"craving":1e400,"mood":-1e400,"stress":11},"nope":9e999}"#,
+        );
+        assert_eq!(
+            found,
+            pairs(&[
+                ("/answers/craving", "range"),
+                ("/answers/mood", "range"),
+                ("/answers/stress", "range"),
+                ("/nope", "unknown-field"),
+                ("/occurred_at", "type"),
+            ])
+        );
+        // What is read-only is not even read.
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let text = br#"{"kind":"morning","occurred_at":"2026-01-01T08:00:00Z","answers":{"craving":1},"version":1e400}"#;
+        assert!(parse::<Incoming<CheckIn>>(text, now).is_ok());
+    }
+
+    #[test]
     fn what_is_no_json_is_malformed() {
         let now = "2026-11-01T00:00:00Z".parse().unwrap();
-        for text in ["{", "nope", "{\"kind\":}", "\"\\ud800\"", &"[".repeat(2000)] {
+        for text in [
+            "{",
+            "nope",
+            "{\"kind\":}",
+            "{\"kind\":1e400",
+            "\"\\ud800\"",
+            &"[".repeat(2000),
+        ] {
             let problem = parse::<Incoming<CheckIn>>(text.as_bytes(), now).err().unwrap();
             assert_eq!(problem.kind, ProblemKind::MalformedJson, "{text:.20}");
         }

@@ -3,10 +3,11 @@
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::record::{Incoming, Record};
-use mainstay_store::{Expected, PersonScope, session::Principal};
+use mainstay_store::{Expected, PersonScope, Records, StoreError, remembered::Made, session::Principal};
 use uuid::Uuid;
 
 use crate::{
+    auth::token::Claims,
     http::conditional,
     problem::{Outcome, Problem, ProblemKind},
     state::State,
@@ -29,17 +30,12 @@ impl Caller {
     /// 401 without a good access token of a live session; 429 if there were too many requests.
     pub async fn of(request: &HttpRequest) -> Outcome<Self> {
         let state = State::of(request);
-        let refused = || Problem::new(ProblemKind::Unauthenticated);
-        let token = bearer(request).ok_or_else(refused)?;
-        let claims = state
-            .tokens
-            .verify(token, state.clock.now())
-            .ok_or_else(refused)?;
+        let claims = claims(request)?;
         let principal = state
             .sessions
             .principal(&state.store, &claims, state.clock.micros())
             .await?
-            .ok_or_else(refused)?;
+            .ok_or(Problem::new(ProblemKind::Unauthenticated))?;
         state.limits.count_account(principal.scope.account(), request)?;
         Ok(Self {
             principal,
@@ -51,6 +47,18 @@ impl Caller {
     /// The right to reach the caller's own record.
     pub fn scope(&self) -> &PersonScope {
         &self.principal.scope
+    }
+
+    /// What was made of the caller's record at its present state, made now if need be.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn remember<F>(&self, question: &str, make: F) -> Outcome<Option<Made>>
+    where
+        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>, StoreError> + Send + 'static,
+    {
+        let (store, now) = (&self.state.store, self.state.clock.micros());
+        Ok(store.remember(self.scope(), question, now, make).await?)
     }
 
     /// An id from the path.
@@ -104,6 +112,17 @@ impl FromRequest for Caller {
         let request = request.clone();
         async move { Self::of(&request).await }.boxed_local()
     }
+}
+
+/// What the access token of a request says, whether its session lives or not.
+///
+/// # Errors
+/// 401 without a good access token.
+pub fn claims(request: &HttpRequest) -> Outcome<Claims> {
+    let state = State::of(request);
+    bearer(request)
+        .and_then(|token| state.tokens.verify(token, state.clock.now()))
+        .ok_or(Problem::new(ProblemKind::Unauthenticated))
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {

@@ -4,13 +4,21 @@ use actix_web::{
     HttpRequest,
     http::header::{self, HeaderName},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_store::Expected;
+use sha2::{Digest, Sha256};
 
 use crate::problem::{Outcome, Problem, ProblemKind};
 
 /// The entity tag of a version.
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
+}
+
+/// The entity tag of a document that has no version of its own.
+pub fn etag_of(document: &[u8]) -> String {
+    let digest: Vec<u8> = Sha256::digest(document).into_iter().take(16).collect();
+    format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(digest))
 }
 
 /// What `If-Match` asks for.
@@ -32,24 +40,22 @@ pub fn if_match_optional(request: &HttpRequest) -> Outcome<Option<Expected>> {
     if tags.iter().any(|tag| tag == "*") {
         return Ok(Some(Expected::Any));
     }
-    // Strong comparison: a weak tag matches nothing. Of several versions only one can be current.
-    let mut versions = tags.iter().filter_map(|tag| {
+    // Strong comparison: a weak tag matches nothing.
+    let versions = tags.iter().filter_map(|tag| {
         let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
         digits
             .bytes()
             .all(|b| b.is_ascii_digit())
             .then(|| digits.parse::<i64>().ok())?
     });
-    match (versions.next(), versions.next()) {
-        (Some(version), None) => Ok(Some(Expected::Version(version))),
-        (Some(_), Some(_)) => Err(Problem::because(
-            ProblemKind::VersionMismatch,
-            "If-Match may name one version only.",
-        )),
-        (None, _) => Err(Problem::because(
+    let versions: Vec<i64> = versions.collect();
+    match *versions.as_slice() {
+        [] => Err(Problem::because(
             ProblemKind::VersionMismatch,
             "If-Match names no version. Send the ETag as received, with its quotes.",
         )),
+        [version] => Ok(Some(Expected::Version(version))),
+        _ => Ok(Some(Expected::OneOf(versions))),
     }
 }
 
@@ -86,10 +92,15 @@ mod tests {
     }
 
     #[test]
-    fn if_match_takes_one_strong_version_or_any() {
+    fn if_match_takes_strong_versions_or_any() {
         assert_eq!(matching("\"3\""), Ok(Some(Expected::Version(3))));
+        assert_eq!(
+            matching("\"1\", W/\"2\",\"3\""),
+            Ok(Some(Expected::OneOf(vec![1, 3])))
+        );
+        assert_eq!(matching("W/\"2\", \"3\", \"x\""), Ok(Some(Expected::Version(3))));
         assert_eq!(matching("*"), Ok(Some(Expected::Any)));
-        for wrong in ["3", "W/\"3\"", "\"x\"", "\"1\", \"2\"", ""] {
+        for wrong in ["3", "W/\"3\"", "W/\"1\", W/\"3\"", "\"x\"", ""] {
             assert_eq!(matching(wrong), Err(412), "{wrong}");
         }
         assert!(if_match(&TestRequest::default().to_http_request()).is_err());

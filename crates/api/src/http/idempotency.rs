@@ -9,6 +9,7 @@ use actix_web::{
 use chrono::{DateTime, Utc};
 use mainstay_store::{RecordWriter, StoreError, kept_answer::AnswerKey};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{
     http::caller::Caller,
@@ -76,11 +77,11 @@ impl Reply {
     }
 }
 
-/// The key of a request with its body, if the client gave one.
+/// The key of someone's request with its body, if the client gave one. Who is not signed in is nobody in particular.
 ///
 /// # Errors
 /// 400 if the header has no valid form.
-pub fn key(request: &HttpRequest, body: &[u8]) -> Outcome<Option<AnswerKey>> {
+pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> Outcome<Option<AnswerKey>> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -99,7 +100,12 @@ pub fn key(request: &HttpRequest, body: &[u8]) -> Outcome<Option<AnswerKey>> {
         request.path().as_bytes(),
         body,
     ];
-    Ok(Some(State::of(request).store.answer_key(name, &request_parts)))
+    let owner = owner.unwrap_or_default();
+    Ok(Some(State::of(request).store.answer_key(
+        owner.as_bytes(),
+        name,
+        &request_parts,
+    )))
 }
 
 /// Does the work in one transaction, once for each key.

@@ -22,8 +22,8 @@ use futures_util::FutureExt;
 use crate::{
     http::limit::Standing,
     id::new_id,
+    metrics::RouteFigures,
     problem::{Outcome, Problem, ProblemKind},
-    state::State,
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,7 +48,6 @@ pub async fn frame(
     let trace = trace_id(request.headers());
     request.extensions_mut().insert(id.clone());
     let method = label(request.method());
-    let state = State::of(request.request());
 
     let outcome = if accepts(&request) {
         AssertUnwindSafe(next.call(request))
@@ -80,42 +79,42 @@ pub async fn frame(
         // What panicked has been printed by the panic hook; the client learns nothing of it.
         Err(_panic) => {
             log::error!("request {}: a handler panicked", id.0);
-            note(&state, method, "panicked", 500, started, &id, trace.as_deref());
+            note(
+                &RouteFigures::new("panicked"),
+                method,
+                500,
+                started,
+                &id,
+                trace.as_deref(),
+            );
             return Err(bare(ProblemView::of(&Problem::new(ProblemKind::Internal)), &id));
         }
     };
     let standing = response.request().extensions().get::<Standing>().copied();
     dress(response.headers_mut(), &id, standing);
 
-    let pattern = response.request().match_pattern();
-    let route = pattern.as_deref().unwrap_or("unmatched");
-    note(
-        &state,
-        method,
-        route,
-        response.status().as_u16(),
-        started,
-        &id,
-        trace.as_deref(),
-    );
+    // Every application has figures, and every path its own in front of them.
+    if let Some(figures) = response.request().app_data::<RouteFigures>() {
+        let status = response.status().as_u16();
+        note(figures, method, status, started, &id, trace.as_deref());
+    }
     Ok(response)
 }
 
 /// Counts a request and writes its one line.
 fn note(
-    state: &State,
+    figures: &RouteFigures,
     method: &'static str,
-    route: &str,
     status: u16,
     started: Instant,
     id: &RequestId,
     trace: Option<&str>,
 ) {
     let elapsed = started.elapsed();
-    state.metrics.request(method, route, status, elapsed);
+    figures.count(method, status, elapsed);
     log::info!(
         target: "mainstay::request",
-        method, route, status, duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        method, route = figures.route(), status, duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         request_id = id.0.as_str(), trace_id = trace.unwrap_or("-");
         "request"
     );
@@ -344,39 +343,14 @@ mod tests {
         assert_eq!(trace("00-zz-00-01"), None);
     }
 
-    /// The state of an application on an empty embedded database.
-    fn state(directory: &std::path::Path) -> State {
-        use crate::application::{Application, Configuration};
-        use mainstay_store::{DatabaseUrl, Locations, MasterKeys, PoolSize, migrate_all};
-        let locations = Locations {
-            data: DatabaseUrl::Sqlite(directory.join("data.db")),
-            keys: DatabaseUrl::Sqlite(directory.join("keys.db")),
-            pool: PoolSize { connections: 2 },
-        };
-        migrate_all(&locations).unwrap();
-        let configuration = Configuration {
-            locations,
-            master: MasterKeys::parse(&"ab".repeat(32)).unwrap(),
-            signing_keys: crate::auth::token::generate_signing_key().unwrap(),
-            issuer: "mainstay".to_owned(),
-            limits: crate::http::limit::LimitMode::Off,
-            trusted_proxies: Vec::new(),
-            tombstone_days: 180,
-            workers: 1,
-            clock: crate::clock::Clock::default(),
-        };
-        Application::build(configuration).unwrap().state().clone()
-    }
-
     #[actix_web::test]
     async fn a_panic_is_one_answer_that_says_nothing_and_the_next_request_is_served() {
         use actix_web::{App, middleware::from_fn, test, web};
         async fn panics() -> HttpResponse {
             panic!("a secret of the inside")
         }
-        let directory = tempfile::tempdir().unwrap();
         let app = App::new()
-            .app_data(state(directory.path()))
+            .app_data(RouteFigures::new("unmatched"))
             .wrap(from_fn(frame))
             .route("/panics", web::get().to(panics))
             .route("/fine", web::get().to(HttpResponse::Ok));

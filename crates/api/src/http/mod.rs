@@ -7,6 +7,8 @@ pub mod idempotency;
 pub mod limit;
 pub mod middleware;
 pub mod network;
+pub mod number;
 pub mod page;
 pub mod query;
 pub mod shape;
+pub mod strict;

@@ -120,6 +120,20 @@ pub struct Parameter {
     pub example: Value,
 }
 
+impl Parameter {
+    /// A parameter of the query, which may be left out.
+    pub fn query(name: &'static str, description: &'static str, schema: Value, example: Value) -> Self {
+        Self {
+            name,
+            place: "query",
+            required: false,
+            description,
+            schema,
+            example,
+        }
+    }
+}
+
 /// A body that an operation takes.
 pub struct RequestBody {
     /// Its schema.
@@ -336,9 +350,9 @@ impl Endpoint {
         self
     }
 
-    /// Whether a repeated request gets its first answer again. Refreshing and signing out have rules of their own.
+    /// Whether a repeated request gets its first answer again.
     pub fn takes_idempotency_key(&self) -> bool {
-        self.method == Method::POST && !matches!(self.id.as_str(), "refresh" | "logout")
+        self.method == Method::POST
     }
 
     /// The route.

@@ -2,6 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
+    body::MessageBody,
     http::{StatusCode, header},
 };
 use mainstay_domain::{
@@ -69,32 +70,50 @@ pub fn tagged(mut answer: HttpResponseBuilder, version: i64) -> HttpResponseBuil
     answer
 }
 
-/// An answer that the client may have already.
-pub fn versioned(request: &HttpRequest, tag: &str, body: impl FnOnce() -> Vec<u8>) -> HttpResponse {
-    let current = has_current(request, tag);
-    let mut answer = HttpResponseBuilder::new(if current {
+/// How an answer about a person's record may be kept: by them alone, and never unasked.
+const PRIVATE: &str = "private, no-cache";
+
+/// An answer about a person's record, which the client may have already.
+pub fn versioned<B: MessageBody + 'static>(
+    request: &HttpRequest,
+    tag: &str,
+    body: impl FnOnce() -> B,
+) -> HttpResponse {
+    unless_current(request, tag, PRIVATE, body)
+}
+
+/// A JSON answer that the client may have already.
+pub fn unless_current<B: MessageBody + 'static>(
+    request: &HttpRequest,
+    tag: &str,
+    cache_control: &'static str,
+    body: impl FnOnce() -> B,
+) -> HttpResponse {
+    let is_current = has_current(request, tag);
+    let mut answer = HttpResponseBuilder::new(if is_current {
         StatusCode::NOT_MODIFIED
     } else {
         StatusCode::OK
     });
-    answer.insert_header((header::ETAG, tag));
-    if current {
-        answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
-        return answer.finish();
+    answer
+        .insert_header((header::ETAG, tag))
+        .insert_header((header::CACHE_CONTROL, cache_control));
+    if is_current {
+        answer.finish()
+    } else {
+        answer.content_type("application/json").body(body())
     }
-    finish(answer, body())
 }
 
 /// An answer about a person's record, which only they may keep.
 pub fn private(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
-    answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    answer.insert_header((header::CACHE_CONTROL, PRIVATE));
     answer
 }
 
 /// A JSON answer about a person's record.
-pub fn finish(mut answer: HttpResponseBuilder, body: Vec<u8>) -> HttpResponse {
-    answer.insert_header((header::CACHE_CONTROL, "private, no-cache"));
-    answer.content_type("application/json").body(body)
+pub fn finish(answer: HttpResponseBuilder, body: Vec<u8>) -> HttpResponse {
+    private(answer).content_type("application/json").body(body)
 }
 
 /// The path of a collection.

@@ -8,6 +8,8 @@ mod write;
 
 use actix_web::HttpResponse;
 use mainstay_domain::record::{Deletion, Incoming, Kind, Record};
+use mainstay_store::Created;
+use mainstay_store::Stored;
 use serde_json::json;
 
 pub use self::{answer::*, example::*, history::*, parameter::*, write::*};
@@ -113,14 +115,21 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
 }
 
 async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
+    if body.key.is_none() {
+        let created = store_new(&body.caller, body.value).await?;
+        return Ok(stored_answer::<T>(&created).into_response());
+    }
     let now = body.caller.state.clock.now();
     let draft = new_draft(body.value, now)?;
     perform(&body.caller, body.key, now, problem::<T>, move |writer| {
-        let created = writer.create(&draft)?;
-        let (answer, record) = created_answer::<T>(&created);
-        Ok(Reply::new(private(answer), wire(record)))
+        Ok(stored_answer::<T>(&writer.create(&draft)?))
     })
     .await
+}
+
+fn stored_answer<T: Record>(created: &Created) -> Reply {
+    let (answer, record) = created_answer::<T>(created);
+    Reply::new(private(answer), wire(record))
 }
 
 async fn list<T: Record>(caller: Caller) -> Outcome {
@@ -144,14 +153,22 @@ async fn list<T: Record>(caller: Caller) -> Outcome {
     ))
 }
 
-async fn read<T: Record>(caller: Caller) -> Outcome {
+/// The record whose id is in the path.
+///
+/// # Errors
+/// 404 if the person has none.
+pub async fn found<T: Record>(caller: &Caller) -> Outcome<Stored> {
     let id = caller.path_id("id")?;
-    let found = caller
+    let read = caller
         .state
         .store
-        .read(caller.scope(), move |r| r.get(T::KIND, id))
-        .await?;
-    let record = found.ok_or(Problem::new(ProblemKind::NotFound))?;
+        .read(caller.scope(), move |r| r.get(T::KIND, id));
+    read.await?.ok_or(Problem::new(ProblemKind::NotFound))
+}
+
+/// Answers with the record whose id is in the path.
+pub async fn read<T: Record>(caller: Caller) -> Outcome {
+    let record = found::<T>(&caller).await?;
     Ok(versioned(&caller.request, &etag(record.version), || {
         wire(&record)
     }))

@@ -25,26 +25,22 @@ pub fn numbered_page(caller: &Caller, mark: char) -> Outcome<(usize, Option<i64>
 
 /// How many items a page may have.
 pub fn limit_parameter() -> Parameter {
-    Parameter {
-        name: "limit",
-        place: "query",
-        required: false,
-        description: "Most items on the page.",
-        schema: json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
-        example: json!(50),
-    }
+    Parameter::query(
+        "limit",
+        "Most items on the page.",
+        json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
+        json!(50),
+    )
 }
 
 /// Where a page begins.
 pub fn cursor_parameter() -> Parameter {
-    Parameter {
-        name: "cursor",
-        place: "query",
-        required: false,
-        description: "The `next_cursor` of the page before.",
-        schema: json!({ "type": "string", "maxLength": 200 }),
-        example: Value::Null,
-    }
+    Parameter::query(
+        "cursor",
+        "The `next_cursor` of the page before.",
+        json!({ "type": "string", "maxLength": 200 }),
+        Value::Null,
+    )
 }
 
 /// The id in the path.
@@ -85,41 +81,26 @@ pub fn if_none_match() -> Parameter {
 
 /// The parameters of a page.
 pub fn page_parameters() -> Vec<Parameter> {
-    let query = |name, description, schema, example| Parameter {
-        name,
-        place: "query",
-        required: false,
-        description,
-        schema,
-        example,
-    };
     let time = json!({ "type": "string", "format": "date-time", "maxLength": 64 });
     vec![
-        query(
-            "limit",
-            "Most records on the page.",
-            json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
-            json!(50),
-        ),
-        query(
-            "cursor",
-            "The `next_cursor` of the page before.",
-            json!({ "type": "string", "maxLength": 200 }),
-            Value::Null,
-        ),
-        query(
+        Parameter {
+            description: "Most records on the page.",
+            ..limit_parameter()
+        },
+        cursor_parameter(),
+        Parameter::query(
             "from",
             "Only records from this time on.",
             time.clone(),
             json!("2026-03-01T00:00:00Z"),
         ),
-        query(
+        Parameter::query(
             "to",
             "Only records before this time.",
             time,
             json!("2026-04-01T00:00:00Z"),
         ),
-        query(
+        Parameter::query(
             "order",
             "Newest (`desc`) or oldest (`asc`) first.",
             json!({ "type": "string", "enum": ["asc", "desc"], "default": "desc" }),

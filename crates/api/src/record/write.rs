@@ -24,7 +24,15 @@ pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>) -> Outcom
 pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> Outcome<Created> {
     let now = caller.state.clock.now();
     let draft = new_draft(incoming, now)?;
-    write::<T, _>(caller, now, move |writer| writer.create(&draft)).await
+    store_draft::<T>(caller, draft, now).await
+}
+
+/// Stores a record that is ready for the caller.
+pub async fn store_draft<T: Record>(caller: &Caller, draft: Draft, now: DateTime<Utc>) -> Outcome<Created> {
+    let micros = now.timestamp_millis() * 1000;
+    let (store, session) = (&caller.state.store, caller.principal.session);
+    let stored = store.create(caller.scope(), session, micros, draft).await;
+    stored.map_err(problem::<T>)
 }
 
 /// Writes for the caller, in one transaction.
@@ -67,13 +75,9 @@ pub fn replace_in<T: Record>(
 ) -> Result<Stored, StoreError> {
     writer.lock()?;
     let (version, before) = current::<T>(writer, id)?;
-    if let Expected::Version(expected) = expected
-        && expected != version
-    {
-        return Err(StoreError::VersionMismatch { current: version });
-    }
+    expected.check(version)?;
     let draft = draft(incoming, id, Some(&before), now, &mut new_id).map_err(StoreError::Findings)?;
-    writer.replace(&draft, expected)
+    writer.replace(&draft, Expected::Version(version))
 }
 
 /// Deletes a record inside a transaction, in the way of its noun.

@@ -67,7 +67,10 @@ const SECTIONS: [(PlanSection, &str); 11] = [
 ];
 
 /// Compares two numbers of a plan, item by item.
-pub fn difference(before: &Plan, after: &Plan) -> PlanDifference {
+///
+/// # Errors
+/// If a plan cannot be written as JSON.
+pub fn difference(before: &Plan, after: &Plan) -> Result<PlanDifference, serde_json::Error> {
     let mut found = PlanDifference {
         compare_to: before.number.get(),
         added: Vec::new(),
@@ -85,8 +88,8 @@ pub fn difference(before: &Plan, after: &Plan) -> PlanDifference {
             found.plan_members_changed.push(name.to_owned());
         }
     }
-    let old = serde_json::to_value(&before.content).unwrap_or_default();
-    let new = serde_json::to_value(&after.content).unwrap_or_default();
+    let old = serde_json::to_value(&before.content)?;
+    let new = serde_json::to_value(&after.content)?;
     for (section, name) in SECTIONS {
         let (old, new) = (items(old.get(name)), items(new.get(name)));
         let (mut kept_old, mut kept_new) = (Vec::new(), Vec::new());
@@ -122,7 +125,7 @@ pub fn difference(before: &Plan, after: &Plan) -> PlanDifference {
             found.reordered.push(section);
         }
     }
-    found
+    Ok(found)
 }
 
 /// The items of a part as objects; a bare id becomes an object with that id.

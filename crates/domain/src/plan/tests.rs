@@ -96,7 +96,7 @@ fn differences_are_added_removed_changed_and_reordered() {
         text: Prose::of("Call mum on Sundays."),
     };
     after.content.routines = List::of([new.clone(), old.clone()]);
-    let found = difference(&before, &after);
+    let found = difference(&before, &after).unwrap();
     assert_eq!(found.plan_members_changed, ["title"]);
     assert_eq!(
         found.removed.iter().map(|i| i.section).collect::<Vec<_>>(),
@@ -113,7 +113,10 @@ fn differences_are_added_removed_changed_and_reordered() {
     assert!(found.reordered.is_empty());
     let mut turned = after.clone();
     turned.content.routines = List::of([old, new]);
-    assert_eq!(difference(&after, &turned).reordered, [PlanSection::Routines]);
-    let none = difference(&before, &before);
+    assert_eq!(
+        difference(&after, &turned).unwrap().reordered,
+        [PlanSection::Routines]
+    );
+    let none = difference(&before, &before).unwrap();
     assert!(none.added.is_empty() && none.removed.is_empty() && none.changed.is_empty());
 }

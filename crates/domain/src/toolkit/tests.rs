@@ -2,9 +2,11 @@ use super::*;
 use crate::{
     craving_event::StrategyUse,
     place::{TimeOfDay, ZoneName},
+    practice,
     record::Record,
-    scalar::{Ids, Int, List, Rating},
+    scalar::{Ids, Int, Label, List, Rating},
     support_contact::Availability,
+    timestamp::Timestamp,
 };
 
 const RIVER: Uuid = Uuid::from_u128(1);

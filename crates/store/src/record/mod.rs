@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
 
+mod create;
 mod read;
 mod write;
 
 pub use read::Records;
+pub(crate) use write::NewRow;
 pub use write::RecordWriter;
 
 /// A record as it stands, opened.
@@ -40,20 +42,30 @@ pub enum Created {
 }
 
 /// The version that the caller expects a record to have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
     /// This one.
     Version(i64),
+    /// One of these.
+    OneOf(Vec<i64>),
     /// Any.
     Any,
 }
 
 impl Expected {
-    pub(super) fn check(self, current: i64) -> Result<()> {
-        match self {
-            Self::Version(version) if version != current => Err(StoreError::VersionMismatch { current }),
-            _ => Ok(()),
-        }
+    /// Succeeds if the current version is one that is expected.
+    ///
+    /// # Errors
+    /// [`StoreError::VersionMismatch`].
+    pub fn check(self, current: i64) -> Result<()> {
+        let is_expected = match self {
+            Self::Version(version) => version == current,
+            Self::OneOf(versions) => versions.contains(&current),
+            Self::Any => true,
+        };
+        is_expected
+            .then_some(())
+            .ok_or(StoreError::VersionMismatch { current })
     }
 }
 

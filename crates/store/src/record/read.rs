@@ -41,6 +41,33 @@ impl Row {
     }
 }
 
+/// What an answer needs of a row, and no more: lists are long.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = records)]
+struct Answered {
+    id: Key,
+    version: i64,
+    occurred_at: At,
+    sealed: Vec<u8>,
+    created_at: At,
+    updated_at: At,
+}
+
+impl Answered {
+    fn open(self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
+        Ok(Stored {
+            id: self.id.0,
+            version: self.version,
+            occurred_at: self.occurred_at.0,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+            body: scope
+                .keys
+                .open_record(kind.code(), self.id.0, self.version, &self.sealed)?,
+        })
+    }
+}
+
 /// A person's record inside a transaction or a read.
 pub struct Records<'a> {
     pub(super) conn: &'a mut Conn,
@@ -66,20 +93,20 @@ impl<'a> Records<'a> {
             .filter(records::collection.eq(kind.code()))
             .filter(records::slot.eq(slot));
         let row = on!(&mut *self.conn, |c| query
-            .select(Row::as_select())
+            .select(Answered::as_select())
             .first(c)
             .optional())?;
-        row.map(|row| self.open(kind, &row)).transpose()
+        row.map(|row| row.open(kind, self.scope)).transpose()
     }
 
     /// Part of a collection in the order of its time.
     pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
-        let rows: Vec<Row> = on!(&mut *self.conn, |c| {
+        let rows: Vec<Answered> = on!(&mut *self.conn, |c| {
             let mut query = records::table
                 .filter(records::person_no.eq(self.scope.no))
                 .filter(records::collection.eq(kind.code()))
                 .filter(records::deleted.eq(false))
-                .select(Row::as_select())
+                .select(Answered::as_select())
                 .limit(range.limit)
                 .into_boxed();
             if let Some(from) = range.from {
@@ -107,7 +134,7 @@ impl<'a> Records<'a> {
                     .load(c),
             }
         })?;
-        rows.into_iter().map(|row| self.open(kind, &row)).collect()
+        rows.into_iter().map(|row| row.open(kind, self.scope)).collect()
     }
 
     /// Where the person's changes stand.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Created, Expected, Stored,
+    create::first,
     read::{Records, Row},
 };
 use crate::{
@@ -23,22 +24,49 @@ use crate::{
     types::{At, Key},
 };
 
+/// The row of a new record.
 #[derive(Insertable)]
 #[diesel(table_name = records, treat_none_as_default_value = false)]
-struct NewRow {
-    person_no: i64,
-    collection: i16,
-    id: Key,
-    version: i64,
-    rev: i64,
-    occurred_at: At,
-    slot: Option<Vec<u8>>,
-    deleted: bool,
-    origin: Vec<u8>,
-    digest: Vec<u8>,
-    sealed: Vec<u8>,
-    created_at: At,
-    updated_at: At,
+pub(crate) struct NewRow {
+    pub(super) person_no: i64,
+    pub(super) collection: i16,
+    pub(super) id: Key,
+    pub(super) version: i64,
+    pub(super) rev: i64,
+    pub(super) occurred_at: At,
+    pub(super) slot: Option<Vec<u8>>,
+    pub(super) deleted: bool,
+    pub(super) origin: Vec<u8>,
+    pub(super) digest: Vec<u8>,
+    pub(super) sealed: Vec<u8>,
+    pub(super) created_at: At,
+    pub(super) updated_at: At,
+}
+
+impl NewRow {
+    /// The first version of a record, sealed, as the change of that number.
+    pub(crate) fn sealed(scope: &PersonScope, draft: &Draft, rev: i64, now: At) -> Result<Self> {
+        let collection = draft.kind.code();
+        let origin = scope.keys.origin(&draft.canonical);
+        Ok(Self {
+            person_no: scope.no,
+            collection,
+            id: Key(draft.id),
+            version: 1,
+            rev,
+            occurred_at: At(draft.occurred_at.unwrap_or(now.0)),
+            slot: draft
+                .slot
+                .as_deref()
+                .map(|slot| scope.keys.slot(collection, slot)),
+            deleted: false,
+            digest: origin.clone(),
+            origin,
+            sealed: scope.keys.seal_record(collection, draft.id, 1, &draft.body)?,
+            created_at: now,
+            updated_at: now,
+        })
+    }
 }
 
 #[derive(Insertable)]
@@ -105,29 +133,13 @@ impl<'a> RecordWriter<'a> {
     /// [`StoreError::IdConflict`], [`StoreError::IdDeleted`], [`StoreError::SlotTaken`], [`StoreError::Findings`]
     /// for references to what the person does not have.
     pub fn create(&mut self, draft: &Draft) -> Result<Created> {
-        let rev = self.next_rev()?;
-        let scope = self.records.scope;
-        let collection = draft.kind.code();
-        let origin = scope.keys.origin(&draft.canonical);
-        let row = NewRow {
-            person_no: scope.no,
-            collection,
-            id: Key(draft.id),
-            version: 1,
-            rev,
-            occurred_at: At(draft.occurred_at.unwrap_or(self.now.0)),
-            slot: draft
-                .slot
-                .as_deref()
-                .map(|slot| scope.keys.slot(collection, slot)),
-            deleted: false,
-            origin: origin.clone(),
-            digest: origin.clone(),
-            sealed: scope.keys.seal_record(collection, draft.id, 1, &draft.body)?,
-            created_at: self.now,
-            updated_at: self.now,
-        };
-        let occurred_at = row.occurred_at.0;
+        let row = NewRow::sealed(self.records.scope, draft, 0, self.now)?;
+        self.create_sealed(row, draft)
+    }
+
+    /// Stores a new record that is sealed already, under the next number.
+    pub(super) fn create_sealed(&mut self, mut row: NewRow, draft: &Draft) -> Result<Created> {
+        row.rev = self.next_rev()?;
         let inserted = on!(&mut *self.records.conn, |c| {
             diesel::insert_into(records::table)
                 .values(&row)
@@ -135,17 +147,10 @@ impl<'a> RecordWriter<'a> {
                 .execute(c)
         })?;
         if inserted == 0 {
-            return self.known(draft, &origin);
+            return self.known(draft, &row.origin);
         }
         self.after_write(draft)?;
-        Ok(Created::New(Stored {
-            id: draft.id,
-            version: 1,
-            occurred_at,
-            created_at: self.now.0,
-            updated_at: self.now.0,
-            body: draft.body.clone(),
-        }))
+        Ok(Created::New(first(draft, self.now)))
     }
 
     /// Says why an insert found its place taken.
@@ -241,21 +246,7 @@ impl<'a> RecordWriter<'a> {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
     pub fn remove(&mut self, kind: Kind, id: Uuid, expected: Expected) -> Result<()> {
-        let rev = self.next_rev()?;
-        let before = self.live_row(kind, id, expected)?;
-        let (no, version) = (before.no, before.version + 1);
-        self.keep(kind, before)?;
-        let change = diesel::update(records::table.filter(records::no.eq(no))).set((
-            records::version.eq(version),
-            records::rev.eq(rev),
-            records::slot.eq(None::<Vec<u8>>),
-            records::deleted.eq(true),
-            records::digest.eq(Vec::<u8>::new()),
-            records::sealed.eq(Vec::<u8>::new()),
-            records::updated_at.eq(self.now),
-        ));
-        on!(&mut *self.records.conn, |c| change.execute(c))?;
-        self.set_timer(kind, id, None)
+        self.delete(kind, id, expected, None)
     }
 
     /// Deletes a record but keeps it to be read, as the draft has it. It leaves every list and frees its slot.
@@ -263,15 +254,19 @@ impl<'a> RecordWriter<'a> {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`], [`StoreError::Final`].
     pub fn mark_deleted(&mut self, draft: &Draft, expected: Expected) -> Result<()> {
+        self.delete(draft.kind, draft.id, expected, Some(&draft.body))
+    }
+
+    /// Deletes a record, of which nothing or that body stays.
+    fn delete(&mut self, kind: Kind, id: Uuid, expected: Expected, stays: Option<&[u8]>) -> Result<()> {
         let rev = self.next_rev()?;
-        let before = self.live_row(draft.kind, draft.id, expected)?;
+        let before = self.live_row(kind, id, expected)?;
         let (no, version) = (before.no, before.version + 1);
-        let sealed =
-            self.records
-                .scope
-                .keys
-                .seal_record(draft.kind.code(), draft.id, version, &draft.body)?;
-        self.keep(draft.kind, before)?;
+        let keys = &self.records.scope.keys;
+        let sealed = stays.map_or(Ok(Vec::new()), |body| {
+            keys.seal_record(kind.code(), id, version, body)
+        })?;
+        self.keep(kind, before)?;
         let change = diesel::update(records::table.filter(records::no.eq(no))).set((
             records::version.eq(version),
             records::rev.eq(rev),
@@ -282,7 +277,7 @@ impl<'a> RecordWriter<'a> {
             records::updated_at.eq(self.now),
         ));
         on!(&mut *self.records.conn, |c| change.execute(c))?;
-        self.set_timer(draft.kind, draft.id, None)
+        self.set_timer(kind, id, None)
     }
 
     /// The row of a record that may still change.
@@ -319,15 +314,21 @@ impl<'a> RecordWriter<'a> {
         Ok(())
     }
 
-    /// Takes the next number of the person's changes; other writers of the same person wait for this one.
     fn next_rev(&mut self) -> Result<i64> {
+        self.take_revs(1)
+    }
+
+    /// Takes that many numbers of the person's changes and gives the last; other writers of the same person wait
+    /// for this one.
+    pub(crate) fn take_revs(&mut self, count: i64) -> Result<i64> {
         let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
-            .set(people::rev.eq(people::rev + 1))
+            .set(people::rev.eq(people::rev + count))
             .returning(people::rev);
         Ok(on!(&mut *self.records.conn, |c| change.get_result(c))?)
     }
 
-    fn after_write(&mut self, draft: &Draft) -> Result<()> {
+    /// Stores what goes with a record, and makes sure that what it refers to is there.
+    pub(crate) fn after_write(&mut self, draft: &Draft) -> Result<()> {
         if !draft.items.is_empty() {
             let person_no = self.records.scope.no;
             let rows: Vec<_> = draft

@@ -1,0 +1,93 @@
+//! Cursors: a place in a person's changes that nobody else can use or make.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use mainstay_store::seal::Secret;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::{http::caller::Caller, problem::Outcome};
+
+/// A place in the changes of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Position {
+    /// The life of the person's changes: another one after a restore.
+    pub epoch: i64,
+    /// The number of the last change that was told.
+    pub rev: i64,
+}
+
+/// Makes and reads the cursors of one account: nobody else's are taken, and none that we did not make.
+pub(super) struct Cursors {
+    key: Secret,
+    account: Uuid,
+}
+
+impl Cursors {
+    /// The cursors of the caller's account.
+    pub fn new(caller: &Caller) -> Outcome<Self> {
+        Ok(Self {
+            key: caller.state.store.derive_key("mainstay cursor 1")?,
+            account: caller.scope().account(),
+        })
+    }
+
+    fn mac(&self, position: &Position) -> [u8; 32] {
+        self.key.mac(&[
+            self.account.as_bytes(),
+            &position.epoch.to_be_bytes(),
+            &position.rev.to_be_bytes(),
+        ])
+    }
+
+    /// The cursor of a place.
+    pub fn write(&self, position: &Position) -> String {
+        let parts: [&[u8]; 3] = [
+            &position.epoch.to_be_bytes(),
+            &position.rev.to_be_bytes(),
+            &self.mac(position),
+        ];
+        BASE64_URL_SAFE_NO_PAD.encode(parts.concat())
+    }
+
+    /// The place of a cursor, if it is one of this account's.
+    pub fn read(&self, text: &str) -> Option<Position> {
+        let bytes: [u8; 48] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
+        let (epoch, rest) = bytes.split_first_chunk::<8>()?;
+        let (rev, mac) = rest.split_first_chunk::<8>()?;
+        let position = Position {
+            epoch: i64::from_be_bytes(*epoch),
+            rev: i64::from_be_bytes(*rev),
+        };
+        bool::from(self.mac(&position).as_slice().ct_eq(mac)).then_some(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_good_for_its_own_account_and_as_it_was_made_only() {
+        let cursors = |account| Cursors {
+            key: Secret::from_bytes([1; 32]),
+            account: Uuid::from_u128(account),
+        };
+        let position = Position { epoch: 7, rev: 99 };
+        let text = cursors(1).write(&position);
+        assert_eq!(cursors(1).read(&text), Some(position));
+        assert_eq!(cursors(2).read(&text), None);
+        for n in 0..text.len() {
+            let altered: String = text
+                .char_indices()
+                .map(|(m, c)| {
+                    if m == n {
+                        if c == 'A' { 'B' } else { 'A' }
+                    } else {
+                        c
+                    }
+                })
+                .collect();
+            assert_eq!(cursors(1).read(&altered), None);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What was made of a person's record, remembered for as long as the record stays as it is. Every use asks the
+//! database for the person's revision, so that an answer is never older than the last write, whichever server took it.
+
+use bytes::Bytes;
+use quick_cache::{Weighter, sync::Cache};
+use zeroize::Zeroizing;
+
+use crate::{Store, error::Result, record::Records, revision::Revision, scope::PersonScope};
+
+/// Most bytes that are remembered.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// What an entry costs beside its bytes.
+const ENTRY_BYTES: usize = 200;
+/// About how many entries there are.
+const ENTRIES: usize = 4_000;
+/// What nobody asked for in this time, in microseconds, is forgotten.
+const FORGOTTEN_US: i64 = 10 * 60 * 1_000_000;
+
+/// Bytes made of a record, with the tag that names them if there is one. They are overwritten when they are forgotten.
+#[derive(Debug, Clone)]
+pub struct Made {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Their entity tag.
+    pub tag: Option<String>,
+}
+
+impl Made {
+    /// Bytes without a tag.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: Bytes::from_owner(Zeroizing::new(bytes)),
+            tag: None,
+        }
+    }
+}
+
+/// Whose record it was made of, and what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Question {
+    person_no: i64,
+    text: Box<str>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    revision: Revision,
+    made: Option<Made>,
+    made_at: i64,
+}
+
+#[derive(Clone)]
+struct Bytewise;
+
+impl Weighter<Question, Entry> for Bytewise {
+    fn weight(&self, question: &Question, entry: &Entry) -> u64 {
+        let bytes = entry.made.as_ref().map_or(0, |made| made.bytes.len());
+        u64::try_from(ENTRY_BYTES + question.text.len() + bytes).unwrap_or(u64::MAX)
+    }
+}
+
+/// Answers that may be given again.
+pub(crate) struct Remembered {
+    answers: Cache<Question, Entry, Bytewise>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self {
+            answers: Cache::with_weighter(ENTRIES, MOST_BYTES, Bytewise),
+        }
+    }
+}
+
+impl Store {
+    /// What was made of a person's record at its present state, made now if need be. The question says what was
+    /// asked, and nothing but the record may take part in the answer. `now` is in microseconds.
+    ///
+    /// # Errors
+    /// What the database or the making says.
+    pub async fn remember<F>(
+        &self,
+        scope: &PersonScope,
+        question: &str,
+        now: i64,
+        work: F,
+    ) -> Result<Option<Made>>
+    where
+        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
+    {
+        let revision = self.data.revision(scope.no).await?;
+        let question = Question {
+            person_no: scope.no,
+            text: question.into(),
+        };
+        if let Some(entry) = self.remembered.answers.get(&question)
+            && entry.revision == revision
+        {
+            return Ok(entry.made);
+        }
+        // Changes between the two reads make the entry newer than its revision says, which only costs a making more.
+        let made = self.read(scope, work).await?;
+        let entry = Entry {
+            revision,
+            made: made.clone(),
+            made_at: now,
+        };
+        self.remembered.answers.insert(question, entry);
+        Ok(made)
+    }
+
+    /// Forgets what was made long ago. `now` is in microseconds.
+    pub fn sweep_remembered(&self, now: i64) {
+        self.remembered
+            .answers
+            .retain(|_, entry| now - entry.made_at < FORGOTTEN_US);
+    }
+}
+
+impl Remembered {
+    /// Forgets what was made of one person's record.
+    pub fn forget_person(&self, person_no: i64) {
+        self.answers.retain(|question, _| question.person_no != person_no);
+    }
+}
