@@ -189,6 +189,8 @@ fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
             None => paths.push((endpoint.path.clone(), vec![endpoint])),
         }
     }
+    // Paths are tried in their order, and one that names things is the dearer to try.
+    paths.sort_by_key(|(path, _)| path.contains('{'));
     for (path, list) in paths {
         let allow = crate::openapi::endpoint::allow(&list);
         let mut resource = web::resource(path.as_str()).app_data(RouteFigures::new(path.as_str()));

@@ -86,7 +86,8 @@ pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionErro
             conn.batch_execute(SQLITE_PRAGMAS)
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
             if access == Access::Read {
-                conn.batch_execute("PRAGMA query_only = ON;")
+                // There are several, and what is not in a small cache of their own is in the system's.
+                conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
             }
             Ok(Conn::Sqlite(conn))

@@ -11,13 +11,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::{
+    RunQueryDsl,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     conn::{Access, Conn, DatabaseUrl, Manager, connect},
     error::{Result, StoreError},
     revision::{Revision, Revisions, of_one},
+    statement::{BeginJob, KeepJob, UndoJob},
 };
 
 /// Write jobs that may wait before further ones are turned away.
@@ -223,7 +227,8 @@ impl Engine {
     }
 }
 
-fn panicked() -> StoreError {
+/// What became of a job that panicked.
+pub(crate) fn panicked() -> StoreError {
     StoreError::Internal("a database job panicked".to_owned())
 }
 
@@ -302,14 +307,13 @@ fn in_savepoint<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
     let Conn::Sqlite(c) = conn else {
         return Err(StoreError::Internal("a writer of another engine".to_owned()));
     };
-    AnsiTransactionManager::begin_transaction(c)?;
+    BeginJob.execute(c)?;
     let outcome = catch_unwind(AssertUnwindSafe(|| f(conn))).unwrap_or_else(|_| Err(panicked()));
     let Conn::Sqlite(c) = conn else { return outcome };
-    if outcome.is_ok() {
-        AnsiTransactionManager::commit_transaction(c)?;
-    } else {
-        AnsiTransactionManager::rollback_transaction(c)?;
+    if outcome.is_err() {
+        UndoJob.execute(c)?;
     }
+    KeepJob.execute(c)?;
     outcome
 }
 

@@ -24,6 +24,7 @@ mod schema;
 pub mod scope;
 pub mod seal;
 pub mod session;
+mod statement;
 pub mod timer;
 pub mod tombstone;
 pub mod types;

@@ -112,7 +112,7 @@ pub fn private(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
 }
 
 /// A JSON answer about a person's record.
-pub fn finish(answer: HttpResponseBuilder, body: Vec<u8>) -> HttpResponse {
+pub fn finish(answer: HttpResponseBuilder, body: impl MessageBody + 'static) -> HttpResponse {
     private(answer).content_type("application/json").body(body)
 }
 

@@ -8,8 +8,8 @@ mod write;
 
 use actix_web::HttpResponse;
 use mainstay_domain::record::{Deletion, Incoming, Kind, Record};
-use mainstay_store::Created;
 use mainstay_store::Stored;
+use mainstay_store::{Created, Range, Records, StoreError, remembered::Made};
 use serde_json::json;
 
 pub use self::{answer::*, example::*, history::*, parameter::*, write::*};
@@ -27,6 +27,9 @@ use crate::{
     },
     problem::{Outcome, Problem, ProblemKind},
 };
+
+/// Lists that were asked for in more words than this are not remembered.
+const MOST_REMEMBERED: usize = 200;
 
 /// All operations of a collection.
 pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
@@ -133,24 +136,36 @@ fn stored_answer<T: Record>(created: &Created) -> Reply {
 }
 
 async fn list<T: Record>(caller: Caller) -> Outcome {
-    let mut range = page(&caller.request, T::KIND)?;
+    let range = page(&caller.request, T::KIND)?;
+    let question = format!("list {} {}", T::KIND.path(), caller.request.query_string());
+    let listed = if question.len() > MOST_REMEMBERED {
+        let read = caller
+            .state
+            .store
+            .read(caller.scope(), move |r| listed::<T>(r, range));
+        Made::new(read.await?)
+    } else {
+        let work = move |r: &mut Records<'_>| listed::<T>(r, range).map(|bytes| Some(Made::new(bytes)));
+        caller
+            .remember(&question, work)
+            .await?
+            .ok_or(Problem::internal("a list without a body"))?
+    };
+    Ok(finish(HttpResponse::Ok(), listed.bytes))
+}
+
+/// A page of a collection, as bytes.
+fn listed<T: Record>(records: &mut Records<'_>, mut range: Range) -> Result<Vec<u8>, StoreError> {
     let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
     range.limit += 1;
-    let mut records = caller
-        .state
-        .store
-        .read(caller.scope(), move |r| r.list(T::KIND, &range))
-        .await?;
-    let more = records.len() > limit;
-    records.truncate(limit);
-    let next = records
+    let mut found = records.list(T::KIND, &range)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found
         .last()
         .filter(|_| more)
         .map(|last| cursor(last, T::KIND, range.order));
-    Ok(finish(
-        HttpResponse::Ok(),
-        list_body(records.iter().map(wire), next.as_deref()),
-    ))
+    Ok(list_body(found.iter().map(wire), next.as_deref()))
 }
 
 /// The record whose id is in the path.

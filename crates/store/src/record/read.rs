@@ -68,6 +68,45 @@ impl Answered {
     }
 }
 
+/// The bounds of a part of a collection, all of them given: times in microseconds, from the year 1 to 9999.
+struct Bounds {
+    earliest: i64,
+    latest: i64,
+    after: (i64, Uuid),
+}
+
+impl Bounds {
+    const FIRST: i64 = -62_135_596_800_000_000;
+    const LAST: i64 = 253_402_300_799_999_999;
+
+    fn of(range: &Range) -> Self {
+        let from = range.from.unwrap_or(Self::FIRST);
+        let upto = range.to.map_or(Self::LAST, |to| to.saturating_sub(1));
+        match (range.order, range.after) {
+            (Order::Descending, None) => Self {
+                earliest: from,
+                latest: upto,
+                after: (Self::LAST + 1, Uuid::max()),
+            },
+            (Order::Descending, Some(after)) => Self {
+                earliest: from,
+                latest: upto.min(after.0),
+                after,
+            },
+            (Order::Ascending, None) => Self {
+                earliest: from,
+                latest: upto,
+                after: (Self::FIRST - 1, Uuid::nil()),
+            },
+            (Order::Ascending, Some(after)) => Self {
+                earliest: from.max(after.0),
+                latest: upto,
+                after,
+            },
+        }
+    }
+}
+
 /// A person's record inside a transaction or a read.
 pub struct Records<'a> {
     pub(super) conn: &'a mut Conn,
@@ -101,38 +140,28 @@ impl<'a> Records<'a> {
 
     /// Part of a collection in the order of its time.
     pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
-        let rows: Vec<Answered> = on!(&mut *self.conn, |c| {
-            let mut query = records::table
-                .filter(records::person_no.eq(self.scope.no))
-                .filter(records::collection.eq(kind.code()))
-                .filter(records::deleted.eq(false))
+        let bounds = Bounds::of(range);
+        let (at, id) = (At(bounds.after.0), Key(bounds.after.1));
+        // The same text for every page, so that it is prepared once. `t <= k AND (t < k OR id < i)` lets both engines
+        // use the index; a plain OR does not.
+        let part = records::table
+            .filter(records::person_no.eq(self.scope.no))
+            .filter(records::collection.eq(kind.code()))
+            .filter(records::deleted.eq(false))
+            .filter(records::occurred_at.ge(At(bounds.earliest)))
+            .filter(records::occurred_at.le(At(bounds.latest)))
+            .limit(range.limit);
+        let rows: Vec<Answered> = on!(&mut *self.conn, |c| match range.order {
+            Order::Descending => part
+                .filter(records::occurred_at.lt(at).or(records::id.lt(id)))
+                .order((records::occurred_at.desc(), records::id.desc()))
                 .select(Answered::as_select())
-                .limit(range.limit)
-                .into_boxed();
-            if let Some(from) = range.from {
-                query = query.filter(records::occurred_at.ge(At(from)));
-            }
-            if let Some(to) = range.to {
-                query = query.filter(records::occurred_at.lt(At(to)));
-            }
-            // `t <= k AND (t < k OR id < i)` lets both engines use the index; a plain OR does not.
-            query = match (range.order, range.after) {
-                (Order::Descending, Some((at, id))) => query
-                    .filter(records::occurred_at.le(At(at)))
-                    .filter(records::occurred_at.lt(At(at)).or(records::id.lt(Key(id)))),
-                (Order::Ascending, Some((at, id))) => query
-                    .filter(records::occurred_at.ge(At(at)))
-                    .filter(records::occurred_at.gt(At(at)).or(records::id.gt(Key(id)))),
-                (_, None) => query,
-            };
-            match range.order {
-                Order::Descending => query
-                    .order((records::occurred_at.desc(), records::id.desc()))
-                    .load(c),
-                Order::Ascending => query
-                    .order((records::occurred_at.asc(), records::id.asc()))
-                    .load(c),
-            }
+                .load(c),
+            Order::Ascending => part
+                .filter(records::occurred_at.gt(at).or(records::id.gt(id)))
+                .order((records::occurred_at.asc(), records::id.asc()))
+                .select(Answered::as_select())
+                .load(c),
         })?;
         rows.into_iter().map(|row| row.open(kind, self.scope)).collect()
     }

@@ -1,5 +1,7 @@
 //! Writing a person's record: every write takes the next number of the person's changes.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use diesel::{
     ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl,
     connection::{AnsiTransactionManager, TransactionManager},
@@ -17,10 +19,12 @@ use super::{
 };
 use crate::{
     conn::Conn,
+    engine::panicked,
     error::{Result, StoreError},
     on,
     schema::{people, record_history, record_items, records, timers},
     scope::PersonScope,
+    statement::TakeRevs,
     types::{At, Key},
 };
 
@@ -232,7 +236,7 @@ impl<'a> RecordWriter<'a> {
         on!(&mut *self.records.conn, |c| {
             AnsiTransactionManager::begin_transaction(c)
         })?;
-        let outcome = work(self);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|_| Err(panicked()));
         on!(&mut *self.records.conn, |c| if outcome.is_ok() {
             AnsiTransactionManager::commit_transaction(c)
         } else {
@@ -321,10 +325,11 @@ impl<'a> RecordWriter<'a> {
     /// Takes that many numbers of the person's changes and gives the last; other writers of the same person wait
     /// for this one.
     pub(crate) fn take_revs(&mut self, count: i64) -> Result<i64> {
-        let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
-            .set(people::rev.eq(people::rev + count))
-            .returning(people::rev);
-        Ok(on!(&mut *self.records.conn, |c| change.get_result(c))?)
+        let take = TakeRevs {
+            person_no: self.records.scope.no,
+            count,
+        };
+        Ok(on!(&mut *self.records.conn, |c| take.get_result(c))?)
     }
 
     /// Stores what goes with a record, and makes sure that what it refers to is there.
