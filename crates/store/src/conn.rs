@@ -72,18 +72,18 @@ pub enum Access {
     Write,
 }
 
+/// How every connection to SQLite is set up. FULL: a commit that was acknowledged survives the loss of power.
+pub const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+    PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA secure_delete = ON; \
+    PRAGMA wal_autocheckpoint = 64000;";
+
 /// Opens a connection.
 pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionError> {
     match url {
         DatabaseUrl::Sqlite(path) => {
             let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
-            // FULL: a commit that was acknowledged survives the loss of power.
-            conn.batch_execute(
-                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-                 PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA secure_delete = ON; \
-                 PRAGMA wal_autocheckpoint = 64000;",
-            )
-            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            conn.batch_execute(SQLITE_PRAGMAS)
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
             if access == Access::Read {
                 conn.batch_execute("PRAGMA query_only = ON;")
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;

@@ -28,7 +28,7 @@ const BATCH_TIME: Duration = Duration::from_millis(20);
 /// How long a request may wait for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(2);
 /// From this size on the write-ahead log is folded back into the database: 16 000 pages.
-const CHECKPOINT_BYTES: u64 = 16_000 * 4096;
+pub const CHECKPOINT_BYTES: u64 = 16_000 * 4096;
 
 type Deliver = Box<dyn FnOnce(Result<()>) + Send>;
 type Job = Box<dyn FnOnce(&mut Conn) -> Deliver + Send>;

@@ -5,9 +5,11 @@
 //! - [`scope`]: the right to reach a record;
 //! - [`seal`], [`keys`]: what is kept so that only its owner's key opens it;
 //! - [`engine`], [`conn`]: two database engines behind one door;
+//! - [`bulk`]: many new records of several people at once;
 //! - [`account`], [`session`], [`login_delay`], [`timer`]: the rest, each with its table.
 
 pub mod account;
+pub mod bulk;
 pub mod conn;
 pub mod engine;
 pub mod error;

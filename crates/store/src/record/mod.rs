@@ -11,6 +11,7 @@ mod read;
 mod write;
 
 pub use read::Records;
+pub(crate) use write::NewRow;
 pub use write::RecordWriter;
 
 /// A record as it stands, opened.

@@ -23,9 +23,10 @@ use crate::{
     types::{At, Key},
 };
 
+/// The row of a new record.
 #[derive(Insertable)]
 #[diesel(table_name = records, treat_none_as_default_value = false)]
-struct NewRow {
+pub(crate) struct NewRow {
     person_no: i64,
     collection: i16,
     id: Key,
@@ -39,6 +40,32 @@ struct NewRow {
     sealed: Vec<u8>,
     created_at: At,
     updated_at: At,
+}
+
+impl NewRow {
+    /// The first version of a record, sealed, as the change of that number.
+    pub(crate) fn sealed(scope: &PersonScope, draft: &Draft, rev: i64, now: At) -> Result<Self> {
+        let collection = draft.kind.code();
+        let origin = scope.keys.origin(&draft.canonical);
+        Ok(Self {
+            person_no: scope.no,
+            collection,
+            id: Key(draft.id),
+            version: 1,
+            rev,
+            occurred_at: At(draft.occurred_at.unwrap_or(now.0)),
+            slot: draft
+                .slot
+                .as_deref()
+                .map(|slot| scope.keys.slot(collection, slot)),
+            deleted: false,
+            digest: origin.clone(),
+            origin,
+            sealed: scope.keys.seal_record(collection, draft.id, 1, &draft.body)?,
+            created_at: now,
+            updated_at: now,
+        })
+    }
 }
 
 #[derive(Insertable)]
@@ -106,27 +133,7 @@ impl<'a> RecordWriter<'a> {
     /// for references to what the person does not have.
     pub fn create(&mut self, draft: &Draft) -> Result<Created> {
         let rev = self.next_rev()?;
-        let scope = self.records.scope;
-        let collection = draft.kind.code();
-        let origin = scope.keys.origin(&draft.canonical);
-        let row = NewRow {
-            person_no: scope.no,
-            collection,
-            id: Key(draft.id),
-            version: 1,
-            rev,
-            occurred_at: At(draft.occurred_at.unwrap_or(self.now.0)),
-            slot: draft
-                .slot
-                .as_deref()
-                .map(|slot| scope.keys.slot(collection, slot)),
-            deleted: false,
-            origin: origin.clone(),
-            digest: origin.clone(),
-            sealed: scope.keys.seal_record(collection, draft.id, 1, &draft.body)?,
-            created_at: self.now,
-            updated_at: self.now,
-        };
+        let row = NewRow::sealed(self.records.scope, draft, rev, self.now)?;
         let occurred_at = row.occurred_at.0;
         let inserted = on!(&mut *self.records.conn, |c| {
             diesel::insert_into(records::table)
@@ -135,7 +142,7 @@ impl<'a> RecordWriter<'a> {
                 .execute(c)
         })?;
         if inserted == 0 {
-            return self.known(draft, &origin);
+            return self.known(draft, &row.origin);
         }
         self.after_write(draft)?;
         Ok(Created::New(Stored {
@@ -319,15 +326,21 @@ impl<'a> RecordWriter<'a> {
         Ok(())
     }
 
-    /// Takes the next number of the person's changes; other writers of the same person wait for this one.
     fn next_rev(&mut self) -> Result<i64> {
+        self.take_revs(1)
+    }
+
+    /// Takes that many numbers of the person's changes and gives the last; other writers of the same person wait
+    /// for this one.
+    pub(crate) fn take_revs(&mut self, count: i64) -> Result<i64> {
         let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
-            .set(people::rev.eq(people::rev + 1))
+            .set(people::rev.eq(people::rev + count))
             .returning(people::rev);
         Ok(on!(&mut *self.records.conn, |c| change.get_result(c))?)
     }
 
-    fn after_write(&mut self, draft: &Draft) -> Result<()> {
+    /// Stores what goes with a record, and makes sure that what it refers to is there.
+    pub(crate) fn after_write(&mut self, draft: &Draft) -> Result<()> {
         if !draft.items.is_empty() {
             let person_no = self.records.scope.no;
             let rows: Vec<_> = draft
