@@ -24,6 +24,7 @@ has_node() {
 # Prints what is missing for a purpose, one Debian package a line.
 #   build: what compiling the server needs
 #   quick: also what the Rust tests need
+#   load:  also what the load test needs
 #   test:  also what the checks of the OpenAPI document need
 missing_packages() {
     compiles_c || printf '%s\n' gcc libc6-dev
@@ -37,12 +38,18 @@ missing_packages() {
     postgres_bin >/dev/null || echo postgresql
     command -v curl >/dev/null || echo curl
     [[ $1 != quick ]] || return 0
+    if [[ $1 == load ]]; then
+        command -v wrk >/dev/null || echo wrk
+        # The package with the server has pgbench too.
+        command -v pgbench >/dev/null || echo postgresql
+        return 0
+    fi
     find_python >/dev/null || printf '%s\n' python3 python3-venv
     has_node || echo nodejs
     command -v npm >/dev/null || echo npm
 }
 
-# need_packages build|quick|test: returns once everything is there, or ends the script with one
+# need_packages build|quick|load|test: returns once everything is there, or ends the script with one
 # message that names all that is not.
 need_packages() {
     local -a missing as_root=()

@@ -1,0 +1,111 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    Outcome,
+    limit::bare::Bare,
+    population::{Engine, Place, Size},
+    postgres::Postgres,
+    server,
+    workload::Workload,
+    wrk::Pressure,
+};
+
+/// Loads Mainstay, measures it against the limits of this machine, and says which goals hold.
+#[derive(Debug, Parser)]
+#[command(name = "load", args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    /// Something else than a whole run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// A whole run.
+    #[command(flatten)]
+    pub run: Run,
+}
+
+/// What else there is.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The bare server, which a run starts by itself.
+    #[command(hide = true)]
+    Bare(Bare),
+}
+
+/// Where and on what.
+#[derive(Debug, Args)]
+pub struct Setting {
+    /// Engines.
+    #[arg(long, value_delimiter = ',', default_values = ["sqlite", "postgres"])]
+    pub engine: Vec<Engine>,
+    /// Where seeds, copies and the report are kept.
+    #[arg(long, value_name = "DIR", default_value = "target/load")]
+    pub data: PathBuf,
+    /// Another binary of the server than the one just built, to compare two.
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=240))]
+    pub seconds: u32,
+    /// Threads of wrk and pgbench.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: u32,
+    /// People who are active.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub active: u32,
+    /// The server for PostgreSQL; `scripts/load` starts one.
+    #[arg(
+        long,
+        env = "MAINSTAY_TEST_POSTGRES_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub postgres_url: Option<String>,
+}
+
+impl Setting {
+    /// The place of a seed.
+    pub fn place(&self, engine: Engine, size: Size) -> Outcome<Place> {
+        let postgres = self.postgres_url.as_deref().map(Postgres::at).transpose()?;
+        Place::new(&std::path::absolute(&self.data)?, engine, size, postgres.as_ref())
+    }
+
+    /// The binary to measure.
+    pub fn binary(&self) -> Outcome<PathBuf> {
+        self.binary.clone().map_or_else(server::binary, Ok)
+    }
+
+    /// So many connections, as long and with as many threads as was said.
+    pub fn pressure(&self, connections: u32) -> Pressure {
+        Pressure {
+            connections,
+            seconds: self.seconds,
+            threads: self.threads,
+        }
+    }
+}
+
+/// A run.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Where and on what.
+    #[command(flatten)]
+    pub setting: Setting,
+    /// How much is seeded.
+    #[command(flatten)]
+    pub size: Size,
+    /// Workloads.
+    #[arg(long, value_delimiter = ',', default_values = ["w1", "w2", "w3", "w4", "w5", "w6"])]
+    pub only: Vec<Workload>,
+    /// How often Mainstay and each limit take turns.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub pairs: u32,
+    /// Connections; the turns are taken at 32.
+    #[arg(long, value_delimiter = ',', default_values = ["1", "32", "256"])]
+    pub connections: Vec<u32>,
+    /// Measure Mainstay alone, without limits: for profiling.
+    #[arg(long)]
+    pub alone: bool,
+}

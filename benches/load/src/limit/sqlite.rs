@@ -1,0 +1,144 @@
+//! SQLite without anything between: prepared statements on a copy of the same database, set up as the server's.
+
+use std::{
+    path::Path,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::{Duration, Instant},
+};
+
+use mainstay_api::clock::Clock;
+use mainstay_domain::record::Kind;
+use mainstay_store::{conn::SQLITE_PRAGMAS, engine::CHECKPOINT_BYTES};
+use rusqlite::{Connection, params};
+
+use crate::{Outcome, population::Active, random::Random};
+
+/// Writes in a transaction.
+const BATCH: u64 = 32;
+
+fn open(file: &Path) -> Outcome<Connection> {
+    let conn = Connection::open(file)?;
+    conn.execute_batch(SQLITE_PRAGMAS)?;
+    Ok(conn)
+}
+
+/// The usual length of a sealed check-in.
+pub fn sealed_bytes(file: &Path) -> Outcome<usize> {
+    let sql = "SELECT CAST(avg(length(sealed)) AS INTEGER) FROM \
+        (SELECT sealed FROM records WHERE collection = ? ORDER BY no DESC LIMIT 1000)";
+    let bytes: i64 = open(file)?.query_row(sql, [Kind::CheckIn.code()], |row| row.get(0))?;
+    Ok(usize::try_from(bytes)?)
+}
+
+/// Inserts a second, each with the update of its person's counter.
+pub fn inserts(file: &Path, active: &Active, sealed_bytes: usize, seconds: u32) -> Outcome<f64> {
+    let (stop, stopped) = mpsc::channel();
+    let rate = std::thread::scope(|threads| {
+        let folding = threads.spawn(|| fold_back(file, stopped));
+        let rate = insert_for(file, active, sealed_bytes, Duration::from_secs(seconds.into()));
+        drop(stop);
+        folding.join().map_err(|_panic| "folding back panicked")??;
+        rate
+    });
+    // Whatever is still in the log is folded back now, not within the next measurement.
+    open(file)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()))?;
+    rate
+}
+
+fn insert_for(file: &Path, active: &Active, sealed_bytes: usize, time: Duration) -> Outcome<f64> {
+    let conn = open(file)?;
+    let mut begin = conn.prepare("BEGIN IMMEDIATE")?;
+    let mut commit = conn.prepare("COMMIT")?;
+    let mut bump = conn.prepare("UPDATE people SET rev = rev + 1 WHERE person_no = ? RETURNING rev")?;
+    let mut insert = conn.prepare(
+        "INSERT INTO records (person_no, collection, id, version, rev, occurred_at, slot, deleted, origin, digest, \
+         sealed, created_at, updated_at) VALUES (?1, ?2, ?3, 1, ?4, ?5, NULL, 0, ?6, ?6, ?7, ?5, ?5)",
+    )?;
+    let clock = Clock::default();
+    let mut random = Random::new(clock.micros().unsigned_abs());
+    let mut sealed = vec![0_u8; sealed_bytes];
+    let (started, mut done) = (Instant::now(), 0);
+    while started.elapsed() < time {
+        begin.execute([])?;
+        for _ in 0..BATCH {
+            let person = random.one_of(&active.people).no;
+            let now = clock.micros();
+            let id = random.id(now);
+            // Other bytes each time, as sealing gives.
+            sealed[..16].copy_from_slice(id.as_bytes());
+            let rev: i64 = bump.query_row([person], |row| row.get(0))?;
+            insert.execute(params![
+                person,
+                Kind::CheckIn.code(),
+                id.as_bytes(),
+                rev,
+                now,
+                id.as_bytes(),
+                sealed
+            ])?;
+        }
+        commit.execute([])?;
+        done += BATCH;
+    }
+    Ok(done as f64 / started.elapsed().as_secs_f64())
+}
+
+/// Folds the log back as the server does: from a connection of its own, at the same size.
+fn fold_back(file: &Path, stopped: mpsc::Receiver<()>) -> Outcome {
+    let conn = open(file)?;
+    let log = file.with_extension("db-wal");
+    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(Duration::from_secs(1)) {
+        if std::fs::metadata(&log).is_ok_and(|m| m.len() > CHECKPOINT_BYTES) {
+            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_row| Ok(()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Selects of the latest 30 rows a second, all columns that the server reads, by some threads at once.
+pub fn selects(file: &Path, active: &Active, threads: u64, seconds: u32) -> Outcome<f64> {
+    let over = AtomicBool::new(false);
+    let (over, time) = (&over, Duration::from_secs(seconds.into()));
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..threads)
+            .map(|n| scope.spawn(move || select_until(over, file, active, n)))
+            .collect();
+        std::thread::sleep(time);
+        over.store(true, Ordering::Relaxed);
+        let mut rate = 0.0;
+        for reader in readers {
+            rate += reader.join().map_err(|_panic| "a reader panicked")??;
+        }
+        Ok(rate)
+    })
+}
+
+fn select_until(over: &AtomicBool, file: &Path, active: &Active, n: u64) -> Outcome<f64> {
+    let conn = open(file)?;
+    conn.execute_batch("PRAGMA query_only = ON")?;
+    let mut select = conn.prepare(
+        "SELECT no, collection, rev, id, version, occurred_at, deleted, origin, digest, sealed, created_at, updated_at \
+         FROM records WHERE person_no = ? AND collection = ? AND deleted = 0 \
+         ORDER BY occurred_at DESC, id DESC LIMIT 30",
+    )?;
+    let mut random = Random::new(n);
+    let (started, mut done, mut seen) = (Instant::now(), 0_u64, 0);
+    while !over.load(Ordering::Relaxed) {
+        let person = random.one_of(&active.people).no;
+        let mut rows = select.query(params![person, Kind::CheckIn.code()])?;
+        while let Some(row) = rows.next()? {
+            for column in [0, 1, 2, 4, 5, 6, 10, 11] {
+                seen ^= row.get_ref(column)?.as_i64()?;
+            }
+            for column in [3, 7, 8, 9] {
+                seen ^= i64::try_from(row.get_ref(column)?.as_blob()?.len())?;
+            }
+        }
+        done += 1;
+    }
+    std::hint::black_box(seen);
+    Ok(done as f64 / started.elapsed().as_secs_f64())
+}
