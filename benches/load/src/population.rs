@@ -204,6 +204,18 @@ impl Place {
         Ok(fs::write(mark, "")?)
     }
 
+    /// The number of the latest record in a copy.
+    pub fn last_record(&self, copy: Copy) -> Outcome<i64> {
+        let sql = "SELECT max(no) FROM records";
+        match &self.postgres {
+            None => {
+                let conn = rusqlite::Connection::open(self.copy_file(copy))?;
+                Ok(conn.query_row(sql, [], |row| row.get(0))?)
+            }
+            Some(postgres) => Ok(postgres.query(&self.database(copy.name()), sql)?.trim().parse()?),
+        }
+    }
+
     /// Notes that a copy is about to be written to.
     pub fn is_written_to(&self, copy: Copy) -> Outcome {
         match fs::remove_file(self.mark(copy)) {

@@ -61,8 +61,8 @@ fn text(limit: Limit, active: &Active, sealed_bytes: usize) -> String {
             "WITH bump AS (UPDATE people SET rev = rev + 1 WHERE person_no = :p RETURNING rev) \
              INSERT INTO records (person_no, collection, id, version, rev, occurred_at, slot, deleted, origin, digest, \
              sealed, created_at, updated_at) \
-             SELECT :p, {}, (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') \
-             || lpad(to_hex(:r), 20, '0'))::uuid, \
+             SELECT :p::bigint, {}, (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0') \
+             || lpad(to_hex(:r::bigint), 20, '0'))::uuid, \
              1, rev, now(), NULL, false, '\\x{origin}', '\\x{origin}', '\\x{sealed}', now(), now() FROM bump;\n",
             Kind::CheckIn.code(),
             origin = "5a".repeat(16),
