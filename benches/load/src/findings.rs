@@ -56,6 +56,8 @@ pub struct Findings {
     pub idle_connection: Option<Share>,
     /// Memory for a person who is active.
     pub active_person: Option<Share>,
+    /// The part of the processors that went to programs which are not ours.
+    pub foreign: f64,
 }
 
 impl Findings {
@@ -68,6 +70,7 @@ impl Findings {
             starts: Vec::new(),
             idle_connection: None,
             active_person: None,
+            foreign: 0.0,
         }
     }
 

@@ -60,8 +60,11 @@ pub fn verdicts(found: &Findings, growth: Option<&Growth>) -> Vec<Verdict> {
         ]
     };
     for (workload, ways, wanted) in parts {
-        let names: Vec<&str> = ways.iter().map(|way| way.title()).collect();
-        let about = format!("{} against {}", workload.title(), names.join(" or "));
+        let title = ways.first().map_or("", |way| way.title());
+        let about = match ways {
+            [_, _, ..] => format!("{} against {title} (or two, if faster)", workload.title()),
+            _ => format!("{} against {title}", workload.title()),
+        };
         let part = found.median_of(|round| round.part_of(workload, ways));
         all.push(at_least(about, wanted, part));
     }

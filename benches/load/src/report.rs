@@ -47,6 +47,11 @@ pub fn whole(run: &Run, all: &[Findings]) -> String {
         let growth = Growth::last(&run.setting.data, found.engine);
         let verdicts = verdicts(found, growth.as_ref());
         let _ = writeln!(text, "\n## {engine}: goals\n\n{}", goals(&verdicts));
+        let foreign = found.foreign * 100.0;
+        let _ = writeln!(
+            text,
+            "Other programs took {foreign:.0} % of the processors meanwhile.\n"
+        );
         let _ = writeln!(text, "## {engine}: Mainstay\n\n{}", measured(found));
         let _ = writeln!(text, "## {engine}: limits\n\n{}", limits(found));
         text.push_str(&shares(found));

@@ -1,6 +1,9 @@
 //! A run: Mainstay and its limits in turns, then Mainstay at other numbers of connections, its starts, its memory.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use crate::{
     Outcome,
@@ -8,7 +11,9 @@ use crate::{
     findings::{Findings, Round},
     limit::{Limit, Limits},
     memory,
-    population::{Place, active},
+    population::{Person, Place, active},
+    postgres::Postgres,
+    process::{family_cpu, machine_cpu},
     report, seed,
     server::Server,
     subject::Subject,
@@ -27,7 +32,11 @@ pub fn run(run: &Run) -> Outcome {
     let mut all = Vec::new();
     for engine in &run.setting.engine {
         let place = run.setting.place(*engine, run.size)?;
-        all.push(on(run, &place)?);
+        let people = seed::ensure(&place)?;
+        let watch = Watch::start(&place)?;
+        let mut findings = on(run, &place, &people)?;
+        findings.foreign = watch.foreign()?;
+        all.push(findings);
     }
     let report = report::whole(run, &all);
     println!("\n{report}");
@@ -37,9 +46,42 @@ pub fn run(run: &Run) -> Outcome {
     Ok(())
 }
 
-fn on(run: &Run, place: &Place) -> Outcome<Findings> {
-    let people = seed::ensure(place)?;
-    let active = active(&people, run.setting.active);
+/// Looks at what else the machine is doing, which makes figures worse than they are.
+struct Watch {
+    since: Instant,
+    machine: Duration,
+    ours: Duration,
+    postmaster: Option<u32>,
+}
+
+impl Watch {
+    fn start(place: &Place) -> Outcome<Self> {
+        let postmaster = place.postgres.as_ref().map(Postgres::process).transpose()?;
+        Ok(Self {
+            since: Instant::now(),
+            machine: machine_cpu()?,
+            ours: Self::ours(postmaster)?,
+            postmaster,
+        })
+    }
+
+    fn ours(postmaster: Option<u32>) -> Outcome<Duration> {
+        let servers = postmaster.map_or(Ok(Duration::ZERO), family_cpu)?;
+        Ok(servers + family_cpu(std::process::id())?)
+    }
+
+    /// The part of the processors that went to others since the start.
+    fn foreign(&self) -> Outcome<f64> {
+        let machine = machine_cpu()?.saturating_sub(self.machine);
+        let ours = Self::ours(self.postmaster)?.saturating_sub(self.ours);
+        let cores = std::thread::available_parallelism()?.get() as f64;
+        let whole = self.since.elapsed().as_secs_f64() * cores;
+        Ok(machine.saturating_sub(ours).as_secs_f64() / whole)
+    }
+}
+
+fn on(run: &Run, place: &Place, people: &[Person]) -> Outcome<Findings> {
+    let active = active(people, run.setting.active);
     let binary = run.setting.binary()?;
     let mut findings = Findings::new(place.engine);
     let mut limits = if run.alone {
@@ -81,7 +123,7 @@ fn on(run: &Run, place: &Place) -> Outcome<Findings> {
             findings.starts.push(server.started_in);
             server.stop()?;
         }
-        memory::measure(&binary, place, &people, &mut findings)?;
+        memory::measure(&binary, place, people, &mut findings)?;
     }
     Ok(findings)
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Access tokens are made anew after this time; they are good for ten minutes.
-const FRESH: Duration = Duration::from_secs(300);
+const FRESH: Duration = Duration::from_mins(5);
 /// What is written shortly before a measurement shall not be folded back within it.
 const SETTLE: Duration = Duration::from_millis(1500);
 

@@ -96,8 +96,8 @@ mod tests {
     fn the_rate_is_found_in_the_report() {
         let text = "transaction type: x.sql\nnumber of failed transactions: 0 (0.000%)\n\
             latency average = 4.402 ms\ninitial connection time = 34.1 ms\n\
-            tps = 7269.123456 (without initial connection time)\n";
-        assert_eq!(tps(text), Some(7269.123_456));
+            tps = 7269.125 (without initial connection time)\n";
+        assert_eq!(tps(text), Some(7269.125));
         assert_eq!(tps("pgbench: error: connection failed"), None);
     }
 }
