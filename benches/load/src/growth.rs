@@ -104,7 +104,9 @@ fn compare(
     for size in sizes {
         let place = run.setting.place(engine, *size)?;
         let people = seed::ensure(&place)?;
-        subjects.push(Subject::start(&binary, &place, &active(&people, count))?);
+        let mut subject = Subject::start(&binary, &place, &active(&people, count))?;
+        subject.warm_up()?;
+        subjects.push(subject);
         places.push(place);
     }
     let pressure = run.setting.pressure(CONNECTIONS);

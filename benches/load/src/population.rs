@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{Outcome, postgres::Postgres};
 
 /// Part of every name, so that a seed of another form is not taken for one of this.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -18,7 +18,6 @@ use crate::{
     server::Server,
     subject::Subject,
     workload::Workload,
-    wrk::Pressure,
 };
 
 /// The number of connections at which turns are taken.
@@ -90,13 +89,7 @@ fn on(run: &Run, place: &Place, people: &[Person]) -> Outcome<Findings> {
         Some(Limits::prepare(place, &active)?)
     };
     let mut subject = Subject::start(&binary, place, &active)?;
-    for workload in [Workload::W2, Workload::W3] {
-        let short = Pressure {
-            seconds: 1,
-            ..run.setting.pressure(COMPARED_AT)
-        };
-        subject.press(workload, short)?;
-    }
+    subject.warm_up()?;
     let compared: Vec<Workload> = run.chosen(|workload| Workload::MIXED.contains(&workload));
     if run.connections.contains(&COMPARED_AT) && !compared.is_empty() {
         for n in 1..=run.pairs {

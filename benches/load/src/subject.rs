@@ -171,6 +171,19 @@ impl Subject {
             .collect()
     }
 
+    /// Reads a little, so that the first measurement finds the caches as all later ones do.
+    pub fn warm_up(&mut self) -> Outcome {
+        let short = Pressure {
+            connections: 32,
+            seconds: 1,
+            threads: 1,
+        };
+        for workload in [Workload::W2, Workload::W3] {
+            self.press(workload, short)?;
+        }
+        Ok(())
+    }
+
     /// Runs a workload.
     pub fn press(&mut self, workload: Workload, pressure: Pressure) -> Outcome<Measured> {
         if workload == Workload::W5 && self.cursors.is_empty() {
