@@ -1,11 +1,14 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
-    Outcome,
+    Outcome, growth,
     limit::bare::Bare,
     population::{Engine, Place, Size},
     postgres::Postgres,
@@ -29,6 +32,8 @@ pub struct Arguments {
 /// What else there is.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// How the cost of W1 to W3 grows with what is stored. The seeds take some 20 GB and half an hour, once.
+    Growth(growth::Run),
     /// The bare server, which a run starts by itself.
     #[command(hide = true)]
     Bare(Bare),
@@ -66,6 +71,15 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Makes sure that no other run works on the same databases as long as the answer lives.
+    pub fn take_turn(&self) -> Outcome<File> {
+        fs::create_dir_all(&self.data)?;
+        let lock = File::create(self.data.join("lock"))?;
+        lock.try_lock()
+            .map_err(|_taken| format!("another run uses {}", self.data.display()))?;
+        Ok(lock)
+    }
+
     /// The place of a seed.
     pub fn place(&self, engine: Engine, size: Size) -> Outcome<Place> {
         let postgres = self.postgres_url.as_deref().map(Postgres::at).transpose()?;
@@ -103,9 +117,28 @@ pub struct Run {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub pairs: u32,
     /// Connections; the turns are taken at 32.
-    #[arg(long, value_delimiter = ',', default_values = ["1", "32", "256"])]
+    #[arg(long, value_delimiter = ',', default_values = ["32", "1", "256"])]
     pub connections: Vec<u32>,
-    /// Measure Mainstay alone, without limits: for profiling.
+    /// Measure Mainstay alone, without limits, starts and memory: for profiling.
     #[arg(long)]
     pub alone: bool,
+    /// Leave out starts and memory.
+    #[arg(long)]
+    pub brief: bool,
+    /// How busy the machine was before.
+    #[arg(skip = load_average())]
+    pub load_before: String,
+}
+
+impl Run {
+    /// Those of the workloads that were asked for and are wanted.
+    pub fn chosen(&self, wanted: impl Fn(Workload) -> bool) -> Vec<Workload> {
+        let all = self.only.iter().copied();
+        all.filter(|workload| wanted(*workload)).collect()
+    }
+}
+
+fn load_average() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }

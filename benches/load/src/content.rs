@@ -155,28 +155,29 @@ fn plan(random: &mut Random, micros: i64, contact_ids: &[Uuid]) -> Plan {
     let triggers: Vec<PlanTrigger> = (0..10)
         .map(|_| PlanTrigger {
             id: Some(random.id(micros)),
-            label: Label::of(&words(random, 24)),
+            label: Label::of(&words(random, 16)),
             kind: TriggerKind::External,
-            category: Some(random.one_of(&SITUATIONS)),
-            likelihood: Some(rating(random)),
+            category: None,
+            likelihood: None,
             note: None,
         })
         .collect();
     let signs = (0..10).map(|_| PlanWarningSign {
         id: Some(random.id(micros)),
-        label: Label::of(&words(random, 24)),
+        label: Label::of(&words(random, 16)),
         stage: Stage::Emotional,
         note: None,
     });
     let warning_signs = List::of(signs.collect::<Vec<_>>());
     let strategies = (0..10).map(|n: usize| PlanStrategy {
         id: Some(random.id(micros)),
-        label: Label::of(&words(random, 24)),
+        label: Label::of(&words(random, 16)),
         category: random.one_of(&STRATEGIES),
         practice: None,
-        instructions: Some(Note::of(&words(random, 50))),
-        minutes: Some(Int::clamped(15)),
-        trigger_ids: Ids::of(triggers.get(n).and_then(|t| t.id)),
+        instructions: Some(Note::of(&words(random, 20))),
+        minutes: None,
+        // The first five answer a trigger each.
+        trigger_ids: Ids::of(triggers.get(2 * n).and_then(|t| t.id)),
     });
     let strategies = List::of(strategies.collect::<Vec<_>>());
     Plan {

@@ -1,6 +1,7 @@
 //! As much of an HTTP client as preparing a run needs: one connection, one request at a time.
 
 use std::{
+    fmt::Write as _,
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     time::Duration,
@@ -46,13 +47,14 @@ impl Connection {
     pub fn send(&mut self, method: &str, path: &str, token: &str, body: Option<&str>) -> Outcome<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
         if !token.is_empty() {
-            request.push_str(&format!("authorization: Bearer {token}\r\n"));
+            write!(request, "authorization: Bearer {token}\r\n")?;
         }
         if let Some(body) = body {
             let length = body.len();
-            request.push_str(&format!(
+            write!(
+                request,
                 "content-type: application/json\r\ncontent-length: {length}\r\n"
-            ));
+            )?;
         }
         request.push_str("\r\n");
         request.push_str(body.unwrap_or_default());

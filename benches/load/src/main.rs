@@ -3,7 +3,8 @@
 //! - [`seed`] fills a database with [`content`]; [`population`] knows where it is and who is in it;
 //! - [`server`] starts what is under load, [`subject`] presses on it with [`wrk`] and a [`workload`];
 //! - [`limit`] does the same work without Mainstay;
-//! - [`rounds`] takes turns between the two; [`report`] says what was found.
+//! - [`rounds`] takes turns between the two; [`findings`], [`goal`] and [`report`] say what came of it;
+//! - [`growth`] compares seeds of several sizes, [`memory`] looks at connections and people.
 
 use std::process::ExitCode;
 
@@ -11,8 +12,12 @@ use clap::Parser;
 
 mod arguments;
 mod content;
+mod findings;
+mod goal;
+mod growth;
 mod http;
 mod limit;
+mod memory;
 mod population;
 mod postgres;
 mod process;
@@ -22,6 +27,7 @@ mod rounds;
 mod seed;
 mod server;
 mod subject;
+mod table;
 mod workload;
 mod wrk;
 
@@ -38,6 +44,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         None => rounds::run(&arguments.run),
+        Some(Command::Growth(run)) => growth::run(&run),
         Some(Command::Bare(bare)) => bare.serve(),
     };
     match outcome {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::{Outcome, postgres::Postgres};
 
 /// Part of every name, so that a seed of another form is not taken for one of this.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -202,6 +202,18 @@ impl Place {
             }
         }
         Ok(fs::write(mark, "")?)
+    }
+
+    /// The number of the latest record in a copy.
+    pub fn last_record(&self, copy: Copy) -> Outcome<i64> {
+        let sql = "SELECT max(no) FROM records";
+        match &self.postgres {
+            None => {
+                let conn = rusqlite::Connection::open(self.copy_file(copy))?;
+                Ok(conn.query_row(sql, [], |row| row.get(0))?)
+            }
+            Some(postgres) => Ok(postgres.query(&self.database(copy.name()), sql)?.trim().parse()?),
+        }
     }
 
     /// Notes that a copy is about to be written to.

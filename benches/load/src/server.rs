@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The server's binary, built beside this one.
 pub fn binary() -> Outcome<PathBuf> {

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Access tokens are made anew after this time; they are good for ten minutes.
-const FRESH: Duration = Duration::from_secs(300);
+const FRESH: Duration = Duration::from_mins(5);
 /// What is written shortly before a measurement shall not be folded back within it.
 const SETTLE: Duration = Duration::from_millis(1500);
 
@@ -67,7 +67,7 @@ impl Subject {
             server.address
         );
         let signing = fs::read_to_string(place.file("signing.pem"))?;
-        Ok(Self {
+        let subject = Self {
             place: place.clone(),
             active: active.clone(),
             server,
@@ -75,12 +75,39 @@ impl Subject {
             tokens: Tokens::new(&signing, "mainstay")?,
             cursors: Vec::new(),
             minted: None,
-        })
+        };
+        subject.look()?;
+        Ok(subject)
     }
 
-    /// Those who use it.
-    pub fn active(&self) -> &Active {
-        &self.active
+    /// Makes sure that what is read has the size that it should have.
+    fn look(&self) -> Outcome {
+        let person = self.active.people.first().ok_or("nobody is active")?;
+        let mut connection = Connection::open(self.server.address)?;
+        let mut get = |path: &str| -> Outcome<Value> {
+            let answer = connection.send("GET", path, &self.token(person)?, None)?;
+            Ok(serde_json::from_slice(&answer.expect(200)?.body)?)
+        };
+        let count = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_array).map(Vec::len);
+        let plan = get("/v1/plans/active?kind=relapse_prevention")?;
+        let list = get("/v1/check-ins?limit=30")?;
+        let found = [
+            count(&plan, "/content/triggers"),
+            count(&plan, "/contacts"),
+            count(&list, "/items"),
+        ];
+        let each = usize::try_from(self.place.size.check_ins / self.place.size.people)?;
+        let expected = [10, 5, each.min(30)].map(Some);
+        if found == expected {
+            Ok(())
+        } else {
+            Err(format!("the seed gives {found:?} triggers, contacts and check-ins, not {expected:?}").into())
+        }
+    }
+
+    /// What it serves.
+    pub const fn place(&self) -> &Place {
+        &self.place
     }
 
     /// A fresh access token.
@@ -144,6 +171,19 @@ impl Subject {
             .collect()
     }
 
+    /// Reads a little, so that the first measurement finds the caches as all later ones do.
+    pub fn warm_up(&mut self) -> Outcome {
+        let short = Pressure {
+            connections: 32,
+            seconds: 1,
+            threads: 1,
+        };
+        for workload in [Workload::W2, Workload::W3] {
+            self.press(workload, short)?;
+        }
+        Ok(())
+    }
+
     /// Runs a workload.
     pub fn press(&mut self, workload: Workload, pressure: Pressure) -> Outcome<Measured> {
         if workload == Workload::W5 && self.cursors.is_empty() {
@@ -152,6 +192,7 @@ impl Subject {
         if workload.writes() {
             self.place.is_written_to(Copy::Served)?;
         }
+        let rows_before = self.place.last_record(Copy::Served)?;
         let people = self.people_file()?;
         let process = self.server.process();
         let used = || cpu(process);
@@ -183,6 +224,15 @@ impl Subject {
                 ..memory(process)?
             },
         };
+        let added = self.place.last_record(Copy::Served)? - rows_before;
+        if (added as f64) < workload.rows() * seen.requests as f64 {
+            let few = format!(
+                "{}: {} requests added {added} rows",
+                workload.title(),
+                seen.requests
+            );
+            return Err(few.into());
+        }
         if workload.writes() {
             std::thread::sleep(SETTLE);
         }

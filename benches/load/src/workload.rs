@@ -20,6 +20,9 @@ pub enum Workload {
 }
 
 impl Workload {
+    /// Those that the mix is made of, and the mix: they have limits.
+    pub const MIXED: [Self; 4] = [Self::W1, Self::W2, Self::W3, Self::W4];
+
     /// Its name, also for the script.
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,6 +44,17 @@ impl Workload {
             Self::W4 => "W4 mixed 30/35/35",
             Self::W5 => "W5 sync, push 20, pull 20",
             Self::W6 => "W6 craving with help",
+        }
+    }
+
+    /// The rows that each request adds at least, on average.
+    pub const fn rows(self) -> f64 {
+        match self {
+            Self::W1 | Self::W6 => 1.0,
+            Self::W2 | Self::W3 => 0.0,
+            // 0.3, less what chance may bring.
+            Self::W4 => 0.2,
+            Self::W5 => 20.0,
         }
     }
 

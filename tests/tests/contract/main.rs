@@ -1,6 +1,7 @@
 //! The contract, driven over HTTP on both databases. A noun has the same file name here as in the crates.
 
 mod account;
+mod bulk;
 mod check_in;
 mod craving_event;
 mod document;

@@ -37,7 +37,7 @@ pub fn sealed_bytes(file: &Path) -> Outcome<usize> {
 pub fn inserts(file: &Path, active: &Active, sealed_bytes: usize, seconds: u32) -> Outcome<f64> {
     let (stop, stopped) = mpsc::channel();
     let rate = std::thread::scope(|threads| {
-        let folding = threads.spawn(|| fold_back(file, stopped));
+        let folding = threads.spawn(move || fold_back(file, &stopped));
         let rate = insert_for(file, active, sealed_bytes, Duration::from_secs(seconds.into()));
         drop(stop);
         folding.join().map_err(|_panic| "folding back panicked")??;
@@ -87,7 +87,7 @@ fn insert_for(file: &Path, active: &Active, sealed_bytes: usize, time: Duration)
 }
 
 /// Folds the log back as the server does: from a connection of its own, at the same size.
-fn fold_back(file: &Path, stopped: mpsc::Receiver<()>) -> Outcome {
+fn fold_back(file: &Path, stopped: &mpsc::Receiver<()>) -> Outcome {
     let conn = open(file)?;
     let log = file.with_extension("db-wal");
     while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(Duration::from_secs(1)) {
