@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     Outcome, growth,
     limit::bare::Bare,
+    offline,
     population::{Engine, Place, Size},
     postgres::Postgres,
     server,
@@ -34,6 +35,8 @@ pub struct Arguments {
 pub enum Command {
     /// How the cost of W1 to W3 grows with what is stored. The seeds take some 20 GB and half an hour, once.
     Growth(growth::Run),
+    /// How long 10 000 changes of one device take to push in batches and to pull in pages.
+    Offline(offline::Run),
     /// The bare server, which a run starts by itself.
     #[command(hide = true)]
     Bare(Bare),

@@ -4,7 +4,8 @@
 //! - [`server`] starts what is under load, [`subject`] presses on it with [`wrk`] and a [`workload`];
 //! - [`limit`] does the same work without Mainstay;
 //! - [`rounds`] takes turns between the two; [`findings`], [`goal`] and [`report`] say what came of it;
-//! - [`growth`] compares seeds of several sizes, [`memory`] looks at connections and people.
+//! - [`growth`] compares seeds of several sizes, [`memory`] looks at connections and people, [`offline`] at a device
+//!   that was away for long.
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ mod growth;
 mod http;
 mod limit;
 mod memory;
+mod offline;
 mod population;
 mod postgres;
 mod process;
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         None => rounds::run(&arguments.run),
         Some(Command::Growth(run)) => growth::run(&run),
+        Some(Command::Offline(run)) => offline::run(&run),
         Some(Command::Bare(bare)) => bare.serve(),
     };
     match outcome {

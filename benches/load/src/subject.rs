@@ -110,6 +110,11 @@ impl Subject {
         &self.place
     }
 
+    /// A connection of a client.
+    pub fn connect(&self) -> Outcome<Connection> {
+        Connection::open(self.server.address)
+    }
+
     /// A fresh access token.
     pub fn token(&self, person: &Person) -> Outcome<String> {
         let now = Clock::default().now();
