@@ -30,6 +30,7 @@ use crate::{
         caller::{Caller, claims},
         idempotency::{Reply, key},
         network::{client_address, network},
+        query::Parameters,
     },
     id::new_id,
     openapi::{
@@ -77,7 +78,8 @@ pub fn endpoints() -> Vec<Endpoint> {
                     add_list(c, "SessionList", &items)
                 }),
                 json!({ "items": [session_example()], "next_cursor": null }),
-            ),
+            )
+            .problems(&[ProblemKind::Validation]),
         endpoint::delete("/v1/auth/sessions/{id}", end)
             .operation(tag, "endSession", "End one of one's sessions")
             .about("The device is signed out everywhere within five seconds.")
@@ -333,6 +335,7 @@ async fn end_one(caller: &Caller, session: Uuid, key: Option<AnswerKey>) -> Outc
 }
 
 async fn list(caller: Caller) -> Outcome {
+    Parameters::read(&caller.request, &[]).finish()?;
     let idle_since = caller.state.clock.micros() - IDLE_S * 1_000_000;
     let sessions = caller
         .state

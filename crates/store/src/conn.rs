@@ -75,7 +75,7 @@ pub enum Access {
 
 /// How every connection to SQLite is set up. FULL: a commit that was acknowledged survives the loss of power.
 pub const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-    PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA secure_delete = ON; \
+    PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; PRAGMA secure_delete = ON; \
     PRAGMA wal_autocheckpoint = 64000;";
 
 /// Opens a connection.

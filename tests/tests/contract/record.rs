@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mainstay_tests::on_both_databases;
+use mainstay_tests::{Answer, on_both_databases};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -237,5 +237,33 @@ on_both_databases! {
             let answer = sam.get(&format!("/v1/check-ins?cursor={made_up}")).await;
             assert!(matches!(answer.status, 200 | 422), "{}", answer.text);
         }
+    }
+
+    async fn what_was_asked_before_is_never_older_than_the_last_write(app) {
+        let (sam, kim) = (app.person().await, app.person().await);
+        let tablet = sam.another_device().await;
+        let list = "/v1/check-ins?limit=30";
+        let notes = |answer: Answer| -> Vec<String> {
+            answer.items().iter().map(|item| item["note"].as_str().expect("a note").to_owned()).collect()
+        };
+        let mut paths = Vec::new();
+        for n in 0..5_u128 {
+            assert_eq!(notes(tablet.get(list).await.expect(200)).len() as u128, n);
+            paths.push(sam.post("/v1/check-ins", &note(n, "first")).await.expect(201).header("location"));
+        }
+        for _ in 0..2 {
+            assert_eq!(notes(tablet.get(list).await.expect(200)).len(), 5);
+            assert_eq!(tablet.get("/v1/check-ins?limit=2").await.items().len(), 2, "another question has another answer");
+            assert!(kim.get(list).await.items().is_empty(), "as has another person");
+        }
+        sam.put(&paths[0], 1, &note(0, "changed")).await.expect(200);
+        assert!(notes(tablet.get(list).await).contains(&"changed".to_owned()));
+        sam.delete(&paths[0], 2).await.expect(204);
+        assert!(!notes(tablet.get(list).await).contains(&"changed".to_owned()));
+        // A refused and a repeated write change nothing that anyone could see.
+        sam.post("/v1/check-ins", &note(0, "back")).await.expect(409);
+        assert_eq!(notes(tablet.get(list).await).len(), 4);
+        sam.post("/v1/check-ins", &note(9, "the last")).await.expect(201);
+        assert_eq!(notes(tablet.get(list).await).len(), 5);
     }
 }

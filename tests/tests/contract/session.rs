@@ -141,6 +141,7 @@ on_both_databases! {
         let phone = app.person_with(json!({ "email": "sam@example.org", "device_name": "phone" })).await;
         let tablet = phone.another_device().await;
         let devices = tablet.get("/v1/auth/sessions").await.expect(200).items();
+        assert_eq!(tablet.get("/v1/auth/sessions?limit=1").await.expect(422).pointers(), ["/limit"]);
         let names: Vec<_> = devices.iter().map(|d| (d["device_name"].as_str(), d["current"].as_bool())).collect();
         assert!(names.contains(&(Some("phone"), Some(false))) && names.contains(&(Some("another"), Some(true))), "{names:?}");
         let path = format!("/v1/auth/sessions/{}", phone.tokens["session_id"].as_str().expect("an id"));

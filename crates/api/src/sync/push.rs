@@ -169,7 +169,7 @@ impl Apply<'_, '_> {
                 Ok(draft) => draft,
                 Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
             };
-            return match self.writer.attempt(|writer| writer.create(&made_from)) {
+            return match self.writer.try_create(&made_from) {
                 Ok(Created::New(stored)) => Ok(done(change, SyncStatus::Applied, stored.version)),
                 Ok(Created::Replayed(stored)) => Ok(done(change, SyncStatus::Replayed, stored.version)),
                 Err(StoreError::IdDeleted) if self.writer.was_made_of(&made_from)? => {

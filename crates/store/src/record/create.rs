@@ -43,7 +43,7 @@ impl Store {
         }
         let draft = Arc::new(draft);
         if stands_alone(&draft) {
-            let stored = self.data.statement(move |conn| create_alone(conn, row)).await?;
+            let stored = self.data.statement(move |conn| create_alone(conn, &row)).await?;
             if stored {
                 return Ok(Created::New(first(&draft, At(now))));
             }
@@ -67,37 +67,37 @@ pub(super) fn first(draft: &Draft, now: At) -> Stored {
 }
 
 /// Whether nothing but the row itself is stored or looked at.
-fn stands_alone(draft: &Draft) -> bool {
+pub(super) fn stands_alone(draft: &Draft) -> bool {
     draft.items.is_empty() && draft.references.is_empty() && !draft.kind.has_timers()
 }
 
 /// False if the place is taken.
-fn create_alone(conn: &mut Conn, row: NewRow) -> Result<bool> {
+fn create_alone(conn: &mut Conn, row: &NewRow) -> Result<bool> {
     match conn {
         Conn::Postgres(c) => Ok(CreateAlone(row).execute(c)? == 1),
         Conn::Sqlite(_) => Err(StoreError::Internal("a statement of another engine".to_owned())),
     }
 }
 
-/// Takes the next number of the person's changes and stores the row under it, in one statement that is a transaction
-/// of its own: a third of the round trips. If the place is taken, a number is passed over, which nobody misses. Diesel
+/// Takes the next number of the person's changes and stores the row under it, in one statement, which can be a
+/// transaction of its own. If the place is taken, a number is passed over, which nobody misses. Diesel
 /// has no data-changing `WITH`, so the text is ours; it is prepared once for each connection.
-struct CreateAlone(NewRow);
+pub(super) struct CreateAlone<'a>(pub(super) &'a NewRow);
 
-impl QueryId for CreateAlone {
-    type QueryId = Self;
+impl QueryId for CreateAlone<'_> {
+    type QueryId = CreateAlone<'static>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl Query for CreateAlone {
+impl Query for CreateAlone<'_> {
     type SqlType = BigInt;
 }
 
-impl RunQueryDsl<PgConnection> for CreateAlone {}
+impl RunQueryDsl<PgConnection> for CreateAlone<'_> {}
 
-impl QueryFragment<Pg> for CreateAlone {
+impl QueryFragment<Pg> for CreateAlone<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let row = &self.0;
+        let row = self.0;
         out.push_sql("WITH bump AS (UPDATE people SET rev = rev + 1 WHERE person_no = ");
         out.push_bind_param::<BigInt, _>(&row.person_no)?;
         out.push_sql(

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Created, Expected, Stored,
-    create::first,
+    create::{CreateAlone, first, stands_alone},
     read::{Records, Row},
 };
 use crate::{
@@ -141,15 +141,30 @@ impl<'a> RecordWriter<'a> {
         self.create_sealed(row, draft)
     }
 
+    /// Stores a new record as [`Self::create`] does, while the rest of the transaction goes on if that is refused.
+    pub fn try_create(&mut self, draft: &Draft) -> Result<Created> {
+        if stands_alone(draft) {
+            // A refusal has stored nothing then, and needs no savepoint.
+            self.create(draft)
+        } else {
+            self.attempt(|writer| writer.create(draft))
+        }
+    }
+
     /// Stores a new record that is sealed already, under the next number.
     pub(super) fn create_sealed(&mut self, mut row: NewRow, draft: &Draft) -> Result<Created> {
-        row.rev = self.next_rev()?;
-        let inserted = on!(&mut *self.records.conn, |c| {
-            diesel::insert_into(records::table)
-                .values(&row)
-                .on_conflict_do_nothing()
-                .execute(c)
-        })?;
+        let inserted = match &mut *self.records.conn {
+            Conn::Postgres(c) if stands_alone(draft) => CreateAlone(&row).execute(c)?,
+            _ => {
+                row.rev = self.next_rev()?;
+                on!(&mut *self.records.conn, |c| {
+                    diesel::insert_into(records::table)
+                        .values(&row)
+                        .on_conflict_do_nothing()
+                        .execute(c)
+                })?
+            }
+        };
         if inserted == 0 {
             return self.known(draft, &row.origin);
         }
