@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use diesel::{
-    Connection, ConnectionError, PgConnection, RunQueryDsl, SqliteConnection,
+    Connection, ConnectionError, PgConnection, QueryResult, RunQueryDsl, SqliteConnection,
     connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
     sql_query, sql_types,
 };
@@ -114,9 +114,9 @@ pub struct Pooled {
 }
 
 impl Conn {
-    /// Whether the database still answers here.
-    pub fn answers(&mut self) -> bool {
-        on!(self, |c| sql_query("SELECT 1").execute(c)).is_ok()
+    /// Succeeds if the database still answers here.
+    pub fn check(&mut self) -> QueryResult<()> {
+        on!(self, |c| sql_query("SELECT 1").execute(c).map(drop))
     }
 }
 
@@ -133,8 +133,7 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
-        on!(&mut pooled.conn, |c| sql_query("SELECT 1").execute(c).map(drop))
-            .map_err(diesel::r2d2::Error::QueryError)
+        pooled.conn.check().map_err(diesel::r2d2::Error::QueryError)
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {

@@ -214,7 +214,7 @@ impl Engine {
             let outcome = f(&mut pooled.conn);
             match outcome {
                 // The server went away: the pool makes another connection, and the caller may try again.
-                Err(StoreError::Database(_) | StoreError::Unavailable(_)) if !pooled.conn.answers() => {
+                Err(StoreError::Database(_) | StoreError::Unavailable(_)) if pooled.conn.check().is_err() => {
                     pooled.is_broken = true;
                     Err(StoreError::Unavailable("the connection is broken".to_owned()))
                 }

@@ -1,7 +1,5 @@
 //! Storing one new record: the most common write.
 
-use std::sync::Arc;
-
 use diesel::{
     QueryResult, RunQueryDsl,
     pg::{Pg, PgConnection},
@@ -11,7 +9,7 @@ use diesel::{
 use mainstay_domain::record::Draft;
 use uuid::Uuid;
 
-use super::{Created, Stored, write::NewRow};
+use super::{Created, RecordWriter, Stored, write::NewRow};
 use crate::{
     Store,
     conn::Conn,
@@ -34,21 +32,14 @@ impl Store {
         draft: Draft,
     ) -> Result<Created> {
         let row = NewRow::sealed(scope, &draft, 0, At(now))?;
-        if !self.data.is_postgres() {
-            return self
-                .write(scope, session, now, move |writer| {
-                    writer.create_sealed(row, &draft)
-                })
-                .await;
+        if !self.data.is_postgres() || !stands_alone(&draft) {
+            let work = move |writer: &mut RecordWriter<'_>| writer.create_sealed(row, &draft);
+            return self.write(scope, session, now, work).await;
         }
-        let draft = Arc::new(draft);
-        if stands_alone(&draft) {
-            let stored = self.data.statement(move |conn| create_alone(conn, &row)).await?;
-            if stored {
-                return Ok(Created::New(first(&draft, At(now))));
-            }
+        if self.data.statement(move |conn| create_alone(conn, &row)).await? {
+            return Ok(Created::New(first(&draft, At(now))));
         }
-        // The place is taken, or there is more to do than one statement can.
+        // The place is taken: by the same record, or by what refuses it.
         self.write(scope, session, now, move |writer| writer.create(&draft))
             .await
     }

@@ -17,21 +17,25 @@ use crate::{
     types::{At, Key},
 };
 
+/// A row with all that writing looks at.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
 pub(super) struct Row {
     pub(super) no: i64,
     pub(super) collection: i16,
     pub(super) rev: i64,
-    pub(super) id: Key,
-    pub(super) version: i64,
-    occurred_at: At,
     pub(super) deleted: bool,
     pub(super) origin: Vec<u8>,
     pub(super) digest: Vec<u8>,
-    pub(super) sealed: Vec<u8>,
-    pub(super) created_at: At,
-    pub(super) updated_at: At,
+    #[diesel(embed)]
+    pub(super) answered: Answered,
+}
+
+impl std::ops::Deref for Row {
+    type Target = Answered;
+    fn deref(&self) -> &Answered {
+        &self.answered
+    }
 }
 
 impl Row {
@@ -44,17 +48,17 @@ impl Row {
 /// What an answer needs of a row, and no more: lists are long.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
-struct Answered {
-    id: Key,
-    version: i64,
+pub(super) struct Answered {
+    pub(super) id: Key,
+    pub(super) version: i64,
     occurred_at: At,
-    sealed: Vec<u8>,
-    created_at: At,
-    updated_at: At,
+    pub(super) sealed: Vec<u8>,
+    pub(super) created_at: At,
+    pub(super) updated_at: At,
 }
 
 impl Answered {
-    fn open(self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
+    fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
         Ok(Stored {
             id: self.id.0,
             version: self.version,
@@ -289,16 +293,6 @@ impl<'a> Records<'a> {
     }
 
     pub(super) fn open(&self, kind: Kind, row: &Row) -> Result<Stored> {
-        Ok(Stored {
-            id: row.id.0,
-            version: row.version,
-            occurred_at: row.occurred_at.0,
-            created_at: row.created_at.0,
-            updated_at: row.updated_at.0,
-            body: self
-                .scope
-                .keys
-                .open_record(kind.code(), row.id.0, row.version, &row.sealed)?,
-        })
+        row.answered.open(kind, self.scope)
     }
 }

@@ -320,8 +320,8 @@ impl<'a> RecordWriter<'a> {
             id: before.id,
             version: before.version,
             digest: before.digest,
-            sealed: before.sealed,
-            written_at: before.updated_at,
+            sealed: before.answered.sealed,
+            written_at: before.answered.updated_at,
             replaced_at: self.now,
             replaced_by: self.session.map(Key),
         };
