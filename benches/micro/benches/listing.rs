@@ -13,7 +13,7 @@ use mainstay_store::{
     migrate_all, remembered::Made, session::NewSession,
 };
 use serde_json::json;
-use tokio::runtime::Runtime;
+use tokio::runtime::Builder;
 use uuid::Uuid;
 
 #[global_allocator]
@@ -76,7 +76,7 @@ fn check_ins(scope: &PersonScope) -> Vec<NewRecord> {
             let time = chrono::DateTime::from_timestamp_micros(at).expect("a time");
             sent["occurred_at"] = time.to_rfc3339().into();
             let incoming: Incoming<CheckIn> = serde_json::from_value(sent).expect("a check-in");
-            let id = Uuid::from_u128(1_000 + n.unsigned_abs() as u128);
+            let id = Uuid::from_u128(1_000 + u128::from(n.unsigned_abs()));
             let draft = draft(incoming, id, None, now, &mut Uuid::nil).expect("a draft");
             NewRecord {
                 scope: scope.clone(),
@@ -89,7 +89,10 @@ fn check_ins(scope: &PersonScope) -> Vec<NewRecord> {
 
 fn listing(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
-    let runtime = Runtime::new().expect("a runtime");
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let (store, scope) = runtime.block_on(async {
         let store = open(folder.path());
         let scope = person(&store).await;
