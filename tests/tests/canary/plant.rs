@@ -147,7 +147,7 @@ pub async fn plant(url: &str, c: &mut Canaries, seen: &mut Seen) -> Person {
 async fn plant_the_rest(person: &Person, c: &mut Canaries, seen: &mut Seen) {
     let medication = json!({
         "name": c.text(), "rxnorm": "7654321", "class": "alcohol_deterrent", "dose": c.text(), "route": c.text(),
-        "schedule": "FREQ=DAILY;BYHOUR=5;BYMINUTE=47", "covers_days": 1, "started_on": "2025-12-30", "ended_on": c.date(),
+        "schedule": "FREQ=DAILY;BYHOUR=5;BYMINUTE=47", "covers_days": 1, "started_on": "2024-12-30", "ended_on": c.date(),
     });
     let medication = seen.good(person.post("/v1/medications", &medication).await)["id"].take();
     let due = format!("/v1/medications/{}/due", medication.as_str().expect("an id"));

@@ -58,7 +58,7 @@ pub enum MedicationStatus {
 pub struct Medication {
     /// What it is called.
     pub name: Label,
-    /// Its RxNorm code (RxCUI), as the user gives it.
+    /// Its code in `RxNorm` (the concept's number), as the user gives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rxnorm: Option<Text<1, 20>>,
     /// What it does.

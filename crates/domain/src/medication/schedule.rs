@@ -195,13 +195,10 @@ impl Schedule {
             && !rule.get_by_weekday().is_empty()
             && rule.get_by_month_day().is_empty();
         // Each weekday is in a month at least four times.
-        if !positions.is_empty() && !(is_every_month && positions.iter().all(|n| (1..=4).contains(&n.abs())))
-        {
-            return Err(
-                "BYSETPOS goes with FREQ=MONTHLY and a BYDAY without numbers, from 1 to 4 or -1 to -4",
-            );
-        }
-        Ok(())
+        let fits =
+            positions.is_empty() || is_every_month && positions.iter().all(|n| (1..=4).contains(&n.abs()));
+        fits.then_some(())
+            .ok_or("BYSETPOS goes with FREQ=MONTHLY and a BYDAY without numbers, from 1 to 4 or -1 to -4")
     }
 
     /// The first day on which the rule comes due, if there is one within [`FIRST_WITHIN_DAYS`] of the start.

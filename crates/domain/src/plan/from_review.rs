@@ -189,7 +189,7 @@ fn safety_step(item: &ProposedItem) -> SafetyStep {
 
 /// There is one note on overdose safety: what is proposed becomes a line of it.
 fn add_overdose_safety(content: &mut PlanContent, item: &ProposedItem) -> bool {
-    let safety = content.overdose_safety.get_or_insert_with(|| OverdoseSafety {
+    let safety = content.overdose_safety.get_or_insert(OverdoseSafety {
         naloxone_at_hand: false,
         note: None,
     });
