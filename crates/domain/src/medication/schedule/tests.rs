@@ -237,13 +237,15 @@ fn rule() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
 
     /// The day test and the crate are two readings of the same standard: they must agree on every day.
     #[test]
     fn the_day_test_agrees_with_the_expansion(rule in rule(), start in 0..2_000_u64) {
         let Ok(schedule) = Schedule::parse(&rule) else { return Ok(()) };
-        prop_assume!(schedule.rule.get_freq() != Frequency::Hourly);
+        if schedule.rule.get_freq() == Frequency::Hourly {
+            return Ok(());
+        }
         let start = day("2024-01-01") + Days::new(start);
         let from = start.and_time(NaiveTime::MIN).and_utc();
         let to = from + TimeDelta::days(700);
