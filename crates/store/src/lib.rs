@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod bulk;
+pub mod checkpoint;
 pub mod conn;
 pub mod engine;
 pub mod error;
@@ -28,6 +29,7 @@ mod statement;
 pub mod timer;
 pub mod tombstone;
 pub mod types;
+mod writer;
 
 use std::sync::Arc;
 
@@ -39,7 +41,9 @@ pub use crate::{
     engine::PoolSize,
     error::{Result, StoreError},
     keys::MasterKeys,
-    record::{Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Standing, Stored},
+    record::{
+        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Since, Standing, Stored,
+    },
     scope::PersonScope,
 };
 use crate::{
