@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod http;
 pub mod id;
 pub mod logging;
+pub mod medication;
 pub mod metrics;
 pub mod openapi;
 pub mod operations;

@@ -1,9 +1,14 @@
 //! Every endpoint of the application, in the order of the document.
 
-use mainstay_domain::{check_in::CheckIn, goal::Goal, support_contact::SupportContact};
+use mainstay_domain::{
+    appointment::Appointment, attendance::Attendance, check_in::CheckIn, commitment::Commitment, dose::Dose,
+    goal::Goal, journal_entry::JournalEntry, practice_session::PracticeSession, referral::Referral,
+    self_efficacy_profile::SelfEfficacyProfile, support_contact::SupportContact,
+    thought_record::ThoughtRecord, transition::Transition,
+};
 
 use crate::{
-    account, craving_event,
+    account, craving_event, medication,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
@@ -24,6 +29,17 @@ pub fn endpoints() -> Vec<Endpoint> {
         craving_event::endpoints(),
         use_event::endpoints(),
         collection::<SupportContact>(Tag::SupportContacts),
+        medication::endpoints(),
+        collection::<Dose>(Tag::Medications),
+        collection::<PracticeSession>(Tag::Practice),
+        collection::<ThoughtRecord>(Tag::Practice),
+        collection::<Attendance>(Tag::Practice),
+        collection::<SelfEfficacyProfile>(Tag::Practice),
+        collection::<Commitment>(Tag::Practice),
+        collection::<Appointment>(Tag::Care),
+        collection::<Referral>(Tag::Care),
+        collection::<Transition>(Tag::Care),
+        collection::<JournalEntry>(Tag::Journal),
         support::endpoints(),
         sync::endpoints(),
         reference::endpoints(),

@@ -1,28 +1,43 @@
 //! Use events and their reviews.
 
+use std::collections::HashMap;
+
 use actix_web::HttpResponse;
 use mainstay_domain::{
-    record::Incoming,
+    plan::{Plan, PlanKind, PlanSection, plan_from_review},
+    record::{Incoming, Kind, draft},
+    support_contact::SupportContact,
     use_event::{UseEvent, UseEventReview},
 };
-use mainstay_store::Created;
+use mainstay_store::{Created, Range, Records, StoreError};
+use uuid::Uuid;
 
 use crate::{
-    http::{body::Body, conditional},
+    http::{
+        body::Body,
+        caller::Caller,
+        conditional,
+        idempotency::{self, Reply, perform},
+    },
+    id::new_id,
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::add_record,
     },
     problem::{Outcome, Problem, ProblemKind},
     record::{
-        example, finish, found, id_parameter, if_match, if_none_match, lists, path, read, reads, remembers,
-        removes, replace_in, replaces, request_example, store_new, tagged, wire, write,
+        created_answer, current, example, finish, found, id_parameter, if_match, if_none_match, lists,
+        opened, path, private, read, reads, remembers, removes, replace_in, replaces, request_example,
+        store_new, tagged, wire, write,
     },
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
 
 const MEMBER: &str = "use_event";
 const REVIEW: &str = "/v1/use-events/{id}/review";
+const PLAN_DRAFT: &str = "/v1/use-events/{id}/review/plan-draft";
+/// Support contacts among which a proposed one is looked for.
+const CONTACTS: i64 = 2000;
 
 /// The endpoints of use events.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -66,6 +81,18 @@ pub fn endpoints() -> Vec<Endpoint> {
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
+        endpoint::post(PLAN_DRAFT, draft_plan)
+            .operation(tag, "draftPlanFromReview", "Make a draft of the plan from a review")
+            .about(
+                "A new plan with status `draft`: what the active relapse-prevention plan says, if there is one, and behind it the review's \
+                 proposed items, each in its part. What the plan has already, by id or by name, is not added again. A proposed contact \
+                 must have the name of a support contact, else it is left out. The active plan stays as it is until the person activates \
+                 the draft.",
+            )
+            .parameter(id_parameter())
+            .gives_schema(201, "The draft.", Box::new(add_record::<Plan>), example::<Plan>())
+            .with_headers(&["ETag", "Location"])
+            .problems(&[ProblemKind::Validation]),
     ]
 }
 
@@ -111,4 +138,48 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// Each call makes another draft; with an `Idempotency-Key` a repeated one gets the first answer again.
+async fn draft_plan(caller: Caller) -> Outcome {
+    let id = caller.path_id("id")?;
+    let now = caller.state.clock.now();
+    let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
+    perform(&caller, key, now, Problem::from, move |writer| {
+        writer.lock()?;
+        let (_, event) = current::<UseEvent>(writer, id)?;
+        let (_, review) = current::<UseEventReview>(writer, id)?;
+        let active = writer.by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
+        let active = active.map(|stored| opened::<Plan>(&stored.body)).transpose()?;
+        let contacts = contacts_by_name(writer, &review)?;
+        let contact = |name: &str| contacts.get(&name.trim().to_lowercase()).copied();
+        let plan =
+            plan_from_review(active.as_ref(), &event, &review, contact).map_err(StoreError::Findings)?;
+        let incoming = Incoming { id: None, body: plan };
+        let plan = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
+        let created = writer.create(&plan)?;
+        let (answer, record) = created_answer::<Plan>(&created);
+        Ok(Reply::new(private(answer), wire(record)))
+    })
+    .await
+}
+
+/// The support contacts by their names in lower case, if the review proposes any.
+fn contacts_by_name(
+    records: &mut Records<'_>,
+    review: &UseEventReview,
+) -> Result<HashMap<String, Uuid>, StoreError> {
+    if !(review.proposed_items.iter()).any(|item| item.section == PlanSection::ContactIds) {
+        return Ok(HashMap::new());
+    }
+    let all = Range {
+        limit: CONTACTS,
+        ..Range::default()
+    };
+    let contacts = records.list(Kind::SupportContact, &all)?;
+    let named = contacts.iter().map(|stored| {
+        let contact: SupportContact = opened(&stored.body)?;
+        Ok((contact.name.trim().to_lowercase(), stored.id))
+    });
+    named.collect()
 }

@@ -59,6 +59,9 @@ async fn plant_and_look(engine: Engine) {
         "kratom",
         "urges_and_temptations",
         "planned_use",
+        "alcohol_deterrent",
+        "emotional_reasoning",
+        "BYMINUTE=47",
         "Jakarta",
     ];
     // The database is the real one, and not empty.

@@ -87,6 +87,7 @@ pub async fn plant(url: &str, c: &mut Canaries, seen: &mut Seen) -> Person {
                 .send("PUT", &format!("{path}/review"), &[], Some(review))
                 .await,
         );
+        seen.good(person.post_nothing(&format!("{path}/review/plan-draft")).await);
         if !kept {
             seen.good(person.delete(&path, 1).await);
         }
@@ -117,6 +118,7 @@ pub async fn plant(url: &str, c: &mut Canaries, seen: &mut Seen) -> Person {
             .await,
     );
     assert_eq!(answer["results"][0]["status"], "applied", "{answer}");
+    plant_the_rest(&person, c, seen).await;
     for list in [
         "goals",
         "plans",
@@ -124,10 +126,87 @@ pub async fn plant(url: &str, c: &mut Canaries, seen: &mut Seen) -> Person {
         "craving-events",
         "use-events",
         "support-contacts",
+        "medications",
+        "doses",
+        "practice-sessions",
+        "thought-records",
+        "attendances",
+        "self-efficacy-profiles",
+        "commitments",
+        "appointments",
+        "referrals",
+        "transitions",
+        "journal",
     ] {
         seen.good(person.get(&format!("/v1/{list}")).await);
     }
     person
+}
+
+/// Medication, practice, care and the journal.
+async fn plant_the_rest(person: &Person, c: &mut Canaries, seen: &mut Seen) {
+    let medication = json!({
+        "name": c.text(), "rxnorm": "7654321", "class": "alcohol_deterrent", "dose": c.text(), "route": c.text(),
+        "schedule": "FREQ=DAILY;BYHOUR=5;BYMINUTE=47", "covers_days": 1, "started_on": "2024-12-30", "ended_on": c.date(),
+    });
+    let medication = seen.good(person.post("/v1/medications", &medication).await)["id"].take();
+    let due = format!("/v1/medications/{}/due", medication.as_str().expect("an id"));
+    seen.good(person.get(&due).await);
+    let confidence = json!({
+        "unpleasant_emotions": 41, "physical_discomfort": 42, "pleasant_emotions": 43, "testing_personal_control": 44,
+        "urges_and_temptations": 45, "interpersonal_conflict": 46, "social_pressure": 47, "pleasant_times_with_others": 48,
+    });
+    let records = [
+        (
+            "doses",
+            json!({ "medication_id": medication, "due_at": c.moment(), "occurred_at": c.moment(), "status": "late", "reason": c.text() }),
+        ),
+        (
+            "practice-sessions",
+            json!({ "occurred_at": c.moment(), "practice": "urge-body-map", "minutes": 7, "note": c.text() }),
+        ),
+        (
+            "thought-records",
+            json!({
+                "occurred_at": c.moment(), "situation": c.text(), "thought": c.text(), "belief_before": 80, "distortions": ["emotional_reasoning"],
+                "emotions": [{ "name": c.text(), "before": 8 }], "evidence_for": c.text(), "evidence_against": c.text(), "alternative": c.text(),
+            }),
+        ),
+        (
+            "attendances",
+            json!({ "programme": c.text(), "mode": "online", "role": "serve", "occurred_at": c.moment() }),
+        ),
+        (
+            "self-efficacy-profiles",
+            json!({ "occurred_at": c.moment(), "confidence": confidence }),
+        ),
+        (
+            "commitments",
+            json!({ "text": c.text(), "on": "2025-12-30", "outcome": "not_kept" }),
+        ),
+        (
+            "appointments",
+            json!({ "kind": c.text(), "starts_at": c.moment(), "with": c.text(), "place": c.text() }),
+        ),
+        (
+            "referrals",
+            json!({ "kind": c.text(), "to": c.text(), "reason": c.text(), "status": "waitlisted", "next_step": c.text() }),
+        ),
+        (
+            "transitions",
+            json!({
+                "from_level": c.text(), "to_level": c.text(), "discharged_on": "2024-12-30",
+                "follow_ups": [{ "due_on": c.date(), "done_on": c.date() }], "status": "readmitted",
+            }),
+        ),
+        (
+            "journal",
+            json!({ "occurred_at": c.moment(), "text": c.text(), "mood": 5 }),
+        ),
+    ];
+    for (list, record) in records {
+        seen.good(person.post(&format!("/v1/{list}"), &record).await);
+    }
 }
 
 fn keep_tokens(c: &mut Canaries, tokens: &Value) {

@@ -120,4 +120,16 @@ on_both_databases! {
             assert_eq!(sam.post("/v1/check-ins", &note).await.expect(422).pointers(), ["/occurred_at"], "{time}");
         }
     }
+
+    async fn a_weekly_check_in_carries_wellbeing_and_readiness(app) {
+        let sam = app.person().await;
+        let answers = json!({ "mental": 6, "emotional": 5, "physical": 7, "social": 4, "difficulty": 3, "importance": 9, "readiness": 8 });
+        let weekly = json!({ "kind": "weekly", "occurred_at": "2026-03-01T18:00:00-05:00", "answers": answers });
+        let stored = sam.post("/v1/check-ins", &weekly).await.expect(201);
+        assert_eq!(stored.body["answers"], answers);
+        let mut wrong = weekly.clone();
+        wrong["answers"] = json!({ "mental": 11, "difficulty": 0, "readiness": 2.5 });
+        let pointers = sam.post("/v1/check-ins", &wrong).await.expect(422).pointers();
+        assert_eq!(pointers, ["/answers/difficulty", "/answers/mental", "/answers/readiness"]);
+    }
 }

@@ -238,10 +238,22 @@ on_both_databases! {
         let (sam, kim) = (app.person().await, app.person().await);
         let document = app.document().await;
         let mut owned: BTreeMap<String, String> = BTreeMap::new();
-        for operation in operations(&document).iter().filter(|o| o.id().starts_with("create")) {
-            let answer = operation.call(&sam, "").await.expect(201);
-            let id = answer.header("location").rsplit('/').next().unwrap_or_default().to_owned();
-            owned.insert(operation.path.clone(), id);
+        let all = operations(&document);
+        let (mut creating, mut later): (Vec<&Operation>, _) = (all.iter().filter(|o| o.id().starts_with("create")).collect(), Vec::new());
+        while !creating.is_empty() {
+            let before = creating.len();
+            for operation in creating.drain(..) {
+                let answer = operation.call(&sam, "").await;
+                if answer.faults().iter().any(|(_, code)| code == "unknown-reference") {
+                    // What it refers to is made by another operation.
+                    later.push(operation);
+                } else {
+                    let id = answer.expect(201).header("location").rsplit('/').next().unwrap_or_default().to_owned();
+                    owned.insert(operation.path.clone(), id);
+                }
+            }
+            std::mem::swap(&mut creating, &mut later);
+            assert!(creating.len() < before, "nothing makes what is referred to");
         }
         owned.insert("/v1/auth/sessions".to_owned(), sam.tokens["session_id"].as_str().expect("an id").to_owned());
         let mut tried = 0;

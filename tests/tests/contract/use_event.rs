@@ -83,4 +83,72 @@ on_both_databases! {
         kim.put(&path, 2, &review("kim")).await.expect(404);
         assert_eq!(sam.put(&path, 2, &json!({})).await.expect(422).pointers(), [""]);
     }
+
+    async fn a_review_turns_into_a_draft_of_the_plan(app) {
+        let (sam, kim) = (app.person().await, app.person().await);
+        let robin = sam.post("/v1/support-contacts", &json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550143" })).await.expect(201).id();
+        let plan = sam.post("/v1/plans", &json!({
+            "kind": "relapse_prevention", "title": "Staying well",
+            "content": {
+                "warning_signs": [{ "label": "Skipping meals", "stage": "physical" }],
+                "strategies": [{ "label": "Walk", "category": "exercise" }],
+            },
+        })).await.expect(201);
+        let active = sam.post_nothing(&format!("{}/activate", plan.header("location"))).await.expect(200);
+        let event = sam.post("/v1/use-events", &{ let mut e = lapse(); e["category"] = json!("social_pressure"); e }).await.expect(201);
+        let review = format!("{}/review", event.header("location"));
+        let draft = format!("{review}/plan-draft");
+        // Without a review there is nothing to draft from; nor for anyone else.
+        sam.post_nothing(&draft).await.expect(404);
+        kim.post_nothing(&draft).await.expect(404);
+        let proposed = json!({ "proposed_items": [
+            { "section": "warning_signs", "label": "skipping meals " },
+            { "section": "triggers", "label": "Birthdays" },
+            { "section": "strategies", "label": "Leave at ten", "note": "With a friend." },
+            { "section": "contact_ids", "label": "robin" },
+            { "section": "contact_ids", "label": "Nobody" },
+            { "section": "lapse_response", "label": "Eat first" },
+        ] });
+        let stored = sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes())).await.expect(201);
+        let made = sam.post_nothing(&draft).await.expect(201);
+        let content = &made.body["content"];
+        assert_eq!((&made.body["status"], &made.body["title"], &made.body["version"]), (&json!("draft"), &json!("Staying well"), &json!(1)));
+        assert_eq!(content["warning_signs"], active.body["content"]["warning_signs"]);
+        assert_eq!(content["strategies"][0], active.body["content"]["strategies"][0]);
+        let (trigger, strategy) = (&content["triggers"][0], &content["strategies"][1]);
+        assert_eq!((&trigger["kind"], &trigger["category"], &trigger["id"]), (&json!("external"), &json!("social_pressure"), &stored.body["proposed_items"][1]["id"]));
+        assert_eq!((&strategy["category"], &strategy["instructions"]), (&json!("other"), &json!("With a friend.")));
+        assert_eq!((&content["contact_ids"], &content["lapse_response"][0]["text"]), (&json!([robin]), &json!("Eat first")));
+        assert_eq!(sam.get(&made.header("location")).await.expect(200).body, made.body);
+        // The active plan is as it was, until the person says so.
+        assert_eq!(sam.get(&plan.header("location")).await.body, active.body);
+        sam.post_nothing(&format!("{}/activate", made.header("location"))).await.expect(200);
+        assert_eq!(sam.get(&plan.header("location")).await.body["status"], "archived");
+        // What was taken over is not added again.
+        let again = sam.post_nothing(&draft).await.expect(201);
+        assert_eq!(again.body["content"], made.body["content"]);
+        assert_ne!(again.body["id"], made.body["id"]);
+    }
+
+    async fn a_draft_asked_for_twice_under_one_key_is_made_once(app) {
+        let sam = app.person().await;
+        let review = format!("{}/review", sam.post("/v1/use-events", &lapse()).await.expect(201).header("location"));
+        let proposed = json!({ "proposed_items": [{ "section": "routines", "label": "Dinner at six" }] });
+        sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes())).await.expect(201);
+        let path = format!("{review}/plan-draft");
+        let first = sam.send("POST", &path, &[("idempotency-key", "one")], None).await.expect(201);
+        let second = sam.send("POST", &path, &[("idempotency-key", "one")], None).await.expect(201);
+        assert_eq!(first.text, second.text);
+        let plans = sam.get("/v1/plans").await.items();
+        // There was no plan, so the draft has nothing but what is proposed.
+        assert_eq!((plans.len(), &plans[0]["title"], &plans[0]["content"]["routines"][0]["text"]), (1, &json!("My plan"), &json!("Dinner at six")));
+    }
+
+    async fn a_proposed_practice_must_be_one_of_the_library(app) {
+        let sam = app.person().await;
+        let review = format!("{}/review", sam.post("/v1/use-events", &lapse()).await.expect(201).header("location"));
+        let proposed = json!({ "proposed_items": [{ "section": "strategies", "label": "Wave", "practice": "no-such-practice" }] });
+        let refused = sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes())).await.expect(422);
+        assert_eq!(refused.pointers(), ["/proposed_items/0/practice"]);
+    }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::history::History;
 
 /// The collections, as often as they are chosen.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 15] = [
     "check-ins",
     "check-ins",
     "check-ins",
@@ -17,6 +17,12 @@ const KINDS: [&str; 9] = [
     "goals",
     "support-contacts",
     "plans",
+    "medications",
+    "doses",
+    "practice-sessions",
+    "appointments",
+    "referrals",
+    "journal",
 ];
 
 impl History {
@@ -63,7 +69,9 @@ impl History {
         let kind = self.random.pick(&KINDS);
         let of = |kind: &str| -> Vec<&Place> { visible.iter().filter(|place| place.0 == kind).collect() };
         let plans = of("plans");
-        if kind == "plans" && !plans.is_empty() {
+        let (medications, appointments) = (of("medications"), of("appointments"));
+        let is_one_too_many = kind == "plans" && !plans.is_empty();
+        if is_one_too_many || kind == "doses" && medications.is_empty() {
             return;
         }
         let (id, word) = (self.new_id(), self.new_word());
@@ -100,6 +108,19 @@ impl History {
             "support-contacts" => {
                 json!({ "name": "Robin", "relationship": "friend", "phone": "+12025550143" })
             }
+            "medications" => {
+                json!({ "class": "antagonist", "route": "oral", "schedule": "FREQ=DAILY", "covers_days": 1, "started_on": format!("{year}-01-01") })
+            }
+            "doses" => json!({ "medication_id": medications[0].1, "occurred_at": at, "status": "taken" }),
+            "practice-sessions" => {
+                let craving = of("craving-events").first().map(|place| place.1);
+                json!({ "practice": "urge-body-map", "minutes": day, "occurred_at": at, "craving_event_id": craving })
+            }
+            "appointments" => json!({ "kind": "counseling", "starts_at": at }),
+            "referrals" => {
+                json!({ "kind": "housing", "appointment_id": appointments.first().map(|place| place.1) })
+            }
+            "journal" => json!({ "occurred_at": at, "mood": day % 10 }),
             _ => {
                 let contacts: Vec<Uuid> = of("support-contacts").iter().map(|place| place.1).collect();
                 json!({ "kind": "relapse_prevention", "content": {
@@ -117,7 +138,15 @@ impl History {
 
 /// The member that tells one change of a record from another.
 fn word_member(kind: &str) -> &'static str {
-    if kind == "plans" { "title" } else { "note" }
+    match kind {
+        "plans" => "title",
+        "medications" => "name",
+        "doses" => "reason",
+        "appointments" => "place",
+        "referrals" => "to",
+        "journal" => "text",
+        _ => "note",
+    }
 }
 
 /// What tells this state of a record from every other.

@@ -26,6 +26,14 @@ pub enum Tag {
     UseEvents,
     /// Support contacts.
     SupportContacts,
+    /// Medications and doses.
+    Medications,
+    /// Practice, thoughts, meetings, commitments, self-efficacy.
+    Practice,
+    /// Appointments, referrals and transitions.
+    Care,
+    /// The private journal.
+    Journal,
     /// Help now.
     Support,
     /// Offline first.
@@ -38,7 +46,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str, &'static str); 15] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -69,6 +77,26 @@ impl Tag {
             Self::SupportContacts,
             "support-contacts",
             "The people to reach when it gets hard.",
+        ),
+        (
+            Self::Medications,
+            "medications",
+            "Medication for recovery: schedules, doses, what is due.",
+        ),
+        (
+            Self::Practice,
+            "practice",
+            "What a person does for recovery: practice sessions, thought records, meetings, commitments, self-efficacy.",
+        ),
+        (
+            Self::Care,
+            "care",
+            "Care navigation: appointments, referrals, and transitions with their follow-ups.",
+        ),
+        (
+            Self::Journal,
+            "journal",
+            "The private journal: no consent covers it, and nobody else ever reads it.",
         ),
         (
             Self::Support,

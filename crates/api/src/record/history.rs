@@ -9,7 +9,7 @@ use mainstay_store::{Replaced, StoreError};
 use serde_json::{Value, json};
 
 use super::{
-    EXAMPLE_ID, cursor_parameter, finish, id_parameter, limit_parameter, list_body, numbered_page,
+    EXAMPLE_ID, cursor_parameter, finish, id_parameter, limit_parameter, list_body, numbered_page, one_of,
     path_of_one,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::get(format!("{}/history", path_of_one::<T>()), history::<T>)
-        .operation(tag, format!("list{name}History"), format!("List the earlier versions of a {one}"))
+        .operation(tag, format!("list{name}History"), format!("List the earlier versions of {}", one_of::<T>()))
         .about(format!("Each version of the {one} that was replaced, newest first, with when and by which session; of a deleted {one} too."))
         .parameter(id_parameter())
         .parameter(limit_parameter())

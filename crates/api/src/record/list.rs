@@ -31,10 +31,16 @@ const MOST_REMEMBERED: usize = 200;
 pub fn lists<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     let endpoint = endpoint::get(path::<T>(), list::<T>)
-        .operation(tag, format!("list{name}s"), format!("List {one}s"))
+        .operation(tag, format!("list{}", plural(&name)), format!("List {}", plural(one)))
         .about("Newest first unless `order` says otherwise. A page never repeats or skips a record while others are written.")
         .gives_schema(200, "A page.", Box::new(add_page::<T>), json!({ "items": [example::<T>()], "next_cursor": null }));
     page_parameters().into_iter().fold(endpoint, Endpoint::parameter)
+}
+
+/// Several of what a word names.
+fn plural(word: &str) -> String {
+    word.strip_suffix('y')
+        .map_or_else(|| format!("{word}s"), |stem| format!("{stem}ies"))
 }
 
 async fn list<T: Record>(caller: Caller) -> Outcome {

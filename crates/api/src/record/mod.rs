@@ -38,16 +38,35 @@ pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
     ]
 }
 
+/// One record of a collection, with its article.
+pub fn one_of<T: Record>() -> String {
+    let one = T::KIND.singular();
+    let article = if one.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {one}")
+}
+
 /// `POST /v1/{collection}`.
 pub fn creates<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::post(path::<T>(), create::<T>)
         .operation(tag, format!("create{name}"), format!("Store a new {one}"))
-        .about(format!("Stores a {one}. Sent again with the same id and content it answers 200 with the {one} as it stands."))
+        .about(format!(
+            "Stores {}. Sent again with the same id and content it answers 200 with the {one} as it stands.",
+            one_of::<T>()
+        ))
         .takes_schema(Box::new(add_record::<T>), request_example::<T>())
         .gives_schema(201, "Stored.", Box::new(add_record::<T>), example::<T>())
         .with_headers(&["ETag", "Location"])
-        .gives_schema(200, "Stored before; this is how it stands now.", Box::new(add_record::<T>), example::<T>())
+        .gives_schema(
+            200,
+            "Stored before; this is how it stands now.",
+            Box::new(add_record::<T>),
+            example::<T>(),
+        )
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
         .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
         .problems(slot_problem::<T>())
@@ -71,7 +90,7 @@ pub fn reads<T: Record>(tag: Tag) -> Endpoint {
 pub fn replaces<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::put(path_of_one::<T>(), replace::<T>)
-        .operation(tag, format!("replace{name}"), format!("Replace a {one}"))
+        .operation(tag, format!("replace{name}"), format!("Replace {}", one_of::<T>()))
         .about(format!("Replaces the whole {one}; an optional member that is left out is unset. The version before is kept in the history."))
         .parameter(id_parameter())
         .parameter(if_match())
@@ -94,7 +113,7 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
         ),
     };
     endpoint::delete(path_of_one::<T>(), remove::<T>)
-        .operation(tag, format!("delete{name}"), format!("Delete a {one}"))
+        .operation(tag, format!("delete{name}"), format!("Delete {}", one_of::<T>()))
         .about(about)
         .parameter(id_parameter())
         .parameter(if_match())

@@ -1,0 +1,191 @@
+//! Medications: what is due, and how it stands.
+
+use actix_web::HttpResponse;
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use mainstay_domain::{
+    account::Profile,
+    dose::Dose,
+    finding::Findings,
+    medication::{DueDose, Medication, due_doses, next_due, tolerance},
+    place::ZoneName,
+    record::{Kind, Record, json as to_json},
+    timestamp::Timestamp,
+};
+use mainstay_store::{Order, Range, Records, StoreError};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    http::{caller::Caller, query::Parameters},
+    openapi::endpoint::{self, Endpoint, Parameter, Tag},
+    problem::{Outcome, Problem},
+    record::{EXAMPLE_ID, collection, finish, id_parameter, opened},
+};
+
+/// The longest time that can be asked for, in days.
+const MAX_DAYS: i64 = 92;
+/// How far ahead it may reach, in days.
+const MAX_AHEAD_DAYS: i64 = 366;
+/// No medication starts before this year.
+const FIRST_YEAR: i32 = 1900;
+/// What is shown on either side of now if nothing is asked for, in days.
+const USUAL_DAYS: i64 = 7;
+/// How far before the time doses are looked at: a long-acting one lasts up to 190 days.
+const LOOKED_BACK_DAYS: i64 = 400;
+/// How far behind the time doses are looked at: the longest tolerance, and a day for time zones.
+const LOOKED_AHEAD_DAYS: i64 = 8;
+/// Doses that are looked at, of all medications, newest first.
+const DOSES: i64 = 5000;
+
+/// The endpoints of medications.
+pub fn endpoints() -> Vec<Endpoint> {
+    let time = json!({ "type": "string", "format": "date-time", "maxLength": 64 });
+    let mut all = collection::<Medication>(Tag::Medications);
+    all.push(
+        endpoint::get("/v1/medications/{id}/due", due)
+            .operation(Tag::Medications, "listDueDoses", "List what is due of a medication and how it stands")
+            .about(
+                "The due doses in rising order, each with the doses that are recorded for it. A recorded dose counts for the due time that it \
+                 names in `due_at`, else for the nearest one within the tolerance: half of what a dose covers, at most seven days. A due dose \
+                 without any is `open` until then, and `missed` after it. A medication that covers seven days or more is due that long after \
+                 its last dose was given. Times are in the account's time zone.",
+            )
+            .parameter(id_parameter())
+            .parameter(Parameter::query(
+                "from",
+                "The beginning; seven days ago if left out, or fourteen days before `to`.",
+                time.clone(),
+                json!("2026-03-01T00:00:00Z"),
+            ))
+            .parameter(Parameter::query(
+                "to",
+                "The end, which is not included: at most 92 days after `from` and 366 days ahead. Seven days ahead if left out, or \
+                 fourteen days after `from`.",
+                time,
+                json!("2026-03-15T00:00:00Z"),
+            ))
+            .gives::<MedicationDue>(200, "What is due.", due_example()),
+    );
+    all
+}
+
+/// What is due of a medication.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MedicationDue {
+    /// The medication.
+    pub medication_id: Uuid,
+    /// The time zone of the account, in which the schedule is read.
+    pub time_zone: ZoneName,
+    /// The beginning.
+    pub from: Timestamp,
+    /// The end, not included.
+    pub to: Timestamp,
+    /// How many hours before and after its due time a dose still counts for it.
+    #[schema(minimum = 12, maximum = 168)]
+    pub tolerance_hours: i64,
+    /// What is due, in rising order.
+    #[schema(max_items = 4000)]
+    pub items: Vec<DueDose>,
+    /// The next dose to take, whether it is open already or still to come; none if nothing is due within 400 days.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<DueDose>,
+}
+
+async fn due(caller: Caller) -> Outcome {
+    let id = caller.path_id("id")?;
+    let now = caller.state.clock.now();
+    let (from, to) = span(&caller, now)?;
+    let account = caller.state.store.account(caller.scope().account()).await?;
+    let zone = Profile::from(&account).time_zone;
+    let read = caller.state.store.read_long(caller.scope(), move |records| {
+        known(records, id, from, to.max(now))
+    });
+    let (medication, doses) = read.await?;
+    let answer = MedicationDue {
+        medication_id: id,
+        time_zone: zone,
+        from: Timestamp::in_zone(from, zone.0),
+        to: Timestamp::in_zone(to, zone.0),
+        tolerance_hours: tolerance(&medication).num_hours(),
+        items: due_doses(&medication, &doses, zone.0, &(from..to), now),
+        next: next_due(&medication, &doses, zone.0, now),
+    };
+    Ok(finish(HttpResponse::Ok(), to_json(&answer)))
+}
+
+/// The time that is asked for.
+fn span(caller: &Caller, now: DateTime<Utc>) -> Outcome<(DateTime<Utc>, DateTime<Utc>)> {
+    let mut parameters = Parameters::read(&caller.request, &["from", "to"]);
+    let parse = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.to_utc());
+    let from = parameters.get("from", "format", "must be an RFC 3339 time", parse);
+    let to = parameters.get("to", "format", "must be an RFC 3339 time", parse);
+    parameters.finish()?;
+    let usual = TimeDelta::days(USUAL_DAYS);
+    let (from, to) = match (from, to) {
+        (Some(from), Some(to)) => (from, to),
+        (Some(from), None) => (from, from + usual * 2),
+        (None, Some(to)) => (to - usual * 2, to),
+        (None, None) => (now - usual, now + usual),
+    };
+    let mut findings = Findings::default();
+    if from.year() < FIRST_YEAR {
+        findings.add("/from", "range", "the year must be from 1900");
+    }
+    if to <= from {
+        findings.add("/to", "order", "must be after from");
+    } else if to - from > TimeDelta::days(MAX_DAYS) {
+        findings.add("/to", "range", "must be at most 92 days after from");
+    } else if to > now + TimeDelta::days(MAX_AHEAD_DAYS) {
+        findings.add("/to", "range", "must be at most 366 days ahead");
+    }
+    if findings.is_empty() {
+        Ok((from, to))
+    } else {
+        Err(Problem::validation(findings.into_vec()))
+    }
+}
+
+/// The medication with its doses around a time.
+fn known(
+    records: &mut Records<'_>,
+    id: Uuid,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<(Medication, Vec<(Uuid, Dose)>), StoreError> {
+    let found = records.get(Kind::Medication, id)?.ok_or(StoreError::NotFound)?;
+    let range = Range {
+        from: Some((from - TimeDelta::days(LOOKED_BACK_DAYS)).timestamp_micros()),
+        to: Some((to + TimeDelta::days(LOOKED_AHEAD_DAYS)).timestamp_micros()),
+        order: Order::Descending,
+        limit: DOSES,
+        ..Range::default()
+    };
+    let doses = records.list(Kind::Dose, &range)?;
+    let doses = doses
+        .into_iter()
+        .map(|stored| Ok((stored.id, opened::<Dose>(&stored.body)?)))
+        .filter(|dose| dose.as_ref().map_or(true, |(_, dose)| dose.medication_id == id))
+        .collect::<Result<_, StoreError>>()?;
+    Ok((opened(&found.body)?, doses))
+}
+
+fn due_example() -> Value {
+    let (medication, dose) = (Medication::example(), Dose::example());
+    let zone = chrono_tz::America::New_York;
+    let now = dose.occurred_at.to_utc() + TimeDelta::hours(4);
+    let (from, to) = (now - TimeDelta::days(1), now + TimeDelta::days(1));
+    let id = EXAMPLE_ID.parse().unwrap_or_default();
+    let doses = [(id, dose)];
+    let answer = MedicationDue {
+        medication_id: id,
+        time_zone: ZoneName(zone),
+        from: Timestamp::in_zone(from, zone),
+        to: Timestamp::in_zone(to, zone),
+        tolerance_hours: tolerance(&medication).num_hours(),
+        items: due_doses(&medication, &doses, zone, &(from..to), now),
+        next: next_due(&medication, &doses, zone, now),
+    };
+    serde_json::to_value(answer).unwrap_or_default()
+}
