@@ -201,7 +201,7 @@ impl Schedule {
             .ok_or("BYSETPOS goes with FREQ=MONTHLY and a BYDAY without numbers, from 1 to 4 or -1 to -4")
     }
 
-    /// The first day on which the rule comes due, if there is one within [`FIRST_WITHIN_DAYS`] of the start.
+    /// The first day on which the rule comes due, if there is one within five years of the start.
     pub fn first_day(&self, started_on: NaiveDate) -> Option<NaiveDate> {
         let day = (0..FIRST_WITHIN_DAYS)
             .filter_map(|n| started_on.checked_add_days(Days::new(n)))
