@@ -3,7 +3,7 @@
 use mainstay_domain::{check_in::CheckIn, goal::Goal, support_contact::SupportContact};
 
 use crate::{
-    account, craving_event,
+    account, craving_event, insight,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
@@ -25,6 +25,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         use_event::endpoints(),
         collection::<SupportContact>(Tag::SupportContacts),
         support::endpoints(),
+        insight::endpoints(),
         sync::endpoints(),
         reference::endpoints(),
         operations::endpoints(),

@@ -5,6 +5,7 @@
 //! - what every noun shares: [`record`];
 //! - reference data: [`practice`], [`helpline`];
 //! - computations: [`effectiveness`], [`availability`], [`toolkit`];
+//! - what the record tells: [`insight`];
 //! - who signs in: [`account`], [`password`];
 //! - values: [`scalar`], [`amount`], [`place`], [`timestamp`], [`vocabulary`], [`finding`].
 
@@ -17,6 +18,7 @@ pub mod effectiveness;
 pub mod finding;
 pub mod goal;
 pub mod helpline;
+pub mod insight;
 pub mod kindness;
 pub mod password;
 pub mod place;

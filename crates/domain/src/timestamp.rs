@@ -28,6 +28,14 @@ impl Timestamp {
         }
     }
 
+    /// The instant of `at` with the offset that a zone has then.
+    pub fn in_zone(at: DateTime<Utc>, zone: chrono_tz::Tz) -> Self {
+        Self {
+            at: truncated(at.with_timezone(&zone).fixed_offset()),
+            zulu: false,
+        }
+    }
+
     /// The instant given in microseconds since 1970, in UTC.
     pub fn from_micros(micros: i64) -> Self {
         Self::utc(DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH))
@@ -46,6 +54,11 @@ impl Timestamp {
     /// The date on the calendar where the event was recorded.
     pub fn local_date(&self) -> NaiveDate {
         self.at.date_naive()
+    }
+
+    /// Day of the week (Monday is 1) and hour (0–23) on the clock where the event was recorded.
+    pub fn local_hour(&self) -> (u32, u32) {
+        (self.at.weekday().number_from_monday(), self.at.hour())
     }
 
     /// The ISO 8601 week of the local date, as `2026-W09`.

@@ -28,6 +28,8 @@ pub enum Tag {
     SupportContacts,
     /// Help now.
     Support,
+    /// What the record tells.
+    Insights,
     /// Offline first.
     Sync,
     /// Reference data.
@@ -38,7 +40,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str, &'static str); 12] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -74,6 +76,11 @@ impl Tag {
             Self::Support,
             "support",
             "What helps now: strategies, people, helplines.",
+        ),
+        (
+            Self::Insights,
+            "insights",
+            "What the record tells the person: computed from it at the time of asking, and explained.",
         ),
         (
             Self::Sync,
