@@ -131,9 +131,7 @@ impl Record for Goal {
 
     /// Midnight UTC of the first day: a goal has a date, not a moment.
     fn occurred_at(&self) -> Option<Timestamp> {
-        self.started_on
-            .and_hms_opt(0, 0, 0)
-            .map(|t| Timestamp::utc(t.and_utc()))
+        Some(Timestamp::midnight(self.started_on))
     }
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {

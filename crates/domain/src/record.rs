@@ -5,7 +5,7 @@
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess},
@@ -39,11 +39,33 @@ pub enum Kind {
     SupportContact = 6,
     /// Reviews of use events, kept under the event's id.
     UseEventReview = 7,
+    /// Medications.
+    Medication = 8,
+    /// Doses of medications.
+    Dose = 9,
+    /// Practice sessions.
+    PracticeSession = 10,
+    /// Thought records.
+    ThoughtRecord = 11,
+    /// Attendances of meetings.
+    Attendance = 12,
+    /// Appointments.
+    Appointment = 13,
+    /// Referrals.
+    Referral = 14,
+    /// Transitions from one level of care to the next.
+    Transition = 15,
+    /// Self-efficacy profiles.
+    SelfEfficacyProfile = 16,
+    /// Commitments.
+    Commitment = 17,
+    /// The private journal.
+    JournalEntry = 18,
 }
 
 impl Kind {
     /// Every collection.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 18] = [
         Self::Goal,
         Self::Plan,
         Self::CheckIn,
@@ -51,6 +73,17 @@ impl Kind {
         Self::UseEvent,
         Self::SupportContact,
         Self::UseEventReview,
+        Self::Medication,
+        Self::Dose,
+        Self::PracticeSession,
+        Self::ThoughtRecord,
+        Self::Attendance,
+        Self::Appointment,
+        Self::Referral,
+        Self::Transition,
+        Self::SelfEfficacyProfile,
+        Self::Commitment,
+        Self::JournalEntry,
     ];
 
     /// The number under which the collection is stored.
@@ -68,6 +101,17 @@ impl Kind {
             Self::UseEvent => "use-events",
             Self::SupportContact => "support-contacts",
             Self::UseEventReview => "use-event-reviews",
+            Self::Medication => "medications",
+            Self::Dose => "doses",
+            Self::PracticeSession => "practice-sessions",
+            Self::ThoughtRecord => "thought-records",
+            Self::Attendance => "attendances",
+            Self::Appointment => "appointments",
+            Self::Referral => "referrals",
+            Self::Transition => "transitions",
+            Self::SelfEfficacyProfile => "self-efficacy-profiles",
+            Self::Commitment => "commitments",
+            Self::JournalEntry => "journal",
         }
     }
 
@@ -96,6 +140,17 @@ impl Kind {
             Self::UseEvent => "use event",
             Self::SupportContact => "support contact",
             Self::UseEventReview => "use event review",
+            Self::Medication => "medication",
+            Self::Dose => "dose",
+            Self::PracticeSession => "practice session",
+            Self::ThoughtRecord => "thought record",
+            Self::Attendance => "attendance",
+            Self::Appointment => "appointment",
+            Self::Referral => "referral",
+            Self::Transition => "transition",
+            Self::SelfEfficacyProfile => "self-efficacy profile",
+            Self::Commitment => "commitment",
+            Self::JournalEntry => "journal entry",
         }
     }
 }
@@ -382,6 +437,14 @@ pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
 pub fn check_past(at: Timestamp, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
     if at.is_future(now) {
         findings.add(pointer, "future", "must not be more than 5 minutes in the future");
+    }
+}
+
+/// Notes a date that has begun nowhere on earth yet.
+pub fn check_past_date(date: NaiveDate, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
+    // The easternmost zones are 14 hours ahead.
+    if date > (now + TimeDelta::hours(14)).date_naive() {
+        findings.add(pointer, "future", "must not be in the future");
     }
 }
 

@@ -3,12 +3,23 @@
 use uuid::Uuid;
 
 use crate::{
+    appointment::Appointment,
+    attendance::Attendance,
     check_in::CheckIn,
+    commitment::Commitment,
     craving_event::CravingEvent,
+    dose::Dose,
     goal::Goal,
+    journal_entry::JournalEntry,
+    medication::Medication,
     plan::Plan,
+    practice_session::PracticeSession,
     record::{Draft, Kind, Record, stored},
+    referral::Referral,
+    self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
+    thought_record::ThoughtRecord,
+    transition::Transition,
     use_event::{UseEvent, UseEventReview},
 };
 
@@ -31,6 +42,17 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
         Kind::UseEvent => work.run::<UseEvent>(),
         Kind::SupportContact => work.run::<SupportContact>(),
         Kind::UseEventReview => work.run::<UseEventReview>(),
+        Kind::Medication => work.run::<Medication>(),
+        Kind::Dose => work.run::<Dose>(),
+        Kind::PracticeSession => work.run::<PracticeSession>(),
+        Kind::ThoughtRecord => work.run::<ThoughtRecord>(),
+        Kind::Attendance => work.run::<Attendance>(),
+        Kind::Appointment => work.run::<Appointment>(),
+        Kind::Referral => work.run::<Referral>(),
+        Kind::Transition => work.run::<Transition>(),
+        Kind::SelfEfficacyProfile => work.run::<SelfEfficacyProfile>(),
+        Kind::Commitment => work.run::<Commitment>(),
+        Kind::JournalEntry => work.run::<JournalEntry>(),
     }
 }
 

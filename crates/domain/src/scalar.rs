@@ -201,6 +201,16 @@ impl<T, const MAX: usize> List<T, MAX> {
         Self(items.into_iter().take(MAX).collect())
     }
 
+    /// Adds an item at the end; false if the list is full.
+    #[must_use]
+    pub fn push(&mut self, item: T) -> bool {
+        let has_room = self.0.len() < MAX;
+        if has_room {
+            self.0.push(item);
+        }
+        has_room
+    }
+
     /// The items, to be changed in place.
     pub fn items_mut(&mut self) -> &mut [T] {
         &mut self.0

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, SecondsFormat, TimeZone, Timelike, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 
@@ -28,12 +28,17 @@ impl Timestamp {
         }
     }
 
-    /// The instant of `at` with the offset that a zone has then.
+    /// The instant of `at` with the offset that `zone` has then.
     pub fn in_zone(at: DateTime<Utc>, zone: chrono_tz::Tz) -> Self {
         Self {
             at: truncated(at.with_timezone(&zone).fixed_offset()),
             zulu: false,
         }
+    }
+
+    /// Midnight UTC of a date: the place in an ordered list of what has a date and no moment.
+    pub fn midnight(date: NaiveDate) -> Self {
+        Self::utc(date.and_time(NaiveTime::MIN).and_utc())
     }
 
     /// The instant given in microseconds since 1970, in UTC.

@@ -8,11 +8,12 @@ use uuid::Uuid;
 use crate::{
     amount::Amount,
     finding::Findings,
-    plan::PlanSection,
+    plan::{PlanSection, Stage, TriggerKind},
+    practice,
     record::{Deletion, ItemKind, Kind, NewId, Record, Reference, Target, check_end, check_past},
-    scalar::{Ids, Label, List, Note, Prose, Rating, Text, nullable},
+    scalar::{Ids, Int, Label, List, Note, Prose, Rating, Text, nullable},
     timestamp::{Timestamp, example_time},
-    vocabulary::{SituationCategory, Substance},
+    vocabulary::{SituationCategory, StrategyCategory, Substance},
 };
 
 /// What the person calls the event.
@@ -170,7 +171,7 @@ impl Record for UseEvent {
     }
 }
 
-/// Something that a review suggests for the plan.
+/// Something that a review suggests for the plan. What a part of the plan asks for besides a name may be left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProposedItem {
@@ -184,6 +185,25 @@ pub struct ProposedItem {
     /// Anything else about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
+    /// Of a trigger: where it comes from; `external` if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_kind: Option<TriggerKind>,
+    /// Of a warning sign: its stage; `emotional`, the earliest, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    /// Of a strategy: its family; that of the practice, else `other`, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy_category: Option<StrategyCategory>,
+    /// Of a strategy: the library practice that it follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub practice: Option<Label>,
+    /// Of a situation or a trigger: its kind; that of the use event if left out. A situation of an event without one is
+    /// among `urges_and_temptations`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub situation_category: Option<SituationCategory>,
+    /// Of a line of a safety plan: its step; 2, what I can do alone, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Int<1, 6>>,
 }
 
 /// A chain analysis: what led to the event, what helped, and what to change.
@@ -226,6 +246,11 @@ impl Record for UseEventReview {
         if *self == Self::default() {
             findings.add("", "required", "needs at least one member");
         }
+        for (n, item) in self.proposed_items.iter().enumerate() {
+            if let Some(slug) = &item.practice {
+                practice::check(slug, &format!("/proposed_items/{n}/practice"), findings);
+            }
+        }
     }
 
     fn complete(&mut self, _now: DateTime<Utc>, new_id: NewId<'_>) {
@@ -247,6 +272,12 @@ impl Record for UseEventReview {
                 section: PlanSection::WarningSigns,
                 label: Label::of("Skipping meals before a party"),
                 note: None,
+                trigger_kind: None,
+                stage: Some(Stage::Emotional),
+                strategy_category: None,
+                practice: None,
+                situation_category: None,
+                step: None,
             }]),
         }
     }

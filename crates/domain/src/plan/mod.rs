@@ -17,9 +17,11 @@ use crate::{
 mod content;
 mod difference;
 mod example;
+mod from_review;
 
 pub use content::*;
 pub use difference::{ItemChange, PlanDifference, PlanItem, difference};
+pub use from_review::plan_from_review;
 
 /// The active plan with its contacts is one document of at most this many bytes, so that a phone can keep it.
 pub const MAX_ACTIVE_BYTES: usize = 32 * 1024;

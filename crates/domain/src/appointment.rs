@@ -1,0 +1,69 @@
+//! Appointments: with a doctor, a counselor, an office, or anyone else.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    finding::Findings,
+    goal::check_year,
+    record::{Kind, Record},
+    scalar::{Label, nullable},
+    timestamp::{Timestamp, example_time},
+};
+
+/// Where an appointment stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AppointmentStatus {
+    /// Made.
+    #[default]
+    Planned,
+    /// The person was there.
+    Kept,
+    /// The person was not there.
+    Missed,
+    /// Called off, by either side.
+    Cancelled,
+}
+
+/// An appointment. Its status changes by the person's word only: one whose time has passed stays `planned` until then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Appointment {
+    /// What it is for, such as `counseling`, `medication` or `intake`.
+    pub kind: Label,
+    /// When it begins; it may lie in the future.
+    pub starts_at: Timestamp,
+    /// With whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<Label>,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Label>,
+    /// Where it stands; `planned` if left out.
+    #[serde(default, deserialize_with = "nullable")]
+    pub status: AppointmentStatus,
+}
+
+impl Record for Appointment {
+    const KIND: Kind = Kind::Appointment;
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        Some(self.starts_at)
+    }
+
+    fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
+        check_year(self.starts_at.local_date(), "/starts_at", findings);
+    }
+
+    fn example() -> Self {
+        Self {
+            kind: Label::of("counseling"),
+            starts_at: example_time("2026-03-10T15:00:00-04:00"),
+            with: Some(Label::of("Dr. Okafor")),
+            place: Some(Label::of("Elm Street clinic, second floor")),
+            status: AppointmentStatus::Planned,
+        }
+    }
+}

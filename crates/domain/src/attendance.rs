@@ -1,0 +1,76 @@
+//! Attendances: mutual-help meetings that the person went to, of whatever programme.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    finding::Findings,
+    record::{Kind, Record, check_past},
+    scalar::Label,
+    timestamp::{Timestamp, example_time},
+};
+
+/// How the person took part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttendanceMode {
+    /// In the room.
+    InPerson,
+    /// By video or chat.
+    Online,
+    /// By phone.
+    Phone,
+}
+
+/// What the person did there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttendanceRole {
+    /// Was there.
+    Attend,
+    /// Spoke.
+    Share,
+    /// Helped it to happen.
+    Serve,
+}
+
+/// A meeting that was attended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attendance {
+    /// The meeting in the server's directory, which may have left it since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meeting_id: Option<Uuid>,
+    /// The programme, such as `aa`, `na` or `smart`.
+    pub programme: Label,
+    /// How the person took part.
+    pub mode: AttendanceMode,
+    /// What the person did there.
+    pub role: AttendanceRole,
+    /// When it began.
+    pub occurred_at: Timestamp,
+}
+
+impl Record for Attendance {
+    const KIND: Kind = Kind::Attendance;
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        Some(self.occurred_at)
+    }
+
+    fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
+        check_past(self.occurred_at, "/occurred_at", now, findings);
+    }
+
+    fn example() -> Self {
+        Self {
+            meeting_id: None,
+            programme: Label::of("smart"),
+            mode: AttendanceMode::InPerson,
+            role: AttendanceRole::Share,
+            occurred_at: example_time("2026-03-03T19:00:00-05:00"),
+        }
+    }
+}

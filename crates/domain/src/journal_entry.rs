@@ -1,0 +1,46 @@
+//! The journal: private for ever. No consent covers it, no view of anyone else has it, and no computation reads it;
+//! only the person sees it, and takes it along in an export of their own.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    finding::Findings,
+    record::{Kind, Record, check_past},
+    scalar::{Prose, Rating},
+    timestamp::{Timestamp, example_time},
+};
+
+/// An entry of the private journal. It can never be shared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JournalEntry {
+    /// The moment that it is about.
+    pub occurred_at: Timestamp,
+    /// What the person writes.
+    pub text: Prose,
+    /// Mood, 10 is best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mood: Option<Rating>,
+}
+
+impl Record for JournalEntry {
+    const KIND: Kind = Kind::JournalEntry;
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        Some(self.occurred_at)
+    }
+
+    fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
+        check_past(self.occurred_at, "/occurred_at", now, findings);
+    }
+
+    fn example() -> Self {
+        Self {
+            occurred_at: example_time("2026-03-01T22:15:00-05:00"),
+            text: Prose::of("Slow day. The river was high, and I stayed longer than I had planned."),
+            mood: Some(Rating::clamped(6)),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Medications for recovery, from daily tablets to injections that last for months.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    finding::Findings,
+    goal::check_year,
+    record::{Kind, Record},
+    scalar::{Int, Label, Text, nullable},
+    timestamp::{Timestamp, date, optional_date},
+};
+
+pub mod adherence;
+mod due;
+mod schedule;
+
+pub use due::{DoseStanding, DueDose, LONG_ACTING_DAYS, MAX_TOLERANCE_DAYS, due_doses, next_due, tolerance};
+pub use schedule::{DueTime, MAX_TIMES_A_DAY, Schedule, ScheduleText};
+
+/// What a medication does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MedicationClass {
+    /// Full opioid agonist, such as methadone.
+    OpioidAgonist,
+    /// Partial opioid agonist, such as buprenorphine.
+    PartialAgonist,
+    /// Opioid antagonist, such as naltrexone.
+    Antagonist,
+    /// Makes alcohol unpleasant, such as disulfiram.
+    AlcoholDeterrent,
+    /// Lessens the craving for alcohol, such as acamprosate.
+    AlcoholAnticraving,
+    /// Anything else.
+    Other,
+}
+
+/// Where a medication stands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MedicationStatus {
+    /// Being taken.
+    #[default]
+    Active,
+    /// Put aside for a while: nothing is due.
+    Paused,
+    /// The course has come to its planned end.
+    Completed,
+    /// Ended before that, or without a plan.
+    Stopped,
+}
+
+/// A medication with its schedule. Doses refer to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Medication {
+    /// What it is called.
+    pub name: Label,
+    /// Its RxNorm code (RxCUI), as the user gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rxnorm: Option<Text<1, 20>>,
+    /// What it does.
+    pub class: MedicationClass,
+    /// How much at a time, such as `8 mg`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dose: Option<Label>,
+    /// How it enters the body, such as `oral`, `sublingual` or `injection`.
+    pub route: Label,
+    /// When it is due: a recurrence rule (RFC 5545) in the person's local time, from `started_on` on. FREQ is HOURLY,
+    /// DAILY, WEEKLY, MONTHLY or YEARLY, with at most 24 times a day; without BYHOUR any time of the day will do.
+    /// UNTIL may be a date, a local time or a time in UTC.
+    #[schema(example = "FREQ=DAILY;BYHOUR=8")]
+    pub schedule: ScheduleText,
+    /// How many days one dose lasts. From 7 on the medication is long-acting: the next dose is due that many days
+    /// after the last one was given, and the schedule says when the first is due and at what time of day.
+    pub covers_days: Int<1, 190>,
+    /// First day.
+    #[serde(deserialize_with = "date")]
+    pub started_on: NaiveDate,
+    /// Last day.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_date"
+    )]
+    pub ended_on: Option<NaiveDate>,
+    /// Where it stands; `active` if left out.
+    #[serde(default, deserialize_with = "nullable")]
+    pub status: MedicationStatus,
+}
+
+impl Medication {
+    /// True if one dose lasts for a week or longer.
+    pub fn is_long_acting(&self) -> bool {
+        self.covers_days.get() >= LONG_ACTING_DAYS
+    }
+}
+
+impl Record for Medication {
+    const KIND: Kind = Kind::Medication;
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        Some(Timestamp::midnight(self.started_on))
+    }
+
+    fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
+        check_year(self.started_on, "/started_on", findings);
+        if let Some(ended) = self.ended_on {
+            check_year(ended, "/ended_on", findings);
+            if ended < self.started_on {
+                findings.add("/ended_on", "order", "must not be before started_on");
+            }
+        }
+        match Schedule::parse(&self.schedule) {
+            Err(message) => findings.add("/schedule", "format", message),
+            Ok(schedule) if schedule.first_day(self.started_on).is_none() => {
+                findings.add(
+                    "/schedule",
+                    "range",
+                    "must come due within five years of started_on",
+                );
+            }
+            Ok(_) => {}
+        }
+    }
+
+    fn example() -> Self {
+        Self {
+            name: Label::of("Buprenorphine/naloxone"),
+            rxnorm: None,
+            class: MedicationClass::PartialAgonist,
+            dose: Some(Label::of("8 mg")),
+            route: Label::of("sublingual"),
+            schedule: Text::of("FREQ=DAILY;BYHOUR=8"),
+            covers_days: Int::clamped(1),
+            started_on: NaiveDate::from_ymd_opt(2026, 2, 2).unwrap_or_default(),
+            ended_on: None,
+            status: MedicationStatus::Active,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_wrong_member_is_named() {
+        let mut findings = Findings::default();
+        Medication {
+            schedule: Text::of("FREQ=SECONDLY"),
+            started_on: NaiveDate::from_ymd_opt(1899, 12, 31).unwrap(),
+            ended_on: NaiveDate::from_ymd_opt(1899, 12, 30),
+            ..Medication::example()
+        }
+        .check(DateTime::UNIX_EPOCH, &mut findings);
+        let found: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
+        assert_eq!(found, ["/ended_on", "/schedule", "/started_on"]);
+    }
+
+    #[test]
+    fn a_schedule_must_come_due() {
+        let mut findings = Findings::default();
+        Medication {
+            schedule: Text::of("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"),
+            ..Medication::example()
+        }
+        .check(DateTime::UNIX_EPOCH, &mut findings);
+        let found = findings.into_vec();
+        assert_eq!(
+            (found[0].pointer.as_str(), found[0].code.as_str()),
+            ("/schedule", "range")
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! Referrals: on the way from one helper to the next.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    finding::Findings,
+    record::{Kind, Record, Reference, Target},
+    scalar::{Label, Note, nullable},
+    timestamp::Timestamp,
+};
+
+/// Where a referral stands. Any may follow any other: waiting lists move, and people correct what they wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferralStatus {
+    /// Not asked for yet.
+    #[default]
+    Draft,
+    /// Asked for.
+    Requested,
+    /// Accepted by the other side.
+    Accepted,
+    /// On a waiting list.
+    Waitlisted,
+    /// Declined by either side.
+    Declined,
+    /// An appointment is made.
+    Scheduled,
+    /// The person was there.
+    Attended,
+    /// The person was not there.
+    NoShow,
+    /// Nothing is left to do.
+    Closed,
+}
+
+/// A referral.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Referral {
+    /// What it is for, such as `residential`, `housing` or `primary_care`.
+    pub kind: Label,
+    /// To whom.
+    pub to: Label,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Note>,
+    /// Where it stands; `draft` if left out.
+    #[serde(default, deserialize_with = "nullable")]
+    pub status: ReferralStatus,
+    /// What comes next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<Note>,
+    /// The appointment that came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub appointment_id: Option<Uuid>,
+}
+
+impl Record for Referral {
+    const KIND: Kind = Kind::Referral;
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn check(&self, _now: DateTime<Utc>, _findings: &mut Findings) {}
+
+    fn references(&self) -> Vec<Reference> {
+        let appointment = self.appointment_id.map(|id| Reference {
+            pointer: "/appointment_id".to_owned(),
+            id,
+            target: Target::Record(Kind::Appointment),
+        });
+        appointment.into_iter().collect()
+    }
+
+    fn example() -> Self {
+        Self {
+            kind: Label::of("intensive_outpatient"),
+            to: Label::of("Riverside day programme"),
+            reason: Some(Note::of("To go on after the ward, three days a week.")),
+            status: ReferralStatus::Waitlisted,
+            next_step: Some(Note::of("Call on Monday to ask about a place.")),
+            appointment_id: None,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Thought records: looking at a thought from another side (cognitive behavioural therapy).
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    finding::Findings,
+    record::{Kind, NewId, Record, check_past},
+    scalar::{Label, List, Note, Percent, Prose, Rating},
+    timestamp::{Timestamp, example_time},
+};
+
+/// Habits of thought that bend what happened (Beck 1976; Burns 1980), and one that is known from craving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Distortion {
+    /// Black or white, with nothing between.
+    AllOrNothingThinking,
+    /// Once means always.
+    Overgeneralization,
+    /// Seeing only the one hard thing.
+    MentalFilter,
+    /// What went well does not count.
+    DiscountingThePositive,
+    /// Knowing what others think.
+    MindReading,
+    /// Knowing how it will end.
+    FortuneTelling,
+    /// The worst will happen.
+    Catastrophizing,
+    /// Making something smaller than it is, such as a risk.
+    Minimizing,
+    /// It feels so, therefore it is so.
+    EmotionalReasoning,
+    /// Rules about what one should or must.
+    ShouldStatements,
+    /// One word for a whole person.
+    Labeling,
+    /// It is all about me.
+    Personalization,
+    /// It is all about others.
+    Blaming,
+    /// Measuring oneself against others.
+    UnfairComparison,
+    /// Reasons why this once is allowed.
+    PermissionGiving,
+    /// Another one.
+    Other,
+}
+
+/// A feeling, before and after the other look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Emotion {
+    /// What the person calls it.
+    pub name: Label,
+    /// How strong it was.
+    pub before: Rating,
+    /// How strong it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Rating>,
+}
+
+/// A thought with what speaks for and against it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThoughtRecord {
+    /// When the thought came; if left out, when the record was stored, in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Timestamp>,
+    /// What was going on.
+    pub situation: Prose,
+    /// What went through the mind.
+    pub thought: Prose,
+    /// How much the person believed it, 0–100.
+    pub belief_before: Percent,
+    /// What was felt.
+    #[serde(default)]
+    #[schema(value_type = Vec<Emotion>, max_items = 20)]
+    pub emotions: List<Emotion, 20>,
+    /// Habits of thought that may be at work.
+    #[serde(default)]
+    #[schema(value_type = Vec<Distortion>, max_items = 20)]
+    pub distortions: List<Distortion, 20>,
+    /// What speaks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_for: Option<Note>,
+    /// What speaks against it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_against: Option<Note>,
+    /// Another way to see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<Note>,
+    /// How much the person believes the first thought now, 0–100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belief_after: Option<Percent>,
+}
+
+impl Record for ThoughtRecord {
+    const KIND: Kind = Kind::ThoughtRecord;
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        self.occurred_at
+    }
+
+    fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
+        if let Some(at) = self.occurred_at {
+            check_past(at, "/occurred_at", now, findings);
+        }
+    }
+
+    fn complete(&mut self, now: DateTime<Utc>, _new_id: NewId<'_>) {
+        self.occurred_at.get_or_insert(Timestamp::utc(now));
+    }
+
+    /// A time that is left out stays as it was.
+    fn adopt(&mut self, before: &Self) {
+        self.occurred_at = self.occurred_at.or(before.occurred_at);
+    }
+
+    fn example() -> Self {
+        Self {
+            occurred_at: Some(example_time("2026-03-01T16:30:00-05:00")),
+            situation: Prose::of("My boss asked for a word tomorrow morning."),
+            thought: Prose::of("I will lose the job, so I may as well drink."),
+            belief_before: Percent::clamped(80),
+            emotions: List::of([Emotion {
+                name: Label::of("fear"),
+                before: Rating::clamped(8),
+                after: Some(Rating::clamped(4)),
+            }]),
+            distortions: List::of([Distortion::Catastrophizing, Distortion::PermissionGiving]),
+            evidence_for: Some(Note::of("He looked serious.")),
+            evidence_against: Some(Note::of(
+                "He praised the last report; a new project starts this week.",
+            )),
+            alternative: Some(Note::of("It is most likely about the project.")),
+            belief_after: Some(Percent::clamped(30)),
+        }
+    }
+}
