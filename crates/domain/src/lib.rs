@@ -3,7 +3,8 @@
 //!
 //! - a person's record: [`goal`], [`plan`], [`check_in`], [`craving_event`], [`use_event`], [`support_contact`],
 //!   [`medication`], [`dose`], [`practice_session`], [`thought_record`], [`attendance`], [`appointment`], [`referral`],
-//!   [`transition`], [`self_efficacy_profile`], [`commitment`], [`journal_entry`];
+//!   [`transition`], [`self_efficacy_profile`], [`commitment`], [`journal_entry`],
+//!   [`warning_feedback`];
 //! - what every noun shares: [`record`];
 //! - reference data: [`practice`], [`helpline`];
 //! - computations: [`effectiveness`], [`availability`], [`toolkit`], [`medication::adherence`];
@@ -45,3 +46,4 @@ pub mod toolkit;
 pub mod transition;
 pub mod use_event;
 pub mod vocabulary;
+pub mod warning_feedback;

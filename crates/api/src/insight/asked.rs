@@ -4,6 +4,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use mainstay_domain::{
     account::Profile,
+    helpline::{self, Helpline},
     insight::facts::{AsOf, Facts, Window},
     record::json as to_json,
     timestamp::Timestamp,
@@ -38,8 +39,7 @@ pub struct Asked {
     pub as_of: AsOf,
     /// The window.
     pub window: Window,
-    /// The person's profile.
-    pub profile: Profile,
+    profile: Profile,
     /// How long the answer holds.
     holds: Holds,
     /// The latest moment whose records count, in microseconds; none if all do.
@@ -97,6 +97,13 @@ impl Asked {
             holds: Holds::Hour,
             ..self
         }
+    }
+
+    /// The helplines of the person's country.
+    pub fn helplines(&self) -> Vec<Helpline> {
+        let (country, language) = (self.profile.helpline_country(), self.profile.language());
+        let found = helpline::select(country.as_deref(), language.as_deref());
+        found.into_iter().cloned().collect()
     }
 
     /// First day of the window.

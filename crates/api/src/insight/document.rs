@@ -6,13 +6,20 @@
 )]
 
 use mainstay_domain::{
+    attendance::Attendance,
     check_in::CheckIn,
     craving_event::CravingEvent,
+    dose::Dose,
     goal::Goal,
+    helpline::{self, Helpline},
     insight::facts::{AsOf, Basis, Facts, Known},
+    medication::Medication,
     plan::{Plan, PlanStatus},
+    practice_session::PracticeSession,
     record::Record,
+    self_efficacy_profile::SelfEfficacyProfile,
     use_event::UseEvent,
+    warning_feedback::WarningFeedback,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -96,5 +103,17 @@ pub fn example_facts() -> Facts {
         check_ins: one::<CheckIn>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a43"),
         cravings: one::<CravingEvent>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a44"),
         uses: one::<UseEvent>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a45"),
+        medications: one::<Medication>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
+        doses: one::<Dose>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a48"),
+        practice_sessions: one::<PracticeSession>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a49"),
+        attendances: one::<Attendance>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4a"),
+        profiles: one::<SelfEfficacyProfile>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4b"),
+        feedback: one::<WarningFeedback>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4c"),
     }
+}
+
+/// Helplines of the examples.
+pub fn example_helplines() -> Vec<Helpline> {
+    let found = helpline::select(Some("US"), None);
+    found.into_iter().take(2).cloned().collect()
 }

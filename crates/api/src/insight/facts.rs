@@ -46,6 +46,14 @@ pub struct Needs {
     pub cravings: Need,
     /// Use events; all of them or none, since one may reach over many days.
     pub uses: bool,
+    /// Medications, all of them, with their doses from this date on.
+    pub medications: Need,
+    /// Practice sessions and attendances.
+    pub protective: Need,
+    /// Self-efficacy profiles.
+    pub profiles: Need,
+    /// Feedback on early warnings, all of it.
+    pub feedback: bool,
 }
 
 /// Opens what is needed, up to a moment in microseconds.
@@ -61,6 +69,13 @@ pub fn read(records: &mut Records<'_>, needs: Needs, upto: Option<i64>) -> Resul
         check_ins: collection(records, needs.check_ins, upto)?,
         cravings: collection(records, needs.cravings, upto)?,
         uses: collection(records, all_if(needs.uses), upto)?,
+        // A medication is ordered by its first day, feedback by when it was given.
+        medications: collection(records, all_if(needs.medications != Need::None), None)?,
+        doses: collection(records, needs.medications, upto)?,
+        practice_sessions: collection(records, needs.protective, upto)?,
+        attendances: collection(records, needs.protective, upto)?,
+        profiles: collection(records, needs.profiles, upto)?,
+        feedback: collection(records, all_if(needs.feedback), upto)?,
     })
 }
 

@@ -3,6 +3,7 @@
 mod asked;
 mod document;
 mod facts;
+mod feedback;
 
 use mainstay_domain::{
     insight::{
@@ -10,10 +11,14 @@ use mainstay_domain::{
         calendar::plus,
         craving::{Cravings, TREND_DAYS, cravings},
         facts::Window,
+        medication::{MedicationCoverage, medication},
         milestone::{Milestones, milestones},
+        self_efficacy::{SelfEfficacy, self_efficacy},
         series::{self, Bucket, Metric, Series, series},
         strategy::{Strategies, strategies},
+        summary::{Summary, summary},
         trigger::{Triggers, triggers},
+        warning::{self, Thresholds, Warnings, warnings},
     },
     record::Kind,
 };
@@ -21,7 +26,7 @@ use serde_json::json;
 
 use self::{
     asked::Asked,
-    document::{example_facts, example_moment, insight, window_parameter},
+    document::{example_facts, example_helplines, example_moment, insight, window_parameter},
     facts::{Need, Needs},
 };
 use crate::{
@@ -29,6 +34,9 @@ use crate::{
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
     problem::Outcome,
 };
+
+/// Days of doses that the rules look at: an injection may last for 190 days and be overdue for more.
+const MEDICATION_DAYS: i64 = 600;
 
 /// The endpoints of insights.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -106,7 +114,44 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .parameter(window_parameter()),
             &strategies(&facts, &as_of, Window::default()),
         ),
+        insight::<SelfEfficacy>(
+            endpoint::get("/v1/insights/self-efficacy", get_self_efficacy)
+                .operation(tag, "getSelfEfficacy", "Confidence by kind of situation")
+                .about("The latest profile over the eight kinds of high-risk situations, what changed in the window, and the two to begin with.")
+                .parameter(window_parameter()),
+            &self_efficacy(&facts, &as_of, Window::default()),
+        ),
+        insight::<MedicationCoverage>(
+            endpoint::get("/v1/insights/medication", get_medication)
+                .operation(tag, "getMedicationCoverage", "How much of the time medication covered")
+                .about(
+                    "The proportion of days covered, with overlaps carried forward, and the longest stretch with gaps of at most 7 days. \
+                     0.80 is the usual threshold.",
+                )
+                .parameter(window_parameter()),
+            &medication(&facts, &as_of, Window::default()),
+        ),
+        insight::<Summary>(
+            endpoint::get("/v1/insights/summary", get_summary)
+                .operation(tag, "getSummary", "All of it, small")
+                .about("What an app shows at its start, in one answer.")
+                .parameter(window_parameter()),
+            &summary(&facts, &as_of, Window::default()),
+        ),
+        insight::<Warnings>(
+            endpoint::get("/v1/insights/warnings", get_warnings)
+                .operation(tag, "getWarnings", "Early warnings, explained")
+                .about(
+                    "Fixed rules over the person's own record, version 1: the level, each rule that fired with what it looked at, what \
+                     the plan and the library have for it, and each rule that could not be evaluated with what is missing. Not \
+                     validated, no prediction, no diagnosis. What is missing is `insufficient_data`, never `steady`. Holds for the hour.",
+                ),
+            &warnings(&facts, &example_helplines(), &as_of, &Thresholds::V1),
+        ),
     ]
+    .into_iter()
+    .chain(feedback::endpoints())
+    .collect()
 }
 
 async fn get_abstinence(caller: Caller) -> Outcome {
@@ -206,6 +251,80 @@ async fn get_strategies(caller: Caller) -> Outcome {
     asked
         .answer(&caller, needs, |facts, asked| {
             strategies(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+async fn get_self_efficacy(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "self-efficacy", &["as_of", "window"]).await?;
+    let needs = Needs {
+        profiles: Need::since(asked.first_day()),
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, |facts, asked| {
+            self_efficacy(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+async fn get_medication(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "medication", &["as_of", "window"]).await?;
+    let needs = Needs {
+        // A dose may be carried forward from long ago.
+        medications: Need::All,
+        ..Needs::default()
+    };
+    asked
+        .by_the_hour()
+        .answer(&caller, needs, |facts, asked| {
+            medication(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+/// The part of the record that the early-warning rules look at.
+fn for_warnings(asked: &Asked) -> Needs {
+    let today = asked.as_of.today();
+    let recent = Need::From(warning::first_day(today));
+    Needs {
+        goals: true,
+        plans: true,
+        check_ins: recent,
+        cravings: recent,
+        uses: true,
+        medications: Need::From(plus(today, -MEDICATION_DAYS)),
+        protective: Need::From(plus(today, -4)),
+        feedback: true,
+        profiles: Need::None,
+    }
+}
+
+async fn get_warnings(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "warnings", &["as_of"]).await?;
+    let needs = for_warnings(&asked);
+    asked
+        .by_the_hour()
+        .answer(&caller, needs, |facts, asked| {
+            warnings(facts, &asked.helplines(), &asked.as_of, &Thresholds::V1)
+        })
+        .await
+}
+
+async fn get_summary(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "summary", &["as_of", "window"]).await?;
+    let needs = Needs {
+        // The days that check-ins confirm, and urges ridden out, count from the beginning.
+        check_ins: Need::All,
+        cravings: Need::All,
+        medications: Need::All,
+        profiles: Need::All,
+        ..for_warnings(&asked)
+    };
+    asked
+        .by_the_hour()
+        .answer(&caller, needs, |facts, asked| {
+            summary(facts, &asked.as_of, asked.window)
         })
         .await
 }

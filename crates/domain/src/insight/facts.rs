@@ -6,16 +6,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::calendar::{DaySet, Span, days_between, length, plus};
+use super::calendar::{DaySet, Span, length, plus};
 use crate::{
+    attendance::Attendance,
     check_in::CheckIn,
     craving_event::CravingEvent,
+    dose::Dose,
     goal::Goal,
-    plan::{Plan, PlanStatus, Stage},
+    medication::Medication,
+    plan::{Plan, PlanStatus},
+    practice_session::PracticeSession,
     record::Kind,
+    self_efficacy_profile::SelfEfficacyProfile,
     timestamp::Timestamp,
     use_event::UseEvent,
     vocabulary::Substance,
+    warning_feedback::WarningFeedback,
 };
 
 /// A record with its id.
@@ -208,6 +214,18 @@ pub struct Facts {
     pub cravings: Vec<Known<CravingEvent>>,
     /// Use events.
     pub uses: Vec<Known<UseEvent>>,
+    /// Medications.
+    pub medications: Vec<Known<Medication>>,
+    /// Doses.
+    pub doses: Vec<Known<Dose>>,
+    /// Practice sessions.
+    pub practice_sessions: Vec<Known<PracticeSession>>,
+    /// Attendances of meetings.
+    pub attendances: Vec<Known<Attendance>>,
+    /// Self-efficacy profiles.
+    pub profiles: Vec<Known<SelfEfficacyProfile>>,
+    /// Feedback on early warnings.
+    pub feedback: Vec<Known<WarningFeedback>>,
 }
 
 impl Facts {
@@ -227,21 +245,21 @@ impl Facts {
         )
     }
 
+    /// The doses of a medication.
+    pub fn doses_of(&self, medication: Uuid) -> Vec<(Uuid, Dose)> {
+        let own = self
+            .doses
+            .iter()
+            .filter(|dose| dose.record.medication_id == medication);
+        own.map(|dose| (dose.id, dose.record.clone())).collect()
+    }
+
     /// The plan in use: the one for staying well before the one for a crisis.
     pub fn active_plan(&self) -> Option<&Known<Plan>> {
         use crate::plan::PlanKind::{RelapsePrevention, Safety};
         [RelapsePrevention, Safety].into_iter().find_map(|kind| {
             (self.plans.iter()).find(|p| p.record.status == PlanStatus::Active && p.record.kind == kind)
         })
-    }
-
-    /// The stage of a warning sign of any of the plans.
-    pub fn stage_of(&self, sign: Uuid) -> Option<Stage> {
-        self.plans
-            .iter()
-            .flat_map(|plan| plan.record.content.warning_signs.iter())
-            .find(|known| known.id == Some(sign))
-            .map(|known| known.stage)
     }
 
     /// What the person calls a trigger of any of the plans; the plan in use comes first.
@@ -275,11 +293,6 @@ pub fn use_span(event: &UseEvent) -> Span {
 /// The date on which a check-in was made.
 pub fn check_in_day(check_in: &CheckIn) -> NaiveDate {
     check_in.occurred_at.local_date()
-}
-
-/// How many days before today a day lies; 0 for today and for later days.
-pub fn days_ago(day: NaiveDate, today: NaiveDate) -> i64 {
-    days_between(day, today).max(0)
 }
 
 #[cfg(test)]

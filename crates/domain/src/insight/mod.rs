@@ -7,6 +7,9 @@
 //! - [`facts`]: what is looked at, and what every insight says of it;
 //! - [`abstinence`], [`limit`], [`milestone`]: days, runs, what was reached;
 //! - [`series`], [`craving`], [`trigger`], [`strategy`]: cravings, what brings them on, what helps;
+//! - [`self_efficacy`], [`medication`]: confidence by kind of situation, days covered;
+//! - [`warning`]: early warnings;
+//! - [`summary`]: all of it, small;
 //! - [`calendar`], [`statistics`]: what they reckon with.
 
 pub mod abstinence;
@@ -14,11 +17,15 @@ pub mod calendar;
 pub mod craving;
 pub mod facts;
 pub mod limit;
+pub mod medication;
 pub mod milestone;
+pub mod self_efficacy;
 pub mod series;
 pub mod statistics;
 pub mod strategy;
+pub mod summary;
 pub mod trigger;
+pub mod warning;
 
 use serde::Serialize;
 
