@@ -12,7 +12,7 @@ use crate::{
     goal::{Goal, GoalBaseline, GoalKind, GoalLimits, GoalStatus, TaperStep},
     insight::{
         calendar::plus,
-        facts::{AsOf, Facts, Known},
+        facts::{AsOf, Facts, Known, Window},
     },
     place::Currency,
     record::Record,
@@ -268,4 +268,9 @@ pub fn history() -> impl Strategy<Value = (AsOf, Facts)> {
             (as_of, facts)
         })
     })
+}
+
+/// Any window.
+pub fn window() -> impl Strategy<Value = Window> {
+    select(&Window::ALL[..])
 }
