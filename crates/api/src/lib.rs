@@ -15,6 +15,7 @@ pub mod craving_event;
 pub mod doctor;
 pub mod http;
 pub mod id;
+pub mod insight;
 pub mod logging;
 pub mod medication;
 pub mod metrics;

@@ -8,7 +8,7 @@ use mainstay_domain::{
 };
 
 use crate::{
-    account, craving_event, medication,
+    account, craving_event, insight, medication,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
@@ -41,6 +41,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         collection::<Transition>(Tag::Care),
         collection::<JournalEntry>(Tag::Journal),
         support::endpoints(),
+        insight::endpoints(),
         sync::endpoints(),
         reference::endpoints(),
         operations::endpoints(),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     craving_event::{CravingEvent, StrategyUse},
+    insight::statistics::{Interval, mean, mean_interval, median, real},
     scalar::Rating,
 };
 
@@ -41,6 +42,10 @@ pub struct Effectiveness {
     pub n: usize,
     /// Mean drop of the craving, before minus after.
     pub mean_drop: f64,
+    /// Median drop.
+    pub median_drop: f64,
+    /// 95 % interval of the mean drop by Student's t, from 3 uses on.
+    pub interval: Option<Interval>,
     /// Mean drop beyond what such cravings lose by themselves.
     pub adjusted: f64,
     /// (n · adjusted + 5 · mean over all) / (n + 5): the rank.
@@ -51,9 +56,14 @@ pub struct Effectiveness {
 ///
 /// The natural drop of a band (0–3, 4–6, 7–10 before) is the mean fall from the first to the last rating of
 /// events in which nothing was tried; it counts from [`MIN_UNTREATED`] events on.
-pub fn effectiveness(events: &[CravingEvent]) -> BTreeMap<StrategyKey, Effectiveness> {
+pub fn effectiveness<'a>(
+    events: impl IntoIterator<Item = &'a CravingEvent>,
+) -> BTreeMap<StrategyKey, Effectiveness> {
+    let (treated, untreated_events): (Vec<_>, Vec<_>) = events
+        .into_iter()
+        .partition(|event| !event.strategy_uses.is_empty());
     let mut untreated: [Vec<f64>; 3] = Default::default();
-    for event in events.iter().filter(|e| e.strategy_uses.is_empty()) {
+    for event in untreated_events {
         if let (Some(first), Some(last)) = (event.ratings.first(), event.ratings.last())
             && event.ratings.len() > 1
             && let Some(band) = untreated.get_mut(band(first.value))
@@ -65,10 +75,11 @@ pub fn effectiveness(events: &[CravingEvent]) -> BTreeMap<StrategyKey, Effective
         untreated
             .get(band(before))
             .filter(|drops| drops.len() >= MIN_UNTREATED)
-            .map_or(0.0, |drops| mean(drops))
+            .and_then(|drops| mean(drops))
+            .unwrap_or(0.0)
     };
     let mut drops: BTreeMap<StrategyKey, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
-    for tried in events.iter().flat_map(|e| e.strategy_uses.iter()) {
+    for tried in treated.iter().flat_map(|e| e.strategy_uses.iter()) {
         if let (Some(key), Some(before), Some(after)) = (StrategyKey::of(tried), tried.before, tried.after) {
             let drop = before.as_f64() - after.as_f64();
             let (raw, adjusted) = drops.entry(key).or_default();
@@ -80,18 +91,20 @@ pub fn effectiveness(events: &[CravingEvent]) -> BTreeMap<StrategyKey, Effective
         .values()
         .flat_map(|(_, adjusted)| adjusted.iter().copied())
         .collect();
-    let overall = mean(&all);
+    let overall = mean(&all).unwrap_or(0.0);
     drops
         .into_iter()
         .map(|(key, (raw, adjusted))| {
-            let n = count(raw.len());
-            let adjusted = mean(&adjusted);
+            let n = real(raw.len());
+            let adjusted = mean(&adjusted).unwrap_or(0.0);
             let score = (n * adjusted + SHRINKAGE_USES * overall) / (n + SHRINKAGE_USES);
             (
                 key,
                 Effectiveness {
                     n: raw.len(),
-                    mean_drop: mean(&raw),
+                    mean_drop: mean(&raw).unwrap_or(0.0),
+                    median_drop: median(&raw).unwrap_or(0.0),
+                    interval: mean_interval(&raw),
                     adjusted,
                     score,
                 },
@@ -106,19 +119,6 @@ fn band(before: Rating) -> usize {
         4..=6 => 1,
         _ => 2,
     }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    if values.is_empty() {
-        0.0
-    } else {
-        values.iter().sum::<f64>() / count(values.len())
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn count(n: usize) -> f64 {
-    n as f64
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 //!
 //! - a person's record: [`goal`], [`plan`], [`check_in`], [`craving_event`], [`use_event`], [`support_contact`],
 //!   [`medication`], [`dose`], [`practice_session`], [`thought_record`], [`attendance`], [`appointment`], [`referral`],
-//!   [`transition`], [`self_efficacy_profile`], [`commitment`], [`journal_entry`];
+//!   [`transition`], [`self_efficacy_profile`], [`commitment`], [`journal_entry`],
+//!   [`warning_feedback`];
 //! - what every noun shares: [`record`];
 //! - reference data: [`practice`], [`helpline`];
 //! - computations: [`effectiveness`], [`availability`], [`toolkit`], [`medication::adherence`];
+//! - what the record tells: [`insight`];
 //! - who signs in: [`account`], [`password`];
 //! - values: [`scalar`], [`amount`], [`place`], [`timestamp`], [`vocabulary`], [`finding`].
 
@@ -23,6 +25,7 @@ pub mod effectiveness;
 pub mod finding;
 pub mod goal;
 pub mod helpline;
+pub mod insight;
 pub mod journal_entry;
 pub mod kindness;
 pub mod medication;
@@ -43,3 +46,4 @@ pub mod toolkit;
 pub mod transition;
 pub mod use_event;
 pub mod vocabulary;
+pub mod warning_feedback;

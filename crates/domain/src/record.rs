@@ -61,11 +61,13 @@ pub enum Kind {
     Commitment = 17,
     /// The private journal.
     JournalEntry = 18,
+    /// Feedback on early warnings.
+    WarningFeedback = 20,
 }
 
 impl Kind {
     /// Every collection.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Goal,
         Self::Plan,
         Self::CheckIn,
@@ -84,6 +86,7 @@ impl Kind {
         Self::SelfEfficacyProfile,
         Self::Commitment,
         Self::JournalEntry,
+        Self::WarningFeedback,
     ];
 
     /// The number under which the collection is stored.
@@ -112,6 +115,7 @@ impl Kind {
             Self::SelfEfficacyProfile => "self-efficacy-profiles",
             Self::Commitment => "commitments",
             Self::JournalEntry => "journal",
+            Self::WarningFeedback => "warning-feedback",
         }
     }
 
@@ -151,6 +155,7 @@ impl Kind {
             Self::SelfEfficacyProfile => "self-efficacy profile",
             Self::Commitment => "commitment",
             Self::JournalEntry => "journal entry",
+            Self::WarningFeedback => "warning feedback",
         }
     }
 }

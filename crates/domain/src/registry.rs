@@ -21,6 +21,7 @@ use crate::{
     thought_record::ThoughtRecord,
     transition::Transition,
     use_event::{UseEvent, UseEventReview},
+    warning_feedback::WarningFeedback,
 };
 
 /// Work that is written once for every noun.
@@ -53,6 +54,7 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
         Kind::SelfEfficacyProfile => work.run::<SelfEfficacyProfile>(),
         Kind::Commitment => work.run::<Commitment>(),
         Kind::JournalEntry => work.run::<JournalEntry>(),
+        Kind::WarningFeedback => work.run::<WarningFeedback>(),
     }
 }
 

@@ -61,6 +61,11 @@ impl Timestamp {
         self.at.date_naive()
     }
 
+    /// Day of the week (Monday is 1) and hour (0–23) on the clock where the event was recorded.
+    pub fn local_hour(&self) -> (u32, u32) {
+        (self.at.weekday().number_from_monday(), self.at.hour())
+    }
+
     /// The ISO 8601 week of the local date, as `2026-W09`.
     pub fn local_week(&self) -> String {
         let week = self.local_date().iso_week();

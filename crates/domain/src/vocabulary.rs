@@ -99,6 +99,18 @@ pub enum SituationCategory {
 }
 
 impl SituationCategory {
+    /// Every category.
+    pub const ALL: [Self; 8] = [
+        Self::UnpleasantEmotions,
+        Self::PhysicalDiscomfort,
+        Self::PleasantEmotions,
+        Self::TestingPersonalControl,
+        Self::UrgesAndTemptations,
+        Self::InterpersonalConflict,
+        Self::SocialPressure,
+        Self::PleasantTimesWithOthers,
+    ];
+
     /// What the category is called in sentences.
     pub const fn phrase(self) -> &'static str {
         match self {

@@ -128,11 +128,7 @@ impl Store {
     where
         F: FnOnce(&mut Records<'_>, Option<Stale>) -> Result<Option<Made>> + Send + 'static,
     {
-        let revision = self.data.revision(scope.no).await?;
-        let question = Question {
-            person_no: scope.no,
-            text: question.into(),
-        };
+        let (question, revision) = self.question(scope, question).await?;
         let before = self.remembered.answers.get(&question);
         if let Some(entry) = &before
             && entry.revision == revision
@@ -161,13 +157,47 @@ impl Store {
                 }
             })
             .await?;
-        let entry = Entry {
-            revision,
-            made: made.clone(),
-            made_at,
-        };
-        self.remembered.answers.insert(question, entry);
+        self.remembered.keep(question, revision, made.clone(), made_at);
         Ok(made)
+    }
+
+    /// What was made of a person's whole record at its present state, made now if need be, which may take its time.
+    ///
+    /// # Errors
+    /// What the database or the making says.
+    pub async fn remember_long<F>(
+        &self,
+        scope: &PersonScope,
+        question: &str,
+        now: i64,
+        work: F,
+    ) -> Result<Option<Made>>
+    where
+        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
+    {
+        let (question, revision) = self.question(scope, question).await?;
+        if let Some(made) = self.remembered.made(&question, revision) {
+            return Ok(made);
+        }
+        let made = self.read_long(scope, work).await?;
+        self.remembered.keep(question, revision, made.clone(), now);
+        Ok(made)
+    }
+
+    /// The state of a person's record.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn revision(&self, scope: &PersonScope) -> Result<Revision> {
+        self.data.revision(scope.no).await
+    }
+
+    async fn question(&self, scope: &PersonScope, text: &str) -> Result<(Question, Revision)> {
+        let question = Question {
+            person_no: scope.no,
+            text: text.into(),
+        };
+        Ok((question, self.data.revision(scope.no).await?))
     }
 
     /// Forgets what was made long ago. `now` is in microseconds.
@@ -179,6 +209,21 @@ impl Store {
 }
 
 impl Remembered {
+    /// What was made at that revision, if it is remembered.
+    fn made(&self, question: &Question, revision: Revision) -> Option<Option<Made>> {
+        let entry = self.answers.get(question)?;
+        (entry.revision == revision).then_some(entry.made)
+    }
+
+    fn keep(&self, question: Question, revision: Revision, made: Option<Made>, made_at: i64) {
+        let entry = Entry {
+            revision,
+            made,
+            made_at,
+        };
+        self.answers.insert(question, entry);
+    }
+
     /// Forgets what was made of one person's record.
     pub fn forget_person(&self, person_no: i64) {
         self.answers.retain(|question, _| question.person_no != person_no);

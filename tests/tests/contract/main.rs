@@ -11,6 +11,7 @@ mod document;
 mod dose;
 mod goal;
 mod idempotency;
+mod insight;
 mod journal_entry;
 mod medication;
 mod plan;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
-use mainstay_domain::finding::{Finding, Findings, pointer_segment};
+use mainstay_domain::finding::{Findings, pointer_segment};
 
 use crate::problem::{Outcome, Problem};
 
@@ -56,9 +56,23 @@ impl Parameters {
         parsed
     }
 
-    /// Notes a finding of one's own.
-    pub fn add(&mut self, finding: Finding) {
-        self.findings.add(finding.pointer, "format", finding.message);
+    /// The value of a parameter that must be given.
+    pub fn required<T>(
+        &mut self,
+        name: &str,
+        code: &'static str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        if !self.values.contains_key(name) {
+            self.findings.add(format!("/{name}"), "required", "is required");
+        }
+        self.get(name, code, expected, parse)
+    }
+
+    /// Notes a fault of a parameter that was found elsewhere.
+    pub fn add(&mut self, name: &str, code: &'static str, expected: &str) {
+        self.findings.add(format!("/{name}"), code, expected);
     }
 
     /// Succeeds if nothing was wrong.

@@ -36,6 +36,8 @@ pub enum Tag {
     Journal,
     /// Help now.
     Support,
+    /// What the record tells.
+    Insights,
     /// Offline first.
     Sync,
     /// Reference data.
@@ -46,7 +48,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 15] = [
+    pub const ALL: [(Self, &'static str, &'static str); 16] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -102,6 +104,11 @@ impl Tag {
             Self::Support,
             "support",
             "What helps now: strategies, people, helplines.",
+        ),
+        (
+            Self::Insights,
+            "insights",
+            "What the record tells the person: computed from it at the time of asking, and explained.",
         ),
         (
             Self::Sync,

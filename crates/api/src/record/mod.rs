@@ -121,7 +121,8 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
         .problems(final_problem::<T>())
 }
 
-async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
+/// Stores the record in the body.
+pub async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
     if body.key.is_none() {
         let created = store_new(&body.caller, body.value).await?;
         return Ok(stored_answer::<T>(&created).into_response());

@@ -1,0 +1,119 @@
+//! The part of the document that all insights share.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "members of JSON objects that are made right here"
+)]
+
+use mainstay_domain::{
+    attendance::Attendance,
+    check_in::CheckIn,
+    craving_event::CravingEvent,
+    dose::Dose,
+    goal::Goal,
+    helpline::{self, Helpline},
+    insight::facts::{AsOf, Basis, Facts, Known},
+    medication::Medication,
+    plan::{Plan, PlanStatus},
+    practice_session::PracticeSession,
+    record::Record,
+    self_efficacy_profile::SelfEfficacyProfile,
+    use_event::UseEvent,
+    warning_feedback::WarningFeedback,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    openapi::{
+        endpoint::{Endpoint, Parameter},
+        schema::{Components, add, extend},
+    },
+    record::if_none_match,
+};
+
+/// The schema of an insight: what it was computed from, then what was found.
+pub fn insight_schema<T: ToSchema>(components: &mut Components) -> Value {
+    let reference = add::<T>(components);
+    add::<Basis>(components);
+    let basis = components.remove(&*Basis::name()).unwrap_or_default();
+    if let Some(own) = components.get_mut(&*T::name())
+        && own["properties"].get("as_of").is_none()
+    {
+        extend(own, basis["properties"].clone(), json!({}));
+        let required = [&basis["required"], &own["required"]].map(|list| list.as_array().cloned());
+        own["required"] = required.into_iter().flatten().flatten().collect();
+    }
+    reference
+}
+
+/// What every insight takes and gives.
+pub fn insight<T: ToSchema + 'static>(endpoint: Endpoint, example: &impl Serialize) -> Endpoint {
+    let example = serde_json::to_value(example).unwrap_or_default();
+    endpoint
+        .parameter(Parameter::query(
+            "as_of",
+            "The moment that is looked at, now if left out: what happened after it does not count. Not more than 5 minutes in the future.",
+            json!({ "type": "string", "format": "date-time", "maxLength": 64 }),
+            json!("2026-03-08T20:00:00-05:00"),
+        ))
+        .parameter(if_none_match())
+        .gives_schema(200, "What was found.", Box::new(insight_schema::<T>), example)
+        .with_headers(&["ETag"])
+        .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+        .with_headers(&["ETag"])
+}
+
+/// The parameter for how far back to look.
+pub fn window_parameter() -> Parameter {
+    Parameter::query(
+        "window",
+        "How far back, in days of the person's calendar; today is one of them.",
+        json!({ "type": "string", "enum": ["7d", "30d", "90d", "365d", "all"], "default": "90d" }),
+        json!("90d"),
+    )
+}
+
+/// The moment of the examples.
+pub fn example_moment() -> AsOf {
+    AsOf {
+        at: "2026-03-09T01:00:00Z".parse().unwrap_or_default(),
+        zone: chrono_tz::America::New_York,
+        week_start: 1,
+    }
+}
+
+/// The record that the examples are computed from: the example of each noun.
+pub fn example_facts() -> Facts {
+    fn one<T: Record>(id: &str) -> Vec<Known<T>> {
+        vec![Known {
+            id: id.parse::<Uuid>().unwrap_or_default(),
+            record: T::example(),
+        }]
+    }
+    let mut plans = one::<Plan>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a42");
+    for plan in &mut plans {
+        plan.record.status = PlanStatus::Active;
+    }
+    Facts {
+        goals: one::<Goal>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a41"),
+        plans,
+        check_ins: one::<CheckIn>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a43"),
+        cravings: one::<CravingEvent>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a44"),
+        uses: one::<UseEvent>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a45"),
+        medications: one::<Medication>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
+        doses: one::<Dose>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a48"),
+        practice_sessions: one::<PracticeSession>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a49"),
+        attendances: one::<Attendance>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4a"),
+        profiles: one::<SelfEfficacyProfile>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4b"),
+        feedback: one::<WarningFeedback>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4c"),
+    }
+}
+
+/// Helplines of the examples.
+pub fn example_helplines() -> Vec<Helpline> {
+    let found = helpline::select(Some("US"), None);
+    found.into_iter().take(2).cloned().collect()
+}

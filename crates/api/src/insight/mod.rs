@@ -1,0 +1,330 @@
+//! Insights: what the record tells the person, computed when it is asked for.
+
+mod asked;
+mod document;
+mod facts;
+mod feedback;
+
+use mainstay_domain::{
+    insight::{
+        abstinence::{Abstinence, abstinence},
+        calendar::plus,
+        craving::{Cravings, TREND_DAYS, cravings},
+        facts::Window,
+        medication::{MedicationCoverage, medication},
+        milestone::{Milestones, milestones},
+        self_efficacy::{SelfEfficacy, self_efficacy},
+        series::{self, Bucket, Metric, Series, series},
+        strategy::{Strategies, strategies},
+        summary::{Summary, summary},
+        trigger::{Triggers, triggers},
+        warning::{self, Thresholds, Warnings, warnings},
+    },
+    record::Kind,
+};
+use serde_json::json;
+
+use self::{
+    asked::Asked,
+    document::{example_facts, example_helplines, example_moment, insight, window_parameter},
+    facts::{Need, Needs},
+};
+use crate::{
+    http::{caller::Caller, query::Parameters},
+    openapi::endpoint::{self, Endpoint, Parameter, Tag},
+    problem::Outcome,
+};
+
+/// Days of doses that the rules look at: an injection may last for 190 days and be overdue for more.
+const MEDICATION_DAYS: i64 = 600;
+
+/// The endpoints of insights.
+pub fn endpoints() -> Vec<Endpoint> {
+    let (facts, as_of) = (example_facts(), example_moment());
+    let tag = Tag::Insights;
+    vec![
+        insight::<Abstinence>(
+            endpoint::get("/v1/insights/abstinence", get_abstinence)
+                .operation(tag, "getAbstinence", "Days without use, for each goal")
+                .about(
+                    "The current run, earlier runs, shares of days over the last 7, 30, 90 days and since the goal began, what was \
+                     saved, and days within limits. Days are dates in the person's zone. A day of use ends a run and takes nothing \
+                     from it.",
+                ),
+            &abstinence(&facts, &as_of),
+        ),
+        insight::<Milestones>(
+            endpoint::get("/v1/insights/milestones", get_milestones)
+                .operation(tag, "getMilestones", "What was reached, and what comes next")
+                .about(
+                    "In one run, in all days without use, and in urges ridden out. What was reached stays: later days change no \
+                     milestone that was earned before them.",
+                ),
+            &milestones(&facts, &as_of),
+        ),
+        insight::<Series>(
+            endpoint::get("/v1/insights/series", get_series)
+                .operation(tag, "getSeries", "One measure over time")
+                .about("By day, week or month of the person's calendar. What has no value is left out: it is missing, not zero.")
+                .parameter(Parameter {
+                    required: true,
+                    ..Parameter::query(
+                        "metric",
+                        "What is measured.",
+                        json!({ "$ref": "#/components/schemas/Metric" }),
+                        json!("craving"),
+                    )
+                })
+                .parameter(Parameter::query(
+                    "bucket",
+                    "Over how long a time values are put together; `day` if left out.",
+                    json!({ "$ref": "#/components/schemas/Bucket" }),
+                    json!("week"),
+                ))
+                .parameter(window_parameter()),
+            &series(&facts, Metric::Craving, Bucket::Week, &as_of, Window::default()),
+        ),
+        insight::<Cravings>(
+            endpoint::get("/v1/insights/cravings", get_cravings)
+                .operation(tag, "getCravings", "How cravings go")
+                .about(
+                    "Their trend over the last 14 days (Theil–Sen slope of the daily maximum, from 5 days on), the hours of the week, \
+                     how long they last, how they end.",
+                )
+                .parameter(window_parameter()),
+            &cravings(&facts, &as_of, Window::default()),
+        ),
+        insight::<Triggers>(
+            endpoint::get("/v1/insights/triggers", get_triggers)
+                .operation(tag, "getTriggers", "What brings cravings on")
+                .about(
+                    "How often each trigger is at work, and from 5 events on how much more often use followed it than elsewhere, with \
+                     intervals. It says what went together, not what caused it.",
+                )
+                .parameter(window_parameter()),
+            &triggers(&facts, &as_of, Window::default()),
+        ),
+        insight::<Strategies>(
+            endpoint::get("/v1/insights/strategies", get_strategies)
+                .operation(tag, "getStrategies", "What helps")
+                .about(
+                    "How much the craving fell with each coping strategy that was rated before and after: mean, median, interval, and \
+                     the rank by which help is ordered.",
+                )
+                .parameter(window_parameter()),
+            &strategies(&facts, &as_of, Window::default()),
+        ),
+        insight::<SelfEfficacy>(
+            endpoint::get("/v1/insights/self-efficacy", get_self_efficacy)
+                .operation(tag, "getSelfEfficacy", "Confidence by kind of situation")
+                .about("The latest profile over the eight kinds of high-risk situations, what changed in the window, and the two to begin with.")
+                .parameter(window_parameter()),
+            &self_efficacy(&facts, &as_of, Window::default()),
+        ),
+        insight::<MedicationCoverage>(
+            endpoint::get("/v1/insights/medication", get_medication)
+                .operation(tag, "getMedicationCoverage", "How much of the time medication covered")
+                .about(
+                    "The proportion of days covered, with overlaps carried forward, and the longest stretch with gaps of at most 7 days. \
+                     0.80 is the usual threshold.",
+                )
+                .parameter(window_parameter()),
+            &medication(&facts, &as_of, Window::default()),
+        ),
+        insight::<Summary>(
+            endpoint::get("/v1/insights/summary", get_summary)
+                .operation(tag, "getSummary", "All of it, small")
+                .about("What an app shows at its start, in one answer.")
+                .parameter(window_parameter()),
+            &summary(&facts, &as_of, Window::default()),
+        ),
+        insight::<Warnings>(
+            endpoint::get("/v1/insights/warnings", get_warnings)
+                .operation(tag, "getWarnings", "Early warnings, explained")
+                .about(
+                    "Fixed rules over the person's own record, version 1: the level, each rule that fired with what it looked at, what \
+                     the plan and the library have for it, and each rule that could not be evaluated with what is missing. Not \
+                     validated, no prediction, no diagnosis. What is missing is `insufficient_data`, never `steady`. Holds for the hour.",
+                ),
+            &warnings(&facts, &example_helplines(), &as_of, &Thresholds::V1),
+        ),
+    ]
+    .into_iter()
+    .chain(feedback::endpoints())
+    .collect()
+}
+
+async fn get_abstinence(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "abstinence", &["as_of"]).await?;
+    let needs = Needs {
+        goals: true,
+        uses: true,
+        check_ins: Need::All,
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, |facts, asked| abstinence(facts, &asked.as_of))
+        .await
+}
+
+async fn get_milestones(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "milestones", &["as_of"]).await?;
+    let needs = Needs {
+        goals: true,
+        uses: true,
+        cravings: Need::All,
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, |facts, asked| milestones(facts, &asked.as_of))
+        .await
+}
+
+async fn get_series(caller: Caller) -> Outcome {
+    let mut parameters = Parameters::read(&caller.request, &["metric", "bucket", "as_of", "window"]);
+    let metric = parameters.required("metric", "enum", "must be a metric", |text| {
+        serde_json::from_value::<Metric>(json!(text)).ok()
+    });
+    let bucket = parameters.get("bucket", "enum", "must be day, week or month", |text| {
+        serde_json::from_value::<Bucket>(json!(text)).ok()
+    });
+    let bucket = bucket.unwrap_or_default();
+    let words = format!("series {metric:?} {bucket:?}");
+    let asked = Asked::with(&caller, parameters, &words).await?;
+    // Without a metric the question was refused.
+    let metric = metric.unwrap_or(Metric::Craving);
+    let (kind, since) = (series::source(metric), Need::since(asked.first_day()));
+    let needed = |of: Kind| if kind == of { since } else { Need::None };
+    let needs = Needs {
+        check_ins: needed(Kind::CheckIn),
+        cravings: needed(Kind::CravingEvent),
+        uses: kind == Kind::UseEvent,
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, move |facts, asked| {
+            series(facts, metric, bucket, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+async fn get_cravings(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "cravings", &["as_of", "window"]).await?;
+    let trend_from = plus(asked.as_of.today(), 1 - TREND_DAYS);
+    let since = Need::since(asked.first_day().map(|first| first.min(trend_from)));
+    let needs = Needs {
+        check_ins: since,
+        cravings: since,
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, |facts, asked| {
+            cravings(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+async fn get_triggers(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "triggers", &["as_of", "window"]).await?;
+    let since = Need::since(asked.first_day());
+    let needs = Needs {
+        plans: true,
+        check_ins: since,
+        cravings: since,
+        uses: true,
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, |facts, asked| {
+            triggers(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+async fn get_strategies(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "strategies", &["as_of", "window"]).await?;
+    let needs = Needs {
+        plans: true,
+        cravings: Need::since(asked.first_day()),
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, |facts, asked| {
+            strategies(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+async fn get_self_efficacy(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "self-efficacy", &["as_of", "window"]).await?;
+    let needs = Needs {
+        profiles: Need::since(asked.first_day()),
+        ..Needs::default()
+    };
+    asked
+        .answer(&caller, needs, |facts, asked| {
+            self_efficacy(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+async fn get_medication(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "medication", &["as_of", "window"]).await?;
+    let needs = Needs {
+        // A dose may be carried forward from long ago.
+        medications: Need::All,
+        ..Needs::default()
+    };
+    asked
+        .by_the_hour()
+        .answer(&caller, needs, |facts, asked| {
+            medication(facts, &asked.as_of, asked.window)
+        })
+        .await
+}
+
+/// The part of the record that the early-warning rules look at.
+fn for_warnings(asked: &Asked) -> Needs {
+    let today = asked.as_of.today();
+    let recent = Need::From(warning::first_day(today));
+    Needs {
+        goals: true,
+        plans: true,
+        check_ins: recent,
+        cravings: recent,
+        uses: true,
+        medications: Need::From(plus(today, -MEDICATION_DAYS)),
+        protective: Need::From(plus(today, -4)),
+        feedback: true,
+        profiles: Need::None,
+    }
+}
+
+async fn get_warnings(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "warnings", &["as_of"]).await?;
+    let needs = for_warnings(&asked);
+    asked
+        .by_the_hour()
+        .answer(&caller, needs, |facts, asked| {
+            warnings(facts, &asked.helplines(), &asked.as_of, &Thresholds::V1)
+        })
+        .await
+}
+
+async fn get_summary(caller: Caller) -> Outcome {
+    let asked = Asked::of(&caller, "summary", &["as_of", "window"]).await?;
+    let needs = Needs {
+        // The days that check-ins confirm, and urges ridden out, count from the beginning.
+        check_ins: Need::All,
+        cravings: Need::All,
+        medications: Need::All,
+        profiles: Need::All,
+        ..for_warnings(&asked)
+    };
+    asked
+        .by_the_hour()
+        .answer(&caller, needs, |facts, asked| {
+            summary(facts, &asked.as_of, asked.window)
+        })
+        .await
+}

@@ -1,0 +1,155 @@
+//! Sets of calendar days as intervals, so that an event of a century costs no more than one of a day.
+
+use chrono::{Datelike, NaiveDate};
+
+/// The day after a date; the date itself at the end of time.
+pub fn next(date: NaiveDate) -> NaiveDate {
+    date.succ_opt().unwrap_or(date)
+}
+
+/// The date that lies so many days after another, or before it.
+pub fn plus(date: NaiveDate, days: i64) -> NaiveDate {
+    chrono::TimeDelta::try_days(days)
+        .and_then(|delta| date.checked_add_signed(delta))
+        .unwrap_or(date)
+}
+
+/// Days from one date to another; negative if the other lies before.
+pub fn days_between(from: NaiveDate, to: NaiveDate) -> i64 {
+    i64::from(to.num_days_from_ce()) - i64::from(from.num_days_from_ce())
+}
+
+/// Days of an interval whose both ends count; 0 if it is empty.
+pub fn length((from, to): Span) -> i64 {
+    (days_between(from, to) + 1).max(0)
+}
+
+/// First and last day of an interval.
+pub type Span = (NaiveDate, NaiveDate);
+
+/// A set of calendar days.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DaySet(Vec<Span>);
+
+impl DaySet {
+    /// The days of all intervals; an interval that ends before it begins has only its first day.
+    pub fn of(spans: impl IntoIterator<Item = Span>) -> Self {
+        let mut spans: Vec<Span> = spans.into_iter().map(|(a, b)| (a, b.max(a))).collect();
+        spans.sort_unstable();
+        let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
+        for (from, to) in spans {
+            match merged.last_mut() {
+                Some(last) if from <= next(last.1) => last.1 = last.1.max(to),
+                _ => merged.push((from, to)),
+            }
+        }
+        Self(merged)
+    }
+
+    /// The days that the set has within an interval, as intervals that do not touch.
+    pub fn within(&self, (from, to): Span) -> impl Iterator<Item = Span> + '_ {
+        let first = self.0.partition_point(|span| span.1 < from);
+        self.0
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(move |span| span.0 <= to)
+            .map(move |span| (span.0.max(from), span.1.min(to)))
+    }
+
+    /// How many days the set has within an interval.
+    pub fn count(&self, span: Span) -> i64 {
+        self.within(span).map(length).sum()
+    }
+
+    /// Whether the day is in the set.
+    pub fn contains(&self, day: NaiveDate) -> bool {
+        self.within((day, day)).next().is_some()
+    }
+
+    /// The last day of all.
+    pub fn last(&self) -> Option<NaiveDate> {
+        self.0.last().map(|span| span.1)
+    }
+
+    /// The first day of all.
+    pub fn first(&self) -> Option<NaiveDate> {
+        self.0.first().map(|span| span.0)
+    }
+
+    /// The longest intervals within an interval that have no day of the set, in their order.
+    pub fn gaps(&self, (from, to): Span) -> Vec<Span> {
+        let mut gaps = Vec::new();
+        let mut free_from = from;
+        for (a, b) in self.within((from, to)) {
+            if free_from < a {
+                gaps.push((free_from, plus(a, -1)));
+            }
+            free_from = next(b);
+        }
+        if free_from <= to {
+            gaps.push((free_from, to));
+        }
+        gaps
+    }
+
+    /// The days that are in this set and not in another.
+    pub fn without(&self, other: &Self) -> Self {
+        Self::of(self.0.iter().flat_map(|span| other.gaps(*span)))
+    }
+
+    /// The days of either set.
+    pub fn or(&self, other: &Self) -> Self {
+        Self::of(self.0.iter().chain(&other.0).copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::insight::tests::history::property;
+
+    fn day(n: i64) -> NaiveDate {
+        plus(NaiveDate::from_ymd_opt(2024, 2, 20).unwrap(), n)
+    }
+
+    fn spans() -> impl Strategy<Value = Vec<(i64, i64)>> {
+        prop::collection::vec((0_i64..60, -2_i64..6).prop_map(|(a, n)| (a, a + n)), 0..12)
+    }
+
+    fn plain(spans: &[(i64, i64)]) -> BTreeSet<i64> {
+        spans.iter().flat_map(|(a, b)| *a..=(*b).max(*a)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(property())]
+
+        #[test]
+        fn intervals_are_the_set_of_their_days(one in spans(), two in spans(), from in 0_i64..60, len in 0_i64..30) {
+            let set = |s: &[(i64, i64)]| DaySet::of(s.iter().map(|(a, b)| (day(*a), day(*b))));
+            let (one_set, two_set) = (set(&one), set(&two));
+            let (one, two) = (plain(&one), plain(&two));
+            let to = from + len;
+            let span = (day(from), day(to));
+            let inside: Vec<i64> = one.range(from..=to).copied().collect();
+            prop_assert_eq!(one_set.count(span), i64::try_from(inside.len()).unwrap());
+            prop_assert_eq!(one_set.contains(day(from)), one.contains(&from));
+            prop_assert_eq!(one_set.last(), one.last().map(|n| day(*n)));
+            prop_assert_eq!(one_set.first(), one.first().map(|n| day(*n)));
+            let free: BTreeSet<NaiveDate> = (from..=to).filter(|n| !one.contains(n)).map(day).collect();
+            let gaps = one_set.gaps(span);
+            let gap_days: BTreeSet<NaiveDate> =
+                gaps.iter().flat_map(|(a, b)| (0..length((*a, *b))).map(|n| plus(*a, n))).collect();
+            prop_assert_eq!(gap_days, free);
+            prop_assert!(gaps.windows(2).all(|pair| days_between(pair[0].1, pair[1].0) > 1));
+            for n in 0..70 {
+                prop_assert_eq!(one_set.without(&two_set).contains(day(n)), one.contains(&n) && !two.contains(&n));
+                prop_assert_eq!(one_set.or(&two_set).contains(day(n)), one.contains(&n) || two.contains(&n));
+            }
+        }
+    }
+}

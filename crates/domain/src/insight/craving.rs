@@ -1,0 +1,294 @@
+//! Cravings: the trend, the hours of the week, how long they last, how they end.
+//!
+//! The trend is the Theil–Sen slope of the daily maximum over the last 14 days, from 5 observed days on: falling at
+//! −0.10 points a day or less, rising at +0.10 or more, else steady. A day without a rating is missing, not zero. The
+//! maximum of a day is the strongest of its craving events' ratings and of `craving` and `craving_max` of its
+//! check-ins.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Insight,
+    calendar::{days_between, plus},
+    facts::{AsOf, Facts, Tally, Window, check_in_day},
+    statistics::{Share, days_real, mean, median, share, theil_sen},
+};
+use crate::{
+    craving_event::{CravingEvent, CravingOutcome},
+    record::Kind,
+    scalar::Rating,
+};
+
+/// Days that the trend looks at.
+pub const TREND_DAYS: i64 = 14;
+/// Observed days that a trend needs.
+pub const MIN_TREND_DAYS: usize = 5;
+/// From which slope on, in points a day, the trend is not steady.
+pub const TREND_SLOPE: f64 = 0.10;
+/// Sums of tenths are not exact.
+const TOLERANCE: f64 = 1e-9;
+
+/// Where cravings are heading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// They get weaker.
+    Falling,
+    /// They stay about as they are.
+    Steady,
+    /// They get stronger.
+    Rising,
+    /// Too few days are known.
+    InsufficientData,
+}
+
+/// The trend of the daily maximum over the last 14 days.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct CravingTrend {
+    /// Where cravings are heading.
+    pub direction: Direction,
+    /// Points a day, by Theil and Sen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -10, maximum = 10)]
+    pub slope_per_day: Option<f64>,
+    /// Days with a rating.
+    #[schema(minimum = 0, maximum = 14)]
+    pub observed_days: usize,
+    /// First day that was looked at.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+}
+
+/// The craving events of one day of the week by the hour at which they began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct HeatMapDay {
+    /// Day of the week; Monday is 1.
+    #[schema(minimum = 1, maximum = 7)]
+    pub weekday: u32,
+    /// 24 counts, from midnight on, by the clock where the craving was.
+    #[schema(min_items = 24, max_items = 24)]
+    pub hours: Vec<u32>,
+}
+
+/// How long cravings lasted, of those whose end is known.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct CravingDurations {
+    /// How many have a known end.
+    #[schema(minimum = 0)]
+    pub n: usize,
+    /// Median, in minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub median_minutes: Option<f64>,
+    /// Mean, in minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub mean_minutes: Option<f64>,
+    /// Shortest, in minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub shortest_minutes: Option<f64>,
+    /// Longest, in minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub longest_minutes: Option<f64>,
+}
+
+/// How cravings ended.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CravingOutcomes {
+    /// Passed without use.
+    #[schema(minimum = 0)]
+    pub rode_it_out: usize,
+    /// Use.
+    #[schema(minimum = 0)]
+    pub used: usize,
+    /// Not known.
+    #[schema(minimum = 0)]
+    pub unsure: usize,
+    /// Going on.
+    #[schema(minimum = 0)]
+    pub ongoing: usize,
+    /// The share that passed without use, of those whose outcome is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ridden_out_share: Option<Share>,
+}
+
+/// How strong cravings were at their strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct CravingPeaks {
+    /// Mean peak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 10)]
+    pub mean: Option<f64>,
+    /// Median peak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 10)]
+    pub median: Option<f64>,
+    /// Highest peak.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 10)]
+    pub highest: Option<i64>,
+}
+
+/// What the record tells of cravings.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Cravings {
+    /// Craving events in the window.
+    #[schema(minimum = 0)]
+    pub events: usize,
+    /// Where they are heading; always over the last 14 days.
+    pub trend: CravingTrend,
+    /// Seven days of 24 hours, from Monday on.
+    #[schema(min_items = 7, max_items = 7)]
+    pub heat_map: Vec<HeatMapDay>,
+    /// How long they lasted.
+    pub durations: CravingDurations,
+    /// How they ended.
+    pub outcomes: CravingOutcomes,
+    /// How strong they were.
+    pub peaks: CravingPeaks,
+}
+
+/// The strongest rating of an event.
+pub fn peak(event: &CravingEvent) -> Rating {
+    let highest = event.ratings.iter().map(|rating| rating.value).max();
+    highest.unwrap_or(Rating::clamped(0))
+}
+
+/// The strongest craving of each day that has a rating.
+pub fn daily_maximum(facts: &Facts) -> BTreeMap<NaiveDate, Rating> {
+    let events = facts
+        .cravings
+        .iter()
+        .map(|event| (event.record.occurred_at.local_date(), peak(&event.record)));
+    let check_ins = facts.check_ins.iter().filter_map(|check_in| {
+        let answers = &check_in.record.answers;
+        Some((
+            check_in_day(&check_in.record),
+            answers.craving.max(answers.craving_max)?,
+        ))
+    });
+    let mut strongest: BTreeMap<NaiveDate, Rating> = BTreeMap::new();
+    for (day, rating) in events.chain(check_ins) {
+        let known = strongest.entry(day).or_insert(rating);
+        *known = rating.max(*known);
+    }
+    strongest
+}
+
+/// Where cravings are heading.
+pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
+    let from = plus(today, 1 - TREND_DAYS);
+    let points: Vec<(f64, f64)> = daily_maximum(facts)
+        .range(from..=today)
+        .map(|(day, rating)| (days_real(days_between(from, *day)), rating.as_f64()))
+        .collect();
+    let slope = theil_sen(&points).filter(|_| points.len() >= MIN_TREND_DAYS);
+    CravingTrend {
+        direction: match slope {
+            None => Direction::InsufficientData,
+            Some(slope) if slope <= TOLERANCE - TREND_SLOPE => Direction::Falling,
+            Some(slope) if slope >= TREND_SLOPE - TOLERANCE => Direction::Rising,
+            Some(_) => Direction::Steady,
+        },
+        slope_per_day: slope,
+        observed_days: points.len(),
+        from,
+        to: today,
+    }
+}
+
+/// What the record tells of cravings.
+pub fn cravings(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Cravings> {
+    let today = as_of.today();
+    let events: Vec<&CravingEvent> = facts
+        .cravings
+        .iter()
+        .map(|event| &event.record)
+        .filter(|event| window.has(event.occurred_at.local_date(), today))
+        .collect();
+    let rated = facts.check_ins.iter().filter(|check_in| {
+        let answers = &check_in.record.answers;
+        answers.craving.max(answers.craving_max).is_some()
+            && window.has(check_in_day(&check_in.record), today)
+    });
+    let basis = Tally::default()
+        .and(
+            Kind::CravingEvent,
+            events
+                .iter()
+                .map(|e| e.occurred_at.local_date())
+                .map(|day| (day, day)),
+        )
+        .and(
+            Kind::CheckIn,
+            rated.map(|c| check_in_day(&c.record)).map(|day| (day, day)),
+        )
+        .basis(as_of, window);
+    let peaks: Vec<f64> = events.iter().map(|event| peak(event).as_f64()).collect();
+    let found = Cravings {
+        events: events.len(),
+        trend: trend(facts, today),
+        heat_map: heat_map(&events),
+        durations: durations(&events),
+        outcomes: outcomes(&events),
+        peaks: CravingPeaks {
+            mean: mean(&peaks),
+            median: median(&peaks),
+            highest: events.iter().map(|event| peak(event).get()).max(),
+        },
+    };
+    Insight { basis, found }
+}
+
+fn heat_map(events: &[&CravingEvent]) -> Vec<HeatMapDay> {
+    let mut days: Vec<HeatMapDay> = (1..=7)
+        .map(|weekday| HeatMapDay {
+            weekday,
+            hours: vec![0; 24],
+        })
+        .collect();
+    for event in events {
+        let (weekday, hour) = event.occurred_at.local_hour();
+        let day = days.iter_mut().find(|day| day.weekday == weekday);
+        let cell = day.and_then(|day| day.hours.get_mut(usize::try_from(hour).ok()?));
+        if let Some(cell) = cell {
+            *cell += 1;
+        }
+    }
+    days
+}
+
+fn durations(events: &[&CravingEvent]) -> CravingDurations {
+    let mut minutes: Vec<f64> = events
+        .iter()
+        .filter_map(|event| Some(event.ended_at?.millis() - event.occurred_at.millis()))
+        .map(|millis| days_real(millis) / 60_000.0)
+        .collect();
+    minutes.sort_unstable_by(f64::total_cmp);
+    CravingDurations {
+        n: minutes.len(),
+        median_minutes: median(&minutes),
+        mean_minutes: mean(&minutes),
+        shortest_minutes: minutes.first().copied(),
+        longest_minutes: minutes.last().copied(),
+    }
+}
+
+fn outcomes(events: &[&CravingEvent]) -> CravingOutcomes {
+    let count = |outcome| events.iter().filter(|event| event.outcome == outcome).count();
+    let (rode_it_out, used) = (count(CravingOutcome::RodeItOut), count(CravingOutcome::Used));
+    CravingOutcomes {
+        rode_it_out,
+        used,
+        unsure: count(CravingOutcome::Unsure),
+        ongoing: count(CravingOutcome::Ongoing),
+        ridden_out_share: share(rode_it_out, rode_it_out + used),
+    }
+}

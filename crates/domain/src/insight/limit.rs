@@ -1,0 +1,186 @@
+//! Days and weeks within the limits of a goal that allows some use.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, NaiveDate};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    abstinence::Course,
+    calendar::{DaySet, Span, days_between, length, plus},
+    facts::{Facts, use_span},
+};
+use crate::{goal::Goal, use_event::UseEvent};
+
+/// How many days or weeks were within a limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LimitCount {
+    /// Completed days or weeks under a limit.
+    #[schema(minimum = 0)]
+    pub n: i64,
+    /// Those within it; nothing reported counts as no use.
+    #[schema(minimum = 0)]
+    pub within: i64,
+    /// Those above it.
+    #[schema(minimum = 0)]
+    pub over: i64,
+    /// Those on which an amount is missing, or amounts have different units.
+    #[schema(minimum = 0)]
+    pub unknown: i64,
+}
+
+/// Days and weeks within the limits of a goal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WithinLimits {
+    /// Days, if there is a limit a day or a taper. Where both are, the smaller counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days: Option<LimitCount>,
+    /// Whole weeks of the person's calendar, if there is a limit a week.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weeks: Option<LimitCount>,
+    /// Days that the goal calls heavy, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub heavy_days: Option<i64>,
+}
+
+/// What is known of the amounts of a substance.
+struct Amounts {
+    /// Units by day; an event that spans midnight counts on its first day.
+    by_day: BTreeMap<NaiveDate, f64>,
+    /// Days on which they are not known.
+    unknown: DaySet,
+}
+
+fn amounts<'a>(events: impl Iterator<Item = &'a UseEvent>) -> Amounts {
+    let (mut by_day, mut units, mut unknown) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for event in events {
+        let (day, last) = use_span(event);
+        let Some(amount) = event.amount else {
+            unknown.push((day, last));
+            continue;
+        };
+        let unit = event.unit.as_ref().map(|unit| unit.trim().to_lowercase());
+        if *units.entry(day).or_insert_with(|| unit.clone()) != unit {
+            unknown.push((day, day));
+        }
+        *by_day.entry(day).or_insert(0.0) += amount.get();
+    }
+    let unknown = DaySet::of(unknown);
+    // A sum of unlike things, or of a part only, is none.
+    by_day.retain(|day, _| !unknown.contains(*day));
+    Amounts { by_day, unknown }
+}
+
+/// The most units on a day: the smaller of the limit a day and the taper's step of that day.
+pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
+    let daily = goal.limits.as_ref().and_then(|limits| limits.units_per_day);
+    let step = goal.taper.iter().rev().find(|step| step.from <= day);
+    let step = step.map(|step| step.max_units_per_day.get());
+    match (daily.map(crate::amount::Amount::get), step) {
+        (Some(daily), Some(step)) => Some(daily.min(step)),
+        (daily, step) => daily.or(step),
+    }
+}
+
+/// Whether the use of a day is known to be within what the goal allows on it.
+pub fn is_within(goal: &Goal, day: NaiveDate, facts: &Facts) -> bool {
+    let of_day = facts
+        .counting_uses()
+        .map(|event| &event.record)
+        .filter(|event| event.substance == goal.substance)
+        .filter(|event| (use_span(event).0..=use_span(event).1).contains(&day));
+    let amounts = amounts(of_day);
+    let limit = day_limit(goal, day);
+    let used = amounts.by_day.get(&day).copied().unwrap_or(0.0);
+    !amounts.unknown.contains(day) && limit.is_some_and(|limit| used <= limit)
+}
+
+/// The first day of the week that a day is in.
+pub fn week_of(day: NaiveDate, week_start: u8) -> NaiveDate {
+    let past = i64::from(day.weekday().number_from_monday()) - i64::from(week_start);
+    plus(day, -past.rem_euclid(7))
+}
+
+/// Days and weeks within the limits of a goal, if it has some.
+pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, week_start: u8) -> Option<WithinLimits> {
+    let limits = goal.limits.clone().unwrap_or_default();
+    let has_day_limit = limits.units_per_day.is_some() || !goal.taper.is_empty();
+    if !has_day_limit && limits.units_per_week.is_none() && limits.heavy_day_units.is_none() {
+        return None;
+    }
+    let amounts = amounts(
+        facts
+            .counting_uses()
+            .map(|event| &event.record)
+            .filter(|event| event.substance == goal.substance),
+    );
+    let completed = course.completed();
+    let in_course = |day: NaiveDate| completed.is_some_and(|(from, to)| from <= day && day <= to);
+    Some(WithinLimits {
+        days: has_day_limit.then(|| days_within(goal, &amounts, completed)),
+        weeks: limits
+            .units_per_week
+            .map(|most| weeks_within(most.get(), &amounts, completed, week_start)),
+        heavy_days: limits.heavy_day_units.map(|heavy| {
+            let is_heavy = |(day, units): &(&NaiveDate, &f64)| in_course(**day) && **units >= heavy.get();
+            i64::try_from(amounts.by_day.iter().filter(is_heavy).count()).unwrap_or(i64::MAX)
+        }),
+    })
+}
+
+fn days_within(goal: &Goal, amounts: &Amounts, completed: Option<Span>) -> LimitCount {
+    let always = goal
+        .limits
+        .as_ref()
+        .is_some_and(|limits| limits.units_per_day.is_some());
+    let first_step = goal.taper.first().map(|step| step.from);
+    let under_limit = completed.and_then(|(from, to)| {
+        let from = if always { from } else { from.max(first_step?) };
+        (from <= to).then_some((from, to))
+    });
+    let Some((from, to)) = under_limit else {
+        return LimitCount::default();
+    };
+    let is_over =
+        |(day, units): &(&NaiveDate, &f64)| day_limit(goal, **day).is_some_and(|most| **units > most);
+    let over = amounts.by_day.range(from..=to).filter(is_over).count();
+    counted(length((from, to)), over, amounts.unknown.count((from, to)))
+}
+
+fn weeks_within(most: f64, amounts: &Amounts, completed: Option<Span>, week_start: u8) -> LimitCount {
+    let Some((from, to)) = completed else {
+        return LimitCount::default();
+    };
+    // Only weeks that lie wholly within the completed days.
+    let first = week_of(plus(from, 6), week_start);
+    let last = plus(week_of(plus(to, 1), week_start), -1);
+    if last < first {
+        return LimitCount::default();
+    }
+    let unknown = DaySet::of(
+        amounts
+            .unknown
+            .within((first, last))
+            .map(|(a, b)| (week_of(a, week_start), plus(week_of(b, week_start), 6))),
+    );
+    let mut by_week: BTreeMap<NaiveDate, f64> = BTreeMap::new();
+    for (day, units) in amounts.by_day.range(first..=last) {
+        *by_week.entry(week_of(*day, week_start)).or_insert(0.0) += units;
+    }
+    let is_over = |(week, units): &(&NaiveDate, &f64)| **units > most && !unknown.contains(**week);
+    let over = by_week.iter().filter(is_over).count();
+    let weeks = (days_between(first, last) + 1) / 7;
+    counted(weeks, over, unknown.count((first, last)) / 7)
+}
+
+fn counted(n: i64, over: usize, unknown: i64) -> LimitCount {
+    let over = i64::try_from(over).unwrap_or(i64::MAX);
+    LimitCount {
+        n,
+        within: n - over - unknown,
+        over,
+        unknown,
+    }
+}

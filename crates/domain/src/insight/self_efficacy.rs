@@ -1,0 +1,133 @@
+//! Self-efficacy: how sure the person is of coping in each of the eight kinds of high-risk situations (Marlatt and
+//! Gordon, 1985), and which two deserve attention first.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    Insight,
+    facts::{AsOf, Facts, Known, Tally, Window},
+};
+use crate::{
+    record::Kind, self_efficacy_profile::SelfEfficacyProfile, timestamp::Timestamp,
+    vocabulary::SituationCategory,
+};
+
+/// Most profiles in one answer.
+pub const MAX_PROFILES: usize = 200;
+/// How many kinds of situations are the focus.
+const FOCUS: usize = 2;
+
+/// Confidence in one kind of situation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CategoryConfidence {
+    /// The kind of situation.
+    pub category: SituationCategory,
+    /// How sure the person is, 0–100.
+    #[schema(minimum = 0, maximum = 100)]
+    pub confidence: i64,
+    /// The difference to the first profile of the window, if there is an earlier one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -100, maximum = 100)]
+    pub change: Option<i64>,
+}
+
+/// A profile over time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct ProfilePoint {
+    /// The profile.
+    pub id: Uuid,
+    /// When it was filled in.
+    pub occurred_at: Timestamp,
+    /// The mean over the eight, 0–100.
+    #[schema(minimum = 0, maximum = 100)]
+    pub mean: f64,
+}
+
+/// What the profiles of the window tell.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SelfEfficacy {
+    /// The latest profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latest_id: Option<Uuid>,
+    /// Its eight kinds of situations; none without a profile.
+    #[schema(max_items = 8)]
+    pub categories: Vec<CategoryConfidence>,
+    /// The two with the least confidence, the least first; of equal ones the earlier in the list.
+    #[schema(max_items = 2)]
+    pub focus: Vec<SituationCategory>,
+    /// The profiles in the order of time; at most 200, the newest.
+    #[schema(max_items = 200)]
+    pub profiles: Vec<ProfilePoint>,
+}
+
+/// What the profiles of the window tell.
+pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<SelfEfficacy> {
+    let today = as_of.today();
+    let mut profiles: Vec<&Known<SelfEfficacyProfile>> = facts
+        .profiles
+        .iter()
+        .filter(|profile| window.has(profile.record.occurred_at.local_date(), today))
+        .collect();
+    profiles.sort_by_key(|profile| (profile.record.occurred_at.millis(), profile.id));
+    let basis = Tally::default()
+        .and(
+            Kind::SelfEfficacyProfile,
+            profiles
+                .iter()
+                .map(|p| p.record.occurred_at.local_date())
+                .map(|day| (day, day)),
+        )
+        .basis(as_of, window);
+    let latest = profiles.last();
+    let first = profiles.first().filter(|_| profiles.len() > 1);
+    let categories: Vec<CategoryConfidence> = latest.map_or_else(Vec::new, |latest| {
+        let each = latest.record.confidence.each().into_iter();
+        each.map(|(category, confidence)| {
+            let before = first.and_then(|first| {
+                let mut each = first.record.confidence.each().into_iter();
+                each.find(|(other, _)| *other == category)
+            });
+            CategoryConfidence {
+                category,
+                confidence: confidence.get(),
+                change: before.map(|(_, before)| confidence.get() - before.get()),
+            }
+        })
+        .collect()
+    });
+    let mut lowest = categories.clone();
+    lowest.sort_by_key(|category| category.confidence);
+    let skipped = profiles.len().saturating_sub(MAX_PROFILES);
+    let found = SelfEfficacy {
+        latest_id: latest.map(|latest| latest.id),
+        focus: lowest
+            .iter()
+            .take(FOCUS)
+            .map(|category| category.category)
+            .collect(),
+        categories,
+        profiles: profiles
+            .iter()
+            .skip(skipped)
+            .map(|profile| point(profile))
+            .collect(),
+    };
+    Insight { basis, found }
+}
+
+fn point(profile: &Known<SelfEfficacyProfile>) -> ProfilePoint {
+    let sum: f64 = profile
+        .record
+        .confidence
+        .each()
+        .iter()
+        .map(|(_, c)| c.as_f64())
+        .sum();
+    ProfilePoint {
+        id: profile.id,
+        occurred_at: profile.record.occurred_at,
+        mean: sum / 8.0,
+    }
+}

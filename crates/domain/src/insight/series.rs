@@ -1,0 +1,264 @@
+//! One measure over time, by day, week or month of the person's calendar.
+
+use std::collections::BTreeMap;
+
+use chrono::{Datelike, Months, NaiveDate};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    Insight,
+    calendar::plus,
+    craving::peak,
+    facts::{AsOf, Facts, Tally, Window, check_in_day, use_span},
+    limit::week_of,
+    statistics::{mean, median},
+};
+use crate::{check_in::CheckInAnswers, record::Kind, scalar::Rating};
+
+/// Most points in one answer; the newest are kept.
+pub const MAX_POINTS: usize = 10_000;
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Craving, of check-ins.
+    Craving,
+    /// Strongest craving since the check-in before.
+    CravingMax,
+    /// Strongest rating of each craving event.
+    CravingPeak,
+    /// Craving events; `sum` is how many there were.
+    CravingEvents,
+    /// Days of use of anything, not as prescribed; `sum` is how many there were.
+    UseDays,
+    /// Mood.
+    Mood,
+    /// Stress.
+    Stress,
+    /// Confidence to stay with the goal.
+    SelfEfficacy,
+    /// How risky the situations expected were.
+    RiskySituationExpected,
+    /// Hungry.
+    Hungry,
+    /// Angry.
+    Angry,
+    /// Lonely.
+    Lonely,
+    /// Tired.
+    Tired,
+    /// Sleep, in minutes.
+    SleepMinutes,
+    /// Quality of sleep.
+    SleepQuality,
+    /// Pain.
+    Pain,
+    /// Withdrawal.
+    Withdrawal,
+    /// Mental wellbeing.
+    Mental,
+    /// Emotional wellbeing.
+    Emotional,
+    /// Physical wellbeing.
+    Physical,
+    /// Social wellbeing.
+    Social,
+    /// How hard the time was, 1–5.
+    Difficulty,
+    /// Importance of the change.
+    Importance,
+    /// Readiness for the change.
+    Readiness,
+}
+
+/// Over how long a time values are put together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Bucket {
+    /// A date.
+    #[default]
+    Day,
+    /// A week, from the first day of the person's week on.
+    Week,
+    /// A month of the calendar.
+    Month,
+}
+
+/// The values of one day, week or month.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct SeriesPoint {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+    /// How many values there are.
+    #[schema(minimum = 1)]
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their median.
+    pub median: f64,
+    /// The lowest.
+    pub min: f64,
+    /// The highest.
+    pub max: f64,
+    /// Their sum.
+    pub sum: f64,
+}
+
+/// One measure over time. A day, week or month without a value is left out: it is missing, not zero.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Series {
+    /// What was measured.
+    pub metric: Metric,
+    /// Over how long a time values are put together.
+    pub bucket: Bucket,
+    /// The points in the order of time.
+    #[schema(max_items = 10_000)]
+    pub points: Vec<SeriesPoint>,
+}
+
+impl Bucket {
+    /// First and last day of the bucket that a day is in.
+    pub fn of(self, day: NaiveDate, week_start: u8) -> (NaiveDate, NaiveDate) {
+        match self {
+            Self::Day => (day, day),
+            Self::Week => {
+                let first = week_of(day, week_start);
+                (first, plus(first, 6))
+            }
+            Self::Month => {
+                let first = day.with_day(1).unwrap_or(day);
+                let next = first.checked_add_months(Months::new(1)).unwrap_or(day);
+                (first, plus(next, -1).max(first))
+            }
+        }
+    }
+}
+
+/// The answer of a check-in that a metric is about.
+fn answer(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
+    let rating = match metric {
+        Metric::Craving => answers.craving,
+        Metric::CravingMax => answers.craving_max,
+        Metric::Mood => answers.mood,
+        Metric::Stress => answers.stress,
+        Metric::SelfEfficacy => answers.self_efficacy,
+        Metric::RiskySituationExpected => answers.risky_situation_expected,
+        Metric::Hungry => answers.hungry,
+        Metric::Angry => answers.angry,
+        Metric::Lonely => answers.lonely,
+        Metric::Tired => answers.tired,
+        Metric::SleepMinutes => return answers.sleep_minutes.map(crate::scalar::Int::as_f64),
+        Metric::SleepQuality => answers.sleep_quality,
+        Metric::Pain => answers.pain,
+        Metric::Withdrawal => answers.withdrawal,
+        Metric::Mental => answers.mental,
+        Metric::Emotional => answers.emotional,
+        Metric::Physical => answers.physical,
+        Metric::Social => answers.social,
+        Metric::Difficulty => return answers.difficulty.map(crate::scalar::Int::as_f64),
+        Metric::Importance => answers.importance,
+        Metric::Readiness => answers.readiness,
+        Metric::CravingPeak | Metric::CravingEvents | Metric::UseDays => None,
+    };
+    rating.map(Rating::as_f64)
+}
+
+/// The collection that a metric is read from.
+pub const fn source(metric: Metric) -> Kind {
+    match metric {
+        Metric::CravingPeak | Metric::CravingEvents => Kind::CravingEvent,
+        Metric::UseDays => Kind::UseEvent,
+        _ => Kind::CheckIn,
+    }
+}
+
+/// The values of a metric, each with its date.
+fn values(facts: &Facts, metric: Metric, as_of: &AsOf, window: Window) -> Vec<(NaiveDate, f64)> {
+    let today = as_of.today();
+    let all: Vec<(NaiveDate, f64)> = match metric {
+        Metric::CravingPeak => {
+            let peaks = facts
+                .cravings
+                .iter()
+                .map(|e| (e.record.occurred_at.local_date(), peak(&e.record).as_f64()));
+            peaks.collect()
+        }
+        Metric::CravingEvents => facts
+            .cravings
+            .iter()
+            .map(|e| (e.record.occurred_at.local_date(), 1.0))
+            .collect(),
+        Metric::UseDays => {
+            let days =
+                super::calendar::DaySet::of(facts.counting_uses().map(|event| use_span(&event.record)));
+            let first = window.first(today).unwrap_or(NaiveDate::MIN);
+            // Newest first, so that an event of a century does not take more than what can be shown.
+            let spans: Vec<_> = days.within((first, today)).collect();
+            let dates = spans.into_iter().rev().flat_map(|(from, to)| {
+                (0..super::calendar::length((from, to))).map(move |back| (plus(to, -back), 1.0))
+            });
+            dates.take(MAX_POINTS * 31).collect()
+        }
+        _ => facts
+            .check_ins
+            .iter()
+            .filter_map(|c| Some((check_in_day(&c.record), answer(metric, &c.record.answers)?)))
+            .collect(),
+    };
+    all.into_iter()
+        .filter(|(day, _)| window.has(*day, today))
+        .collect()
+}
+
+/// One measure over time.
+pub fn series(
+    facts: &Facts,
+    metric: Metric,
+    bucket: Bucket,
+    as_of: &AsOf,
+    window: Window,
+) -> Insight<Series> {
+    let values = values(facts, metric, as_of, window);
+    let mut buckets: BTreeMap<(NaiveDate, NaiveDate), Vec<f64>> = BTreeMap::new();
+    for (day, value) in &values {
+        buckets
+            .entry(bucket.of(*day, as_of.week_start))
+            .or_default()
+            .push(*value);
+    }
+    let mut points: Vec<SeriesPoint> = buckets
+        .into_iter()
+        .rev()
+        .take(MAX_POINTS)
+        .filter_map(|((from, to), values)| point(from, to, &values))
+        .collect();
+    points.reverse();
+    let basis = Tally::default()
+        .and(source(metric), values.iter().map(|(day, _)| (*day, *day)))
+        .basis(as_of, window);
+    Insight {
+        basis,
+        found: Series {
+            metric,
+            bucket,
+            points,
+        },
+    }
+}
+
+fn point(from: NaiveDate, to: NaiveDate, values: &[f64]) -> Option<SeriesPoint> {
+    Some(SeriesPoint {
+        from,
+        to,
+        n: values.len(),
+        mean: mean(values)?,
+        median: median(values)?,
+        min: values.iter().copied().min_by(f64::total_cmp)?,
+        max: values.iter().copied().max_by(f64::total_cmp)?,
+        sum: values.iter().sum(),
+    })
+}

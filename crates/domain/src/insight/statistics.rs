@@ -1,0 +1,220 @@
+//! The few statistics that the insights rest on, each with its source.
+
+use serde::Serialize;
+use statrs::distribution::{ContinuousCDF, StudentsT};
+use utoipa::ToSchema;
+
+/// A 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// A share with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+pub struct Share {
+    /// The share, 0–1.
+    #[schema(minimum = 0, maximum = 1)]
+    pub value: f64,
+    /// How many of `n` had it.
+    #[schema(minimum = 0)]
+    pub count: usize,
+    /// Out of how many.
+    #[schema(minimum = 1)]
+    pub n: usize,
+    /// 95 % Wilson score interval.
+    pub interval: Interval,
+}
+
+/// A count as a number to reckon with.
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+pub const fn real(n: usize) -> f64 {
+    n as f64
+}
+
+/// A number of days as a number to reckon with.
+#[expect(clippy::cast_precision_loss, reason = "days are far below 2^53")]
+pub const fn days_real(n: i64) -> f64 {
+    n as f64
+}
+
+/// The mean, unless there is nothing.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / real(values.len()))
+}
+
+/// The median, unless there is nothing: the middle value, or the mean of the two in the middle.
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let upper = *sorted.get(sorted.len() / 2)?;
+    if sorted.len() % 2 == 1 {
+        return Some(upper);
+    }
+    let lower = *sorted.get(sorted.len() / 2 - 1)?;
+    Some(f64::midpoint(lower, upper))
+}
+
+/// The 97.5 % point of the standard normal distribution, for intervals of 95 %.
+const Z_95: f64 = 1.959_963_984_540_054;
+
+/// The share of `count` in `n` with its Wilson score interval at 95 %, unless `n` is 0.
+///
+/// E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+/// Statistical Association 22 (1927): it stays within 0 and 1 and holds for small `n`, unlike the plain one.
+pub fn share(count: usize, n: usize) -> Option<Share> {
+    if n == 0 {
+        return None;
+    }
+    let (z, total, p) = (Z_95, real(n), real(count) / real(n));
+    let z2 = z * z;
+    let centre = (p + z2 / (2.0 * total)) / (1.0 + z2 / total);
+    let half = z / (1.0 + z2 / total) * (p * (1.0 - p) / total + z2 / (4.0 * total * total)).sqrt();
+    Some(Share {
+        value: p,
+        count,
+        n,
+        interval: Interval {
+            low: if count == 0 { 0.0 } else { (centre - half).max(0.0) },
+            high: if count == n { 1.0 } else { (centre + half).min(1.0) },
+        },
+    })
+}
+
+/// From how many values on a mean has an interval.
+pub const MIN_FOR_INTERVAL: usize = 3;
+
+/// The 95 % interval of the mean by Student's t distribution, from three values on.
+///
+/// Student, "The probable error of a mean", Biometrika 6 (1908). It takes the values as independent draws of one
+/// roughly normal quantity, which ratings of one person are at best; it says how sure the mean is, no more.
+pub fn mean_interval(values: &[f64]) -> Option<Interval> {
+    if values.len() < MIN_FOR_INTERVAL {
+        return None;
+    }
+    let (n, centre) = (real(values.len()), mean(values)?);
+    let squares: f64 = values.iter().map(|v| (v - centre).powi(2)).sum();
+    let standard_error = (squares / (n - 1.0) / n).sqrt();
+    let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
+    Some(Interval {
+        low: centre - t * standard_error,
+        high: centre + t * standard_error,
+    })
+}
+
+/// The Theil–Sen slope: the median of the slopes of all pairs of points whose `x` differ, unless there is no pair.
+///
+/// P. K. Sen, "Estimates of the regression coefficient based on Kendall's tau", Journal of the American Statistical
+/// Association 63 (1968). One wild day does not turn it.
+pub fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
+    let mut slopes = Vec::new();
+    for (n, (x1, y1)) in points.iter().enumerate() {
+        for (x2, y2) in points.iter().skip(n + 1) {
+            if (x2 - x1).abs() > f64::EPSILON {
+                slopes.push((y2 - y1) / (x2 - x1));
+            }
+        }
+    }
+    median(&slopes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::insight::tests::history::property;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-6
+    }
+
+    /// Figures of printed tables: t at 97.5 %, and a worked Wilson interval.
+    #[test]
+    fn quantiles_are_those_of_the_tables() {
+        for (values, t) in [
+            (vec![0.0, 1.0, 2.0], 4.302_653),
+            (vec![1.0, 1.0, 2.0, 3.0, 3.0, 2.0], 2.570_582),
+            ((0..31).map(real).collect(), 2.042_272),
+        ] {
+            let (n, centre) = (real(values.len()), mean(&values).unwrap());
+            let sd = (values.iter().map(|v| (v - centre) * (v - centre)).sum::<f64>() / (n - 1.0)).sqrt();
+            let interval = mean_interval(&values).unwrap();
+            assert!(
+                (interval.high - centre - t * sd / n.sqrt()).abs() < 1e-5,
+                "{interval:?}"
+            );
+            assert!(close(interval.high - centre, centre - interval.low));
+        }
+        let found = share(1, 10).unwrap().interval;
+        assert!(
+            (found.low - 0.017_876).abs() < 1e-5 && (found.high - 0.404_150).abs() < 1e-5,
+            "{found:?}"
+        );
+        assert_eq!(share(0, 5).unwrap().interval.low, 0.0);
+        assert_eq!(share(5, 5).unwrap().interval.high, 1.0);
+    }
+
+    /// The Wilson interval by its definition: all p whose z score the observed share does not exceed.
+    fn wilson_by_search(count: usize, n: usize) -> (f64, f64) {
+        let observed = real(count) / real(n);
+        let fits = |p: f64| (observed - p).abs() <= 1.959_963_984_540_054 * (p * (1.0 - p) / real(n)).sqrt();
+        let bisect = |mut inside: f64, mut outside: f64| {
+            for _ in 0..100 {
+                let middle = f64::midpoint(inside, outside);
+                if fits(middle) {
+                    inside = middle
+                } else {
+                    outside = middle
+                }
+            }
+            inside
+        };
+        // The observed share fits itself; at 0 and 1 it is the end.
+        (bisect(observed, 0.0), bisect(observed, 1.0))
+    }
+
+    proptest! {
+        #![proptest_config(property())]
+
+        #[test]
+        fn the_median_halves(values in prop::collection::vec(-20_i32..20, 1..30)) {
+            let values: Vec<f64> = values.into_iter().map(f64::from).collect();
+            let m = median(&values).unwrap();
+            let below = values.iter().filter(|v| **v < m).count();
+            let above = values.iter().filter(|v| **v > m).count();
+            prop_assert!(below * 2 <= values.len() && above * 2 <= values.len());
+        }
+
+        #[test]
+        fn wilson_holds_what_does_not_contradict(n in 1_usize..60, part in 0_usize..60) {
+            let count = part.min(n);
+            let found = share(count, n).unwrap();
+            let (low, high) = wilson_by_search(count, n);
+            prop_assert!(close(found.interval.low, low) && close(found.interval.high, high), "{found:?} {low} {high}");
+        }
+
+        #[test]
+        fn theil_sen_splits_the_pairs_in_half(ys in prop::collection::vec(prop::option::of(0_i32..11), 0..16)) {
+            let points: Vec<(f64, f64)> = ys.iter().enumerate()
+                .filter_map(|(x, y)| Some((real(x), f64::from((*y)?)))).collect();
+            let slope = theil_sen(&points);
+            prop_assert_eq!(slope.is_some(), points.len() > 1);
+            if let Some(slope) = slope {
+                // By the definition with Kendall's sign: as many pairs lie above the line as below it.
+                let (mut above, mut below, mut pairs) = (0, 0, 0);
+                for (i, a) in points.iter().enumerate() {
+                    for b in points.iter().take(i) {
+                        let rest = (a.1 - b.1) - slope * (a.0 - b.0);
+                        pairs += 1;
+                        if rest > 1e-9 { above += 1 } else if rest < -1e-9 { below += 1 }
+                    }
+                }
+                prop_assert!(above * 2 <= pairs && below * 2 <= pairs);
+            }
+        }
+    }
+}

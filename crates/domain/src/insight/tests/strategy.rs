@@ -1,0 +1,115 @@
+use proptest::{collection::vec, option, prelude::*};
+
+use super::history::{as_of, known, property, rating};
+use crate::{
+    craving_event::{CravingEvent, CravingRating, StrategyUse},
+    insight::{
+        facts::{Facts, Window},
+        strategy::strategies,
+    },
+    record::Record,
+    scalar::{Int, Label, List, Rating},
+    timestamp::Timestamp,
+};
+
+type Tried = (usize, Option<Rating>, Option<Rating>);
+
+fn event((first, last, tried): (Rating, Option<Rating>, Vec<Tried>), at: Timestamp) -> CravingEvent {
+    let ratings = [Some((0, first)), last.map(|last| (60, last))];
+    CravingEvent {
+        occurred_at: at,
+        ratings: List::of(
+            ratings
+                .into_iter()
+                .flatten()
+                .map(|(offset, value)| CravingRating {
+                    offset_s: Int::clamped(offset),
+                    value,
+                }),
+        ),
+        strategy_uses: List::of(tried.into_iter().map(|(name, before, after)| StrategyUse {
+            id: None,
+            strategy_id: None,
+            practice: None,
+            label: Some(Label::of(["Walk", "tea", "Call"][name])),
+            before,
+            after,
+            helped: None,
+            seconds: None,
+        })),
+        ..CravingEvent::example()
+    }
+}
+
+fn band(rating: Rating) -> u8 {
+    u8::from(rating.get() >= 4) + u8::from(rating.get() >= 7)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn events() -> impl Strategy<Value = Vec<(Rating, Option<Rating>, Vec<Tried>)>> {
+    let tried = prop_oneof![
+        Just(Vec::new()),
+        vec(
+            (
+                0_usize..3,
+                option::weighted(0.8, rating()),
+                option::weighted(0.8, rating())
+            ),
+            0..4
+        )
+    ];
+    vec((rating(), option::weighted(0.8, rating()), tried), 0..40)
+}
+
+proptest! {
+    #![proptest_config(property())]
+
+    #[test]
+    fn each_strategy_has_the_figures_of_its_definition((as_of, events) in (as_of(), events())) {
+        let at = Timestamp::in_zone(as_of.at, as_of.zone);
+        let facts = Facts {
+            cravings: known(events.iter().map(|e| event(e.clone(), at)).collect(), 1),
+            ..Facts::default()
+        };
+        let found = strategies(&facts, &as_of, Window::All).found;
+        // What a craving of a band loses by itself, from five untreated ones on.
+        let natural = |of: u8| {
+            let drops: Vec<f64> = events.iter()
+                .filter(|(first, last, tried)| tried.is_empty() && last.is_some() && band(*first) == of)
+                .map(|(first, last, _)| first.as_f64() - last.unwrap().as_f64()).collect();
+            if drops.len() >= 5 { mean(&drops) } else { 0.0 }
+        };
+        let rated = |name: usize| -> Vec<(f64, f64)> {
+            events.iter().flat_map(|(_, _, tried)| tried)
+                .filter(|(n, before, after)| *n == name && before.is_some() && after.is_some())
+                .map(|(_, before, after)| {
+                    let drop = before.unwrap().as_f64() - after.unwrap().as_f64();
+                    (drop, drop - natural(band(before.unwrap())))
+                }).collect()
+        };
+        let all: Vec<f64> = (0..3).flat_map(rated).map(|(_, adjusted)| adjusted).collect();
+        for (name, label) in ["Walk", "tea", "Call"].into_iter().enumerate() {
+            let own = rated(name);
+            let told = found.strategies.iter().find(|s| s.strategy.label == label);
+            prop_assert_eq!(told.is_some(), !own.is_empty());
+            let Some(told) = told else { continue };
+            let drops: Vec<f64> = own.iter().map(|o| o.0).collect();
+            let adjusted = mean(&own.iter().map(|o| o.1).collect::<Vec<_>>());
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let n = own.len() as f64;
+            prop_assert_eq!(told.rated, own.len());
+            prop_assert!((told.mean_drop - mean(&drops)).abs() < 1e-9);
+            prop_assert!((told.adjusted_drop - adjusted).abs() < 1e-9);
+            prop_assert!((told.score - (n * adjusted + 5.0 * mean(&all)) / (n + 5.0)).abs() < 1e-9);
+            prop_assert_eq!(told.interval.is_some(), own.len() >= 3);
+            if let Some(interval) = told.interval {
+                prop_assert!(interval.low <= told.mean_drop + 1e-9 && told.mean_drop <= interval.high + 1e-9);
+            }
+        }
+        prop_assert!(found.strategies.windows(2).all(|pair| pair[0].score >= pair[1].score));
+    }
+}

@@ -1,0 +1,354 @@
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use uuid::Uuid;
+
+use super::history::{as_of, check_in, craving, goal, known, property, rating, use_event};
+use crate::{
+    check_in::CheckIn,
+    craving_event::CravingEvent,
+    insight::{
+        facts::{AsOf, Facts, Known},
+        warning::{FiredRule, Level, Rule, Thresholds, Warnings, replay, warnings},
+    },
+    plan::{Plan, PlanContent, PlanStatus, PlanWarningSign, Stage},
+    record::Record,
+    scalar::{Ids, Label, List, Rating},
+    timestamp::Timestamp,
+    use_event::{UseEvent, UseEventFeelings},
+    warning_feedback::{FeedbackKind, WarningFeedback},
+};
+
+const SIGNS: [(u128, Stage); 4] = [
+    (51, Stage::Physical),
+    (52, Stage::Mental),
+    (53, Stage::Emotional),
+    (54, Stage::Emotional),
+];
+
+fn plan() -> Plan {
+    Plan {
+        status: PlanStatus::Active,
+        content: PlanContent {
+            warning_signs: List::of(SIGNS.into_iter().map(|(id, stage)| PlanWarningSign {
+                id: Some(Uuid::from_u128(id)),
+                label: Label::of("sign"),
+                stage,
+                note: None,
+            })),
+            ..Plan::example().content
+        },
+        ..Plan::example()
+    }
+}
+
+fn signs() -> impl Strategy<Value = Ids> {
+    vec(select(&SIGNS[..]), 0..2)
+        .prop_map(|signs| Ids::of(signs.into_iter().map(|(id, _)| Uuid::from_u128(id))))
+}
+
+/// Moves an event into the last five weeks, most of them into the last days.
+fn ago() -> impl Strategy<Value = i64> {
+    prop_oneof![3 => 0_i64..4_500, 2 => 0_i64..12_000, 3 => 8_000_i64..52_000]
+}
+
+fn moved(as_of: &AsOf, minutes: i64) -> Timestamp {
+    Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes), as_of.zone)
+}
+
+fn recent_check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
+    (check_in(as_of), ago(), signs()).prop_map(move |(check_in, minutes, signs)| CheckIn {
+        occurred_at: moved(&as_of, minutes),
+        warning_sign_ids: signs,
+        ..check_in
+    })
+}
+
+fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
+    (craving(as_of), ago()).prop_map(move |(event, minutes)| CravingEvent {
+        occurred_at: moved(&as_of, minutes),
+        ended_at: None,
+        ..event
+    })
+}
+
+fn recent_use(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
+    let feelings = option::of((option::of(rating()), option::of(rating()), option::of(rating())));
+    (use_event(as_of), ago(), feelings, signs()).prop_map(move |(event, minutes, feelings, signs)| UseEvent {
+        occurred_at: moved(&as_of, minutes),
+        ended_at: None,
+        warning_sign_ids: signs,
+        feelings: feelings.map(|(guilt, shame, felt_control)| UseEventFeelings {
+            guilt,
+            shame,
+            felt_control,
+        }),
+        ..event
+    })
+}
+
+fn story() -> impl Strategy<Value = (AsOf, Facts)> {
+    as_of().prop_flat_map(|as_of| {
+        let parts = (
+            vec(recent_check_in(as_of), 0..40),
+            vec(recent_craving(as_of), 0..8),
+            vec(recent_use(as_of), 0..2),
+            vec(goal(as_of.today()), 0..2),
+        );
+        parts.prop_map(move |(check_ins, cravings, uses, goals)| {
+            let facts = Facts {
+                goals: known(goals, 1000),
+                plans: known(vec![plan()], 50),
+                uses: known(uses, 2000),
+                check_ins: known(check_ins, 3000),
+                cravings: known(cravings, 4000),
+                ..Facts::default()
+            };
+            (as_of, facts)
+        })
+    })
+}
+
+fn found(facts: &Facts, as_of: &AsOf) -> Warnings {
+    warnings(facts, &[], as_of, &Thresholds::V1).found
+}
+
+/// What can only be worse news, and by how much.
+#[derive(Debug, Clone, Copy)]
+enum Worse {
+    Up(usize, i64),
+    Sign(usize, u128),
+    NoContact(usize),
+    CravingUp(usize, i64),
+    MoreUse,
+}
+
+fn worse() -> impl Strategy<Value = Worse> {
+    prop_oneof![
+        6 => (0_usize..40, 0_i64..11).prop_map(|(n, by)| Worse::Up(n, by)),
+        1 => (0_usize..40, 51_u128..55).prop_map(|(n, sign)| Worse::Sign(n, sign)),
+        1 => (0_usize..40).prop_map(Worse::NoContact),
+        2 => (0_usize..8, 0_i64..11).prop_map(|(n, by)| Worse::CravingUp(n, by)),
+        1 => Just(Worse::MoreUse),
+    ]
+}
+
+fn up(rating: &mut Option<Rating>, by: i64) {
+    *rating = rating.map(|r| Rating::clamped(r.get() + by));
+}
+
+/// Makes what lies in the last seven days worse; the baseline before them stays.
+fn worsen(facts: &mut Facts, worse: Worse, as_of: &AsOf) {
+    let is_recent = |at: Timestamp| at.local_date() >= crate::insight::calendar::plus(as_of.today(), -6);
+    match worse {
+        Worse::Up(n, by) => {
+            if let Some(check_in) = facts
+                .check_ins
+                .get_mut(n)
+                .filter(|c| is_recent(c.record.occurred_at))
+            {
+                let answers = &mut check_in.record.answers;
+                for rating in [
+                    &mut answers.craving,
+                    &mut answers.craving_max,
+                    &mut answers.stress,
+                    &mut answers.risky_situation_expected,
+                    &mut answers.hungry,
+                    &mut answers.angry,
+                    &mut answers.lonely,
+                    &mut answers.tired,
+                ] {
+                    up(rating, by);
+                }
+                for rating in [
+                    &mut answers.mood,
+                    &mut answers.self_efficacy,
+                    &mut answers.sleep_quality,
+                ] {
+                    up(rating, -by);
+                }
+                answers.sleep_minutes = answers
+                    .sleep_minutes
+                    .map(|m| crate::scalar::Int::clamped(m.get() - by * 30));
+            }
+        }
+        Worse::Sign(n, sign) => {
+            if let Some(check_in) = facts
+                .check_ins
+                .get_mut(n)
+                .filter(|c| is_recent(c.record.occurred_at))
+            {
+                let mut signs = check_in.record.warning_sign_ids.to_vec();
+                signs.push(Uuid::from_u128(sign));
+                check_in.record.warning_sign_ids = Ids::of(signs);
+            }
+        }
+        Worse::NoContact(n) => {
+            if let Some(check_in) = facts
+                .check_ins
+                .get_mut(n)
+                .filter(|c| is_recent(c.record.occurred_at))
+            {
+                let answers = &mut check_in.record.answers;
+                answers.support_contacted = answers.support_contacted.map(|_| false);
+                answers.meeting_attended = answers.meeting_attended.map(|_| false);
+            }
+        }
+        Worse::CravingUp(n, by) => {
+            if let Some(event) = facts
+                .cravings
+                .get_mut(n)
+                .filter(|c| is_recent(c.record.occurred_at))
+            {
+                for rating in event.record.ratings.items_mut() {
+                    rating.value = Rating::clamped(rating.value.get() + by);
+                }
+            }
+        }
+        Worse::MoreUse => facts.uses.push(Known {
+            id: Uuid::from_u128(9000),
+            record: UseEvent {
+                occurred_at: Timestamp::in_zone(as_of.at, as_of.zone),
+                ended_at: None,
+                amount: None,
+                feelings: None,
+                ..UseEvent::example()
+            },
+        }),
+    }
+}
+
+/// Each value that a rule lists, looked up in the record that it names.
+fn is_true(told: &FiredRule, facts: &Facts) -> bool {
+    told.inputs
+        .iter()
+        .filter_map(|input| Some((input, input.id?)))
+        .all(|(input, id)| {
+            let record = match input.kind.as_str() {
+                "check-ins" => {
+                    (facts.check_ins.iter().find(|c| c.id == id)).map(|c| serde_json::to_value(&c.record))
+                }
+                "craving-events" => {
+                    (facts.cravings.iter().find(|c| c.id == id)).map(|c| serde_json::to_value(&c.record))
+                }
+                "use-events" => {
+                    (facts.uses.iter().find(|u| u.id == id)).map(|u| serde_json::to_value(&u.record))
+                }
+                _ => None,
+            };
+            let Some(Ok(record)) = record else { return false };
+            let value = record.pointer(&format!("/{}", input.member.replace('.', "/")));
+            match value {
+                Some(serde_json::Value::Number(n)) => n.as_f64() == Some(input.value),
+                Some(serde_json::Value::Array(ids)) => input
+                    .item_id
+                    .is_some_and(|id| ids.contains(&id.to_string().into())),
+                other => other.is_some(),
+            }
+        })
+}
+
+proptest! {
+    // Each history is a whole record with a baseline, and is looked at several times.
+    #![proptest_config(ProptestConfig { cases: 2_000, ..property() })]
+
+    /// The same record in another order gives the same answer; every rule that fired replays from what it lists; each
+    /// value is that of the record that it names; the level is that of the sum.
+    #[test]
+    fn a_warning_is_deterministic_and_replays((as_of, facts) in story()) {
+        let one = found(&facts, &as_of);
+        let mut turned = facts.clone();
+        turned.check_ins.reverse();
+        turned.cravings.reverse();
+        turned.uses.reverse();
+        prop_assert_eq!(&one, &found(&turned, &as_of));
+        for told in &one.fired {
+            prop_assert!(replay(told, &as_of, &Thresholds::V1), "{:?}", told);
+            prop_assert!(is_true(told, &facts), "{:?}", told);
+            // Without its inputs nothing fires.
+            let nothing = FiredRule { inputs: vec![], ..told.clone() };
+            prop_assert!(!replay(&nothing, &as_of, &Thresholds::V1));
+        }
+        prop_assert_eq!(one.score, one.fired.iter().map(|told| told.weight).sum::<i64>());
+        if one.level != Level::InsufficientData {
+            prop_assert_eq!(one.level, Level::of(one.score));
+        }
+        let told: HashSet<Rule> = one.fired.iter().map(|t| t.rule).chain(one.not_evaluable.iter().map(|n| n.rule)).collect();
+        prop_assert_eq!(told.len(), one.fired.len() + one.not_evaluable.len());
+    }
+
+    #[test]
+    fn worse_input_never_lowers_the_level((as_of, facts, changes) in story().prop_flat_map(|(as_of, facts)| {
+        (Just(as_of), Just(facts), vec(worse(), 1..8))
+    })) {
+        let before = found(&facts, &as_of);
+        let mut after = facts;
+        for change in changes {
+            worsen(&mut after, change, &as_of);
+        }
+        let after = found(&after, &as_of);
+        prop_assert!(after.level >= before.level, "{before:?} {after:?}");
+        prop_assert!(after.score >= before.score || before.level == Level::InsufficientData, "{before:?} {after:?}");
+        for told in before.fired.iter().filter(|told| told.rule != Rule::Protective) {
+            prop_assert!(after.fired.iter().any(|other| other.rule == told.rule), "{:?} fell silent", told.rule);
+        }
+    }
+
+    /// Taking records away never makes too little known look well, and without check-ins nothing is ever steady.
+    #[test]
+    fn missing_data_is_never_steady((as_of, facts, kept) in story().prop_flat_map(|(as_of, facts)| {
+        (Just(as_of), Just(facts), vec(any::<bool>(), 60))
+    })) {
+        let whole = found(&facts, &as_of);
+        let mut part = facts.clone();
+        let mut keep = kept.into_iter();
+        part.check_ins.retain(|_| keep.next().unwrap_or(false));
+        part.cravings.retain(|_| keep.next().unwrap_or(false));
+        part.uses.retain(|_| keep.next().unwrap_or(false));
+        let rest = found(&part, &as_of);
+        if whole.level == Level::InsufficientData {
+            prop_assert_ne!(rest.level, Level::Steady);
+        }
+        prop_assert!(rest.level != Level::Steady || rest.check_ins >= 3);
+        part.check_ins.clear();
+        prop_assert_ne!(found(&part, &as_of).level, Level::Steady);
+    }
+
+    /// `protective` lowers by at most one level, and not at all where it must not mask.
+    #[test]
+    fn what_protects_lowers_by_one_level_at_most((as_of, facts) in story()) {
+        let with = found(&facts, &as_of);
+        let mut without = facts.clone();
+        without.feedback = known(vec![mute(Rule::Protective)], 7000);
+        let without = found(&without, &as_of);
+        let step = |level: Level| level as i32;
+        prop_assert!((0..=1).contains(&(step(without.level) - step(with.level))));
+        let masks = [Rule::RecentUse, Rule::PhysicalSign, Rule::MedicationGap];
+        if with.fired.iter().any(|told| masks.contains(&told.rule)) {
+            prop_assert_eq!((with.level, with.score), (without.level, without.score));
+        }
+    }
+
+    #[test]
+    fn a_muted_rule_neither_shows_nor_counts((as_of, facts, rule) in story().prop_flat_map(|(as_of, facts)| {
+        (Just(as_of), Just(facts), select(&Rule::ALL[..]))
+    })) {
+        let before = found(&facts, &as_of);
+        let mut muted = facts;
+        muted.feedback = known(vec![mute(rule)], 7000);
+        let after = found(&muted, &as_of);
+        prop_assert!(after.fired.iter().all(|told| told.rule != rule) && after.not_evaluable.iter().all(|n| n.rule != rule));
+        prop_assert_eq!(after.muted.len(), 1);
+        prop_assert_eq!(before.safety, after.safety);
+    }
+}
+
+fn mute(rule: Rule) -> WarningFeedback {
+    WarningFeedback {
+        rule,
+        kind: FeedbackKind::Mute,
+        muted_until: None,
+        note: None,
+    }
+}

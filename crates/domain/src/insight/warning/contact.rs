@@ -1,0 +1,185 @@
+//! The rules that look at contact with others and with the app, and what protects.
+
+use std::collections::BTreeSet;
+
+use super::{
+    evidence::{Evaluation, Evidence, View, WarningInput, When},
+    rule::Thresholds,
+};
+use crate::{
+    check_in::MedicationTaken,
+    insight::{
+        calendar::days_between,
+        facts::check_in_day,
+        statistics::{median, real},
+    },
+    medication::{DoseStanding, MedicationStatus, due_doses},
+    record::Kind,
+};
+
+const CONTACTED: &str = "answers.support_contacted";
+
+/// Support contacts of the last 7 days against those of a usual week.
+pub fn isolation(view: &View<'_>) -> Evaluation {
+    let (from, _) = view.when.baseline();
+    let (mut weeks, mut answered) = ([0.0; 4], 0);
+    for check_in in view.usual_check_ins() {
+        if let Some(contacted) = check_in.record.answers.support_contacted {
+            answered += 1;
+            let week = usize::try_from(days_between(from, check_in_day(&check_in.record)) / 7).unwrap_or(0);
+            if let Some(week) = weeks.get_mut(week) {
+                *week += f64::from(u8::from(contacted));
+            }
+        }
+    }
+    let usual = median(&weeks).unwrap_or(0.0);
+    let baseline = (view.baseline_of(usual, answered))
+        .ok_or("support contact in 7 check-ins of the 28 days before this week")?;
+    let recent: Vec<bool> = (view.check_ins(7).iter())
+        .filter_map(|c| c.record.answers.support_contacted)
+        .collect();
+    if recent.is_empty() {
+        return Err("support contact in a check-in of the last 7 days");
+    }
+    let contacts = recent.iter().filter(|contacted| **contacted).count();
+    let count = WarningInput::count(Kind::CheckIn, CONTACTED, real(contacts));
+    Ok(Evidence::of([count]).against(Some(baseline)))
+}
+
+pub fn isolation_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+    let found = evidence.value(CONTACTED).zip(evidence.baseline);
+    found.is_some_and(|(contacts, usual)| contacts < 1.0 && usual.value >= t.isolation)
+}
+
+/// Check-ins of the last 7 days against those of a usual week.
+pub fn gone_quiet(view: &View<'_>) -> Evaluation {
+    let usual = view.usual_check_ins().count();
+    let baseline =
+        (view.baseline_of(real(usual) / 4.0, usual)).ok_or("7 check-ins in the 28 days before this week")?;
+    let count = WarningInput::count(Kind::CheckIn, "count", real(view.check_ins(7).len()));
+    Ok(Evidence::of([count]).against(Some(baseline)))
+}
+
+pub fn gone_quiet_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+    let found = evidence.value("count").zip(evidence.baseline);
+    found.is_some_and(|(n, usual)| n <= t.gone_quiet * usual.value)
+}
+
+/// Hours in which something protective counts.
+const PROTECTIVE_HOURS: i64 = 48;
+
+/// Things that protect: meetings, practice, support contact, all doses; the latest of each member.
+pub fn protective(view: &View<'_>) -> Evaluation {
+    let facts = view.facts;
+    let meetings = facts
+        .attendances
+        .iter()
+        .map(|a| WarningInput::new(Kind::Attendance, a.id, "occurred_at", 1.0, a.record.occurred_at));
+    let sessions = facts.practice_sessions.iter().filter_map(|s| {
+        let minutes = s.record.minutes.as_f64();
+        Some(WarningInput::new(
+            Kind::PracticeSession,
+            s.id,
+            "minutes",
+            minutes,
+            s.record.occurred_at?,
+        ))
+    });
+    let tried = facts.cravings.iter().filter(|e| {
+        e.record
+            .strategy_uses
+            .iter()
+            .any(|tried| tried.practice.is_some())
+    });
+    let tried = tried.map(|e| {
+        WarningInput::new(
+            Kind::CravingEvent,
+            e.id,
+            "strategy_uses.practice",
+            1.0,
+            e.record.occurred_at,
+        )
+    });
+    let answers = facts.check_ins.iter().flat_map(|c| {
+        let answers = &c.record.answers;
+        let named = [
+            (CONTACTED, answers.support_contacted == Some(true)),
+            ("answers.meeting_attended", answers.meeting_attended == Some(true)),
+            (
+                "answers.medication",
+                answers.medication == Some(MedicationTaken::All),
+            ),
+        ];
+        let given = named.into_iter().filter(|(_, is_so)| *is_so);
+        given.map(|(member, _)| WarningInput::new(Kind::CheckIn, c.id, member, 1.0, c.record.occurred_at))
+    });
+    let mut found: Vec<WarningInput> = meetings
+        .chain(sessions)
+        .chain(tried)
+        .chain(answers)
+        .chain(doses_taken(view))
+        .filter(|input| {
+            input
+                .at
+                .is_some_and(|at| view.when.is_within_hours(at, PROTECTIVE_HOURS))
+        })
+        .collect();
+    found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
+    let mut seen = BTreeSet::new();
+    found.retain(|input| seen.insert((input.kind.clone(), input.member.clone())));
+    Ok(Evidence::of(found))
+}
+
+/// The latest dose, if every dose that was due in the last 48 hours was taken and there was one.
+fn doses_taken(view: &View<'_>) -> Option<WarningInput> {
+    let span = view.when.hour - chrono::TimeDelta::hours(PROTECTIVE_HOURS)..view.as_of.at;
+    let mut latest: Option<WarningInput> = None;
+    let active = view
+        .facts
+        .medications
+        .iter()
+        .filter(|m| m.record.status == MedicationStatus::Active);
+    for medication in active {
+        let doses = view.facts.doses_of(medication.id);
+        for due in due_doses(&medication.record, &doses, view.as_of.zone, &span, view.as_of.at) {
+            match due.standing {
+                DoseStanding::Taken | DoseStanding::Late => {}
+                DoseStanding::Upcoming | DoseStanding::Open => continue,
+                DoseStanding::Skipped | DoseStanding::Missed => return None,
+            }
+            let taken = doses
+                .iter()
+                .filter(|(id, dose)| due.dose_ids.contains(id) && dose.status.is_given());
+            if let Some((id, dose)) = taken.max_by_key(|(_, dose)| dose.occurred_at.millis()) {
+                latest = Some(WarningInput::new(
+                    Kind::Dose,
+                    *id,
+                    "status",
+                    1.0,
+                    dose.occurred_at,
+                ));
+            }
+        }
+    }
+    latest
+}
+
+/// Which of the four an input is.
+fn good(input: &WarningInput) -> u8 {
+    match (input.kind.as_str(), input.member.as_str()) {
+        ("attendances", _) | (_, "answers.meeting_attended") => 0,
+        ("practice-sessions", _) | (_, "strategy_uses.practice") => 1,
+        (_, CONTACTED) => 2,
+        _ => 3,
+    }
+}
+
+pub fn protective_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
+    let recent = evidence.inputs.iter();
+    let recent = recent.filter(|input| {
+        input
+            .at
+            .is_some_and(|at| when.is_within_hours(at, PROTECTIVE_HOURS))
+    });
+    recent.map(good).collect::<BTreeSet<_>>().len() >= t.protective
+}

@@ -1,0 +1,133 @@
+//! What answers a rule: items of the person's own plan, and practices of the library.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{evidence::Evidence, rule::Rule};
+use crate::{
+    insight::facts::Facts,
+    plan::{Plan, PlanSection},
+    practice::LIBRARY,
+};
+
+/// Most plan items for one rule.
+const MAX_ITEMS: usize = 10;
+/// Most practices for one rule.
+const MAX_PRACTICES: usize = 3;
+
+/// An item of the active plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PlanAnswer {
+    /// The part of the plan that it stands in.
+    pub section: PlanSection,
+    /// The item; for a contact, the support contact.
+    pub id: Uuid,
+    /// What it says, but for a contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4000)]
+    pub text: Option<String>,
+}
+
+/// A practice of the library.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PracticeAnswer {
+    /// Its name in references.
+    #[schema(max_length = 60)]
+    pub slug: String,
+    /// Its name for people.
+    #[schema(max_length = 200)]
+    pub title: String,
+    /// How long it takes, in minutes.
+    #[schema(minimum = 1, maximum = 60)]
+    pub minutes: u8,
+}
+
+/// A practice of each family that answers the rule.
+pub fn practices(rule: Rule) -> Vec<PracticeAnswer> {
+    let of_family = |category: &_| LIBRARY.iter().find(|practice| practice.category == *category);
+    let found = rule.answers().iter().filter_map(of_family);
+    found
+        .take(MAX_PRACTICES)
+        .map(|practice| PracticeAnswer {
+            slug: practice.slug.clone(),
+            title: practice.title.clone(),
+            minutes: practice.minutes,
+        })
+        .collect()
+}
+
+/// What the plan has for a rule, most specific first: the signs that were noticed, the strategies for the triggers at
+/// work, what it says for after a lapse or for a risky situation, strategies of the families that fit, then people.
+pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -> Vec<PlanAnswer> {
+    let content = &plan.content;
+    let item = |section, id: Option<Uuid>, text: &str| {
+        Some(PlanAnswer {
+            section,
+            id: id?,
+            text: Some(text.to_owned()),
+        })
+    };
+    let noticed: HashSet<Uuid> = evidence.inputs.iter().filter_map(|input| input.item_id).collect();
+    let signs = (content.warning_signs.iter())
+        .filter(|sign| sign.id.is_some_and(|id| noticed.contains(&id)))
+        .map(|sign| item(PlanSection::WarningSigns, sign.id, &sign.label));
+    let at_work = triggers_at_work(evidence, facts);
+    let for_triggers = (content.strategies.iter())
+        .filter(|strategy| strategy.trigger_ids.iter().any(|id| at_work.contains(id)))
+        .map(|strategy| item(PlanSection::Strategies, strategy.id, &strategy.label));
+    let after_use = matches!(rule, Rule::RecentUse | Rule::AfterLapse);
+    let lapse = (content.lapse_response.iter())
+        .filter(|_| after_use)
+        .map(|step| item(PlanSection::LapseResponse, step.id, &step.text));
+    let situations = (content.situations.iter())
+        .filter(|_| matches!(rule, Rule::RiskySituation | Rule::LowEfficacy))
+        .map(|situation| item(PlanSection::Situations, situation.id, &situation.label));
+    let families = (content.strategies.iter())
+        .filter(|strategy| rule.answers().contains(&strategy.category))
+        .map(|strategy| item(PlanSection::Strategies, strategy.id, &strategy.label));
+    let routines = (content.routines.iter())
+        .filter(|_| {
+            matches!(
+                rule,
+                Rule::Sleep | Rule::Halt | Rule::EmotionalSigns | Rule::Stress
+            )
+        })
+        .map(|routine| item(PlanSection::Routines, routine.id, &routine.text));
+    let people = (content.contact_ids.iter())
+        .filter(|_| rule.weight() >= 2 || matches!(rule, Rule::Isolation | Rule::LowMood))
+        .take(3)
+        .map(|id| {
+            Some(PlanAnswer {
+                section: PlanSection::ContactIds,
+                id: *id,
+                text: None,
+            })
+        });
+    let mut seen = HashSet::new();
+    signs
+        .chain(lapse)
+        .chain(situations)
+        .chain(for_triggers)
+        .chain(families)
+        .chain(routines)
+        .chain(people)
+        .flatten()
+        .filter(|answer| seen.insert(answer.id))
+        .take(MAX_ITEMS)
+        .collect()
+}
+
+/// The triggers that the records among the inputs carry.
+fn triggers_at_work(evidence: &Evidence, facts: &Facts) -> HashSet<Uuid> {
+    let ids: HashSet<Uuid> = evidence.inputs.iter().filter_map(|input| input.id).collect();
+    let check_ins = facts.check_ins.iter().map(|c| (c.id, &c.record.trigger_ids));
+    let cravings = facts.cravings.iter().map(|e| (e.id, &e.record.trigger_ids));
+    let uses = facts.uses.iter().map(|e| (e.id, &e.record.trigger_ids));
+    (check_ins.chain(cravings).chain(uses))
+        .filter(|(id, _)| ids.contains(id))
+        .flat_map(|(_, triggers)| triggers.iter().copied())
+        .collect()
+}

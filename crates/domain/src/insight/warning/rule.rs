@@ -1,0 +1,289 @@
+//! The rules of version 1 by name, with their stage, their weight, and what is said when one speaks.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{plan::Stage, vocabulary::StrategyCategory};
+
+/// The version of the rules, their thresholds and the level.
+pub const RULES_VERSION: u32 = 1;
+
+/// An early-warning rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = WarningRule)]
+pub enum Rule {
+    /// A day of use in the last 7 days.
+    RecentUse,
+    /// A physical-stage warning sign of one's own plan in 3 days.
+    PhysicalSign,
+    /// Latest self-efficacy of the last 2 days at most 4, or 3 or more below the person's median.
+    LowEfficacy,
+    /// A craving of 8 or more in 24 hours, or two of 7 or more in 48 hours.
+    CravingPeak,
+    /// Median daily maximum of the last 3 days 2 or more above the person's median.
+    CravingRise,
+    /// 3 or more craving events in 3 days, and at least twice the person's rate.
+    CravingFrequency,
+    /// A risky situation of 7 or more expected in the next 24 hours.
+    RiskySituation,
+    /// A mental-stage warning sign of one's own plan in 3 days.
+    MentalSign,
+    /// Shame or guilt of 7 or more with felt control of at most 3 after a use event.
+    AfterLapse,
+    /// 2 due doses missed in a row, an injection overdue for more than 7 days, or less than 0.80 of 28 days covered.
+    MedicationGap,
+    /// Stress of 7 or more on 2 of the last 3 check-ins.
+    Stress,
+    /// Mood of at most 3 on 3 check-in days in a row.
+    LowMood,
+    /// 2 of hungry, angry, lonely, tired at 7 or more on a day, or one of them on three days running.
+    Halt,
+    /// Less than 5 hours of sleep, or a quality of at most 3, on 3 of the last 5 nights.
+    Sleep,
+    /// No support contact in 7 days where 2 a week are usual.
+    Isolation,
+    /// 2 or more emotional-stage warning signs of one's own plan in 7 days.
+    EmotionalSigns,
+    /// Half as many check-ins in 7 days as usual, or fewer.
+    GoneQuiet,
+    /// 2 or more of meeting, practice, support contact, all doses, in 48 hours.
+    Protective,
+}
+
+impl Rule {
+    /// Every rule, in the order in which they are told.
+    pub const ALL: [Self; 18] = [
+        Self::RecentUse,
+        Self::PhysicalSign,
+        Self::LowEfficacy,
+        Self::CravingPeak,
+        Self::CravingRise,
+        Self::CravingFrequency,
+        Self::RiskySituation,
+        Self::MentalSign,
+        Self::AfterLapse,
+        Self::MedicationGap,
+        Self::Stress,
+        Self::LowMood,
+        Self::Halt,
+        Self::Sleep,
+        Self::Isolation,
+        Self::EmotionalSigns,
+        Self::GoneQuiet,
+        Self::Protective,
+    ];
+
+    /// What the rule adds to the score.
+    pub const fn weight(self) -> i64 {
+        match self {
+            Self::RecentUse | Self::PhysicalSign | Self::LowEfficacy => 3,
+            Self::CravingPeak
+            | Self::CravingRise
+            | Self::RiskySituation
+            | Self::MentalSign
+            | Self::AfterLapse
+            | Self::MedicationGap => 2,
+            Self::CravingFrequency
+            | Self::Stress
+            | Self::LowMood
+            | Self::Halt
+            | Self::Sleep
+            | Self::Isolation
+            | Self::EmotionalSigns
+            | Self::GoneQuiet => 1,
+            Self::Protective => -1,
+        }
+    }
+
+    /// The stage of relapse that it belongs to (Gorski; Melemis 2015), if it does to one.
+    pub const fn stage(self) -> Option<Stage> {
+        match self {
+            Self::RecentUse | Self::PhysicalSign | Self::MedicationGap => Some(Stage::Physical),
+            Self::LowEfficacy
+            | Self::CravingPeak
+            | Self::CravingRise
+            | Self::CravingFrequency
+            | Self::RiskySituation
+            | Self::MentalSign
+            | Self::AfterLapse => Some(Stage::Mental),
+            Self::Stress
+            | Self::LowMood
+            | Self::Halt
+            | Self::Sleep
+            | Self::Isolation
+            | Self::EmotionalSigns => Some(Stage::Emotional),
+            Self::GoneQuiet | Self::Protective => None,
+        }
+    }
+
+    /// What is said when the rule speaks.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::RecentUse => {
+                "There was use in the last seven days. What you have built is still yours, and company and your plan carry \
+                 well through days like these."
+            }
+            Self::PhysicalSign => {
+                "You noticed a sign that use feels close. Reaching someone now, before anything else, is a strong step."
+            }
+            Self::LowEfficacy => {
+                "Staying with your goal feels harder than it did. That is worth telling someone, and a small plan for today \
+                 can bring some of the confidence back."
+            }
+            Self::CravingPeak => {
+                "A strong craving came up. It rose, and it can pass again; what helped before is close at hand."
+            }
+            Self::CravingRise => {
+                "Cravings have been stronger than is usual for you these days. It may be a good time to lean on what works."
+            }
+            Self::CravingFrequency => {
+                "Cravings have come more often than is usual for you. Each one that you write down shows what sets it off."
+            }
+            Self::RiskySituation => {
+                "You expect a risky situation. Going through your if-then steps beforehand makes it easier when it comes."
+            }
+            Self::MentalSign => {
+                "You noticed thoughts of use among your own warning signs. Saying them aloud to someone takes away some of \
+                 their pull."
+            }
+            Self::AfterLapse => {
+                "After the use you wrote of heavy feelings and little control. Many people feel so for a while, and it eases; \
+                 you need not carry it alone."
+            }
+            Self::MedicationGap => {
+                "Some doses of your medication seem to be missing. A call to whoever prescribes it can sort that out."
+            }
+            Self::Stress => "Stress has been high lately. A short pause counts as looking after yourself.",
+            Self::LowMood => {
+                "Your mood has been low for some days. Be gentle with yourself, and let someone near you know."
+            }
+            Self::Halt => {
+                "Hunger, anger, loneliness or tiredness have been strong. Seeing to one of them first often makes the rest \
+                 lighter."
+            }
+            Self::Sleep => {
+                "Your nights have been short or restless. Rest is one of the best things you can do for your plan."
+            }
+            Self::Isolation => {
+                "It has been a week without contact to the people who support you. A short message is enough to begin."
+            }
+            Self::EmotionalSigns => {
+                "You noticed several of your own early signs. They come long before anything else, so there is time to take \
+                 care of yourself."
+            }
+            Self::GoneQuiet => {
+                "You have written less than usual. That is all right; whenever you like, a short check-in is enough."
+            }
+            Self::Protective => "You have done things that protect you in the last two days. They count.",
+        }
+    }
+
+    /// The families of strategies that answer it.
+    pub(super) const fn answers(self) -> &'static [StrategyCategory] {
+        use StrategyCategory as S;
+        match self {
+            Self::RecentUse | Self::PhysicalSign => &[S::CallSomeone, S::Meeting, S::ChangeScene],
+            Self::LowEfficacy => &[S::CallSomeone, S::ProblemSolving, S::CognitiveReframing],
+            Self::CravingPeak | Self::CravingRise | Self::CravingFrequency => {
+                &[S::UrgeSurfing, S::Delay, S::Distract]
+            }
+            Self::RiskySituation => &[S::ProblemSolving, S::ChangeScene, S::CallSomeone],
+            Self::MentalSign => &[S::CognitiveReframing, S::CallSomeone, S::UrgeSurfing],
+            Self::AfterLapse => &[S::CallSomeone, S::CognitiveReframing, S::Meditation],
+            Self::MedicationGap => &[S::CallSomeone],
+            Self::Stress => &[S::Breathing, S::Relaxation, S::Exercise],
+            Self::LowMood => &[S::Exercise, S::CallSomeone, S::MindfulWalking],
+            Self::Halt => &[S::SelfCare, S::Breathing, S::CallSomeone],
+            Self::Sleep => &[S::SelfCare, S::BodyScan, S::Relaxation],
+            Self::Isolation => &[S::CallSomeone, S::Meeting],
+            Self::EmotionalSigns => &[S::SelfCare, S::Meditation, S::CallSomeone],
+            Self::GoneQuiet | Self::Protective => &[],
+        }
+    }
+}
+
+/// The figures that the rules compare with. Defaults of version 1: chosen from the field's literature and practice,
+/// not validated. They are not settings of the server, so that a level means the same everywhere.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Thresholds {
+    /// Days in which use is recent.
+    pub recent_use_days: i64,
+    /// Days in which a physical or mental sign counts.
+    pub sign_days: i64,
+    /// Days in which emotional signs count, and how many different ones.
+    pub emotional_signs: (i64, usize),
+    /// Self-efficacy that is low, and how far below the median.
+    pub low_efficacy: (f64, f64),
+    /// A craving that is strong by itself, within so many hours.
+    pub craving_peak: (f64, i64),
+    /// A craving that is strong if it comes twice, within so many hours.
+    pub craving_twice: (f64, i64),
+    /// How far above the median cravings have risen.
+    pub craving_rise: f64,
+    /// Craving events in 3 days, and how many times the usual rate.
+    pub craving_frequency: (f64, f64),
+    /// A risky situation.
+    pub risky_situation: f64,
+    /// Shame or guilt that is heavy, and control that is little.
+    pub after_lapse: (f64, f64),
+    /// Due doses missed in a row; days that a long-acting dose is overdue; proportion of 28 days covered.
+    pub medication_gap: (f64, f64, f64),
+    /// Stress that is high.
+    pub stress: f64,
+    /// Mood that is low.
+    pub low_mood: f64,
+    /// Hunger, anger, loneliness or tiredness that is strong.
+    pub halt: f64,
+    /// Minutes of sleep that are short, and quality that is low.
+    pub sleep: (f64, f64),
+    /// Support contacts a week that are usual.
+    pub isolation: f64,
+    /// The part of the usual number of check-ins that is quiet.
+    pub gone_quiet: f64,
+    /// Different protective things in 48 hours.
+    pub protective: usize,
+    /// Values that a baseline needs.
+    pub baseline_values: usize,
+    /// Check-ins in 7 days without which nothing is said.
+    pub enough_check_ins: usize,
+}
+
+impl Thresholds {
+    /// Version 1.
+    pub const V1: Self = Self {
+        recent_use_days: 7,
+        sign_days: 3,
+        emotional_signs: (7, 2),
+        low_efficacy: (4.0, 3.0),
+        craving_peak: (8.0, 24),
+        craving_twice: (7.0, 48),
+        craving_rise: 2.0,
+        craving_frequency: (3.0, 2.0),
+        risky_situation: 7.0,
+        after_lapse: (7.0, 3.0),
+        medication_gap: (2.0, 7.0, 0.80),
+        stress: 7.0,
+        low_mood: 3.0,
+        halt: 7.0,
+        sleep: (300.0, 3.0),
+        isolation: 2.0,
+        gone_quiet: 0.5,
+        protective: 2,
+        baseline_values: 7,
+        enough_check_ins: 3,
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kindness::unkind_words;
+
+    #[test]
+    fn no_message_blames() {
+        for rule in Rule::ALL {
+            assert_eq!(unkind_words(rule.message()), Vec::<&str>::new(), "{rule:?}");
+        }
+    }
+}

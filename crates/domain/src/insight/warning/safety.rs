@@ -1,0 +1,238 @@
+//! What to know for safety. It stands outside the score and cannot be made silent.
+//!
+//! - Tolerance to opioids falls within days of not using, and breathing can stop at an amount that was usual before;
+//!   naloxone reverses it for a while (World Health Organization, "Community management of opioid overdose", 2014).
+//! - After heavy daily drinking, or daily sedatives, stopping at once can bring seizures and confusion that endanger
+//!   life; alcohol withdrawal is at its worst within about a week, that of long-acting sedatives later (American
+//!   Society of Addiction Medicine, "Clinical practice guideline on alcohol withdrawal management", 2020).
+
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::evidence::{MAX_INPUTS, WarningInput};
+use crate::{
+    goal::{Goal, GoalKind, GoalStatus},
+    helpline::{Helpline, HelplineTopic},
+    insight::{
+        calendar::{DaySet, days_between, plus},
+        facts::{AsOf, Facts, Known, use_span},
+    },
+    record::Kind,
+    timestamp::Timestamp,
+    use_event::UseEvent,
+    vocabulary::Substance,
+};
+
+/// Days without opioids after which tolerance may be lower.
+const ABSTINENT_DAYS: i64 = 3;
+/// Days for which an opioid use is recent.
+const RECENT_DAYS: i64 = 7;
+/// Days that alcohol withdrawal takes, and that of sedatives.
+const WITHDRAWAL_DAYS: (i64, i64) = (7, 14);
+/// Of the seven days up to the last use, so many with use are daily use.
+const DAILY: i64 = 5;
+/// Standard drinks a day from which drinking is heavy (the lower of the figures of the NIAAA).
+const HEAVY_DRINKS: f64 = 4.0;
+/// Most helplines with a note.
+const MAX_HELPLINES: usize = 5;
+
+/// What a note is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SafetyTopic {
+    /// Opioid use after days without.
+    OpioidTolerance,
+    /// Alcohol stopped at once after heavy daily use.
+    AlcoholWithdrawal,
+    /// Sedatives stopped at once after daily use.
+    SedativeWithdrawal,
+}
+
+impl SafetyTopic {
+    /// What to know.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::OpioidTolerance => {
+                "After days without opioids the body tolerates less than before, and the usual amount can stop the \
+                 breathing. Have someone with you and naloxone within reach. If someone cannot be woken or hardly breathes, \
+                 call the emergency number, give naloxone, and stay."
+            }
+            Self::AlcoholWithdrawal => {
+                "Stopping at once after drinking a lot every day can be dangerous for the body. Please talk to a doctor or a \
+                 clinic today about stopping safely. Strong shaking, fever, confusion, seeing things or a seizure need the \
+                 emergency number right away."
+            }
+            Self::SedativeWithdrawal => {
+                "Stopping sedatives at once after taking them every day can be dangerous, also when they were prescribed. \
+                 Please talk to a doctor or a pharmacist before going on without them. Strong shaking, confusion or a \
+                 seizure need the emergency number right away."
+            }
+        }
+    }
+}
+
+/// What to know for safety, with whom to call.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct SafetyNote {
+    /// What it is about.
+    pub topic: SafetyTopic,
+    /// What to know.
+    #[schema(max_length = 1000)]
+    pub text: String,
+    /// Why it is told here.
+    #[schema(max_items = 50)]
+    pub inputs: Vec<WarningInput>,
+    /// Whom to call, the emergency number first.
+    #[schema(max_items = 5)]
+    pub helplines: Vec<Helpline>,
+}
+
+/// What to know for safety now.
+pub fn safety_notes(facts: &Facts, helplines: &[Helpline], as_of: &AsOf) -> Vec<SafetyNote> {
+    let today = as_of.today();
+    let (alcohol, sedative) = WITHDRAWAL_DAYS;
+    let found = [
+        (SafetyTopic::OpioidTolerance, opioid_after_days(facts, today)),
+        (
+            SafetyTopic::AlcoholWithdrawal,
+            stopped_at_once(facts, Substance::Alcohol, alcohol, today),
+        ),
+        (
+            SafetyTopic::SedativeWithdrawal,
+            stopped_at_once(facts, Substance::Sedative, sedative, today),
+        ),
+    ];
+    found
+        .into_iter()
+        .filter(|(_, inputs)| !inputs.is_empty())
+        .map(|(topic, mut inputs)| {
+            inputs.truncate(MAX_INPUTS);
+            SafetyNote {
+                topic,
+                text: topic.text().to_owned(),
+                inputs,
+                helplines: to_call(helplines),
+            }
+        })
+        .collect()
+}
+
+fn to_call(helplines: &[Helpline]) -> Vec<Helpline> {
+    let mut found = helplines.to_vec();
+    found.sort_by_key(|line| match line.topic {
+        HelplineTopic::Emergency => 0,
+        HelplineTopic::SubstanceUse => 1,
+        _ => 2,
+    });
+    found.truncate(MAX_HELPLINES);
+    found
+}
+
+fn input(event: &Known<UseEvent>) -> WarningInput {
+    WarningInput::new(
+        Kind::UseEvent,
+        event.id,
+        "occurred_at",
+        1.0,
+        event.record.occurred_at,
+    )
+}
+
+/// The opioid use of the last week that came after three or more days without, as far as is written down.
+fn opioid_after_days(facts: &Facts, today: NaiveDate) -> Vec<WarningInput> {
+    let events: Vec<_> = facts
+        .counting_uses()
+        .filter(|e| e.record.substance.is_opioid())
+        .collect();
+    let days = DaySet::of(events.iter().map(|e| use_span(&e.record)));
+    let first = plus(today, 1 - RECENT_DAYS);
+    let mut found: Vec<WarningInput> = events
+        .into_iter()
+        .filter(|event| {
+            let from = use_span(&event.record).0;
+            from >= first && days.count((plus(from, -ABSTINENT_DAYS), plus(from, -1))) == 0
+        })
+        .map(input)
+        .collect();
+    found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
+    found
+}
+
+/// Daily use that stopped within the last days: by use events, or by a goal that began with a daily baseline.
+fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveDate) -> Vec<WarningInput> {
+    // Prescribed sedatives must not be stopped at once either.
+    let events = facts
+        .uses
+        .iter()
+        .filter(|e| !e.record.entered_in_error && e.record.substance == substance);
+    let events: Vec<_> = events
+        .filter(|e| !e.record.as_prescribed || substance == Substance::Sedative)
+        .collect();
+    let used = DaySet::of(events.iter().map(|e| use_span(&e.record)));
+    let last = used.last();
+    let by_events = last.is_some_and(|last| {
+        let week = (plus(last, -6), last);
+        let since = days_between(last, today);
+        (1..=days).contains(&since) && used.count(week) >= DAILY && is_heavy(&events, substance, week)
+    });
+    if let (true, Some(last)) = (by_events, last) {
+        let week = |event: &&&Known<UseEvent>| use_span(&event.record).1 >= plus(last, -6);
+        return events.iter().filter(week).map(|event| input(event)).collect();
+    }
+    let goals = facts
+        .goals
+        .iter()
+        .filter(|goal| goal.record.substance == substance);
+    goals
+        .filter(|goal| last.is_none_or(|last| last < goal.record.started_on))
+        .filter_map(|goal| began_lately(goal, substance, days, today))
+        .collect()
+}
+
+/// Whether the use of a week was heavy, as far as its amounts are known. Any daily sedative is.
+fn is_heavy(events: &[&Known<UseEvent>], substance: Substance, (from, to): (NaiveDate, NaiveDate)) -> bool {
+    let of_week = events
+        .iter()
+        .filter(|event| (from..=to).contains(&use_span(&event.record).0));
+    let amounts: Option<f64> = of_week.map(|event| Some(event.record.amount?.get())).sum();
+    let days = DaySet::of(events.iter().map(|event| use_span(&event.record))).count((from, to));
+    substance == Substance::Sedative
+        || amounts.is_none_or(|sum| sum >= HEAVY_DRINKS * crate::insight::statistics::days_real(days))
+}
+
+fn began_lately(
+    goal: &Known<Goal>,
+    substance: Substance,
+    days: i64,
+    today: NaiveDate,
+) -> Option<WarningInput> {
+    let units = goal.record.baseline.as_ref()?.units_per_day?.get();
+    let is_heavy = if substance == Substance::Sedative {
+        units > 0.0
+    } else {
+        units >= HEAVY_DRINKS
+    };
+    let stops = goal.record.kind == GoalKind::Abstain && goal.record.status == GoalStatus::Active;
+    let lately = (0..=days).contains(&days_between(goal.record.started_on, today));
+    let at = Timestamp::midnight(goal.record.started_on);
+    (is_heavy && stops && lately)
+        .then(|| WarningInput::new(Kind::Goal, goal.id, "baseline.units_per_day", units, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_note_blames() {
+        use SafetyTopic::{AlcoholWithdrawal, OpioidTolerance, SedativeWithdrawal};
+        for topic in [OpioidTolerance, AlcoholWithdrawal, SedativeWithdrawal] {
+            assert_eq!(crate::kindness::unkind_words(topic.text()), Vec::<&str>::new());
+        }
+        assert_eq!(
+            crate::kindness::unkind_words(super::super::ABOUT),
+            Vec::<&str>::new()
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! The rules that look at stress, mood, HALT and sleep.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use super::{
+    evidence::{Evaluation, Evidence, View, WarningInput, When},
+    rule::Thresholds,
+};
+use crate::{
+    check_in::CheckIn,
+    insight::{calendar::plus, facts::Known},
+    record::Kind,
+};
+
+/// The last three answers on stress of 7 days.
+pub fn stress(view: &View<'_>) -> Evaluation {
+    let answers = view.check_ins(7).into_iter();
+    let last: Vec<WarningInput> = answers
+        .filter_map(|c| Some(WarningInput::answer(c, "stress", c.record.answers.stress?)))
+        .take(3)
+        .collect();
+    if last.len() < 2 {
+        return Err("stress in 2 check-ins of the last 7 days");
+    }
+    Ok(Evidence::of(last))
+}
+
+pub fn stress_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+    evidence
+        .inputs
+        .iter()
+        .filter(|input| input.value >= t.stress)
+        .count()
+        >= 2
+}
+
+/// The lowest mood of each of the last three days with an answer on it, within 7 days.
+pub fn low_mood(view: &View<'_>) -> Evaluation {
+    let answers = view.check_ins(7).into_iter();
+    let moods = answers.filter_map(|c| Some(WarningInput::answer(c, "mood", c.record.answers.mood?)));
+    let by_day = extremes(moods, |new, known| new < known);
+    let last: Vec<WarningInput> = by_day.into_values().rev().take(3).collect();
+    if last.len() < 3 {
+        return Err("mood on 3 of the last 7 days");
+    }
+    Ok(Evidence::of(last))
+}
+
+/// The most extreme input of each day.
+fn extremes(
+    inputs: impl Iterator<Item = WarningInput>,
+    is_more: impl Fn(f64, f64) -> bool,
+) -> BTreeMap<NaiveDate, WarningInput> {
+    let mut by_day: BTreeMap<NaiveDate, WarningInput> = BTreeMap::new();
+    for input in inputs {
+        let Some(day) = input.day() else { continue };
+        if by_day
+            .get(&day)
+            .is_none_or(|known| is_more(input.value, known.value))
+        {
+            by_day.insert(day, input);
+        }
+    }
+    by_day
+}
+
+pub fn low_mood_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+    let low = evidence.inputs.iter().filter(|input| input.value <= t.low_mood);
+    low.filter_map(WarningInput::day).collect::<BTreeSet<_>>().len() >= 3
+}
+
+/// Days that `halt` looks at: three running that end today or yesterday.
+const HALT_DAYS: i64 = 4;
+
+fn halt_answers(check_in: &Known<CheckIn>) -> Vec<WarningInput> {
+    let answers = &check_in.record.answers;
+    let named = [
+        ("hungry", answers.hungry),
+        ("angry", answers.angry),
+        ("lonely", answers.lonely),
+        ("tired", answers.tired),
+    ];
+    let given = named
+        .into_iter()
+        .filter_map(|(name, value)| Some(WarningInput::answer(check_in, name, value?)));
+    given.collect()
+}
+
+/// Strong hunger, anger, loneliness and tiredness: the strongest of each day and kind.
+pub fn halt(view: &View<'_>) -> Evaluation {
+    let all: Vec<WarningInput> = view
+        .check_ins(HALT_DAYS)
+        .into_iter()
+        .flat_map(halt_answers)
+        .collect();
+    if all.is_empty() {
+        return Err("hungry, angry, lonely or tired in a check-in of the last 4 days");
+    }
+    let mut strongest: BTreeMap<(NaiveDate, String), WarningInput> = BTreeMap::new();
+    for input in all
+        .into_iter()
+        .filter(|input| input.value >= view.thresholds.halt)
+    {
+        let Some(day) = input.day() else { continue };
+        let known = strongest
+            .entry((day, input.member.clone()))
+            .or_insert_with(|| input.clone());
+        if input.value > known.value {
+            *known = input;
+        }
+    }
+    Ok(Evidence::of(strongest.into_values()))
+}
+
+pub fn halt_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
+    let strong: BTreeSet<(NaiveDate, &str)> = evidence
+        .inputs
+        .iter()
+        .filter(|input| input.value >= t.halt)
+        .filter_map(|input| Some((input.day()?, input.member.as_str())))
+        .collect();
+    let recent = when.first_of(3);
+    let two_on_a_day = strong
+        .iter()
+        .filter(|(day, _)| recent <= *day)
+        .any(|(day, member)| strong.iter().any(|(other, name)| other == day && name != member));
+    let three_running = strong.iter().any(|(day, member)| {
+        [1, 2]
+            .into_iter()
+            .all(|more| strong.contains(&(plus(*day, more), *member)))
+    });
+    two_on_a_day || three_running
+}
+
+/// Nights that `sleep` looks at, each told of on the day after it.
+const NIGHTS: i64 = 5;
+
+/// The short or restless nights of the last five.
+pub fn sleep(view: &View<'_>) -> Evaluation {
+    let (short, low) = view.thresholds.sleep;
+    let (mut told, mut hard) = (BTreeSet::new(), BTreeMap::new());
+    for check_in in view.check_ins(NIGHTS) {
+        let (answers, at) = (&check_in.record.answers, check_in.record.occurred_at);
+        let minutes = answers.sleep_minutes.map(|minutes| {
+            WarningInput::new(
+                Kind::CheckIn,
+                check_in.id,
+                "answers.sleep_minutes",
+                minutes.as_f64(),
+                at,
+            )
+        });
+        let quality = answers
+            .sleep_quality
+            .map(|quality| WarningInput::answer(check_in, "sleep_quality", quality));
+        if minutes.is_some() || quality.is_some() {
+            told.insert(at.local_date());
+        }
+        let minutes = minutes.filter(|input| input.value < short);
+        if let Some(input) = minutes.or(quality.filter(|input| input.value <= low)) {
+            hard.entry(at.local_date()).or_insert(input);
+        }
+    }
+    if told.len() < 3 {
+        return Err("sleep on 3 of the last 5 days");
+    }
+    Ok(Evidence::of(hard.into_values()))
+}
+
+pub fn sleep_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+    let (short, low) = t.sleep;
+    let is_hard = |input: &&WarningInput| {
+        if input.member == "answers.sleep_minutes" {
+            input.value < short
+        } else {
+            input.value <= low
+        }
+    };
+    let nights = evidence
+        .inputs
+        .iter()
+        .filter(is_hard)
+        .filter_map(WarningInput::day);
+    nights.collect::<BTreeSet<_>>().len() >= 3
+}

@@ -1,0 +1,92 @@
+//! What the person says of an early warning: that it helped, that it was wrong, or that it should be silent.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    finding::Findings,
+    insight::warning::Rule,
+    record::{Kind, Record},
+    scalar::Note,
+    timestamp::Timestamp,
+};
+
+/// What the person says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedbackKind {
+    /// It helped.
+    Helpful,
+    /// It did not fit.
+    Wrong,
+    /// It should be silent: it neither shows nor counts for as long as this feedback is there.
+    Mute,
+}
+
+/// Feedback on an early-warning rule. Deleting a `mute` lets the rule speak again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WarningFeedback {
+    /// The rule.
+    pub rule: Rule,
+    /// What the person says.
+    pub kind: FeedbackKind,
+    /// Until when the rule is silent; without it for as long as the feedback is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// Anything in own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+impl WarningFeedback {
+    /// Whether it makes its rule silent at a moment.
+    pub fn mutes(&self, at: DateTime<Utc>) -> bool {
+        self.kind == FeedbackKind::Mute && self.muted_until.is_none_or(|until| at < until.to_utc())
+    }
+}
+
+impl Record for WarningFeedback {
+    const KIND: Kind = Kind::WarningFeedback;
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        None
+    }
+
+    fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
+        if self.muted_until.is_some() && self.kind != FeedbackKind::Mute {
+            findings.add("/muted_until", "range", "is only for feedback of the kind mute");
+        }
+    }
+
+    fn example() -> Self {
+        Self {
+            rule: Rule::Sleep,
+            kind: FeedbackKind::Mute,
+            muted_until: Some(crate::timestamp::example_time("2026-04-01T00:00:00-04:00")),
+            note: Some(Note::of("The baby is teething.")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timestamp::example_time;
+
+    #[test]
+    fn a_mute_ends_when_it_says() {
+        let muted = WarningFeedback::example();
+        assert!(muted.mutes(example_time("2026-04-01T03:59:59Z").to_utc()));
+        assert!(!muted.mutes(example_time("2026-04-01T04:00:00Z").to_utc()));
+        let helpful = WarningFeedback {
+            kind: FeedbackKind::Helpful,
+            ..muted
+        };
+        assert!(!helpful.mutes(DateTime::UNIX_EPOCH));
+        let mut findings = Findings::default();
+        helpful.check(DateTime::UNIX_EPOCH, &mut findings);
+        assert_eq!(findings.into_vec().len(), 1);
+    }
+}
