@@ -4,6 +4,7 @@
 //!   goals and contacts need none beyond [`record::collection`]);
 //! - [`record`] is the one set of handlers that all collections share;
 //! - [`http`] reads requests, [`problem`] words what goes wrong, [`openapi`] writes the contract;
+//! - [`import`] takes in reference data;
 //! - [`auth`] knows who is who; [`application`] puts all together; [`command`] is the command line.
 
 pub mod account;
@@ -15,7 +16,9 @@ pub mod craving_event;
 pub mod doctor;
 pub mod http;
 pub mod id;
+pub mod import;
 pub mod logging;
+pub mod meeting;
 pub mod metrics;
 pub mod openapi;
 pub mod operations;

@@ -3,7 +3,7 @@
 use mainstay_domain::{check_in::CheckIn, goal::Goal, support_contact::SupportContact};
 
 use crate::{
-    account, craving_event,
+    account, craving_event, meeting,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
@@ -26,6 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         collection::<SupportContact>(Tag::SupportContacts),
         support::endpoints(),
         sync::endpoints(),
+        meeting::endpoints(),
         reference::endpoints(),
         operations::endpoints(),
     ];

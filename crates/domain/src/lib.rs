@@ -3,10 +3,10 @@
 //!
 //! - a person's record: [`goal`], [`plan`], [`check_in`], [`craving_event`], [`use_event`], [`support_contact`];
 //! - what every noun shares: [`record`];
-//! - reference data: [`practice`], [`helpline`];
+//! - reference data: [`practice`], [`helpline`], [`meeting`];
 //! - computations: [`effectiveness`], [`availability`], [`toolkit`];
 //! - who signs in: [`account`], [`password`];
-//! - values: [`scalar`], [`amount`], [`place`], [`timestamp`], [`vocabulary`], [`finding`].
+//! - values: [`scalar`], [`amount`], [`place`], [`geo`], [`timestamp`], [`vocabulary`], [`finding`].
 
 pub mod account;
 pub mod amount;
@@ -15,9 +15,11 @@ pub mod check_in;
 pub mod craving_event;
 pub mod effectiveness;
 pub mod finding;
+pub mod geo;
 pub mod goal;
 pub mod helpline;
 pub mod kindness;
+pub mod meeting;
 pub mod password;
 pub mod place;
 pub mod plan;

@@ -28,6 +28,14 @@ impl Timestamp {
         }
     }
 
+    /// The instant of `at`, at the offset that `zone` has then.
+    pub fn local(at: DateTime<Utc>, zone: chrono_tz::Tz) -> Self {
+        Self {
+            at: truncated(at.with_timezone(&zone).fixed_offset()),
+            zulu: false,
+        }
+    }
+
     /// The instant given in microseconds since 1970, in UTC.
     pub fn from_micros(micros: i64) -> Self {
         Self::utc(DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH))

@@ -7,6 +7,7 @@ mod craving_event;
 mod document;
 mod goal;
 mod idempotency;
+mod meeting;
 mod plan;
 mod protocol;
 mod record;

@@ -56,6 +56,17 @@ impl Parameters {
         parsed
     }
 
+    /// Whether a parameter is given, rightly or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// Notes that a parameter makes no sense without another.
+    pub fn needs(&mut self, name: &str, other: &str) {
+        self.findings
+            .add(format!("/{name}"), "required", format!("needs {other}"));
+    }
+
     /// Notes a finding of one's own.
     pub fn add(&mut self, finding: Finding) {
         self.findings.add(finding.pointer, "format", finding.message);

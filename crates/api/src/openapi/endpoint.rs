@@ -30,6 +30,8 @@ pub enum Tag {
     Support,
     /// Offline first.
     Sync,
+    /// Meetings.
+    Meetings,
     /// Reference data.
     Reference,
     /// Operations.
@@ -38,7 +40,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 11] = [
+    pub const ALL: [(Self, &'static str, &'static str); 12] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -79,6 +81,11 @@ impl Tag {
             Self::Sync,
             "sync",
             "Push and pull in one round trip, for apps that work offline.",
+        ),
+        (
+            Self::Meetings,
+            "meetings",
+            "Mutual-help meetings of any programme, from the operator's feeds.",
         ),
         (
             Self::Reference,
