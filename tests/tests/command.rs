@@ -450,3 +450,62 @@ fn a_server_database_that_is_not_migrated_takes_no_import() {
         text(&refused.stderr)
     );
 }
+
+#[tokio::test]
+async fn questionnaires_are_imported_with_their_terms_beside_a_running_server() {
+    let database = Database::create(Engine::Sqlite);
+    let process = Process::start(&database, None, &[]).await;
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+    let (fixture, scoring) = (
+        format!("{fixtures}/questionnaire.json"),
+        format!("{fixtures}/scoring.json"),
+    );
+    let import = |more: &[&str]| {
+        run(
+            &database,
+            &[&["questionnaires", "import"], more].concat(),
+            &[],
+            "",
+        )
+    };
+    let done = import(&[
+        &fixture,
+        "--scoring",
+        &scoring,
+        "--licence",
+        "CC0",
+        "--status",
+        "draft",
+    ]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    for line in [
+        "imported https://example.org/evening-review version 1",
+        "licence: CC0",
+        "brightness, calm_and_joy (rules 2026-03)",
+        "/item/7",
+    ] {
+        assert!(
+            text(&done.stdout).contains(line),
+            "{line}: {}",
+            text(&done.stdout)
+        );
+    }
+    let sam = Person::register(&process.url, json!({})).await;
+    let listed = sam
+        .get("/v1/questionnaires?status=draft")
+        .await
+        .expect(200)
+        .items();
+    assert_eq!((listed.len(), &listed[0]["licence"]), (1, &json!("CC0")));
+
+    let bare = database.path().join("bare.json");
+    fs::write(
+        &bare,
+        r#"{ "resourceType": "Questionnaire", "title": "Bare", "item": [] }"#,
+    )
+    .expect("it can be written");
+    let refused = import(&[&bare.display().to_string()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("--licence") && text(&refused.stderr).contains("--attribution"));
+    assert!(!import(&[&fixture, "--status", "old"]).status.success());
+}

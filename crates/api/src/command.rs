@@ -29,7 +29,7 @@ use crate::{
     clock::Clock,
     doctor,
     id::new_id,
-    import::{self, MeetingsCommand, Report},
+    import::{self, MeetingsCommand, QuestionnairesCommand, Report},
     logging,
     routes::document_text,
     settings::{Flags, SecretFile, Settings},
@@ -67,6 +67,9 @@ enum Command {
     /// Meetings.
     #[command(subcommand)]
     Meetings(MeetingsCommand),
+    /// Questionnaires.
+    #[command(subcommand)]
+    Questionnaires(QuestionnairesCommand),
 }
 
 #[derive(Subcommand)]
@@ -155,6 +158,10 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
         Command::Meetings(MeetingsCommand::Import(import)) => {
             let store = open_store(settings)?;
             return told(&block_on(import::meetings(&store, &import))??);
+        }
+        Command::Questionnaires(QuestionnairesCommand::Import(import)) => {
+            let store = open_store(settings)?;
+            return told(&block_on(import::questionnaires(&store, &import))??);
         }
     };
     done.map(|()| ExitCode::SUCCESS)

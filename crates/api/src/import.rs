@@ -12,8 +12,14 @@ use clap::{Args, Subcommand};
 use mainstay_domain::{
     finding::Finding,
     meeting::{Feed, FeedSource, Programme, read_feed},
+    questionnaire::{
+        QuestionnaireStatus,
+        fhir::{FhirQuestionnaire, Imported, Terms, import},
+        shipped,
+    },
 };
-use mainstay_store::{Store, meeting::Replacement};
+use mainstay_store::{Store, meeting::Replacement, questionnaire::QuestionnaireImport};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{clock::Clock, id::named_id};
@@ -49,6 +55,42 @@ fn programme(word: &str) -> Result<Programme, String> {
         let words: Vec<&str> = Programme::WORDS.iter().map(|(_, word)| *word).collect();
         format!("must be one of {}", words.join(", "))
     })
+}
+
+/// What can be done with questionnaires.
+#[derive(Debug, Subcommand)]
+pub enum QuestionnairesCommand {
+    /// Import a FHIR R4 Questionnaire that you may use. Another version of one stands beside it.
+    Import(QuestionnairesImport),
+}
+
+/// Which questionnaire to import, and what it does not say itself.
+#[derive(Debug, Default, Args)]
+pub struct QuestionnairesImport {
+    /// The questionnaire: a FHIR R4 Questionnaire in JSON.
+    pub file: PathBuf,
+    /// Under which terms it may be used; the resource's copyright if left out.
+    #[arg(long, value_name = "TEXT")]
+    pub licence: Option<String>,
+    /// Whose work it is; the resource's copyright if left out.
+    #[arg(long, value_name = "TEXT")]
+    pub attribution: Option<String>,
+    /// Rules for its scores, in JSON; the sum of its weighted options if left out.
+    #[arg(long, value_name = "FILE")]
+    pub scoring: Option<PathBuf>,
+    /// Its canonical address, in the place of the resource's.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Its version, in the place of the resource's.
+    #[arg(long = "questionnaire-version", value_name = "VERSION")]
+    pub version: Option<String>,
+    /// Its status, in the place of the resource's: draft, active, retired or unknown.
+    #[arg(long, value_name = "STATUS", value_parser = status)]
+    pub status: Option<QuestionnaireStatus>,
+}
+
+fn status(word: &str) -> Result<QuestionnaireStatus, String> {
+    QuestionnaireStatus::from_word(word).ok_or_else(|| "must be draft, active, retired or unknown".to_owned())
 }
 
 /// What an import did, for whoever runs it.
@@ -150,5 +192,94 @@ fn report(name: &str, feed: &Feed, done: Replacement) -> Report {
     Report {
         text,
         is_partial: feed.left_out() > 0,
+    }
+}
+
+/// A file as JSON of one shape.
+fn read_shape<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+    serde_path_to_error::deserialize(read_json(path)?)
+        .map_err(|e| format!("{}: at {}: {}", path.display(), e.path(), e.inner()))
+}
+
+/// Imports a questionnaire.
+///
+/// # Errors
+/// If it was not imported, and why.
+pub async fn questionnaires(store: &Store, from: &QuestionnairesImport) -> Result<Report, String> {
+    let resource: FhirQuestionnaire = read_shape(&from.file)?;
+    let terms = Terms {
+        licence: from.licence.clone(),
+        attribution: from.attribution.clone(),
+        url: from.url.clone(),
+        version: from.version.clone(),
+        status: from.status,
+        scoring: from.scoring.as_deref().map(read_shape).transpose()?,
+    };
+    let id_of = |url: &str, version: &str| named_id("questionnaire", &[url, version]);
+    let Imported {
+        questionnaire,
+        remarks,
+    } = import(&resource, &terms, id_of).map_err(|findings| {
+        let faults: String = findings.iter().map(line).collect();
+        format!("the questionnaire cannot be taken, so nothing was changed\n{faults}")
+    })?;
+    let (id, url, version) = (
+        questionnaire.id,
+        questionnaire.url.clone(),
+        questionnaire.version.clone(),
+    );
+    if shipped(id).is_some() {
+        return Err(format!("{url} version {version} is part of this program"));
+    }
+    let mut text = format!(
+        "{url} version {version}\n  id: {id}\n  status: {}\n  licence: {}\n  attribution: {}\n  scores: {}\n",
+        questionnaire.status.word(),
+        questionnaire.licence,
+        questionnaire.attribution,
+        questionnaire.scoring.as_ref().map_or_else(
+            || "none".to_owned(),
+            |rules| {
+                let ids: Vec<&str> = rules.scores.iter().map(|rule| rule.id.as_str()).collect();
+                format!("{} (rules {})", ids.join(", "), rules.version)
+            }
+        )
+    );
+    let done = store
+        .import_questionnaire(questionnaire, Clock::default().micros())
+        .await
+        .map_err(|e| e.to_string())?;
+    text.insert_str(
+        0,
+        match done {
+            QuestionnaireImport::New => "imported ",
+            QuestionnaireImport::Renewed => "renewed ",
+            QuestionnaireImport::Unchanged => "unchanged ",
+            QuestionnaireImport::AsksOther => {
+                return Err(format!(
+                    "{url} version {version} is there and asks something else; give this one a version of its own with --questionnaire-version"
+                ));
+            }
+        },
+    );
+    if !remarks.is_empty() {
+        text.push_str("what is not as the resource has it:\n");
+        text.extend(remarks.iter().map(line));
+    }
+    Ok(Report {
+        text,
+        is_partial: false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use mainstay_domain::questionnaire::SHIPPED;
+
+    use super::*;
+
+    #[test]
+    fn the_shipped_questionnaire_has_the_id_of_its_name() {
+        let own = SHIPPED.as_ref().unwrap();
+        assert_eq!(own.id, named_id("questionnaire", &[&own.url, &own.version]));
     }
 }

@@ -24,6 +24,7 @@ pub mod openapi;
 pub mod operations;
 pub mod plan;
 pub mod problem;
+pub mod questionnaire;
 pub mod record;
 pub mod reference;
 pub mod routes;

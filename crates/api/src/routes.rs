@@ -8,7 +8,7 @@ use crate::{
         document::document,
         endpoint::{Endpoint, Tag},
     },
-    operations, plan,
+    operations, plan, questionnaire,
     record::collection,
     reference, session, support, sync, use_event,
 };
@@ -26,6 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         collection::<SupportContact>(Tag::SupportContacts),
         support::endpoints(),
         sync::endpoints(),
+        questionnaire::endpoints(),
         meeting::endpoints(),
         reference::endpoints(),
         operations::endpoints(),

@@ -95,6 +95,7 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
     let incoming = Incoming {
         id: Some(id),
         body: body.value.body,
+        basis: None,
     };
     match store_new(caller, incoming).await {
         Ok(Created::New(stored)) => Ok(finish(

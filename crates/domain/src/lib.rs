@@ -2,6 +2,7 @@
 //! argument. A record's wire form is its type here, so that a field, its range and its documentation have one place.
 //!
 //! - a person's record: [`goal`], [`plan`], [`check_in`], [`craving_event`], [`use_event`], [`support_contact`];
+//! - questionnaires and a person's answers to them: [`questionnaire`];
 //! - what every noun shares: [`record`];
 //! - reference data: [`practice`], [`helpline`], [`meeting`];
 //! - computations: [`effectiveness`], [`availability`], [`toolkit`];
@@ -24,6 +25,7 @@ pub mod password;
 pub mod place;
 pub mod plan;
 pub mod practice;
+pub mod questionnaire;
 pub mod record;
 pub mod registry;
 pub mod scalar;

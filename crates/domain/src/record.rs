@@ -3,7 +3,7 @@
 //! A noun's wire form is its domain type. The store never sees the type: [`draft`] turns an input into a
 //! [`Draft`], which carries all that storing, ordering, constraining and cross-checking needs.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use serde::{
@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::{
     finding::{Finding, Findings},
+    helpline::Helpline,
+    questionnaire::Questionnaire,
     timestamp::Timestamp,
 };
 
@@ -39,11 +41,13 @@ pub enum Kind {
     SupportContact = 6,
     /// Reviews of use events, kept under the event's id.
     UseEventReview = 7,
+    /// Answers to questionnaires.
+    QuestionnaireResponse = 19,
 }
 
 impl Kind {
     /// Every collection.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Goal,
         Self::Plan,
         Self::CheckIn,
@@ -51,6 +55,7 @@ impl Kind {
         Self::UseEvent,
         Self::SupportContact,
         Self::UseEventReview,
+        Self::QuestionnaireResponse,
     ];
 
     /// The number under which the collection is stored.
@@ -68,6 +73,7 @@ impl Kind {
             Self::UseEvent => "use-events",
             Self::SupportContact => "support-contacts",
             Self::UseEventReview => "use-event-reviews",
+            Self::QuestionnaireResponse => "questionnaire-responses",
         }
     }
 
@@ -96,6 +102,7 @@ impl Kind {
             Self::UseEvent => "use event",
             Self::SupportContact => "support contact",
             Self::UseEventReview => "use event review",
+            Self::QuestionnaireResponse => "questionnaire response",
         }
     }
 }
@@ -177,6 +184,15 @@ pub enum Deletion {
     Marked,
 }
 
+/// What a record is judged by that is no part of the person's record.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    /// The questionnaire that [`Record::judged_by`] names.
+    pub questionnaire: Arc<Questionnaire>,
+    /// Helplines of the person's country.
+    pub helplines: Arc<[Helpline]>,
+}
+
 /// A noun of the person's record.
 pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync + 'static {
     /// Its collection.
@@ -197,6 +213,17 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
 
     /// Notes everything that is wrong with the record as the successor of `before`.
     fn check_change(&self, _before: &Self, _findings: &mut Findings) {}
+
+    /// The questionnaire by which the record is judged. What names one is not stored unless it was looked up.
+    fn judged_by(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// Notes everything that is wrong with the record by what it is judged by.
+    fn judge(&self, _basis: &Basis, _findings: &mut Findings) {}
+
+    /// Completes what follows from what the record is judged by.
+    fn complete_by(&mut self, _basis: &Basis) {}
 
     /// Completes what the server owns: computed members, ids of items, states that time has already changed.
     fn complete(&mut self, _now: DateTime<Utc>, _new_id: NewId<'_>) {}
@@ -241,6 +268,8 @@ pub struct Incoming<T> {
     pub id: Option<Uuid>,
     /// The record.
     pub body: T,
+    /// What it is judged by, once that was looked up.
+    pub basis: Option<Basis>,
 }
 
 impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
@@ -259,7 +288,11 @@ impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
                     read_only: T::READ_ONLY,
                 };
                 let body = T::deserialize(de::value::MapAccessDeserializer::new(writable))?;
-                Ok(Incoming { id, body })
+                Ok(Incoming {
+                    id,
+                    body,
+                    basis: None,
+                })
             }
         }
         deserializer.deserialize_map(Visitor(PhantomData))
@@ -334,6 +367,21 @@ pub fn draft<T: Record>(
     if let Some(before) = before {
         record.check_change(before, &mut findings);
     }
+    let basis = match record.judged_by() {
+        None => None,
+        Some(id) => {
+            let basis = incoming.basis.filter(|basis| basis.questionnaire.id == id);
+            match &basis {
+                Some(basis) => record.judge(basis, &mut findings),
+                None => findings.add(
+                    "/questionnaire_id",
+                    "unknown-reference",
+                    "is no questionnaire of this server",
+                ),
+            }
+            basis
+        }
+    };
     if !findings.is_empty() {
         return Err(findings.into_vec());
     }
@@ -342,6 +390,9 @@ pub fn draft<T: Record>(
         record.adopt(before);
     }
     record.complete(now, new_id);
+    if let Some(basis) = &basis {
+        record.complete_by(basis);
+    }
     Ok(stored(&record, id, canonical))
 }
 

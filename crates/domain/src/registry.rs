@@ -7,6 +7,7 @@ use crate::{
     craving_event::CravingEvent,
     goal::Goal,
     plan::Plan,
+    questionnaire::response::QuestionnaireResponse,
     record::{Draft, Kind, Record, stored},
     support_contact::SupportContact,
     use_event::{UseEvent, UseEventReview},
@@ -31,6 +32,7 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
         Kind::UseEvent => work.run::<UseEvent>(),
         Kind::SupportContact => work.run::<SupportContact>(),
         Kind::UseEventReview => work.run::<UseEventReview>(),
+        Kind::QuestionnaireResponse => work.run::<QuestionnaireResponse>(),
     }
 }
 
@@ -59,10 +61,13 @@ impl ForNoun for FallDue<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         finding::Findings,
-        record::{Incoming, draft, json},
+        questionnaire::shipped,
+        record::{Basis, Incoming, draft, json},
         timestamp::example_time,
     };
 
@@ -71,7 +76,11 @@ mod tests {
         let mut findings = Findings::default();
         T::example().check(now, &mut findings);
         assert_eq!(findings.into_vec(), [], "{}", T::KIND.path());
-        let incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
+        let mut incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
+        incoming.basis = T::example().judged_by().and_then(shipped).map(|own| Basis {
+            questionnaire: Arc::new(own.clone()),
+            helplines: Arc::default(),
+        });
         let mut next = 0;
         let made = draft(incoming, Uuid::nil(), None, now, &mut || {
             next += 1;

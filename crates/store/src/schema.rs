@@ -164,6 +164,19 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::Text;
+    use crate::types::{Identifier, Instant};
+    questionnaires (id) {
+        id -> Identifier,
+        url -> Text,
+        version -> Text,
+        summary -> Text,
+        body -> Text,
+        imported_at -> Instant,
+    }
+}
+
+table! {
     use diesel::sql_types::Binary;
     use crate::types::{Identifier, Instant};
     data_keys (account_id) {

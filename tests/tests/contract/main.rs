@@ -10,6 +10,8 @@ mod idempotency;
 mod meeting;
 mod plan;
 mod protocol;
+mod questionnaire;
+mod questionnaire_response;
 mod record;
 mod reference;
 mod session;

@@ -30,6 +30,8 @@ pub enum Tag {
     Support,
     /// Offline first.
     Sync,
+    /// Questionnaires.
+    Questionnaires,
     /// Meetings.
     Meetings,
     /// Reference data.
@@ -40,7 +42,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 12] = [
+    pub const ALL: [(Self, &'static str, &'static str); 13] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -81,6 +83,11 @@ impl Tag {
             Self::Sync,
             "sync",
             "Push and pull in one round trip, for apps that work offline.",
+        ),
+        (
+            Self::Questionnaires,
+            "questionnaires",
+            "Questionnaires that the operator may use, a person's answers, and scores over time.",
         ),
         (
             Self::Meetings,

@@ -1,6 +1,7 @@
 //! The generic handlers of every collection, with their part of the document.
 
 mod answer;
+mod basis;
 mod example;
 mod history;
 mod parameter;
@@ -12,7 +13,7 @@ use mainstay_store::Stored;
 use mainstay_store::{Created, Range, Records, StoreError, remembered::Made};
 use serde_json::json;
 
-pub use self::{answer::*, example::*, history::*, parameter::*, write::*};
+pub use self::{answer::*, basis::*, example::*, history::*, parameter::*, write::*};
 use crate::{
     http::{
         body::Body,
@@ -118,12 +119,13 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
 }
 
 async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
+    let incoming = judged(&body.caller, body.value).await?;
     if body.key.is_none() {
-        let created = store_new(&body.caller, body.value).await?;
+        let created = store_new(&body.caller, incoming).await?;
         return Ok(stored_answer::<T>(&created).into_response());
     }
     let now = body.caller.state.clock.now();
-    let draft = new_draft(body.value, now)?;
+    let draft = new_draft(incoming, now)?;
     perform(&body.caller, body.key, now, problem::<T>, move |writer| {
         Ok(stored_answer::<T>(&writer.create(&draft)?))
     })
@@ -193,7 +195,7 @@ async fn replace<T: Record>(body: Body<Incoming<T>>) -> Outcome {
     let caller = &body.caller;
     let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
     let now = caller.state.clock.now();
-    let incoming = body.value;
+    let incoming = judged(caller, body.value).await?;
     let record = write::<T, _>(caller, now, move |writer| {
         replace_in(writer, incoming, id, expected, now)
     })

@@ -101,7 +101,7 @@ mod tests {
         let fit = wanted.fit(Some(there), evening, now).unwrap();
         assert_eq!(
             (fit.key, fit.next_at.map(|at| at.to_string()).as_deref()),
-            (11_119, Some("2026-03-02T19:00:00+01:00"))
+            (11_120, Some("2026-03-02T19:00:00+01:00"))
         );
         let next = Wanted {
             order: MeetingOrder::Next,
