@@ -20,7 +20,7 @@ use crate::{
         schema::{add, add_list},
     },
     problem::{Outcome, Problem, ProblemKind},
-    record::{cursor_parameter, id_parameter, if_none_match, limit_parameter, unless_current},
+    record::{cursor_parameter, id_parameter, if_none_match, limit_parameter, list_body, unless_current},
     state::State,
 };
 
@@ -225,7 +225,7 @@ async fn list(request: HttpRequest) -> Outcome {
     let next = last
         .filter(|_| more)
         .map(|(key, id)| cursor(wanted.order, Place { as_of, key, id }));
-    let body = to_json(&json!({ "items": found, "next_cursor": next }));
+    let body = list_body(found.iter().map(to_json), next.as_deref());
     Ok(unless_current(&request, &etag_of(&body), CACHE, || body))
 }
 

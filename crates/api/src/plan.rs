@@ -141,14 +141,18 @@ async fn active(caller: Caller) -> Outcome {
     parameters.finish()?;
     let kind = kind.unwrap_or_default();
     let question = format!("active {}", kind.active_slot());
-    let document = caller.remember(&question, move |records| {
-        let document = active_document(records, kind)?;
-        Ok(document.map(|document| Made {
-            // The contacts are part of the document, so the tag is made of all its bytes.
-            tag: Some(conditional::etag_of(&document)),
-            ..Made::new(document)
-        }))
-    });
+    let document = caller.remember(
+        &question,
+        &[Kind::Plan, Kind::SupportContact],
+        move |records, _before| {
+            let document = active_document(records, kind)?;
+            Ok(document.map(|document| Made {
+                // The contacts are part of the document, so the tag is made of all its bytes.
+                tag: Some(conditional::etag_of(&document)),
+                ..Made::new(document)
+            }))
+        },
+    );
     let document = document.await?.ok_or(Problem::because(
         ProblemKind::NotFound,
         "No plan of this kind is active.",

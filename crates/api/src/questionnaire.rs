@@ -20,8 +20,8 @@ use crate::{
     },
     problem::{Outcome, Problem, ProblemKind},
     record::{
-        EXAMPLE_ID, collection, cursor_parameter, id_parameter, if_none_match, limit_parameter, opened,
-        questionnaire, versioned,
+        EXAMPLE_ID, collection, cursor_parameter, id_parameter, if_none_match, limit_parameter, list_body,
+        opened, questionnaire, versioned,
     },
 };
 
@@ -143,8 +143,8 @@ async fn list(caller: Caller) -> Outcome {
     let next = page
         .last()
         .filter(|_| start + page.len() < all.len())
-        .map(|last| last.id);
-    let body = to_json(&json!({ "items": page, "next_cursor": next }));
+        .map(|last| last.id.to_string());
+    let body = list_body(page.iter().map(to_json), next.as_deref());
     Ok(versioned(&caller.request, &etag_of(&body), || body))
 }
 
@@ -162,15 +162,20 @@ async fn known(caller: &Caller) -> Outcome<Questionnaire> {
 
 async fn follow(caller: Caller) -> Outcome {
     let id = known(&caller).await?.id;
-    let work = move |records: &mut Records<'_>| {
-        let bytes = to_json(&trend(id, &completed(records, id)?));
-        let tag = Some(etag_of(&bytes));
-        Ok(Some(Made {
-            tag,
-            ..Made::new(bytes)
-        }))
-    };
-    let made = caller.remember(&format!("trend {id}"), work).await?;
+    let question = format!("trend {id}");
+    let made = caller.remember(
+        &question,
+        &[Kind::QuestionnaireResponse],
+        move |records, _before| {
+            let bytes = to_json(&trend(id, &completed(records, id)?));
+            let tag = Some(etag_of(&bytes));
+            Ok(Some(Made {
+                tag,
+                ..Made::new(bytes)
+            }))
+        },
+    );
+    let made = made.await?;
     let made = made.ok_or(Problem::internal("a trend without a body"))?;
     let tag = made.tag.as_deref().unwrap_or_default();
     Ok(versioned(&caller.request, tag, || made.bytes.clone()))

@@ -2,42 +2,22 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    },
-    thread::JoinHandle,
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Duration,
 };
 
-use diesel::{
-    RunQueryDsl,
-    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
-};
-use tokio::sync::{Semaphore, oneshot};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use tokio::sync::Semaphore;
 
 use crate::{
     conn::{Access, Conn, DatabaseUrl, Manager, connect},
     error::{Result, StoreError},
     revision::{Revision, Revisions, of_one},
-    statement::{BeginJob, KeepJob, UndoJob},
+    writer::{Step, Writer},
 };
 
-/// Write jobs that may wait before further ones are turned away.
-const QUEUE: usize = 1024;
-/// Most jobs in one transaction.
-const BATCH: usize = 256;
-/// A batch is closed after this time even if more jobs wait.
-const BATCH_TIME: Duration = Duration::from_millis(20);
 /// How long a request may wait for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(2);
-/// From this size on the write-ahead log is folded back into the database: 16 000 pages.
-pub const CHECKPOINT_BYTES: u64 = 16_000 * 4096;
-
-type Deliver = Box<dyn FnOnce(Result<()>) + Send>;
-type Job = Box<dyn FnOnce(&mut Conn) -> Deliver + Send>;
-
 /// A database with its transactions.
 pub struct Engine {
     url: DatabaseUrl,
@@ -67,7 +47,7 @@ impl Engine {
             DatabaseUrl::Postgres(_) => Access::Write,
         };
         let kind = match url {
-            DatabaseUrl::Sqlite(path) => Kind::Sqlite(Writer::start(url, path)?),
+            DatabaseUrl::Sqlite(_) => Kind::Sqlite(Writer::start(url)?),
             DatabaseUrl::Postgres(_) => Kind::Postgres(
                 Arc::new(Semaphore::new(usize::try_from(size.connections).unwrap_or(8))),
                 Revisions::start(url)?,
@@ -137,15 +117,16 @@ impl Engine {
         matches!(self.kind, Kind::Postgres(..))
     }
 
-    /// Runs one statement, which is a transaction of its own, on PostgreSQL. On SQLite all writes go through the
-    /// writer.
-    pub async fn statement<T, F>(&self, f: F) -> Result<T>
+    /// Runs a closure whose every statement may stay for itself, whatever becomes of the next: one statement, as a
+    /// rule. On PostgreSQL each is a transaction of its own; on SQLite they need no savepoint among the writer's jobs.
+    /// The answer comes after the commit.
+    pub async fn write_plainly<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &self.kind {
-            Kind::Sqlite(_) => Err(StoreError::Internal("a statement of another engine".to_owned())),
+            Kind::Sqlite(writer) => writer.write(Step::Plain, f).await,
             Kind::Postgres(permits, _) => self.blocking(permits, f).await,
         }
     }
@@ -165,7 +146,7 @@ impl Engine {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         match &self.kind {
-            Kind::Sqlite(writer) => writer.write(f).await,
+            Kind::Sqlite(writer) => writer.write(Step::Undoable, f).await,
             Kind::Postgres(permits, _) => {
                 self.blocking(permits, |conn| match conn {
                     Conn::Postgres(c) => {
@@ -230,138 +211,6 @@ impl Engine {
 /// What became of a job that panicked.
 pub(crate) fn panicked() -> StoreError {
     StoreError::Internal("a database job panicked".to_owned())
-}
-
-/// The one thread that writes to an SQLite database, and the one that keeps its log short.
-struct Writer {
-    jobs: Option<SyncSender<Job>>,
-    thread: Option<JoinHandle<()>>,
-    stop_checkpoints: Option<SyncSender<()>>,
-    checkpoints: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    fn start(url: &DatabaseUrl, path: &Path) -> Result<Self> {
-        let unavailable = |e: &dyn std::fmt::Display| StoreError::Unavailable(e.to_string());
-        let mut conn = connect(url, Access::Write).map_err(|e| unavailable(&e))?;
-        let (jobs, queue) = sync_channel::<Job>(QUEUE);
-        let thread = std::thread::Builder::new()
-            .name("mainstay-writer".to_owned())
-            .spawn(move || run(&mut conn, &queue))
-            .map_err(|e| unavailable(&e))?;
-        let (stop_checkpoints, stopped) = sync_channel(1);
-        let mut log_file = path.as_os_str().to_owned();
-        log_file.push("-wal");
-        let url = url.clone();
-        let checkpoints = std::thread::Builder::new()
-            .name("mainstay-checkpoint".to_owned())
-            .spawn(move || checkpoint(&url, &PathBuf::from(log_file), &stopped))
-            .map_err(|e| unavailable(&e))?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-            stop_checkpoints: Some(stop_checkpoints),
-            checkpoints: Some(checkpoints),
-        })
-    }
-
-    async fn write<T, F>(&self, f: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel::<Result<T>>();
-        let job: Job = Box::new(move |conn| {
-            let outcome = in_savepoint(conn, f);
-            Box::new(move |committed| {
-                // A caller that has gone away needs no answer.
-                let _ = answer.send(outcome.and_then(|value| committed.map(|()| value)));
-            })
-        });
-        let jobs = self.jobs.as_ref().ok_or(StoreError::Busy)?;
-        jobs.try_send(job).map_err(|e| match e {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
-        })?;
-        answered
-            .await
-            .map_err(|_gone| StoreError::Unavailable("the write did not run".to_owned()))?
-    }
-}
-
-impl Drop for Writer {
-    /// Finishes what is queued.
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        drop(self.stop_checkpoints.take());
-        for thread in [self.thread.take(), self.checkpoints.take()]
-            .into_iter()
-            .flatten()
-        {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn in_savepoint<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    let Conn::Sqlite(c) = conn else {
-        return Err(StoreError::Internal("a writer of another engine".to_owned()));
-    };
-    BeginJob.execute(c)?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| f(conn))).unwrap_or_else(|_| Err(panicked()));
-    let Conn::Sqlite(c) = conn else { return outcome };
-    if outcome.is_err() {
-        UndoJob.execute(c)?;
-    }
-    KeepJob.execute(c)?;
-    outcome
-}
-
-/// Takes whatever waits into one transaction, commits once, then answers all.
-fn run(conn: &mut Conn, queue: &Receiver<Job>) {
-    while let Ok(first) = queue.recv() {
-        let Conn::Sqlite(c) = &mut *conn else { return };
-        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE") {
-            log::error!("the writer cannot begin a transaction: {error}");
-            // Dropping the job tells its caller that it did not run.
-            drop(first);
-            continue;
-        }
-        let started = Instant::now();
-        let mut deliveries = vec![first(conn)];
-        while deliveries.len() < BATCH && started.elapsed() < BATCH_TIME {
-            let Ok(job) = queue.try_recv() else { break };
-            deliveries.push(job(conn));
-        }
-        let Conn::Sqlite(c) = &mut *conn else { return };
-        let committed = AnsiTransactionManager::commit_transaction(c);
-        if let Err(error) = &committed {
-            log::error!(
-                "a batch of {} writes could not be committed: {error}",
-                deliveries.len()
-            );
-            let _ = AnsiTransactionManager::rollback_transaction(c);
-        }
-        for deliver in deliveries {
-            deliver(match &committed {
-                Ok(()) => Ok(()),
-                Err(error) => Err(StoreError::Unavailable(error.to_string())),
-            });
-        }
-    }
-}
-
-/// Folds the log back from a connection of its own, so that the writer does not wait for it.
-fn checkpoint(url: &DatabaseUrl, log_file: &Path, stopped: &Receiver<()>) {
-    let Ok(Conn::Sqlite(mut conn)) = connect(url, Access::Write) else {
-        return;
-    };
-    while let Err(std::sync::mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(Duration::from_secs(1)) {
-        let long = std::fs::metadata(log_file).is_ok_and(|m| m.len() > CHECKPOINT_BYTES);
-        if long && let Err(error) = conn.batch_execute("PRAGMA wal_checkpoint(PASSIVE);") {
-            log::warn!("the write-ahead log could not be folded back: {error}");
-        }
-    }
 }
 
 /// Opens one connection outside the pools, for migrations and checks.

@@ -11,6 +11,7 @@
 
 pub mod account;
 pub mod bulk;
+pub mod checkpoint;
 pub mod conn;
 pub mod engine;
 pub mod error;
@@ -31,6 +32,7 @@ mod statement;
 pub mod timer;
 pub mod tombstone;
 pub mod types;
+mod writer;
 
 use std::sync::Arc;
 
@@ -42,7 +44,9 @@ pub use crate::{
     engine::PoolSize,
     error::{Result, StoreError},
     keys::MasterKeys,
-    record::{Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Standing, Stored},
+    record::{
+        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Since, Standing, Stored,
+    },
     scope::PersonScope,
 };
 use crate::{

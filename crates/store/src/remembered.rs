@@ -1,11 +1,21 @@
 //! What was made of a person's record, remembered for as long as the record stays as it is. Every use asks the
 //! database for the person's revision, so that an answer is never older than the last write, whichever server took it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use mainstay_domain::record::Kind;
 use quick_cache::{Weighter, sync::Cache};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{Store, error::Result, record::Records, revision::Revision, scope::PersonScope};
+use crate::{
+    Store,
+    error::Result,
+    record::{Change, Records, Since},
+    revision::Revision,
+    scope::PersonScope,
+};
 
 /// Most bytes that are remembered.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -23,6 +33,29 @@ pub struct Made {
     pub bytes: Bytes,
     /// Their entity tag.
     pub tag: Option<String>,
+    /// Where each record of a list stands in the bytes.
+    pub places: Arc<[Place]>,
+}
+
+/// Where a record of a list stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The time by which it is ordered, in microseconds, and its id.
+    pub key: (i64, Uuid),
+    /// Its first byte.
+    pub start: usize,
+    /// The byte behind its last.
+    pub end: usize,
+}
+
+/// What was made before, and what has changed since.
+#[derive(Debug, Clone)]
+pub struct Stale {
+    /// What was made.
+    pub made: Made,
+    /// What changed in the collections that it is made of, in that order. One or the other change may be part of it
+    /// already.
+    pub changes: Vec<Change>,
 }
 
 impl Made {
@@ -31,6 +64,7 @@ impl Made {
         Self {
             bytes: Bytes::from_owner(Zeroizing::new(bytes)),
             tag: None,
+            places: Arc::default(),
         }
     }
 }
@@ -55,7 +89,11 @@ struct Bytewise;
 impl Weighter<Question, Entry> for Bytewise {
     fn weight(&self, question: &Question, entry: &Entry) -> u64 {
         let bytes = entry.made.as_ref().map_or(0, |made| made.bytes.len());
-        u64::try_from(ENTRY_BYTES + question.text.len() + bytes).unwrap_or(u64::MAX)
+        let places = entry
+            .made
+            .as_ref()
+            .map_or(0, |made| made.places.len() * size_of::<Place>());
+        u64::try_from(ENTRY_BYTES + question.text.len() + bytes + places).unwrap_or(u64::MAX)
     }
 }
 
@@ -73,8 +111,9 @@ impl Default for Remembered {
 }
 
 impl Store {
-    /// What was made of a person's record at its present state, made now if need be. The question says what was
-    /// asked, and nothing but the record may take part in the answer. `now` is in microseconds.
+    /// What was made of some collections of a person's record at their present state, made now if need be. The
+    /// question says what was asked, and nothing but those collections may take part in the answer. Whoever makes it
+    /// is told what was made before, if that helps. `now` is in microseconds.
     ///
     /// # Errors
     /// What the database or the making says.
@@ -82,28 +121,50 @@ impl Store {
         &self,
         scope: &PersonScope,
         question: &str,
+        of: &'static [Kind],
         now: i64,
         work: F,
     ) -> Result<Option<Made>>
     where
-        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
+        F: FnOnce(&mut Records<'_>, Option<Stale>) -> Result<Option<Made>> + Send + 'static,
     {
         let revision = self.data.revision(scope.no).await?;
         let question = Question {
             person_no: scope.no,
             text: question.into(),
         };
-        if let Some(entry) = self.remembered.answers.get(&question)
+        let before = self.remembered.answers.get(&question);
+        if let Some(entry) = &before
             && entry.revision == revision
         {
-            return Ok(entry.made);
+            return Ok(entry.made.clone());
         }
-        // Changes between the two reads make the entry newer than its revision says, which only costs a making more.
-        let made = self.read(scope, work).await?;
+        // Changes between the two reads make the entry newer than its revision says, which only costs a look more.
+        let before = before.filter(|entry| entry.revision.epoch == revision.epoch);
+        let (made, made_at) = self
+            .read(scope, move |records| {
+                let Some(Entry {
+                    revision,
+                    made,
+                    made_at,
+                }) = before
+                else {
+                    return Ok((work(records, None)?, now));
+                };
+                match records.since(revision.rev, of)? {
+                    Since::Changed(changes) if changes.is_empty() => Ok((made, made_at)),
+                    Since::Changed(changes) => {
+                        let stale = made.map(|made| Stale { made, changes });
+                        Ok((work(records, stale)?, now))
+                    }
+                    Since::TooMuch => Ok((work(records, None)?, now)),
+                }
+            })
+            .await?;
         let entry = Entry {
             revision,
             made: made.clone(),
-            made_at: now,
+            made_at,
         };
         self.remembered.answers.insert(question, entry);
         Ok(made)

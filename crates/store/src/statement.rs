@@ -45,6 +45,29 @@ where
     }
 }
 
+/// Takes the next number of that person's changes without fetching it.
+#[derive(Debug, Clone, Copy)]
+pub struct PassRev(pub i64);
+
+impl QueryId for PassRev {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<C: Connection> RunQueryDsl<C> for PassRev {}
+
+impl<DB> QueryFragment<DB> for PassRev
+where
+    DB: Backend + HasSqlType<BigInt>,
+    i64: ToSql<BigInt, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql("UPDATE people SET rev = rev + 1 WHERE person_no = ");
+        out.push_bind_param::<BigInt, _>(&self.0)?;
+        Ok(())
+    }
+}
+
 /// Statements without values or rows.
 macro_rules! plain_statements {
     ($($(#[$about:meta])* $name:ident: $text:literal;)*) => {

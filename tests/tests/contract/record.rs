@@ -266,4 +266,56 @@ on_both_databases! {
         sam.post("/v1/check-ins", &note(9, "the last")).await.expect(201);
         assert_eq!(notes(tablet.get(list).await).len(), 5);
     }
+
+    async fn a_list_that_is_asked_for_again_and_again_is_never_behind(app) {
+        let sam = app.person().await;
+        let lists = ["?limit=3", "?limit=3&order=asc", "?limit=200"];
+        let mut made: Vec<(String, String)> = Vec::new();
+        for n in 0..24_u128 {
+            // Times in no order, some of them twice.
+            let at = format!("2026-03-{:02}T12:00:00.000Z", 1 + (n * 7) % 13);
+            let mut new = note(n, "one");
+            new["occurred_at"] = at.clone().into();
+            let stored = sam.post("/v1/check-ins", &new).await.expect(201);
+            made.push((at, stored.id()));
+            if n % 5 == 4 {
+                // What others write changes no list of check-ins.
+                sam.post("/v1/goals", &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-03-01", "status": "stopped" }))
+                    .await
+                    .expect(201);
+            }
+            if n % 7 == 6 {
+                let (_, id) = made.remove(usize::try_from(n / 2).unwrap() % made.len());
+                sam.delete(&format!("/v1/check-ins/{id}"), 1).await.expect(204);
+            }
+            if n % 9 == 8 {
+                let (at, id) = made.remove(0);
+                let mut moved = note(0, "moved");
+                let later = at.replace("2026-03", "2026-02");
+                (moved["occurred_at"], moved["id"]) = (later.clone().into(), id.clone().into());
+                sam.put(&format!("/v1/check-ins/{id}"), 1, &moved).await.expect(200);
+                made.push((later, id));
+            }
+            let mut ascending = made.clone();
+            ascending.sort();
+            let descending: Vec<_> = ascending.iter().rev().cloned().collect();
+            for list in lists {
+                let path = format!("/v1/check-ins{list}");
+                let page = sam.get(&path).await.expect(200);
+                let expected = if list.contains("asc") { &ascending } else { &descending };
+                let limit = if list.contains("200") { 200 } else { 3 };
+                let ids = |answer: &mainstay_tests::Answer| -> Vec<String> {
+                    answer.items().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+                };
+                let wanted: Vec<String> = expected.iter().map(|(_, id)| id.clone()).collect();
+                assert_eq!(ids(&page), wanted[..limit.min(wanted.len())], "{list} after {n}");
+                let next = page.body["next_cursor"].as_str();
+                assert_eq!(next.is_some(), wanted.len() > limit, "{list} after {n}");
+                if let Some(next) = next {
+                    let second = sam.get(&format!("{path}&cursor={next}")).await.expect(200);
+                    assert_eq!(ids(&second), wanted[limit..wanted.len().min(2 * limit)], "{list} after {n}");
+                }
+            }
+        }
+    }
 }

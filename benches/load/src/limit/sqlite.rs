@@ -2,16 +2,13 @@
 
 use std::{
     path::Path,
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use mainstay_api::clock::Clock;
 use mainstay_domain::record::Kind;
-use mainstay_store::{conn::SQLITE_PRAGMAS, engine::CHECKPOINT_BYTES};
+use mainstay_store::{checkpoint::CHECKPOINT_PAGES, conn::SQLITE_PRAGMAS};
 use rusqlite::{Connection, params};
 
 use crate::{Outcome, population::Active, random::Random};
@@ -33,13 +30,15 @@ pub fn sealed_bytes(file: &Path) -> Outcome<usize> {
     Ok(usize::try_from(bytes)?)
 }
 
-/// Inserts a second, each with the update of its person's counter.
+/// Inserts a second, each with the update of its person's counter. The log is folded back as the server does: nearly
+/// all of it from a connection beside, the rest between two transactions.
 pub fn inserts(file: &Path, active: &Active, sealed_bytes: usize, seconds: u32) -> Outcome<f64> {
-    let (stop, stopped) = mpsc::channel();
+    let (is_over, rest_is_left) = (AtomicBool::new(false), AtomicBool::new(false));
     let rate = std::thread::scope(|threads| {
-        let folding = threads.spawn(move || fold_back(file, &stopped));
-        let rate = insert_for(file, active, sealed_bytes, Duration::from_secs(seconds.into()));
-        drop(stop);
+        let folding = threads.spawn(|| fold_back(file, &is_over, &rest_is_left));
+        let time = Duration::from_secs(seconds.into());
+        let rate = insert_for(file, active, sealed_bytes, time, &rest_is_left);
+        is_over.store(true, Ordering::Release);
         folding.join().map_err(|_panic| "folding back panicked")??;
         rate
     });
@@ -48,7 +47,13 @@ pub fn inserts(file: &Path, active: &Active, sealed_bytes: usize, seconds: u32) 
     rate
 }
 
-fn insert_for(file: &Path, active: &Active, sealed_bytes: usize, time: Duration) -> Outcome<f64> {
+fn insert_for(
+    file: &Path,
+    active: &Active,
+    sealed_bytes: usize,
+    time: Duration,
+    rest_is_left: &AtomicBool,
+) -> Outcome<f64> {
     let conn = open(file)?;
     let mut begin = conn.prepare("BEGIN IMMEDIATE")?;
     let mut commit = conn.prepare("COMMIT")?;
@@ -82,18 +87,28 @@ fn insert_for(file: &Path, active: &Active, sealed_bytes: usize, time: Duration)
         }
         commit.execute([])?;
         done += BATCH;
+        if rest_is_left.swap(false, Ordering::AcqRel) {
+            fold(&conn, "PASSIVE")?;
+        }
     }
     Ok(done as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Folds the log back as the server does: from a connection of its own, at the same size.
-fn fold_back(file: &Path, stopped: &mpsc::Receiver<()>) -> Outcome {
+/// Pages in the log, and how many of them are folded back after this.
+fn fold(conn: &Connection, how: &str) -> Outcome<(i32, i32)> {
+    let sql = format!("PRAGMA wal_checkpoint({how})");
+    Ok(conn.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?)
+}
+
+fn fold_back(file: &Path, is_over: &AtomicBool, rest_is_left: &AtomicBool) -> Outcome {
     let conn = open(file)?;
-    let log = file.with_extension("db-wal");
-    while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(Duration::from_secs(1)) {
-        if std::fs::metadata(&log).is_ok_and(|m| m.len() > CHECKPOINT_BYTES) {
-            conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_row| Ok(()))?;
+    while !is_over.load(Ordering::Acquire) {
+        let (pages, folded) = fold(&conn, "NOOP")?;
+        if pages >= CHECKPOINT_PAGES && folded < pages {
+            fold(&conn, "PASSIVE")?;
+            rest_is_left.store(true, Ordering::Release);
         }
+        std::thread::sleep(Duration::from_millis(5));
     }
     Ok(())
 }

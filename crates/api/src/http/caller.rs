@@ -2,8 +2,12 @@
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use mainstay_domain::record::{Incoming, Record};
-use mainstay_store::{Expected, PersonScope, Records, StoreError, remembered::Made, session::Principal};
+use mainstay_domain::record::{Incoming, Kind, Record};
+use mainstay_store::{
+    Expected, PersonScope, Records, StoreError,
+    remembered::{Made, Stale},
+    session::Principal,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -49,16 +53,16 @@ impl Caller {
         &self.principal.scope
     }
 
-    /// What was made of the caller's record at its present state, made now if need be.
+    /// What was made of some collections of the caller's record at their present state, made now if need be.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn remember<F>(&self, question: &str, make: F) -> Outcome<Option<Made>>
+    pub async fn remember<F>(&self, question: &str, of: &'static [Kind], make: F) -> Outcome<Option<Made>>
     where
-        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>, StoreError> + Send + 'static,
+        F: FnOnce(&mut Records<'_>, Option<Stale>) -> Result<Option<Made>, StoreError> + Send + 'static,
     {
         let (store, now) = (&self.state.store, self.state.clock.micros());
-        Ok(store.remember(self.scope(), question, now, make).await?)
+        Ok(store.remember(self.scope(), question, of, now, make).await?)
     }
 
     /// An id from the path.

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_domain::{record::Kind, timestamp::Timestamp};
-use mainstay_store::{Order, Range, Stored};
+use mainstay_store::{Order, Range};
 use uuid::Uuid;
 
 use crate::{http::query::Parameters, problem::Outcome};
@@ -60,11 +60,11 @@ pub fn page_limit(parameters: &mut Parameters) -> i64 {
         .unwrap_or(DEFAULT_LIMIT)
 }
 
-/// The cursor behind a record.
-pub fn cursor(last: &Stored, kind: Kind, order: Order) -> String {
+/// The cursor behind a record of that time, in microseconds, and id.
+pub fn cursor(last: (i64, Uuid), kind: Kind, order: Order) -> String {
     let mut bytes = [0; 27];
     let mark = mark(kind, order);
-    let parts: [&[u8]; 3] = [&mark, &last.occurred_at.to_be_bytes(), last.id.as_bytes()];
+    let parts: [&[u8]; 3] = [&mark, &last.0.to_be_bytes(), last.1.as_bytes()];
     for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
         *to = *from;
     }
@@ -98,20 +98,9 @@ const fn mark(kind: Kind, order: Order) -> [u8; 3] {
 mod tests {
     use super::*;
 
-    fn stored() -> Stored {
-        Stored {
-            id: Uuid::from_u128(5),
-            version: 1,
-            occurred_at: -7,
-            created_at: 0,
-            updated_at: 0,
-            body: vec![],
-        }
-    }
-
     #[test]
     fn a_cursor_is_good_for_its_own_list_and_order_only() {
-        let text = cursor(&stored(), Kind::CheckIn, Order::Descending);
+        let text = cursor((-7, Uuid::from_u128(5)), Kind::CheckIn, Order::Descending);
         assert_eq!(
             decode(&text, Kind::CheckIn, Order::Descending),
             Some((-7, Uuid::from_u128(5)))

@@ -5,10 +5,7 @@ use actix_web::{
     body::MessageBody,
     http::{StatusCode, header},
 };
-use mainstay_domain::{
-    record::{Record, json as to_json},
-    timestamp::Timestamp,
-};
+use mainstay_domain::{record::Record, timestamp::Timestamp};
 use mainstay_store::{Created, Stored};
 
 use crate::http::conditional::{etag, has_current};
@@ -32,21 +29,6 @@ pub fn wire(record: &Stored) -> Vec<u8> {
         record.version
     );
     out.extend_from_slice(tail.as_bytes());
-    out
-}
-
-/// `{"items": […], "next_cursor": …}`.
-pub fn list_body(items: impl Iterator<Item = Vec<u8>>, next: Option<&str>) -> Vec<u8> {
-    let mut out = b"{\"items\":[".to_vec();
-    for (n, item) in items.enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(&item);
-    }
-    out.extend_from_slice(b"],\"next_cursor\":");
-    out.extend_from_slice(&to_json(&next));
-    out.push(b'}');
     out
 }
 

@@ -4,33 +4,28 @@ mod answer;
 mod basis;
 mod example;
 mod history;
+mod list;
 mod parameter;
 mod write;
 
 use actix_web::HttpResponse;
 use mainstay_domain::record::{Deletion, Incoming, Kind, Record};
-use mainstay_store::Stored;
-use mainstay_store::{Created, Range, Records, StoreError, remembered::Made};
-use serde_json::json;
+use mainstay_store::{Created, Stored};
 
-pub use self::{answer::*, basis::*, example::*, history::*, parameter::*, write::*};
+pub use self::{answer::*, basis::*, example::*, history::*, list::*, parameter::*, write::*};
 use crate::{
     http::{
         body::Body,
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, perform},
-        page::{cursor, page},
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::{add_page, add_record},
+        schema::add_record,
     },
     problem::{Outcome, Problem, ProblemKind},
 };
-
-/// Lists that were asked for in more words than this are not remembered.
-const MOST_REMEMBERED: usize = 200;
 
 /// All operations of a collection.
 pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
@@ -57,16 +52,6 @@ pub fn creates<T: Record>(tag: Tag) -> Endpoint {
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
         .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
         .problems(slot_problem::<T>())
-}
-
-/// `GET /v1/{collection}`.
-pub fn lists<T: Record>(tag: Tag) -> Endpoint {
-    let (name, one) = (T::name(), T::KIND.singular());
-    let endpoint = endpoint::get(path::<T>(), list::<T>)
-        .operation(tag, format!("list{name}s"), format!("List {one}s"))
-        .about("Newest first unless `order` says otherwise. A page never repeats or skips a record while others are written.")
-        .gives_schema(200, "A page.", Box::new(add_page::<T>), json!({ "items": [example::<T>()], "next_cursor": null }));
-    page_parameters().into_iter().fold(endpoint, Endpoint::parameter)
 }
 
 /// `GET /v1/{collection}/{id}`.
@@ -135,39 +120,6 @@ async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
 fn stored_answer<T: Record>(created: &Created) -> Reply {
     let (answer, record) = created_answer::<T>(created);
     Reply::new(private(answer), wire(record))
-}
-
-async fn list<T: Record>(caller: Caller) -> Outcome {
-    let range = page(&caller.request, T::KIND)?;
-    let question = format!("list {} {}", T::KIND.path(), caller.request.query_string());
-    let listed = if question.len() > MOST_REMEMBERED {
-        let read = caller
-            .state
-            .store
-            .read(caller.scope(), move |r| listed::<T>(r, range));
-        Made::new(read.await?)
-    } else {
-        let work = move |r: &mut Records<'_>| listed::<T>(r, range).map(|bytes| Some(Made::new(bytes)));
-        caller
-            .remember(&question, work)
-            .await?
-            .ok_or(Problem::internal("a list without a body"))?
-    };
-    Ok(finish(HttpResponse::Ok(), listed.bytes))
-}
-
-/// A page of a collection, as bytes.
-fn listed<T: Record>(records: &mut Records<'_>, mut range: Range) -> Result<Vec<u8>, StoreError> {
-    let limit = usize::try_from(range.limit).unwrap_or(usize::MAX);
-    range.limit += 1;
-    let mut found = records.list(T::KIND, &range)?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found
-        .last()
-        .filter(|_| more)
-        .map(|last| cursor(last, T::KIND, range.order));
-    Ok(list_body(found.iter().map(wire), next.as_deref()))
 }
 
 /// The record whose id is in the path.

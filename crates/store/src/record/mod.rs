@@ -136,3 +136,12 @@ pub struct Change {
     /// The record, unless it is gone.
     pub record: Option<Stored>,
 }
+
+/// What happened in some collections after a number of the person's changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Since {
+    /// These records changed, in the order of their changes; none of another collection is among them.
+    Changed(Vec<Change>),
+    /// So much that reading everything again is no dearer.
+    TooMuch,
+}

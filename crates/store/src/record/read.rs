@@ -7,7 +7,7 @@ use diesel::{
 use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Change, Order, Range, Replaced, Standing, Stored};
+use super::{Change, Order, Range, Replaced, Since, Standing, Stored};
 use crate::{
     conn::Conn,
     error::{Result, StoreError},
@@ -16,6 +16,9 @@ use crate::{
     scope::PersonScope,
     types::{At, Key},
 };
+
+/// From so many changes on they are not looked at one by one.
+const FEW: i64 = 16;
 
 /// A row with all that writing looks at.
 #[derive(Queryable, Selectable)]
@@ -187,43 +190,50 @@ impl<'a> Records<'a> {
 
     /// What changed after a number of the person's changes, in their order: each record once, as it stands now.
     pub fn changes(&mut self, after: i64, limit: i64) -> Result<Vec<Change>> {
+        let rows = self.rows_after(after, limit)?;
+        rows.iter().map(|row| self.change(row)).collect()
+    }
+
+    /// What changed in some collections after a number of the person's changes.
+    pub fn since(&mut self, after: i64, kinds: &[Kind]) -> Result<Since> {
+        let rows = self.rows_after(after, FEW)?;
+        if i64::try_from(rows.len()).unwrap_or(FEW) == FEW {
+            return Ok(Since::TooMuch);
+        }
+        let theirs = rows
+            .iter()
+            .filter(|row| kinds.iter().any(|kind| kind.code() == row.collection));
+        let changes = theirs.map(|row| self.change(row)).collect::<Result<_>>()?;
+        Ok(Since::Changed(changes))
+    }
+
+    fn rows_after(&mut self, after: i64, limit: i64) -> Result<Vec<Row>> {
         let query = records::table
             .filter(records::person_no.eq(self.scope.no))
             .filter(records::rev.gt(after))
             .order(records::rev.asc())
             .limit(limit);
-        let rows: Vec<Row> = on!(&mut *self.conn, |c| query.select(Row::as_select()).load(c))?;
-        rows.iter()
-            .map(|row| {
-                let kind = Kind::from_code(row.collection)
-                    .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
-                let gone = row.deleted && !row.is_marked();
-                Ok(Change {
-                    rev: row.rev,
-                    kind,
-                    id: row.id.0,
-                    version: row.version,
-                    deleted: row.deleted,
-                    record: if gone { None } else { Some(self.open(kind, row)?) },
-                })
-            })
-            .collect()
+        Ok(on!(&mut *self.conn, |c| query.select(Row::as_select()).load(c))?)
+    }
+
+    fn change(&self, row: &Row) -> Result<Change> {
+        let kind = Kind::from_code(row.collection)
+            .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
+        let gone = row.deleted && !row.is_marked();
+        Ok(Change {
+            rev: row.rev,
+            kind,
+            id: row.id.0,
+            version: row.version,
+            deleted: row.deleted,
+            record: if gone { None } else { Some(self.open(kind, row)?) },
+        })
     }
 
     /// What is known of an id, deleted or not.
     pub fn known(&mut self, kind: Kind, id: Uuid) -> Result<Option<Change>> {
-        let Some(row) = self.row(kind, id)? else {
-            return Ok(None);
-        };
-        let gone = row.deleted && !row.is_marked();
-        Ok(Some(Change {
-            rev: row.rev,
-            kind,
-            id,
-            version: row.version,
-            deleted: row.deleted,
-            record: if gone { None } else { Some(self.open(kind, &row)?) },
-        }))
+        let row = self.row(kind, id)?;
+        row.map(|row| self.change(&row)).transpose()
     }
 
     /// Whether the record of that id, deleted or not, was first made from that content.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Created, Expected, Stored,
-    create::{CreateAlone, first, stands_alone},
+    create::{create_alone, first, stands_alone},
     read::{Records, Row},
 };
 use crate::{
@@ -153,19 +153,18 @@ impl<'a> RecordWriter<'a> {
 
     /// Stores a new record that is sealed already, under the next number.
     pub(super) fn create_sealed(&mut self, mut row: NewRow, draft: &Draft) -> Result<Created> {
-        let inserted = match &mut *self.records.conn {
-            Conn::Postgres(c) if stands_alone(draft) => CreateAlone(&row).execute(c)?,
-            _ => {
-                row.rev = self.next_rev()?;
-                on!(&mut *self.records.conn, |c| {
-                    diesel::insert_into(records::table)
-                        .values(&row)
-                        .on_conflict_do_nothing()
-                        .execute(c)
-                })?
-            }
+        let is_new = if stands_alone(draft) {
+            create_alone(self.records.conn, &row)?
+        } else {
+            row.rev = self.next_rev()?;
+            on!(&mut *self.records.conn, |c| {
+                diesel::insert_into(records::table)
+                    .values(&row)
+                    .on_conflict_do_nothing()
+                    .execute(c)
+            })? == 1
         };
-        if inserted == 0 {
+        if !is_new {
             return self.known(draft, &row.origin);
         }
         self.after_write(draft)?;

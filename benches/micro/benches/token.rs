@@ -1,0 +1,32 @@
+//! Checking an access token: the first time, and each time after.
+
+use std::hint::black_box;
+
+use chrono::{DateTime, Utc};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use mainstay_api::auth::token::{Tokens, generate_signing_key};
+use mainstay_domain::account::Role;
+use uuid::Uuid;
+
+fn token(criterion: &mut Criterion) {
+    let key = generate_signing_key().expect("a key");
+    let made = || Tokens::new(&key, "https://mainstay.example").expect("tokens");
+    let at = DateTime::<Utc>::from_timestamp(1_770_000_000, 0).expect("a time");
+    let tokens = made();
+    let issue = || tokens.issue(Uuid::from_u128(1), Uuid::from_u128(2), Role::Person, at);
+    let token = issue().expect("a token");
+    criterion.bench_function("issue", |b| b.iter(issue));
+    criterion.bench_function("verify for the first time", |b| {
+        b.iter_batched(
+            made,
+            |fresh| fresh.verify(black_box(&token), at),
+            BatchSize::LargeInput,
+        );
+    });
+    criterion.bench_function("verify again", |b| {
+        b.iter(|| tokens.verify(black_box(&token), at));
+    });
+}
+
+criterion_group!(benches, token);
+criterion_main!(benches);

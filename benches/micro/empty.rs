@@ -1,0 +1,1 @@
+//! Cargo wants a package to build something; the benches are in `benches/`.

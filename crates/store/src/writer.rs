@@ -1,0 +1,167 @@
+//! The one thread that writes to an SQLite database: whatever waits goes into one transaction.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use diesel::{
+    RunQueryDsl, SqliteConnection,
+    connection::{AnsiTransactionManager, TransactionManager},
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    checkpoint::Checkpoints,
+    conn::{Access, Conn, DatabaseUrl, connect},
+    engine::panicked,
+    error::{Result, StoreError},
+    statement::{BeginJob, KeepJob, UndoJob},
+};
+
+/// Write jobs that may wait before further ones are turned away.
+const QUEUE: usize = 1024;
+/// Most jobs in one transaction.
+const BATCH: usize = 256;
+/// A batch is closed after this time even if more jobs wait.
+const BATCH_TIME: Duration = Duration::from_millis(20);
+/// After this time without a job the writer counts as idle.
+const IDLE_AFTER: Duration = Duration::from_millis(100);
+
+type Deliver = Box<dyn FnOnce(Result<()>) + Send>;
+type Job = Box<dyn FnOnce(&mut Conn) -> Deliver + Send>;
+
+/// How a job stands among the others of its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// If it does not succeed, all that it did is undone.
+    Undoable,
+    /// What its statements did may stay in any case.
+    Plain,
+}
+
+/// The thread that writes, and what is queued for it.
+pub(crate) struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread, with a connection of its own, and the one that keeps the log short.
+    pub fn start(url: &DatabaseUrl) -> Result<Self> {
+        let unavailable = |e: &dyn std::fmt::Display| StoreError::Unavailable(e.to_string());
+        let mut conn = connect(url, Access::Write).map_err(|e| unavailable(&e))?;
+        let mut checkpoints = Checkpoints::start(url)?;
+        let (jobs, queue) = sync_channel::<Job>(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("mainstay-writer".to_owned())
+            .spawn(move || run(&mut conn, &queue, &mut checkpoints))
+            .map_err(|e| unavailable(&e))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Runs a closure in the next transaction; the answer comes after the commit.
+    pub async fn write<T, F>(&self, step: Step, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel::<Result<T>>();
+        let job: Job = Box::new(move |conn| {
+            let outcome = match step {
+                Step::Undoable => in_savepoint(conn, f),
+                Step::Plain => caught(conn, f),
+            };
+            Box::new(move |committed| {
+                // A caller that has gone away needs no answer.
+                let _ = answer.send(outcome.and_then(|value| committed.map(|()| value)));
+            })
+        });
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Busy)?;
+        jobs.try_send(job).map_err(|e| match e {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
+        })?;
+        answered
+            .await
+            .map_err(|_gone| StoreError::Unavailable("the write did not run".to_owned()))?
+    }
+}
+
+impl Drop for Writer {
+    /// Finishes what is queued.
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn caught<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(|| f(conn))).unwrap_or_else(|_| Err(panicked()))
+}
+
+fn in_savepoint<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let Conn::Sqlite(c) = conn else {
+        return Err(StoreError::Internal("a writer of another engine".to_owned()));
+    };
+    BeginJob.execute(c)?;
+    let outcome = caught(conn, f);
+    let Conn::Sqlite(c) = conn else { return outcome };
+    if outcome.is_err() {
+        UndoJob.execute(c)?;
+    }
+    KeepJob.execute(c)?;
+    outcome
+}
+
+/// Takes whatever waits into one transaction, commits once, then answers all.
+fn run(conn: &mut Conn, queue: &Receiver<Job>, checkpoints: &mut Checkpoints) {
+    loop {
+        let first = match queue.recv_timeout(IDLE_AFTER) {
+            Err(RecvTimeoutError::Timeout) => {
+                let Conn::Sqlite(c) = &mut *conn else { return };
+                checkpoints.when_idle(c);
+                queue.recv().map_err(|_closed| RecvTimeoutError::Disconnected)
+            }
+            other => other,
+        };
+        let Ok(first) = first else { return };
+        let Conn::Sqlite(c) = &mut *conn else { return };
+        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE") {
+            log::error!("the writer cannot begin a transaction: {error}");
+            // Dropping the job tells its caller that it did not run.
+            drop(first);
+            continue;
+        }
+        let started = Instant::now();
+        let mut deliveries = vec![first(conn)];
+        while deliveries.len() < BATCH && started.elapsed() < BATCH_TIME {
+            let Ok(job) = queue.try_recv() else { break };
+            deliveries.push(job(conn));
+        }
+        let Conn::Sqlite(c) = &mut *conn else { return };
+        let committed = commit(c, deliveries.len());
+        for deliver in deliveries {
+            deliver(match &committed {
+                Ok(()) => Ok(()),
+                Err(error) => Err(StoreError::Unavailable(error.clone())),
+            });
+        }
+        checkpoints.after_commit(c);
+    }
+}
+
+fn commit(conn: &mut SqliteConnection, jobs: usize) -> std::result::Result<(), String> {
+    AnsiTransactionManager::commit_transaction(conn).map_err(|error| {
+        log::error!("a batch of {jobs} writes could not be committed: {error}");
+        let _ = AnsiTransactionManager::rollback_transaction(conn);
+        error.to_string()
+    })
+}
