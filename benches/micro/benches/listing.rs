@@ -76,7 +76,7 @@ fn check_ins(scope: &PersonScope) -> Vec<NewRecord> {
             let time = chrono::DateTime::from_timestamp_micros(at).expect("a time");
             sent["occurred_at"] = time.to_rfc3339().into();
             let incoming: Incoming<CheckIn> = serde_json::from_value(sent).expect("a check-in");
-            let id = Uuid::from_u128(1_000 + n.unsigned_abs() as u128);
+            let id = Uuid::from_u128(1_000 + u128::from(n.unsigned_abs()));
             let draft = draft(incoming, id, None, now, &mut Uuid::nil).expect("a draft");
             NewRecord {
                 scope: scope.clone(),
