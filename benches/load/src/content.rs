@@ -207,7 +207,11 @@ fn refused(findings: Vec<Finding>) -> String {
 pub fn as_stored<T: Record>(random: &mut Random, body: T, micros: i64) -> Outcome<Draft> {
     let at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let id = random.id(micros);
-    let incoming = Incoming { id: Some(id), body };
+    let incoming = Incoming {
+        id: Some(id),
+        body,
+        basis: None,
+    };
     Ok(draft(incoming, id, None, at, &mut || random.id(micros)).map_err(refused)?)
 }
 

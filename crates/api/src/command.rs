@@ -29,6 +29,7 @@ use crate::{
     clock::Clock,
     doctor,
     id::new_id,
+    import::{self, MeetingsCommand, QuestionnairesCommand, Report},
     logging,
     routes::document_text,
     settings::{Flags, SecretFile, Settings},
@@ -63,6 +64,12 @@ enum Command {
     /// Keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Meetings.
+    #[command(subcommand)]
+    Meetings(MeetingsCommand),
+    /// Questionnaires.
+    #[command(subcommand)]
+    Questionnaires(QuestionnairesCommand),
 }
 
 #[derive(Subcommand)]
@@ -119,11 +126,11 @@ enum KeysCommand {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Serve { migrate: false }) {
-        Command::Openapi => print(&document_text()),
+        Command::Openapi => print(&document_text()).map(|()| ExitCode::SUCCESS),
         command => Settings::read(&cli.flags).and_then(|settings| run(command, &settings)),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(message) => {
             // Nobody is left to tell if standard error is closed.
             let _ = writeln!(std::io::stderr(), "mainstay: {message}");
@@ -132,12 +139,12 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command, settings: &Settings) -> Result<(), String> {
+fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
     logging::start(&settings.log, settings.log_format);
     for remark in &settings.remarks {
         log::warn!("{remark}");
     }
-    match command {
+    let done = match command {
         Command::Serve { migrate } => serve(settings, migrate),
         Command::Migrate => {
             prepare_directories(settings)?;
@@ -148,7 +155,22 @@ fn run(command: Command, settings: &Settings) -> Result<(), String> {
         Command::Doctor => examine(settings),
         Command::Account(AccountCommand::Create(create)) => create_account(settings, &create),
         Command::Keys(KeysCommand::Generate) => generate_keys(settings),
-    }
+        Command::Meetings(MeetingsCommand::Import(import)) => {
+            let store = open_store(settings)?;
+            return told(&block_on(import::meetings(&store, &import))??);
+        }
+        Command::Questionnaires(QuestionnairesCommand::Import(import)) => {
+            let store = open_store(settings)?;
+            return told(&block_on(import::questionnaires(&store, &import))??);
+        }
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints what an import did.
+fn told(report: &Report) -> Result<ExitCode, String> {
+    print(report.text.as_bytes())?;
+    Ok(report.exit_code())
 }
 
 fn print(bytes: &[u8]) -> Result<(), String> {
@@ -323,6 +345,18 @@ fn examine(settings: &Settings) -> Result<(), String> {
     }
 }
 
+/// The databases for a command; an embedded one is migrated first.
+fn open_store(settings: &Settings) -> Result<Store, String> {
+    prepare_directories(settings)?;
+    let locations = settings.locations();
+    if matches!(settings.database, DatabaseUrl::Sqlite(_)) {
+        migrate_all(&locations).map_err(|e| e.to_string())?;
+    } else if !is_all_migrated(&locations).map_err(|e| e.to_string())? {
+        return Err("the database is not migrated; run `mainstay migrate` first".to_owned());
+    }
+    Store::open(&locations, master_key(settings)?).map_err(|e| e.to_string())
+}
+
 fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), String> {
     let email = Email::new(create.email.trim()).ok_or("--email must be an e-mail address")?;
     let zone: chrono_tz::Tz = create
@@ -347,12 +381,7 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
     if !findings.is_empty() {
         return Err("the password is too widely known".to_owned());
     }
-    prepare_directories(settings)?;
-    let locations = settings.locations();
-    if matches!(settings.database, DatabaseUrl::Sqlite(_)) {
-        migrate_all(&locations).map_err(|e| e.to_string())?;
-    }
-    let store = Store::open(&locations, master_key(settings)?).map_err(|e| e.to_string())?;
+    let store = open_store(settings)?;
     let pepper = store.derive_key("mainstay pepper 1").map_err(|e| e.to_string())?;
     let passwords = Passwords::new(pepper, 1)?;
     let profile = Profile {

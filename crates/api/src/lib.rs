@@ -4,6 +4,7 @@
 //!   goals and contacts need none beyond [`record::collection`]);
 //! - [`record`] is the one set of handlers that all collections share;
 //! - [`http`] reads requests, [`problem`] words what goes wrong, [`openapi`] writes the contract;
+//! - [`import`] takes in reference data;
 //! - [`auth`] knows who is who; [`application`] puts all together; [`command`] is the command line.
 
 pub mod account;
@@ -15,14 +16,17 @@ pub mod craving_event;
 pub mod doctor;
 pub mod http;
 pub mod id;
+pub mod import;
 pub mod insight;
 pub mod logging;
 pub mod medication;
+pub mod meeting;
 pub mod metrics;
 pub mod openapi;
 pub mod operations;
 pub mod plan;
 pub mod problem;
+pub mod questionnaire;
 pub mod record;
 pub mod reference;
 pub mod routes;

@@ -8,12 +8,12 @@ use mainstay_domain::{
 };
 
 use crate::{
-    account, craving_event, insight, medication,
+    account, craving_event, insight, medication, meeting,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
     },
-    operations, plan,
+    operations, plan, questionnaire,
     record::collection,
     reference, session, support, sync, use_event,
 };
@@ -43,6 +43,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         support::endpoints(),
         insight::endpoints(),
         sync::endpoints(),
+        questionnaire::endpoints(),
+        meeting::endpoints(),
         reference::endpoints(),
         operations::endpoints(),
     ];

@@ -122,6 +122,7 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
     let incoming = Incoming {
         id: Some(id),
         body: body.value.body,
+        basis: None,
     };
     match store_new(caller, incoming).await {
         Ok(Created::New(stored)) => Ok(finish(
@@ -155,7 +156,11 @@ async fn draft_plan(caller: Caller) -> Outcome {
         let contact = |name: &str| contacts.get(&name.trim().to_lowercase()).copied();
         let plan =
             plan_from_review(active.as_ref(), &event, &review, contact).map_err(StoreError::Findings)?;
-        let incoming = Incoming { id: None, body: plan };
+        let incoming = Incoming {
+            id: None,
+            body: plan,
+            basis: None,
+        };
         let plan = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
         let created = writer.create(&plan)?;
         let (answer, record) = created_answer::<Plan>(&created);

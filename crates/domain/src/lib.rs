@@ -3,14 +3,14 @@
 //!
 //! - a person's record: [`goal`], [`plan`], [`check_in`], [`craving_event`], [`use_event`], [`support_contact`],
 //!   [`medication`], [`dose`], [`practice_session`], [`thought_record`], [`attendance`], [`appointment`], [`referral`],
-//!   [`transition`], [`self_efficacy_profile`], [`commitment`], [`journal_entry`],
-//!   [`warning_feedback`];
+//!   [`transition`], [`self_efficacy_profile`], [`commitment`], [`journal_entry`], [`warning_feedback`];
+//! - questionnaires and a person's answers to them: [`questionnaire`];
 //! - what every noun shares: [`record`];
-//! - reference data: [`practice`], [`helpline`];
+//! - reference data: [`practice`], [`helpline`], [`meeting`];
 //! - computations: [`effectiveness`], [`availability`], [`toolkit`], [`medication::adherence`];
 //! - what the record tells: [`insight`];
 //! - who signs in: [`account`], [`password`];
-//! - values: [`scalar`], [`amount`], [`place`], [`timestamp`], [`vocabulary`], [`finding`].
+//! - values: [`scalar`], [`amount`], [`place`], [`geo`], [`timestamp`], [`vocabulary`], [`finding`].
 
 pub mod account;
 pub mod amount;
@@ -23,17 +23,20 @@ pub mod craving_event;
 pub mod dose;
 pub mod effectiveness;
 pub mod finding;
+pub mod geo;
 pub mod goal;
 pub mod helpline;
 pub mod insight;
 pub mod journal_entry;
 pub mod kindness;
 pub mod medication;
+pub mod meeting;
 pub mod password;
 pub mod place;
 pub mod plan;
 pub mod practice;
 pub mod practice_session;
+pub mod questionnaire;
 pub mod record;
 pub mod referral;
 pub mod registry;

@@ -3,7 +3,7 @@
 //! A noun's wire form is its domain type. The store never sees the type: [`draft`] turns an input into a
 //! [`Draft`], which carries all that storing, ordering, constraining and cross-checking needs.
 
-use std::{borrow::Cow, fmt, marker::PhantomData};
+use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{
@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::{
     finding::{Finding, Findings},
+    helpline::Helpline,
+    questionnaire::Questionnaire,
     timestamp::Timestamp,
 };
 
@@ -61,13 +63,15 @@ pub enum Kind {
     Commitment = 17,
     /// The private journal.
     JournalEntry = 18,
+    /// Answers to questionnaires.
+    QuestionnaireResponse = 19,
     /// Feedback on early warnings.
     WarningFeedback = 20,
 }
 
 impl Kind {
     /// Every collection.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Goal,
         Self::Plan,
         Self::CheckIn,
@@ -86,6 +90,7 @@ impl Kind {
         Self::SelfEfficacyProfile,
         Self::Commitment,
         Self::JournalEntry,
+        Self::QuestionnaireResponse,
         Self::WarningFeedback,
     ];
 
@@ -115,6 +120,7 @@ impl Kind {
             Self::SelfEfficacyProfile => "self-efficacy-profiles",
             Self::Commitment => "commitments",
             Self::JournalEntry => "journal",
+            Self::QuestionnaireResponse => "questionnaire-responses",
             Self::WarningFeedback => "warning-feedback",
         }
     }
@@ -155,6 +161,7 @@ impl Kind {
             Self::SelfEfficacyProfile => "self-efficacy profile",
             Self::Commitment => "commitment",
             Self::JournalEntry => "journal entry",
+            Self::QuestionnaireResponse => "questionnaire response",
             Self::WarningFeedback => "warning feedback",
         }
     }
@@ -237,6 +244,15 @@ pub enum Deletion {
     Marked,
 }
 
+/// What a record is judged by that is no part of the person's record.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    /// The questionnaire that [`Record::judged_by`] names.
+    pub questionnaire: Arc<Questionnaire>,
+    /// Helplines of the person's country.
+    pub helplines: Arc<[Helpline]>,
+}
+
 /// A noun of the person's record.
 pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync + 'static {
     /// Its collection.
@@ -257,6 +273,17 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
 
     /// Notes everything that is wrong with the record as the successor of `before`.
     fn check_change(&self, _before: &Self, _findings: &mut Findings) {}
+
+    /// The questionnaire by which the record is judged. What names one is not stored unless it was looked up.
+    fn judged_by(&self) -> Option<Uuid> {
+        None
+    }
+
+    /// Notes everything that is wrong with the record by what it is judged by.
+    fn judge(&self, _basis: &Basis, _findings: &mut Findings) {}
+
+    /// Completes what follows from what the record is judged by.
+    fn complete_by(&mut self, _basis: &Basis) {}
 
     /// Completes what the server owns: computed members, ids of items, states that time has already changed.
     fn complete(&mut self, _now: DateTime<Utc>, _new_id: NewId<'_>) {}
@@ -301,6 +328,8 @@ pub struct Incoming<T> {
     pub id: Option<Uuid>,
     /// The record.
     pub body: T,
+    /// What it is judged by, once that was looked up.
+    pub basis: Option<Basis>,
 }
 
 impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
@@ -319,7 +348,11 @@ impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
                     read_only: T::READ_ONLY,
                 };
                 let body = T::deserialize(de::value::MapAccessDeserializer::new(writable))?;
-                Ok(Incoming { id, body })
+                Ok(Incoming {
+                    id,
+                    body,
+                    basis: None,
+                })
             }
         }
         deserializer.deserialize_map(Visitor(PhantomData))
@@ -394,6 +427,21 @@ pub fn draft<T: Record>(
     if let Some(before) = before {
         record.check_change(before, &mut findings);
     }
+    let basis = match record.judged_by() {
+        None => None,
+        Some(id) => {
+            let basis = incoming.basis.filter(|basis| basis.questionnaire.id == id);
+            match &basis {
+                Some(basis) => record.judge(basis, &mut findings),
+                None => findings.add(
+                    "/questionnaire_id",
+                    "unknown-reference",
+                    "is no questionnaire of this server",
+                ),
+            }
+            basis
+        }
+    };
     if !findings.is_empty() {
         return Err(findings.into_vec());
     }
@@ -402,6 +450,9 @@ pub fn draft<T: Record>(
         record.adopt(before);
     }
     record.complete(now, new_id);
+    if let Some(basis) = &basis {
+        record.complete_by(basis);
+    }
     Ok(stored(&record, id, canonical))
 }
 

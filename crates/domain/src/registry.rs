@@ -14,6 +14,7 @@ use crate::{
     medication::Medication,
     plan::Plan,
     practice_session::PracticeSession,
+    questionnaire::response::QuestionnaireResponse,
     record::{Draft, Kind, Record, stored},
     referral::Referral,
     self_efficacy_profile::SelfEfficacyProfile,
@@ -54,6 +55,7 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
         Kind::SelfEfficacyProfile => work.run::<SelfEfficacyProfile>(),
         Kind::Commitment => work.run::<Commitment>(),
         Kind::JournalEntry => work.run::<JournalEntry>(),
+        Kind::QuestionnaireResponse => work.run::<QuestionnaireResponse>(),
         Kind::WarningFeedback => work.run::<WarningFeedback>(),
     }
 }
@@ -83,10 +85,13 @@ impl ForNoun for FallDue<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         finding::Findings,
-        record::{Incoming, draft, json},
+        questionnaire::shipped,
+        record::{Basis, Incoming, draft, json},
         timestamp::example_time,
     };
 
@@ -95,7 +100,11 @@ mod tests {
         let mut findings = Findings::default();
         T::example().check(now, &mut findings);
         assert_eq!(findings.into_vec(), [], "{}", T::KIND.path());
-        let incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
+        let mut incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
+        incoming.basis = T::example().judged_by().and_then(shipped).map(|own| Basis {
+            questionnaire: Arc::new(own.clone()),
+            helplines: Arc::default(),
+        });
         let mut next = 0;
         let made = draft(incoming, Uuid::nil(), None, now, &mut || {
             next += 1;

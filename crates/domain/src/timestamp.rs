@@ -172,7 +172,8 @@ pub fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
         .transpose()
 }
 
-fn strict_date(text: &str) -> Option<NaiveDate> {
+/// The date that a text as `YYYY-MM-DD` names.
+pub(crate) fn strict_date(text: &str) -> Option<NaiveDate> {
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let mut parts = text.split('-');
     let form = [4, 2, 2]

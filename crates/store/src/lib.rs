@@ -6,6 +6,7 @@
 //! - [`seal`], [`keys`]: what is kept so that only its owner's key opens it;
 //! - [`engine`], [`conn`]: two database engines behind one door;
 //! - [`bulk`]: many new records of several people at once;
+//! - [`meeting`], [`questionnaire`]: reference data that operators import;
 //! - [`account`], [`session`], [`login_delay`], [`timer`]: the rest, each with its table.
 
 pub mod account;
@@ -17,7 +18,9 @@ pub mod error;
 pub mod kept_answer;
 pub mod keys;
 pub mod login_delay;
+pub mod meeting;
 pub mod migration;
+pub mod questionnaire;
 pub mod record;
 pub mod remembered;
 pub mod revision;

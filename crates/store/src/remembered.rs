@@ -176,8 +176,8 @@ impl Store {
         F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
     {
         let (question, revision) = self.question(scope, question).await?;
-        if let Some(made) = self.remembered.made(&question, revision) {
-            return Ok(made);
+        if let Some(entry) = self.remembered.current(&question, revision) {
+            return Ok(entry.made);
         }
         let made = self.read_long(scope, work).await?;
         self.remembered.keep(question, revision, made.clone(), now);
@@ -209,10 +209,11 @@ impl Store {
 }
 
 impl Remembered {
-    /// What was made at that revision, if it is remembered.
-    fn made(&self, question: &Question, revision: Revision) -> Option<Option<Made>> {
-        let entry = self.answers.get(question)?;
-        (entry.revision == revision).then_some(entry.made)
+    /// The entry, if it was made at that revision.
+    fn current(&self, question: &Question, revision: Revision) -> Option<Entry> {
+        self.answers
+            .get(question)
+            .filter(|entry| entry.revision == revision)
     }
 
     fn keep(&self, question: Question, revision: Revision, made: Option<Made>, made_at: i64) {

@@ -136,6 +136,47 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::{Bool, Double, Nullable, SmallInt, Text};
+    use crate::types::{Identifier, Instant};
+    meetings (id) {
+        id -> Identifier,
+        source -> Text,
+        programme -> Text,
+        in_person -> Bool,
+        online -> Bool,
+        latitude -> Nullable<Double>,
+        longitude -> Nullable<Double>,
+        days -> SmallInt,
+        minutes -> Nullable<SmallInt>,
+        time_zone -> Nullable<Text>,
+        body -> Text,
+        imported_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::Text;
+    use crate::types::Identifier;
+    meeting_types (code, meeting_id) {
+        code -> Text,
+        meeting_id -> Identifier,
+    }
+}
+
+table! {
+    use diesel::sql_types::Text;
+    use crate::types::{Identifier, Instant};
+    questionnaires (id) {
+        id -> Identifier,
+        url -> Text,
+        version -> Text,
+        summary -> Text,
+        body -> Text,
+        imported_at -> Instant,
+    }
+}
+
+table! {
     use diesel::sql_types::Binary;
     use crate::types::{Identifier, Instant};
     data_keys (account_id) {
@@ -149,6 +190,7 @@ table! {
 joinable!(sessions -> accounts (account_no));
 joinable!(logins -> accounts (account_no));
 allow_tables_to_appear_in_same_query!(accounts, people, logins, sessions, timers);
+allow_tables_to_appear_in_same_query!(meetings, meeting_types);
 
 #[cfg(test)]
 mod tests;

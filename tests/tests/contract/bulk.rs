@@ -22,7 +22,11 @@ async fn scope(app: &TestApp, person: &Person) -> PersonScope {
 }
 
 fn made<T: Record>(app: &TestApp, body: T, n: u128) -> Draft {
-    let incoming = Incoming { id: None, body };
+    let incoming = Incoming {
+        id: None,
+        body,
+        basis: None,
+    };
     let id = Uuid::from_u128(n);
     draft(incoming, id, None, app.clock.now(), &mut || {
         Uuid::from_u128(1000 + n)

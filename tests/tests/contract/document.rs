@@ -8,15 +8,20 @@ use serde_json::{Value, json};
 
 const COMMITTED: &str = include_str!("../../../openapi/openapi.json");
 
+/// What is the same for everyone, and nobody's record.
+const REFERENCE: [&str; 2] = ["/v1/meetings", "/v1/questionnaires"];
+
 /// Operations that need no sign-in.
-const PUBLIC: [&str; 11] = [
+const PUBLIC: [&str; 13] = [
     "getDocs",
     "getJwks",
     "getLiveness",
+    "getMeeting",
     "getOpenapi",
     "getProblemPage",
     "getReadiness",
     "listHelplines",
+    "listMeetings",
     "login",
     "refresh",
     "register",
@@ -259,6 +264,9 @@ on_both_databases! {
         let mut tried = 0;
         for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
             let collection = operation.path.split("/{id}").next().expect("a collection");
+            if REFERENCE.contains(&collection) {
+                continue;
+            }
             let id = owned.get(collection).unwrap_or_else(|| panic!("nothing was made in {collection}"));
             let answer = operation.call(&kim, id).await;
             assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{} {}", operation.method, operation.path);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
-use mainstay_domain::finding::{Findings, pointer_segment};
+use mainstay_domain::finding::{Finding, Findings, pointer_segment};
 
 use crate::problem::{Outcome, Problem};
 
@@ -73,6 +73,22 @@ impl Parameters {
     /// Notes a fault of a parameter that was found elsewhere.
     pub fn add(&mut self, name: &str, code: &'static str, expected: &str) {
         self.findings.add(format!("/{name}"), code, expected);
+    }
+
+    /// Whether a parameter is given, rightly or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// Notes that a parameter makes no sense without another.
+    pub fn needs(&mut self, name: &str, other: &str) {
+        self.findings
+            .add(format!("/{name}"), "required", format!("needs {other}"));
+    }
+
+    /// Notes a finding of one's own.
+    pub fn add_finding(&mut self, finding: Finding) {
+        self.findings.add(finding.pointer, "format", finding.message);
     }
 
     /// Succeeds if nothing was wrong.

@@ -34,6 +34,10 @@ impl Need {
 }
 
 /// The collections that an insight needs.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says of one collection whether it is needed"
+)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Needs {
     /// Goals, all of them.

@@ -131,6 +131,18 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .parameter(window_parameter()),
             &medication(&facts, &as_of, Window::default()),
         ),
+    ]
+    .into_iter()
+    .chain(for_the_start())
+    .chain(feedback::endpoints())
+    .collect()
+}
+
+/// What an app asks for when it is opened.
+fn for_the_start() -> Vec<Endpoint> {
+    let (facts, as_of) = (example_facts(), example_moment());
+    let tag = Tag::Insights;
+    vec![
         insight::<Summary>(
             endpoint::get("/v1/insights/summary", get_summary)
                 .operation(tag, "getSummary", "All of it, small")
@@ -149,9 +161,6 @@ pub fn endpoints() -> Vec<Endpoint> {
             &warnings(&facts, &example_helplines(), &as_of, &Thresholds::V1),
         ),
     ]
-    .into_iter()
-    .chain(feedback::endpoints())
-    .collect()
 }
 
 async fn get_abstinence(caller: Caller) -> Outcome {

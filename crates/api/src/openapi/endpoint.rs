@@ -40,6 +40,10 @@ pub enum Tag {
     Insights,
     /// Offline first.
     Sync,
+    /// Questionnaires.
+    Questionnaires,
+    /// Meetings.
+    Meetings,
     /// Reference data.
     Reference,
     /// Operations.
@@ -48,7 +52,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 16] = [
+    pub const ALL: [(Self, &'static str, &'static str); 18] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -114,6 +118,16 @@ impl Tag {
             Self::Sync,
             "sync",
             "Push and pull in one round trip, for apps that work offline.",
+        ),
+        (
+            Self::Questionnaires,
+            "questionnaires",
+            "Questionnaires that the operator may use, a person's answers, and scores over time.",
+        ),
+        (
+            Self::Meetings,
+            "meetings",
+            "Mutual-help meetings of any programme, from the operator's feeds.",
         ),
         (
             Self::Reference,

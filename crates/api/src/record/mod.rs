@@ -1,6 +1,7 @@
 //! The generic handlers of every collection, with their part of the document.
 
 mod answer;
+mod basis;
 mod example;
 mod history;
 mod list;
@@ -11,7 +12,7 @@ use actix_web::HttpResponse;
 use mainstay_domain::record::{Deletion, Incoming, Kind, Record};
 use mainstay_store::{Created, Stored};
 
-pub use self::{answer::*, example::*, history::*, list::*, parameter::*, write::*};
+pub use self::{answer::*, basis::*, example::*, history::*, list::*, parameter::*, write::*};
 use crate::{
     http::{
         body::Body,
@@ -123,12 +124,13 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
 
 /// Stores the record in the body.
 pub async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
+    let incoming = judged(&body.caller, body.value).await?;
     if body.key.is_none() {
-        let created = store_new(&body.caller, body.value).await?;
+        let created = store_new(&body.caller, incoming).await?;
         return Ok(stored_answer::<T>(&created).into_response());
     }
     let now = body.caller.state.clock.now();
-    let draft = new_draft(body.value, now)?;
+    let draft = new_draft(incoming, now)?;
     perform(&body.caller, body.key, now, problem::<T>, move |writer| {
         Ok(stored_answer::<T>(&writer.create(&draft)?))
     })
@@ -165,7 +167,7 @@ async fn replace<T: Record>(body: Body<Incoming<T>>) -> Outcome {
     let caller = &body.caller;
     let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
     let now = caller.state.clock.now();
-    let incoming = body.value;
+    let incoming = judged(caller, body.value).await?;
     let record = write::<T, _>(caller, now, move |writer| {
         replace_in(writer, incoming, id, expected, now)
     })

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use self::{
     cursor::{Cursors, Position},
     pull::{pull, standing},
-    push::apply_all,
+    push::{apply_all, named_questionnaires},
 };
 use crate::{
     http::{
@@ -30,7 +30,7 @@ use crate::{
     },
     openapi::endpoint::{self, Endpoint, Tag},
     problem::{Outcome, Problem, ProblemDocument, ProblemKind},
-    record::private,
+    record::{bases, private},
 };
 
 /// Most changes in one push.
@@ -213,9 +213,10 @@ async fn sync(body: Body<SyncRequest>) -> Outcome {
         });
         return Ok(answer.await.map_err(expired)?.into_response());
     }
+    let bases = bases(caller, named_questionnaires(&work.changes)).await?;
     perform(caller, body.key, now, expired, move |writer| {
         writer.lock()?;
-        let results = apply_all(writer, &work.changes, now)?;
+        let results = apply_all(writer, &work.changes, &bases, now)?;
         work.answer(writer, results, &cursors)
     })
     .await

@@ -9,6 +9,7 @@ use mainstay_domain::{
     scalar::Int,
 };
 use mainstay_store::{Created, Expected, RecordWriter, StoreError};
+use serde::Deserialize;
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
@@ -23,7 +24,7 @@ use crate::{
     http::body::parse,
     id::new_id,
     problem::{Problem, ProblemKind},
-    record::remove_in,
+    record::{Bases, remove_in},
 };
 
 /// The changes in the order in which they are judged: as they were sent, but those to one record by the version
@@ -43,11 +44,27 @@ fn in_order(changes: &[SyncPush]) -> Vec<usize> {
         .collect()
 }
 
+/// The questionnaires that the changes name, which are looked up before the transaction.
+pub(super) fn named_questionnaires(changes: &[SyncPush]) -> Vec<Uuid> {
+    #[derive(Deserialize)]
+    struct Naming {
+        questionnaire_id: Uuid,
+    }
+    let responses = changes
+        .iter()
+        .filter(|change| *change.kind == *Kind::QuestionnaireResponse.path());
+    responses
+        .filter_map(|change| serde_json::from_str::<Naming>(change.record.as_ref()?.get()).ok())
+        .map(|naming| naming.questionnaire_id)
+        .collect()
+}
+
 /// Applies the changes in their order. One that refers to what is not there yet waits for the rest, and with it
 /// whatever is done to the same record later.
 pub(super) fn apply_all(
     writer: &mut RecordWriter<'_>,
     changes: &[SyncPush],
+    bases: &Bases,
     now: DateTime<Utc>,
 ) -> Result<Vec<SyncResult>, StoreError> {
     let order = in_order(changes);
@@ -67,7 +84,7 @@ pub(super) fn apply_all(
             let made = if failed.contains(&place) {
                 outcome(change, SyncStatus::Skipped)
             } else {
-                apply(writer, change, now)?
+                apply(writer, change, bases, now)?
             };
             if is_unresolved(&made) {
                 waiting.insert(place);
@@ -124,17 +141,25 @@ fn rejected(change: &SyncPush, problem: &Problem) -> SyncResult {
 fn apply(
     writer: &mut RecordWriter<'_>,
     change: &SyncPush,
+    bases: &Bases,
     now: DateTime<Utc>,
 ) -> Result<SyncResult, StoreError> {
     let Some(kind) = Kind::from_path(&change.kind) else {
         return Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind)));
     };
-    for_noun(kind, Apply { writer, change, now })
+    let apply = Apply {
+        writer,
+        change,
+        bases,
+        now,
+    };
+    for_noun(kind, apply)
 }
 
 struct Apply<'a, 'w> {
     writer: &'a mut RecordWriter<'w>,
     change: &'a SyncPush,
+    bases: &'a Bases,
     now: DateTime<Utc>,
 }
 
@@ -164,6 +189,8 @@ impl Apply<'_, '_> {
             ));
         }
         incoming.id = Some(change.id);
+        let judged_by = incoming.body.judged_by();
+        incoming.basis = judged_by.and_then(|id| self.bases.get(&id)).cloned();
         let Some(base) = change.base_version.map(Int::get) else {
             let made_from = match draft(incoming, change.id, None, now, &mut new_id) {
                 Ok(draft) => draft,

@@ -94,11 +94,13 @@ impl DaySet {
     }
 
     /// The days that are in this set and not in another.
+    #[must_use]
     pub fn without(&self, other: &Self) -> Self {
         Self::of(self.0.iter().flat_map(|span| other.gaps(*span)))
     }
 
     /// The days of either set.
+    #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         Self::of(self.0.iter().chain(&other.0).copied())
     }

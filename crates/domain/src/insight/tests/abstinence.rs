@@ -211,7 +211,7 @@ proptest! {
             let mut weeks: BTreeMap<NaiveDate, (i64, Option<f64>)> = BTreeMap::new();
             for day in each_day(goal.started_on, boundary).filter(|day| *day < boundary) {
                 let used = of_day(day);
-                let step = goal.taper.iter().filter(|s| s.from <= day).last().map(|s| s.max_units_per_day.get());
+                let step = goal.taper.iter().rfind(|s| s.from <= day).map(|s| s.max_units_per_day.get());
                 let most = [limits.units_per_day.map(crate::amount::Amount::get), step].into_iter().flatten().reduce(f64::min);
                 if let Some(most) = most {
                     days.0 += 1;

@@ -69,7 +69,7 @@ pub fn gone_quiet_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> boo
 const PROTECTIVE_HOURS: i64 = 48;
 
 /// Things that protect: meetings, practice, support contact, all doses; the latest of each member.
-pub fn protective(view: &View<'_>) -> Evaluation {
+pub fn protective(view: &View<'_>) -> Evidence {
     let facts = view.facts;
     let meetings = facts
         .attendances
@@ -127,7 +127,7 @@ pub fn protective(view: &View<'_>) -> Evaluation {
     found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
     let mut seen = BTreeSet::new();
     found.retain(|input| seen.insert((input.kind.clone(), input.member.clone())));
-    Ok(Evidence::of(found))
+    Evidence::of(found)
 }
 
 /// The latest dose, if every dose that was due in the last 48 hours was taken and there was one.

@@ -179,7 +179,7 @@ fn functions(rule: Rule) -> (Look, Holds) {
         Rule::Isolation => (contact::isolation, contact::isolation_holds),
         Rule::EmotionalSigns => (body::emotional_signs, body::emotional_signs_holds),
         Rule::GoneQuiet => (contact::gone_quiet, contact::gone_quiet_holds),
-        Rule::Protective => (contact::protective, contact::protective_holds),
+        Rule::Protective => (|view| Ok(contact::protective(view)), contact::protective_holds),
     }
 }
 

@@ -1,0 +1,96 @@
+//! Quirks are read, faults are named.
+
+use serde_json::json;
+
+use super::*;
+
+fn read(entries: &Value) -> Feed {
+    let source = FeedSource {
+        name: "here".to_owned(),
+        programme: Programme::Na,
+        time_zone: Some(chrono_tz::Europe::Dublin),
+    };
+    let id_of = |slug: &str| Uuid::from_u128(slug.bytes().fold(0, |sum, b| sum * 256 + u128::from(b)));
+    read_feed(entries.as_array().unwrap(), &source, id_of)
+}
+
+fn faults(feed: &Feed) -> Vec<(&str, &str, bool)> {
+    let remarks = feed.remarks.iter();
+    remarks
+        .map(|r| (r.finding.pointer.as_str(), r.finding.code.as_str(), r.left_out))
+        .collect()
+}
+
+#[test]
+fn the_usual_quirks_are_read() {
+    let feed = read(&json!([
+        { "name": " Eight ", "slug": 8, "day": "0", "time": "9:05", "postal_code": null, "notes": "", "types": null,
+          "latitude": "44.5", "longitude": -77.25, "updated": "2016-05-06 15:38:25", "country": "CA", "contact_1_name": "Kim" },
+        { "name": "Nine", "slug": "nine", "day": [6, 0, 6], "time": "20:00:00", "timezone": "Asia/Kathmandu", "postal_code": 62701,
+          "types": ["o", "ZZZ", "O"], "region": "North", "sub_region": "Far", "conference_url": "https://example.org/9", "approximate": "yes",
+          "formatted_address": "Springfield" },
+        { "name": "By appointment", "slug": "ten", "day": null, "time": "", "types": "C, D", "location": "Hall" },
+    ]));
+    assert_eq!(faults(&feed), []);
+    let [eight, nine, ten] = feed.meetings.as_slice() else {
+        panic!("three meetings")
+    };
+    assert_eq!(
+        (eight.name.as_str(), eight.slug.as_str(), eight.days.as_slice()),
+        ("Eight", "8", &[7][..])
+    );
+    assert_eq!(eight.time, TimeOfDay::new("09:05"));
+    assert_eq!(
+        (eight.latitude, eight.time_zone),
+        (Some(44.5), Some(ZoneName(chrono_tz::Europe::Dublin)))
+    );
+    assert_eq!(
+        eight.updated.map(|at| at.to_string()).as_deref(),
+        Some("2016-05-06T15:38:25Z")
+    );
+    assert!(eight.in_person && !eight.online && eight.notes.is_none());
+    assert_eq!(
+        (nine.days.as_slice(), nine.postal_code.as_deref()),
+        (&[6, 7][..], Some("62701"))
+    );
+    assert_eq!(
+        nine.types.iter().map(|t| t.code.as_str()).collect::<Vec<_>>(),
+        ["O", "ZZZ"]
+    );
+    assert_eq!(nine.regions, ["North", "Far"]);
+    assert!(nine.online && !nine.in_person && nine.time_zone == Some(ZoneName(chrono_tz::Asia::Kathmandu)));
+    assert!(ten.days.is_empty() && ten.time.is_none() && ten.in_person);
+    assert!(!serde_json::to_string(&feed.meetings).unwrap().contains("Kim"));
+}
+
+#[test]
+fn what_is_wrong_is_named_by_entry_and_member_and_stops_nothing_else() {
+    let feed = read(&json!([
+        7,
+        { "slug": "a", "name": ["A"] },
+        { "name": "B", "slug": "b", "day": 7, "time": "25:00", "timezone": "Mars/Base", "latitude": 91, "longitude": 3 },
+        { "name": "C", "slug": "c", "latitude": 3 },
+        { "name": "D", "slug": "d", "url": "javascript:alert(1)", "updated": "lately", "types": ["O", "no code!"], "notes": { "a": 1 } },
+        { "name": "D again", "slug": "d" },
+        { "name": "E" },
+    ]));
+    assert_eq!(
+        faults(&feed),
+        [
+            ("/0", "type", true),
+            ("/1/name", "required", true),
+            ("/2/day", "range", true),
+            ("/2/time", "format", true),
+            ("/2/timezone", "format", true),
+            ("/2/latitude", "range", true),
+            ("/3/longitude", "required", true),
+            ("/4/types", "format", false),
+            ("/4/notes", "type", false),
+            ("/4/url", "format", false),
+            ("/4/updated", "format", false),
+            ("/5/slug", "duplicate", true),
+            ("/6/slug", "required", true),
+        ]
+    );
+    assert_eq!((feed.meetings.len(), feed.left_out()), (1, 6));
+}

@@ -1,0 +1,247 @@
+//! Meetings: reference data that operators import, the same for everyone.
+
+use std::collections::HashSet;
+
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl,
+};
+use mainstay_domain::{
+    geo::{GeoBox, Point},
+    meeting::{Meeting, Programme, Weekly},
+    record::json,
+};
+use uuid::Uuid;
+
+use crate::{
+    Store,
+    conn::Conn,
+    error::{Result, StoreError},
+    on,
+    schema::{meeting_types, meetings},
+    types::{At, Key},
+};
+
+/// Rows in one statement.
+const ROWS: usize = 500;
+
+/// Which meetings are looked for.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MeetingSearch {
+    /// Those with a place in this part of the globe.
+    pub area: Option<GeoBox>,
+    /// Those of this programme.
+    pub programme: Option<Programme>,
+    /// Those of this feed.
+    pub source: Option<String>,
+    /// Those that can, or cannot, be taken part in online.
+    pub online: Option<bool>,
+    /// Those that do, or do not, take place in a room.
+    pub in_person: Option<bool>,
+    /// Those of the type with this code.
+    pub type_code: Option<String>,
+}
+
+/// What is needed to put meetings in their order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The meeting's id.
+    pub id: Uuid,
+    /// Where it is.
+    pub point: Option<Point>,
+    /// When it takes place.
+    pub weekly: Weekly,
+}
+
+/// What became of the meetings of a feed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Replacement {
+    /// Those that were not there before.
+    pub added: usize,
+    /// Those that were there before.
+    pub kept: usize,
+    /// Those that are gone.
+    pub gone: usize,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = meetings, treat_none_as_default_value = false)]
+struct NewMeeting {
+    id: Key,
+    source: String,
+    programme: &'static str,
+    in_person: bool,
+    online: bool,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    days: i16,
+    minutes: Option<i16>,
+    time_zone: Option<String>,
+    body: String,
+    imported_at: At,
+}
+
+type CandidateRow = (Key, Option<f64>, Option<f64>, i16, Option<i16>, Option<String>);
+
+impl Store {
+    /// Puts meetings in the place of all that the feed had before, at once. `now` is in microseconds.
+    pub async fn replace_meetings(&self, source: &str, new: Vec<Meeting>, now: i64) -> Result<Replacement> {
+        let source = source.to_owned();
+        self.data
+            .write(move |conn| replace(conn, &source, &new, At(now)))
+            .await
+    }
+
+    /// The meetings that `choose` picks from those that are looked for, in its order.
+    pub async fn search_meetings<F>(&self, search: MeetingSearch, choose: F) -> Result<Vec<Meeting>>
+    where
+        F: FnOnce(Vec<Candidate>) -> Vec<Uuid> + Send + 'static,
+    {
+        let read = self.data.read_long(move |conn| {
+            let chosen = choose(candidates(conn, &search)?);
+            let keys: Vec<Key> = chosen.iter().copied().map(Key).collect();
+            let query = meetings::table
+                .filter(meetings::id.eq_any(keys))
+                .select(meetings::body);
+            let bodies: Vec<String> = on!(conn, |c| query.load(c))?;
+            let mut found = bodies
+                .iter()
+                .map(|body| opened(body))
+                .collect::<Result<Vec<_>>>()?;
+            found.sort_by_key(|meeting| chosen.iter().position(|id| *id == meeting.id));
+            Ok(found)
+        });
+        read.await
+    }
+
+    /// One meeting.
+    pub async fn meeting(&self, id: Uuid) -> Result<Option<Meeting>> {
+        let read = self.data.read(move |conn| {
+            let query = meetings::table
+                .filter(meetings::id.eq(Key(id)))
+                .select(meetings::body);
+            let body: Option<String> = on!(conn, |c| query.first(c).optional())?;
+            body.map(|body| opened(&body)).transpose()
+        });
+        read.await
+    }
+}
+
+fn opened(body: &str) -> Result<Meeting> {
+    serde_json::from_str(body)
+        .map_err(|e| StoreError::Internal(format!("a stored meeting cannot be read: {e}")))
+}
+
+fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: At) -> Result<Replacement> {
+    let of_source = meetings::table.filter(meetings::source.eq(source));
+    let before: Vec<Key> = on!(&mut *conn, |c| of_source.select(meetings::id).load(c))?;
+    on!(&mut *conn, |c| diesel::delete(of_source).execute(c))?;
+    let rows = new
+        .iter()
+        .map(|meeting| row(meeting, source, now))
+        .collect::<Result<Vec<_>>>()?;
+    for some in rows.chunks(ROWS) {
+        on!(&mut *conn, |c| diesel::insert_into(meetings::table)
+            .values(some)
+            .execute(c))?;
+    }
+    let types: Vec<_> = new
+        .iter()
+        .flat_map(|meeting| meeting.types.iter().map(|kind| (meeting.id, &kind.code)))
+        .map(|(id, code)| {
+            (
+                meeting_types::code.eq(code.to_ascii_uppercase()),
+                meeting_types::meeting_id.eq(Key(id)),
+            )
+        })
+        .collect();
+    for some in types.chunks(ROWS) {
+        on!(&mut *conn, |c| diesel::insert_into(meeting_types::table)
+            .values(some)
+            .execute(c))?;
+    }
+    let before: HashSet<Uuid> = before.into_iter().map(|key| key.0).collect();
+    let kept = new.iter().filter(|meeting| before.contains(&meeting.id)).count();
+    Ok(Replacement {
+        added: new.len() - kept,
+        kept,
+        gone: before.len() - kept,
+    })
+}
+
+fn row(meeting: &Meeting, source: &str, now: At) -> Result<NewMeeting> {
+    let weekly = meeting.weekly();
+    let body = String::from_utf8(json(meeting)).map_err(|e| StoreError::Internal(e.to_string()))?;
+    Ok(NewMeeting {
+        id: Key(meeting.id),
+        source: source.to_owned(),
+        programme: meeting.programme.word(),
+        in_person: meeting.in_person,
+        online: meeting.online,
+        latitude: meeting.latitude,
+        longitude: meeting.longitude,
+        days: i16::from(weekly.days),
+        minutes: weekly.minutes.and_then(|minutes| i16::try_from(minutes).ok()),
+        time_zone: weekly.time_zone.map(|zone| zone.name().to_owned()),
+        body,
+        imported_at: now,
+    })
+}
+
+fn candidates(conn: &mut Conn, search: &MeetingSearch) -> Result<Vec<Candidate>> {
+    let rows: Vec<CandidateRow> = on!(conn, |c| {
+        let mut query = meetings::table
+            .select((
+                meetings::id,
+                meetings::latitude,
+                meetings::longitude,
+                meetings::days,
+                meetings::minutes,
+                meetings::time_zone,
+            ))
+            .into_boxed();
+        if let Some(area) = &search.area {
+            let (first, second) = area.longitudes;
+            query = query
+                .filter(meetings::latitude.between(area.latitudes.0, area.latitudes.1))
+                .filter(
+                    meetings::longitude
+                        .between(first.0, first.1)
+                        .or(meetings::longitude.between(second.0, second.1)),
+                );
+        }
+        if let Some(programme) = search.programme {
+            query = query.filter(meetings::programme.eq(programme.word()));
+        }
+        if let Some(source) = &search.source {
+            query = query.filter(meetings::source.eq(source));
+        }
+        if let Some(online) = search.online {
+            query = query.filter(meetings::online.eq(online));
+        }
+        if let Some(in_person) = search.in_person {
+            query = query.filter(meetings::in_person.eq(in_person));
+        }
+        if let Some(code) = &search.type_code {
+            let of_type = meeting_types::table
+                .filter(meeting_types::code.eq(code.to_ascii_uppercase()))
+                .select(meeting_types::meeting_id);
+            query = query.filter(meetings::id.eq_any(of_type));
+        }
+        query.load(c)
+    })?;
+    Ok(rows.into_iter().map(candidate).collect())
+}
+
+fn candidate((id, latitude, longitude, days, minutes, time_zone): CandidateRow) -> Candidate {
+    Candidate {
+        id: id.0,
+        point: latitude
+            .zip(longitude)
+            .and_then(|(latitude, longitude)| Point::new(latitude, longitude)),
+        weekly: Weekly {
+            days: u8::try_from(days).unwrap_or(0),
+            minutes: minutes.and_then(|minutes| u16::try_from(minutes).ok()),
+            time_zone: time_zone.and_then(|name| name.parse().ok()),
+        },
+    }
+}

@@ -1,0 +1,105 @@
+//! Questionnaires: reference data that operators import, the same for everyone.
+
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use mainstay_domain::{
+    questionnaire::{Questionnaire, QuestionnaireSummary},
+    record::json,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+use crate::{
+    Store,
+    conn::Conn,
+    error::{Result, StoreError},
+    on,
+    schema::questionnaires,
+    types::{At, Key},
+};
+
+/// What became of an import.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuestionnaireImport {
+    /// It is new.
+    New,
+    /// It was there, asking the same, and is now as it was sent: terms, status, scoring.
+    Renewed,
+    /// It was there as it was sent.
+    Unchanged,
+    /// It was there, asking something else: nothing was changed.
+    AsksOther,
+}
+
+impl Store {
+    /// Stores a questionnaire, or renews what may change of one that is there. `now` is in microseconds.
+    pub async fn import_questionnaire(&self, new: Questionnaire, now: i64) -> Result<QuestionnaireImport> {
+        self.data.write(move |conn| import(conn, &new, At(now))).await
+    }
+
+    /// One questionnaire that was imported.
+    pub async fn questionnaire(&self, id: Uuid) -> Result<Option<Questionnaire>> {
+        self.data.read(move |conn| found(conn, id)).await
+    }
+
+    /// What a list tells of every questionnaire that was imported.
+    pub async fn questionnaires(&self) -> Result<Vec<QuestionnaireSummary>> {
+        let read = self.data.read(|conn| {
+            let query = questionnaires::table.select(questionnaires::summary);
+            let all: Vec<String> = on!(conn, |c| query.load(c))?;
+            all.iter().map(|summary| opened(summary)).collect()
+        });
+        read.await
+    }
+}
+
+fn opened<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text)
+        .map_err(|e| StoreError::Internal(format!("a stored questionnaire cannot be read: {e}")))
+}
+
+fn text<T: Serialize>(value: &T) -> Result<String> {
+    String::from_utf8(json(value)).map_err(|e| StoreError::Internal(e.to_string()))
+}
+
+fn found(conn: &mut Conn, id: Uuid) -> Result<Option<Questionnaire>> {
+    let query = questionnaires::table
+        .filter(questionnaires::id.eq(Key(id)))
+        .select(questionnaires::body);
+    let body: Option<String> = on!(conn, |c| query.first(c).optional())?;
+    body.map(|body| opened(&body)).transpose()
+}
+
+fn import(conn: &mut Conn, new: &Questionnaire, now: At) -> Result<QuestionnaireImport> {
+    let summary = text(&QuestionnaireSummary::from(new))?;
+    let body = text(new)?;
+    let row = (
+        questionnaires::id.eq(Key(new.id)),
+        questionnaires::url.eq(&new.url),
+        questionnaires::version.eq(&new.version),
+        questionnaires::summary.eq(&summary),
+        questionnaires::body.eq(&body),
+        questionnaires::imported_at.eq(now),
+    );
+    let inserted = on!(&mut *conn, |c| diesel::insert_into(questionnaires::table)
+        .values(row)
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    if inserted == 1 {
+        return Ok(QuestionnaireImport::New);
+    }
+    // Its id follows from address and version, so what is in the way is this one.
+    let before = found(conn, new.id)?.ok_or(StoreError::Busy)?;
+    if before.items != new.items {
+        return Ok(QuestionnaireImport::AsksOther);
+    }
+    if before == *new {
+        return Ok(QuestionnaireImport::Unchanged);
+    }
+    let change = diesel::update(questionnaires::table.filter(questionnaires::id.eq(Key(new.id)))).set((
+        questionnaires::summary.eq(summary),
+        questionnaires::body.eq(body),
+        questionnaires::imported_at.eq(now),
+    ));
+    on!(conn, |c| change.execute(c))?;
+    Ok(QuestionnaireImport::Renewed)
+}

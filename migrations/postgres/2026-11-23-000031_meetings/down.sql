@@ -1,0 +1,2 @@
+DROP TABLE meeting_types;
+DROP TABLE meetings;
