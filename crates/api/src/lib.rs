@@ -24,6 +24,7 @@ pub mod plan;
 pub mod problem;
 pub mod record;
 pub mod reference;
+pub mod report;
 pub mod routes;
 pub mod session;
 pub mod settings;

@@ -10,7 +10,7 @@ use crate::{
     },
     operations, plan,
     record::collection,
-    reference, session, support, sync, use_event,
+    reference, report, session, support, sync, use_event,
 };
 
 /// All endpoints.
@@ -26,6 +26,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         collection::<SupportContact>(Tag::SupportContacts),
         support::endpoints(),
         insight::endpoints(),
+        report::endpoints(),
         sync::endpoints(),
         reference::endpoints(),
         operations::endpoints(),

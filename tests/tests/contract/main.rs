@@ -11,6 +11,7 @@ mod plan;
 mod protocol;
 mod record;
 mod reference;
+mod report;
 mod session;
 mod support_contact;
 mod sync;

@@ -192,6 +192,8 @@ pub struct Endpoint {
     pub answers: Vec<Answer>,
     /// The problems that it can have, besides those of every operation.
     pub problems: Vec<ProblemKind>,
+    /// Schemas that its parameters refer to and no body has.
+    pub named: Vec<SchemaOf>,
 }
 
 impl Endpoint {
@@ -221,6 +223,7 @@ impl Endpoint {
             body: None,
             answers: Vec::new(),
             problems: Vec::new(),
+            named: Vec::new(),
         }
     }
 
@@ -347,6 +350,13 @@ impl Endpoint {
         if let Some(answer) = self.answers.last_mut() {
             answer.headers.extend_from_slice(headers);
         }
+        self
+    }
+
+    /// Refers to a schema that no body has.
+    #[must_use]
+    pub fn naming(mut self, schema: SchemaOf) -> Self {
+        self.named.push(schema);
         self
     }
 
