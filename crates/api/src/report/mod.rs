@@ -54,7 +54,6 @@ const CHART: Form = Form {
 /// The endpoints of the report.
 pub fn endpoints() -> Vec<Endpoint> {
     let example = example();
-    let discretion = mainstay_domain::account::Discretion::Discreet;
     let chart = ChartName::SelfEfficacy;
     vec![
         endpoint::get("/v1/reports/progress", get_report)
@@ -68,7 +67,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .parameter(as_of_parameter())
             .parameter(window_parameter())
             .parameter(if_none_match())
-            .gives_media(200, "The page.", "text/html", json!(page(&example, discretion).into_string()))
+            .gives_media(200, "The page.", "text/html", json!("<!DOCTYPE html>…"))
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
