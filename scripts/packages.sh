@@ -17,6 +17,10 @@ compiles_c() {
     printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | cc -x c -o /dev/null - 2>/dev/null
 }
 
+find_browser() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+}
+
 has_node() {
     node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 18 ? 1 : 0)' 2>/dev/null
 }
@@ -25,7 +29,7 @@ has_node() {
 #   build: what compiling the server needs
 #   quick: also what the Rust tests need
 #   load:  also what the load test needs
-#   test:  also what the checks of the OpenAPI document need
+#   test:  also what the checks of the OpenAPI document and of the report need
 missing_packages() {
     compiles_c || printf '%s\n' gcc libc6-dev
     command -v make >/dev/null || echo make
@@ -47,6 +51,7 @@ missing_packages() {
     find_python >/dev/null || printf '%s\n' python3 python3-venv
     has_node || echo nodejs
     command -v npm >/dev/null || echo npm
+    find_browser >/dev/null || echo chromium
 }
 
 # need_packages build|quick|load|test: returns once everything is there, or ends the script with one

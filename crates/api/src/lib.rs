@@ -29,6 +29,7 @@ pub mod problem;
 pub mod questionnaire;
 pub mod record;
 pub mod reference;
+pub mod report;
 pub mod routes;
 pub mod session;
 pub mod settings;

@@ -15,7 +15,7 @@ use crate::{
     },
     operations, plan, questionnaire,
     record::collection,
-    reference, session, support, sync, use_event,
+    reference, report, session, support, sync, use_event,
 };
 
 /// All endpoints.
@@ -42,6 +42,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         collection::<JournalEntry>(Tag::Journal),
         support::endpoints(),
         insight::endpoints(),
+        report::endpoints(),
         sync::endpoints(),
         questionnaire::endpoints(),
         meeting::endpoints(),

@@ -23,6 +23,7 @@ mod questionnaire_response;
 mod record;
 mod reference;
 mod referral;
+mod report;
 mod self_efficacy_profile;
 mod session;
 mod support_contact;

@@ -208,6 +208,7 @@ fn accepts(request: &ServiceRequest) -> bool {
     if !request.path().starts_with("/v1/") {
         return true;
     }
+    let other = other_media_types(request.path());
     let mut ranges = request
         .headers()
         .get_all(header::ACCEPT)
@@ -220,12 +221,22 @@ fn accepts(request: &ServiceRequest) -> bool {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
         let refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
+        // Problems are JSON everywhere, so who takes that is served.
         let fits = matches!(
             kind.as_str(),
             "" | "*/*" | "application/*" | "application/json" | "application/problem+json"
         );
-        fits && !refused
+        (fits || other.contains(&kind.as_str())) && !refused
     })
+}
+
+/// The ranges that take what a path gives besides JSON.
+fn other_media_types(path: &str) -> &'static [&'static str] {
+    match path.strip_prefix("/v1/reports/") {
+        Some(rest) if rest.starts_with("charts/") => &["image/svg+xml", "image/*"],
+        Some(_) => &["text/html", "text/*"],
+        None => &[],
+    }
 }
 
 /// Headers that every answer has.
@@ -325,6 +336,18 @@ mod tests {
         };
         assert!(fits("application/json") && fits("text/html, */*;q=0.1") && fits("Application/*"));
         assert!(!fits("text/html") && !fits("application/json;q=0") && !fits("image/*, text/plain"));
+    }
+
+    #[test]
+    fn a_report_is_taken_as_a_page_and_a_chart_as_a_picture() {
+        let fits = |path: &str, accept: &str| {
+            let request = TestRequest::with_uri(path).insert_header((header::ACCEPT, accept));
+            accepts(&request.to_srv_request())
+        };
+        let (page, chart) = ("/v1/reports/progress", "/v1/reports/charts/calendar.svg");
+        assert!(fits(page, "text/html") && fits(page, "text/*;q=0.5") && fits(page, "*/*"));
+        assert!(fits(chart, "image/svg+xml") && fits(chart, "image/avif, image/*"));
+        assert!(!fits(page, "image/svg+xml") && !fits(chart, "text/html") && !fits(page, "text/html;q=0"));
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! What was asked of the record, and answering it: not at all if the client has the answer, from memory if it was
 //! given before, else by opening the record.
 
+use actix_web::http::header::{self, HeaderValue};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use mainstay_domain::{
-    account::Profile,
+    account::{Discretion, Profile},
     helpline::{self, Helpline},
     insight::facts::{AsOf, Facts, Window},
     record::json as to_json,
     timestamp::Timestamp,
 };
-use mainstay_store::{StoreError, remembered::Made};
+use mainstay_store::{Records, StoreError, remembered::Made};
 use serde::Serialize;
 
 use super::facts::{Needs, read};
@@ -30,6 +31,15 @@ enum Holds {
     Day,
     /// For the hour: some of its spans are in hours.
     Hour,
+}
+
+/// The form of an answer that is not JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Form {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// What it may load and run (Content-Security-Policy).
+    pub policy: &'static str,
 }
 
 /// A question to the record.
@@ -106,6 +116,16 @@ impl Asked {
         found.into_iter().cloned().collect()
     }
 
+    /// How much a page may give away at a glance.
+    pub fn discretion(&self) -> Discretion {
+        self.profile.discretion
+    }
+
+    /// The latest moment whose records count, in microseconds; none if all do.
+    pub fn upto(&self) -> Option<i64> {
+        self.upto
+    }
+
     /// First day of the window.
     pub fn first_day(&self) -> Option<NaiveDate> {
         self.window.first(self.as_of.today())
@@ -120,22 +140,12 @@ impl Asked {
         T: Serialize,
         F: FnOnce(&Facts, &Self) -> T + Send + 'static,
     {
-        let moment = match (self.upto, self.holds) {
-            (Some(micros), _) => format!("at {micros}"),
-            (None, Holds::Day) => format!("on {}", self.as_of.today()),
-            (None, Holds::Hour) => format!("on {} from {}", self.as_of.today(), self.as_of.hour()),
-        };
-        let question = format!("insight {} {moment}", self.words);
-        let store = &caller.state.store;
-        let revision = store.revision(caller.scope()).await?;
-        let state = format!("{question} {} {}", revision.epoch, revision.rev);
-        // Weak: within the day the answer means the same, while its `as_of` may be another moment.
-        let tag = format!("W/{}", etag_of(state.as_bytes()));
+        let (question, tag) = self.question(caller).await?;
         if has_current(&caller.request, &tag) {
             return Ok(versioned(&caller.request, &tag, Vec::new));
         }
-        let is_now = self.upto.is_none();
-        let work = move |records: &mut mainstay_store::Records<'_>| -> Result<Option<Made>, StoreError> {
+        let (store, is_now) = (&caller.state.store, self.upto.is_none());
+        let work = move |records: &mut Records<'_>| -> Result<Option<Made>, StoreError> {
             let facts = read(records, needs, self.upto)?;
             Ok(Some(Made::new(to_json(&compute(&facts, &self)))))
         };
@@ -148,6 +158,49 @@ impl Asked {
         };
         let made = made.ok_or(Problem::internal("an insight without a body"))?;
         Ok(versioned(&caller.request, &tag, || made.bytes))
+    }
+
+    /// Answers in another form than JSON with what `make` makes of the record. It is made each time that the client
+    /// does not have it: such answers are large and asked for seldom.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn answer_in<F>(self, caller: &Caller, form: &Form, make: F) -> Outcome
+    where
+        F: FnOnce(&mut Records<'_>, &Self) -> Result<Vec<u8>, StoreError> + Send + 'static,
+    {
+        let (_, tag) = self.question(caller).await?;
+        let mut answer = if has_current(&caller.request, &tag) {
+            versioned(&caller.request, &tag, Vec::new)
+        } else {
+            let work = move |records: &mut Records<'_>| make(records, &self);
+            let made = caller.state.store.read_long(caller.scope(), work).await?;
+            let mut answer = versioned(&caller.request, &tag, || made);
+            let media_type = HeaderValue::from_static(form.media_type);
+            answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
+            answer
+        };
+        // A 304 replaces the headers that the client has kept (RFC 9111, section 4.3.4).
+        let policy = HeaderValue::from_static(form.policy);
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_SECURITY_POLICY, policy);
+        Ok(answer)
+    }
+
+    /// The question in words with its moment, and the entity tag of its answer at the present state of the record.
+    async fn question(&self, caller: &Caller) -> Outcome<(String, String)> {
+        let moment = match (self.upto, self.holds) {
+            (Some(micros), _) => format!("at {micros}"),
+            (None, Holds::Day) => format!("on {}", self.as_of.today()),
+            (None, Holds::Hour) => format!("on {} from {}", self.as_of.today(), self.as_of.hour()),
+        };
+        let question = format!("insight {} {moment}", self.words);
+        let revision = caller.state.store.revision(caller.scope()).await?;
+        let state = format!("{question} {} {}", revision.epoch, revision.rev);
+        // Weak: within the day the answer means the same, while its `as_of` may be another moment.
+        let tag = format!("W/{}", etag_of(state.as_bytes()));
+        Ok((question, tag))
     }
 }
 

@@ -53,17 +53,22 @@ pub fn insight_schema<T: ToSchema>(components: &mut Components) -> Value {
 pub fn insight<T: ToSchema + 'static>(endpoint: Endpoint, example: &impl Serialize) -> Endpoint {
     let example = serde_json::to_value(example).unwrap_or_default();
     endpoint
-        .parameter(Parameter::query(
-            "as_of",
-            "The moment that is looked at, now if left out: what happened after it does not count. Not more than 5 minutes in the future.",
-            json!({ "type": "string", "format": "date-time", "maxLength": 64 }),
-            json!("2026-03-08T20:00:00-05:00"),
-        ))
+        .parameter(as_of_parameter())
         .parameter(if_none_match())
         .gives_schema(200, "What was found.", Box::new(insight_schema::<T>), example)
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
         .with_headers(&["ETag"])
+}
+
+/// The parameter for the moment that is looked at.
+pub fn as_of_parameter() -> Parameter {
+    Parameter::query(
+        "as_of",
+        "The moment that is looked at, now if left out: what happened after it does not count. Not more than 5 minutes in the future.",
+        json!({ "type": "string", "format": "date-time", "maxLength": 64 }),
+        json!("2026-03-08T20:00:00-05:00"),
+    )
 }
 
 /// The parameter for how far back to look.

@@ -1,8 +1,8 @@
 //! Insights: what the record tells the person, computed when it is asked for.
 
-mod asked;
-mod document;
-mod facts;
+pub mod asked;
+pub mod document;
+pub mod facts;
 mod feedback;
 
 use mainstay_domain::{
@@ -293,7 +293,7 @@ async fn get_medication(caller: Caller) -> Outcome {
 }
 
 /// The part of the record that the early-warning rules look at.
-fn for_warnings(asked: &Asked) -> Needs {
+pub fn for_warnings(asked: &Asked) -> Needs {
     let today = asked.as_of.today();
     let recent = Need::From(warning::first_day(today));
     Needs {

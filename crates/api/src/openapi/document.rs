@@ -57,6 +57,9 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
 
 fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BTreeSet<u16>) -> Value {
     let problems = problems(endpoint);
+    for schema in &endpoint.named {
+        schema(components);
+    }
     let mut responses = Map::new();
     for answer in &endpoint.answers {
         responses.insert(answer.status.to_string(), answer_object(answer, components));

@@ -234,6 +234,8 @@ pub struct Endpoint {
     pub answers: Vec<Answer>,
     /// The problems that it can have, besides those of every operation.
     pub problems: Vec<ProblemKind>,
+    /// Schemas that its parameters refer to and no body has.
+    pub named: Vec<SchemaOf>,
 }
 
 impl Endpoint {
@@ -263,6 +265,7 @@ impl Endpoint {
             body: None,
             answers: Vec::new(),
             problems: Vec::new(),
+            named: Vec::new(),
         }
     }
 
@@ -389,6 +392,13 @@ impl Endpoint {
         if let Some(answer) = self.answers.last_mut() {
             answer.headers.extend_from_slice(headers);
         }
+        self
+    }
+
+    /// Refers to a schema that no body has.
+    #[must_use]
+    pub fn naming(mut self, schema: SchemaOf) -> Self {
+        self.named.push(schema);
         self
     }
 

@@ -239,7 +239,7 @@ impl Course {
 }
 
 /// Days on which check-ins said that there was no use, and those on which one said that there was.
-fn reports(facts: &Facts) -> (DaySet, DaySet) {
+pub(super) fn reports(facts: &Facts) -> (DaySet, DaySet) {
     let said = |word: Used| {
         DaySet::of(
             facts

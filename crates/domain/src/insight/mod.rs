@@ -9,16 +9,19 @@
 //! - [`series`], [`craving`], [`trigger`], [`strategy`]: cravings, what brings them on, what helps;
 //! - [`self_efficacy`], [`medication`]: confidence by kind of situation, days covered;
 //! - [`warning`]: early warnings;
-//! - [`summary`]: all of it, small;
+//! - [`summary`]: all of it, small; [`progress`]: all of it with [`over_time`] and [`day_calendar`], for the report;
 //! - [`calendar`], [`statistics`]: what they reckon with.
 
 pub mod abstinence;
 pub mod calendar;
 pub mod craving;
+pub mod day_calendar;
 pub mod facts;
 pub mod limit;
 pub mod medication;
 pub mod milestone;
+pub mod over_time;
+pub mod progress;
 pub mod self_efficacy;
 pub mod series;
 pub mod statistics;

@@ -1,0 +1,203 @@
+//! The page: what was reached, the charts with their figures, the early warnings explained.
+
+use mainstay_domain::{
+    account::Discretion,
+    insight::{
+        abstinence::GoalAbstinence,
+        facts::Window,
+        progress::Progress,
+        warning::{FiredRule, Warnings},
+    },
+};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::{
+    chart::{Chart, ChartName, Table},
+    words::{count, goal, inputs, level, number, stage},
+};
+
+const STYLE: &str = include_str!("page.css");
+
+/// Most goals, and most things that a rule looked at, that are told.
+const MOST_GOALS: usize = 10;
+const MOST_INPUTS: usize = 12;
+
+/// The title of the page, which shows in lists of windows and print jobs.
+const fn title(discretion: Discretion) -> &'static str {
+    match discretion {
+        Discretion::Discreet => "Progress",
+        Discretion::Plain => "Recovery progress",
+    }
+}
+
+/// The whole page.
+pub fn page(progress: &Progress, discretion: Discretion) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title(discretion)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    h1 { "My progress" }
+                    p.soft { (period(progress)) }
+                    (reached(progress))
+                    @for name in ChartName::ALL { (section(name, &name.of(progress))) }
+                    (signs(&progress.warnings))
+                }
+            }
+        }
+    }
+}
+
+fn period(progress: &Progress) -> String {
+    let window = match progress.window.days() {
+        Some(days) => format!("the last {days} days"),
+        None => "since the first record".to_owned(),
+    };
+    let (from, today, at) = (progress.from, progress.as_of.today(), progress.as_of.local());
+    let time = at.to_string();
+    let time = time.get(11..16).unwrap_or_default();
+    format!("From {from} to {today}, {window}. As of {today}, {time}.")
+}
+
+fn reached(progress: &Progress) -> Markup {
+    html! {
+        @if progress.abstinence.goals.is_empty() {
+            div.box { p { "Your goals show here, from the first one on." } }
+        }
+        @for found in progress.abstinence.goals.iter().take(MOST_GOALS) {
+            div.box {
+                h3 { (goal(found.label.as_deref(), found.substance)) }
+                p { (run(found)) }
+                @for said in [share(found, progress.window), saved(found)].into_iter().flatten() { p.soft { (said) } }
+            }
+        }
+    }
+}
+
+fn run(found: &GoalAbstinence) -> String {
+    let days = |n: i64| count(n, "full day", "full days");
+    format!(
+        "{} without use since {}. Longest run: {}. All together: {} without use. Every one of them stays yours.",
+        days(found.days_completed),
+        found.run_from,
+        days(found.longest_days),
+        days(found.cumulative_abstinent_days),
+    )
+}
+
+/// The share of days of the window, or of all days where there is none for it.
+fn share(found: &GoalAbstinence, window: Window) -> Option<String> {
+    let of = |window| found.shares.iter().find(|share| share.window == window);
+    let share = of(window).or_else(|| of(Window::All))?;
+    Some(format!(
+        "{} of {} completed days without use ({} %); {} confirmed by a check-in.",
+        share.assumed_days,
+        share.days,
+        number(share.assumed_percent?),
+        share.confirmed_days,
+    ))
+}
+
+fn saved(found: &GoalAbstinence) -> Option<String> {
+    let saved = found.saved.as_ref()?;
+    let minutes = saved.minutes.map(|minutes| count(minutes / 60, "hour", "hours"));
+    Some(format!("Time that is yours again: about {}.", minutes?))
+}
+
+fn section(name: ChartName, chart: &Chart) -> Markup {
+    let is_long = chart.table.rows.len() + chart.notes.len() > 30;
+    html! {
+        section id=(name.word()) class=(if is_long { "long" } else { "short" }) {
+            h2 { (name.title()) }
+            @if chart.drawing.is_none() {
+                p { (chart.says) }
+                (figures(&chart.table))
+                @for note in &chart.notes { p.soft { (note) } }
+            } @else {
+                div.pair {
+                    div {
+                        figure { (chart.svg(name)) }
+                        p { (chart.says) }
+                    }
+                    div {
+                        (figures(&chart.table))
+                        @for note in &chart.notes { p.soft { (note) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn figures(table: &Table) -> Markup {
+    html! {
+        @if !table.rows.is_empty() {
+            table {
+                thead { tr { @for cell in &table.head { th scope="col" { (cell) } } } }
+                tbody { @for row in &table.rows { tr { @for cell in row { td { (cell) } } } } }
+            }
+        }
+    }
+}
+
+fn signs(found: &Warnings) -> Markup {
+    html! {
+        section.long id="signs" {
+            h2 { "Early signs, explained" }
+            p { (level(found.level)) }
+            @for note in &found.safety {
+                div.box {
+                    p { (note.text) }
+                    @for line in &note.helplines {
+                        @let values = line.channels.iter().map(|channel| channel.value.as_str()).collect::<Vec<_>>();
+                        p { strong { (line.name) } ": " (values.join(", ")) }
+                    }
+                }
+            }
+            @for rule in &found.fired { (sign(rule)) }
+            @if !found.not_evaluable.is_empty() {
+                h3 { "Not known yet" }
+                p.soft { "For these signs too little is written down; that is no judgement either way." }
+                ul.soft { @for rule in &found.not_evaluable { li { (rule.missing) } } }
+            }
+            @if !found.muted.is_empty() {
+                p.soft { (count(found.muted.len(), "sign is", "signs are")) " silent because you asked for it." }
+            }
+            p.soft { (found.about) }
+        }
+    }
+}
+
+fn sign(rule: &FiredRule) -> Markup {
+    let looked_at = inputs(rule);
+    let more = looked_at.len().saturating_sub(MOST_INPUTS);
+    html! {
+        div.box {
+            p { strong { (rule.message) } @if let Some(of) = rule.stage { " (" (stage(of)) " stage)" } }
+            p.soft {
+                "Looked at: " (looked_at.iter().take(MOST_INPUTS).map(String::as_str).collect::<Vec<_>>().join("; "))
+                @if more > 0 { "; and " (more) " more" }
+                "."
+                @if let Some(usual) = rule.baseline {
+                    " Your usual: " (number(usual.value)) ", from " (usual.from) " to " (usual.to) "."
+                }
+            }
+            @let own: Vec<&str> = rule.plan_items.iter().filter_map(|item| item.text.as_deref()).collect();
+            @if !own.is_empty() { p { "From your plan: " (own.join("; ")) "." } }
+            @if !rule.practices.is_empty() {
+                @let titles: Vec<&str> = rule.practices.iter().map(|practice| &*practice.title).collect();
+                p { "May help: " (titles.join("; ")) "." }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

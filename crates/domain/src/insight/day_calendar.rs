@@ -1,0 +1,151 @@
+//! The days of a goal one by one, for a calendar: use, no use reported, nothing reported.
+
+use chrono::NaiveDate;
+
+use super::{
+    abstinence::{Course, goals_in_order, reports},
+    calendar::{DaySet, Span, length, plus},
+    facts::{AsOf, Facts, Known, Window},
+};
+use crate::{
+    goal::{Goal, GoalStatus},
+    vocabulary::Substance,
+};
+
+/// Most goals whose days are shown.
+pub const MAX_CALENDARS: usize = 3;
+/// Most days of one calendar, the newest.
+pub const MAX_DAYS: i64 = 366;
+
+/// What is known of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DayState {
+    /// Use of the goal's substance.
+    Use,
+    /// A check-in said that there was no use.
+    NoUseReported,
+    /// Neither; it counts as no use.
+    NothingReported,
+}
+
+/// The days of a goal within a window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayCalendar {
+    /// What the goal is about.
+    pub substance: Substance,
+    /// The person's own name for it.
+    pub label: Option<String>,
+    /// Each day from the first to the last, without a gap.
+    pub days: Vec<(NaiveDate, DayState)>,
+    /// Days of use.
+    pub use_days: i64,
+    /// Days that a check-in reported as free of use.
+    pub no_use_reported: i64,
+    /// The other days.
+    pub nothing_reported: i64,
+}
+
+/// The days of the active goals, or of the newest goal if none is active. Today is one of them.
+pub fn day_calendars(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<DayCalendar> {
+    let (no_use, _) = reports(facts);
+    let goals = goals_in_order(facts);
+    let active = goals
+        .iter()
+        .filter(|goal| goal.record.status == GoalStatus::Active)
+        .count();
+    let shown = active.clamp(1, MAX_CALENDARS);
+    let all = goals.into_iter().take(shown);
+    all.filter_map(|goal| of_goal(goal, &no_use, facts, as_of.today(), window))
+        .collect()
+}
+
+fn of_goal(
+    goal: &Known<Goal>,
+    no_use: &DaySet,
+    facts: &Facts,
+    today: NaiveDate,
+    window: Window,
+) -> Option<DayCalendar> {
+    let course = Course::of(&goal.record, facts, today);
+    let (start, last) = (course.start, course.last);
+    let first = window.first(today).map_or(start, |first| first.max(start));
+    let span: Span = (first.max(plus(last, 1 - MAX_DAYS)), last);
+    if length(span) == 0 {
+        return None;
+    }
+    let free = no_use.without(&course.used);
+    let state = |day| {
+        if course.used.contains(day) {
+            DayState::Use
+        } else if free.contains(day) {
+            DayState::NoUseReported
+        } else {
+            DayState::NothingReported
+        }
+    };
+    let days: Vec<_> = (0..length(span))
+        .map(|n| plus(span.0, n))
+        .map(|day| (day, state(day)))
+        .collect();
+    let (used, reported) = (course.used.count(span), free.count(span));
+    Some(DayCalendar {
+        substance: goal.record.substance,
+        label: goal.record.label.as_ref().map(ToString::to_string),
+        days,
+        use_days: used,
+        no_use_reported: reported,
+        nothing_reported: length(span) - used - reported,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        check_in::Used,
+        insight::{
+            facts::{check_in_day, use_span},
+            tests::history::{history, property},
+        },
+    };
+
+    proptest! {
+        #![proptest_config(property())]
+
+        #[test]
+        fn every_day_says_what_a_look_at_every_record_says(
+            (as_of, facts) in history(),
+            window in prop::sample::select(&Window::ALL[..]),
+        ) {
+            let calendars = day_calendars(&facts, &as_of, window);
+            prop_assert!(calendars.len() <= MAX_CALENDARS);
+            for calendar in &calendars {
+                prop_assert!(i64::try_from(calendar.days.len()).unwrap() <= window.days().unwrap_or(MAX_DAYS));
+                prop_assert!(calendar.days.windows(2).all(|pair| pair[1].0 == plus(pair[0].0, 1)));
+                let last = calendar.days.last().unwrap().0;
+                prop_assert!(last <= as_of.today());
+                let count = |wanted| i64::try_from(calendar.days.iter().filter(|day| day.1 == wanted).count()).unwrap();
+                prop_assert_eq!(count(DayState::Use), calendar.use_days);
+                prop_assert_eq!(count(DayState::NoUseReported), calendar.no_use_reported);
+                prop_assert_eq!(count(DayState::NothingReported), calendar.nothing_reported);
+                for (day, state) in &calendar.days {
+                    let used = facts.counting_uses().any(|event| {
+                        let (from, to) = use_span(&event.record);
+                        event.record.substance == calendar.substance && from <= *day && *day <= to
+                    });
+                    let said = |word| facts.check_ins.iter().any(|c| {
+                        check_in_day(&c.record) == *day && c.record.answers.used == Some(word)
+                    });
+                    let expected = match (used, said(Used::No) && !said(Used::Yes)) {
+                        (true, _) => DayState::Use,
+                        (false, true) => DayState::NoUseReported,
+                        (false, false) => DayState::NothingReported,
+                    };
+                    prop_assert_eq!(*state, expected, "{}", day);
+                }
+            }
+        }
+    }
+}

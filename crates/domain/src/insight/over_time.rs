@@ -1,0 +1,299 @@
+//! Craving and mood over time, with the days of use and what became of the plan meanwhile.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use super::{
+    calendar::{DaySet, Span, length},
+    facts::{AsOf, Facts, Window, use_span},
+    series::{Bucket, Metric, Series, SeriesPoint, series},
+    statistics::real,
+};
+use crate::{
+    plan::{Plan, PlanStatus},
+    timestamp::Timestamp,
+};
+
+/// Answers from which on a curve says something.
+pub const MIN_ANSWERS: usize = 5;
+/// Days up to which each has a point of its own, and days up to which each week has one.
+const BY_DAY: i64 = 31;
+const BY_WEEK: i64 = 200;
+/// Most changes of plans that are told, the newest.
+pub const MAX_PLAN_CHANGES: usize = 40;
+
+/// A version of a plan as it was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanVersion {
+    /// The plan.
+    pub plan: Plan,
+    /// When it was written.
+    pub written_at: Timestamp,
+}
+
+/// What happened to a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanStep {
+    /// It came in use.
+    Activated,
+    /// It was in use and got its next number.
+    Changed,
+}
+
+/// A change of what the person goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanChange {
+    /// The date in the person's zone.
+    pub on: NaiveDate,
+    /// What happened.
+    pub step: PlanStep,
+    /// The number of the plan from then on.
+    pub number: i64,
+    /// The name of the plan.
+    pub title: String,
+}
+
+/// A measure over the whole window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Overall {
+    /// Answers.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// The lowest.
+    pub min: f64,
+    /// The highest.
+    pub max: f64,
+}
+
+/// Craving and mood over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverTime {
+    /// First day.
+    pub from: NaiveDate,
+    /// Last day.
+    pub to: NaiveDate,
+    /// Over how long a time answers are put together.
+    pub bucket: Bucket,
+    /// Craving of check-ins.
+    pub craving: Vec<SeriesPoint>,
+    /// Mood of check-ins.
+    pub mood: Vec<SeriesPoint>,
+    /// Craving over the whole window, from 5 answers on.
+    pub overall_craving: Option<Overall>,
+    /// Mood over the whole window, from 5 answers on.
+    pub overall_mood: Option<Overall>,
+    /// Days of use of anything, not as prescribed, as intervals.
+    pub uses: Vec<Span>,
+    /// How many days they are.
+    pub use_days: i64,
+    /// What became of the plans, oldest first.
+    pub plan_changes: Vec<PlanChange>,
+}
+
+impl OverTime {
+    /// Whether there is enough to draw a curve.
+    pub const fn is_enough(&self) -> bool {
+        self.overall_craving.is_some() || self.overall_mood.is_some()
+    }
+}
+
+/// Craving and mood over time; `plans` has the versions of each plan, oldest first.
+pub fn over_time(facts: &Facts, plans: &[Vec<PlanVersion>], as_of: &AsOf, window: Window) -> OverTime {
+    let today = as_of.today();
+    let of = |metric, bucket| series(facts, metric, bucket, as_of, window);
+    let (craving, mood) = (of(Metric::Craving, Bucket::Day), of(Metric::Mood, Bucket::Day));
+    let used = DaySet::of(facts.counting_uses().map(|event| use_span(&event.record)));
+    let from = window.first(today).unwrap_or_else(|| {
+        let first_use = used.first().unwrap_or(today);
+        craving.basis.from.min(mood.basis.from).min(first_use)
+    });
+    let bucket = match length((from, today)) {
+        days if days <= BY_DAY => Bucket::Day,
+        days if days <= BY_WEEK => Bucket::Week,
+        _ => Bucket::Month,
+    };
+    let mut plan_changes: Vec<PlanChange> = plans
+        .iter()
+        .flat_map(|versions| changes(versions, as_of))
+        .filter(|change| from <= change.on && change.on <= today)
+        .collect();
+    plan_changes.sort_by_key(|change| change.on);
+    let surplus = plan_changes.len().saturating_sub(MAX_PLAN_CHANGES);
+    OverTime {
+        from,
+        to: today,
+        bucket,
+        overall_craving: overall(&craving.found),
+        overall_mood: overall(&mood.found),
+        craving: of(Metric::Craving, bucket).found.points,
+        mood: of(Metric::Mood, bucket).found.points,
+        uses: used.within((from, today)).collect(),
+        use_days: used.count((from, today)),
+        plan_changes: plan_changes.split_off(surplus),
+    }
+}
+
+fn overall(series: &Series) -> Option<Overall> {
+    let n: usize = series.points.iter().map(|point| point.n).sum();
+    if n < MIN_ANSWERS {
+        return None;
+    }
+    let sum: f64 = series.points.iter().map(|point| point.sum).sum();
+    Some(Overall {
+        n,
+        mean: sum / real(n),
+        min: series
+            .points
+            .iter()
+            .map(|point| point.min)
+            .min_by(f64::total_cmp)?,
+        max: series
+            .points
+            .iter()
+            .map(|point| point.max)
+            .max_by(f64::total_cmp)?,
+    })
+}
+
+/// What became of one plan: it counts when it comes in use, and each new number while it is in use.
+fn changes(versions: &[PlanVersion], as_of: &AsOf) -> Vec<PlanChange> {
+    let mut found = Vec::new();
+    let mut seen: BTreeSet<i64> = BTreeSet::new();
+    let mut before: Option<&Plan> = None;
+    for PlanVersion { plan, written_at } in versions {
+        let was_active = before.is_some_and(|plan| plan.status == PlanStatus::Active);
+        let is_new_number = seen.insert(plan.number.get());
+        before = Some(plan);
+        let (step, at) = match plan.status {
+            PlanStatus::Active if !was_active => {
+                (PlanStep::Activated, plan.activated_at.unwrap_or(*written_at))
+            }
+            PlanStatus::Active if is_new_number => (PlanStep::Changed, *written_at),
+            _ => continue,
+        };
+        if at.to_utc() <= as_of.at {
+            found.push(PlanChange {
+                on: at.to_utc().with_timezone(&as_of.zone).date_naive(),
+                step,
+                number: plan.number.get(),
+                title: plan.title.to_string(),
+            });
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        insight::{
+            facts::check_in_day,
+            tests::history::{history, property},
+        },
+        record::Record,
+        scalar::Int,
+    };
+
+    proptest! {
+        #![proptest_config(property())]
+
+        #[test]
+        fn the_whole_is_that_of_all_answers_however_they_are_put_together(
+            (as_of, facts) in history(),
+            window in prop::sample::select(&Window::ALL[..]),
+        ) {
+            let found = over_time(&facts, &[], &as_of, window);
+            let today = as_of.today();
+            prop_assert_eq!(found.to, today);
+            let answers: Vec<f64> = facts.check_ins.iter()
+                .filter(|c| window.has(check_in_day(&c.record), today))
+                .filter_map(|c| c.record.answers.craving)
+                .map(crate::scalar::Rating::as_f64)
+                .collect();
+            match found.overall_craving {
+                None => prop_assert!(answers.len() < MIN_ANSWERS),
+                Some(all) => {
+                    prop_assert_eq!(all.n, answers.len());
+                    prop_assert!((all.mean - answers.iter().sum::<f64>() / real(answers.len())).abs() < 1e-9);
+                    prop_assert!(answers.iter().all(|value| all.min <= *value && *value <= all.max));
+                }
+            }
+            let points: usize = found.craving.iter().map(|point| point.n).sum();
+            prop_assert_eq!(points, answers.len());
+            let days = (0..length((found.from, today))).map(|n| super::super::calendar::plus(found.from, n));
+            let used = days.filter(|day| facts.counting_uses().any(|event| {
+                let (from, to) = use_span(&event.record);
+                from <= *day && *day <= to
+            }));
+            prop_assert_eq!(found.use_days, i64::try_from(used.count()).unwrap());
+            prop_assert_eq!(found.use_days, found.uses.iter().map(|span| length(*span)).sum::<i64>());
+        }
+    }
+
+    fn version(number: i64, status: PlanStatus, at: &str) -> PlanVersion {
+        PlanVersion {
+            plan: Plan {
+                status,
+                number: Int::clamped(number),
+                activated_at: None,
+                ..Plan::example()
+            },
+            written_at: at.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_plan_counts_when_it_comes_in_use_and_at_each_number_while_it_is() {
+        use PlanStatus::{Active, Archived, Draft};
+        let versions = [
+            version(1, Draft, "2026-03-01T12:00:00Z"),
+            version(2, Draft, "2026-03-02T12:00:00Z"),
+            // Still the evening before in New York.
+            version(2, Active, "2026-03-03T04:30:00Z"),
+            version(3, Active, "2026-03-05T12:00:00Z"),
+            version(3, Archived, "2026-03-06T12:00:00Z"),
+            version(3, Active, "2026-03-07T12:00:00Z"),
+            version(4, Active, "2026-03-20T12:00:00Z"),
+        ];
+        let as_of = AsOf {
+            at: "2026-03-10T12:00:00Z".parse().unwrap(),
+            zone: chrono_tz::America::New_York,
+            week_start: 1,
+        };
+        let found = over_time(&Facts::default(), &[versions.to_vec()], &as_of, Window::Month);
+        let told: Vec<_> = found
+            .plan_changes
+            .iter()
+            .map(|c| (c.on.to_string(), c.step, c.number))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("2026-03-02".to_owned(), PlanStep::Activated, 2),
+                ("2026-03-05".to_owned(), PlanStep::Changed, 3),
+                ("2026-03-07".to_owned(), PlanStep::Activated, 3),
+            ]
+        );
+        assert!(!found.is_enough() && found.use_days == 0);
+    }
+
+    #[test]
+    fn the_longer_the_window_the_wider_what_is_put_together() {
+        let as_of = AsOf {
+            at: "2026-03-10T12:00:00Z".parse().unwrap(),
+            zone: chrono_tz::UTC,
+            week_start: 1,
+        };
+        let bucket = |window| over_time(&Facts::default(), &[], &as_of, window).bucket;
+        let found = Window::ALL.map(bucket);
+        assert_eq!(
+            found,
+            [Bucket::Day, Bucket::Day, Bucket::Week, Bucket::Month, Bucket::Day]
+        );
+    }
+}
