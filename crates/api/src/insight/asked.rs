@@ -174,8 +174,8 @@ impl Asked {
             versioned(&caller.request, &tag, Vec::new)
         } else {
             let work = move |records: &mut Records<'_>| make(records, &self);
-            let made = caller.state.store.read_long(caller.scope(), work).await?;
-            let mut answer = versioned(&caller.request, &tag, || made);
+            let body = caller.state.store.read_long(caller.scope(), work).await?;
+            let mut answer = versioned(&caller.request, &tag, || body);
             let media_type = HeaderValue::from_static(form.media_type);
             answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
             answer

@@ -50,7 +50,7 @@ pub fn chart(progress: &Progress) -> Chart {
         drawing: Some(Drawing {
             height: HEIGHT,
             inside: draw(HEIGHT, |sheet| {
-                on(sheet, &found.heat_map, progress.as_of.week_start)
+                on(sheet, &found.heat_map, progress.as_of.week_start);
             }),
         }),
         notes: vec!["The number in a field is how many cravings began in that hour.".to_owned()],

@@ -149,13 +149,13 @@ impl Sheet<'_> {
     }
 
     /// A text whose middle line is at the point's height.
-    pub fn text(&self, text: &str, at: Point, side: Side, size: f64, color: RGBColor) {
+    pub fn text(&self, text: &str, at: Point, side: Side, height: f64, color: RGBColor) {
         let anchor = match side {
             Side::Right => HPos::Left,
             Side::Left => HPos::Right,
             Side::Both => HPos::Center,
         };
-        let font = FontDesc::new(FontFamily::SansSerif, size * FONT_FACTOR, FontStyle::Normal);
+        let font = FontDesc::new(FontFamily::SansSerif, height * FONT_FACTOR, FontStyle::Normal);
         let style = TextStyle::from(font)
             .color(&color)
             .pos(Pos::new(anchor, VPos::Center));
