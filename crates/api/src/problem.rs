@@ -256,7 +256,7 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 128, example = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47")]
     pub request_id: Option<String>,
-    /// Every wrong field.
+    /// Every wrong field; of more than 2 000 the first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 2000)]
     pub errors: Vec<Finding>,
@@ -264,6 +264,9 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing_id: Option<Uuid>,
 }
+
+/// Wrong fields that are named; nobody mends more at a time, and the answer to a short request must not be long.
+const MOST_ERRORS: usize = 2000;
 
 impl Problem {
     /// The wire form.
@@ -275,7 +278,7 @@ impl Problem {
             detail: self.detail.clone(),
             instance: instance.map(str::to_owned),
             request_id: request_id.map(str::to_owned),
-            errors: self.errors.clone(),
+            errors: self.errors.iter().take(MOST_ERRORS).cloned().collect(),
             existing_id: self.existing_id,
         }
     }
