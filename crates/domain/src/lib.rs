@@ -28,6 +28,7 @@ pub mod goal;
 pub mod helpline;
 pub mod insight;
 pub mod journal_entry;
+mod kind;
 pub mod kindness;
 pub mod medication;
 pub mod meeting;

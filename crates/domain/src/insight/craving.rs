@@ -207,12 +207,7 @@ pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
 /// What the record tells of cravings.
 pub fn cravings(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Cravings> {
     let today = as_of.today();
-    let events: Vec<&CravingEvent> = facts
-        .cravings
-        .iter()
-        .map(|event| &event.record)
-        .filter(|event| window.has(event.occurred_at.local_date(), today))
-        .collect();
+    let events = facts.cravings_in(window, today);
     let rated = facts.check_ins.iter().filter(|check_in| {
         let answers = &check_in.record.answers;
         answers.craving.max(answers.craving_max).is_some()

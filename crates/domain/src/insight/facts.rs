@@ -245,6 +245,14 @@ impl Facts {
         )
     }
 
+    /// The craving events of a window that ends today.
+    pub fn cravings_in(&self, window: Window, today: NaiveDate) -> Vec<&CravingEvent> {
+        let events = self.cravings.iter().map(|event| &event.record);
+        events
+            .filter(|event| window.has(event.occurred_at.local_date(), today))
+            .collect()
+    }
+
     /// The doses of a medication.
     pub fn doses_of(&self, medication: Uuid) -> Vec<(Uuid, Dose)> {
         let own = self

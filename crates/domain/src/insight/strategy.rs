@@ -15,7 +15,6 @@ use super::{
     statistics::Interval,
 };
 use crate::{
-    craving_event::CravingEvent,
     effectiveness::{Effectiveness, StrategyKey, effectiveness},
     practice,
     record::Kind,
@@ -104,12 +103,7 @@ struct Uses {
 /// What the record tells of coping strategies.
 pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strategies> {
     let today = as_of.today();
-    let events: Vec<&CravingEvent> = facts
-        .cravings
-        .iter()
-        .map(|event| &event.record)
-        .filter(|event| window.has(event.occurred_at.local_date(), today))
-        .collect();
+    let events = facts.cravings_in(window, today);
     let worked = effectiveness(events.iter().copied());
     let mut uses: BTreeMap<StrategyKey, Uses> = BTreeMap::new();
     for tried in events.iter().flat_map(|event| event.strategy_uses.iter()) {
