@@ -16,6 +16,7 @@ use crate::{
     server,
     workload::Workload,
     wrk::Pressure,
+    years,
 };
 
 /// Loads Mainstay, measures it against the limits of this machine, and says which goals hold.
@@ -37,6 +38,8 @@ pub enum Command {
     Growth(growth::Run),
     /// How long 10 000 changes of one device take to push in batches and to pull in pages.
     Offline(offline::Run),
+    /// How long the summary of five years takes (W7), as a run measures it too.
+    Years(years::Run),
     /// The bare server, which a run starts by itself.
     #[command(hide = true)]
     Bare(Bare),

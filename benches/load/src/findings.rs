@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{limit::Limit, population::Engine, subject::Measured, workload::Workload};
+use crate::{limit::Limit, population::Engine, subject::Measured, workload::Workload, years::Years};
 
 /// What was found between two moments at which everything had its turn.
 #[derive(Debug, Default)]
@@ -56,6 +56,8 @@ pub struct Findings {
     pub idle_connection: Option<Share>,
     /// Memory for a person who is active.
     pub active_person: Option<Share>,
+    /// The summary of five years.
+    pub years: Option<Years>,
     /// The part of the processors that went to programs which are not ours.
     pub foreign: f64,
 }
@@ -70,6 +72,7 @@ impl Findings {
             starts: Vec::new(),
             idle_connection: None,
             active_person: None,
+            years: None,
             foreign: 0.0,
         }
     }

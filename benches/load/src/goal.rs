@@ -6,6 +6,7 @@ use crate::{
     limit::Limit,
     population::Engine,
     workload::Workload::{self, W1, W2, W3, W4},
+    years::{Taken, Years},
 };
 
 /// Requests a second of others at 32 connections, each on a machine like the one that the goals were set on: Parse
@@ -95,6 +96,18 @@ pub fn verdicts(found: &Findings, growth: Option<&Growth>) -> Vec<Verdict> {
         let about = format!("growth of the cost of {}, {}", workload.title(), Growth::SPAN);
         all.push(below(&about, 1.5, "times", factor));
     }
+    type Take = fn(&Years) -> &Taken;
+    let summaries: [(&str, f64, Take); 3] = [
+        ("asked for the first time", 20.0, |years| &years.first),
+        ("after a change", 20.0, |years| &years.changed),
+        ("unchanged (304)", 1.0, |years| &years.unchanged),
+    ];
+    for (when, wanted, take) in summaries {
+        let about = format!("W7 summary of five years, {when}");
+        let taken = found.years.as_ref().map(take);
+        let median = taken.map(|taken| taken.median().as_secs_f64() * 1000.0);
+        all.push(below(&about, wanted, "ms", median));
+    }
     for (workload, parse, durable) in PEERS {
         let rate = found.rate(workload);
         all.push(times(
@@ -160,7 +173,7 @@ mod tests {
     fn what_was_not_run_has_no_verdict() {
         for engine in [Engine::Sqlite, Engine::Postgres] {
             let all = verdicts(&Findings::new(engine), None);
-            assert_eq!(all.len(), 18);
+            assert_eq!(all.len(), 21);
             assert!(all.iter().all(|verdict| verdict.holds.is_none()));
         }
     }

@@ -45,7 +45,22 @@ impl Connection {
 
     /// Sends a request and reads its answer.
     pub fn send(&mut self, method: &str, path: &str, token: &str, body: Option<&str>) -> Outcome<Answer> {
+        self.send_with(method, path, token, &[], body)
+    }
+
+    /// The same with headers of one's own.
+    pub fn send_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Outcome<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
+        for (name, value) in headers {
+            write!(request, "{name}: {value}\r\n")?;
+        }
         if !token.is_empty() {
             write!(request, "authorization: Bearer {token}\r\n")?;
         }

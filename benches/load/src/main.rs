@@ -5,7 +5,7 @@
 //! - [`limit`] does the same work without Mainstay;
 //! - [`rounds`] takes turns between the two; [`findings`], [`goal`] and [`report`] say what came of it;
 //! - [`growth`] compares seeds of several sizes, [`memory`] looks at connections and people, [`offline`] at a device
-//!   that was away for long.
+//!   that was away for long, [`years`] at the summary of a long record.
 
 use std::process::ExitCode;
 
@@ -32,6 +32,7 @@ mod subject;
 mod table;
 mod workload;
 mod wrk;
+mod years;
 
 use arguments::{Arguments, Command};
 
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         None => rounds::run(&arguments.run),
         Some(Command::Growth(run)) => growth::run(&run),
         Some(Command::Offline(run)) => offline::run(&run),
+        Some(Command::Years(run)) => years::run(&run),
         Some(Command::Bare(bare)) => bare.serve(),
     };
     match outcome {

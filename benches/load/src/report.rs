@@ -12,6 +12,7 @@ use crate::{
     subject::Measured,
     table::Table,
     workload::Workload,
+    years::Years,
 };
 
 fn ms(us: u64) -> f64 {
@@ -55,6 +56,7 @@ pub fn whole(run: &Run, all: &[Findings]) -> String {
         let _ = writeln!(text, "## {engine}: Mainstay\n\n{}", measured(found));
         let _ = writeln!(text, "## {engine}: limits\n\n{}", limits(found));
         text.push_str(&shares(found));
+        text.push_str(&years(found));
     }
     text
 }
@@ -150,6 +152,32 @@ fn limits(found: &Findings) -> Table {
         }
     }
     table
+}
+
+/// How long the summary of a long record took.
+pub fn years(found: &Findings) -> String {
+    let Some(Years {
+        records,
+        first,
+        changed,
+        again,
+        unchanged,
+    }) = &found.years
+    else {
+        return String::new();
+    };
+    let engine = found.engine.name();
+    let mut table = Table::new(&["W7 summary of five years", "median ms", "longest ms"]);
+    for (when, taken) in [
+        ("asked for the first time since the start", first),
+        ("after a change", changed),
+        ("again, without the answer at hand", again),
+        ("again, unchanged (304)", unchanged),
+    ] {
+        let ms = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1000.0);
+        table.add([when.to_owned(), ms(taken.median()), ms(taken.longest())]);
+    }
+    format!("\n## {engine}: the summary of {records} records, one client\n\n{table}")
 }
 
 fn shares(found: &Findings) -> String {

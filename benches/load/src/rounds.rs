@@ -18,6 +18,7 @@ use crate::{
     server::Server,
     subject::Subject,
     workload::Workload,
+    years,
 };
 
 /// The number of connections at which turns are taken.
@@ -117,6 +118,7 @@ fn on(run: &Run, place: &Place, people: &[Person]) -> Outcome<Findings> {
             server.stop()?;
         }
         memory::measure(&binary, place, people, &mut findings)?;
+        years::measure(&binary, place, people, &mut findings)?;
     }
     Ok(findings)
 }

@@ -78,7 +78,6 @@ impl Application {
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
             tombstone_days: configuration.tombstone_days,
-            document: routes::document_text(),
             clock: configuration.clock,
             trusted_proxies: configuration.trusted_proxies,
         };

@@ -1,10 +1,11 @@
 //! What ops teams and developers look at: health, keys, the document and its reference page, problem pages.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
+    web::Bytes,
 };
 use mainstay_domain::record::json as to_json;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use utoipa_swagger_ui::Config;
 use crate::{
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
     problem::{Outcome, Problem, ProblemKind},
+    routes::document_text,
     state::State,
 };
 
@@ -144,12 +146,13 @@ async fn jwks(request: HttpRequest) -> Outcome {
     Ok(answer.content_type("application/json").body(keys))
 }
 
-async fn openapi(request: HttpRequest) -> Outcome {
+/// Made when it is first asked for; most servers are never asked.
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document_text().into());
+
+async fn openapi() -> Outcome {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
-    Ok(answer
-        .content_type("application/json")
-        .body(State::of(&request).document.clone()))
+    Ok(answer.content_type("application/json").body(DOCUMENT.clone()))
 }
 
 async fn docs_page() -> Outcome {

@@ -33,8 +33,6 @@ pub struct Parts {
     pub limits: Limits,
     /// Figures.
     pub metrics: Metrics,
-    /// The OpenAPI document, as it is given out.
-    pub document: Vec<u8>,
     /// How long deletions are told of, in days.
     pub tombstone_days: i64,
     /// The time.

@@ -53,6 +53,7 @@ use crate::{
     engine::{Engine, single},
     keys::{INSTALLATION, KeyStore},
     migration::{Database, is_migrated, migrate},
+    record::Together,
     remembered::Remembered,
     seal::Secret,
     types::At,
@@ -73,6 +74,8 @@ pub struct Locations {
 #[derive(Clone)]
 pub struct Store {
     data: Arc<Engine>,
+    /// Where the engine is a server, which has no writer of ours.
+    together: Option<Arc<Together>>,
     keys: Arc<KeyStore>,
     remembered: Arc<Remembered>,
     blind_index: Secret,
@@ -83,7 +86,12 @@ impl Store {
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
         let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
+        let together = match &locations.data {
+            DatabaseUrl::Sqlite(_) => None,
+            url @ DatabaseUrl::Postgres(_) => Some(Arc::new(Together::start(url)?)),
+        };
         Ok(Self {
+            together,
             data: Arc::new(Engine::open(&locations.data, locations.pool)?),
             keys: Arc::new(keys),
             remembered: Arc::default(),

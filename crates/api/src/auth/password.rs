@@ -7,6 +7,7 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
 use mainstay_store::seal::Secret;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
@@ -16,13 +17,18 @@ use crate::problem::{Outcome, Problem, ProblemKind};
 /// How long a sign-in may wait for its turn.
 const WAIT: Duration = Duration::from_secs(10);
 
+// 19 MiB, 2 passes, 1 lane: the least that OWASP's password storage advice asks for.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
 /// Makes and checks password hashes.
 pub struct Passwords {
     pepper: Arc<Secret>,
     turns: Arc<Semaphore>,
     /// One try at a time for each account, so that guesses at the same moment do not pass the delay together.
     tries: Cache<String, Arc<Mutex<()>>>,
-    /// A hash that no password has, to spend the same time on an unknown address.
+    /// What stands for the hash of an unknown address, to spend the same time on it.
     nobody: String,
 }
 
@@ -30,9 +36,9 @@ impl Passwords {
     /// A pool for that many hashes at a time.
     ///
     /// # Errors
-    /// If hashing does not work at all.
+    /// If the system has no random bytes.
     pub fn new(pepper: Secret, at_once: usize) -> Result<Self, String> {
-        let nobody = hash(&pepper, b"nobody has this one")?;
+        let nobody = nobodys()?;
         Ok(Self {
             pepper: Arc::new(pepper),
             turns: Arc::new(Semaphore::new(at_once.max(1))),
@@ -86,9 +92,19 @@ impl Passwords {
     }
 }
 
+/// Random bytes in the form of a hash: no password is known to give them. Nothing is computed, as the start of the
+/// server should neither wait for a hash nor have touched its memory.
+fn nobodys() -> Result<String, String> {
+    let random = || Secret::random().map_err(|e| e.to_string());
+    let (salt, output) = (random()?, random()?);
+    let [salt, output] = [&salt, &output].map(|bytes| STANDARD_NO_PAD.encode(bytes.as_bytes()));
+    Ok(format!(
+        "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p={LANES}${salt}${output}"
+    ))
+}
+
 fn hasher(pepper: &Secret) -> Result<Argon2<'_>, String> {
-    // 19 MiB, 2 passes, 1 lane: the least that OWASP's password storage advice asks for.
-    let params = Params::new(19 * 1024, 2, 1, None).map_err(|e| e.to_string())?;
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| e.to_string())?;
     Argon2::new_with_secret(pepper.as_bytes(), Algorithm::Argon2id, Version::V0x13, params)
         .map_err(|e| e.to_string())
 }
@@ -128,5 +144,23 @@ mod tests {
             hash(&pepper, b"rivers bend slowly").unwrap(),
             "each has a salt of its own"
         );
+    }
+
+    #[test]
+    fn what_stands_for_nobodys_hash_costs_as_much_and_fits_nothing() {
+        let pepper = Secret::from_bytes([1; 32]);
+        let (nobodys, made) = (nobodys().unwrap(), hash(&pepper, b"rivers bend slowly").unwrap());
+        let cost = |hash: &str| {
+            let hash = PasswordHash::new(hash).unwrap();
+            (
+                hash.algorithm,
+                hash.version,
+                hash.params.clone(),
+                hash.hash.unwrap().len(),
+            )
+        };
+        assert_eq!(cost(&nobodys), cost(&made));
+        assert!(!verify(&pepper, b"", &nobodys));
+        assert!(!verify(&pepper, b"rivers bend slowly", &nobodys));
     }
 }

@@ -40,11 +40,15 @@ impl Store {
             let work = move |writer: &mut RecordWriter<'_>| writer.create_sealed(row, &draft);
             return self.write(scope, session, now, work).await;
         }
-        if self
-            .data
-            .write_plainly(move |conn| create_alone(conn, &row))
-            .await?
-        {
+        let is_stored = match self.together.as_deref() {
+            Some(together) => together.create(row).await,
+            None => {
+                self.data
+                    .write_plainly(move |conn| create_alone(conn, &row))
+                    .await
+            }
+        };
+        if is_stored? {
             return Ok(Created::New(first(&draft, At(now))));
         }
         // The place is taken: by the same record, or by what refuses it.
@@ -131,7 +135,7 @@ impl QueryFragment<Sqlite> for InsertNext<'_> {
     }
 }
 
-const INSERT: &str = "INSERT INTO records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, \
+pub(super) const INSERT: &str = "INSERT INTO records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, \
     digest, sealed, created_at, updated_at)";
 
 /// The values of a row but for the person and the number, each with a comma before it.

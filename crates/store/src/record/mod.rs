@@ -9,9 +9,11 @@ use crate::error::{Result, StoreError};
 
 mod create;
 mod read;
+mod together;
 mod write;
 
 pub use read::Records;
+pub(crate) use together::Together;
 pub(crate) use write::NewRow;
 pub use write::RecordWriter;
 
