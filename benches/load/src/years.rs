@@ -232,7 +232,7 @@ fn five_years(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
             add(random, "craving-events", None, event);
         }
         if practice {
-            let session = json!({ "practice": "urge-surfing", "minutes": 10, "guided": true, "occurred_at": time(at(-5)) });
+            let session = json!({ "practice": "urge-surfing-wave", "minutes": 10, "guided": true, "occurred_at": time(at(-5)) });
             add(random, "practice-sessions", None, session);
         }
         if meeting {
@@ -273,7 +273,7 @@ fn craving_event(random: &mut Random, at: DateTime<Utc>) -> Value {
         "occurred_at": time(at), "ended_at": time(at + chrono::Duration::minutes(25)), "substance": "alcohol",
         "category": "unpleasant_emotions", "peak": before, "outcome": "rode_it_out",
         "ratings": [{ "offset_s": 0, "value": before }, { "offset_s": 1200, "value": random.below(4) }],
-        "strategy_uses": [{ "practice": "urge-surfing", "before": before, "after": random.below(5), "helped": true }],
+        "strategy_uses": [{ "practice": "urge-surfing-wave", "before": before, "after": random.below(5), "helped": true }],
         "note": "It came after work, and it passed on the way home.",
     })
 }

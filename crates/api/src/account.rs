@@ -154,6 +154,7 @@ async fn erase(body: Body<Erasure>) -> Outcome {
     confirm(caller, &body.value.password).await?;
     caller.state.store.erase_account(caller.scope().account()).await?;
     caller.state.sessions.forget_all();
+    caller.state.kept_facts.drop_account(caller.scope().account());
     Ok(HttpResponse::NoContent()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish())

@@ -10,6 +10,7 @@ use crate::{
     auth::{password::Passwords, refresh::RefreshTokens, session::Sessions, token::Tokens},
     clock::Clock,
     http::limit::Limits,
+    insight::kept::KeptFacts,
     metrics::Metrics,
 };
 
@@ -29,6 +30,8 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Live sessions.
     pub sessions: Sessions,
+    /// Long records, opened.
+    pub kept_facts: KeptFacts,
     /// Rate limits.
     pub limits: Limits,
     /// Figures.

@@ -30,6 +30,7 @@ pub fn start(state: State) {
             // What was counted since the last time takes memory until it is folded.
             settling.metrics.upkeep();
             settling.store.sweep_remembered(settling.clock.micros());
+            settling.kept_facts.sweep(settling.clock.micros());
             rt::time::sleep(Duration::from_secs(SETTLE_EVERY_S)).await;
         }
     });

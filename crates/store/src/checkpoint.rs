@@ -28,9 +28,9 @@ pub const CHECKPOINT_PAGES: i32 = 64_000;
 /// From this many pages on it is folded back when nobody writes: 16 MiB.
 const IDLE_PAGES: i32 = 4_000;
 /// So few pages the writer folds back by itself between two transactions.
-const REST: i32 = 500;
+const REST: i32 = 200;
 /// How often the other thread goes over what was written in the meantime before it leaves the rest to the writer.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 12;
 
 /// What the log holds, in pages.
 #[derive(Debug, Clone, Copy, QueryableByName)]

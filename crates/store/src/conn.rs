@@ -97,6 +97,17 @@ pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionErro
     }
 }
 
+/// Opens a connection to a server for a few statements that come again and again with other lists: planned anew each
+/// time, as the server would do for short lists, they cost more than they do.
+pub fn connect_for_lists(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionError> {
+    let mut conn = connect(url, access)?;
+    if let Conn::Postgres(c) = &mut conn {
+        c.batch_execute("SET plan_cache_mode = force_generic_plan")
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    }
+    Ok(conn)
+}
+
 /// Makes and checks pooled connections of either engine.
 #[derive(Debug)]
 pub struct Manager {

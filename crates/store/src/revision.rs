@@ -10,7 +10,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQue
 use tokio::sync::oneshot;
 
 use crate::{
-    conn::{Access, Conn, DatabaseUrl, connect},
+    conn::{Access, Conn, DatabaseUrl, connect_for_lists},
     error::{Result, StoreError},
     on,
     schema::people,
@@ -115,7 +115,7 @@ fn ask(
     people: &[i64],
 ) -> std::result::Result<HashMap<i64, Revision>, String> {
     if conn.is_none() {
-        *conn = Some(connect(url, Access::Read).map_err(|e| e.to_string())?);
+        *conn = Some(connect_for_lists(url, Access::Read).map_err(|e| e.to_string())?);
     }
     let Some(Conn::Postgres(c)) = conn else {
         return Err("a connection of another engine".to_owned());

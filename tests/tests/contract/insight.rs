@@ -51,7 +51,63 @@ async fn with_plan(sam: &Person) {
     sam.post_nothing(&format!("{path}/activate")).await.expect(200);
 }
 
+/// The summary, and the same of that moment made of a record that is opened anew.
+async fn summary_and_afresh(sam: &Person) -> (Value, Value) {
+    let summary = insight(sam, "summary").await;
+    let moment = summary["as_of"].as_str().unwrap_or_default().replace('+', "%2B");
+    let afresh = insight(sam, &format!("summary?as_of={moment}")).await;
+    (summary, afresh)
+}
+
 on_both_databases! {
+    async fn a_long_record_is_kept_open_and_up_to_date(app) {
+        let sam = app.person().await;
+        sam.post("/v1/goals", &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2024-01-01" })).await.expect(201);
+        let start = chrono::Utc::now() - TimeDelta::days(600);
+        let day = |n: i64| (start + TimeDelta::hours(12 * n)).to_rfc3339();
+        for batch in 0..3_i64 {
+            let changes: Vec<Value> = (0..400).map(|n| batch * 400 + n).map(|n| {
+                let (kind, record) = if n % 4 == 0 {
+                    let uses = json!([{ "practice": "urge-surfing-wave", "before": 8, "after": n % 7 }]);
+                    ("craving-events", json!({ "occurred_at": day(n), "outcome": "rode_it_out", "peak": 8, "strategy_uses": uses, "note": "It passed." }))
+                } else {
+                    let answers = json!({ "craving": n % 11, "mood": n % 9, "used": "no" });
+                    ("check-ins", json!({ "kind": "momentary", "occurred_at": day(n), "answers": answers, "note": "quiet" }))
+                };
+                json!({ "kind": kind, "op": "upsert", "id": item(10_000 + n as u128), "record": record })
+            }).collect();
+            let pushed = sam.post("/v1/sync", &json!({ "limit": 1, "changes": changes })).await.expect(200);
+            let results = pushed.body["results"].as_array().cloned().unwrap_or_default();
+            assert!(results.iter().all(|result| result["status"] == "applied"), "{results:?}");
+        }
+        let (mut before, afresh) = summary_and_afresh(&sam).await;
+        assert_eq!(before, afresh, "opened for the first time");
+        let paths = [10_001, 10_003].map(|n| format!("/v1/check-ins/{}", item(n).as_str().unwrap_or_default()));
+        for step in 0..6 {
+            match step {
+                // New, and between two others.
+                0 => drop(sam.post("/v1/check-ins", &json!({ "kind": "momentary", "occurred_at": day(700), "answers": { "craving": 10, "used": "no" } })).await.expect(201)),
+                1 => drop(sam.post("/v1/use-events", &json!({ "substance": "alcohol", "occurred_at": day(1190) })).await.expect(201)),
+                // Changed, also in its time.
+                2 => {
+                    let mut body = sam.get(&paths[0]).await.body;
+                    (body["occurred_at"], body["answers"]["used"]) = (json!(day(1195)), json!("yes"));
+                    sam.put(&paths[0], 1, &body).await.expect(200);
+                }
+                3 => drop(sam.delete(&paths[1], 1).await.expect(204)),
+                // Something that is not kept, and more at once than is taken in one by one.
+                4 => drop(sam.post("/v1/goals", &json!({ "substance": "cannabis", "kind": "abstain", "started_on": "2025-01-01" })).await.expect(201)),
+                _ => for n in 0..20 {
+                    sam.post("/v1/craving-events", &json!({ "occurred_at": day(1150 + n), "outcome": "rode_it_out", "peak": 9 })).await.expect(201);
+                }
+            }
+            let (now, afresh) = summary_and_afresh(&sam).await;
+            assert_eq!(now, afresh, "step {step}");
+            assert_ne!(now, before, "step {step}");
+            before = now;
+        }
+    }
+
     async fn days_runs_and_milestones_of_a_month_by_hand(app) {
         let sam = app.person().await;
         let goal = json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-03-01",

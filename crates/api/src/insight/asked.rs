@@ -144,17 +144,27 @@ impl Asked {
         if has_current(&caller.request, &tag) {
             return Ok(versioned(&caller.request, &tag, Vec::new));
         }
-        let (store, is_now) = (&caller.state.store, self.upto.is_none());
+        let (state, scope, now) = (
+            caller.state.clone(),
+            caller.scope().clone(),
+            caller.state.clock.micros(),
+        );
+        let (is_now, account) = (self.upto.is_none(), scope.account());
+        let store = &caller.state.store;
         let work = move |records: &mut Records<'_>| -> Result<Option<Made>, StoreError> {
-            let facts = read(records, needs, self.upto)?;
-            Ok(Some(Made::new(to_json(&compute(&facts, &self)))))
+            let body = |facts: &Facts| to_json(&compute(facts, &self));
+            let body = if is_now && needs.is_whole() {
+                state.kept_facts.look(records, account, needs, now, body)?
+            } else {
+                body(&read(records, needs, self.upto)?)
+            };
+            Ok(Some(Made::new(body)))
         };
         // What was asked of one moment of the past is hardly asked again.
         let made = if is_now {
-            let now = caller.state.clock.micros();
-            store.remember_long(caller.scope(), &question, now, work).await?
+            store.remember_long(&scope, &question, now, work).await?
         } else {
-            store.read_long(caller.scope(), work).await?
+            store.read_long(&scope, work).await?
         };
         let made = made.ok_or(Problem::internal("an insight without a body"))?;
         Ok(versioned(&caller.request, &tag, || made.bytes))

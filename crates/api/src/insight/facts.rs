@@ -3,16 +3,16 @@
 use chrono::{Days, NaiveDate};
 use mainstay_domain::{
     insight::facts::{Facts, Known},
-    record::Record,
+    record::{Kind, Record},
 };
-use mainstay_store::{Order, Range, Records, StoreError};
+use mainstay_store::{Order, Range, Records, StoreError, Stored};
 
 use crate::record::opened;
 
 /// Records that are read at once, so that sealed ones do not pile up beside opened ones.
 const PAGE: i64 = 500;
 /// Most records of one collection that are looked at, the newest ones: many a year, every day.
-const MOST: usize = 20_000;
+pub const MOST: usize = 20_000;
 
 /// How far back a collection is needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +60,13 @@ pub struct Needs {
     pub feedback: bool,
 }
 
+impl Needs {
+    /// Whether the long collections are needed from their beginning.
+    pub fn is_whole(self) -> bool {
+        [self.check_ins, self.cravings, self.medications, self.profiles] == [Need::All; 4] && self.uses
+    }
+}
+
 /// Opens what is needed, up to a moment in microseconds.
 ///
 /// # Errors
@@ -89,8 +96,30 @@ fn collection<T: Record>(
     need: Need,
     upto: Option<i64>,
 ) -> Result<Vec<Known<T>>, StoreError> {
+    let mut found = Vec::new();
+    pages(records, T::KIND, need, upto, |stored| {
+        found.push(Known {
+            id: stored.id,
+            record: opened(&stored.body)?,
+        });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Takes in the records of a collection, newest first.
+///
+/// # Errors
+/// What the database says, or taking one in.
+pub fn pages(
+    records: &mut Records<'_>,
+    kind: Kind,
+    need: Need,
+    upto: Option<i64>,
+    mut take_in: impl FnMut(Stored) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let from = match need {
-        Need::None => return Ok(Vec::new()),
+        Need::None => return Ok(()),
         Need::All => None,
         // The date began up to a day earlier further east.
         Need::From(date) => date
@@ -105,19 +134,15 @@ fn collection<T: Record>(
         limit: PAGE,
         after: None,
     };
-    let mut found: Vec<Known<T>> = Vec::new();
+    let mut taken = 0;
     loop {
-        let page = records.list(T::KIND, &range)?;
+        let page = records.list(kind, &range)?;
         let is_last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         range.after = page.last().map(|last| (last.occurred_at, last.id));
-        for stored in page {
-            found.push(Known {
-                id: stored.id,
-                record: opened(&stored.body)?,
-            });
-        }
-        if is_last || found.len() >= MOST {
-            return Ok(found);
+        taken += page.len();
+        page.into_iter().try_for_each(&mut take_in)?;
+        if is_last || taken >= MOST {
+            return Ok(());
         }
     }
 }

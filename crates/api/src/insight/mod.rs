@@ -4,6 +4,7 @@ pub mod asked;
 pub mod document;
 pub mod facts;
 mod feedback;
+pub mod kept;
 
 use mainstay_domain::{
     insight::{

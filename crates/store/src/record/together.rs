@@ -23,7 +23,7 @@ use super::{
     write::NewRow,
 };
 use crate::{
-    conn::{Access, Conn, DatabaseUrl, connect},
+    conn::{Access, Conn, DatabaseUrl, connect_for_lists},
     error::{Result, StoreError},
     types::{At, Identifier, Instant, Key},
 };
@@ -138,7 +138,7 @@ fn store(url: &DatabaseUrl, conn: &mut Option<Conn>, rows: &[NewRow]) -> Vec<Res
             .collect()
     };
     if conn.is_none() {
-        match connect(url, Access::Write) {
+        match connect_for_lists(url, Access::Write) {
             Ok(made) => *conn = Some(made),
             Err(error) => return unavailable(&error.to_string()),
         }
@@ -237,7 +237,7 @@ impl QueryFragment<Pg> for CreateTogether<'_> {
             ") WITH ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, sealed, \
              created_at, updated_at, place)), \
              locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) \
-             ORDER BY person_no FOR UPDATE), \
+             ORDER BY person_no FOR NO KEY UPDATE), \
              passed AS (UPDATE people SET rev = rev + wanted.many \
              FROM (SELECT person_no, count(*) AS many FROM new GROUP BY person_no) AS wanted \
              JOIN locked USING (person_no) WHERE people.person_no = wanted.person_no \
