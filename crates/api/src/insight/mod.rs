@@ -126,7 +126,8 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .operation(tag, "getMedicationCoverage", "How much of the time medication covered")
                 .about(
                     "The proportion of days covered, with overlaps carried forward, and the longest stretch with gaps of at most 7 days. \
-                     0.80 is the usual threshold.",
+                     0.80 is the usual threshold. Today counts once it is covered. `proportion` and `covered_enough` are left out while \
+                     no dose of the medication is recorded: missing is not zero. `n` counts the doses whose cover reaches into the window.",
                 )
                 .parameter(window_parameter()),
             &medication(&facts, &as_of, Window::default()),
@@ -156,7 +157,9 @@ fn for_the_start() -> Vec<Endpoint> {
                 .about(
                     "Fixed rules over the person's own record, version 1: the level, each rule that fired with what it looked at, what \
                      the plan and the library have for it, and each rule that could not be evaluated with what is missing. Not \
-                     validated, no prediction, no diagnosis. What is missing is `insufficient_data`, never `steady`. Holds for the hour.",
+                     validated, no prediction, no diagnosis. What is missing is `insufficient_data`, never `steady`. A rule that was muted \
+                     neither shows nor counts; `muted` says of each whether it would speak, so that `steady` is no false all-clear. \
+                     Holds for the hour.",
                 ),
             &warnings(&facts, &example_helplines(), &as_of, &Thresholds::V1),
         ),
@@ -305,6 +308,7 @@ pub fn for_warnings(asked: &Asked) -> Needs {
         medications: Need::From(plus(today, -MEDICATION_DAYS)),
         protective: Need::From(plus(today, -4)),
         feedback: true,
+        contacts: true,
         profiles: Need::None,
     }
 }
@@ -328,6 +332,8 @@ async fn get_summary(caller: Caller) -> Outcome {
         cravings: Need::All,
         medications: Need::All,
         profiles: Need::All,
+        // What answers a warning is not part of the summary.
+        contacts: false,
         ..for_warnings(&asked)
     };
     asked
