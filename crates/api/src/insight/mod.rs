@@ -194,13 +194,9 @@ async fn get_milestones(caller: Caller) -> Outcome {
 
 async fn get_series(caller: Caller) -> Outcome {
     let mut parameters = Parameters::read(&caller.request, &["metric", "bucket", "as_of", "window"]);
-    let metric = parameters.required("metric", "enum", "must be a metric", |text| {
-        serde_json::from_value::<Metric>(json!(text)).ok()
-    });
-    let bucket = parameters.get("bucket", "enum", "must be day, week or month", |text| {
-        serde_json::from_value::<Bucket>(json!(text)).ok()
-    });
-    let bucket = bucket.unwrap_or_default();
+    parameters.require("metric");
+    let metric = parameters.choice::<Metric>("metric");
+    let bucket = parameters.choice::<Bucket>("bucket").unwrap_or_default();
     let words = format!("series {metric:?} {bucket:?}");
     let asked = Asked::with(&caller, parameters, &words).await?;
     // Without a metric the question was refused.
