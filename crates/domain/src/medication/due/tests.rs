@@ -178,7 +178,10 @@ fn an_injection_that_was_not_given_is_told_of_until_it_is() {
     let before = at("2026-01-20T00:00:00Z")..at("2026-02-01T00:00:00Z");
     assert_eq!(due_doses(&depot, &given, Tz::UTC, &before, now), []);
     let next = next_due(&depot, &given, Tz::UTC, now).unwrap();
-    assert_eq!((standings(&[next.clone()]), next.overdue_days), (open, Some(27)));
+    assert_eq!(
+        (standings(std::slice::from_ref(&next)), next.overdue_days),
+        (open, Some(27))
+    );
     assert_eq!(overdue_days(&depot, &given, Tz::UTC, now), 27);
     // An end that has passed ends the waiting too.
     let ended = Medication {
