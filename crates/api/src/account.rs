@@ -40,17 +40,17 @@ pub fn endpoints() -> Vec<Endpoint> {
             .public()
             .operation(tag, "register", "Make an account and sign in")
             .about("Makes an account for a person in recovery and begins a session.")
-            .takes::<Registration>(json!({
+            .takes::<Registration>(|| json!({
                 "email": "sam@example.org", "password": "rivers bend slowly", "display_name": "Sam",
                 "time_zone": "America/New_York", "locale": "en-US", "country": "US", "device_name": "Sam's phone",
             }))
-            .gives::<SignedIn>(201, "Made, and signed in.", signed_in_example())
+            .gives::<SignedIn>(201, "Made, and signed in.", signed_in_example)
             .problems(&[ProblemKind::EmailTaken]),
         endpoint::get("/v1/me", read)
             .operation(tag, "getMe", "Read one's account")
             .about("The account of the caller.")
             .parameter(if_none_match())
-            .gives::<Account>(200, "The account.", account_example())
+            .gives::<Account>(200, "The account.", account_example)
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
@@ -58,21 +58,21 @@ pub fn endpoints() -> Vec<Endpoint> {
             .operation(tag, "replaceMe", "Replace one's profile")
             .about("Replaces the whole profile; an optional member that is left out is unset.")
             .parameter(if_match())
-            .takes::<AccountUpdate>(json!({
+            .takes::<AccountUpdate>(|| json!({
                 "display_name": "Sam", "time_zone": "Europe/Berlin", "locale": "de-DE", "country": "DE", "week_start": 1, "discretion": "discreet",
             }))
-            .gives::<Account>(200, "Replaced.", account_example())
+            .gives::<Account>(200, "Replaced.", account_example)
             .with_headers(&["ETag"]),
         endpoint::delete("/v1/me", erase)
             .operation(tag, "deleteMe", "Erase one's account")
             .about("Destroys the key of the record and everything that belongs to the account. It cannot be undone.")
-            .takes::<Erasure>(json!({ "password": "rivers bend slowly" }))
+            .takes::<Erasure>(|| json!({ "password": "rivers bend slowly" }))
             .gives_nothing(204, "Erased.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
         endpoint::post("/v1/auth/password/change", change_password)
             .operation(tag, "changePassword", "Change one's password")
             .about("Every other session ends.")
-            .takes::<PasswordChange>(json!({ "current_password": "rivers bend slowly", "new_password": "mountains do not hurry" }))
+            .takes::<PasswordChange>(|| json!({ "current_password": "rivers bend slowly", "new_password": "mountains do not hurry" }))
             .gives_nothing(204, "Changed.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
     ]

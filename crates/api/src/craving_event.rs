@@ -25,10 +25,10 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "Stores the craving; the answer already carries the coping strategies that worked for this person, the people they \
                  can reach now, and helplines. An event that nobody ends closes as `unsure` four hours after its onset.",
             )
-            .takes_schema(Box::new(add_record::<CravingEvent>), request_example::<CravingEvent>())
-            .gives_schema(201, "Stored, with help.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), with_help_example::<CravingEvent>(MEMBER))
+            .takes_schema(Box::new(add_record::<CravingEvent>), request_example::<CravingEvent>)
+            .gives_schema(201, "Stored, with help.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), || with_help_example::<CravingEvent>(MEMBER))
             .with_headers(&["ETag", "Location"])
-            .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), with_help_example::<CravingEvent>(MEMBER))
+            .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), || with_help_example::<CravingEvent>(MEMBER))
             .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
             .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
         lists::<CravingEvent>(tag),

@@ -68,7 +68,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 time,
                 json!("2026-03-15T00:00:00Z"),
             ))
-            .gives::<MedicationDue>(200, "What is due.", due_example()),
+            .gives::<MedicationDue>(200, "What is due.", due_example),
     );
     all
 }

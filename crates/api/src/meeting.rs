@@ -50,7 +50,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 let items = add::<Meeting>(c);
                 add_list(c, "MeetingList", &items)
             }),
-            json!({ "items": [Meeting::example()], "next_cursor": null }),
+            || json!({ "items": [Meeting::example()], "next_cursor": null }),
         )
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
@@ -64,14 +64,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             ..id_parameter()
         })
         .parameter(if_none_match())
-        .gives::<Meeting>(
-            200,
-            "As its feed tells of it.",
+        .gives::<Meeting>(200, "As its feed tells of it.", || {
             json!(Meeting {
                 distance_km: None,
                 ..Meeting::example()
-            }),
-        )
+            })
+        })
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
         .with_headers(&["ETag"]);

@@ -33,12 +33,12 @@ pub fn endpoints() -> Vec<Endpoint> {
             .public()
             .operation(tag, "getLiveness", "Is the process alive?")
             .about("Asks nothing else.")
-            .gives::<Health>(200, "Alive.", json!({ "status": "ok" })),
+            .gives::<Health>(200, "Alive.", || json!({ "status": "ok" })),
         endpoint::get("/health/ready", ready)
             .public()
             .operation(tag, "getReadiness", "Can requests be served?")
             .about("Asks whether the databases answer, are migrated, and open with the master key.")
-            .gives::<Health>(200, "Ready.", json!({ "status": "ok" }))
+            .gives::<Health>(200, "Ready.", || json!({ "status": "ok" }))
             .problems(&[ProblemKind::Unavailable]),
         endpoint::get("/.well-known/jwks.json", jwks)
             .public()
@@ -47,18 +47,18 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives::<KeySet>(
                 200,
                 "The keys.",
-                json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "rgX0…", "x": "11qY…" }] }),
+                || json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "rgX0…", "x": "11qY…" }] }),
             ),
         endpoint::get("/openapi.json", openapi)
             .public()
             .operation(tag, "getOpenapi", "This document")
             .about("The contract, in OpenAPI 3.1.")
-            .gives_schema(200, "The document.", Box::new(|_| json!({ "type": "object", "additionalProperties": true })), json!({ "openapi": "3.1.0" })),
+            .gives_schema(200, "The document.", Box::new(|_| json!({ "type": "object", "additionalProperties": true })), || json!({ "openapi": "3.1.0" })),
         endpoint::get("/docs", docs_page)
             .public()
             .operation(tag, "getDocs", "The interactive reference")
             .about("A page for trying the operations out. Everything it needs comes from this server.")
-            .gives_media(200, "The page.", "text/html", json!("<!DOCTYPE html>…")),
+            .gives_media(200, "The page.", "text/html", || json!("<!DOCTYPE html>…")),
         endpoint::get("/docs/{file}", docs_file).hidden(),
         endpoint::get("/problems/{slug}", problem_page)
             .public()
@@ -72,7 +72,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 schema: json!({ "type": "string", "enum": ProblemKind::ALL.iter().map(|k| k.slug()).collect::<Vec<_>>() }),
                 example: json!("validation"),
             })
-            .gives_media(200, "The page.", "text/html", json!("<!DOCTYPE html>…")),
+            .gives_media(200, "The page.", "text/html", || json!("<!DOCTYPE html>…")),
     ]
 }
 

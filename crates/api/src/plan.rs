@@ -51,7 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 json!("relapse_prevention"),
             ))
             .parameter(if_none_match())
-            .gives_schema(200, "The active plan.", Box::new(active_schema), active_example())
+            .gives_schema(200, "The active plan.", Box::new(active_schema), active_example)
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"])
@@ -67,7 +67,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             )
             .parameter(id_parameter())
             .parameter(Parameter { required: false, ..crate::record::if_match() })
-            .gives_schema(200, "In use.", Box::new(add_record::<Plan>), example::<Plan>())
+            .gives_schema(200, "In use.", Box::new(add_record::<Plan>), example::<Plan>)
             .with_headers(&["ETag"])
             .problems(&[ProblemKind::Validation]),
         endpoint::get("/v1/plans/{id}/numbers", numbers)
@@ -76,7 +76,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .parameter(id_parameter())
             .parameter(limit_parameter())
             .parameter(cursor_parameter())
-            .gives_schema(200, "A page.", Box::new(numbers_schema), json!({ "items": [number_example()], "next_cursor": null })),
+            .gives_schema(200, "A page.", Box::new(numbers_schema), || json!({ "items": [number_example()], "next_cursor": null })),
         endpoint::get("/v1/plans/{id}/numbers/{n}", number)
             .operation(Tag::Plans, "getPlanNumber", "Read a plan as it was at a number")
             .about("With `compare_to`, `difference` says what was added, removed and changed since that number.")
@@ -95,7 +95,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
                 json!(1),
             ))
-            .gives::<PlanNumber>(200, "The plan at that number.", number_example()),
+            .gives::<PlanNumber>(200, "The plan at that number.", number_example),
     ]);
     all
 }

@@ -52,7 +52,7 @@ fn lists() -> Endpoint {
                 let items = add::<QuestionnaireSummary>(c);
                 add_list(c, "QuestionnaireList", &items)
             }),
-            json!({ "items": SHIPPED.iter().map(QuestionnaireSummary::from).collect::<Vec<_>>(), "next_cursor": null }),
+            || json!({ "items": SHIPPED.iter().map(QuestionnaireSummary::from).collect::<Vec<_>>(), "next_cursor": null }),
         )
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
@@ -77,7 +77,7 @@ fn reads() -> Endpoint {
         )
         .parameter(questionnaire_id())
         .parameter(if_none_match())
-        .gives::<Questionnaire>(200, "The questionnaire.", json!(*SHIPPED))
+        .gives::<Questionnaire>(200, "The questionnaire.", || json!(*SHIPPED))
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
         .with_headers(&["ETag"])
@@ -92,7 +92,7 @@ fn follows() -> Endpoint {
         )
         .parameter(questionnaire_id())
         .parameter(if_none_match())
-        .gives::<QuestionnaireTrend>(200, "The scores.", trend_example())
+        .gives::<QuestionnaireTrend>(200, "The scores.", trend_example)
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
         .with_headers(&["ETag"])

@@ -37,7 +37,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                     let items = add::<Practice>(c);
                     add_list(c, "PracticeList", &items)
                 }),
-                json!({ "items": [LIBRARY.first()], "next_cursor": null }),
+                || json!({ "items": [LIBRARY.first()], "next_cursor": null }),
             )
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
@@ -56,7 +56,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                     let items = add::<Helpline>(c);
                     add_list(c, "HelplineList", &items)
                 }),
-                json!({ "items": helpline::select(Some("US"), None).into_iter().take(2).collect::<Vec<_>>(), "next_cursor": null }),
+                || json!({ "items": helpline::select(Some("US"), None).into_iter().take(2).collect::<Vec<_>>(), "next_cursor": null }),
             )
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")

@@ -50,8 +50,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .public()
             .operation(tag, "login", "Sign in")
             .about("Begins a session. The answer and its time are the same for an unknown address and a wrong password.")
-            .takes::<Login>(json!({ "email": "sam@example.org", "password": "rivers bend slowly", "device_name": "Sam's phone" }))
-            .gives::<SignedIn>(200, "Signed in.", signed_in_example())
+            .takes::<Login>(|| json!({ "email": "sam@example.org", "password": "rivers bend slowly", "device_name": "Sam's phone" }))
+            .gives::<SignedIn>(200, "Signed in.", signed_in_example)
             .problems(&[ProblemKind::InvalidCredentials, ProblemKind::TooManyRequests]),
         endpoint::post("/v1/auth/refresh", refresh)
             .public()
@@ -60,8 +60,8 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "A refresh token is good once. If the answer is lost, the same token gets the same answer again for 30 seconds. A token \
                  that is used again later ends the session.",
             )
-            .takes::<Refresh>(json!({ "refresh_token": "AZXkwm0ffDOKVQ2fPBsqQA…" }))
-            .gives::<Refreshed>(200, "New tokens.", json!({ "tokens": tokens_example() }))
+            .takes::<Refresh>(|| json!({ "refresh_token": "AZXkwm0ffDOKVQ2fPBsqQA…" }))
+            .gives::<Refreshed>(200, "New tokens.", || json!({ "tokens": tokens_example() }))
             .problems(&[ProblemKind::InvalidRefreshToken]),
         endpoint::post("/v1/auth/logout", logout)
             .operation(tag, "logout", "Sign out")
@@ -77,7 +77,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                     let items = add::<SessionView>(c);
                     add_list(c, "SessionList", &items)
                 }),
-                json!({ "items": [session_example()], "next_cursor": null }),
+                || json!({ "items": [session_example()], "next_cursor": null }),
             )
             .problems(&[ProblemKind::Validation]),
         endpoint::delete("/v1/auth/sessions/{id}", end)

@@ -51,7 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 json!({ "$ref": "#/components/schemas/SituationCategory" }),
                 json!("social_pressure"),
             ))
-            .gives::<Toolkit>(200, "Help.", toolkit_example()),
+            .gives::<Toolkit>(200, "Help.", toolkit_example),
     ]
 }
 
@@ -67,7 +67,7 @@ where
             "The same help as in the answer that stored the {one}, as of now."
         ))
         .parameter(id_parameter())
-        .gives::<Toolkit>(200, "Help.", toolkit_example())
+        .gives::<Toolkit>(200, "Help.", toolkit_example)
 }
 
 async fn now(caller: Caller) -> Outcome {

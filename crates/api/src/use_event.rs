@@ -49,10 +49,10 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "A day of use is a piece of data: it changes no goal, no plan and no milestone that was earned. The answer carries \
                  what the plan says to do now, the people to reach, and helplines.",
             )
-            .takes_schema(Box::new(add_record::<UseEvent>), request_example::<UseEvent>())
-            .gives_schema(201, "Stored, with help.", Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)), with_help_example::<UseEvent>(MEMBER))
+            .takes_schema(Box::new(add_record::<UseEvent>), request_example::<UseEvent>)
+            .gives_schema(201, "Stored, with help.", Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)), || with_help_example::<UseEvent>(MEMBER))
             .with_headers(&["ETag", "Location"])
-            .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)), with_help_example::<UseEvent>(MEMBER))
+            .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)), || with_help_example::<UseEvent>(MEMBER))
             .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
             .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
         lists::<UseEvent>(tag),
@@ -66,10 +66,10 @@ pub fn endpoints() -> Vec<Endpoint> {
             .about("A chain analysis: what led to it, what helped, what to change. The first one needs no If-Match; a later one does.")
             .parameter(id_parameter())
             .parameter(Parameter { required: false, ..if_match() })
-            .takes_schema(Box::new(add_record::<UseEventReview>), request_example::<UseEventReview>())
-            .gives_schema(201, "Stored.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>())
+            .takes_schema(Box::new(add_record::<UseEventReview>), request_example::<UseEventReview>)
+            .gives_schema(201, "Stored.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
             .with_headers(&["ETag"])
-            .gives_schema(200, "Replaced, or stored before.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>())
+            .gives_schema(200, "Replaced, or stored before.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
             .with_headers(&["ETag", "Idempotent-Replayed"])
             .problems(&[ProblemKind::PreconditionRequired]),
         endpoint::get(REVIEW, read::<UseEventReview>)
@@ -77,7 +77,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .about("The review as it stands.")
             .parameter(id_parameter())
             .parameter(if_none_match())
-            .gives_schema(200, "As it stands.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>())
+            .gives_schema(200, "As it stands.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
@@ -90,7 +90,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                  the draft.",
             )
             .parameter(id_parameter())
-            .gives_schema(201, "The draft.", Box::new(add_record::<Plan>), example::<Plan>())
+            .gives_schema(201, "The draft.", Box::new(add_record::<Plan>), example::<Plan>)
             .with_headers(&["ETag", "Location"])
             .problems(&[ProblemKind::Validation]),
     ]

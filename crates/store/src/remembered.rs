@@ -61,8 +61,11 @@ pub struct Stale {
 impl Made {
     /// Bytes without a tag.
     pub fn new(bytes: Vec<u8>) -> Self {
+        let bytes = Zeroizing::new(bytes);
+        // Room that a growing answer left behind it would be kept with it.
+        let exact = Zeroizing::new(bytes.as_slice().to_vec());
         Self {
-            bytes: Bytes::from_owner(Zeroizing::new(bytes)),
+            bytes: Bytes::from_owner(exact),
             tag: None,
             places: Arc::default(),
         }

@@ -155,6 +155,29 @@ on_both_databases! {
         assert_eq!(statuses, [vec![201], vec![409; 31]].concat());
     }
 
+    async fn what_several_people_post_at_once_is_stored_for_each_of_them(app) {
+        let people = [app.person().await, app.person().await, app.person().await];
+        let mut posts = tokio::task::JoinSet::new();
+        for n in 0..30 {
+            for (p, person) in people.iter().cloned().enumerate() {
+                // The same ids for all of them, and each id twice.
+                posts.spawn(async move {
+                    let answer = person.post("/v1/check-ins", &note(n / 2, &format!("of {p}"))).await;
+                    (answer.status, answer.body["note"] == format!("of {p}"))
+                });
+            }
+        }
+        let mut answers = posts.join_all().await;
+        answers.sort_unstable();
+        assert_eq!(answers, [vec![(200, true); 45], vec![(201, true); 45]].concat());
+        for person in &people {
+            let pulled = person.post("/v1/sync", &json!({ "limit": 500 })).await.expect(200);
+            let ids: Vec<&str> = pulled.body["changes"].as_array().into_iter().flatten().filter_map(|change| change["id"].as_str()).collect();
+            let unique: BTreeSet<&&str> = ids.iter().collect();
+            assert_eq!((ids.len(), unique.len()), (15, 15), "each has a number of its own");
+        }
+    }
+
     async fn pages_neither_repeat_nor_skip_while_others_are_written(app) {
         let sam = app.person().await;
         // Some share a moment, so that the id has to decide.

@@ -12,7 +12,10 @@ use mainstay_domain::{
     dose::Dose,
     goal::Goal,
     helpline::{self, Helpline},
-    insight::facts::{AsOf, Basis, Facts, Known},
+    insight::{
+        Insight,
+        facts::{AsOf, Basis, Facts, Known},
+    },
     medication::Medication,
     plan::{Plan, PlanStatus},
     practice_session::PracticeSession,
@@ -51,8 +54,14 @@ pub fn insight_schema<T: ToSchema>(components: &mut Components) -> Value {
 }
 
 /// What every insight takes and gives.
-pub fn insight<T: ToSchema + 'static>(endpoint: Endpoint, example: &impl Serialize) -> Endpoint {
-    let example = serde_json::to_value(example).unwrap_or_default();
+pub fn insight<T>(endpoint: Endpoint, example: fn(&Facts, &AsOf) -> Insight<T>) -> Endpoint
+where
+    T: ToSchema + Serialize + 'static,
+{
+    let example = move || {
+        let found = example(&example_facts(), &example_moment());
+        serde_json::to_value(found).unwrap_or_default()
+    };
     endpoint
         .parameter(as_of_parameter())
         .parameter(if_none_match())

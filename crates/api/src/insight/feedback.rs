@@ -23,14 +23,14 @@ pub fn endpoints() -> Vec<Endpoint> {
                  deleted; what is said for safety stays. The same as a POST to `/v1/warning-feedback`, where feedback is listed, \
                  changed and deleted.",
             )
-            .takes_schema(Box::new(add_record::<WarningFeedback>), request_example::<WarningFeedback>())
-            .gives_schema(201, "Stored.", Box::new(add_record::<WarningFeedback>), example::<WarningFeedback>())
+            .takes_schema(Box::new(add_record::<WarningFeedback>), request_example::<WarningFeedback>)
+            .gives_schema(201, "Stored.", Box::new(add_record::<WarningFeedback>), example::<WarningFeedback>)
             .with_headers(&["ETag", "Location"])
             .gives_schema(
                 200,
                 "Stored before; this is how it stands now.",
                 Box::new(add_record::<WarningFeedback>),
-                example::<WarningFeedback>(),
+                example::<WarningFeedback>,
             )
             .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
             .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),

@@ -7,18 +7,18 @@ mod feedback;
 
 use mainstay_domain::{
     insight::{
-        abstinence::{Abstinence, abstinence},
+        abstinence::abstinence,
         calendar::plus,
-        craving::{Cravings, TREND_DAYS, cravings},
+        craving::{TREND_DAYS, cravings},
         facts::Window,
-        medication::{MedicationCoverage, medication},
-        milestone::{Milestones, milestones},
-        self_efficacy::{SelfEfficacy, self_efficacy},
-        series::{self, Bucket, Metric, Series, series},
-        strategy::{Strategies, strategies},
-        summary::{Summary, summary},
-        trigger::{Triggers, triggers},
-        warning::{self, Thresholds, Warnings, warnings},
+        medication::medication,
+        milestone::milestones,
+        self_efficacy::self_efficacy,
+        series::{self, Bucket, Metric, series},
+        strategy::strategies,
+        summary::summary,
+        trigger::triggers,
+        warning::{self, Thresholds, warnings},
     },
     record::Kind,
 };
@@ -26,7 +26,7 @@ use serde_json::json;
 
 use self::{
     asked::Asked,
-    document::{example_facts, example_helplines, example_moment, insight, window_parameter},
+    document::{example_helplines, insight, window_parameter},
     facts::{Need, Needs},
 };
 use crate::{
@@ -40,10 +40,9 @@ const MEDICATION_DAYS: i64 = 600;
 
 /// The endpoints of insights.
 pub fn endpoints() -> Vec<Endpoint> {
-    let (facts, as_of) = (example_facts(), example_moment());
     let tag = Tag::Insights;
     vec![
-        insight::<Abstinence>(
+        insight(
             endpoint::get("/v1/insights/abstinence", get_abstinence)
                 .operation(tag, "getAbstinence", "Days without use, for each goal")
                 .about(
@@ -51,18 +50,18 @@ pub fn endpoints() -> Vec<Endpoint> {
                      saved, and days within limits. Days are dates in the person's zone. A day of use ends a run and takes nothing \
                      from it.",
                 ),
-            &abstinence(&facts, &as_of),
+            abstinence,
         ),
-        insight::<Milestones>(
+        insight(
             endpoint::get("/v1/insights/milestones", get_milestones)
                 .operation(tag, "getMilestones", "What was reached, and what comes next")
                 .about(
                     "In one run, in all days without use, and in urges ridden out. What was reached stays: later days change no \
                      milestone that was earned before them.",
                 ),
-            &milestones(&facts, &as_of),
+            milestones,
         ),
-        insight::<Series>(
+        insight(
             endpoint::get("/v1/insights/series", get_series)
                 .operation(tag, "getSeries", "One measure over time")
                 .about("By day, week or month of the person's calendar. What has no value is left out: it is missing, not zero.")
@@ -82,9 +81,9 @@ pub fn endpoints() -> Vec<Endpoint> {
                     json!("week"),
                 ))
                 .parameter(window_parameter()),
-            &series(&facts, Metric::Craving, Bucket::Week, &as_of, Window::default()),
+            |facts, as_of| series(facts, Metric::Craving, Bucket::Week, as_of, Window::default()),
         ),
-        insight::<Cravings>(
+        insight(
             endpoint::get("/v1/insights/cravings", get_cravings)
                 .operation(tag, "getCravings", "How cravings go")
                 .about(
@@ -92,9 +91,9 @@ pub fn endpoints() -> Vec<Endpoint> {
                      how long they last, how they end.",
                 )
                 .parameter(window_parameter()),
-            &cravings(&facts, &as_of, Window::default()),
+            |facts, as_of| cravings(facts, as_of, Window::default()),
         ),
-        insight::<Triggers>(
+        insight(
             endpoint::get("/v1/insights/triggers", get_triggers)
                 .operation(tag, "getTriggers", "What brings cravings on")
                 .about(
@@ -102,9 +101,9 @@ pub fn endpoints() -> Vec<Endpoint> {
                      intervals. It says what went together, not what caused it.",
                 )
                 .parameter(window_parameter()),
-            &triggers(&facts, &as_of, Window::default()),
+            |facts, as_of| triggers(facts, as_of, Window::default()),
         ),
-        insight::<Strategies>(
+        insight(
             endpoint::get("/v1/insights/strategies", get_strategies)
                 .operation(tag, "getStrategies", "What helps")
                 .about(
@@ -112,16 +111,16 @@ pub fn endpoints() -> Vec<Endpoint> {
                      the rank by which help is ordered.",
                 )
                 .parameter(window_parameter()),
-            &strategies(&facts, &as_of, Window::default()),
+            |facts, as_of| strategies(facts, as_of, Window::default()),
         ),
-        insight::<SelfEfficacy>(
+        insight(
             endpoint::get("/v1/insights/self-efficacy", get_self_efficacy)
                 .operation(tag, "getSelfEfficacy", "Confidence by kind of situation")
                 .about("The latest profile over the eight kinds of high-risk situations, what changed in the window, and the two to begin with.")
                 .parameter(window_parameter()),
-            &self_efficacy(&facts, &as_of, Window::default()),
+            |facts, as_of| self_efficacy(facts, as_of, Window::default()),
         ),
-        insight::<MedicationCoverage>(
+        insight(
             endpoint::get("/v1/insights/medication", get_medication)
                 .operation(tag, "getMedicationCoverage", "How much of the time medication covered")
                 .about(
@@ -130,7 +129,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                      no dose of the medication is recorded: missing is not zero. `n` counts the doses whose cover reaches into the window.",
                 )
                 .parameter(window_parameter()),
-            &medication(&facts, &as_of, Window::default()),
+            |facts, as_of| medication(facts, as_of, Window::default()),
         ),
     ]
     .into_iter()
@@ -141,17 +140,16 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 /// What an app asks for when it is opened.
 fn for_the_start() -> Vec<Endpoint> {
-    let (facts, as_of) = (example_facts(), example_moment());
     let tag = Tag::Insights;
     vec![
-        insight::<Summary>(
+        insight(
             endpoint::get("/v1/insights/summary", get_summary)
                 .operation(tag, "getSummary", "All of it, small")
                 .about("What an app shows at its start, in one answer.")
                 .parameter(window_parameter()),
-            &summary(&facts, &as_of, Window::default()),
+            |facts, as_of| summary(facts, as_of, Window::default()),
         ),
-        insight::<Warnings>(
+        insight(
             endpoint::get("/v1/insights/warnings", get_warnings)
                 .operation(tag, "getWarnings", "Early warnings, explained")
                 .about(
@@ -161,7 +159,7 @@ fn for_the_start() -> Vec<Endpoint> {
                      neither shows nor counts; `muted` says of each whether it would speak, so that `steady` is no false all-clear. \
                      Holds for the hour.",
                 ),
-            &warnings(&facts, &example_helplines(), &as_of, &Thresholds::V1),
+            |facts, as_of| warnings(facts, &example_helplines(), as_of, &Thresholds::V1),
         ),
     ]
 }

@@ -93,7 +93,7 @@ fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BT
     if let Some(body) = &endpoint.body {
         operation["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": (body.schema)(components), "examples": { "example": { "value": body.example } } } },
+            "content": { "application/json": { "schema": (body.schema)(components), "examples": { "example": { "value": (body.example)() } } } },
         });
     }
     operation["responses"] = Value::Object(responses);
@@ -177,7 +177,7 @@ fn answer_object(answer: &Answer, components: &mut Components) -> Value {
     if let (Some(media_type), Some(schema)) = (answer.media_type, &answer.schema) {
         let mut content = json!({ "schema": schema(components) });
         if let Some(example) = &answer.example {
-            content["examples"] = json!({ "example": { "value": example } });
+            content["examples"] = json!({ "example": { "value": example() } });
         }
         object["content"] = json!({ media_type: content });
     }

@@ -153,6 +153,9 @@ impl Tag {
 /// Makes a schema, adding what it refers to.
 pub type SchemaOf = Box<dyn Fn(&mut Components) -> Value>;
 
+/// Makes an example. It is asked for when the document is made: a server that starts has no use for it.
+pub type ExampleOf = Box<dyn Fn() -> Value>;
+
 /// A parameter of an operation.
 pub struct Parameter {
     /// Its name.
@@ -188,7 +191,7 @@ pub struct RequestBody {
     /// Its schema.
     pub schema: SchemaOf,
     /// An example.
-    pub example: Value,
+    pub example: ExampleOf,
 }
 
 /// An answer that an operation gives.
@@ -202,7 +205,7 @@ pub struct Answer {
     /// Its schema, if it has a body.
     pub schema: Option<SchemaOf>,
     /// An example.
-    pub example: Option<Value>,
+    pub example: Option<ExampleOf>,
     /// Headers of its own: `ETag`, `Location`, `Idempotent-Replayed`.
     pub headers: Vec<&'static str>,
 }
@@ -309,20 +312,28 @@ impl Endpoint {
 
     /// Takes a body of a type.
     #[must_use]
-    pub fn takes<T: ToSchema>(self, example: Value) -> Self {
+    pub fn takes<T: ToSchema>(self, example: impl Fn() -> Value + 'static) -> Self {
         self.takes_schema(Box::new(|components| add::<T>(components)), example)
     }
 
     /// Takes a body of a schema.
     #[must_use]
-    pub fn takes_schema(mut self, schema: SchemaOf, example: Value) -> Self {
-        self.body = Some(RequestBody { schema, example });
+    pub fn takes_schema(mut self, schema: SchemaOf, example: impl Fn() -> Value + 'static) -> Self {
+        self.body = Some(RequestBody {
+            schema,
+            example: Box::new(example),
+        });
         self
     }
 
     /// Gives an answer of a type.
     #[must_use]
-    pub fn gives<T: ToSchema>(self, status: u16, description: &'static str, example: Value) -> Self {
+    pub fn gives<T: ToSchema>(
+        self,
+        status: u16,
+        description: &'static str,
+        example: impl Fn() -> Value + 'static,
+    ) -> Self {
         self.gives_schema(
             status,
             description,
@@ -338,14 +349,14 @@ impl Endpoint {
         status: u16,
         description: &'static str,
         schema: SchemaOf,
-        example: Value,
+        example: impl Fn() -> Value + 'static,
     ) -> Self {
         self.answers.push(Answer {
             status,
             description,
             media_type: Some("application/json"),
             schema: Some(schema),
-            example: Some(example),
+            example: Some(Box::new(example)),
             headers: Vec::new(),
         });
         self
@@ -358,7 +369,7 @@ impl Endpoint {
         status: u16,
         description: &'static str,
         media_type: &'static str,
-        example: Value,
+        example: impl Fn() -> Value + 'static,
     ) -> Self {
         let schema: SchemaOf = Box::new(|_| serde_json::json!({ "type": "string", "maxLength": 1_000_000 }));
         self.answers.push(Answer {
@@ -366,7 +377,7 @@ impl Endpoint {
             description,
             media_type: Some(media_type),
             schema: Some(schema),
-            example: Some(example),
+            example: Some(Box::new(example)),
             headers: Vec::new(),
         });
         self

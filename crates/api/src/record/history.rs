@@ -30,7 +30,7 @@ pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
         .parameter(id_parameter())
         .parameter(limit_parameter())
         .parameter(cursor_parameter())
-        .gives_schema(200, "A page.", Box::new(history_schema::<T>), json!({ "items": [history_example::<T>()], "next_cursor": null }))
+        .gives_schema(200, "A page.", Box::new(history_schema::<T>), || json!({ "items": [history_example::<T>()], "next_cursor": null }))
 }
 
 async fn history<T: Record>(caller: Caller) -> Outcome {

@@ -33,7 +33,7 @@ pub fn lists<T: Record>(tag: Tag) -> Endpoint {
     let endpoint = endpoint::get(path::<T>(), list::<T>)
         .operation(tag, format!("list{}", plural(&name)), format!("List {}", plural(one)))
         .about("Newest first unless `order` says otherwise. A page never repeats or skips a record while others are written.")
-        .gives_schema(200, "A page.", Box::new(add_page::<T>), json!({ "items": [example::<T>()], "next_cursor": null }));
+        .gives_schema(200, "A page.", Box::new(add_page::<T>), || json!({ "items": [example::<T>()], "next_cursor": null }));
     page_parameters().into_iter().fold(endpoint, Endpoint::parameter)
 }
 

@@ -59,14 +59,14 @@ pub fn creates<T: Record>(tag: Tag) -> Endpoint {
             "Stores {}. Sent again with the same id and content it answers 200 with the {one} as it stands.",
             one_of::<T>()
         ))
-        .takes_schema(Box::new(add_record::<T>), request_example::<T>())
-        .gives_schema(201, "Stored.", Box::new(add_record::<T>), example::<T>())
+        .takes_schema(Box::new(add_record::<T>), request_example::<T>)
+        .gives_schema(201, "Stored.", Box::new(add_record::<T>), example::<T>)
         .with_headers(&["ETag", "Location"])
         .gives_schema(
             200,
             "Stored before; this is how it stands now.",
             Box::new(add_record::<T>),
-            example::<T>(),
+            example::<T>,
         )
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
         .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
@@ -81,7 +81,7 @@ pub fn reads<T: Record>(tag: Tag) -> Endpoint {
         .about(format!("The {one} as it stands."))
         .parameter(id_parameter())
         .parameter(if_none_match())
-        .gives_schema(200, "As it stands.", Box::new(add_record::<T>), example::<T>())
+        .gives_schema(200, "As it stands.", Box::new(add_record::<T>), example::<T>)
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
         .with_headers(&["ETag"])
@@ -95,8 +95,8 @@ pub fn replaces<T: Record>(tag: Tag) -> Endpoint {
         .about(format!("Replaces the whole {one}; an optional member that is left out is unset. The version before is kept in the history."))
         .parameter(id_parameter())
         .parameter(if_match())
-        .takes_schema(Box::new(add_record::<T>), request_example::<T>())
-        .gives_schema(200, "Replaced.", Box::new(add_record::<T>), example::<T>())
+        .takes_schema(Box::new(add_record::<T>), request_example::<T>)
+        .gives_schema(200, "Replaced.", Box::new(add_record::<T>), example::<T>)
         .with_headers(&["ETag"])
         .problems(slot_problem::<T>())
         .problems(final_problem::<T>())

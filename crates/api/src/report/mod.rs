@@ -53,7 +53,6 @@ const CHART: Form = Form {
 
 /// The endpoints of the report.
 pub fn endpoints() -> Vec<Endpoint> {
-    let example = example();
     let chart = ChartName::SelfEfficacy;
     vec![
         endpoint::get("/v1/reports/progress", get_report)
@@ -67,7 +66,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .parameter(as_of_parameter())
             .parameter(window_parameter())
             .parameter(if_none_match())
-            .gives_media(200, "The page.", "text/html", json!("<!DOCTYPE html>…"))
+            .gives_media(200, "The page.", "text/html", || json!("<!DOCTYPE html>…"))
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
@@ -88,7 +87,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .parameter(as_of_parameter())
             .parameter(window_parameter())
             .parameter(if_none_match())
-            .gives_media(200, "The chart.", "image/svg+xml", json!(chart.of(&example).svg(chart).into_string()))
+            .gives_media(200, "The chart.", "image/svg+xml", move || json!(chart.of(&example()).svg(chart).into_string()))
             .with_headers(&["ETag"])
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"])

@@ -49,8 +49,8 @@ pub fn endpoints() -> Vec<Endpoint> {
                  not go through, later ones to the same record are `skipped`. A change may refer to a record that stands later in \
                  the batch. Pull with the cursor of the answer until `has_more` is false; begin with null.",
             )
-            .takes::<SyncRequest>(request_example())
-            .gives::<SyncAnswer>(200, "What became of each change, and what is new.", answer_example())
+            .takes::<SyncRequest>(request_example)
+            .gives::<SyncAnswer>(200, "What became of each change, and what is new.", answer_example)
             .problems(&[ProblemKind::CursorExpired]),
     ]
 }
