@@ -32,7 +32,7 @@ const MAX_AHEAD_DAYS: i64 = 366;
 const FIRST_YEAR: i32 = 1900;
 /// What is shown on either side of now if nothing is asked for, in days.
 const USUAL_DAYS: i64 = 7;
-/// How far before the time doses are looked at: a long-acting one lasts up to 190 days.
+/// How far before the time doses are looked at, but for a long-acting medication; the beginning may lie 366 days ahead.
 const LOOKED_BACK_DAYS: i64 = 400;
 /// How far behind the time doses are looked at: the longest tolerance, and a day for time zones.
 const LOOKED_AHEAD_DAYS: i64 = 8;
@@ -50,7 +50,9 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "The due doses in rising order, each with the doses that are recorded for it. A recorded dose counts for the due time that it \
                  names in `due_at`, else for the nearest one within the tolerance: half of what a dose covers, at most seven days. A due dose \
                  without any is `open` until then, and `missed` after it. A medication that covers seven days or more is due that long after \
-                 its last dose was given. Times are in the account's time zone.",
+                 its last dose was given; a dose of it that is due stays `open`, with `overdue_days`, until it is given, and is listed \
+                 also if it was due before `from`. After one that is `skipped` the next follows that long after the skipped one was \
+                 due. Times are in the account's time zone.",
             )
             .parameter(id_parameter())
             .parameter(Parameter::query(
@@ -88,7 +90,8 @@ pub struct MedicationDue {
     /// What is due, in rising order.
     #[schema(max_items = 4000)]
     pub items: Vec<DueDose>,
-    /// The next dose to take, whether it is open already or still to come; none if nothing is due within 400 days.
+    /// The next dose to take, whether it is open already or still to come; a long-acting one also if it was recorded as
+    /// missed, for it is still to be given. None if nothing is due within 400 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<DueDose>,
 }
@@ -155,8 +158,12 @@ fn known(
     to: DateTime<Utc>,
 ) -> Result<(Medication, Vec<(Uuid, Dose)>), StoreError> {
     let found = records.get(Kind::Medication, id)?.ok_or(StoreError::NotFound)?;
+    let medication: Medication = opened(&found.body)?;
+    // When the next long-acting dose is due depends on all that were given before.
+    let first =
+        (!medication.is_long_acting()).then(|| (from - TimeDelta::days(LOOKED_BACK_DAYS)).timestamp_micros());
     let range = Range {
-        from: Some((from - TimeDelta::days(LOOKED_BACK_DAYS)).timestamp_micros()),
+        from: first,
         to: Some((to + TimeDelta::days(LOOKED_AHEAD_DAYS)).timestamp_micros()),
         order: Order::Descending,
         limit: DOSES,
@@ -168,7 +175,7 @@ fn known(
         .map(|stored| Ok((stored.id, opened::<Dose>(&stored.body)?)))
         .filter(|dose| dose.as_ref().map_or(true, |(_, dose)| dose.medication_id == id))
         .collect::<Result<_, StoreError>>()?;
-    Ok((opened(&found.body)?, doses))
+    Ok((medication, doses))
 }
 
 fn due_example() -> Value {

@@ -28,6 +28,8 @@ use crate::{
 const DEFAULT_RADIUS_KM: f64 = 25.0;
 /// How long the cursor of a list can be used: it says as of when the list was put in order.
 const CURSOR_HOURS: i64 = 24;
+/// Most type codes that are asked for at once.
+const MOST_TYPES: usize = 10;
 /// The next start of a meeting may be out of date after this time.
 const CACHE: &str = "public, max-age=60";
 
@@ -128,8 +130,8 @@ fn list_parameters() -> Vec<Parameter> {
         ),
         Parameter::query(
             "type",
-            "Only those with this type code, in capitals or not.",
-            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,20}$", "maxLength": 20 }),
+            "Only those with this type code, in capitals or not; with all of several, with commas between them, at most 10.",
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,20}(,[A-Za-z0-9_-]{1,20}){0,9}$", "maxLength": 209 }),
             json!("O"),
         ),
         Parameter::query(
@@ -307,21 +309,20 @@ fn question(request: &HttpRequest, now: DateTime<Utc>) -> Outcome<Question> {
     };
     let search = MeetingSearch {
         area: near.map(|(centre, radius)| centre.box_around(radius)),
-        programme: asked.get("programme", "enum", "must be a programme", Programme::from_word),
+        programme: asked.choice::<Programme>("programme"),
         source: asked.get("source", "length", "must be the name of a feed", |text| {
             (1..=60).contains(&text.chars().count()).then(|| text.to_owned())
         }),
         online: asked.get("online", "type", "must be true or false", flag),
         in_person: asked.get("in_person", "type", "must be true or false", flag),
-        type_code: asked.get(
-            "type",
-            "format",
-            "must be a type code of letters, digits and dashes",
-            |text| {
-                let is_of_code = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-                ((1..=20).contains(&text.len()) && text.bytes().all(is_of_code)).then(|| text.to_owned())
-            },
-        ),
+        type_codes: asked
+            .get(
+                "type",
+                "format",
+                "must be type codes of letters, digits and dashes, at most 10, with commas between them",
+                type_codes,
+            )
+            .unwrap_or_default(),
     };
     let limit = page_limit(&mut asked);
     let expected = "must be a next_cursor of this list in this order, not older than a day";
@@ -333,6 +334,14 @@ fn question(request: &HttpRequest, now: DateTime<Utc>) -> Outcome<Question> {
         limit: usize::try_from(limit).unwrap_or(1),
         after,
     })
+}
+
+fn type_codes(text: &str) -> Option<Vec<String>> {
+    let is_of_code = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let is_code = |code: &str| (1..=20).contains(&code.len()) && code.bytes().all(is_of_code);
+    let codes: Vec<&str> = text.split(',').collect();
+    let all_are = codes.len() <= MOST_TYPES && codes.iter().all(|code| is_code(code));
+    all_are.then(|| codes.into_iter().map(str::to_owned).collect())
 }
 
 fn point(text: &str) -> Option<Point> {

@@ -128,16 +128,7 @@ pub struct PlanNumber {
 
 async fn active(caller: Caller) -> Outcome {
     let mut parameters = Parameters::read(&caller.request, &["kind"]);
-    let kind = parameters.get(
-        "kind",
-        "enum",
-        "must be relapse_prevention or safety",
-        |text| match text {
-            "relapse_prevention" => Some(PlanKind::RelapsePrevention),
-            "safety" => Some(PlanKind::Safety),
-            _ => None,
-        },
-    );
+    let kind = parameters.choice::<PlanKind>("kind");
     parameters.finish()?;
     let kind = kind.unwrap_or_default();
     let question = format!("active {}", kind.active_slot());

@@ -110,12 +110,7 @@ fn trend_example() -> Value {
 
 async fn list(caller: Caller) -> Outcome {
     let mut asked = Parameters::read(&caller.request, &["status", "url", "limit", "cursor"]);
-    let status = asked.get(
-        "status",
-        "enum",
-        "must be draft, active, retired or unknown",
-        QuestionnaireStatus::from_word,
-    );
+    let status = asked.choice::<QuestionnaireStatus>("status");
     let url = asked.get("url", "length", "must have 1 to 500 characters", |text| {
         (1..=500).contains(&text.chars().count()).then(|| text.to_owned())
     });

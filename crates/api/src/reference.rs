@@ -9,7 +9,7 @@ use mainstay_domain::{
     vocabulary::StrategyCategory,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     http::{caller::Caller, conditional::etag_of, network::client_address, query::Parameters},
@@ -66,9 +66,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 async fn practices(caller: Caller) -> Outcome {
     let mut parameters = Parameters::read(&caller.request, &["category"]);
-    let category = parameters.get("category", "enum", "must be a category of strategies", |text| {
-        serde_json::from_value::<StrategyCategory>(Value::from(text)).ok()
-    });
+    let category = parameters.choice::<StrategyCategory>("category");
     parameters.finish()?;
     let found: Vec<&Practice> = LIBRARY
         .iter()

@@ -72,12 +72,7 @@ where
 
 async fn now(caller: Caller) -> Outcome {
     let mut parameters = Parameters::read(&caller.request, &["category"]);
-    let category = parameters.get(
-        "category",
-        "enum",
-        "must be a category of high-risk situations",
-        |text| serde_json::from_value::<SituationCategory>(json!(text)).ok(),
-    );
+    let category = parameters.choice::<SituationCategory>("category");
     parameters.finish()?;
     let help = help(
         &caller,

@@ -50,11 +50,64 @@ impl Findings {
     pub fn into_vec(mut self) -> Vec<Finding> {
         self.0.sort();
         self.0.dedup_by(|a, b| a.pointer == b.pointer);
+        self.0.sort_by_cached_key(|finding| steps(&finding.pointer));
         self.0
     }
+}
+
+/// A step of a pointer; the places of a list are in the order of their numbers.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Place(u64),
+    Member(String),
+}
+
+fn steps(pointer: &str) -> Vec<Step> {
+    let step = |text: &str| {
+        text.parse()
+            .map_or_else(|_| Step::Member(text.to_owned()), Step::Place)
+    };
+    pointer.split('/').map(step).collect()
 }
 
 /// Escapes one member name for use in a JSON pointer.
 pub fn pointer_segment(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_told_in_the_order_of_the_body_once_each() {
+        let mut findings = Findings::default();
+        for pointer in [
+            "/answers/10/text",
+            "/answers/2",
+            "/answers/2",
+            "/answers",
+            "/name",
+            "",
+            "/answers/10",
+        ] {
+            findings.add(pointer, "range", "must be other");
+        }
+        let told: Vec<String> = findings
+            .into_vec()
+            .into_iter()
+            .map(|finding| finding.pointer)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "",
+                "/answers",
+                "/answers/2",
+                "/answers/10",
+                "/answers/10/text",
+                "/name"
+            ]
+        );
+    }
 }

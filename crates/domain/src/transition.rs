@@ -96,7 +96,11 @@ impl Record for Transition {
             let due = format!("/follow_ups/{n}/due_on");
             check_year(follow_up.due_on, &due, findings);
             if follow_up.due_on < self.discharged_on {
-                findings.add(&due, "order", "must not be before discharged_on");
+                findings.add(
+                    &due,
+                    "order",
+                    "must not be before discharged_on; left out, follow_ups are made anew",
+                );
             }
             if !seen.insert(follow_up.due_on) {
                 findings.add(&due, "duplicate", "another follow-up is due on this day");

@@ -37,8 +37,8 @@ pub struct MeetingSearch {
     pub online: Option<bool>,
     /// Those that do, or do not, take place in a room.
     pub in_person: Option<bool>,
-    /// Those of the type with this code.
-    pub type_code: Option<String>,
+    /// Those of all the types with these codes.
+    pub type_codes: Vec<String>,
 }
 
 /// What is needed to put meetings in their order.
@@ -221,7 +221,7 @@ fn candidates(conn: &mut Conn, search: &MeetingSearch) -> Result<Vec<Candidate>>
         if let Some(in_person) = search.in_person {
             query = query.filter(meetings::in_person.eq(in_person));
         }
-        if let Some(code) = &search.type_code {
+        for code in &search.type_codes {
             let of_type = meeting_types::table
                 .filter(meeting_types::code.eq(code.to_ascii_uppercase()))
                 .select(meeting_types::meeting_id);

@@ -36,8 +36,10 @@ fn item(n: u128) -> Value {
     json!(Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + n))
 }
 
-/// A plan in use with a trigger, a physical sign and a strategy.
+/// A plan in use with a trigger, a physical sign, a strategy and a person.
 async fn with_plan(sam: &Person) {
+    let robin = json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550123", "preferred_channel": "call", "position": 1 });
+    let contact = sam.post("/v1/support-contacts", &robin).await.expect(201).id();
     let plan = json!({ "kind": "relapse_prevention", "title": "Staying well", "content": {
         "triggers": [{ "id": item(1), "label": "Payday", "kind": "external" }],
         "warning_signs": [{ "id": item(2), "label": "Driving past the shop", "stage": "physical" }],
@@ -46,6 +48,7 @@ async fn with_plan(sam: &Person) {
             { "id": item(4), "label": "Breathe", "category": "breathing" },
         ],
         "lapse_response": [{ "id": item(5), "text": "Call Robin." }],
+        "contact_ids": [contact],
     } });
     let path = sam.post("/v1/plans", &plan).await.expect(201).header("location");
     sam.post_nothing(&format!("{path}/activate")).await.expect(200);
@@ -128,6 +131,8 @@ on_both_databases! {
         let found = insight(&sam, "abstinence?as_of=2026-04-01T03:30:00Z").await;
         assert_eq!((&found["today"], &found["as_of"]), (&json!("2026-03-31"), &json!("2026-03-31T23:30:00-04:00")));
         assert_eq!((&found["window"], &found["n"]), (&json!("all"), &json!(3)));
+        // Looked at from the goal's first day on; four of the days have a record.
+        assert_eq!((&found["from"], &found["coverage"]), (&json!("2026-03-01"), &json!(4.0 / 31.0)));
         let own = &found["goals"][0];
         assert_eq!(own["goal_id"], json!(goal));
         for (member, expected) in [
@@ -246,6 +251,11 @@ on_both_databases! {
         let path = sam.post("/v1/insights/warnings/feedback", &mute).await.expect(201).header("location");
         let muted = insight(&sam, "warnings").await;
         assert_eq!((&muted["level"], &muted["score"], &muted["muted"][0]["rule"]), (&json!("steady"), &json!(1), &json!("low_efficacy")));
+        // Steady is what the person wants to hear about; that more would show is told.
+        assert_eq!(muted["muted"][0]["would_fire"], true);
+        assert_eq!(insight(&sam, "summary").await["warnings"]["muted"], 1);
+        let page = sam.send("GET", "/v1/reports/progress", &[("accept", "text/html")], None).await.expect(200).text;
+        assert!(!page.contains("Steady:") && page.contains("Of the signs that you want to hear about"), "{page}");
         assert_eq!(sam.get("/v1/warning-feedback").await.expect(200).items().len(), 1);
         sam.delete(&path, 1).await.expect(204);
         assert_eq!(insight(&sam, "warnings").await["score"], 4);
@@ -259,10 +269,44 @@ on_both_databases! {
         assert_eq!((&found["level"], &found["score"]), (&json!("high"), &json!(10)));
         assert_eq!((&found["fired"][0]["rule"], &found["fired"][0]["inputs"][0]["id"]), (&json!("recent_use"), &used));
         assert_eq!(found["fired"][0]["plan_items"][0]["text"], "Call Robin.");
+        // The sign is named where it was looked at, and is not offered as its own answer; people are, by name.
+        assert_eq!(found["fired"][1]["inputs"][0]["label"], "Driving past the shop");
+        let answers = found["fired"][1]["plan_items"].as_array().unwrap();
+        assert!(answers.iter().all(|item| item["section"] != "warning_signs" && item["text"].is_string()), "{answers:?}");
+        assert!(answers.iter().any(|item| item["section"] == "contact_ids" && item["text"] == "Robin"), "{answers:?}");
+        let page = sam.send("GET", "/v1/reports/progress", &[("accept", "text/html")], None).await.expect(200).text;
+        for said in ["From your plan: Call Robin.", "Robin", "call 988 (Press 2 for Spanish)", "your sign “Driving past the shop”"] {
+            assert!(page.contains(said), "{said}: {page}");
+        }
         assert_eq!((&found["fired"][1]["inputs"][0]["item_id"], &found["safety"][0]["topic"]), (&item(2), &json!("opioid_tolerance")));
         assert!(!found["safety"][0]["helplines"].as_array().unwrap().is_empty());
         let summary = insight(&sam, "summary").await;
         assert_eq!((&summary["warnings"]["level"], &summary["warnings"]["score"]), (&json!("high"), &json!(10)));
+    }
+
+    async fn medication_says_what_it_rests_on_and_nothing_of_what_nobody_recorded(app) {
+        let sam = app.person_with(json!({ "email": "sam@example.org", "time_zone": "UTC" })).await;
+        let medication = |name: &str| json!({ "name": name, "class": "antagonist", "route": "oral", "schedule": "FREQ=DAILY",
+            "covers_days": 1, "started_on": "2026-03-01" });
+        let taken = sam.post("/v1/medications", &medication("Naltrexone")).await.expect(201);
+        let silent = sam.post("/v1/medications", &medication("Acamprosate")).await.expect(201).id();
+        let gone = sam.post("/v1/medications", &medication("Disulfiram")).await.expect(201);
+        for (id, day) in [(taken.id(), 6), (taken.id(), 7), (gone.id(), 8)] {
+            let at = format!("2026-03-{day:02}T08:00:00Z");
+            sam.post("/v1/doses", &json!({ "medication_id": id, "occurred_at": at, "status": "taken" })).await.expect(201);
+        }
+        sam.delete(&gone.header("location"), 1).await.expect(204);
+        // On the morning of the 8th its own dose may still come.
+        let found = insight(&sam, "medication?as_of=2026-03-08T06:00:00Z&window=7d").await;
+        assert_eq!((&found["n"], &found["from"], &found["coverage"]), (&json!(2), &json!("2026-03-02"), &json!(2.0 / 7.0)));
+        for own in found["medications"].as_array().unwrap() {
+            if own["medication_id"] == json!(silent) {
+                assert_eq!((own.get("proportion"), own.get("covered_enough")), (None, None), "{own}");
+            } else {
+                assert_eq!((&own["days"], &own["covered_days"], &own["proportion"]), (&json!(6), &json!(2), &json!(2.0 / 6.0)));
+            }
+        }
+        assert_eq!(found["medications"].as_array().unwrap().len(), 2);
     }
 
     async fn an_empty_record_says_that_it_knows_nothing(app) {

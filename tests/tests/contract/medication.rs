@@ -1,5 +1,6 @@
 //! Medications: schedules, and what is due.
 
+use chrono::TimeDelta;
 use mainstay_tests::{Person, on_both_databases};
 use serde_json::{Value, json};
 
@@ -90,11 +91,40 @@ on_both_databases! {
         let expected = json!([
             ["2026-03-02T10:00:00-05:00", "taken"],
             ["2026-03-30T10:00:00-04:00", "late"],
-            ["2026-05-07T10:00:00-04:00", "missed"],
+            ["2026-05-07T10:00:00-04:00", "open"],
         ]);
         assert_eq!(json!(due(&sam, &path, "from=2026-03-01T00:00:00Z&to=2026-06-01T00:00:00Z").await), expected);
-        let answer = sam.get(&format!("{path}/due?from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z")).await;
-        assert!(answer.body["items"][0]["overdue_days"].as_i64().is_some_and(|days| days > 100));
+        // It is listed until it is given, also when it was due long before the time that is asked for.
+        for query in ["", "?from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z", "?from=2026-06-01T00:00:00Z&to=2026-06-08T00:00:00Z"] {
+            let answer = sam.get(&format!("{path}/due{query}")).await.expect(200);
+            let open = &answer.body["items"][0];
+            assert_eq!((answer.items().len(), &open["due_at"], &open["standing"]), (1, &json!("2026-05-07T10:00:00-04:00"), &json!("open")));
+            assert!(open["overdue_days"].as_i64().is_some_and(|days| days > 100));
+            assert_eq!(&answer.body["next"], open);
+        }
+        let all = sam.get("/v1/insights/medication").await.expect(200).body;
+        assert_eq!(all["medications"][0]["next_due"]["due_at"], "2026-05-07T10:00:00-04:00");
+    }
+
+    async fn an_injection_that_was_skipped_makes_way_for_the_next(app) {
+        let sam = app.person().await;
+        let now = app.clock.now();
+        let day = |days: i64| (now + TimeDelta::days(days)).format("%Y-%m-%d").to_string();
+        let mut body = medication("FREQ=DAILY;INTERVAL=28", 28);
+        body["started_on"] = json!(day(-37));
+        let stored = sam.post("/v1/medications", &body).await.expect(201);
+        let (id, path) = (stored.id(), stored.header("location"));
+        for (days, status) in [(-37, "taken"), (-9, "skipped")] {
+            let at = format!("{}T12:00:00Z", day(days));
+            sam.post("/v1/doses", &json!({ "medication_id": id, "occurred_at": at, "status": status })).await.expect(201);
+        }
+        let answer = sam.get(&format!("{path}/due")).await.expect(200);
+        assert_eq!((answer.items().len(), &answer.body["next"]["standing"]), (0, &json!("upcoming")));
+        assert!(answer.body["next"]["due_at"].as_str().unwrap().starts_with(&day(19)), "{}", answer.text);
+        // The person is without it all the same.
+        let warnings = sam.get("/v1/insights/warnings").await.expect(200).body;
+        let gap = warnings["fired"].as_array().unwrap().iter().find(|told| told["rule"] == "medication_gap").unwrap();
+        assert!(gap["inputs"].as_array().unwrap().iter().any(|input| input["member"] == "overdue_days" && input["value"].as_f64() > Some(7.0)));
     }
 
     async fn the_time_that_is_asked_for_is_bounded(app) {

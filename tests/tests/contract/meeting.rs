@@ -79,6 +79,9 @@ on_both_databases! {
             ("?to_time=08:00", vec!["Harbour Morning"]),
             ("?type=st", vec!["Taveuni Evening"]),
             ("?type=FR&online=true", vec!["Berlin Online"]),
+            // Several codes narrow: all must be there.
+            ("?type=o,EN", vec!["Late Berlin"]),
+            ("?type=ST,FR", vec![]),
             ("?online=true&in_person=true", vec![]),
             ("?programme=aa", vec![]),
             ("?source=other", vec![]),
@@ -108,6 +111,16 @@ on_both_databases! {
         let again = app.client().get(&format!("/v1/meetings/{}", late["id"].as_str().expect("an id"))).await.expect(200);
         assert_eq!(again.body["next_at"], "2026-04-04T23:30:00+02:00");
         assert_eq!(again.body.get("distance_km"), None);
+    }
+
+    async fn meetings_whose_zone_is_not_known_come_last_by_day_and_time(app) {
+        let feed: Vec<Value> = [("c", 2, "07:00"), ("a", 1, "19:00"), ("d", 0, "06:00"), ("b", 1, "20:30")]
+            .into_iter().map(|(slug, day, time)| json!({ "name": slug, "slug": slug, "day": day, "time": time })).collect();
+        import_value(app, &json!(feed), "nowhere").await.expect("it is imported");
+        assert_eq!(names(app, "").await, ["a", "b", "c", "d"]);
+        let first = app.client().get("/v1/meetings?limit=3").await.expect(200);
+        let cursor = first.body["next_cursor"].as_str().expect("a cursor");
+        assert_eq!(names(app, &format!("?limit=3&cursor={cursor}")).await, ["d"]);
     }
 
     async fn a_meeting_says_what_its_feed_says_but_names_nobody(app) {
@@ -153,7 +166,12 @@ on_both_databases! {
         let mut expected = ["/near", "/radius_km", "/day", "/from_time", "/to_time", "/programme", "/online", "/in_person", "/type", "/source", "/sort", "/limit", "/cursor", "/nearby"];
         expected.sort_unstable();
         assert_eq!(wrong.pointers(), expected);
-        assert_eq!(app.client().get("/v1/meetings?radius_km=5&sort=distance").await.expect(422).pointers(), ["/radius_km", "/sort"]);
+        for types in ["O,", ",", "A,B,C,D,E,F,G,H,I,J,K"] {
+            assert_eq!(app.client().get(&format!("/v1/meetings?type={types}")).await.expect(422).pointers(), ["/type"], "{types}");
+        }
+        assert_eq!(app.client().get("/v1/meetings?radius_km=5&sort=distance").await.expect(422).pointers(), ["/near"]);
+        let refused = app.client().get("/v1/meetings?programme=x").await.expect(422);
+        assert!(refused.text.contains("must be one of aa, na, "), "{}", refused.text);
     }
 
     async fn an_import_takes_the_place_of_what_the_source_had_and_nothing_else(app) {

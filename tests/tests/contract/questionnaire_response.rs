@@ -65,10 +65,10 @@ on_both_databases! {
         ]);
         let wrong = response(&id, "completed", answers);
         let expected = [
-            ("/answers/0/value_coding", "option"), ("/answers/10/link_id", "unknown-item"), ("/answers/11/value_coding", "required"),
-            ("/answers/2/link_id", "not-enabled"), ("/answers/3/value_integer", "range"), ("/answers/4/link_id", "repeated"),
-            ("/answers/5/value_decimal", "required"), ("/answers/5/value_integer", "type"), ("/answers/6/value_date", "format"),
-            ("/answers/7/value_string", "length"), ("/answers/8/link_id", "not-a-question"), ("/answers/9/link_id", "read-only"),
+            ("/answers/0/value_coding", "option"), ("/answers/2/link_id", "not-enabled"), ("/answers/3/value_integer", "range"),
+            ("/answers/4/link_id", "repeated"), ("/answers/5/value_decimal", "required"), ("/answers/5/value_integer", "type"),
+            ("/answers/6/value_date", "format"), ("/answers/7/value_string", "length"), ("/answers/8/link_id", "not-a-question"),
+            ("/answers/9/link_id", "read-only"), ("/answers/10/link_id", "unknown-item"), ("/answers/11/value_coding", "required"),
         ].map(|(pointer, code)| (pointer.to_owned(), code.to_owned()));
         assert_eq!(sam.post("/v1/questionnaire-responses", &wrong).await.expect(422).faults(), expected);
         let headers = [("idempotency-key", "an-evening")];

@@ -186,8 +186,10 @@ on_both_databases! {
         for path in ["/v1/reports/progress", "/v1/reports/charts/calendar.svg"] {
             let wrong = sam.get(&format!("{path}?window=8d&as_of=soon&nope=1")).await.expect(422);
             assert_eq!(wrong.pointers(), ["/as_of", "/nope", "/window"], "{}", wrong.text);
-            let refused = sam.send("GET", path, &[("accept", "application/pdf")], None).await.expect(406);
-            assert_eq!(refused.problem(), "not-acceptable");
+            for accept in ["application/pdf", "application/json", "application/*, application/problem+json"] {
+                let refused = sam.send("GET", path, &[("accept", accept)], None).await.expect(406);
+                assert_eq!(refused.problem(), "not-acceptable");
+            }
             sam.send("HEAD", path, &[], None).await.expect(200);
         }
         let other = app.person().await;

@@ -302,7 +302,7 @@ pub fn config() -> web::PayloadConfig {
 
 #[cfg(test)]
 mod tests {
-    use mainstay_domain::{check_in::CheckIn, plan::Plan};
+    use mainstay_domain::{check_in::CheckIn, medication::Medication, plan::Plan};
 
     use super::*;
 
@@ -339,6 +339,16 @@ mod tests {
                 ("/versoin", "unknown-field"),
             ])
         );
+    }
+
+    /// One of a thing is told as one.
+    #[test]
+    fn a_limit_of_one_is_told_in_the_singular() {
+        let now = "2026-11-01T00:00:00Z".parse().unwrap();
+        let text = r#"{"name":"","class":"other","route":"oral","schedule":"FREQ=DAILY","covers_days":1,"started_on":"2026-03-02"}"#;
+        let problem = parse::<Incoming<Medication>>(text.as_bytes(), now).err().unwrap();
+        let messages: Vec<String> = problem.errors.into_iter().map(|fault| fault.message).collect();
+        assert_eq!(messages, ["must have at least 1 character"]);
     }
 
     #[test]

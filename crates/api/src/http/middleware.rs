@@ -208,7 +208,7 @@ fn accepts(request: &ServiceRequest) -> bool {
     if !request.path().starts_with("/v1/") {
         return true;
     }
-    let other = other_media_types(request.path());
+    let given = media_ranges(request.path());
     let mut ranges = request
         .headers()
         .get_all(header::ACCEPT)
@@ -221,21 +221,17 @@ fn accepts(request: &ServiceRequest) -> bool {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
         let refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
-        // Problems are JSON everywhere, so who takes that is served.
-        let fits = matches!(
-            kind.as_str(),
-            "" | "*/*" | "application/*" | "application/json" | "application/problem+json"
-        );
-        (fits || other.contains(&kind.as_str())) && !refused
+        (matches!(kind.as_str(), "" | "*/*") || given.contains(&kind.as_str())) && !refused
     })
 }
 
-/// The ranges that take what a path gives besides JSON.
-fn other_media_types(path: &str) -> &'static [&'static str] {
+/// The ranges that take what a path gives.
+fn media_ranges(path: &str) -> &'static [&'static str] {
     match path.strip_prefix("/v1/reports/") {
         Some(rest) if rest.starts_with("charts/") => &["image/svg+xml", "image/*"],
         Some(_) => &["text/html", "text/*"],
-        None => &[],
+        // Who takes problems only is served too: they are JSON.
+        None => &["application/json", "application/*", "application/problem+json"],
     }
 }
 
@@ -348,6 +344,11 @@ mod tests {
         assert!(fits(page, "text/html") && fits(page, "text/*;q=0.5") && fits(page, "*/*"));
         assert!(fits(chart, "image/svg+xml") && fits(chart, "image/avif, image/*"));
         assert!(!fits(page, "image/svg+xml") && !fits(chart, "text/html") && !fits(page, "text/html;q=0"));
+        // Neither is JSON.
+        for accept in ["application/json", "application/*", "application/problem+json"] {
+            assert!(!fits(page, accept) && !fits(chart, accept), "{accept}");
+        }
+        assert!(fits(page, "application/json, text/html") && fits(chart, "application/json, */*;q=0.1"));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
 use mainstay_domain::finding::{Finding, Findings, pointer_segment};
+use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
+use utoipa::PartialSchema;
 
 use crate::problem::{Outcome, Problem};
 
@@ -46,28 +48,36 @@ impl Parameters {
         name: &str,
         code: &'static str,
         expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
+        parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let value = self.values.get(name)?;
         let parsed = parse(value);
         if parsed.is_none() {
-            self.findings.add(format!("/{name}"), code, expected);
+            // In a query a bare + is a space.
+            let was_plus = value.contains(' ') && parse(&value.replace(' ', "+")).is_some();
+            let hint = if was_plus { "; write + as %2B" } else { "" };
+            self.findings
+                .add(format!("/{name}"), code, format!("{expected}{hint}"));
         }
         parsed
     }
 
-    /// The value of a parameter that must be given.
-    pub fn required<T>(
-        &mut self,
-        name: &str,
-        code: &'static str,
-        expected: &str,
-        parse: impl FnOnce(&str) -> Option<T>,
-    ) -> Option<T> {
+    /// The value of a parameter that takes the words of an enum, or a finding that lists them.
+    pub fn choice<T: DeserializeOwned + PartialSchema>(&mut self, name: &str) -> Option<T> {
+        let value = self.values.get(name)?;
+        let chosen: Result<T, ValueError> = T::deserialize(value.as_str().into_deserializer());
+        if chosen.is_err() {
+            let message = format!("must be one of {}", words_of::<T>());
+            self.findings.add(format!("/{name}"), "enum", message);
+        }
+        chosen.ok()
+    }
+
+    /// Notes it if a parameter is not given.
+    pub fn require(&mut self, name: &str) {
         if !self.values.contains_key(name) {
             self.findings.add(format!("/{name}"), "required", "is required");
         }
-        self.get(name, code, expected, parse)
     }
 
     /// Notes a fault of a parameter that was found elsewhere.
@@ -80,10 +90,13 @@ impl Parameters {
         self.values.contains_key(name)
     }
 
-    /// Notes that a parameter makes no sense without another.
+    /// Notes that a parameter that is given makes no sense without another, which is what is missing.
     pub fn needs(&mut self, name: &str, other: &str) {
-        self.findings
-            .add(format!("/{name}"), "required", format!("needs {other}"));
+        self.findings.add(
+            format!("/{other}"),
+            "required",
+            format!("is required with {name}"),
+        );
     }
 
     /// Notes a finding of one's own.
@@ -98,5 +111,56 @@ impl Parameters {
         } else {
             Err(Problem::validation(self.findings.into_vec()))
         }
+    }
+}
+
+/// The words of an enum, as the document lists them.
+fn words_of<T: PartialSchema>() -> String {
+    let schema = serde_json::to_value(T::schema()).unwrap_or_default();
+    let words = schema.get("enum").and_then(serde_json::Value::as_array);
+    let words: Vec<&str> = words
+        .into_iter()
+        .flatten()
+        .filter_map(|word| word.as_str())
+        .collect();
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use mainstay_domain::{plan::PlanKind, timestamp::Timestamp};
+
+    use super::*;
+
+    fn messages(query: &str) -> Vec<String> {
+        let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
+        let mut asked = Parameters::read(&request, &["kind", "from"]);
+        asked.choice::<PlanKind>("kind");
+        asked.get("from", "format", "must be a time", |text| {
+            text.parse::<Timestamp>().ok()
+        });
+        asked
+            .findings
+            .into_vec()
+            .into_iter()
+            .map(|finding| finding.message)
+            .collect()
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_the_right_ones() {
+        assert_eq!(messages("kind=safety"), Vec::<String>::new());
+        assert_eq!(messages("kind=x"), ["must be one of relapse_prevention, safety"]);
+    }
+
+    #[test]
+    fn a_bare_plus_in_a_time_is_pointed_out() {
+        assert_eq!(
+            messages("from=2026-03-01T00:00:00+01:00"),
+            ["must be a time; write + as %2B"]
+        );
+        assert_eq!(messages("from=2026-03-01T00:00:00%2B01:00"), Vec::<String>::new());
+        assert_eq!(messages("from=a+b"), ["must be a time"]);
     }
 }

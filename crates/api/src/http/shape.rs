@@ -194,16 +194,22 @@ fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, &'static str, S
             .collect(),
         ValidationErrorKind::Minimum { limit } => here("range", format!("must be at least {limit}")),
         ValidationErrorKind::Maximum { limit } => here("range", format!("must be at most {limit}")),
-        ValidationErrorKind::MinLength { limit } => {
-            here("length", format!("must have at least {limit} characters"))
+        ValidationErrorKind::MinLength { limit } => here(
+            "length",
+            format!("must have at least {}", some(*limit, "character")),
+        ),
+        ValidationErrorKind::MaxLength { limit } => here(
+            "length",
+            format!("must have at most {}", some(*limit, "character")),
+        ),
+        ValidationErrorKind::MinItems { limit } => {
+            here("length", format!("needs at least {}", some(*limit, "item")))
         }
-        ValidationErrorKind::MaxLength { limit } => {
-            here("length", format!("must have at most {limit} characters"))
+        ValidationErrorKind::MaxItems { limit } => {
+            here("length", format!("must have at most {}", some(*limit, "item")))
         }
-        ValidationErrorKind::MinItems { limit } => here("length", format!("needs at least {limit} items")),
-        ValidationErrorKind::MaxItems { limit } => here("length", format!("must have at most {limit} items")),
         ValidationErrorKind::MinProperties { limit } => {
-            here("required", format!("needs at least {limit} members"))
+            here("required", format!("needs at least {}", some(*limit, "member")))
         }
         ValidationErrorKind::Type { kind } => here("type", format!("must be of type {}", type_names(kind))),
         ValidationErrorKind::Enum { options } => here("enum", format!("must be one of {}", words(options))),
@@ -222,6 +228,12 @@ fn type_names(kind: &jsonschema::error::TypeKind) -> String {
             set.iter().map(|t| t.to_string()).collect::<Vec<_>>().join(" or ")
         }
     }
+}
+
+/// A number with its noun.
+fn some(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
 }
 
 fn words(options: &Value) -> String {

@@ -21,6 +21,7 @@ use mainstay_domain::{
     practice_session::PracticeSession,
     record::Record,
     self_efficacy_profile::SelfEfficacyProfile,
+    support_contact::SupportContact,
     use_event::UseEvent,
     warning_feedback::WarningFeedback,
 };
@@ -123,6 +124,7 @@ pub fn example_facts() -> Facts {
         attendances: one::<Attendance>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4a"),
         profiles: one::<SelfEfficacyProfile>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4b"),
         feedback: one::<WarningFeedback>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4c"),
+        contacts: one::<SupportContact>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4d"),
     }
 }
 

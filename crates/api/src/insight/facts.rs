@@ -58,6 +58,8 @@ pub struct Needs {
     pub profiles: Need,
     /// Feedback on early warnings, all of it.
     pub feedback: bool,
+    /// Support contacts, all of them.
+    pub contacts: bool,
 }
 
 impl Needs {
@@ -87,6 +89,8 @@ pub fn read(records: &mut Records<'_>, needs: Needs, upto: Option<i64>) -> Resul
         attendances: collection(records, needs.protective, upto)?,
         profiles: collection(records, needs.profiles, upto)?,
         feedback: collection(records, all_if(needs.feedback), upto)?,
+        // Whom to call now, whenever they were written down.
+        contacts: collection(records, all_if(needs.contacts), None)?,
     })
 }
 

@@ -126,7 +126,8 @@ pub fn endpoints() -> Vec<Endpoint> {
                 .operation(tag, "getMedicationCoverage", "How much of the time medication covered")
                 .about(
                     "The proportion of days covered, with overlaps carried forward, and the longest stretch with gaps of at most 7 days. \
-                     0.80 is the usual threshold.",
+                     0.80 is the usual threshold. Today counts once it is covered. `proportion` and `covered_enough` are left out while \
+                     no dose of the medication is recorded: missing is not zero. `n` counts the doses whose cover reaches into the window.",
                 )
                 .parameter(window_parameter()),
             |facts, as_of| medication(facts, as_of, Window::default()),
@@ -155,7 +156,9 @@ fn for_the_start() -> Vec<Endpoint> {
                 .about(
                     "Fixed rules over the person's own record, version 1: the level, each rule that fired with what it looked at, what \
                      the plan and the library have for it, and each rule that could not be evaluated with what is missing. Not \
-                     validated, no prediction, no diagnosis. What is missing is `insufficient_data`, never `steady`. Holds for the hour.",
+                     validated, no prediction, no diagnosis. What is missing is `insufficient_data`, never `steady`. A rule that was muted \
+                     neither shows nor counts; `muted` says of each whether it would speak, so that `steady` is no false all-clear. \
+                     Holds for the hour.",
                 ),
             |facts, as_of| warnings(facts, &example_helplines(), as_of, &Thresholds::V1),
         ),
@@ -190,13 +193,9 @@ async fn get_milestones(caller: Caller) -> Outcome {
 
 async fn get_series(caller: Caller) -> Outcome {
     let mut parameters = Parameters::read(&caller.request, &["metric", "bucket", "as_of", "window"]);
-    let metric = parameters.required("metric", "enum", "must be a metric", |text| {
-        serde_json::from_value::<Metric>(json!(text)).ok()
-    });
-    let bucket = parameters.get("bucket", "enum", "must be day, week or month", |text| {
-        serde_json::from_value::<Bucket>(json!(text)).ok()
-    });
-    let bucket = bucket.unwrap_or_default();
+    parameters.require("metric");
+    let metric = parameters.choice::<Metric>("metric");
+    let bucket = parameters.choice::<Bucket>("bucket").unwrap_or_default();
     let words = format!("series {metric:?} {bucket:?}");
     let asked = Asked::with(&caller, parameters, &words).await?;
     // Without a metric the question was refused.
@@ -304,6 +303,7 @@ pub fn for_warnings(asked: &Asked) -> Needs {
         medications: Need::From(plus(today, -MEDICATION_DAYS)),
         protective: Need::From(plus(today, -4)),
         feedback: true,
+        contacts: true,
         profiles: Need::None,
     }
 }
@@ -327,6 +327,8 @@ async fn get_summary(caller: Caller) -> Outcome {
         cravings: Need::All,
         medications: Need::All,
         profiles: Need::All,
+        // What answers a warning is not part of the summary.
+        contacts: false,
         ..for_warnings(&asked)
     };
     asked

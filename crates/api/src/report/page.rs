@@ -13,7 +13,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{
     chart::{Chart, ChartName, Table},
-    words::{count, goal, inputs, level, number, stage},
+    words::{channel, count, goal, inputs, level, limits, money, number, stage, time},
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -75,6 +75,7 @@ fn reached(progress: &Progress) -> Markup {
             div.box {
                 h3 { (goal(found.label.as_deref(), found.substance)) }
                 p { (run(found)) }
+                @if let Some(said) = found.within_limits.as_ref().and_then(limits) { p { (said) } }
                 @for said in [share(found, progress.window), saved(found)].into_iter().flatten() { p.soft { (said) } }
             }
         }
@@ -107,8 +108,11 @@ fn share(found: &GoalAbstinence, window: Window) -> Option<String> {
 
 fn saved(found: &GoalAbstinence) -> Option<String> {
     let saved = found.saved.as_ref()?;
-    let minutes = saved.minutes.map(|minutes| count(minutes / 60, "hour", "hours"));
-    Some(format!("Time that is yours again: about {}.", minutes?))
+    let cost = saved
+        .cost_minor
+        .map(|minor| money(minor, saved.currency.as_deref()));
+    let all: Vec<String> = cost.into_iter().chain(saved.minutes.map(time)).collect();
+    (!all.is_empty()).then(|| format!("Yours again so far: about {}.", all.join(" and ")))
 }
 
 fn section(name: ChartName, chart: &Chart) -> Markup {
@@ -151,13 +155,13 @@ fn signs(found: &Warnings) -> Markup {
     html! {
         section.long id="signs" {
             h2 { "Early signs, explained" }
-            p { (level(found.level)) }
+            p { (level(found.level, found.silent_signs())) }
             @for note in &found.safety {
                 div.box {
                     p { (note.text) }
                     @for line in &note.helplines {
-                        @let values = line.channels.iter().map(|channel| channel.value.as_str()).collect::<Vec<_>>();
-                        p { strong { (line.name) } ": " (values.join(", ")) }
+                        @let ways = line.channels.iter().map(channel).collect::<Vec<_>>();
+                        p { strong { (line.name) } ": " (ways.join("; ")) }
                     }
                 }
             }
@@ -168,7 +172,10 @@ fn signs(found: &Warnings) -> Markup {
                 ul.soft { @for rule in &found.not_evaluable { li { (rule.missing) } } }
             }
             @if !found.muted.is_empty() {
-                p.soft { (count(found.muted.len(), "sign is", "signs are")) " silent because you asked for it." }
+                p.soft {
+                    (count(found.muted.len(), "sign is", "signs are")) " silent because you asked for it."
+                    @if found.silent_signs() > 0 { " " (found.silent_signs()) " of them would show now." }
+                }
             }
             p.soft { (found.about) }
         }
@@ -189,7 +196,7 @@ fn sign(rule: &FiredRule) -> Markup {
                     " Your usual: " (number(usual.value)) ", from " (usual.from) " to " (usual.to) "."
                 }
             }
-            @let own: Vec<&str> = rule.plan_items.iter().filter_map(|item| item.text.as_deref()).collect();
+            @let own: Vec<&str> = rule.plan_items.iter().map(|item| item.text.as_str()).collect();
             @if !own.is_empty() { p { "From your plan: " (own.join("; ")) "." } }
             @if !rule.practices.is_empty() {
                 @let titles: Vec<&str> = rule.practices.iter().map(|practice| &*practice.title).collect();

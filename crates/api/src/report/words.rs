@@ -2,11 +2,14 @@
 
 use chrono::{Datelike, NaiveDate};
 use mainstay_domain::{
+    helpline::{HelplineChannel, HelplineChannelKind},
     insight::{
         calendar::Span,
+        limit::{LimitCount, WithinLimits},
         warning::{FiredRule, Level, WarningInput},
     },
     plan::Stage,
+    record::Kind,
     vocabulary::Substance,
 };
 
@@ -80,12 +83,13 @@ pub fn plain(word: &str) -> String {
     word.replace(['_', '-'], " ")
 }
 
-/// What the level of the warnings means.
-pub const fn level(level: Level) -> &'static str {
+/// What the level of the warnings means. Where signs are silent that would show, nothing is said to be steady.
+pub const fn level(level: Level, silent: usize) -> &'static str {
     match level {
         Level::InsufficientData => {
             "Not enough is written down yet to say anything: from 3 check-ins in 7 days on."
         }
+        Level::Steady if silent > 0 => "Of the signs that you want to hear about: few, or none.",
         Level::Steady => "Steady: few signs, or none.",
         Level::Notice => "Notice: some signs. A good moment for a look at your plan.",
         Level::Elevated => "Elevated: several signs. Your plan and the people in it are there for this.",
@@ -93,6 +97,73 @@ pub const fn level(level: Level) -> &'static str {
             "High: many signs at once. Please reach out to someone today; you need not carry this alone."
         }
     }
+}
+
+/// A way to reach a helpline, such as `text 435748 (Text your ZIP code)`.
+pub fn channel(channel: &HelplineChannel) -> String {
+    let way = match channel.kind {
+        HelplineChannelKind::Call => "call",
+        HelplineChannelKind::Text => "text",
+        HelplineChannelKind::Chat => "chat",
+        HelplineChannelKind::Tty => "TTY",
+    };
+    match &channel.note {
+        Some(note) => format!("{way} {} ({note})", channel.value),
+        None => format!("{way} {}", channel.value),
+    }
+}
+
+/// How many digits of a currency stand behind the point (ISO 4217).
+fn decimals(currency: &str) -> u32 {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI"
+        | "VND" | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        _ => 2,
+    }
+}
+
+/// Money in the currency's minor unit, such as `EUR 12.50`.
+pub fn money(minor: i64, currency: Option<&str>) -> String {
+    let digits = currency.map_or(2, decimals);
+    let unit = 10_i64.pow(digits);
+    let (whole, part) = (minor / unit, minor % unit);
+    let amount = match usize::try_from(digits) {
+        Ok(width @ 1..) => format!("{whole}.{part:0width$}"),
+        _ => whole.to_string(),
+    };
+    currency.map_or_else(
+        || format!("{amount} in money"),
+        |currency| format!("{currency} {amount}"),
+    )
+}
+
+/// A time in minutes: in hours from one on.
+pub fn time(minutes: i64) -> String {
+    if minutes < 60 {
+        count(minutes, "minute", "minutes")
+    } else {
+        count(minutes / 60, "hour", "hours")
+    }
+}
+
+/// Days and weeks within the limits of a goal, if it has some and one is completed.
+pub fn limits(found: &WithinLimits) -> Option<String> {
+    let told = |counted: Option<LimitCount>, one, many| {
+        let counted = counted.filter(|counted| counted.n > 0)?;
+        let unknown = match counted.unknown {
+            0 => String::new(),
+            n => format!("; {n} not known, for an amount is missing"),
+        };
+        let of = count(counted.n, one, many);
+        Some(format!("{} of {of}{unknown}", counted.within))
+    };
+    let all = [
+        told(found.days, "day", "days"),
+        told(found.weeks, "week", "weeks"),
+    ];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| format!("Within the limits that you set: {}.", all.join(", and ")))
 }
 
 /// The stage that a sign belongs to.
@@ -110,10 +181,50 @@ pub fn inputs(rule: &FiredRule) -> Vec<String> {
 }
 
 fn input(input: &WarningInput) -> String {
-    let member = plain(input.member.trim_start_matches("answers."));
-    let value = number(input.value);
+    let what = looked_at(input);
     match input.day() {
-        Some(day) => format!("{member} {value} on {day}"),
-        None => format!("{}, {member}: {value}", plain(&input.kind)),
+        // What is told of a medication holds at the moment of the page.
+        Some(day) if input.kind != Kind::Medication.path() => format!("{what} on {day}"),
+        _ => what,
     }
 }
+
+/// A member of a record with its value, in words.
+fn looked_at(input: &WarningInput) -> String {
+    let value = number(input.value);
+    match (input.kind.as_str(), input.member.as_str()) {
+        ("use-events", "ended_at") => "use that ended".to_owned(),
+        ("use-events", "occurred_at") => "use".to_owned(),
+        ("attendances", _) | (_, "answers.meeting_attended") => "a meeting".to_owned(),
+        ("practice-sessions", _) => format!("{} of practice", count(&value, "minute", "minutes")),
+        ("craving-events", "count") => count(&value, "craving", "cravings"),
+        ("check-ins", "count") => count(&value, "check-in", "check-ins"),
+        (_, "warning_sign_ids") => match &input.label {
+            Some(label) => format!("your sign “{label}”"),
+            None => "a sign of your plan".to_owned(),
+        },
+        (_, "answers.used") => "use in a check-in".to_owned(),
+        (_, "answers.medication") => "all medication taken".to_owned(),
+        (_, "answers.support_contacted") if input.at.is_some() => "contact with your people".to_owned(),
+        (_, "answers.support_contacted") => count(&value, "contact", "contacts") + " with your people",
+        (_, "answers.sleep_minutes") => format!("{} hours of sleep", number(input.value / 60.0)),
+        (_, "answers.craving_max") => format!("strongest craving {value}"),
+        (_, "answers.self_efficacy") => format!("confidence {value}"),
+        (_, "answers.risky_situation_expected") => format!("a risky situation expected, {value}"),
+        (_, "peak") => format!("a craving of {value}"),
+        (_, "strategy_uses.practice") => "a practice during a craving".to_owned(),
+        ("doses", _) => "every dose taken that was due".to_owned(),
+        (_, "missed_in_a_row") => count(&value, "due dose", "due doses") + " missed in a row",
+        (_, "overdue_days") => format!("a dose overdue for {}", count(&value, "day", "days")),
+        (_, "coverage_28_days") => format!("{} of the last 28 days covered", percent(input.value)),
+        (_, member) => {
+            let member = member
+                .trim_start_matches("answers.")
+                .trim_start_matches("feelings.");
+            format!("{} {value}", plain(member))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -287,6 +287,7 @@ pub fn abstinence(facts: &Facts, as_of: &AsOf) -> Insight<Abstinence> {
             Kind::UseEvent,
             facts.counting_uses().map(|event| use_span(&event.record)),
         )
+        .from(facts.goals.iter().map(|goal| goal.record.started_on))
         .basis(as_of, Window::All);
     Insight {
         basis,

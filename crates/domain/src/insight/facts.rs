@@ -18,6 +18,7 @@ use crate::{
     practice_session::PracticeSession,
     record::Kind,
     self_efficacy_profile::SelfEfficacyProfile,
+    support_contact::SupportContact,
     timestamp::Timestamp,
     use_event::UseEvent,
     vocabulary::Substance,
@@ -162,6 +163,7 @@ pub struct Basis {
 pub struct Tally {
     counted: Vec<Counted>,
     days: Vec<Span>,
+    from: Option<NaiveDate>,
 }
 
 impl Tally {
@@ -177,13 +179,21 @@ impl Tally {
         self
     }
 
-    /// The basis of an insight that looks at a window.
+    /// The first of these days was looked at too, whether a record lies on it or not.
+    #[must_use]
+    pub fn from(mut self, days: impl IntoIterator<Item = NaiveDate>) -> Self {
+        self.from = self.from.into_iter().chain(days).min();
+        self
+    }
+
+    /// The basis of an insight that looks at a window. Without a bound it begins with the first day that was looked at.
     pub fn basis(self, as_of: &AsOf, window: Window) -> Basis {
         let today = as_of.today();
         let days = DaySet::of(self.days);
+        let earliest = self.from.into_iter().chain(days.first()).min();
         let from = window
             .first(today)
-            .or(days.first())
+            .or(earliest)
             .map_or(today, |first| first.min(today));
         let span = (from, today);
         #[expect(clippy::cast_precision_loss, reason = "days are far below 2^53")]
@@ -226,6 +236,8 @@ pub struct Facts {
     pub profiles: Vec<Known<SelfEfficacyProfile>>,
     /// Feedback on early warnings.
     pub feedback: Vec<Known<WarningFeedback>>,
+    /// Support contacts.
+    pub contacts: Vec<Known<SupportContact>>,
 }
 
 impl Facts {
@@ -373,6 +385,12 @@ mod tests {
             .and(Kind::CheckIn, days)
             .basis(&as_of, Window::All);
         assert!((all.coverage - 0.4).abs() < 1e-12);
+        // A goal that began earlier was looked at from its first day on.
+        let earlier = Tally::default()
+            .and(Kind::CheckIn, days)
+            .from([plus(day(1), -10), day(5)])
+            .basis(&as_of, Window::All);
+        assert_eq!((earlier.from, earlier.coverage), (plus(day(1), -10), 0.2));
         let nothing = Tally::default().basis(&as_of, Window::All);
         assert_eq!((nothing.n, nothing.from, nothing.coverage), (0, day(10), 0.0));
     }

@@ -182,6 +182,7 @@ pub fn milestones(facts: &Facts, as_of: &AsOf) -> Insight<Milestones> {
             facts.counting_uses().map(|event| use_span(&event.record)),
         )
         .and(Kind::CravingEvent, ridden.iter().map(|day| (*day, *day)))
+        .from(facts.goals.iter().map(|goal| goal.record.started_on))
         .basis(as_of, Window::All);
     Insight {
         basis,

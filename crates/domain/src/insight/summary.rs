@@ -145,6 +145,10 @@ pub struct SummaryWarnings {
     /// How many rules could not be evaluated.
     #[schema(minimum = 0)]
     pub not_evaluable: usize,
+    /// How many rules that the person muted would speak now. With some, `level` is that of what the person wants to hear
+    /// about, and no all-clear.
+    #[schema(minimum = 0, maximum = 18)]
+    pub muted: usize,
     /// What to know for safety.
     #[schema(max_items = 3)]
     pub safety: Vec<SummarySafety>,
@@ -270,6 +274,7 @@ fn medications(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryMedica
 fn in_short(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
     let found = warnings(facts, &[], as_of, &Thresholds::V1).found;
     SummaryWarnings {
+        muted: found.silent_signs(),
         rules_version: found.rules_version,
         level: found.level,
         score: found.score,

@@ -72,8 +72,8 @@ pub fn covers<'a>(covers_days: u16, doses: impl IntoIterator<Item = &'a Dose>) -
     all
 }
 
-/// The covered days as stretches without a gap, rising; what overlaps is carried forward.
-pub fn covered(covers: &[Cover]) -> Vec<Stretch> {
+/// The days of each cover, rising: what overlaps is carried forward.
+pub fn placed(covers: &[Cover]) -> Vec<Stretch> {
     let mut covers = covers.to_vec();
     covers.sort_unstable();
     let mut all: Vec<Stretch> = Vec::new();
@@ -81,17 +81,23 @@ pub fn covered(covers: &[Cover]) -> Vec<Stretch> {
         let Some(more) = u64::from(cover.days).checked_sub(1) else {
             continue;
         };
-        let free = all
-            .last()
-            .and_then(|last| last.to.succ_opt())
-            .filter(|free| *free >= cover.on);
-        let from = free.unwrap_or(cover.on);
+        let free = all.last().and_then(|last| last.to.succ_opt());
+        let from = free.map_or(cover.on, |free| free.max(cover.on));
         let Some(to) = from.checked_add_days(Days::new(more)) else {
             continue;
         };
-        match (free, all.last_mut()) {
-            (Some(_), Some(last)) => last.to = to,
-            _ => all.push(Stretch { from, to }),
+        all.push(Stretch { from, to });
+    }
+    all
+}
+
+/// The covered days as stretches without a gap, rising; what overlaps is carried forward.
+pub fn covered(covers: &[Cover]) -> Vec<Stretch> {
+    let mut all: Vec<Stretch> = Vec::new();
+    for next in placed(covers) {
+        match all.last_mut() {
+            Some(last) if last.to.succ_opt() == Some(next.from) => last.to = next.to,
+            _ => all.push(next),
         }
     }
     all

@@ -1,11 +1,14 @@
 //! Which doses are due, and how each stands against the doses that are recorded.
 //!
 //! A recorded dose counts for the due time that it names in `due_at`; else for the one that is nearest to it, if that
-//! is not further away than [`tolerance`]. A due dose for which nothing is recorded until then is missed.
+//! is not further away than [`tolerance`]. A due dose for which nothing is recorded until then is missed; a long-acting
+//! one stays open until it is given.
+
+mod long_acting;
 
 use std::ops::Range;
 
-use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -39,7 +42,7 @@ const NEXT_AMONG: usize = 100;
 pub enum DoseStanding {
     /// Its time has not come.
     Upcoming,
-    /// Its time has come, and it can still be taken.
+    /// Its time has come, and it can still be taken; a long-acting one, until it is given.
     Open,
     /// Taken when it was due.
     Taken,
@@ -63,7 +66,8 @@ pub struct DueDose {
     /// The doses that are recorded for it.
     #[schema(max_items = 100)]
     pub dose_ids: Vec<Uuid>,
-    /// While it is open or missed: whole days since it was due.
+    /// While it is open or missed: whole days since it was due. A long-acting dose that was recorded as missed is still
+    /// to be given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub overdue_days: Option<i64>,
@@ -77,9 +81,11 @@ pub fn tolerance(medication: &Medication) -> TimeDelta {
 
 /// The doses that are due from the beginning of `span` up to its end (not included), rising, at most 4 000.
 ///
-/// `doses` are those of this medication, in any order; for a long-acting one from 200 days before the span on, else
-/// from two tolerances before it. Nothing is due after `ended_on`; of a medication that is no longer active and has no
-/// `ended_on`, nothing is.
+/// A long-acting dose that has been due and was not given is among them also if that was before the span.
+///
+/// `doses` are those of this medication, in any order; for a long-acting one all of them, else from two tolerances
+/// before the span on. Nothing is due after `ended_on`; of a medication that is no longer active and has no `ended_on`,
+/// nothing is.
 pub fn due_doses(
     medication: &Medication,
     doses: &[(Uuid, Dose)],
@@ -96,20 +102,29 @@ pub fn due_doses(
         zone,
         now,
     };
-    let mut due = if medication.is_long_acting() {
-        case.long_acting(&schedule)
-    } else {
-        // The neighbours of the span decide which doses are nearest to its own times.
-        let around = tolerance(medication) * 2 + TimeDelta::days(1);
-        let (from, to) = (span.start - around, span.end + around);
-        let times = schedule.due_times(medication.started_on, zone, from, to, MAX_TIMES);
-        case.ordinary(&times)
-    };
-    due.retain(|dose| span.contains(&dose.due_at.to_utc()) && case.is_before_end(dose));
+    let is_inside = |dose: &DueDose| span.contains(&dose.due_at.to_utc()) && case.is_before_end(dose);
+    if medication.is_long_acting() {
+        let Some(found) = case.long_acting(&schedule) else {
+            return Vec::new();
+        };
+        let at = found.pending.due_at.to_utc();
+        let is_due = at <= now && at < span.end && case.waits(&found.pending);
+        let mut due = found.settled;
+        due.retain(is_inside);
+        due.extend(Some(found.pending).filter(|dose| is_due || is_inside(dose)));
+        return due;
+    }
+    // The neighbours of the span decide which doses are nearest to its own times.
+    let around = tolerance(medication) * 2 + TimeDelta::days(1);
+    let (from, to) = (span.start - around, span.end + around);
+    let times = schedule.due_times(medication.started_on, zone, from, to, MAX_TIMES);
+    let mut due = case.ordinary(&times);
+    due.retain(is_inside);
     due
 }
 
-/// The next dose that is open or upcoming, if there is one within 400 days.
+/// The next dose that is open or upcoming, if there is one within 400 days; a long-acting one that was recorded as missed
+/// is still to be given.
 pub fn next_due(
     medication: &Medication,
     doses: &[(Uuid, Dose)],
@@ -123,16 +138,29 @@ pub fn next_due(
         zone,
         now,
     };
-    let due = if medication.is_long_acting() {
-        case.long_acting(&schedule)
-    } else {
-        let from = now - tolerance(medication) * 2 - TimeDelta::days(1);
-        let to = now + TimeDelta::days(NEXT_WITHIN_DAYS);
-        case.ordinary(&schedule.due_times(medication.started_on, zone, from, to, NEXT_AMONG))
+    let to = now + TimeDelta::days(NEXT_WITHIN_DAYS);
+    if medication.is_long_acting() {
+        let pending = case.long_acting(&schedule)?.pending;
+        return Some(pending).filter(|dose| case.waits(dose) && dose.due_at.to_utc() < to);
+    }
+    let from = now - tolerance(medication) * 2 - TimeDelta::days(1);
+    let due = case.ordinary(&schedule.due_times(medication.started_on, zone, from, to, NEXT_AMONG));
+    due.into_iter().find(|dose| case.waits(dose))
+}
+
+/// Whole days since a dose of a long-acting medication has been due without any being given, skipped ones included; 0 if
+/// none has, and of any other medication.
+pub fn overdue_days(medication: &Medication, doses: &[(Uuid, Dose)], zone: Tz, now: DateTime<Utc>) -> i64 {
+    let case = Case {
+        medication,
+        doses,
+        zone,
+        now,
     };
-    let waits = |dose: &DueDose| matches!(dose.standing, DoseStanding::Open | DoseStanding::Upcoming);
-    due.into_iter()
-        .find(|dose| waits(dose) && case.is_before_end(dose))
+    let found = running(medication)
+        .filter(|_| medication.is_long_acting() && !case.has_ended())
+        .and_then(|schedule| case.long_acting(&schedule));
+    found.map_or(0, |found| (now - found.due_since).num_days().max(0))
 }
 
 /// The schedule of a medication that something can be due of.
@@ -154,6 +182,16 @@ struct Case<'a> {
 impl Case<'_> {
     fn is_before_end(&self, dose: &DueDose) -> bool {
         (self.medication.ended_on).is_none_or(|last| dose.due_at.local_date() <= last)
+    }
+
+    /// Whether the dose can still be taken, now or later.
+    fn waits(&self, dose: &DueDose) -> bool {
+        let can_be = match dose.standing {
+            DoseStanding::Open | DoseStanding::Upcoming => true,
+            DoseStanding::Missed => self.medication.is_long_acting() && !self.has_ended(),
+            DoseStanding::Taken | DoseStanding::Late | DoseStanding::Skipped => false,
+        };
+        can_be && self.is_before_end(dose)
     }
 
     /// Every time of the schedule is due, whatever was taken before.
@@ -194,54 +232,6 @@ impl Case<'_> {
                 start..end
             })
             .collect()
-    }
-
-    /// The first dose is due by the schedule, each later one so many days after the one that was given before it.
-    fn long_acting(&self, schedule: &Schedule) -> Vec<DueDose> {
-        let days = self.medication.covers_days.get();
-        let begin = Timestamp::midnight(self.medication.started_on).to_utc() - TimeDelta::days(2);
-        let within = begin + TimeDelta::days(6 * 366);
-        let first = schedule.due_times(self.medication.started_on, self.zone, begin, within, 1);
-        let Some(first) = first.first() else {
-            return Vec::new();
-        };
-        let clock = first.at.with_timezone(&self.zone).time();
-        let clock = if first.is_whole_day() {
-            NaiveTime::MIN
-        } else {
-            clock
-        };
-        let mut given: Vec<&(Uuid, Dose)> = self
-            .doses
-            .iter()
-            .filter(|(_, dose)| dose.status.is_given())
-            .collect();
-        given.sort_by_key(|(id, dose)| (dose.occurred_at.millis(), *id));
-        let mut all = Vec::new();
-        let mut time = *first;
-        for (id, dose) in given {
-            let is_late = dose.occurred_at.to_utc() >= time.until + tolerance(self.medication);
-            let standing = if is_late || dose.status == DoseStatus::Late {
-                DoseStanding::Late
-            } else {
-                DoseStanding::Taken
-            };
-            all.push(self.due(&time, standing, vec![*id]));
-            let next = u64::try_from(days)
-                .ok()
-                .and_then(|days| dose.occurred_at.local_date().checked_add_days(Days::new(days)));
-            let Some(next) = next else { return all };
-            time = DueTime::on(self.zone, next.and_time(clock), first.is_whole_day());
-        }
-        let end = time.until + tolerance(self.medication);
-        // What was settled about the one that is due now.
-        let settled = (self.doses.iter())
-            .filter(|(_, dose)| !dose.status.is_given())
-            .filter(|(_, dose)| dose.occurred_at.to_utc() >= time.at - tolerance(self.medication));
-        let settled: Vec<(Uuid, DoseStatus)> = settled.map(|(id, dose)| (*id, dose.status)).collect();
-        let standing = recorded(&settled).unwrap_or_else(|| self.unrecorded(&time, end));
-        all.push(self.due(&time, standing, settled.iter().map(|(id, _)| *id).collect()));
-        all
     }
 
     /// How a due dose stands for which nothing is recorded.

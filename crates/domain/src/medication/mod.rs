@@ -16,7 +16,9 @@ pub mod adherence;
 mod due;
 mod schedule;
 
-pub use due::{DoseStanding, DueDose, LONG_ACTING_DAYS, MAX_TOLERANCE_DAYS, due_doses, next_due, tolerance};
+pub use due::{
+    DoseStanding, DueDose, LONG_ACTING_DAYS, MAX_TOLERANCE_DAYS, due_doses, next_due, overdue_days, tolerance,
+};
 pub use schedule::{DueTime, MAX_TIMES_A_DAY, Schedule, ScheduleText};
 
 /// What a medication does.
@@ -74,7 +76,8 @@ pub struct Medication {
     #[schema(example = "FREQ=DAILY;BYHOUR=8")]
     pub schedule: ScheduleText,
     /// How many days one dose lasts. From 7 on the medication is long-acting: the next dose is due that many days
-    /// after the last one was given, and the schedule says when the first is due and at what time of day.
+    /// after the last one was given, and the schedule says when the first is due and at what time of day. It stays open
+    /// until it is given; after one that is skipped the next follows that many days after the skipped one was due.
     pub covers_days: Int<1, 190>,
     /// First day.
     #[serde(deserialize_with = "date")]

@@ -99,7 +99,7 @@ impl Schedule {
         for part in text.strip_prefix("RRULE:").unwrap_or(&text).split(';') {
             let (name, value) = part.split_once('=').ok_or(NO_RULE)?;
             let plain = |b: u8| b.is_ascii_alphanumeric() || b",+-".contains(&b);
-            if !value.bytes().all(plain) {
+            if value.is_empty() || !value.bytes().all(plain) {
                 return Err(NO_RULE.to_owned());
             }
             if !PARTS.contains(&name) {

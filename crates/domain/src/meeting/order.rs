@@ -10,7 +10,7 @@ use crate::{geo::Point, timestamp::Timestamp};
 pub enum MeetingOrder {
     /// The nearest first.
     Distance,
-    /// Those first that take place next; those of which that is not known last.
+    /// Those first that take place next; those of which that is not known last, from Monday on by day and time of day.
     Next,
 }
 
@@ -59,13 +59,28 @@ impl Wanted {
         let next_at = next_start(weekly, now);
         let key = match self.order {
             MeetingOrder::Distance => distance_km.map_or(i64::MAX, metres),
-            MeetingOrder::Next => next_at.map_or(i64::MAX, |at| at.micros()),
+            MeetingOrder::Next => next_at.map_or_else(|| self.in_the_week(weekly), |at| at.micros()),
         };
         Some(Fit {
             distance_km,
             next_at,
             key,
         })
+    }
+}
+
+/// Minutes of a week.
+const WEEK_MINUTES: i64 = 7 * 24 * 60;
+
+impl Wanted {
+    /// The place of a meeting whose next start is not known: behind all that are, by its day (the one that is looked
+    /// for, else its first) and time of day, those without a time last of the day, those without a day last of all.
+    fn in_the_week(&self, weekly: Weekly) -> i64 {
+        let day = self.day.or_else(|| (1..=7).find(|day| weekly.is_on(*day)));
+        let place = day.map_or(WEEK_MINUTES, |day| {
+            (i64::from(day) - 1) * 1440 + weekly.minutes.map_or(1439, i64::from)
+        });
+        i64::MAX - WEEK_MINUTES + place
     }
 }
 
@@ -112,6 +127,44 @@ mod tests {
             1_772_474_400_000_000
         );
         assert_eq!(wanted.fit(None, evening, now), None);
+        // Without a zone nobody knows what comes next, but which is first in the week.
+        let some_day = Wanted {
+            near: None,
+            day: None,
+            from: None,
+            ..next
+        };
+        let key = |days, minutes| {
+            let somewhere = Weekly {
+                days,
+                minutes,
+                time_zone: None,
+            };
+            some_day.fit(None, somewhere, now).unwrap().key
+        };
+        let order = [
+            key(0b000_0101, Some(60)),
+            key(0b000_0001, Some(1140)),
+            key(0b000_0001, None),
+            key(0b000_0010, Some(0)),
+            key(0b100_0000, None),
+            key(0, None),
+        ];
+        assert!(order.is_sorted(), "{order:?}");
+        assert_eq!(order[5], i64::MAX);
+        let tuesday = Wanted {
+            day: Some(2),
+            ..some_day
+        };
+        let both = Weekly {
+            days: 0b000_0011,
+            minutes: Some(60),
+            time_zone: None,
+        };
+        assert_eq!(
+            tuesday.fit(None, both, now).unwrap().key - some_day.fit(None, both, now).unwrap().key,
+            1440
+        );
         for other in [
             Wanted {
                 near: Some((here, 11.0)),

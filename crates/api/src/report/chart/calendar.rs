@@ -33,6 +33,13 @@ pub fn chart(progress: &Progress) -> Chart {
     let height = LEGEND + laid_out.iter().map(Layout::height).sum::<i32>();
     let says = calendars.iter().map(|calendar| {
         let name = goal(calendar.label.as_deref(), calendar.substance);
+        // The days that are told elsewhere are those that are completed.
+        let last = calendar.days.last().map(|(day, _)| *day);
+        let with_today = if last == Some(progress.as_of.today()) {
+            ", today included,"
+        } else {
+            ""
+        };
         let free = calendar.no_use_reported + calendar.nothing_reported;
         let of = count(
             i64::try_from(calendar.days.len()).unwrap_or(i64::MAX),
@@ -40,7 +47,7 @@ pub fn chart(progress: &Progress) -> Chart {
             "days",
         );
         format!(
-            "{name}: {free} of {of} without use, {} of them confirmed by a check-in.",
+            "{name}: {free} of {of}{with_today} without use, {} of them confirmed by a check-in.",
             calendar.no_use_reported
         )
     });

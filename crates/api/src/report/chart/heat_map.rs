@@ -36,11 +36,15 @@ pub fn chart(progress: &Progress) -> Chart {
     let busiest = busiest_hours(found, MOST);
     let when = |weekday_number, hour: usize| format!("{} {hour:02}:00–{hour:02}:59", weekday(weekday_number));
     let first = busiest.first().map_or_else(String::new, |busy| {
-        format!(
-            " Most began on {} ({}).",
-            when(busy.weekday, busy.hour),
-            busy.events
-        )
+        let hours = found.heat_map.iter().flat_map(|day| &day.hours);
+        match hours.filter(|events| **events == busy.events).count() {
+            0 | 1 => format!(
+                " Most began on {} ({}).",
+                when(busy.weekday, busy.hour),
+                busy.events
+            ),
+            tied => format!(" No hour stands out: {tied} have the most, {} each.", busy.events),
+        }
     });
     Chart {
         says: format!(

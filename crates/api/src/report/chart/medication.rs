@@ -39,7 +39,7 @@ pub fn chart(progress: &Progress) -> Chart {
         return Chart {
             table,
             ..Chart::missing(
-                "Not enough yet: the share of days is shown from the first day of a medication on.",
+                "Not enough yet: the share of days is shown from the first recorded dose and the first completed day on.",
             )
         };
     }
@@ -62,6 +62,7 @@ pub fn chart(progress: &Progress) -> Chart {
         notes: vec![
             "The dashed line is 80 %, the usual threshold. A striped bar lies below it: worth a word with whoever prescribes it."
                 .to_owned(),
+            "Today counts once it is covered. Where no dose is recorded, nothing is known and nothing is shown.".to_owned(),
         ],
         table,
     }
@@ -69,10 +70,12 @@ pub fn chart(progress: &Progress) -> Chart {
 
 fn row(medication: &MedicationInsight) -> Vec<String> {
     let doses = medication.doses;
+    let days = format!("{} of {}", medication.covered_days, medication.days);
+    let nothing = || "–".to_owned();
     vec![
         medication.name.clone(),
-        format!("{} of {}", medication.covered_days, medication.days),
-        medication.proportion.map_or_else(|| "–".to_owned(), percent),
+        medication.proportion.map_or_else(nothing, |_| days),
+        medication.proportion.map_or_else(nothing, percent),
         format!(
             "{}, {}, {}, {}",
             doses.taken, doses.late, doses.skipped, doses.missed

@@ -111,13 +111,21 @@ fn table(found: &OverTime) -> Table {
             |point| format!("{} ({})", number(point.mean), point.n),
         )
     };
+    // A week or month that is not over goes up to today.
+    let so_far = |(from, to): Span| (from, to.min(found.to));
     let newest = spans.len().saturating_sub(MOST_ROWS);
     Table {
         head: vec!["When", "Craving (answers)", "Mood (answers)"],
         rows: spans
             .into_iter()
             .skip(newest)
-            .map(|dates| vec![span(dates), cell(&found.craving, dates), cell(&found.mood, dates)])
+            .map(|dates| {
+                vec![
+                    span(so_far(dates)),
+                    cell(&found.craving, dates),
+                    cell(&found.mood, dates),
+                ]
+            })
             .collect(),
     }
 }

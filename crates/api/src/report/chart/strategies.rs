@@ -26,14 +26,26 @@ pub fn chart(progress: &Progress) -> Chart {
             names(unrated)
         )],
     };
-    let Some(best) = found.strategies.first() else {
+    if found.strategies.is_empty() {
         return Chart {
             notes,
             ..Chart::missing(
                 "Not enough yet: what helps is shown from the first craving on for which you rated a strategy before and after.",
             )
         };
-    };
+    }
+    let helped = found.strategies.iter().find(|strategy| strategy.mean_drop > 0.0);
+    let first = helped.map_or_else(
+        || "On average it did not fall with any of them so far; your plan has room for others.".to_owned(),
+        |best| {
+            format!(
+                "First: {}, {} on average over {}.",
+                name(&best.strategy),
+                number(best.mean_drop),
+                count(best.rated, "rated use", "rated uses")
+            )
+        },
+    );
     let drawn: Vec<&StrategyInsight> = found.strategies.iter().take(MOST_DRAWN).collect();
     let height = TOP + ROW * i32::try_from(drawn.len()).unwrap_or(0) + 8;
     let mut all_notes = vec![
@@ -42,12 +54,7 @@ pub fn chart(progress: &Progress) -> Chart {
     ];
     all_notes.extend(notes);
     Chart {
-        says: format!(
-            "How much the craving fell with each strategy, in points from 0 to 10. First: {}, {} on average over {}.",
-            name(&best.strategy),
-            number(best.mean_drop),
-            count(best.rated, "rated use", "rated uses")
-        ),
+        says: format!("How much the craving fell with each strategy, in points from 0 to 10. {first}"),
         drawing: Some(Drawing {
             height,
             inside: draw(height, |sheet| on(sheet, &drawn, height)),

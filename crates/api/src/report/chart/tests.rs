@@ -1,8 +1,15 @@
-use mainstay_domain::insight::{
-    facts::{Facts, Window},
-    progress::progress,
+use mainstay_domain::{
+    check_in::CheckIn,
+    craving_event::{CravingEvent, StrategyUse},
+    insight::{
+        facts::{AsOf, Facts, Known, Window},
+        progress::progress,
+    },
+    record::Record,
+    scalar::{List, Rating},
 };
 use roxmltree::Document;
+use uuid::Uuid;
 
 use super::*;
 use crate::insight::document::{example_facts, example_helplines, example_moment};
@@ -80,4 +87,96 @@ fn a_chart_has_the_name_that_it_has_on_the_wire() {
         assert_eq!(name.word().parse(), Ok(name));
     }
     assert_eq!("nope".parse::<ChartName>(), Err(NoSuchChart));
+}
+
+/// Cravings that began at these moments, each with a practice that was rated before and after.
+fn cravings(times: &[&str], before: i64, after: i64) -> Facts {
+    let craving =
+        |(n, at): (u128, &&str)| Known {
+            id: Uuid::from_u128(n),
+            record: CravingEvent {
+                occurred_at: at.parse().unwrap(),
+                ended_at: None,
+                strategy_uses: List::of(CravingEvent::example().strategy_uses.iter().map(|tried| {
+                    StrategyUse {
+                        before: Some(Rating::clamped(before)),
+                        after: Some(Rating::clamped(after)),
+                        ..tried.clone()
+                    }
+                })),
+                ..CravingEvent::example()
+            },
+        };
+    Facts {
+        cravings: (0..).zip(times).map(craving).collect(),
+        ..Facts::default()
+    }
+}
+
+#[test]
+fn no_hour_is_said_to_have_the_most_where_others_have_as_many() {
+    let says = |times: &[&str]| heat_map::chart(&made(&cravings(times, 8, 3), Window::Month)).says;
+    let mut times = vec![
+        "2026-03-02T20:05:00-05:00",
+        "2026-03-02T20:40:00-05:00",
+        "2026-03-03T07:00:00-05:00",
+        "2026-03-03T07:30:00-05:00",
+        "2026-03-04T12:00:00-05:00",
+    ];
+    assert!(
+        says(&times).ends_with("No hour stands out: 2 have the most, 2 each."),
+        "{}",
+        says(&times)
+    );
+    times.push("2026-03-03T07:45:00-05:00");
+    assert!(
+        says(&times).ends_with("Most began on Tue 07:00–07:59 (3)."),
+        "{}",
+        says(&times)
+    );
+}
+
+#[test]
+fn nothing_is_said_to_help_first_where_nothing_has_helped_yet() {
+    let at = ["2026-03-02T20:05:00-05:00"];
+    let says = |before, after| strategies::chart(&made(&cravings(&at, before, after), Window::Month)).says;
+    assert!(
+        says(6, 6).ends_with("your plan has room for others."),
+        "{}",
+        says(6, 6)
+    );
+    assert!(
+        says(6, 4).contains("First: ") && says(6, 4).contains("2 on average"),
+        "{}",
+        says(6, 4)
+    );
+}
+
+#[test]
+fn no_row_and_no_day_lies_ahead() {
+    // The example's moment is Sunday, 8 March, where the person is; 90 days are told by week.
+    let check_ins = ["02-20", "02-27", "03-05", "03-06", "03-07"].map(|day| Known {
+        id: Uuid::from_u128(u128::from(day.as_bytes()[4])),
+        record: CheckIn {
+            occurred_at: format!("2026-{day}T20:00:00-05:00").parse().unwrap(),
+            ..CheckIn::example()
+        },
+    });
+    let facts = Facts {
+        check_ins: check_ins.to_vec(),
+        ..example_facts()
+    };
+    // A week that began on Thursday would go on to Wednesday.
+    let as_of = AsOf {
+        week_start: 4,
+        ..example_moment()
+    };
+    let progress = progress(&facts, &[], &[], &as_of, Window::Quarter);
+    let last = over_time::chart(&progress).table.rows.pop().unwrap();
+    assert_eq!(last[0], "2026-03-05 to 2026-03-08");
+    assert!(
+        calendar::chart(&progress)
+            .says
+            .contains(", today included, without use")
+    );
 }

@@ -52,3 +52,37 @@ fn what_a_person_wrote_is_text_whatever_it_looks_like() {
     assert!(!text.contains("<script"), "{text}");
     assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
 }
+
+#[test]
+fn limits_money_and_time_of_a_goal_are_told() {
+    let goal = |change: serde_json::Value| {
+        let mut goal = serde_json::to_value(Goal {
+            started_on: example_moment().today() - chrono::Days::new(10),
+            ..Goal::example()
+        })
+        .unwrap();
+        for (member, value) in change.as_object().unwrap() {
+            goal[member] = value.clone();
+        }
+        let facts = Facts {
+            goals: vec![Known {
+                id: uuid::Uuid::nil(),
+                record: serde_json::from_value(goal).unwrap(),
+            }],
+            ..Facts::default()
+        };
+        page(&made(&facts, Window::All), Discretion::Discreet).into_string()
+    };
+    let text = goal(serde_json::json!({ "kind": "reduce", "limits": { "units_per_day": 2 } }));
+    assert!(
+        text.contains("Within the limits that you set: 10 of 10 days."),
+        "{text}"
+    );
+    assert!(
+        text.contains("Yours again so far: about EUR 145.00 and 30 hours."),
+        "{text}"
+    );
+    let short = goal(serde_json::json!({ "baseline": { "minutes_per_day": 4 } }));
+    assert!(short.contains("Yours again so far: about 40 minutes."), "{short}");
+    assert!(!short.contains("Within the limits"), "{short}");
+}

@@ -11,6 +11,7 @@ use crate::{
     insight::{
         abstinence::{GoalAbstinence, abstinence},
         facts::{AsOf, Facts, Window},
+        milestone::milestones,
     },
     record::{Record, json},
     scalar::List,
@@ -149,6 +150,10 @@ proptest! {
         prop_assert_eq!(today, as_of.today());
         let answer = abstinence(&facts, &as_of);
         prop_assert_eq!(answer.found.goals.len(), facts.goals.len());
+        // What was looked at begins with the earliest goal, also if nothing is recorded of its first days.
+        let first = facts.goals.iter().map(|goal| goal.record.started_on).min().unwrap();
+        prop_assert!(answer.basis.from <= first.min(today));
+        prop_assert!(milestones(&facts, &as_of).basis.from <= first.min(today));
         for found in &answer.found.goals {
             let goal = &facts.goals.iter().find(|g| g.id == found.goal_id).unwrap().record;
             let used = use_dates(goal, &facts);

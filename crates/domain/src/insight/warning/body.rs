@@ -1,6 +1,6 @@
 //! The rules that look at use, at the person's own warning signs and at medication.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{NaiveDate, TimeDelta};
 
@@ -16,9 +16,9 @@ use crate::{
         facts::{check_in_day, use_span},
         limit::is_within,
         medication::coverage,
-        statistics::real,
+        statistics::{days_real, real},
     },
-    medication::{DoseStanding, MedicationStatus, due_doses},
+    medication::{DoseStanding, MedicationStatus, due_doses, overdue_days},
     plan::Stage,
     record::Kind,
     vocabulary::Substance,
@@ -89,14 +89,18 @@ pub fn recent_use_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool
 
 /// The warning signs of a stage that were noticed in the last days.
 fn signs(view: &View<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> {
+    let active = view.facts.active_plan().map(|plan| plan.id);
     let plans = view
         .facts
         .plans
         .iter()
+        .filter(|plan| active != Some(plan.id))
+        .chain(view.facts.active_plan())
         .flat_map(|plan| plan.record.content.warning_signs.iter());
-    let of_stage: HashSet<_> = plans
+    // What the plan in use calls it comes last, and so stays.
+    let of_stage: HashMap<_, _> = plans
         .filter(|sign| sign.stage == stage)
-        .filter_map(|sign| sign.id)
+        .filter_map(|sign| Some((sign.id?, &*sign.label)))
         .collect();
     if of_stage.is_empty() {
         return None;
@@ -124,11 +128,11 @@ fn signs(view: &View<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> 
         .flat_map(|(kind, id, at, signs)| {
             let noticed: BTreeSet<_> = signs
                 .iter()
-                .filter(|sign| of_stage.contains(sign))
-                .copied()
+                .filter_map(|sign| Some((*sign, *of_stage.get(sign)?)))
                 .collect();
-            noticed.into_iter().map(move |sign| WarningInput {
+            noticed.into_iter().map(move |(sign, label)| WarningInput {
                 item_id: Some(sign),
+                label: Some(label.to_owned()),
                 ..WarningInput::new(kind, id, "warning_sign_ids", 1.0, at)
             })
         })
@@ -279,13 +283,8 @@ pub fn medication_gap(view: &View<'_>) -> Evaluation {
             .count();
         add("missed_in_a_row", real(missed));
         if medication.record.is_long_acting() {
-            let long_ago = now - TimeDelta::days(400)..now;
-            let due = due_doses(&medication.record, &doses, view.as_of.zone, &long_ago, now);
-            let overdue = due.iter().filter_map(|due| due.overdue_days).max();
-            add(
-                "overdue_days",
-                crate::insight::statistics::days_real(overdue.unwrap_or(0)),
-            );
+            let overdue = overdue_days(&medication.record, &doses, view.as_of.zone, now);
+            add("overdue_days", days_real(overdue));
         }
         let (from, to) = (plus(view.when.today, -COVERAGE_DAYS), plus(view.when.today, -1));
         if medication.record.started_on <= from

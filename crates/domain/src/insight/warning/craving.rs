@@ -40,13 +40,16 @@ pub fn low_efficacy(view: &View<'_>) -> Evaluation {
 }
 
 pub fn low_efficacy_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
-    let (low, below) = t.low_efficacy;
-    evidence.inputs.iter().any(|input| {
-        input.value <= low
-            || evidence
-                .baseline
-                .is_some_and(|usual| input.value <= usual.value - below)
-    })
+    let (low, _) = t.low_efficacy;
+    evidence.inputs.iter().any(|input| input.value <= low) || is_below_usual(evidence, t)
+}
+
+/// Whether self-efficacy is lower than is usual for the person, as far as that is known.
+pub fn is_below_usual(evidence: &Evidence, t: &Thresholds) -> bool {
+    let (_, below) = t.low_efficacy;
+    evidence
+        .baseline
+        .is_some_and(|usual| (evidence.inputs.iter()).any(|input| input.value <= usual.value - below))
 }
 
 /// The cravings of the last 48 hours, strongest first. `craving_max` of a check-in may tell of a craving that has an

@@ -43,6 +43,10 @@ pub struct WarningInput {
     /// The item of the plan that it names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item_id: Option<Uuid>,
+    /// What the plan calls that item.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub label: Option<String>,
 }
 
 impl WarningInput {
@@ -55,6 +59,7 @@ impl WarningInput {
             value,
             at: Some(at),
             item_id: None,
+            label: None,
         }
     }
 
@@ -67,6 +72,7 @@ impl WarningInput {
             value,
             at: None,
             item_id: None,
+            label: None,
         }
     }
 

@@ -115,6 +115,8 @@ pub struct NotEvaluable {
 pub struct MutedRule {
     /// The rule.
     pub rule: Rule,
+    /// Whether it would speak now: then the level says less than there is.
+    pub would_fire: bool,
     /// The feedback; deleting it lets the rule speak again.
     pub feedback_id: Uuid,
     /// Until when it is silent, if that has an end.
@@ -128,7 +130,7 @@ pub struct Warnings {
     /// The version of the rules, their thresholds and the level.
     #[schema(minimum = 1)]
     pub rules_version: u32,
-    /// How many signs there are.
+    /// How many signs there are, among the rules that are not muted.
     pub level: Level,
     /// The sum of the weights of the rules that fired.
     pub score: i64,
@@ -150,6 +152,14 @@ pub struct Warnings {
     /// What the warnings are and are not.
     #[schema(max_length = 400)]
     pub about: String,
+}
+
+impl Warnings {
+    /// How many signs would show if none were silent.
+    pub fn silent_signs(&self) -> usize {
+        let signs = (self.muted.iter()).filter(|silent| silent.would_fire && silent.rule != Rule::Protective);
+        signs.count()
+    }
 }
 
 /// What the warnings are and are not.
@@ -213,20 +223,22 @@ pub fn warnings(
         when: When::of(as_of),
         thresholds,
     };
-    let muted = muted(facts, as_of);
+    let mut muted = muted(facts, as_of);
     let (mut fired, mut not_evaluable) = (Vec::new(), Vec::new());
     for rule in Rule::ALL {
-        if muted.iter().any(|silent| silent.rule == rule) {
+        let (look, holds) = functions(rule);
+        let seen = look(&view);
+        if let Some(silent) = muted.iter_mut().find(|silent| silent.rule == rule) {
+            silent.would_fire = seen.is_ok_and(|evidence| holds(&evidence, view.when, thresholds));
             continue;
         }
-        let (look, holds) = functions(rule);
-        match look(&view) {
+        match seen {
             Err(missing) => not_evaluable.push(NotEvaluable {
                 rule,
                 missing: missing.to_owned(),
             }),
             Ok(evidence) if holds(&evidence, view.when, thresholds) => {
-                fired.push(told(rule, evidence, facts));
+                fired.push(told(rule, evidence, facts, thresholds));
             }
             Ok(_) => {}
         }
@@ -268,13 +280,18 @@ fn settle(fired: &mut [FiredRule]) -> i64 {
     fired.iter().map(|told| told.weight).sum()
 }
 
-fn told(rule: Rule, evidence: Evidence, facts: &Facts) -> FiredRule {
+fn told(rule: Rule, evidence: Evidence, facts: &Facts, thresholds: &Thresholds) -> FiredRule {
     let plan = facts.active_plan();
+    let message = if rule == Rule::LowEfficacy && !craving::is_below_usual(&evidence, thresholds) {
+        Rule::LOW_BY_ITSELF
+    } else {
+        rule.message()
+    };
     FiredRule {
         rule,
         stage: rule.stage(),
         weight: rule.weight(),
-        message: rule.message().to_owned(),
+        message: message.to_owned(),
         plan_items: plan.map_or_else(Vec::new, |plan| plan_items(rule, &evidence, &plan.record, facts)),
         practices: practices(rule),
         inputs: evidence.inputs,
@@ -282,7 +299,7 @@ fn told(rule: Rule, evidence: Evidence, facts: &Facts) -> FiredRule {
     }
 }
 
-/// The rules that are silent, each with the feedback that keeps it so the longest.
+/// The rules that are silent, each with the feedback that keeps it so the longest, and not yet looked at.
 fn muted(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
     let mutes: Vec<_> = facts
         .feedback
@@ -301,6 +318,7 @@ fn muted(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
         let feedback = longest(rule)?;
         Some(MutedRule {
             rule,
+            would_fire: false,
             feedback_id: feedback.id,
             until: feedback.record.muted_until,
         })

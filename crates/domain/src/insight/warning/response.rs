@@ -10,11 +10,14 @@ use super::{evidence::Evidence, rule::Rule};
 use crate::{
     insight::facts::Facts,
     plan::{Plan, PlanSection},
-    practice::LIBRARY,
+    practice::find,
+    support_contact::ContactStatus,
 };
 
 /// Most plan items for one rule.
 const MAX_ITEMS: usize = 10;
+/// Most people for one rule.
+const MAX_PEOPLE: usize = 3;
 /// Most practices for one rule.
 const MAX_PRACTICES: usize = 3;
 
@@ -25,10 +28,9 @@ pub struct PlanAnswer {
     pub section: PlanSection,
     /// The item; for a contact, the support contact.
     pub id: Uuid,
-    /// What it says, but for a contact.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What it says; for a contact, the name.
     #[schema(max_length = 4000)]
-    pub text: Option<String>,
+    pub text: String,
 }
 
 /// A practice of the library.
@@ -45,10 +47,9 @@ pub struct PracticeAnswer {
     pub minutes: u8,
 }
 
-/// A practice of each family that answers the rule.
+/// The practices that answer the rule.
 pub fn practices(rule: Rule) -> Vec<PracticeAnswer> {
-    let of_family = |category: &_| LIBRARY.iter().find(|practice| practice.category == *category);
-    let found = rule.answers().iter().filter_map(of_family);
+    let found = rule.practices().iter().filter_map(|slug| find(slug));
     found
         .take(MAX_PRACTICES)
         .map(|practice| PracticeAnswer {
@@ -59,21 +60,18 @@ pub fn practices(rule: Rule) -> Vec<PracticeAnswer> {
         .collect()
 }
 
-/// What the plan has for a rule, most specific first: the signs that were noticed, the strategies for the triggers at
-/// work, what it says for after a lapse or for a risky situation, strategies of the families that fit, then people.
+/// What the plan has for a rule, most specific first: what it says for after a lapse or for a risky situation, the
+/// strategies for the triggers at work and of the families that fit, routines, then people. The sign that was noticed is
+/// no answer to itself; it is among the inputs.
 pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -> Vec<PlanAnswer> {
     let content = &plan.content;
     let item = |section, id: Option<Uuid>, text: &str| {
         Some(PlanAnswer {
             section,
             id: id?,
-            text: Some(text.to_owned()),
+            text: text.to_owned(),
         })
     };
-    let noticed: HashSet<Uuid> = evidence.inputs.iter().filter_map(|input| input.item_id).collect();
-    let signs = (content.warning_signs.iter())
-        .filter(|sign| sign.id.is_some_and(|id| noticed.contains(&id)))
-        .map(|sign| item(PlanSection::WarningSigns, sign.id, &sign.label));
     let at_work = triggers_at_work(evidence, facts);
     let for_triggers = (content.strategies.iter())
         .filter(|strategy| strategy.trigger_ids.iter().any(|id| at_work.contains(id)))
@@ -98,17 +96,17 @@ pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -
         .map(|routine| item(PlanSection::Routines, routine.id, &routine.text));
     let people = (content.contact_ids.iter())
         .filter(|_| rule.weight() >= 2 || matches!(rule, Rule::Isolation | Rule::LowMood))
-        .take(3)
-        .map(|id| {
-            Some(PlanAnswer {
-                section: PlanSection::ContactIds,
-                id: *id,
-                text: None,
-            })
-        });
+        .filter_map(|id| facts.contacts.iter().find(|contact| contact.id == *id))
+        .filter(|contact| {
+            !matches!(
+                contact.record.status,
+                ContactStatus::Declined | ContactStatus::Ended
+            )
+        })
+        .take(MAX_PEOPLE)
+        .map(|contact| item(PlanSection::ContactIds, Some(contact.id), &contact.record.name));
     let mut seen = HashSet::new();
-    signs
-        .chain(lapse)
+    lapse
         .chain(situations)
         .chain(for_triggers)
         .chain(families)

@@ -179,6 +179,10 @@ impl Rule {
         }
     }
 
+    /// What is said of confidence that is low by itself, where nothing says that it was higher.
+    pub(super) const LOW_BY_ITSELF: &str = "Staying with your goal feels hard right now. That is worth telling someone, and a small plan for \
+         today can bring some confidence.";
+
     /// The families of strategies that answer it.
     pub(super) const fn answers(self) -> &'static [StrategyCategory] {
         use StrategyCategory as S;
@@ -198,6 +202,29 @@ impl Rule {
             Self::Sleep => &[S::SelfCare, S::BodyScan, S::Relaxation],
             Self::Isolation => &[S::CallSomeone, S::Meeting],
             Self::EmotionalSigns => &[S::SelfCare, S::Meditation, S::CallSomeone],
+            Self::GoneQuiet | Self::Protective => &[],
+        }
+    }
+
+    /// The practices of the library that answer it, by their slugs: those that fit what the rule is about.
+    pub(super) const fn practices(self) -> &'static [&'static str] {
+        match self {
+            Self::RecentUse => &["two-line-text", "find-a-meeting-today", "step-outside"],
+            Self::PhysicalSign => &["call-before", "find-a-meeting-today", "step-outside"],
+            Self::LowEfficacy => &["call-before", "if-then-plan", "words-for-a-friend"],
+            Self::CravingPeak | Self::CravingRise | Self::CravingFrequency => {
+                &["urge-surfing-wave", "fifteen-minute-delay", "busy-hands"]
+            }
+            Self::RiskySituation => &["if-then-plan", "exit-plan", "call-before"],
+            Self::MentalSign => &["play-it-forward", "call-before", "urge-surfing-wave"],
+            Self::AfterLapse => &["two-line-text", "words-for-a-friend", "warm-wishes"],
+            Self::MedicationGap => &["two-line-text"],
+            Self::Stress => &["longer-out-breath", "tense-and-release", "easy-stretch"],
+            Self::LowMood => &["brisk-ten", "two-line-text", "color-walk"],
+            Self::Halt => &["halt-check", "longer-out-breath", "two-line-text"],
+            Self::Sleep => &["evening-wind-down", "head-to-toe-scan", "tense-and-release"],
+            Self::Isolation => &["two-line-text", "meeting-buddy"],
+            Self::EmotionalSigns => &["halt-check", "count-ten-breaths", "two-line-text"],
             Self::GoneQuiet | Self::Protective => &[],
         }
     }
@@ -284,6 +311,30 @@ mod tests {
     fn no_message_blames() {
         for rule in Rule::ALL {
             assert_eq!(unkind_words(rule.message()), Vec::<&str>::new(), "{rule:?}");
+        }
+        assert_eq!(unkind_words(Rule::LOW_BY_ITSELF), Vec::<&str>::new());
+    }
+
+    /// Each is of a family that answers the rule, one of each; and none is meant for good times, but where a risky
+    /// situation is expected, which may be one.
+    #[test]
+    fn the_practices_fit_the_rule() {
+        use crate::{practice::find, vocabulary::SituationCategory as C};
+        for rule in Rule::ALL {
+            let families: Vec<_> = (rule.practices().iter())
+                .map(|slug| find(slug).unwrap().category)
+                .collect();
+            assert_eq!(families, rule.answers(), "{rule:?}");
+            for slug in rule.practices() {
+                let good_for = &find(slug).unwrap().good_for;
+                let hard = [
+                    C::UnpleasantEmotions,
+                    C::UrgesAndTemptations,
+                    C::PhysicalDiscomfort,
+                ];
+                let fits = hard.iter().any(|kind| good_for.contains(kind));
+                assert!(fits || rule == Rule::RiskySituation, "{rule:?} {slug}");
+            }
         }
     }
 }

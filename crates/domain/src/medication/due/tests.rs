@@ -135,8 +135,8 @@ fn an_injection_is_due_so_many_days_after_the_last_one() {
     assert_eq!(all("2026-04-01T12:00:00Z"), expected(&wanted));
     wanted[3].1 = DoseStanding::Open;
     assert_eq!(all("2026-04-18T13:59:59Z"), expected(&wanted));
-    wanted[3].1 = DoseStanding::Missed;
-    assert_eq!(all("2026-04-18T14:00:00Z"), expected(&wanted));
+    // It stays open however late it is.
+    assert_eq!(all("2026-05-18T14:00:00Z"), expected(&wanted));
     let late = due_doses(
         &depot,
         &given,
@@ -154,23 +154,106 @@ fn an_injection_is_due_so_many_days_after_the_last_one() {
 }
 
 #[test]
-fn what_was_settled_about_an_injection_stands() {
+fn an_injection_that_was_not_given_is_told_of_until_it_is() {
+    let depot = medication("FREQ=MONTHLY;BYHOUR=10", 28, "2026-01-05");
+    let given = doses(&[("2026-01-05T11:00:00Z", DoseStatus::Taken)]);
+    let now = at("2026-03-01T12:00:00Z");
+    let open = expected(&[("02-02T10:00", DoseStanding::Open)]);
+    // Also where the time that is asked for begins after it, and not where it ends before it.
+    for from in [
+        "2026-01-20T00:00:00Z",
+        "2026-02-22T12:00:00Z",
+        "2026-03-01T12:00:00Z",
+    ] {
+        let due = due_doses(
+            &depot,
+            &given,
+            Tz::UTC,
+            &(at(from)..at("2026-03-08T12:00:00Z")),
+            now,
+        );
+        assert_eq!(standings(&due), open, "{from}");
+        assert_eq!(due[0].overdue_days, Some(27));
+    }
+    let before = at("2026-01-20T00:00:00Z")..at("2026-02-01T00:00:00Z");
+    assert_eq!(due_doses(&depot, &given, Tz::UTC, &before, now), []);
+    let next = next_due(&depot, &given, Tz::UTC, now).unwrap();
+    assert_eq!(
+        (standings(std::slice::from_ref(&next)), next.overdue_days),
+        (open, Some(27))
+    );
+    assert_eq!(overdue_days(&depot, &given, Tz::UTC, now), 27);
+    // An end that has passed ends the waiting too.
+    let ended = Medication {
+        ended_on: NaiveDate::from_ymd_opt(2026, 2, 20),
+        ..depot.clone()
+    };
+    assert_eq!(next_due(&ended, &given, Tz::UTC, now), None);
+    assert_eq!(overdue_days(&ended, &given, Tz::UTC, now), 0);
+    let early = medication("FREQ=MONTHLY;BYHOUR=10", 28, "2028-01-05");
+    assert_eq!(next_due(&early, &[], Tz::UTC, now), None);
+}
+
+#[test]
+fn after_a_skipped_injection_the_next_follows_by_the_rhythm() {
     let depot = medication("FREQ=MONTHLY", 28, "2026-01-05");
     let mut given = doses(&[
         ("2026-01-05T11:00:00Z", DoseStatus::Taken),
         ("2026-02-03T08:00:00Z", DoseStatus::Skipped),
     ]);
-    let now = at("2026-03-20T00:00:00Z");
-    let span = at("2026-02-01T00:00:00Z")..now;
-    let due = due_doses(&depot, &given, Tz::UTC, &span, now);
+    let due = |given: &[(Uuid, Dose)], now: &str| {
+        let span = at("2026-02-01T00:00:00Z")..at("2026-06-01T00:00:00Z");
+        standings(&due_doses(&depot, given, Tz::UTC, &span, at(now)))
+    };
+    let mut wanted = vec![
+        ("02-02T00:00", DoseStanding::Skipped),
+        ("03-02T00:00", DoseStanding::Upcoming),
+    ];
+    assert_eq!(due(&given, "2026-02-04T00:00:00Z"), expected(&wanted));
+    let next = next_due(&depot, &given, Tz::UTC, at("2026-02-04T00:00:00Z")).unwrap();
+    assert_eq!(standings(&[next]), expected(&wanted[1..]));
+    // Nothing has been given since January, whatever was skipped.
+    let overdue = |given: &[(Uuid, Dose)]| overdue_days(&depot, given, Tz::UTC, at("2026-02-12T00:00:00Z"));
+    assert_eq!(overdue(&given), 10);
+    wanted[1].1 = DoseStanding::Open;
+    assert_eq!(due(&given, "2026-04-20T00:00:00Z"), expected(&wanted));
+    // What is settled long after covers what would have been due until then.
+    given[1].1.occurred_at = example_time("2026-04-20T08:00:00Z");
     assert_eq!(
-        standings(&due),
-        expected(&[("02-02T00:00", DoseStanding::Skipped)])
+        due(&given, "2026-04-21T00:00:00Z"),
+        expected(&[
+            ("02-02T00:00", DoseStanding::Skipped),
+            ("04-27T00:00", DoseStanding::Upcoming),
+        ])
     );
-    given[1].1.status = DoseStatus::Missed;
+    // Given after all, it was late and not skipped.
+    given[1].1.occurred_at = example_time("2026-02-03T08:00:00Z");
+    let mut after_all = given.clone();
+    after_all.extend(doses(&[("2026-02-10T08:00:00Z", DoseStatus::Taken)]));
     assert_eq!(
-        due_doses(&depot, &given, Tz::UTC, &span, now)[0].standing,
-        DoseStanding::Missed
+        due(&after_all, "2026-02-12T00:00:00Z"),
+        expected(&[
+            ("02-02T00:00", DoseStanding::Late),
+            ("03-10T00:00", DoseStanding::Upcoming),
+        ])
+    );
+    assert_eq!(overdue(&after_all), 0);
+}
+
+#[test]
+fn an_injection_that_was_recorded_as_missed_is_still_to_be_given() {
+    let depot = medication("FREQ=MONTHLY", 28, "2026-01-05");
+    let given = doses(&[
+        ("2026-01-05T11:00:00Z", DoseStatus::Taken),
+        ("2026-02-03T08:00:00Z", DoseStatus::Missed),
+    ]);
+    let now = at("2026-03-20T00:00:00Z");
+    let missed = expected(&[("02-02T00:00", DoseStanding::Missed)]);
+    let due = due_doses(&depot, &given, Tz::UTC, &(at("2026-03-13T00:00:00Z")..now), now);
+    assert_eq!((standings(&due), due[0].overdue_days), (missed.clone(), Some(46)));
+    assert_eq!(
+        standings(&[next_due(&depot, &given, Tz::UTC, now).unwrap()]),
+        missed
     );
 }
 

@@ -65,6 +65,8 @@ fn what_is_hostile_or_makes_no_sense_is_refused() {
         "FREQ=DAILY;UNTIL=20260401T",
         "FREQ=DAILY;BYSECOND=0,1",
         "FREQ=DAILY;BYHOUR=24",
+        "FREQ=DAILY;BYHOUR=",
+        "FREQ=WEEKLY;BYDAY=",
         "FREQ=DAILY;BYMINUTE=30",
         "FREQ=DAILY;BYHOUR=8,9,10;BYMINUTE=0,5,10,15,20,25,30,35,40",
         "FREQ=HOURLY;BYMINUTE=0,30",

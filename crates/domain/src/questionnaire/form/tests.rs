@@ -266,11 +266,6 @@ fn every_wrong_answer_is_named() {
         pairs(&[
             ("/answers/0/link_id", "not-a-question"),
             ("/answers/1/value_integer", "range"),
-            ("/answers/10/value_date_time", "required"),
-            ("/answers/11/link_id", "read-only"),
-            ("/answers/12/link_id", "unknown-item"),
-            ("/answers/13/value_integer", "option"),
-            ("/answers/14/value_string", "option"),
             ("/answers/2/link_id", "repeated"),
             ("/answers/3/value_integer", "type"),
             ("/answers/3/value_string", "length"),
@@ -280,6 +275,11 @@ fn every_wrong_answer_is_named() {
             ("/answers/8/value_date", "format"),
             ("/answers/9/value_date", "type"),
             ("/answers/9/value_time", "format"),
+            ("/answers/10/value_date_time", "required"),
+            ("/answers/11/link_id", "read-only"),
+            ("/answers/12/link_id", "unknown-item"),
+            ("/answers/13/value_integer", "option"),
+            ("/answers/14/value_string", "option"),
         ])
     );
     let fine = json!([
