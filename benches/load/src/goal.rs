@@ -96,18 +96,7 @@ pub fn verdicts(found: &Findings, growth: Option<&Growth>) -> Vec<Verdict> {
         let about = format!("growth of the cost of {}, {}", workload.title(), Growth::SPAN);
         all.push(below(&about, 1.5, "times", factor));
     }
-    type Take = fn(&Years) -> &Taken;
-    let summaries: [(&str, f64, Take); 3] = [
-        ("asked for the first time", 20.0, |years| &years.first),
-        ("after a change", 20.0, |years| &years.changed),
-        ("unchanged (304)", 1.0, |years| &years.unchanged),
-    ];
-    for (when, wanted, take) in summaries {
-        let about = format!("W7 summary of five years, {when}");
-        let taken = found.years.as_ref().map(take);
-        let median = taken.map(|taken| taken.median().as_secs_f64() * 1000.0);
-        all.push(below(&about, wanted, "ms", median));
-    }
+    all.extend(summaries(found));
     for (workload, parse, durable) in PEERS {
         let rate = found.rate(workload);
         all.push(times(
@@ -120,6 +109,21 @@ pub fn verdicts(found: &Findings, growth: Option<&Growth>) -> Vec<Verdict> {
         all.push(times(about, 5.0, rate, durable));
     }
     all
+}
+
+/// The summary that a phone asks for at every start.
+fn summaries(found: &Findings) -> impl Iterator<Item = Verdict> {
+    type Take = fn(&Years) -> &Taken;
+    let all: [(&str, f64, Take); 3] = [
+        ("asked for the first time", 20.0, |years| &years.first),
+        ("after a change", 20.0, |years| &years.changed),
+        ("unchanged (304)", 1.0, |years| &years.unchanged),
+    ];
+    all.into_iter().map(|(when, wanted, take)| {
+        let taken = found.years.as_ref().map(take);
+        let median = taken.map(|taken| taken.median().as_secs_f64() * 1000.0);
+        below(&format!("W7 summary of five years, {when}"), wanted, "ms", median)
+    })
 }
 
 fn at_least(about: String, wanted: f64, part: Option<f64>) -> Verdict {

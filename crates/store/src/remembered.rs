@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 use mainstay_domain::record::Kind;
 use quick_cache::{Weighter, sync::Cache};
 use uuid::Uuid;
@@ -11,14 +12,14 @@ use zeroize::Zeroizing;
 
 use crate::{
     Store,
-    error::Result,
+    error::{Result, StoreError},
     record::{Change, Records, Since},
     revision::Revision,
     scope::PersonScope,
 };
 
-/// Most bytes that are remembered.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// Most bytes that are remembered, packed.
+const MOST_BYTES: u64 = 8 * 1024 * 1024;
 /// What an entry costs beside its bytes.
 const ENTRY_BYTES: usize = 200;
 /// About how many entries there are.
@@ -61,11 +62,8 @@ pub struct Stale {
 impl Made {
     /// Bytes without a tag.
     pub fn new(bytes: Vec<u8>) -> Self {
-        let bytes = Zeroizing::new(bytes);
-        // Room that a growing answer left behind it would be kept with it.
-        let exact = Zeroizing::new(bytes.as_slice().to_vec());
         Self {
-            bytes: Bytes::from_owner(exact),
+            bytes: Bytes::from_owner(Zeroizing::new(bytes)),
             tag: None,
             places: Arc::default(),
         }
@@ -82,8 +80,52 @@ struct Question {
 #[derive(Clone)]
 struct Entry {
     revision: Revision,
-    made: Option<Made>,
+    made: Option<Packed>,
     made_at: i64,
+}
+
+/// What was made, in a form that takes little room: answers are JSON, in which much is said again and again.
+#[derive(Clone)]
+struct Packed {
+    bytes: Arc<Zeroizing<Vec<u8>>>,
+    tag: Option<String>,
+    places: Arc<[Place]>,
+}
+
+impl Packed {
+    fn of(made: &Made) -> Self {
+        let packed = Zeroizing::new(compress_prepend_size(&made.bytes));
+        Self {
+            // Without the room that was kept for what does not get smaller.
+            bytes: Arc::new(Zeroizing::new(packed.as_slice().to_vec())),
+            tag: made.tag.clone(),
+            places: Arc::clone(&made.places),
+        }
+    }
+
+    fn unpack(&self) -> Result<Made> {
+        let bytes = decompress_size_prepended(&self.bytes)
+            .map_err(|e| StoreError::Internal(format!("a remembered answer: {e}")))?;
+        Ok(Made {
+            tag: self.tag.clone(),
+            places: Arc::clone(&self.places),
+            ..Made::new(bytes)
+        })
+    }
+}
+
+impl Entry {
+    fn of(made: Option<&Made>, revision: Revision, made_at: i64) -> Self {
+        Self {
+            revision,
+            made: made.map(Packed::of),
+            made_at,
+        }
+    }
+
+    fn unpack(&self) -> Result<Option<Made>> {
+        self.made.as_ref().map(Packed::unpack).transpose()
+    }
 }
 
 #[derive(Clone)]
@@ -136,31 +178,28 @@ impl Store {
         if let Some(entry) = &before
             && entry.revision == revision
         {
-            return Ok(entry.made.clone());
+            return entry.unpack();
         }
         // Changes between the two reads make the entry newer than its revision says, which only costs a look more.
         let before = before.filter(|entry| entry.revision.epoch == revision.epoch);
-        let (made, made_at) = self
+        let (entry, made) = self
             .read(scope, move |records| {
-                let Some(Entry {
-                    revision,
-                    made,
-                    made_at,
-                }) = before
-                else {
-                    return Ok((work(records, None)?, now));
+                let stale = match before {
+                    None => None,
+                    Some(entry) => match records.since(entry.revision.rev, of)? {
+                        Since::Changed(changes) if changes.is_empty() => {
+                            let made = entry.unpack()?;
+                            return Ok((Entry { revision, ..entry }, made));
+                        }
+                        Since::Changed(changes) => entry.unpack()?.map(|made| Stale { made, changes }),
+                        Since::TooMuch => None,
+                    },
                 };
-                match records.since(revision.rev, of)? {
-                    Since::Changed(changes) if changes.is_empty() => Ok((made, made_at)),
-                    Since::Changed(changes) => {
-                        let stale = made.map(|made| Stale { made, changes });
-                        Ok((work(records, stale)?, now))
-                    }
-                    Since::TooMuch => Ok((work(records, None)?, now)),
-                }
+                let made = work(records, stale)?;
+                Ok((Entry::of(made.as_ref(), revision, now), made))
             })
             .await?;
-        self.remembered.keep(question, revision, made.clone(), made_at);
+        self.remembered.answers.insert(question, entry);
         Ok(made)
     }
 
@@ -180,10 +219,11 @@ impl Store {
     {
         let (question, revision) = self.question(scope, question).await?;
         if let Some(entry) = self.remembered.current(&question, revision) {
-            return Ok(entry.made);
+            return entry.unpack();
         }
         let made = self.read_long(scope, work).await?;
-        self.remembered.keep(question, revision, made.clone(), now);
+        let entry = Entry::of(made.as_ref(), revision, now);
+        self.remembered.answers.insert(question, entry);
         Ok(made)
     }
 
@@ -219,17 +259,37 @@ impl Remembered {
             .filter(|entry| entry.revision == revision)
     }
 
-    fn keep(&self, question: Question, revision: Revision, made: Option<Made>, made_at: i64) {
-        let entry = Entry {
-            revision,
-            made,
-            made_at,
-        };
-        self.answers.insert(question, entry);
-    }
-
     /// Forgets what was made of one person's record.
     pub fn forget_person(&self, person_no: i64) {
         self.answers.retain(|question, _| question.person_no != person_no);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_back_as_it_was_and_took_less_room() {
+        let made = Made {
+            tag: Some("\"1\"".to_owned()),
+            ..Made::new(b"{\"craving\":3,\"mood\":6},".repeat(50))
+        };
+        let packed = Packed::of(&made);
+        let again = packed.unpack().unwrap();
+        assert_eq!((&again.bytes, &again.tag), (&made.bytes, &made.tag));
+        assert!(
+            packed.bytes.len() < made.bytes.len() / 10,
+            "{}",
+            packed.bytes.len()
+        );
+        assert_eq!(packed.bytes.capacity(), packed.bytes.len());
+        assert!(
+            Packed::of(&Made::new(Vec::new()))
+                .unpack()
+                .unwrap()
+                .bytes
+                .is_empty()
+        );
     }
 }
