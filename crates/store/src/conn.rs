@@ -88,7 +88,7 @@ pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionErro
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
             if access == Access::Read {
                 // There are several, and what is not in a small cache of their own is in the system's.
-                conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -2000;")
+                conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -1000;")
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
             }
             Ok(Conn::Sqlite(conn))

@@ -107,9 +107,10 @@ impl Packed {
         let bytes = decompress_size_prepended(&self.bytes)
             .map_err(|e| StoreError::Internal(format!("a remembered answer: {e}")))?;
         Ok(Made {
+            // On its way into an answer, of which other copies are made.
+            bytes: bytes.into(),
             tag: self.tag.clone(),
             places: Arc::clone(&self.places),
-            ..Made::new(bytes)
         })
     }
 }
