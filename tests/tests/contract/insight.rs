@@ -66,10 +66,10 @@ on_both_databases! {
     async fn a_long_record_is_kept_open_and_up_to_date(app) {
         let sam = app.person().await;
         sam.post("/v1/goals", &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2024-01-01" })).await.expect(201);
-        let start = chrono::Utc::now() - TimeDelta::days(600);
+        let start = app.state().clock.now() - TimeDelta::days(600);
         let day = |n: i64| (start + TimeDelta::hours(12 * n)).to_rfc3339();
         for batch in 0..3_i64 {
-            let changes: Vec<Value> = (0..400).map(|n| batch * 400 + n).map(|n| {
+            let changes: Vec<Value> = (0..400_u32).map(|n| i64::from(n) + batch * 400).map(|n| {
                 let (kind, record) = if n % 4 == 0 {
                     let uses = json!([{ "practice": "urge-surfing-wave", "before": 8, "after": n % 7 }]);
                     ("craving-events", json!({ "occurred_at": day(n), "outcome": "rode_it_out", "peak": 8, "strategy_uses": uses, "note": "It passed." }))
@@ -77,7 +77,7 @@ on_both_databases! {
                     let answers = json!({ "craving": n % 11, "mood": n % 9, "used": "no" });
                     ("check-ins", json!({ "kind": "momentary", "occurred_at": day(n), "answers": answers, "note": "quiet" }))
                 };
-                json!({ "kind": kind, "op": "upsert", "id": item(10_000 + n as u128), "record": record })
+                json!({ "kind": kind, "op": "upsert", "id": item(10_000 + u128::from(n.unsigned_abs())), "record": record })
             }).collect();
             let pushed = sam.post("/v1/sync", &json!({ "limit": 1, "changes": changes })).await.expect(200);
             let results = pushed.body["results"].as_array().cloned().unwrap_or_default();
