@@ -1,6 +1,13 @@
 //! One connection type for two engines, and how connections are made.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use diesel::{
     Connection, ConnectionError, PgConnection, QueryResult, RunQueryDsl, SqliteConnection,
@@ -108,9 +115,28 @@ pub fn connect_for_lists(url: &DatabaseUrl, access: Access) -> Result<Conn, Conn
     Ok(conn)
 }
 
+/// How often a connection was found broken. Those that were made before that may be broken too, as after a restart of
+/// the server, and are looked at before they are used again.
+#[derive(Debug, Clone, Default)]
+pub struct Breaks(Arc<AtomicU64>);
+
+impl Breaks {
+    /// Notes that one was found.
+    pub fn note(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many were found so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// Makes and checks pooled connections of either engine.
 #[derive(Debug)]
 pub struct Manager {
+    /// What was found broken.
+    pub breaks: Breaks,
     /// Where to connect to.
     pub url: DatabaseUrl,
     /// What for.
@@ -123,6 +149,20 @@ pub struct Pooled {
     pub conn: Conn,
     /// Whether it is of no use any more; diesel itself notices that only when it begins a transaction.
     pub is_broken: bool,
+    /// How many connections had been found broken when this one was known to be sound.
+    pub sound_at: u64,
+}
+
+impl Pooled {
+    /// Whether the connection is sound, as far as is known without using it.
+    pub fn is_sound(&mut self, breaks: &Breaks) -> bool {
+        let count = breaks.count();
+        if self.sound_at != count {
+            self.is_broken = self.conn.check().is_err();
+            self.sound_at = count;
+        }
+        !self.is_broken
+    }
 }
 
 impl Conn {
@@ -137,10 +177,12 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
+        let sound_at = self.breaks.count();
         let conn = connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)?;
         Ok(Pooled {
             conn,
             is_broken: false,
+            sound_at,
         })
     }
 

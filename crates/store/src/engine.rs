@@ -10,7 +10,7 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use tokio::sync::Semaphore;
 
 use crate::{
-    conn::{Access, Conn, DatabaseUrl, Manager, connect},
+    conn::{Access, Breaks, Conn, DatabaseUrl, Manager, connect},
     error::{Result, StoreError},
     revision::{Revision, Revisions, of_one},
     writer::{Step, Writer},
@@ -25,6 +25,7 @@ pub struct Engine {
     /// Turns for long reads, fewer than there are connections, so that short ones always find one.
     long_reads: Arc<Semaphore>,
     pool: r2d2::Pool<Manager>,
+    breaks: Breaks,
 }
 
 enum Kind {
@@ -46,11 +47,12 @@ impl Engine {
             DatabaseUrl::Sqlite(_) => Access::Read,
             DatabaseUrl::Postgres(_) => Access::Write,
         };
+        let breaks = Breaks::default();
         let kind = match url {
             DatabaseUrl::Sqlite(_) => Kind::Sqlite(Writer::start(url)?),
             DatabaseUrl::Postgres(_) => Kind::Postgres(
                 Arc::new(Semaphore::new(usize::try_from(size.connections).unwrap_or(8))),
-                Revisions::start(url)?,
+                Revisions::start(url, breaks.clone())?,
             ),
         };
         let pool = r2d2::Pool::builder()
@@ -60,6 +62,7 @@ impl Engine {
             .connection_timeout(POOL_WAIT)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(Manager {
+                breaks: breaks.clone(),
                 url: url.clone(),
                 access,
             });
@@ -68,6 +71,7 @@ impl Engine {
             kind,
             long_reads: Arc::new(Semaphore::new(2)),
             pool,
+            breaks,
         })
     }
 
@@ -110,6 +114,11 @@ impl Engine {
             Kind::Sqlite(_) => self.with_connection(f),
             Kind::Postgres(permits, _) => self.blocking(permits, f).await,
         }
+    }
+
+    /// What was found broken, for connections outside of the pool.
+    pub fn breaks(&self) -> Breaks {
+        self.breaks.clone()
     }
 
     /// Whether the database is a PostgreSQL server.
@@ -188,15 +197,21 @@ impl Engine {
             .await
             .map_err(|_elapsed| StoreError::Busy)?
             .map_err(|e| StoreError::Internal(e.to_string()))?;
-        let pool = self.pool.clone();
+        let (pool, breaks) = (self.pool.clone(), self.breaks.clone());
         let run = move || {
             let _permit = permit;
-            let mut pooled = pool.get().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            let mut pooled = loop {
+                let mut pooled = pool.get().map_err(|e| StoreError::Unavailable(e.to_string()))?;
+                if pooled.is_sound(&breaks) {
+                    break pooled;
+                }
+            };
             let outcome = f(&mut pooled.conn);
             match outcome {
                 // The server went away: the pool makes another connection, and the caller may try again.
                 Err(StoreError::Database(_) | StoreError::Unavailable(_)) if pooled.conn.check().is_err() => {
                     pooled.is_broken = true;
+                    breaks.note();
                     Err(StoreError::Unavailable("the connection is broken".to_owned()))
                 }
                 other => other,

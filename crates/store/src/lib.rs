@@ -86,13 +86,14 @@ impl Store {
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
         let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
+        let data = Engine::open(&locations.data, locations.pool)?;
         let together = match &locations.data {
             DatabaseUrl::Sqlite(_) => None,
-            url @ DatabaseUrl::Postgres(_) => Some(Arc::new(Together::start(url)?)),
+            url @ DatabaseUrl::Postgres(_) => Some(Arc::new(Together::start(url, &data.breaks())?)),
         };
         Ok(Self {
             together,
-            data: Arc::new(Engine::open(&locations.data, locations.pool)?),
+            data: Arc::new(data),
             keys: Arc::new(keys),
             remembered: Arc::default(),
             blind_index,

@@ -10,7 +10,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQue
 use tokio::sync::oneshot;
 
 use crate::{
-    conn::{Access, Conn, DatabaseUrl, connect_for_lists},
+    conn::{Access, Breaks, Conn, DatabaseUrl, connect_for_lists},
     error::{Result, StoreError},
     on,
     schema::people,
@@ -52,12 +52,12 @@ pub(crate) struct Revisions {
 
 impl Revisions {
     /// Starts the thread that asks, with a connection of its own.
-    pub fn start(url: &DatabaseUrl) -> Result<Self> {
+    pub fn start(url: &DatabaseUrl, breaks: Breaks) -> Result<Self> {
         let (questions, queue) = sync_channel(QUEUE);
         let url = url.clone();
         let thread = std::thread::Builder::new()
             .name("mainstay-revisions".to_owned())
-            .spawn(move || run(&url, &queue))
+            .spawn(move || run(&url, &breaks, &queue))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Self {
             questions: Some(questions),
@@ -88,7 +88,7 @@ impl Drop for Revisions {
     }
 }
 
-fn run(url: &DatabaseUrl, queue: &Receiver<Asked>) {
+fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Receiver<Asked>) {
     let mut conn = None;
     while let Ok(first) = queue.recv() {
         let mut asked = vec![first];
@@ -96,7 +96,9 @@ fn run(url: &DatabaseUrl, queue: &Receiver<Asked>) {
         let people: Vec<i64> = asked.iter().map(|(person_no, _)| *person_no).collect();
         // A connection that broke since the last time is replaced; reading twice does no harm.
         let found = ask(url, &mut conn, &people).or_else(|_broken| {
-            conn = None;
+            if conn.take().is_some() {
+                breaks.note();
+            }
             ask(url, &mut conn, &people)
         });
         for (person_no, answer) in asked {

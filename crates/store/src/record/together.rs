@@ -23,7 +23,7 @@ use super::{
     write::NewRow,
 };
 use crate::{
-    conn::{Access, Conn, DatabaseUrl, connect_for_lists},
+    conn::{Access, Breaks, Conn, DatabaseUrl, Pooled, connect_for_lists},
     error::{Result, StoreError},
     types::{At, Identifier, Instant, Key},
 };
@@ -46,14 +46,14 @@ pub(crate) struct Together {
 
 impl Together {
     /// Starts the threads that store, each with a connection of its own.
-    pub fn start(url: &DatabaseUrl) -> Result<Self> {
+    pub fn start(url: &DatabaseUrl, breaks: &Breaks) -> Result<Self> {
         let (rows, queue) = sync_channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
         let threads = (0..CONNECTIONS).map(|_| {
-            let (url, queue) = (url.clone(), Arc::clone(&queue));
+            let (url, breaks, queue) = (url.clone(), breaks.clone(), Arc::clone(&queue));
             std::thread::Builder::new()
                 .name("mainstay-create".to_owned())
-                .spawn(move || run(&url, &queue))
+                .spawn(move || run(&url, &breaks, &queue))
                 .map_err(|e| StoreError::Unavailable(e.to_string()))
         });
         Ok(Self {
@@ -94,12 +94,12 @@ fn place(row: &NewRow) -> Place {
     (row.person_no, row.collection, row.id)
 }
 
-fn run(url: &DatabaseUrl, queue: &Queue) {
+fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Queue) {
     let mut conn = None;
     let mut late = Vec::new();
     while let Some(batch) = next(queue, &mut late) {
         let (rows, answers): (Vec<NewRow>, Vec<_>) = batch.into_iter().unzip();
-        let stored = store(url, &mut conn, &rows);
+        let stored = store(url, breaks, &mut conn, &rows);
         for (stored, answer) in stored.into_iter().zip(answers) {
             // Whoever has gone away needs no answer.
             let _ = answer.send(stored);
@@ -131,19 +131,32 @@ fn next(queue: &Queue, late: &mut Vec<Waiting>) -> Option<Vec<Waiting>> {
 }
 
 /// What became of each row.
-fn store(url: &DatabaseUrl, conn: &mut Option<Conn>, rows: &[NewRow]) -> Vec<Result<bool>> {
+fn store(
+    url: &DatabaseUrl,
+    breaks: &Breaks,
+    conn: &mut Option<Pooled>,
+    rows: &[NewRow],
+) -> Vec<Result<bool>> {
     let unavailable = |cause: &str| {
         let each = rows.iter();
         each.map(|_| Err(StoreError::Unavailable(cause.to_owned())))
             .collect()
     };
+    conn.take_if(|conn| !conn.is_sound(breaks));
     if conn.is_none() {
+        let sound_at = breaks.count();
         match connect_for_lists(url, Access::Write) {
-            Ok(made) => *conn = Some(made),
+            Ok(made) => {
+                *conn = Some(Pooled {
+                    conn: made,
+                    is_broken: false,
+                    sound_at,
+                });
+            }
             Err(error) => return unavailable(&error.to_string()),
         }
     }
-    let Some(Conn::Postgres(c)) = conn else {
+    let Some(Conn::Postgres(c)) = conn.as_mut().map(|pooled| &mut pooled.conn) else {
         return unavailable("a connection of another engine");
     };
     let stored = CreateTogether::of(rows).load::<Place>(c);
@@ -151,12 +164,13 @@ fn store(url: &DatabaseUrl, conn: &mut Option<Conn>, rows: &[NewRow]) -> Vec<Res
         let stored: HashSet<Place> = stored.into_iter().collect();
         return rows.iter().map(|row| Ok(stored.contains(&place(row)))).collect();
     }
-    if let Some(alive) = conn
+    if let Some(Pooled { conn: alive, .. }) = conn
         && alive.check().is_ok()
     {
         // Nothing of the statement stands, and what stopped it may be of one row only.
         return rows.iter().map(|row| create_alone(alive, row)).collect();
     }
+    breaks.note();
     // The server went away, perhaps after the commit: who tries again with the same id learns that.
     *conn = None;
     unavailable("the connection is broken")
