@@ -1,4 +1,4 @@
-//! Every computation against an oracle that counts day by day, on random histories.
+//! Every computation against an oracle that counts day by day, on random histories; warnings also by hand.
 
 mod abstinence;
 mod craving;
@@ -6,3 +6,4 @@ pub mod history;
 mod milestone;
 mod strategy;
 mod warning;
+mod warning_by_hand;
