@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Program,
     calendar::{DAYS, NEW_YORK, day_of, wire, wire_date},
+    care::{Care, Weeks},
     diary::{Diary, Habits},
     plans::{Outline, plan, with_item},
 };
@@ -18,6 +19,19 @@ const HABITS: Habits = Habits {
     cravings: (1, 3),
     strength: 5,
     medication: Some("all"),
+};
+
+const WEEKS: Weeks = Weeks {
+    meetings: &[
+        (1, 19 * 60, "aa", "in_person"),
+        (4, 12 * 60 + 15, "smart", "online"),
+    ],
+    appointments: (3, 14, 15 * 60 + 30, "counseling", "Dr. Okafor"),
+    free: 21 * 60,
+    practice: 45,
+    commitments: 50,
+    journal: 30,
+    thoughts: 12,
 };
 
 const OUTLINE: Outline = Outline {
@@ -57,8 +71,12 @@ const OUTLINE: Outline = Outline {
 pub fn program() -> Program {
     let mut diary = Diary::new(0x00a1_c0a1, NEW_YORK, "alcohol");
     let (goal, plan, mut content) = beginning(&mut diary);
+    let mut care = Care::new(WEEKS);
+    medication(&mut diary, &mut care);
+    other_help(&mut diary, &mut care);
     for day in 0..DAYS {
         diary.day(day, &HABITS);
+        care.day(&mut diary, day);
         if day == day_of("2026-09-12") {
             content = first_lapse(&mut diary, day, goal, plan, &content);
         }
@@ -123,6 +141,115 @@ fn beginning(diary: &mut Diary) -> (Uuid, Uuid, Value) {
     diary.activate(draft);
     diary.delete("support-contacts", old);
     (goal, draft, body["content"].clone())
+}
+
+/// Naltrexone each morning, and after the second lapse acamprosate three times a day.
+fn medication(diary: &mut Diary, care: &mut Care) {
+    let at = NEW_YORK.at(1, 16 * 60);
+    let daily = json!({
+        "name": "Naltrexone", "class": "antagonist", "dose": "50 mg", "route": "oral", "schedule": "FREQ=DAILY;BYHOUR=8",
+        "covers_days": 1, "started_on": wire_date(2),
+    });
+    let naltrexone = care.story(
+        diary,
+        at,
+        "medications",
+        daily.clone(),
+        &[(30, json!({ "rxnorm": "7243" }))],
+    );
+    care.take(naltrexone, &[8 * 60], (2, DAYS - 1));
+    // From the pharmacy's list, which had it under another name.
+    let mut twice = daily;
+    twice["name"] = json!("Naltrexone hydrochloride");
+    let twice = diary.create("medications", at, twice);
+    care.take_back(3, "medications", twice);
+    let second = day_of("2026-10-20");
+    let thrice = json!({
+        "name": "Acamprosate", "class": "alcohol_anticraving", "dose": "666 mg", "route": "oral",
+        "schedule": "FREQ=DAILY;BYHOUR=8,14,20", "covers_days": 1, "started_on": wire_date(second), "status": null,
+    });
+    let acamprosate = diary.create("medications", NEW_YORK.at(second, 7 * 60), thrice);
+    care.take(acamprosate, &[8 * 60, 14 * 60, 20 * 60], (second, second + 13));
+    let completed = json!({ "status": "completed", "ended_on": wire_date(second + 13) });
+    care.change(second + 14, "medications", acamprosate, completed);
+}
+
+/// From the ward to the day programme, and what was said of warnings.
+fn other_help(diary: &mut Diary, care: &mut Care) {
+    let at = NEW_YORK.at(0, 11 * 60);
+    let done = |upto: usize| -> Value {
+        let days = [1, 3, 7, 14, 30].into_iter().enumerate();
+        days.map(|(n, day)| {
+            let done_on = (n < upto).then(|| wire_date(day));
+            json!({ "due_on": wire_date(day), "done_on": done_on })
+        })
+        .collect()
+    };
+    let ward =
+        json!({ "from_level": "detox", "to_level": "intensive_outpatient", "discharged_on": wire_date(0) });
+    care.story(
+        diary,
+        at,
+        "transitions",
+        ward,
+        &[
+            (1, json!({ "status": "in_progress", "follow_ups": done(1) })),
+            (7, json!({ "follow_ups": done(3) })),
+            (
+                30,
+                json!({ "status": "stabilised", "follow_ups": done(5), "to_level": "outpatient" }),
+            ),
+        ],
+    );
+    let intake = json!({ "kind": "intake", "starts_at": wire(NEW_YORK.at(5, 9 * 60)), "with": "Riverside day programme" });
+    let intake = care.story(
+        diary,
+        at,
+        "appointments",
+        intake,
+        &[(5, json!({ "status": "kept" }))],
+    );
+    let referral = json!({ "kind": "intensive_outpatient", "to": "Riverside day programme", "next_step": "Call on Monday." });
+    care.story(
+        diary,
+        at,
+        "referrals",
+        referral,
+        &[
+            (
+                1,
+                json!({ "status": "waitlisted", "reason": "Three days a week, after the ward." }),
+            ),
+            (
+                3,
+                json!({ "status": "scheduled", "appointment_id": intake, "next_step": null }),
+            ),
+            (5, json!({ "status": "attended" })),
+        ],
+    );
+    let dentist = diary.create(
+        "referrals",
+        at,
+        json!({ "kind": "primary_care", "to": "Dentist", "status": "requested" }),
+    );
+    care.take_back(9, "referrals", dentist);
+    let helped =
+        json!({ "rule": "craving_peak", "kind": "helpful", "note": "I called before it was an eight." });
+    diary.create("warning-feedback", at, helped);
+    let quiet = json!({ "rule": "sleep", "kind": "mute", "muted_until": wire(NEW_YORK.at(40, 0)) });
+    let quiet = care.story(
+        diary,
+        at,
+        "warning-feedback",
+        quiet,
+        &[(
+            20,
+            json!({ "muted_until": wire(NEW_YORK.at(30, 0)), "note": "The baby upstairs." }),
+        )],
+    );
+    care.take_back(31, "warning-feedback", quiet);
+    let wrong = json!({ "rule": "isolation", "kind": "wrong" });
+    diary.create("warning-feedback", at, wrong);
 }
 
 fn first_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &Value) -> Value {

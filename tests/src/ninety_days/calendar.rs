@@ -94,6 +94,15 @@ pub fn id(at: DateTime<FixedOffset>, random: &mut Random) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random.ten_bytes()).into_uuid()
 }
 
+/// The place that only one check-in may hold.
+pub fn slot(kind: &str, at: DateTime<FixedOffset>) -> Option<String> {
+    match kind {
+        "morning" | "evening" => Some(format!("{kind} {}", at.date_naive())),
+        "weekly" => Some(at.format("%G-W%V").to_string()),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

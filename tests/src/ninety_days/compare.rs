@@ -1,6 +1,9 @@
 //! What a record looks like when it is read, given what was sent, and how two of them are compared.
 
+use chrono::{Days, NaiveDate};
 use serde_json::{Map, Value, json};
+
+use super::care::HOW_OFTEN;
 
 /// Members that the server writes and that nobody can foresee.
 const UNFORESEEN: [&str; 3] = ["created_at", "updated_at", "activated_at"];
@@ -30,9 +33,67 @@ pub fn as_answered(collection: &str, sent: &Value) -> Value {
             record["preferred_channel"] = json!(channel);
         }
         "plans" => complete_content(&mut record["content"]),
+        "transitions" => complete_transition(&mut record),
+        "questionnaire-responses" if record["status"] == "completed" => {
+            record["scoring_version"] = json!("1");
+            record["scores"] = scores(&record["answers"]);
+        }
         _ => {}
     }
     record
+}
+
+/// Follow-ups 1, 3, 7, 14 and 30 days after the discharge unless there are others, and the first that is not done.
+fn complete_transition(record: &mut Value) {
+    let discharged: NaiveDate = (record["discharged_on"].as_str())
+        .and_then(|date| date.parse().ok())
+        .expect("a date");
+    if record.get("follow_ups").is_none() {
+        let days = [1, 3, 7, 14, 30].map(|days| json!({ "due_on": discharged + Days::new(days) }));
+        record["follow_ups"] = json!(days);
+    }
+    let follow_ups = record["follow_ups"].as_array().expect("follow-ups");
+    let open = follow_ups.iter().filter(|one| one.get("done_on").is_none());
+    let next = open
+        .filter_map(|one| one["due_on"].as_str())
+        .min()
+        .map(str::to_owned);
+    let is_over = ["closed", "readmitted"].contains(&record["status"].as_str().expect("a status"));
+    if let Some(next) = next.filter(|_| !is_over) {
+        record["next_follow_up_on"] = json!(next);
+    }
+}
+
+/// The scores of the questionnaire that every server has: four choices of 0 to 3, the last of them counted in
+/// reverse, and a number from 0 to 10 that may be left out.
+fn scores(answers: &Value) -> Value {
+    let answer = |link: &str| {
+        let mut all = answers.as_array().expect("answers").iter();
+        all.find(|one| one["link_id"] == *link)
+    };
+    let chosen = |link: &str| {
+        let code = &answer(link).expect("an answer")["value_coding"]["code"];
+        HOW_OFTEN.iter().position(|word| code == word).expect("an option")
+    };
+    let sum = chosen("rest") + chosen("company") + chosen("calm") + 3 - chosen("too-much");
+    let band = match sum {
+        ..4 => "A rough week",
+        4..8 => "An uneven week",
+        8.. => "A steady week",
+    };
+    let steadiness = json!({
+        "id": "steadiness", "label": "Steadiness of the week", "value": sum, "lowest": 0, "highest": 12, "answered": 4, "asked": 4,
+        "prorated": false, "band": band,
+    });
+    let mut confidence = json!({
+        "id": "confidence", "label": "Confidence for the week ahead", "lowest": 0, "highest": 10, "answered": 0, "asked": 1,
+        "prorated": false,
+    });
+    if let Some(sure) = answer("confidence") {
+        confidence["value"] = sure["value_integer"].clone();
+        confidence["answered"] = json!(1);
+    }
+    json!([steadiness, confidence])
 }
 
 fn local_date(record: &Value) -> Value {
@@ -52,6 +113,13 @@ fn defaults(collection: &str) -> Value {
             json!({ "availability": [], "position": 50, "in_crisis": false, "notify_on": [], "status": "listed" })
         }
         "review" => json!({ "proposed_items": [] }),
+        "medications" => json!({ "status": "active" }),
+        "doses" => json!({ "observed": false }),
+        "practice-sessions" => json!({ "guided": false }),
+        "thought-records" => json!({ "emotions": [], "distortions": [] }),
+        "appointments" | "transitions" => json!({ "status": "planned" }),
+        "referrals" => json!({ "status": "draft" }),
+        "questionnaire-responses" => json!({ "answers": [] }),
         _ => json!({}),
     }
 }

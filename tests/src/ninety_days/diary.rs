@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Program, Step,
-    calendar::{Clock, id, is_sunday, wire},
+    calendar::{Clock, id, is_sunday, slot, wire},
     phrases,
     plans::Items,
     random::Random,
@@ -339,6 +339,12 @@ impl Diary {
         all
     }
 
+    /// The latest craving that may still be corrected.
+    pub fn last_craving(&self) -> Option<Uuid> {
+        let cravings = self.recent.iter().rev().find(|entry| entry.kind.is_empty());
+        cravings.map(|entry| entry.id)
+    }
+
     /// Earlier records are corrected, taken back, or sent again by a phone that did not hear the answer.
     fn second_thoughts(&mut self, habits: &Habits) {
         let keep = self.recent.len().saturating_sub(40);
@@ -383,14 +389,5 @@ impl Diary {
             _ => {}
         }
         self.replace(entry.collection, entry.id, change);
-    }
-}
-
-/// The place that only one check-in may hold.
-fn slot(kind: &str, at: DateTime<FixedOffset>) -> Option<String> {
-    match kind {
-        "morning" | "evening" => Some(format!("{kind} {}", at.date_naive())),
-        "weekly" => Some(at.format("%G-W%V").to_string()),
-        _ => None,
     }
 }

@@ -18,6 +18,7 @@ pub mod calendar;
 pub mod random;
 
 mod alcohol;
+mod care;
 mod compare;
 mod diary;
 mod model;
@@ -118,7 +119,7 @@ mod tests {
             assert_eq!(first, second);
             let of = |wanted: fn(&Step) -> bool| first.steps.iter().filter(|step| wanted(step)).count();
             let records = of(|s| matches!(s, Step::Create { .. }));
-            assert!((1400..=1700).contains(&records), "{}: {records}", first.name);
+            assert!((1650..=2050).contains(&records), "{}: {records}", first.name);
             assert!(of(|s| matches!(s, Step::Replay { .. })) >= 30, "{}", first.name);
             assert!(of(|s| matches!(s, Step::Collide { .. })) >= 3, "{}", first.name);
             assert!(of(|s| matches!(s, Step::Replace { .. })) >= 100, "{}", first.name);

@@ -12,13 +12,26 @@ use super::{
 };
 
 /// Every collection that programs fill.
-pub const COLLECTIONS: [&str; 6] = [
+pub const COLLECTIONS: [&str; 19] = [
     "goals",
     "plans",
     "check-ins",
     "craving-events",
     "use-events",
     "support-contacts",
+    "medications",
+    "doses",
+    "practice-sessions",
+    "thought-records",
+    "attendances",
+    "appointments",
+    "referrals",
+    "transitions",
+    "self-efficacy-profiles",
+    "commitments",
+    "journal",
+    "questionnaire-responses",
+    "warning-feedback",
 ];
 
 /// Where a record stands.
@@ -104,8 +117,7 @@ impl Model {
         Some(review)
     }
 
-    /// The ids of a collection in the order of its list, newest first. Goals have dates, everything else that is
-    /// listed here has moments.
+    /// The ids of a collection in the order of its list, newest first. Some have dates, the others moments.
     pub fn in_order(&self, collection: &'static str) -> Vec<(DateTime<Utc>, Uuid)> {
         let mut all: Vec<_> = (self.all(collection, State::Live))
             .map(|(id, kept)| (when(&kept.sent), id))
@@ -186,12 +198,13 @@ impl Model {
 
 /// The time that orders a record's collection.
 fn when(record: &Value) -> DateTime<Utc> {
-    let at = record["occurred_at"].as_str().map(str::to_owned);
-    let at = at.or_else(|| {
-        record["started_on"]
-            .as_str()
-            .map(|date| format!("{date}T00:00:00Z"))
-    });
+    let text = |member: &str| record[member].as_str();
+    let date = || ["started_on", "discharged_on", "on"].into_iter().find_map(text);
+    let at = ["occurred_at", "starts_at"].into_iter().find_map(text);
+    let at = at.map_or_else(
+        || date().map(|date| format!("{date}T00:00:00Z")),
+        |at| Some(at.to_owned()),
+    );
     let at = at.expect("a moment or a date");
     DateTime::parse_from_rfc3339(&at).expect("a time").to_utc()
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 use super::{
     Program,
     calendar::{BERLIN, DAYS, day_of, wire, wire_date},
+    care::{Care, Weeks},
     diary::{Diary, Habits},
     plans::{Outline, plan},
 };
@@ -16,6 +17,16 @@ const HABITS: Habits = Habits {
     cravings: (1, 4),
     strength: 6,
     medication: Some("some"),
+};
+
+const WEEKS: Weeks = Weeks {
+    meetings: &[(0, 18 * 60 + 30, "Rauchfrei-Gruppe", "phone")],
+    appointments: (8, 21, 10 * 60, "primary_care", "Praxis Aydın"),
+    free: 20 * 60 + 30,
+    practice: 50,
+    commitments: 60,
+    journal: 25,
+    thoughts: 15,
 };
 
 /// First and last days without any record.
@@ -87,11 +98,14 @@ pub fn program() -> Program {
     let sketch = plan(&mut diary, at, "relapse_prevention", &FIRST, &[]);
     let sketch = diary.create("plans", at, sketch);
     diary.delete("plans", sketch);
+    let mut care = Care::new(WEEKS);
+    patches(&mut diary, &mut care);
     for day in (0..DAYS).filter(|day| {
         GAPS.iter()
             .all(|(from, to)| !(day_of(from)..=day_of(to)).contains(day))
     }) {
         diary.day(day, &HABITS);
+        care.day(&mut diary, day);
         if day % 3 == 1 {
             as_planned(&mut diary, day);
         }
@@ -121,6 +135,49 @@ pub fn program() -> Program {
             "email": "kim@example.org", "display_name": "Kim", "time_zone": "Europe/Berlin", "country": "DE", "locale": "de-DE",
         }),
     )
+}
+
+/// Patches in three strengths, and what was said of warnings.
+fn patches(diary: &mut Diary, care: &mut Care) {
+    let at = BERLIN.at(0, 6 * 60 + 40);
+    let patch = json!({
+        "name": "Nikotinpflaster", "class": "other", "dose": "21 mg/24 h", "route": "transdermal", "schedule": "FREQ=DAILY;BYHOUR=7;BYMINUTE=30",
+        "covers_days": 1, "started_on": wire_date(0),
+    });
+    let patch = care.story(
+        diary,
+        at,
+        "medications",
+        patch,
+        &[
+            (28, json!({ "dose": "14 mg/24 h" })),
+            (42, json!({ "dose": "7 mg/24 h" })),
+            (61, json!({ "status": "completed", "ended_on": wire_date(60) })),
+        ],
+    );
+    care.take(patch, &[7 * 60 + 30], (0, 60));
+    let course = json!({ "kind": "course", "to": "Volkshochschule", "status": "draft" });
+    let course = care.story(
+        diary,
+        at,
+        "referrals",
+        course,
+        &[
+            (4, json!({ "status": "requested" })),
+            (33, json!({ "status": "accepted" })),
+        ],
+    );
+    care.take_back(60, "referrals", course);
+    let wrong = json!({ "rule": "low_mood", "kind": "wrong", "note": "Nur müde." });
+    diary.create("warning-feedback", at, wrong);
+    let silent = json!({ "rule": "recent_use", "kind": "mute" });
+    care.story(
+        diary,
+        at,
+        "warning-feedback",
+        silent,
+        &[(9, json!({ "muted_until": wire(BERLIN.at(77, 0)) }))],
+    );
 }
 
 /// A cigarette that the taper allows.

@@ -1,12 +1,13 @@
 //! Opioids, on a monthly injection: night shifts, a journey across time zones and a change of the clocks.
 
 use chrono::TimeDelta;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
     Program,
     calendar::{DAYS, TRAVELS, day_of, wire, wire_date},
+    care::{Care, Weeks},
     diary::{Diary, Habits},
     plans::{Outline, plan, with_item},
 };
@@ -27,8 +28,18 @@ const OFF: Habits = Habits {
     ..ON_SHIFT
 };
 
-/// Days on which the injection is given.
-const INJECTIONS: [i64; 4] = [2, 30, 58, 86];
+const WEEKS: Weeks = Weeks {
+    meetings: &[(2, 14 * 60, "na", "online"), (6, 18 * 60, "na", "in_person")],
+    appointments: (4, 28, 16 * 60, "medication", "Dr. Ito"),
+    free: 20 * 60,
+    practice: 40,
+    commitments: 35,
+    journal: 40,
+    thoughts: 10,
+};
+
+/// Days on which the injection is given; the third was due three days earlier.
+const INJECTIONS: [i64; 4] = [2, 30, 61, 89];
 
 const OUTLINE: Outline = Outline {
     title: "Nights and days",
@@ -93,6 +104,9 @@ const SAFETY: Outline = Outline {
 pub fn program() -> Program {
     let mut diary = Diary::new(0x0b10_1d50, TRAVELS, "opioid_fentanyl");
     let noor = beginning(&mut diary);
+    let mut care = Care::new(WEEKS);
+    let injection = medication(&mut diary, &mut care);
+    other_help(&mut diary, &mut care);
     let away = day_of("2026-10-18")..=day_of("2026-11-07");
     for day in 0..DAYS {
         let habits = if away.contains(&day) || day % 7 >= 5 {
@@ -101,6 +115,7 @@ pub fn program() -> Program {
             ON_SHIFT
         };
         diary.day(day, &habits);
+        care.day(&mut diary, day);
         if INJECTIONS.contains(&day) {
             let given = Map::from_iter([
                 ("medication".to_owned(), json!("all")),
@@ -108,6 +123,9 @@ pub fn program() -> Program {
             ]);
             let at = TRAVELS.at(day, 16 * 60 + 45);
             diary.check_in("momentary", at, &habits, given);
+            let status = if day == 61 { "late" } else { "taken" };
+            let dose = json!({ "medication_id": injection, "occurred_at": wire(at), "status": status, "observed": true });
+            diary.create("doses", at, dose);
         }
         if day == day_of("2026-09-03") {
             night(&mut diary, day, noor);
@@ -175,6 +193,83 @@ fn beginning(diary: &mut Diary) -> Uuid {
         diary.create("use-events", at, tablets);
     }
     noor
+}
+
+/// Tablets until the first injection, and for the weeks of travel some more, just in case; then one a month.
+fn medication(diary: &mut Diary, care: &mut Care) -> Uuid {
+    let at = TRAVELS.at(0, 13 * 60);
+    let tablets = json!({
+        "name": "Buprenorphine/naloxone", "class": "partial_agonist", "dose": "8 mg", "route": "sublingual",
+        "schedule": "FREQ=DAILY;BYHOUR=16", "covers_days": 1, "started_on": wire_date(0),
+    });
+    let ended = json!({ "status": "stopped", "ended_on": wire_date(2) });
+    let tablets = care.story(diary, at, "medications", tablets, &[(3, ended)]);
+    care.take(tablets, &[16 * 60], (0, 2));
+    let four_a_day = json!({
+        "name": "Nicotine lozenges", "class": "other", "route": "oral", "schedule": "FREQ=DAILY;BYHOUR=9,13,17,21", "covers_days": 1,
+        "started_on": wire_date(60),
+    });
+    let lozenges = diary.create("medications", TRAVELS.at(60, 14 * 60), four_a_day);
+    care.take(lozenges, &[17 * 60, 21 * 60], (60, 80));
+    let paused = json!({ "status": "paused", "dose": "2 mg" });
+    care.change(81, "medications", lozenges, paused);
+    let injection = json!({
+        "name": "Buprenorphine, monthly", "class": "partial_agonist", "dose": "300 mg", "route": "injection",
+        "schedule": "FREQ=DAILY;BYHOUR=16", "covers_days": 28, "started_on": wire_date(2),
+    });
+    let lower = json!({ "dose": "100 mg" });
+    let injection = care.story(diary, at, "medications", injection, &[(61, lower)]);
+    let due = TRAVELS.at(58, 16 * 60);
+    let away = json!({
+        "medication_id": injection, "occurred_at": wire(due), "due_at": wire(due), "status": "missed", "reason": "On the road until Friday.",
+    });
+    let id = diary.create("doses", due, away);
+    care.change(59, "doses", id, json!({ "reason": "The clinic was told." }));
+    injection
+}
+
+/// The clinic's next step, the way out of residential care, and what was said of warnings.
+fn other_help(diary: &mut Diary, care: &mut Care) {
+    let at = TRAVELS.at(0, 13 * 60 + 30);
+    let home = json!({
+        "from_level": "residential", "to_level": "office_based", "discharged_on": wire_date(-3), "status": "in_progress",
+        "follow_ups": [{ "due_on": wire_date(0), "done_on": wire_date(0) }, { "due_on": wire_date(27) }],
+    });
+    let back = json!({
+        "status": "closed", "follow_ups": [{ "due_on": wire_date(0), "done_on": wire_date(0) }, { "due_on": wire_date(27), "done_on": wire_date(26) }],
+    });
+    care.story(diary, at, "transitions", home, &[(26, back)]);
+    let mistaken =
+        json!({ "from_level": "residential", "to_level": "detox", "discharged_on": wire_date(-3) });
+    let mistaken = diary.create("transitions", at, mistaken);
+    care.take_back(1, "transitions", mistaken);
+    let housing = json!({ "kind": "housing", "to": "Lakeside rooms", "reason": "Quiet by day.", "status": "requested" });
+    care.story(
+        diary,
+        at,
+        "referrals",
+        housing,
+        &[
+            (
+                12,
+                json!({ "status": "declined", "next_step": "Ask again in spring." }),
+            ),
+            (40, json!({ "status": "closed", "next_step": Value::Null })),
+        ],
+    );
+    let silent = json!({ "rule": "sleep", "kind": "mute", "note": "I work nights." });
+    diary.create("warning-feedback", at, silent);
+    let away = json!({ "rule": "gone_quiet", "kind": "mute", "muted_until": wire(TRAVELS.at(89, 0)) });
+    let away = diary.create("warning-feedback", at, away);
+    care.take_back(70, "warning-feedback", away);
+    let helped = json!({ "rule": "recent_use", "kind": "helpful" });
+    care.story(
+        diary,
+        at,
+        "warning-feedback",
+        helped,
+        &[(20, json!({ "note": "Noor saw it first." }))],
+    );
 }
 
 /// A night that spans two dates, with a review, and a second entry that was none.

@@ -71,3 +71,52 @@ pub const PLACES: &[&str] = &["home", "work", "transit", "venue", "outdoors", "o
 
 /// Company during a craving.
 pub const COMPANY: &[&str] = &["alone", "with_users", "with_supporters", "with_others"];
+
+/// Why a dose was left out.
+pub const REASONS: &[&str] = &[
+    "Stomach upset, asked the clinic first.",
+    "Dentist at noon.",
+    "Nachtschicht getauscht.",
+];
+
+/// What people promise themselves for a day.
+pub const COMMITMENTS: &[&str] = &[
+    "Call before dinner, not after.",
+    "Twenty minutes outside before work.",
+    "Ask for the other shift.",
+    "Frühstück, bevor der Kaffee kommt.",
+    "No shop on the way home.",
+];
+
+/// Thoughts: what was going on, what went through the mind, another way to see it.
+pub const THOUGHTS: &[(&str, &str, &str)] = &[
+    (
+        "A word from the boss, tomorrow at nine.",
+        "I will be out by noon.",
+        "It is the schedule; it was last time.",
+    ),
+    (
+        "My brother did not call back.",
+        "Nobody wants to hear from me.",
+        "He works nights this week.",
+    ),
+    (
+        "Everyone stays for one more round.",
+        "Without it I am no company.",
+        "Dana laughed at the tea story.",
+    ),
+    (
+        "Awake at three.",
+        "The whole week is lost.",
+        "One short night, and a nap at noon.",
+    ),
+];
+
+/// Habits of thought.
+pub const DISTORTIONS: &[&str] = &[
+    "all_or_nothing_thinking",
+    "mind_reading",
+    "fortune_telling",
+    "permission_giving",
+    "should_statements",
+];

@@ -75,7 +75,7 @@ impl Player {
         let ids: Vec<Uuid> = found.iter().map(id).collect();
         let expected = match collection {
             // In the order in which they were made, by the server's clock.
-            "plans" | "support-contacts" => {
+            "plans" | "support-contacts" | "referrals" | "warning-feedback" => {
                 let mut expected: Vec<_> = found
                     .iter()
                     .map(|record| (created_at(record), id(record)))

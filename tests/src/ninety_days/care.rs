@@ -1,0 +1,398 @@
+//! What people do for their recovery beside checking in: doses, practice, meetings, appointments, thoughts looked at
+//! twice, commitments, profiles, questionnaires, a journal. Much of it is completed or corrected on a later day.
+
+use chrono::{DateTime, FixedOffset, TimeDelta};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    calendar::{is_sunday, wire, wire_date},
+    diary::Diary,
+    phrases,
+};
+
+/// The questionnaire that every server has.
+const A_LOOK_AT_THE_WEEK: &str = "b12f75b8-83fb-83f5-89eb-f4218a8459d9";
+/// What its choices may be answered with, by how much they count.
+pub const HOW_OFTEN: [&str; 4] = ["never", "some-days", "most-days", "every-day"];
+
+/// What a person's weeks hold. Times are minutes after midnight.
+#[derive(Debug, Clone, Copy)]
+pub struct Weeks {
+    /// Meetings: day of the week (Monday is 0), time, programme, how.
+    pub meetings: &'static [(i64, i64, &'static str, &'static str)],
+    /// Appointments: first day, days in between, time, what for, with whom.
+    pub appointments: (i64, i64, i64, &'static str, &'static str),
+    /// When there is time to sit down.
+    pub free: i64,
+    /// How many days of a hundred have a practice session.
+    pub practice: u64,
+    /// How many have a commitment for the next day.
+    pub commitments: u64,
+    /// How many have an entry in the journal.
+    pub journal: u64,
+    /// How many have a thought that is written down.
+    pub thoughts: u64,
+}
+
+/// A medication that is taken at times of the day, from one day to another.
+#[derive(Debug, Clone, Copy)]
+struct Regimen {
+    medication: Uuid,
+    times: &'static [i64],
+    days: (i64, i64),
+}
+
+/// Something that is changed on a later day; without a change it is taken back.
+#[derive(Debug, Clone)]
+struct Later {
+    day: i64,
+    collection: &'static str,
+    id: Uuid,
+    change: Option<Value>,
+}
+
+/// What one person does, with what is still to be completed.
+pub struct Care {
+    weeks: Weeks,
+    regimens: Vec<Regimen>,
+    later: Vec<Later>,
+}
+
+impl Care {
+    /// The care of a person whose weeks are like that.
+    pub const fn new(weeks: Weeks) -> Self {
+        Self {
+            weeks,
+            regimens: Vec::new(),
+            later: Vec::new(),
+        }
+    }
+
+    /// A record that is changed on later days.
+    pub fn story(
+        &mut self,
+        diary: &mut Diary,
+        at: DateTime<FixedOffset>,
+        collection: &'static str,
+        body: Value,
+        changes: &[(i64, Value)],
+    ) -> Uuid {
+        let id = diary.create(collection, at, body);
+        for (day, change) in changes {
+            self.change(*day, collection, id, change.clone());
+        }
+        id
+    }
+
+    /// Takes a medication at these times from its first to its last day.
+    pub fn take(&mut self, medication: Uuid, times: &'static [i64], days: (i64, i64)) {
+        self.regimens.push(Regimen {
+            medication,
+            times,
+            days,
+        });
+    }
+
+    /// A record has other members from that day on.
+    pub fn change(&mut self, day: i64, collection: &'static str, id: Uuid, change: Value) {
+        let change = Some(change);
+        self.later.push(Later {
+            day,
+            collection,
+            id,
+            change,
+        });
+    }
+
+    /// A record is taken back on that day.
+    pub fn take_back(&mut self, day: i64, collection: &'static str, id: Uuid) {
+        self.later.push(Later {
+            day,
+            collection,
+            id,
+            change: None,
+        });
+    }
+
+    /// A day, with what earlier days left to be done.
+    pub fn day(&mut self, diary: &mut Diary, day: i64) {
+        self.catch_up(diary, day);
+        for regimen in self.regimens.clone() {
+            if (regimen.days.0..=regimen.days.1).contains(&day) {
+                for minute in regimen.times {
+                    self.dose(diary, regimen.medication, day, *minute);
+                }
+            }
+        }
+        let weeks = self.weeks;
+        for (_, minute, programme, mode) in weeks.meetings.iter().filter(|meeting| meeting.0 == day % 7) {
+            if diary.random.chance(80) {
+                self.meeting(diary, day, *minute, programme, mode);
+            }
+        }
+        if diary.random.chance(weeks.practice) {
+            self.practice(diary, day);
+        }
+        if diary.random.chance(weeks.thoughts) {
+            self.thought(diary, day);
+        }
+        if diary.random.chance(weeks.commitments) {
+            self.commitment(diary, day);
+        }
+        if diary.random.chance(weeks.journal) {
+            self.journal(diary, day);
+        }
+        self.now_and_then(diary, day);
+    }
+
+    fn catch_up(&mut self, diary: &mut Diary, day: i64) {
+        let (due, later) = std::mem::take(&mut self.later)
+            .into_iter()
+            .partition(|later| later.day <= day);
+        self.later = later;
+        let mut due: Vec<Later> = due;
+        due.sort_by_key(|later| later.day);
+        for Later {
+            collection,
+            id,
+            change,
+            ..
+        } in due
+        {
+            match change {
+                Some(change) => diary.replace(collection, id, change),
+                None => diary.delete(collection, id),
+            }
+        }
+    }
+
+    /// Appointments, profiles and questionnaires.
+    fn now_and_then(&mut self, diary: &mut Diary, day: i64) {
+        let (first, every, ..) = self.weeks.appointments;
+        if day >= first && (day - first) % every == 0 {
+            self.appointment(diary, day);
+        }
+        if day % 14 == 10 {
+            self.profile(diary, day);
+        }
+        if is_sunday(day) && day % 2 == 0 {
+            self.questionnaire(diary, day);
+        }
+    }
+
+    fn dose(&mut self, diary: &mut Diary, medication: Uuid, day: i64, minute: i64) {
+        let due = diary.clock.at(day, minute);
+        let (status, minutes) = match diary.random.place(100) {
+            0..80 => ("taken", diary.random.between(0, 40)),
+            80..88 => ("late", diary.random.between(90, 300)),
+            88..91 => ("skipped", 30),
+            91..96 => ("missed", 600),
+            // Nobody wrote down what became of it.
+            _ => return,
+        };
+        let at = due + TimeDelta::minutes(minutes);
+        let mut body = json!({ "medication_id": medication, "occurred_at": wire(at), "status": status });
+        if diary.random.chance(60) {
+            body["due_at"] = json!(wire(due));
+        }
+        if status == "skipped" {
+            body["reason"] = json!(diary.random.pick(phrases::REASONS));
+        }
+        let id = diary.create("doses", at, body.clone());
+        if status == "missed" && diary.random.chance(40) {
+            // It was in the box's next compartment, and was taken before the day was over.
+            let found = json!({ "status": "late", "occurred_at": wire(due + TimeDelta::minutes(420)), "observed": true });
+            self.change(day + 1, "doses", id, found);
+        }
+        if diary.random.chance(3) {
+            let twice = diary.create("doses", at, body);
+            self.take_back(day + 1, "doses", twice);
+        }
+    }
+
+    fn meeting(&mut self, diary: &mut Diary, day: i64, minute: i64, programme: &str, mode: &str) {
+        let at = diary.clock.at(day, minute);
+        let role = diary.random.pick(&["attend", "attend", "share", "serve"]);
+        let body = json!({ "programme": programme, "mode": mode, "role": role, "occurred_at": wire(at) });
+        let id = diary.create("attendances", at, body);
+        match diary.random.place(12) {
+            0 => self.change(
+                day + 1,
+                "attendances",
+                id,
+                json!({ "role": "share", "mode": "phone" }),
+            ),
+            1 => self.take_back(day + 1, "attendances", id),
+            _ => {}
+        }
+    }
+
+    fn practice(&mut self, diary: &mut Diary, day: i64) {
+        let at = diary
+            .clock
+            .at(day, self.weeks.free - diary.random.between(20, 240));
+        let mut body = json!({
+            "occurred_at": wire(at), "practice": diary.random.pick(phrases::PRACTICES), "minutes": diary.random.between(3, 40),
+            "guided": diary.random.chance(40),
+        });
+        for (before, after) in [
+            ("craving_before", "craving_after"),
+            ("stress_before", "stress_after"),
+        ] {
+            if diary.random.chance(60) {
+                let value = diary.random.between(2, 9);
+                body[before] = json!(value);
+                body[after] = json!((value - diary.random.between(-1, 4)).clamp(0, 10));
+            }
+        }
+        if diary.random.chance(30) {
+            body["craving_event_id"] = json!(diary.last_craving());
+        }
+        if diary.random.chance(15) {
+            body["note"] = json!(diary.random.pick(phrases::NOTES));
+        }
+        let id = diary.create("practice-sessions", at, body);
+        match diary.random.place(15) {
+            0 => self.change(
+                day + 2,
+                "practice-sessions",
+                id,
+                json!({ "minutes": 12, "note": null }),
+            ),
+            1 => self.take_back(day + 1, "practice-sessions", id),
+            _ => {}
+        }
+    }
+
+    /// A thought as it came; mostly it is looked at from another side a day later.
+    fn thought(&mut self, diary: &mut Diary, day: i64) {
+        let at = diary.clock.at(day, self.weeks.free + 5);
+        let (situation, thought, alternative) = diary.random.pick(phrases::THOUGHTS);
+        let (belief, strength) = (diary.random.between(50, 100), diary.random.between(4, 10));
+        let mut body = json!({
+            "occurred_at": wire(at), "situation": situation, "thought": thought, "belief_before": belief,
+            "emotions": [{ "name": "Angst", "before": strength }, { "name": "shame", "before": 3 }],
+        });
+        if diary.random.chance(60) {
+            body["distortions"] = json!([diary.random.pick(phrases::DISTORTIONS), "other"]);
+        }
+        let id = diary.create("thought-records", at, body);
+        if diary.random.chance(75) {
+            let looked_at = json!({
+                "evidence_for": "It was like that once.", "evidence_against": "Three times since it was not.",
+                "alternative": alternative, "belief_after": belief - diary.random.between(0, 50),
+                "emotions": [{ "name": "Angst", "before": strength, "after": strength - diary.random.between(0, 4) }],
+            });
+            self.change(day + 1, "thought-records", id, looked_at);
+        } else if diary.random.chance(50) {
+            self.take_back(day + 3, "thought-records", id);
+        }
+    }
+
+    /// A word for tomorrow. Not all are looked back on.
+    fn commitment(&mut self, diary: &mut Diary, day: i64) {
+        let at = diary.clock.at(day, self.weeks.free + 30);
+        let text = diary.random.pick(phrases::COMMITMENTS);
+        let body = json!({ "text": text, "on": wire_date(day + 1) });
+        let id = diary.create("commitments", at, body);
+        match diary.random.place(20) {
+            0..11 => self.change(day + 1, "commitments", id, json!({ "outcome": "kept" })),
+            11..13 => self.change(day + 1, "commitments", id, json!({ "outcome": "not_kept" })),
+            13 => self.change(day + 2, "commitments", id, json!({ "outcome": "unsure" })),
+            14 => self.change(day + 1, "commitments", id, json!({ "on": wire_date(day + 2) })),
+            15 => self.take_back(day + 1, "commitments", id),
+            _ => {}
+        }
+    }
+
+    fn journal(&mut self, diary: &mut Diary, day: i64) {
+        let at = diary
+            .clock
+            .at(day, self.weeks.free + diary.random.between(31, 55));
+        let text = format!(
+            "{} {}",
+            diary.random.pick(phrases::NOTES),
+            diary.random.pick(phrases::CRAVING_NOTES)
+        );
+        let mut body = json!({ "occurred_at": wire(at), "text": text });
+        if diary.random.chance(60) {
+            body["mood"] = json!(diary.random.between(1, 9));
+        }
+        let id = diary.create("journal", at, body);
+        match diary.random.place(8) {
+            0 => self.change(
+                day + 1,
+                "journal",
+                id,
+                json!({ "text": format!("{text} I slept on it."), "mood": null }),
+            ),
+            1 => self.take_back(day + 2, "journal", id),
+            _ => {}
+        }
+    }
+
+    /// The next appointment is made on the day of the last one.
+    fn appointment(&mut self, diary: &mut Diary, day: i64) {
+        let (_, every, minute, kind, with) = self.weeks.appointments;
+        let made = diary.clock.at(day, minute + 60);
+        let starts = diary.clock.at(day + every, minute);
+        let mut body = json!({ "kind": kind, "starts_at": wire(starts), "with": with });
+        if diary.random.chance(50) {
+            body["place"] = json!("Second floor, the green door");
+            body["status"] = Value::Null;
+        }
+        let became = match diary.random.place(8) {
+            0 => json!({ "status": "missed" }),
+            1 => json!({ "status": "cancelled", "place": null }),
+            2 => json!({ "starts_at": wire(starts + TimeDelta::minutes(90)), "status": "kept" }),
+            _ => json!({ "status": "kept" }),
+        };
+        self.story(diary, made, "appointments", body, &[(day + every, became)]);
+    }
+
+    fn profile(&mut self, diary: &mut Diary, day: i64) {
+        let at = diary.clock.at(day, self.weeks.free + 58);
+        let rated = |diary: &mut Diary| -> Value {
+            let rates = phrases::CATEGORIES.iter();
+            rates
+                .map(|category| ((*category).to_owned(), json!(diary.random.between(10, 95))))
+                .collect()
+        };
+        let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
+        let id = diary.create("self-efficacy-profiles", at, body);
+        match diary.random.place(5) {
+            0 => {
+                let again = json!({ "confidence": rated(diary) });
+                self.change(day + 1, "self-efficacy-profiles", id, again);
+            }
+            1 => {
+                // Filled in on the tablet too.
+                let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
+                let twice = diary.create("self-efficacy-profiles", at, body);
+                self.take_back(day + 1, "self-efficacy-profiles", twice);
+            }
+            _ => {}
+        }
+    }
+
+    /// Begun on Sunday, completed the day after. No answer is one for which the server has a note.
+    fn questionnaire(&mut self, diary: &mut Diary, day: i64) {
+        let at = diary.clock.at(day, self.weeks.free + 59);
+        let mut answers: Vec<Value> = [("rest", 3), ("company", 3), ("calm", 3), ("too-much", 2)]
+            .iter()
+            .map(|(link, most)| {
+                let chosen = HOW_OFTEN[diary.random.place(most + 1)];
+                json!({ "link_id": link, "value_coding": { "code": chosen } })
+            })
+            .collect();
+        let begun = json!({
+            "questionnaire_id": A_LOOK_AT_THE_WEEK, "status": "in_progress", "occurred_at": wire(at), "answers": answers[..2],
+        });
+        if diary.random.chance(70) {
+            answers.push(json!({ "link_id": "confidence", "value_integer": diary.random.between(0, 10) }));
+        }
+        let whole = json!({ "status": "completed", "answers": answers });
+        self.story(diary, at, "questionnaire-responses", begun, &[(day + 1, whole)]);
+    }
+}
