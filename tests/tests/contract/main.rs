@@ -9,6 +9,7 @@ mod commitment;
 mod craving_event;
 mod document;
 mod dose;
+mod erasure;
 mod goal;
 mod idempotency;
 mod insight;

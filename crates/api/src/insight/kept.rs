@@ -4,6 +4,8 @@
 //! What is kept is brought up to the person's revision before it is used, so that it is never older than the last
 //! write. Notes and tags are left out: nothing is computed from them.
 
+use std::sync::{PoisonError, RwLock};
+
 use mainstay_domain::{
     check_in::CheckIn,
     craving_event::CravingEvent,
@@ -231,11 +233,18 @@ impl Weighter<Uuid, Kept> for Bytewise {
 }
 
 /// The long collections of several people.
-pub struct KeptFacts(Cache<Uuid, Kept, Bytewise>);
+pub struct KeptFacts {
+    kept: Cache<Uuid, Kept, Bytewise>,
+    /// How many accounts were dropped. What is being looked at meanwhile may be of one of them.
+    drops: RwLock<u64>,
+}
 
 impl Default for KeptFacts {
     fn default() -> Self {
-        Self(Cache::with_weighter(16, MOST_BYTES, Bytewise))
+        Self {
+            kept: Cache::with_weighter(16, MOST_BYTES, Bytewise),
+            drops: RwLock::default(),
+        }
     }
 }
 
@@ -253,9 +262,10 @@ impl KeptFacts {
         now: i64,
         look: impl FnOnce(&Facts) -> R,
     ) -> Result<R, StoreError> {
+        let drops = *self.drops.read().unwrap_or_else(PoisonError::into_inner);
         // Read first: what is newer than it says is looked at once more the next time, which changes nothing.
         let standing = records.standing()?;
-        let kept = match self.0.remove(&account) {
+        let kept = match self.kept.remove(&account) {
             Some((_, kept)) => kept.brought_to(records, standing)?,
             None => None,
         };
@@ -274,18 +284,35 @@ impl KeptFacts {
         let found = kept.lend(read(records, others, None)?, look);
         if kept.records() >= LONG {
             kept.asked_at = now;
-            self.0.insert(account, kept);
+            self.keep(account, kept, drops);
         }
         Ok(found)
     }
 
-    /// Drops what was kept of an account.
+    /// Keeps what was opened when so many accounts had been dropped, unless one was since: it may be this one.
+    fn keep(&self, account: Uuid, kept: Kept, drops: u64) {
+        // Held until it is there, so that a drop comes before, and is seen, or after, and takes it away.
+        let now = self.drops.read().unwrap_or_else(PoisonError::into_inner);
+        if *now == drops {
+            self.kept.insert(account, kept);
+        }
+    }
+
+    /// Drops what is kept of an account, and sees to it that what is being looked at is not kept. Nothing may open the
+    /// account's record any more.
     pub fn drop_account(&self, account: Uuid) {
-        self.0.remove(&account);
+        let mut drops = self.drops.write().unwrap_or_else(PoisonError::into_inner);
+        *drops = drops.wrapping_add(1);
+        self.kept.remove(&account);
+    }
+
+    /// Whether something is kept of an account.
+    pub fn keeps(&self, account: Uuid) -> bool {
+        self.kept.peek(&account).is_some()
     }
 
     /// Drops what nobody asked about for long. `now` is in microseconds.
     pub fn sweep(&self, now: i64) {
-        self.0.retain(|_, kept| now - kept.asked_at < DROPPED_US);
+        self.kept.retain(|_, kept| now - kept.asked_at < DROPPED_US);
     }
 }
