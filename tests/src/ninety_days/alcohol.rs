@@ -266,6 +266,11 @@ fn first_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &Va
             "note": "A birthday. I called Robin on the way home.",
         }),
     );
+    diary.replace(
+        "craving-events",
+        craving,
+        json!({ "outcome": "used", "acted": true }),
+    );
     diary.replace("goals", goal, json!({ "status": "paused" }));
     let item = diary.id(at);
     diary.review(

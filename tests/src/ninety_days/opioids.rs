@@ -293,6 +293,11 @@ fn night(diary: &mut Diary, day: i64, noor: Uuid) {
             "proposed_items": [{ "section": "environment", "label": "No double shifts in the injection's last week", "note": "Ask Dr. Ito." }],
         }),
     );
+    diary.replace(
+        "craving-events",
+        craving,
+        json!({ "outcome": "used", "acted": true }),
+    );
     let doubt = TRAVELS.at(day + 1, 20 * 60);
     let dream =
         json!({ "substance": "opioid_heroin", "occurred_at": wire(doubt), "note": "It was a dream." });

@@ -44,7 +44,8 @@ impl Player {
         counts
     }
 
-    async fn fetch(&mut self, path: &str, status: u16) -> Value {
+    /// Reads what is there; panics unless it answers with that status.
+    pub async fn fetch(&mut self, path: &str, status: u16) -> Value {
         let answer = self.call("GET", path, None, None).await.expect("an answer");
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
         answer.body
