@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use clap::Args;
 use mainstay_api::{auth::token::Tokens, clock::Clock};
-use mainstay_domain::account::Role;
+use mainstay_domain::{
+    account::Role,
+    questionnaire::{SHIPPED, response::QuestionnaireResponse},
+    record::Record,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -140,11 +144,12 @@ pub fn measure(
     let now = Clock::default().now();
     let mut random = Random::new(7);
     let record = five_years(&mut random, now);
+    let beside = beside(&mut Random::new(11), now);
 
     place.is_written_to(Copy::Served)?;
     let server = Server::mainstay(binary, place)?;
     let mut client = Client::open(&server, &tokens, person)?;
-    for some in record.chunks(AT_ONCE) {
+    for some in record.chunks(AT_ONCE).chain(beside.chunks(AT_ONCE)) {
         let answer = client.post("/v1/sync", &json!({ "limit": 1, "changes": some }), 200)?;
         let answer: Value = serde_json::from_slice(&answer.body)?;
         let results = answer.get("results").and_then(Value::as_array);
@@ -261,6 +266,66 @@ fn five_years(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
     all
 }
 
+/// About 1 600 records that the summary passes over: a journal, commitments, thoughts, appointments, referrals, a
+/// transition, answers to a questionnaire, feedback; and few that it reads, a plan and a contact.
+fn beside(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
+    let mut all = Vec::new();
+    let start = now - chrono::Duration::days(DAYS);
+    let date = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
+    let mut add = |random: &mut Random, kind: &str, record: Value| {
+        let id = random.id(now.timestamp_micros());
+        all.push(json!({ "kind": kind, "op": "upsert", "id": id, "record": record }));
+        id
+    };
+    let robin = json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550123", "position": 1 });
+    let robin = add(random, "support-contacts", robin);
+    let content = json!({
+        "triggers": [{ "id": random.id(0), "label": "Payday", "kind": "external" }],
+        "warning_signs": [{ "id": random.id(0), "label": "Skipping meals", "stage": "emotional" }],
+        "strategies": [{ "id": random.id(0), "label": "Walk along the river", "category": "mindful_walking" }],
+        "contact_ids": [robin],
+    });
+    let plan = json!({ "kind": "relapse_prevention", "title": "Staying well", "content": content });
+    add(random, "plans", plan);
+    let ward = json!({ "from_level": "detox", "to_level": "outpatient", "discharged_on": date(start), "status": "closed" });
+    add(random, "transitions", ward);
+    let quiet = json!({ "rule": "sleep", "kind": "helpful", "note": "The baby is teething." });
+    add(random, "warning-feedback", quiet);
+    for day in 0..DAYS {
+        let at = |hours: i64| start + chrono::Duration::days(day) + chrono::Duration::hours(hours);
+        if day % 3 == 0 {
+            let entry = json!({ "occurred_at": time(at(-1)), "text": "Slow day. The river was high.", "mood": random.below(11) });
+            add(random, "journal", entry);
+        }
+        if day % 3 == 1 {
+            let commitment =
+                json!({ "text": "Call my sister before dinner.", "on": date(at(0)), "outcome": "kept" });
+            add(random, "commitments", commitment);
+        }
+        if day % 14 == 5 {
+            let talk = json!({ "kind": "counseling", "starts_at": time(at(-3)), "with": "Dr. Okafor", "status": "kept" });
+            let appointment = add(random, "appointments", talk);
+            let thought = json!({
+                "occurred_at": time(at(-4)), "situation": "My boss asked for a word.", "thought": "I will lose the job.",
+                "belief_before": 80, "belief_after": random.below(80), "emotions": [{ "name": "fear", "before": 8, "after": 4 }],
+            });
+            add(random, "thought-records", thought);
+            if day % 140 == 5 {
+                let referral = json!({ "kind": "primary_care", "to": "Elm Street", "status": "attended", "appointment_id": appointment });
+                add(random, "referrals", referral);
+            }
+        }
+        if day % 28 == 6
+            && let Some(own) = SHIPPED.as_ref()
+        {
+            let mut response = serde_json::to_value(QuestionnaireResponse::example()).unwrap_or_default();
+            (response["questionnaire_id"], response["occurred_at"]) = (json!(own.id), json!(time(at(-2))));
+            add(random, "questionnaire-responses", response);
+        }
+    }
+    all
+}
+
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
@@ -284,6 +349,8 @@ fn craving_event(random: &mut Random, at: DateTime<Utc>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use mainstay_domain::record::Kind;
+
     use super::*;
 
     #[test]
@@ -291,6 +358,22 @@ mod tests {
         let at = DateTime::from_timestamp_micros(1_772_366_400_000_000).unwrap();
         let all = five_years(&mut Random::new(7), at);
         assert!((7_500..8_500).contains(&all.len()), "{}", all.len());
+    }
+
+    #[test]
+    fn every_noun_stands_beside_them() {
+        let at = DateTime::from_timestamp_micros(1_772_366_400_000_000).unwrap();
+        let all = [
+            five_years(&mut Random::new(7), at),
+            beside(&mut Random::new(11), at),
+        ]
+        .concat();
+        assert!((9_200..9_800).contains(&all.len()), "{}", all.len());
+        for kind in Kind::ALL {
+            let there = all.iter().any(|one| one["kind"] == kind.path());
+            // A review would have to be that of one day of use.
+            assert_eq!(there, kind != Kind::UseEventReview, "{kind:?}");
+        }
     }
 
     #[test]
