@@ -116,7 +116,8 @@ fn listing(criterion: &mut Criterion) {
                 "latest",
                 &[Kind::CheckIn],
                 NOW,
-                move |records, _before| {
+                |_before| None,
+                move |records| {
                     let found = records.list(Kind::CheckIn, &range)?;
                     Ok(Some(Made::new(
                         found.into_iter().flat_map(|one| one.body).collect(),

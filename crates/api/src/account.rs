@@ -152,9 +152,17 @@ async fn replace(body: Body<AccountUpdate>) -> Outcome {
 async fn erase(body: Body<Erasure>) -> Outcome {
     let caller = &body.caller;
     confirm(caller, &body.value.password).await?;
-    caller.state.store.erase_account(caller.scope().account()).await?;
-    caller.state.sessions.forget_all();
-    caller.state.kept_facts.drop_account(caller.scope().account());
+    let (state, account) = (caller.state.clone(), caller.scope().account());
+    // To its end, also if the client goes away meanwhile.
+    let erasing = actix_web::rt::spawn(async move {
+        let erased = state.store.erase_account(account).await;
+        state.sessions.forget_all();
+        state.kept_facts.drop_account(account);
+        erased
+    });
+    erasing
+        .await
+        .map_err(|_panic| Problem::internal("an erasure panicked"))??;
     Ok(HttpResponse::NoContent()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish())

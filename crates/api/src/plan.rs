@@ -135,7 +135,8 @@ async fn active(caller: Caller) -> Outcome {
     let document = caller.remember(
         &question,
         &[Kind::Plan, Kind::SupportContact],
-        move |records, _before| {
+        |_before| None,
+        move |records| {
             let document = active_document(records, kind)?;
             Ok(document.map(|document| Made {
                 // The contacts are part of the document, so the tag is made of all its bytes.

@@ -161,7 +161,8 @@ async fn follow(caller: Caller) -> Outcome {
     let made = caller.remember(
         &question,
         &[Kind::QuestionnaireResponse],
-        move |records, _before| {
+        |_before| None,
+        move |records| {
             let bytes = to_json(&trend(id, &completed(records, id)?));
             let tag = Some(etag_of(&bytes));
             Ok(Some(Made {

@@ -1,7 +1,5 @@
 //! Accounts: making, finding, changing and erasing them.
 
-use std::sync::Arc;
-
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     account::{Account, Profile, Role, SealedAccount},
@@ -269,15 +267,13 @@ impl Store {
     }
 
     async fn delete_rows(&self, id: Uuid) -> Result<()> {
-        let remembered = Arc::clone(&self.remembered);
         let write = self.data.write(move |conn| {
             let query = accounts::table
                 .filter(accounts::id.eq(Key(id)))
                 .select(accounts::no);
             let Some(no) = on!(&mut *conn, |c| query.first::<i64>(c).optional())? else {
-                return Ok(());
+                return Ok(None);
             };
-            remembered.forget_person(no);
             on!(conn, |c| {
                 diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
                 diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
@@ -288,10 +284,14 @@ impl Store {
                 diesel::delete(sessions::table.filter(sessions::account_no.eq(no))).execute(c)?;
                 diesel::delete(logins::table.filter(logins::account_no.eq(no))).execute(c)?;
                 diesel::delete(accounts::table.filter(accounts::no.eq(no))).execute(c)?;
-                Ok::<_, StoreError>(())
+                Ok::<_, StoreError>(Some(no))
             })
         });
-        write.await
+        // From here on nothing can be made of the record any more.
+        if let Some(no) = write.await? {
+            self.remembered.forget_person(no);
+        }
+        Ok(())
     }
 
     /// The keyed hash under which an address stands in the database.

@@ -24,9 +24,9 @@ use crate::{
 };
 
 /// From this many pages on the log is folded back in any case: 256 MiB.
-pub const CHECKPOINT_PAGES: i32 = 64_000;
+pub const CHECKPOINT_PAGES: i32 = 128_000;
 /// From this many pages on it is folded back when nobody writes: 16 MiB.
-const IDLE_PAGES: i32 = 4_000;
+const IDLE_PAGES: i32 = 8_000;
 /// So few pages the writer folds back by itself between two transactions.
 const REST: i32 = 200;
 /// How often the other thread goes over what was written in the meantime before it leaves the rest to the writer.

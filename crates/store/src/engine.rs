@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use crate::{
     conn::{Access, Breaks, Conn, DatabaseUrl, Manager, connect},
     error::{Result, StoreError},
-    revision::{Revision, Revisions, of_one},
+    revision::{Known, Looked, Revisions, look},
     writer::{Step, Writer},
 };
 
@@ -140,11 +140,11 @@ impl Engine {
         }
     }
 
-    /// The revision of a person's record.
-    pub async fn revision(&self, person_no: i64) -> Result<Revision> {
+    /// How a person's record stands.
+    pub(crate) async fn look(&self, person_no: i64, known: Option<Known>) -> Result<Looked> {
         match &self.kind {
-            Kind::Sqlite(_) => self.with_connection(|conn| of_one(conn, person_no)),
-            Kind::Postgres(_, revisions) => revisions.of(person_no).await,
+            Kind::Sqlite(_) => self.with_connection(|conn| look(conn, person_no, known)),
+            Kind::Postgres(_, revisions) => revisions.look(person_no, known).await,
         }
     }
 

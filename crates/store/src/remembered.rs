@@ -1,7 +1,10 @@
 //! What was made of a person's record, remembered for as long as the record stays as it is. Every use asks the
 //! database for the person's revision, so that an answer is never older than the last write, whichever server took it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
@@ -13,8 +16,8 @@ use zeroize::Zeroizing;
 use crate::{
     Store,
     error::{Result, StoreError},
-    record::{Change, Records, Since},
-    revision::Revision,
+    record::{Change, Records, Since, since},
+    revision::{Known, Looked, Revision},
     scope::PersonScope,
 };
 
@@ -75,6 +78,15 @@ impl Made {
 struct Question {
     person_no: i64,
     text: Box<str>,
+}
+
+impl Question {
+    fn of(scope: &PersonScope, text: &str) -> Self {
+        Self {
+            person_no: scope.no,
+            text: text.into(),
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -146,61 +158,67 @@ impl Weighter<Question, Entry> for Bytewise {
 /// Answers that may be given again.
 pub(crate) struct Remembered {
     answers: Cache<Question, Entry, Bytewise>,
+    /// How often somebody was forgotten.
+    forgotten: AtomicU64,
 }
 
 impl Default for Remembered {
     fn default() -> Self {
         Self {
             answers: Cache::with_weighter(ENTRIES, MOST_BYTES, Bytewise),
+            forgotten: AtomicU64::new(0),
         }
     }
 }
 
 impl Store {
     /// What was made of some collections of a person's record at their present state, made now if need be. The
-    /// question says what was asked, and nothing but those collections may take part in the answer. Whoever makes it
-    /// is told what was made before, if that helps. `now` is in microseconds.
+    /// question says what was asked, and nothing but those collections may take part in the answer. Whoever can bring
+    /// what was made before up to date is asked first. `now` is in microseconds.
     ///
     /// # Errors
     /// What the database or the making says.
-    pub async fn remember<F>(
+    pub async fn remember<G, F>(
         &self,
         scope: &PersonScope,
         question: &str,
         of: &'static [Kind],
         now: i64,
+        grow: G,
         work: F,
     ) -> Result<Option<Made>>
     where
-        F: FnOnce(&mut Records<'_>, Option<Stale>) -> Result<Option<Made>> + Send + 'static,
+        G: FnOnce(&Stale) -> Option<Made>,
+        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
     {
-        let (question, revision) = self.question(scope, question).await?;
+        let question = Question::of(scope, question);
+        let forgotten = self.remembered.forgotten();
         let before = self.remembered.answers.get(&question);
-        if let Some(entry) = &before
-            && entry.revision == revision
-        {
-            return entry.unpack();
+        let known = before.as_ref().map(|entry| Known::of(entry.revision.rev, of));
+        let Looked { revision, changed } = self.data.look(scope.no, known).await?;
+        if let Some(entry) = before.filter(|entry| entry.revision.epoch == revision.epoch) {
+            if entry.revision == revision {
+                return entry.unpack();
+            }
+            // A change that came while they were looked up makes the entry newer than its revision says, which only
+            // costs a look more.
+            if let Since::Changed(changes) = since(&changed, of, scope)? {
+                let made = entry.unpack()?;
+                if changes.is_empty() {
+                    let entry = Entry { revision, ..entry };
+                    self.remembered.put(&question, entry, forgotten);
+                    return Ok(made);
+                }
+                if let Some(made) = made.and_then(|made| grow(&Stale { made, changes })) {
+                    let entry = Entry::of(Some(&made), revision, now);
+                    self.remembered.put(&question, entry, forgotten);
+                    return Ok(Some(made));
+                }
+            }
         }
-        // Changes between the two reads make the entry newer than its revision says, which only costs a look more.
-        let before = before.filter(|entry| entry.revision.epoch == revision.epoch);
-        let (entry, made) = self
-            .read(scope, move |records| {
-                let stale = match before {
-                    None => None,
-                    Some(entry) => match records.since(entry.revision.rev, of)? {
-                        Since::Changed(changes) if changes.is_empty() => {
-                            let made = entry.unpack()?;
-                            return Ok((Entry { revision, ..entry }, made));
-                        }
-                        Since::Changed(changes) => entry.unpack()?.map(|made| Stale { made, changes }),
-                        Since::TooMuch => None,
-                    },
-                };
-                let made = work(records, stale)?;
-                Ok((Entry::of(made.as_ref(), revision, now), made))
-            })
-            .await?;
-        self.remembered.answers.insert(question, entry);
+        let made = self.read(scope, work).await?;
+        let entry = Entry::of(made.as_ref(), revision, now);
+        self.remembered.put(&question, entry, forgotten);
         Ok(made)
     }
 
@@ -218,13 +236,15 @@ impl Store {
     where
         F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
     {
-        let (question, revision) = self.question(scope, question).await?;
+        let question = Question::of(scope, question);
+        let forgotten = self.remembered.forgotten();
+        let revision = self.revision(scope).await?;
         if let Some(entry) = self.remembered.current(&question, revision) {
             return entry.unpack();
         }
         let made = self.read_long(scope, work).await?;
         let entry = Entry::of(made.as_ref(), revision, now);
-        self.remembered.answers.insert(question, entry);
+        self.remembered.put(&question, entry, forgotten);
         Ok(made)
     }
 
@@ -233,15 +253,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn revision(&self, scope: &PersonScope) -> Result<Revision> {
-        self.data.revision(scope.no).await
-    }
-
-    async fn question(&self, scope: &PersonScope, text: &str) -> Result<(Question, Revision)> {
-        let question = Question {
-            person_no: scope.no,
-            text: text.into(),
-        };
-        Ok((question, self.data.revision(scope.no).await?))
+        Ok(self.data.look(scope.no, None).await?.revision)
     }
 
     /// Forgets what was made long ago. `now` is in microseconds.
@@ -260,8 +272,22 @@ impl Remembered {
             .filter(|entry| entry.revision == revision)
     }
 
+    /// How often somebody was forgotten so far: to be asked before the record is looked at.
+    fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// Remembers an answer, unless somebody was forgotten since the record was looked at: it may have been them.
+    fn put(&self, question: &Question, entry: Entry, forgotten: u64) {
+        self.answers.insert(question.clone(), entry);
+        if self.forgotten() != forgotten {
+            self.answers.remove(question);
+        }
+    }
+
     /// Forgets what was made of one person's record.
     pub fn forget_person(&self, person_no: i64) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.answers.retain(|question, _| question.person_no != person_no);
     }
 }
@@ -269,6 +295,25 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_made_of_somebody_who_is_forgotten_meanwhile_is_not_kept() {
+        let question = |person_no| Question {
+            person_no,
+            text: "latest".into(),
+        };
+        let entry = || Entry::of(Some(&Made::new(b"{}".to_vec())), Revision { rev: 1, epoch: 1 }, 0);
+        let remembered = Remembered::default();
+        let before = remembered.forgotten();
+        remembered.put(&question(1), entry(), before);
+        remembered.put(&question(2), entry(), before);
+        remembered.forget_person(1);
+        assert!(remembered.answers.get(&question(1)).is_none());
+        assert!(remembered.answers.get(&question(2)).is_some());
+        // Somebody looked before that and comes back only now.
+        remembered.put(&question(1), entry(), before);
+        assert!(remembered.answers.get(&question(1)).is_none());
+    }
 
     #[test]
     fn what_is_packed_comes_back_as_it_was_and_took_less_room() {

@@ -1,19 +1,28 @@
-//! The revision of a person's record, asked before anything that was remembered is used again.
+//! The revision of a person's record, asked before anything that was remembered is used again, and what has changed
+//! since.
 
 use std::{
-    collections::HashMap,
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
 };
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl};
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl,
+    connection::SimpleConnection,
+    pg::{Pg, PgConnection},
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types::{Array, BigInt, Binary, Bool, Nullable, SmallInt},
+};
+use mainstay_domain::record::Kind;
 use tokio::sync::oneshot;
 
 use crate::{
     conn::{Access, Breaks, Conn, DatabaseUrl, connect_for_lists},
     error::{Result, StoreError},
     on,
+    record::{Answered, Changed, FEW, changed_after},
     schema::people,
+    types::{At, Identifier, Instant, Key},
 };
 
 /// Questions that may wait before further ones are turned away.
@@ -30,18 +39,55 @@ pub struct Revision {
     pub epoch: i64,
 }
 
-/// The revision of one person's record.
-pub(crate) fn of_one(conn: &mut Conn, person_no: i64) -> Result<Revision> {
+/// What somebody has of a person's record.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// The number of the latest change that they know.
+    rev: i64,
+    /// The collections that it is about, a bit for each.
+    kinds: i64,
+}
+
+impl Known {
+    /// What was made of some collections at that number of the person's changes.
+    pub fn of(rev: i64, kinds: &[Kind]) -> Self {
+        let kinds = kinds.iter().fold(0, |kinds, kind| kinds | bit(*kind));
+        Self { rev, kinds }
+    }
+}
+
+fn bit(kind: Kind) -> i64 {
+    1_i64.wrapping_shl(u32::from(kind.code().unsigned_abs()))
+}
+
+/// How a person's record stands.
+pub(crate) struct Looked {
+    /// Its revision.
+    pub revision: Revision,
+    /// What changed after what is known, in that order, and no more than [`FEW`]. What is of other collections may
+    /// stand there without its sealed bytes.
+    pub changed: Vec<Changed>,
+}
+
+/// How one person's record stands.
+pub(crate) fn look(conn: &mut Conn, person_no: i64, known: Option<Known>) -> Result<Looked> {
     let query = people::table
         .filter(people::person_no.eq(person_no))
         .select((people::rev, people::epoch));
-    let found = on!(conn, |c| query.first(c).optional())?;
-    found
+    let found = on!(&mut *conn, |c| query.first(c).optional())?;
+    let revision = found
         .map(|(rev, epoch)| Revision { rev, epoch })
-        .ok_or(StoreError::NotFound)
+        .ok_or(StoreError::NotFound)?;
+    let changed = match known.filter(|known| known.rev < revision.rev) {
+        Some(known) => changed_after(conn, person_no, known.rev, FEW)?,
+        None => Vec::new(),
+    };
+    Ok(Looked { revision, changed })
 }
 
-type Asked = (i64, oneshot::Sender<Result<Revision>>);
+/// Whose record is asked for, and what is known of it.
+type Question = (i64, Option<Known>);
+type Asked = (Question, oneshot::Sender<Result<Looked>>);
 
 /// Asks a server for the revisions of all who wait at once: one round trip for many requests, as group commit is one
 /// write for many. Each question is asked of the database after it was put.
@@ -65,14 +111,16 @@ impl Revisions {
         })
     }
 
-    /// The revision of one person's record.
-    pub async fn of(&self, person_no: i64) -> Result<Revision> {
+    /// How one person's record stands.
+    pub async fn look(&self, person_no: i64, known: Option<Known>) -> Result<Looked> {
         let (answer, answered) = oneshot::channel();
         let questions = self.questions.as_ref().ok_or(StoreError::Busy)?;
-        questions.try_send((person_no, answer)).map_err(|e| match e {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Internal("nobody asks for revisions".to_owned()),
-        })?;
+        questions
+            .try_send(((person_no, known), answer))
+            .map_err(|e| match e {
+                TrySendError::Full(_) => StoreError::Busy,
+                TrySendError::Disconnected(_) => StoreError::Internal("nobody asks for revisions".to_owned()),
+            })?;
         answered
             .await
             .map_err(|_gone| StoreError::Unavailable("the revision was not asked for".to_owned()))?
@@ -93,42 +141,179 @@ fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Receiver<Asked>) {
     while let Ok(first) = queue.recv() {
         let mut asked = vec![first];
         asked.extend(queue.try_iter().take(BATCH - 1));
-        let people: Vec<i64> = asked.iter().map(|(person_no, _)| *person_no).collect();
+        let (questions, answers): (Vec<Question>, Vec<_>) = asked.into_iter().unzip();
         // A connection that broke since the last time is replaced; reading twice does no harm.
-        let found = ask(url, &mut conn, &people).or_else(|_broken| {
+        let found = ask(url, &mut conn, &questions).or_else(|_broken| {
             if conn.take().is_some() {
                 breaks.note();
             }
-            ask(url, &mut conn, &people)
+            ask(url, &mut conn, &questions)
         });
-        for (person_no, answer) in asked {
-            // Whoever has gone away needs no answer.
-            let _ = answer.send(match &found {
-                Ok(found) => found.get(&person_no).copied().ok_or(StoreError::NotFound),
-                Err(cause) => Err(StoreError::Unavailable(cause.clone())),
-            });
+        // Whoever has gone away needs no answer.
+        match found {
+            Ok(found) => {
+                for (looked, answer) in found.into_iter().zip(answers) {
+                    let _ = answer.send(looked.ok_or(StoreError::NotFound));
+                }
+            }
+            Err(cause) => {
+                for answer in answers {
+                    let _ = answer.send(Err(StoreError::Unavailable(cause.clone())));
+                }
+            }
         }
     }
 }
 
+/// What each question found, in the order of the questions.
 fn ask(
     url: &DatabaseUrl,
     conn: &mut Option<Conn>,
-    people: &[i64],
-) -> std::result::Result<HashMap<i64, Revision>, String> {
+    questions: &[Question],
+) -> std::result::Result<Vec<Option<Looked>>, String> {
     if conn.is_none() {
-        *conn = Some(connect_for_lists(url, Access::Read).map_err(|e| e.to_string())?);
+        let mut made = connect_for_lists(url, Access::Read).map_err(|e| e.to_string())?;
+        if let Conn::Postgres(c) = &mut made {
+            // A plan that is made before the lists are known would rather read all people than look for some.
+            c.batch_execute("SET enable_hashjoin = off; SET enable_mergejoin = off")
+                .map_err(|e| e.to_string())?;
+        }
+        *conn = Some(made);
     }
     let Some(Conn::Postgres(c)) = conn else {
         return Err("a connection of another engine".to_owned());
     };
-    let rows: QueryResult<Vec<(i64, i64, i64)>> = people::table
-        .filter(people::person_no.eq_any(people))
-        .select((people::person_no, people::rev, people::epoch))
-        .load(c);
-    let rows = rows.map_err(|e| e.to_string())?;
-    Ok(rows
-        .into_iter()
-        .map(|(person_no, rev, epoch)| (person_no, Revision { rev, epoch }))
-        .collect())
+    let rows: Vec<FoundRow> = LookTogether::of(questions).load(c).map_err(|e| e.to_string())?;
+    let mut found: Vec<Option<Looked>> = questions.iter().map(|_| None).collect();
+    for row in rows {
+        let place = usize::try_from(row.0 - 1).unwrap_or(usize::MAX);
+        if let Some(place) = found.get_mut(place) {
+            let looked = place.get_or_insert_with(|| Looked {
+                revision: Revision {
+                    rev: row.1,
+                    epoch: row.2,
+                },
+                changed: Vec::new(),
+            });
+            looked.changed.extend(changed(row));
+        }
+    }
+    for looked in found.iter_mut().flatten() {
+        looked.changed.sort_unstable_by_key(|changed| changed.rev);
+    }
+    Ok(found)
+}
+
+/// The place of the question, the revision, and a change if there is one.
+type FoundRow = (
+    i64,
+    i64,
+    i64,
+    Option<i16>,
+    Option<i64>,
+    Option<bool>,
+    Option<Key>,
+    Option<i64>,
+    Option<At>,
+    Option<Vec<u8>>,
+    Option<At>,
+    Option<At>,
+);
+
+fn changed(row: FoundRow) -> Option<Changed> {
+    let (_, _, _, collection, rev, deleted, id, version, occurred_at, sealed, created_at, updated_at) = row;
+    Some(Changed {
+        collection: collection?,
+        rev: rev?,
+        deleted: deleted?,
+        answered: Answered {
+            id: id?,
+            version: version?,
+            occurred_at: occurred_at?,
+            sealed: sealed.unwrap_or_default(),
+            created_at: created_at?,
+            updated_at: updated_at?,
+        },
+    })
+}
+
+/// How the records of several people stand, and for each the first changes after a number.
+struct LookTogether {
+    person_no: Vec<i64>,
+    after: Vec<Option<i64>>,
+    kinds: Vec<i64>,
+}
+
+impl LookTogether {
+    fn of(questions: &[Question]) -> Self {
+        let known = || questions.iter().map(|(_, known)| known);
+        Self {
+            person_no: questions.iter().map(|(person_no, _)| *person_no).collect(),
+            after: known().map(|known| known.map(|known| known.rev)).collect(),
+            kinds: known()
+                .map(|known| known.map_or(0, |known| known.kinds))
+                .collect(),
+        }
+    }
+}
+
+impl QueryId for LookTogether {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for LookTogether {
+    type SqlType = (
+        BigInt,
+        BigInt,
+        BigInt,
+        Nullable<SmallInt>,
+        Nullable<BigInt>,
+        Nullable<Bool>,
+        Nullable<Identifier>,
+        Nullable<BigInt>,
+        Nullable<Instant>,
+        Nullable<Binary>,
+        Nullable<Instant>,
+        Nullable<Instant>,
+    );
+}
+
+impl RunQueryDsl<PgConnection> for LookTogether {}
+
+impl QueryFragment<Pg> for LookTogether {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT place, people.rev, epoch, c.collection, c.rev, deleted, id, version, occurred_at, sealed, \
+             created_at, updated_at FROM unnest(",
+        );
+        out.push_bind_param::<Array<BigInt>, _>(&self.person_no)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<Nullable<BigInt>>, _>(&self.after)?;
+        out.push_sql(", ");
+        out.push_bind_param::<Array<BigInt>, _>(&self.kinds)?;
+        out.push_sql(
+            ") WITH ORDINALITY AS asked (person_no, after, kinds, place) \
+             JOIN people ON people.person_no = asked.person_no \
+             LEFT JOIN LATERAL (SELECT collection, rev, deleted, id, version, occurred_at, \
+             CASE WHEN (kinds >> collection) & 1 = 1 THEN sealed END AS sealed, created_at, updated_at \
+             FROM records WHERE records.person_no = asked.person_no AND records.rev > after AND people.rev > after \
+             ORDER BY records.rev LIMIT ",
+        );
+        out.push_bind_param::<BigInt, _>(&FEW)?;
+        out.push_sql(") AS c ON true");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_collection_has_a_bit_of_its_own() {
+        let all = Known::of(0, &Kind::ALL);
+        assert_eq!(usize::try_from(all.kinds.count_ones()).unwrap(), Kind::ALL.len());
+        assert!(all.kinds > 0);
+    }
 }

@@ -53,16 +53,25 @@ impl Caller {
         &self.principal.scope
     }
 
-    /// What was made of some collections of the caller's record at their present state, made now if need be.
+    /// What was made of some collections of the caller's record at their present state, made now if need be: brought
+    /// up to date if that can be done, else made anew.
     ///
     /// # Errors
     /// What the store says.
-    pub async fn remember<F>(&self, question: &str, of: &'static [Kind], make: F) -> Outcome<Option<Made>>
+    pub async fn remember<G, F>(
+        &self,
+        question: &str,
+        of: &'static [Kind],
+        grow: G,
+        make: F,
+    ) -> Outcome<Option<Made>>
     where
-        F: FnOnce(&mut Records<'_>, Option<Stale>) -> Result<Option<Made>, StoreError> + Send + 'static,
+        G: FnOnce(&Stale) -> Option<Made>,
+        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>, StoreError> + Send + 'static,
     {
         let (store, now) = (&self.state.store, self.state.clock.micros());
-        Ok(store.remember(self.scope(), question, of, now, make).await?)
+        let asked = store.remember(self.scope(), question, of, now, grow, make);
+        Ok(asked.await?)
     }
 
     /// An id from the path.

@@ -52,12 +52,12 @@ async fn list<T: Record>(caller: Caller) -> Outcome {
             .read(caller.scope(), move |r| listed(r, T::KIND, range))
             .await?
     } else {
-        let remembered = caller.remember(&question, const { &[T::KIND] }, move |records, before| {
-            let grown = before.and_then(|before| with_new(&before, T::KIND, &range));
-            grown
-                .map_or_else(|| listed(records, T::KIND, range), Ok)
-                .map(Some)
-        });
+        let remembered = caller.remember(
+            &question,
+            const { &[T::KIND] },
+            |before| with_new(before, T::KIND, &range),
+            move |records| listed(records, T::KIND, range).map(Some),
+        );
         remembered
             .await?
             .ok_or(Problem::internal("a list without a body"))?

@@ -7,11 +7,14 @@ use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
 
+mod changed;
 mod create;
 mod read;
 mod together;
 mod write;
 
+pub(crate) use changed::{Changed, FEW, changed_after, since};
+pub(crate) use read::Answered;
 pub use read::Records;
 pub(crate) use together::Together;
 pub(crate) use write::NewRow;

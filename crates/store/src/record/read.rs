@@ -7,61 +7,51 @@ use diesel::{
 use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Change, Order, Range, Replaced, Since, Standing, Stored};
+use super::{
+    Change, Order, Range, Replaced, Since, Standing, Stored,
+    changed::{Changed, FEW, changed_after, since},
+};
 use crate::{
     conn::Conn,
-    error::{Result, StoreError},
+    error::Result,
     on,
     schema::{people, record_history, records},
     scope::PersonScope,
     types::{At, Key},
 };
 
-/// From so many changes on they are not looked at one by one.
-const FEW: i64 = 16;
-
 /// A row with all that writing looks at.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
 pub(super) struct Row {
     pub(super) no: i64,
-    pub(super) collection: i16,
-    pub(super) rev: i64,
-    pub(super) deleted: bool,
     pub(super) origin: Vec<u8>,
     pub(super) digest: Vec<u8>,
     #[diesel(embed)]
-    pub(super) answered: Answered,
+    pub(super) changed: Changed,
 }
 
 impl std::ops::Deref for Row {
-    type Target = Answered;
-    fn deref(&self) -> &Answered {
-        &self.answered
-    }
-}
-
-impl Row {
-    /// Deleted, but kept to be read.
-    pub(super) fn is_marked(&self) -> bool {
-        self.deleted && !self.sealed.is_empty()
+    type Target = Changed;
+    fn deref(&self) -> &Changed {
+        &self.changed
     }
 }
 
 /// What an answer needs of a row, and no more: lists are long.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
-pub(super) struct Answered {
-    pub(super) id: Key,
-    pub(super) version: i64,
-    occurred_at: At,
-    pub(super) sealed: Vec<u8>,
-    pub(super) created_at: At,
-    pub(super) updated_at: At,
+pub(crate) struct Answered {
+    pub(crate) id: Key,
+    pub(crate) version: i64,
+    pub(crate) occurred_at: At,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) created_at: At,
+    pub(crate) updated_at: At,
 }
 
 impl Answered {
-    fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
+    pub(super) fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
         Ok(Stored {
             id: self.id.0,
             version: self.version,
@@ -190,50 +180,20 @@ impl<'a> Records<'a> {
 
     /// What changed after a number of the person's changes, in their order: each record once, as it stands now.
     pub fn changes(&mut self, after: i64, limit: i64) -> Result<Vec<Change>> {
-        let rows = self.rows_after(after, limit)?;
-        rows.iter().map(|row| self.change(row)).collect()
+        let rows = changed_after(self.conn, self.scope.no, after, limit)?;
+        rows.iter().map(|row| row.open(self.scope)).collect()
     }
 
     /// What changed in some collections after a number of the person's changes.
     pub fn since(&mut self, after: i64, kinds: &[Kind]) -> Result<Since> {
-        let rows = self.rows_after(after, FEW)?;
-        if i64::try_from(rows.len()).unwrap_or(FEW) == FEW {
-            return Ok(Since::TooMuch);
-        }
-        let theirs = rows
-            .iter()
-            .filter(|row| kinds.iter().any(|kind| kind.code() == row.collection));
-        let changes = theirs.map(|row| self.change(row)).collect::<Result<_>>()?;
-        Ok(Since::Changed(changes))
-    }
-
-    fn rows_after(&mut self, after: i64, limit: i64) -> Result<Vec<Row>> {
-        let query = records::table
-            .filter(records::person_no.eq(self.scope.no))
-            .filter(records::rev.gt(after))
-            .order(records::rev.asc())
-            .limit(limit);
-        Ok(on!(&mut *self.conn, |c| query.select(Row::as_select()).load(c))?)
-    }
-
-    fn change(&self, row: &Row) -> Result<Change> {
-        let kind = Kind::from_code(row.collection)
-            .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
-        let gone = row.deleted && !row.is_marked();
-        Ok(Change {
-            rev: row.rev,
-            kind,
-            id: row.id.0,
-            version: row.version,
-            deleted: row.deleted,
-            record: if gone { None } else { Some(self.open(kind, row)?) },
-        })
+        let rows = changed_after(self.conn, self.scope.no, after, FEW)?;
+        since(&rows, kinds, self.scope)
     }
 
     /// What is known of an id, deleted or not.
     pub fn known(&mut self, kind: Kind, id: Uuid) -> Result<Option<Change>> {
         let row = self.row(kind, id)?;
-        row.map(|row| self.change(&row)).transpose()
+        row.map(|row| row.open(self.scope)).transpose()
     }
 
     /// Whether the record of that id, deleted or not, was first made from that content.
@@ -303,6 +263,6 @@ impl<'a> Records<'a> {
     }
 
     pub(super) fn open(&self, kind: Kind, row: &Row) -> Result<Stored> {
-        row.answered.open(kind, self.scope)
+        row.changed.answered.open(kind, self.scope)
     }
 }

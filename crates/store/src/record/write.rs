@@ -319,8 +319,8 @@ impl<'a> RecordWriter<'a> {
             id: before.id,
             version: before.version,
             digest: before.digest,
-            sealed: before.answered.sealed,
-            written_at: before.answered.updated_at,
+            sealed: before.changed.answered.sealed,
+            written_at: before.changed.answered.updated_at,
             replaced_at: self.now,
             replaced_by: self.session.map(Key),
         };
