@@ -42,10 +42,10 @@ fn same(one: &Facts, other: &Facts, as_of: &AsOf, window: Window) -> Result<(), 
 /// removal. Which one: by its place among those that there are.
 #[derive(Debug, Clone)]
 enum Change {
-    Add(UseEvent, CheckIn, CravingEvent),
-    CorrectUse(usize, UseEvent),
-    CorrectCheckIn(usize, CheckIn),
-    CorrectCraving(usize, CravingEvent),
+    Add(Box<(UseEvent, CheckIn, CravingEvent)>),
+    CorrectUse(usize, Box<UseEvent>),
+    CorrectCheckIn(usize, Box<CheckIn>),
+    CorrectCraving(usize, Box<CravingEvent>),
     UseEnteredInError(usize),
     RemoveCheckIn(usize),
     RemoveCraving(usize),
@@ -54,10 +54,10 @@ enum Change {
 fn change(as_of: AsOf) -> impl Strategy<Value = Change> {
     let n = 0_usize..12;
     prop_oneof![
-        2 => (use_event(as_of), check_in(as_of), craving(as_of)).prop_map(|(u, c, e)| Change::Add(u, c, e)),
-        2 => (n.clone(), use_event(as_of)).prop_map(|(n, u)| Change::CorrectUse(n, u)),
-        2 => (n.clone(), check_in(as_of)).prop_map(|(n, c)| Change::CorrectCheckIn(n, c)),
-        1 => (n.clone(), craving(as_of)).prop_map(|(n, e)| Change::CorrectCraving(n, e)),
+        2 => (use_event(as_of), check_in(as_of), craving(as_of)).prop_map(|all| Change::Add(Box::new(all))),
+        2 => (n.clone(), use_event(as_of)).prop_map(|(n, u)| Change::CorrectUse(n, Box::new(u))),
+        2 => (n.clone(), check_in(as_of)).prop_map(|(n, c)| Change::CorrectCheckIn(n, Box::new(c))),
+        1 => (n.clone(), craving(as_of)).prop_map(|(n, e)| Change::CorrectCraving(n, Box::new(e))),
         2 => n.clone().prop_map(Change::UseEnteredInError),
         1 => n.clone().prop_map(Change::RemoveCheckIn),
         1 => n.prop_map(Change::RemoveCraving),
@@ -73,7 +73,8 @@ fn replace<T>(all: &mut [Known<T>], n: usize, record: T) {
 fn apply(facts: &mut Facts, n: u128, change: Change) {
     let id = |kind: u128| Uuid::from_u128(kind + n);
     match change {
-        Change::Add(u, c, e) => {
+        Change::Add(all) => {
+            let (u, c, e) = *all;
             facts.uses.push(Known {
                 id: id(20_000),
                 record: u,
@@ -87,9 +88,9 @@ fn apply(facts: &mut Facts, n: u128, change: Change) {
                 record: e,
             });
         }
-        Change::CorrectUse(n, record) => replace(&mut facts.uses, n, record),
-        Change::CorrectCheckIn(n, record) => replace(&mut facts.check_ins, n, record),
-        Change::CorrectCraving(n, record) => replace(&mut facts.cravings, n, record),
+        Change::CorrectUse(n, record) => replace(&mut facts.uses, n, *record),
+        Change::CorrectCheckIn(n, record) => replace(&mut facts.check_ins, n, *record),
+        Change::CorrectCraving(n, record) => replace(&mut facts.cravings, n, *record),
         Change::UseEnteredInError(n) => {
             if let Some(event) = facts.uses.get_mut(n) {
                 event.record.entered_in_error = true;

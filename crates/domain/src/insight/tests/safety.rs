@@ -92,10 +92,10 @@ fn opioid(facts: &Facts, today: NaiveDate) -> bool {
     let uses: Vec<&UseEvent> = (facts.uses.iter().map(|u| &u.record))
         .filter(|u| u.substance.is_opioid() && !u.as_prescribed && !u.entered_in_error)
         .collect();
-    let used: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
+    let dates: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
     uses.iter().any(|u| {
         let first = days_of(u)[0];
-        first > plus(today, -7) && (1..=3).all(|back| !used.contains(&plus(first, -back)))
+        first > plus(today, -7) && (1..=3).all(|back| !dates.contains(&plus(first, -back)))
     })
 }
 
@@ -105,11 +105,11 @@ fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -
     let uses: Vec<&UseEvent> = (facts.uses.iter().map(|u| &u.record))
         .filter(|u| u.substance == substance && !u.entered_in_error && (is_sedative || !u.as_prescribed))
         .collect();
-    let used: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
-    let last = used.last().copied();
+    let dates: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
+    let last = dates.last().copied();
     let by_events = last.is_some_and(|last| {
         let week: Vec<NaiveDate> = (0..7).map(|back| plus(last, -back)).collect();
-        let days = week.iter().filter(|day| used.contains(day)).count();
+        let days = week.iter().filter(|day| dates.contains(day)).count();
         let amounts: Vec<Option<f64>> = (uses.iter().filter(|u| week.contains(&days_of(u)[0])))
             .map(|u| u.amount.map(Amount::get))
             .collect();

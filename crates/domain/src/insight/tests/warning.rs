@@ -173,13 +173,9 @@ fn is_true(told: &FiredRule, facts: &Facts) -> bool {
             };
             let Some(Ok(record)) = record else { return false };
             // A list of what was tried, of which one was a practice.
-            if let Some(tried) = record
-                .pointer("/strategy_uses")
-                .and_then(|tried| tried.as_array())
-            {
-                if input.member == "strategy_uses.practice" {
-                    return tried.iter().any(|tried| tried.get("practice").is_some());
-                }
+            if input.member == "strategy_uses.practice" {
+                let tried = record["strategy_uses"].as_array();
+                return tried.is_some_and(|tried| tried.iter().any(|one| one.get("practice").is_some()));
             }
             let value = record.pointer(&format!("/{}", input.member.replace('.', "/")));
             match value {
