@@ -118,7 +118,7 @@ pub fn due_doses(
     let around = tolerance(medication) * 2 + TimeDelta::days(1);
     let (from, to) = (span.start - around, span.end + around);
     let times = schedule.due_times(medication.started_on, zone, from, to, MAX_TIMES);
-    let mut due = case.ordinary(&times);
+    let mut due = case.ordinary(&times, &(from..to));
     due.retain(is_inside);
     due
 }
@@ -144,7 +144,8 @@ pub fn next_due(
         return Some(pending).filter(|dose| case.waits(dose) && dose.due_at.to_utc() < to);
     }
     let from = now - tolerance(medication) * 2 - TimeDelta::days(1);
-    let due = case.ordinary(&schedule.due_times(medication.started_on, zone, from, to, NEXT_AMONG));
+    let times = schedule.due_times(medication.started_on, zone, from, to, NEXT_AMONG);
+    let due = case.ordinary(&times, &(from..to));
     due.into_iter().find(|dose| case.waits(dose))
 }
 
@@ -160,7 +161,13 @@ pub fn overdue_days(medication: &Medication, doses: &[(Uuid, Dose)], zone: Tz, n
     let found = running(medication)
         .filter(|_| medication.is_long_acting() && !case.has_ended())
         .and_then(|schedule| case.long_acting(&schedule));
-    found.map_or(0, |found| (now - found.due_since).num_days().max(0))
+    found.map_or(0, |found| whole_days(zone, found.due_since, now))
+}
+
+/// Whole days from one moment to a later one by the clock on the wall, so that one of 23 or 25 hours is a day too.
+fn whole_days(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
+    let wall = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
+    (wall(to) - wall(from)).num_days().max(0)
 }
 
 /// The schedule of a medication that something can be due of.
@@ -194,11 +201,13 @@ impl Case<'_> {
         can_be && self.is_before_end(dose)
     }
 
-    /// Every time of the schedule is due, whatever was taken before.
-    fn ordinary(&self, times: &[DueTime]) -> Vec<DueDose> {
+    /// Every time of the schedule is due, whatever was taken before. `times` are all that it has within `around`.
+    fn ordinary(&self, times: &[DueTime], around: &Range<DateTime<Utc>>) -> Vec<DueDose> {
         let windows = self.windows(times);
         let mut found: Vec<Vec<(Uuid, DoseStatus)>> = vec![Vec::new(); times.len()];
-        for (id, dose) in self.doses {
+        // A dose that names a time further away counts for that one, and for none of these.
+        let is_about = |dose: &Dose| dose.due_at.is_none_or(|due| around.contains(&due.to_utc()));
+        for (id, dose) in self.doses.iter().filter(|(_, dose)| is_about(dose)) {
             if let Some(n) = place(dose, times, &windows)
                 && let Some(found) = found.get_mut(n)
             {
@@ -254,7 +263,7 @@ impl Case<'_> {
             whole_day: time.is_whole_day(),
             standing,
             dose_ids,
-            overdue_days: waits.then(|| (self.now - time.at).num_days().max(0)),
+            overdue_days: waits.then(|| whole_days(self.zone, time.at, self.now)),
         }
     }
 }

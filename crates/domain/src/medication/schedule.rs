@@ -5,7 +5,8 @@
 //! prescribed by, and [`Schedule::first_day`] finds out cheaply whether a rule comes due at all.
 //!
 //! Rules are expanded over the clock on the wall and only then placed on the time line: 08:00 stays 08:00 when the
-//! clock changes, and a time that the clock skips falls on the first moment after the gap.
+//! clock changes, and a time that the clock skips falls on the first moment after the gap. A date that the calendar
+//! leaves out, as Samoa's did with 30 December 2011, has no dose of its own.
 
 use chrono::{
     DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
@@ -80,7 +81,9 @@ impl DueTime {
     /// The time on the wall of `zone`.
     pub(super) fn on(zone: Tz, wall: NaiveDateTime, is_whole_day: bool) -> Self {
         let at = resolve_local(zone, wall);
-        let next = wall.date().succ_opt().filter(|_| is_whole_day);
+        // The day that it is then, for the date itself may be left out.
+        let day = at.with_timezone(&zone).date_naive();
+        let next = day.succ_opt().filter(|_| is_whole_day);
         let until = next.map_or(at, |next| resolve_local(zone, next.and_time(NaiveTime::MIN)));
         Self { at, until }
     }
@@ -279,6 +282,7 @@ impl Schedule {
             .map(|time| time.naive_utc())
             .take_while(|time| *time < last)
             .skip_while(|time| *time < first)
+            .filter(|time| !is_left_out(zone, time.date()))
             .map(|time| (time, DueTime::on(zone, time, is_whole_day)))
             .filter(|(time, due)| self.is_before_end(*time, due.at) && from <= due.at && due.at < to)
             .map(|(_, due)| due)
@@ -318,6 +322,13 @@ impl Schedule {
             .and_then(|ahead| start.checked_add_signed(ahead))
             .unwrap_or(start)
     }
+}
+
+/// Whether the calendar of a zone goes from the day before a date to the day after it.
+fn is_left_out(zone: Tz, date: NaiveDate) -> bool {
+    let midnight = |day: NaiveDate| resolve_local(zone, day.and_time(NaiveTime::MIN));
+    date.succ_opt()
+        .is_some_and(|next| midnight(date) == midnight(next))
 }
 
 fn read_until(value: &str) -> Option<Until> {

@@ -172,7 +172,8 @@ proptest! {
                 let expected = closed.iter().sum::<i64>() as f64 / closed.len() as f64;
                 prop_assert!((mean - expected).abs() < 1e-9);
             }
-            prop_assert_eq!(found.saved.as_ref().and_then(|s| s.cost_minor), Some(1450 * expected.cumulative));
+            let saved = found.saved.as_ref().map(|s| (s.days, s.cost_minor, s.minutes));
+            prop_assert_eq!(saved, Some((expected.cumulative, Some(1450 * expected.cumulative), Some(45 * expected.cumulative))));
             share_of(found, goal, &facts, &used, today);
         }
     }
@@ -184,7 +185,7 @@ proptest! {
     })) {
         let day = lapse.occurred_at.local_date();
         let mut more = facts.clone();
-        more.uses.extend(known(vec![UseEvent { as_prescribed: false, ..lapse.clone() }], 9000));
+        more.uses.extend(known(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse.clone() }], 9000));
         let (before, after) = (abstinence(&facts, &as_of).found, abstinence(&more, &as_of).found);
         for (one, two) in before.goals.iter().zip(&after.goals) {
             let earlier = |goal: &GoalAbstinence| -> Vec<Vec<u8>> {
@@ -250,14 +251,14 @@ proptest! {
 }
 
 /// For each day of use: whether an event with an amount began on it, and the units if they are known.
-fn amounts_by_day(goal: &Goal, facts: &Facts) -> BTreeMap<NaiveDate, (bool, Option<f64>)> {
+pub fn amounts_by_day(goal: &Goal, facts: &Facts) -> BTreeMap<NaiveDate, (bool, Option<f64>)> {
     let mut found: BTreeMap<NaiveDate, (bool, Option<f64>)> = BTreeMap::new();
     let mut units: BTreeMap<NaiveDate, String> = BTreeMap::new();
     for event in facts
         .uses
         .iter()
         .map(|u| &u.record)
-        .filter(|u| !u.as_prescribed && u.substance == goal.substance)
+        .filter(|u| !u.as_prescribed && !u.entered_in_error && u.substance == goal.substance)
     {
         let first = event.occurred_at.local_date();
         let Some(amount) = event.amount else {

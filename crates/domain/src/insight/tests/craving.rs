@@ -11,21 +11,19 @@ use crate::{
         calendar::plus,
         craving::{Direction, cravings},
         facts::{Facts, Window},
-        series::{Bucket, Metric, series},
         trigger::triggers,
     },
     record::Record,
     scalar::{Int, List, Rating},
     timestamp::Timestamp,
-    use_event::UseEvent,
 };
 
 /// The text of a time begins with its local date and hour.
-fn wall(at: Timestamp) -> chrono::NaiveDateTime {
+pub fn wall(at: Timestamp) -> chrono::NaiveDateTime {
     at.to_string()[..19].parse().unwrap()
 }
 
-fn in_window(day: NaiveDate, today: NaiveDate, window: Window) -> bool {
+pub fn in_window(day: NaiveDate, today: NaiveDate, window: Window) -> bool {
     let back = today.num_days_from_ce() - day.num_days_from_ce();
     match window {
         Window::All => true,
@@ -45,12 +43,11 @@ proptest! {
         let events: Vec<&CravingEvent> = facts.cravings.iter().map(|e| &e.record)
             .filter(|e| in_window(wall(e.occurred_at).date(), today, window)).collect();
         prop_assert_eq!(found.events, events.len());
+        let began: Vec<(u32, u32)> = events.iter().map(|e| wall(e.occurred_at))
+            .map(|at| (at.weekday().number_from_monday(), at.hour())).collect();
         for weekday in 1..=7_u32 {
             for hour in 0..24_u32 {
-                let n = events.iter().filter(|e| {
-                    let at = wall(e.occurred_at);
-                    at.weekday().number_from_monday() == weekday && at.hour() == hour
-                }).count();
+                let n = began.iter().filter(|at| **at == (weekday, hour)).count();
                 let row = &found.heat_map[usize::try_from(weekday).unwrap() - 1];
                 prop_assert_eq!((row.weekday, row.hours[usize::try_from(hour).unwrap()]), (weekday, u32::try_from(n).unwrap()));
             }
@@ -62,6 +59,23 @@ proptest! {
             let expected = *ended.iter().max().unwrap() as f64 / 60_000.0;
             prop_assert!((longest - expected).abs() < 1e-9);
         }
+        // Medians and means by their definition: as much below as above, and the sum in equal parts.
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let minutes: Vec<f64> = ended.iter().map(|millis| *millis as f64 / 60_000.0).collect();
+        let strongest: Vec<f64> = events.iter().map(|e| e.ratings.iter().map(|r| r.value.as_f64()).fold(0.0, f64::max)).collect();
+        for (values, mean, median) in [
+            (&minutes, found.durations.mean_minutes, found.durations.median_minutes),
+            (&strongest, found.peaks.mean, found.peaks.median),
+        ] {
+            prop_assert_eq!((mean.is_some(), median.is_some()), (!values.is_empty(), !values.is_empty()));
+            let sum: f64 = values.iter().sum();
+            prop_assert!((mean.unwrap_or(0.0) * values.iter().map(|_| 1.0).sum::<f64>() - sum).abs() < 1e-6);
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            let middle = median.map(|_| sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]);
+            prop_assert!((middle.unwrap_or(0.0) - 2.0 * median.unwrap_or(0.0)).abs() < 1e-9);
+        }
+        prop_assert_eq!(found.peaks.highest.map(|n| n * 10), strongest.iter().copied().reduce(f64::max).map(|v| format!("{:.0}", v * 10.0).parse().unwrap()));
         let outcomes = &found.outcomes;
         prop_assert_eq!(outcomes.rode_it_out + outcomes.used + outcomes.unsure + outcomes.ongoing, events.len());
         let known = outcomes.rode_it_out + outcomes.used;
@@ -100,15 +114,19 @@ proptest! {
     #[test]
     fn triggers_are_what_counting_gives(((as_of, facts), window) in (history(), window())) {
         let (today, found) = (as_of.today(), triggers(&facts, &as_of, window).found);
-        let events: Vec<&CravingEvent> = facts.cravings.iter().map(|e| &e.record)
-            .filter(|e| in_window(wall(e.occurred_at).date(), today, window)).collect();
-        let known = |e: &&&CravingEvent| matches!(e.outcome, CravingOutcome::Used | CravingOutcome::RodeItOut);
-        let used = |e: &&&CravingEvent| e.outcome == CravingOutcome::Used;
+        // A use that names the craving followed it, whatever was written of its end before.
+        let followed = |id: Uuid| facts.uses.iter().map(|u| &u.record)
+            .any(|u| u.craving_event_id == Some(id) && !u.as_prescribed && !u.entered_in_error);
+        let events: Vec<(&CravingEvent, bool)> = facts.cravings.iter()
+            .filter(|e| in_window(wall(e.record.occurred_at).date(), today, window))
+            .map(|e| (&e.record, e.record.outcome == CravingOutcome::Used || followed(e.id))).collect();
+        let known = |e: &&(&CravingEvent, bool)| e.1 || e.0.outcome == CravingOutcome::RodeItOut;
+        let used = |e: &&(&CravingEvent, bool)| e.1;
         let all = (events.iter().filter(known).count(), events.iter().filter(used).count());
-        let ids: BTreeSet<Uuid> = events.iter().flat_map(|e| e.trigger_ids.iter().copied()).collect();
+        let ids: BTreeSet<Uuid> = events.iter().flat_map(|e| e.0.trigger_ids.iter().copied()).collect();
         prop_assert_eq!(found.triggers.iter().map(|t| t.trigger_id).collect::<BTreeSet<_>>(), ids);
         for trigger in &found.triggers {
-            let carrying: Vec<&CravingEvent> = events.iter().copied().filter(|e| e.trigger_ids.contains(&trigger.trigger_id)).collect();
+            let carrying: Vec<(&CravingEvent, bool)> = events.iter().copied().filter(|e| e.0.trigger_ids.contains(&trigger.trigger_id)).collect();
             let own = (carrying.iter().filter(known).count(), carrying.iter().filter(used).count());
             let figures = &trigger.figures;
             prop_assert_eq!((figures.events, figures.known_outcomes, figures.used), (carrying.len(), own.0, own.1));
@@ -120,38 +138,6 @@ proptest! {
                 prop_assert!(lift.interval.low <= lift.value + 1e-9 && lift.value <= lift.interval.high + 1e-9);
             }
         }
-    }
-
-    #[test]
-    fn a_series_is_what_grouping_by_hand_gives(((as_of, facts), window) in (history(), window()), bucket in prop_oneof![
-        Just(Bucket::Day), Just(Bucket::Week), Just(Bucket::Month)
-    ]) {
-        let found = series(&facts, Metric::Mood, bucket, &as_of, window).found;
-        let mut expected: BTreeMap<NaiveDate, Vec<i64>> = BTreeMap::new();
-        for check_in in &facts.check_ins {
-            let day = wall(check_in.record.occurred_at).date();
-            if let (Some(mood), true) = (check_in.record.answers.mood, in_window(day, as_of.today(), window)) {
-                let mut first = day;
-                while match bucket {
-                    Bucket::Day => false,
-                    Bucket::Week => first.weekday().number_from_monday() != u32::from(as_of.week_start),
-                    Bucket::Month => first.day() != 1,
-                } {
-                    first = first.pred_opt().unwrap();
-                }
-                expected.entry(first).or_default().push(mood.get());
-            }
-        }
-        let points: BTreeMap<NaiveDate, (usize, f64, f64)> = found.points.iter().map(|p| (p.from, (p.n, p.sum, p.max))).collect();
-        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        let expected = expected.into_iter().map(|(day, v)| (day, (v.len(), v.iter().sum::<i64>() as f64, *v.iter().max().unwrap() as f64))).collect();
-        prop_assert_eq!(points, expected);
-        prop_assert!(found.points.windows(2).all(|pair| pair[0].to < pair[1].from));
-        let days = series(&facts, Metric::UseDays, bucket, &as_of, Window::Month).found;
-        let used: BTreeSet<NaiveDate> = facts.uses.iter().map(|u| &u.record).filter(|u| !u.as_prescribed)
-            .flat_map(|u: &UseEvent| super::abstinence::each_day(wall(u.occurred_at).date(), u.ended_at.map_or(wall(u.occurred_at).date(), |e| wall(e).date().max(wall(u.occurred_at).date()))))
-            .filter(|day| *day <= as_of.today() && in_window(*day, as_of.today(), Window::Month)).collect();
-        prop_assert_eq!(days.points.iter().map(|p| p.n).sum::<usize>(), used.len());
     }
 }
 

@@ -32,7 +32,7 @@ pub fn property() -> ProptestConfig {
 }
 
 /// Zones and moments around which calendars are odd.
-const ANCHORS: [(Tz, &str); 10] = [
+pub const ANCHORS: [(Tz, &str); 10] = [
     (chrono_tz::Pacific::Apia, "2011-12-30T10:00:00Z"),
     (chrono_tz::Australia::Lord_Howe, "2026-04-04T15:00:00Z"),
     (chrono_tz::Australia::Lord_Howe, "2025-10-04T15:30:00Z"),
@@ -54,7 +54,7 @@ pub fn as_of() -> impl Strategy<Value = AsOf> {
 }
 
 /// Where an event was written down: mostly at home, sometimes far away.
-fn place(home: Tz) -> impl Strategy<Value = Tz> {
+pub fn place(home: Tz) -> impl Strategy<Value = Tz> {
     prop_oneof![
         9 => Just(home),
         1 => select(&[chrono_tz::Pacific::Kiritimati, chrono_tz::Etc::GMTPlus12, chrono_tz::UTC][..]),
@@ -81,7 +81,7 @@ pub fn rating() -> impl Strategy<Value = Rating> {
     (0_i64..=10).prop_map(Rating::clamped)
 }
 
-fn stamp(as_of: &AsOf, minutes_ago: i64, zone: Tz) -> Timestamp {
+pub fn stamp(as_of: &AsOf, minutes_ago: i64, zone: Tz) -> Timestamp {
     Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes_ago), zone)
 }
 
@@ -95,36 +95,46 @@ fn amount() -> impl Strategy<Value = Option<Amount>> {
 pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
     let unit = select(&["drinks", "drinks", "Drinks ", "g"][..]);
     let lasts = prop_oneof![3 => Just(None), 2 => (0_i64..6000).prop_map(Some)];
+    // Some were corrected as entered in error, some name the craving that came before.
+    let more = (
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.1),
+        option::weighted(0.3, 4000_u128..4012),
+    );
     (
         minutes_ago(),
         lasts,
         place(as_of.zone),
         place(as_of.zone),
         substance(),
-        prop::bool::weighted(0.1),
         amount(),
         unit,
+        more,
     )
-        .prop_map(
-            move |(ago, lasts, from, to, substance, as_prescribed, amount, unit)| UseEvent {
+        .prop_map(move |(ago, lasts, from, to, substance, amount, unit, more)| {
+            let (as_prescribed, entered_in_error, craving) = more;
+            UseEvent {
                 substance,
                 occurred_at: stamp(&as_of, ago, from),
                 ended_at: lasts.map(|minutes| stamp(&as_of, (ago - minutes).max(0), to)),
                 amount,
                 unit: Some(Text::of(unit)),
                 as_prescribed,
+                entered_in_error,
+                craving_event_id: craving.map(Uuid::from_u128),
                 ..UseEvent::example()
-            },
-        )
+            }
+        })
 }
 
 pub fn check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
     let used = option::of(select(&[Used::No, Used::No, Used::Yes, Used::PreferNotToSay][..]));
-    let ratings = vec(option::weighted(0.6, rating()), 12);
+    let ratings = vec(option::weighted(0.6, rating()), 19);
     let more = (
         option::of(0_i64..900),
         option::of(any::<bool>()),
         option::of(any::<bool>()),
+        option::of(1_i64..=5),
     );
     (minutes_ago(), place(as_of.zone), used, ratings, more).prop_map(move |(ago, zone, used, r, more)| {
         CheckIn {
@@ -144,9 +154,18 @@ pub fn check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
                 lonely: r[8],
                 tired: r[9],
                 sleep_quality: r[10],
+                pain: r[11],
+                withdrawal: r[12],
+                mental: r[13],
+                emotional: r[14],
+                physical: r[15],
+                social: r[16],
+                importance: r[17],
+                readiness: r[18],
                 sleep_minutes: more.0.map(Int::clamped),
                 support_contacted: more.1,
                 meeting_attended: more.2,
+                difficulty: more.3.map(Int::clamped),
                 ..CheckInAnswers::default()
             },
             trigger_ids: Ids::default(),
@@ -228,7 +247,7 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
                     units_per_day: None,
                     cost_minor_per_day: Some(Int::clamped(1450)),
                     currency: Currency::new("EUR"),
-                    minutes_per_day: None,
+                    minutes_per_day: Some(Int::clamped(45)),
                 }),
                 label: None,
                 note: None,

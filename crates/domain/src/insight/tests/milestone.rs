@@ -111,7 +111,7 @@ proptest! {
     })) {
         let day = lapse.occurred_at.local_date();
         let mut more = facts.clone();
-        more.uses.extend(known(vec![UseEvent { as_prescribed: false, ..lapse }], 9000));
+        more.uses.extend(known(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse }], 9000));
         let (before, after) = (milestones(&facts, &as_of).found, milestones(&more, &as_of).found);
         for (one, two) in before.goals.iter().zip(&after.goals) {
             for (one, two) in [(&one.run, &two.run), (&one.cumulative, &two.cumulative)] {

@@ -12,6 +12,12 @@ use crate::{
     timestamp::Timestamp,
 };
 
+/// The 97.5 % points of Student's t for 2 to 31 degrees of freedom, as tables print them.
+const T_975: [f64; 30] = [
+    4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120,
+    2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042, 2.040,
+];
+
 type Tried = (usize, Option<Rating>, Option<Rating>);
 
 fn event((first, last, tried): (Rating, Option<Rating>, Vec<Tried>), at: Timestamp) -> CravingEvent {
@@ -106,8 +112,17 @@ proptest! {
             prop_assert!((told.adjusted_drop - adjusted).abs() < 1e-9);
             prop_assert!((told.score - (n * adjusted + 5.0 * mean(&all)) / (n + 5.0)).abs() < 1e-9);
             prop_assert_eq!(told.interval.is_some(), own.len() >= 3);
+            let mut sorted = drops.clone();
+            sorted.sort_by(f64::total_cmp);
+            prop_assert!((told.median_drop * 2.0 - sorted[(drops.len() - 1) / 2] - sorted[drops.len() / 2]).abs() < 1e-9);
             if let Some(interval) = told.interval {
-                prop_assert!(interval.low <= told.mean_drop + 1e-9 && told.mean_drop <= interval.high + 1e-9);
+                // By the printed table, which has three places.
+                let squares: f64 = drops.iter().map(|drop| (drop - told.mean_drop) * (drop - told.mean_drop)).sum();
+                let half = T_975[drops.len().min(32) - 3] * (squares / (n - 1.0)).sqrt() / n.sqrt();
+                if drops.len() <= 32 {
+                    prop_assert!((interval.high - told.mean_drop - half).abs() < 0.002 * half + 1e-9, "{interval:?} {half}");
+                }
+                prop_assert!((interval.high + interval.low - 2.0 * told.mean_drop).abs() < 1e-9);
             }
         }
         prop_assert!(found.strategies.windows(2).all(|pair| pair[0].score >= pair[1].score));

@@ -2,7 +2,7 @@ use uuid::Uuid;
 
 use super::{
     history::known,
-    warning::{found, moved, plan},
+    story::{found, moved, plan},
 };
 use crate::{
     check_in::{CheckIn, CheckInAnswers},

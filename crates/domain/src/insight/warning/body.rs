@@ -251,10 +251,11 @@ pub const COVERAGE_DAYS: i64 = 28;
 /// Days in which missed doses are looked for.
 const MISSED_DAYS: i64 = 14;
 
-/// For each active medication: doses missed in a row, how long a long-acting one is overdue, and its coverage.
+/// For each active medication whose course has not ended: doses missed in a row, how long a long-acting one is overdue, and its coverage.
 pub fn medication_gap(view: &View<'_>) -> Evaluation {
     let active: Vec<_> = (view.facts.medications.iter())
         .filter(|m| m.record.status == MedicationStatus::Active)
+        .filter(|m| (m.record.ended_on).is_none_or(|last| view.when.today <= last))
         .collect();
     let mut inputs = Vec::new();
     for medication in active {
@@ -296,7 +297,7 @@ pub fn medication_gap(view: &View<'_>) -> Evaluation {
     if inputs.is_empty() {
         return Err("a medication in use with its doses");
     }
-    inputs.sort_by_key(|input| !gap(input, view.thresholds));
+    inputs.sort_by_key(|input| (!gap(input, view.thresholds), input.id));
     Ok(Evidence::of(inputs))
 }
 

@@ -150,7 +150,12 @@ fn doses_taken(view: &View<'_>) -> Option<WarningInput> {
             let taken = doses
                 .iter()
                 .filter(|(id, dose)| due.dose_ids.contains(id) && dose.status.is_given());
-            if let Some((id, dose)) = taken.max_by_key(|(_, dose)| dose.occurred_at.millis()) {
+            let newest = taken.max_by_key(|(id, dose)| (dose.occurred_at.millis(), *id));
+            if let Some((id, dose)) = newest
+                && latest.as_ref().is_none_or(|known| {
+                    (known.at.map(|at| at.millis()), known.id) < (Some(dose.occurred_at.millis()), Some(*id))
+                })
+            {
                 latest = Some(WarningInput::new(
                     Kind::Dose,
                     *id,

@@ -147,14 +147,18 @@ fn opioid_after_days(facts: &Facts, today: NaiveDate) -> Vec<WarningInput> {
         .collect();
     let days = DaySet::of(events.iter().map(|e| use_span(&e.record)));
     let first = plus(today, 1 - RECENT_DAYS);
-    let mut found: Vec<WarningInput> = events
+    let found = events
         .into_iter()
         .filter(|event| {
             let from = use_span(&event.record).0;
             from >= first && days.count((plus(from, -ABSTINENT_DAYS), plus(from, -1))) == 0
         })
-        .map(input)
-        .collect();
+        .map(input);
+    newest_first(found)
+}
+
+fn newest_first(inputs: impl Iterator<Item = WarningInput>) -> Vec<WarningInput> {
+    let mut found: Vec<WarningInput> = inputs.collect();
     found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
     found
 }
@@ -178,16 +182,16 @@ fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveD
     });
     if let (true, Some(last)) = (by_events, last) {
         let week = |event: &&&Known<UseEvent>| use_span(&event.record).1 >= plus(last, -6);
-        return events.iter().filter(week).map(|event| input(event)).collect();
+        return newest_first(events.iter().filter(week).map(|event| input(event)));
     }
     let goals = facts
         .goals
         .iter()
         .filter(|goal| goal.record.substance == substance);
-    goals
+    let lately = goals
         .filter(|goal| last.is_none_or(|last| last < goal.record.started_on))
-        .filter_map(|goal| began_lately(goal, substance, days, today))
-        .collect()
+        .filter_map(|goal| began_lately(goal, substance, days, today));
+    newest_first(lately)
 }
 
 /// Whether the use of a week was heavy, as far as its amounts are known. Any daily sedative is.

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Case, DoseStanding, DueDose, recorded, tolerance};
+use super::{Case, DoseStanding, DueDose, recorded, tolerance, whole_days};
 use crate::{
     dose::{Dose, DoseStatus},
     medication::schedule::{DueTime, Schedule},
@@ -58,9 +58,9 @@ impl Case<'_> {
                     settled.push(self.due(&time, DoseStanding::Skipped, vec![*id]));
                     let due_on = time.at.with_timezone(&self.zone).date_naive();
                     // Who settles it long after has skipped what would have been due until then.
-                    let late = (at - time.at).num_days() / self.medication.covers_days.get();
+                    let late = whole_days(self.zone, time.at, at) / self.medication.covers_days.get();
                     skipped = Some(Skipped { time, id: *id });
-                    self.after(&first, due_on, late.max(0) + 1)
+                    self.after(&first, due_on, late + 1)
                 }
                 DoseStatus::Missed if self.is_about(&time, dose) => {
                     missed.push((*id, dose.status));

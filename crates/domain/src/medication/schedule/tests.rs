@@ -239,7 +239,7 @@ fn rule() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     /// The day test and the crate are two readings of the same standard: they must agree on every day.
     #[test]

@@ -153,7 +153,7 @@ fn what_is_not_asked_does_not_count_and_is_not_missing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     /// Made up for by putting the mean in each empty place, the long way.
     #[test]

@@ -159,7 +159,7 @@ fn found(whole: &Questionnaire, answers: &[Answer], is_completed: bool) -> Vec<(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn what_is_built_by_the_definition_is_right_and_each_fault_in_it_is_named(bytes in prop::collection::vec(any::<u8>(), 160), pick in any::<usize>()) {

@@ -1,0 +1,360 @@
+//! Medications with their doses, and an oracle that finds what is due by walking along the clock on the wall.
+
+mod given;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    sync::LazyLock,
+};
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono_tz::Tz;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use self::given::regimen;
+use super::history::{ANCHORS, as_of};
+use crate::{
+    dose::{Dose, DoseStatus},
+    insight::{
+        calendar::plus,
+        facts::{AsOf, Facts, Known},
+    },
+    medication::{DoseStanding, MedicationStatus},
+};
+
+/// What the clock on the wall of a zone shows, quarter of an hour by quarter of an hour: every due time of the rules
+/// below and every change of these clocks falls on one.
+struct Wall {
+    first: DateTime<Utc>,
+    /// How far the clock is ahead of UTC at most.
+    ahead: TimeDelta,
+    shown: Vec<NaiveDateTime>,
+}
+
+static WALLS: LazyLock<HashMap<Tz, Wall>> = LazyLock::new(|| {
+    ANCHORS
+        .iter()
+        .map(|(zone, _)| (*zone, Wall::walked(*zone)))
+        .collect()
+});
+
+impl Wall {
+    fn walked(zone: Tz) -> Self {
+        let anchors = ANCHORS.iter().filter(|anchor| anchor.0 == zone);
+        let mut moments: Vec<DateTime<Utc>> = anchors.map(|anchor| anchor.1.parse().unwrap()).collect();
+        moments.sort();
+        let (first, last) = (
+            moments[0] - TimeDelta::days(470),
+            moments[moments.len() - 1] + TimeDelta::days(120),
+        );
+        let mut at = first;
+        let mut shown = Vec::new();
+        while at < last {
+            shown.push(at.with_timezone(&zone).naive_local());
+            at += TimeDelta::minutes(15);
+        }
+        let utc = (0..).map(|n| first.naive_utc() + TimeDelta::minutes(15) * n);
+        let ahead = shown
+            .iter()
+            .zip(utc)
+            .map(|(shown, utc)| *shown - utc)
+            .max()
+            .unwrap();
+        Self { first, ahead, shown }
+    }
+
+    /// The first moment at which the clock shows that time, or has jumped over it.
+    fn find(&self, wall: NaiveDateTime) -> usize {
+        // Before that it cannot show so late a time.
+        let from = (wall.and_utc() - self.ahead - self.first).num_minutes() / 15;
+        let from = usize::try_from(from).unwrap();
+        from + self.shown[from..]
+            .iter()
+            .position(|shown| *shown >= wall)
+            .unwrap()
+    }
+
+    fn moment(&self, wall: NaiveDateTime) -> DateTime<Utc> {
+        self.first + TimeDelta::minutes(15) * i32::try_from(self.find(wall)).unwrap()
+    }
+
+    /// Whether the clock ever shows that date.
+    fn has(&self, day: NaiveDate) -> bool {
+        self.shown[self.find(day.and_time(NaiveTime::MIN))].date() == day
+    }
+}
+
+/// The first moment at which the clock of a zone shows that time, or has jumped over it.
+pub fn moment(zone: Tz, wall: NaiveDateTime) -> DateTime<Utc> {
+    WALLS[&zone].moment(wall)
+}
+
+/// Whole days on the clock on the wall: a day that the clock makes shorter or longer is a day.
+pub fn days_on_the_wall(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
+    let shows = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
+    let (mut day, to) = (shows(from), shows(to));
+    let mut days = 0;
+    while day + TimeDelta::days(1) <= to {
+        day += TimeDelta::days(1);
+        days += 1;
+    }
+    days
+}
+
+/// A rule of a schedule, and the same in numbers that can be counted off.
+#[derive(Debug, Clone, Copy)]
+pub struct Rhythm {
+    text: &'static str,
+    /// How many days a dose lasts.
+    pub covers: i64,
+    /// Days from one to the next, from the first day on; 0 for Mondays and Thursdays.
+    every: i64,
+    /// Minutes since midnight; none for any time of the day.
+    minutes: &'static [i64],
+}
+
+const fn rhythm(text: &'static str, covers: i64, every: i64, minutes: &'static [i64]) -> Rhythm {
+    Rhythm {
+        text,
+        covers,
+        every,
+        minutes,
+    }
+}
+
+const RHYTHMS: [Rhythm; 8] = [
+    rhythm("FREQ=DAILY;BYHOUR=8", 1, 1, &[480]),
+    rhythm("FREQ=DAILY", 1, 1, &[]),
+    rhythm("FREQ=DAILY;BYHOUR=0,23;BYMINUTE=30", 1, 1, &[30, 1410]),
+    rhythm("FREQ=DAILY;BYHOUR=2;BYMINUTE=30", 1, 1, &[150]),
+    rhythm("FREQ=HOURLY;INTERVAL=6", 1, 1, &[0, 360, 720, 1080]),
+    rhythm("FREQ=DAILY;INTERVAL=3;BYHOUR=8", 3, 3, &[480]),
+    rhythm("FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=20", 4, 0, &[1200]),
+    rhythm("FREQ=DAILY;INTERVAL=2", 2, 2, &[]),
+];
+
+const LONG_RHYTHMS: [Rhythm; 3] = [
+    rhythm("FREQ=DAILY;INTERVAL=28;BYHOUR=10", 28, 28, &[600]),
+    rhythm("FREQ=WEEKLY;BYHOUR=2;BYMINUTE=30", 7, 7, &[150]),
+    rhythm("FREQ=DAILY;INTERVAL=84", 84, 84, &[]),
+];
+
+/// A due time, and until when the day lasts where any time of it will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Due {
+    pub at: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+}
+
+/// A medication with its doses, and its schedule as it can be counted off.
+#[derive(Debug, Clone)]
+pub struct Regimen {
+    pub rhythm: Rhythm,
+    pub medication: Known<crate::medication::Medication>,
+    pub doses: Vec<Known<Dose>>,
+}
+
+impl Regimen {
+    pub fn is_long_acting(&self) -> bool {
+        self.rhythm.covers >= 7
+    }
+
+    pub fn own_doses(&self) -> Vec<(Uuid, Dose)> {
+        self.doses
+            .iter()
+            .map(|dose| (dose.id, dose.record.clone()))
+            .collect()
+    }
+
+    /// Whether anything can be due at all.
+    pub fn is_running(&self) -> bool {
+        let record = &self.medication.record;
+        match record.status {
+            MedicationStatus::Active => true,
+            MedicationStatus::Paused => false,
+            MedicationStatus::Completed | MedicationStatus::Stopped => record.ended_on.is_some(),
+        }
+    }
+
+    /// The times of the schedule, day by day, from a day on; a date that the calendar leaves out has none.
+    pub fn times(&self, zone: Tz, from: NaiveDate, to: NaiveDate) -> Vec<Due> {
+        let start = self.medication.record.started_on;
+        let mut found = BTreeSet::new();
+        for day in from.max(start).iter_days().take_while(|day| *day <= to) {
+            let is_on = match self.rhythm.every {
+                0 => matches!(day.weekday(), Weekday::Mon | Weekday::Thu),
+                every => i64::from(day.num_days_from_ce() - start.num_days_from_ce()) % every == 0,
+            };
+            if !is_on || !WALLS[&zone].has(day) {
+                continue;
+            }
+            let midnight = day.and_time(NaiveTime::MIN);
+            for minutes in self.rhythm.minutes {
+                let at = moment(zone, midnight + TimeDelta::minutes(*minutes));
+                found.insert(Due { at, until: at });
+            }
+            if self.rhythm.minutes.is_empty() {
+                let (at, until) = (
+                    moment(zone, midnight),
+                    moment(zone, midnight + TimeDelta::days(1)),
+                );
+                found.insert(Due { at, until });
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// How far from its due time a dose counts: half of what it covers, at most a week; from noon on for a whole day.
+    pub fn tolerance(&self, due: &Due) -> TimeDelta {
+        let half = TimeDelta::hours((self.rhythm.covers * 12).min(168));
+        if due.until > due.at {
+            half - TimeDelta::hours(12)
+        } else {
+            half
+        }
+    }
+
+    /// Which of all due times is the nearest to a moment, if that is near enough; of two as near the later.
+    fn nearest(&self, at: DateTime<Utc>, times: &[Due]) -> Option<usize> {
+        let distance = |due: &Due| (due.at - at).max(at - due.until).max(TimeDelta::zero());
+        let mut best: Option<usize> = None;
+        for (n, due) in times.iter().enumerate() {
+            if best.is_none_or(|known| distance(due) <= distance(&times[known])) {
+                best = Some(n);
+            }
+        }
+        best.filter(|n| {
+            let due = &times[*n];
+            let is_inside = due.at <= at && at < due.until;
+            is_inside || due.at - self.tolerance(due) <= at && at < due.until + self.tolerance(due)
+        })
+    }
+
+    /// Which due time a dose counts for: the one that it names, else the nearest.
+    fn counts_for(&self, dose: &Dose, times: &[Due]) -> Option<usize> {
+        let named = dose
+            .due_at
+            .and_then(|due| times.iter().position(|time| time.at == due.to_utc()));
+        named.or_else(|| self.nearest(dose.occurred_at.to_utc(), times))
+    }
+
+    /// How each due time stands, whatever became of the medication since.
+    fn standings(&self, times: &[Due], now: DateTime<Utc>) -> Vec<DoseStanding> {
+        let placed: Vec<_> = (self
+            .doses
+            .iter()
+            .map(|d| (self.counts_for(&d.record, times), d.record.status)))
+        .collect();
+        // As long as a dose that is taken now would count for it.
+        let open = self.nearest(now, times);
+        let standing = |(n, due): (usize, &Due)| {
+            let has = |status| placed.contains(&(Some(n), status));
+            match () {
+                () if has(DoseStatus::Taken) => DoseStanding::Taken,
+                () if has(DoseStatus::Late) => DoseStanding::Late,
+                () if has(DoseStatus::Skipped) => DoseStanding::Skipped,
+                () if has(DoseStatus::Missed) => DoseStanding::Missed,
+                () if now < due.at => DoseStanding::Upcoming,
+                () if open == Some(n) => DoseStanding::Open,
+                () => DoseStanding::Missed,
+            }
+        };
+        times.iter().enumerate().map(standing).collect()
+    }
+
+    /// What is due in a span of the last weeks or the next days.
+    pub fn due(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Vec<(Due, DoseStanding)> {
+        if !self.is_running() {
+            return Vec::new();
+        }
+        let today = as_of.today();
+        let times = self.times(as_of.zone, plus(today, -70), plus(today, 20));
+        let is_before_end = |due: &Due| {
+            let on = due.at.with_timezone(&as_of.zone).date_naive();
+            self.medication.record.ended_on.is_none_or(|last| on <= last)
+        };
+        let all = times.iter().copied().zip(self.standings(&times, as_of.at));
+        all.filter(|(due, _)| span.contains(&due.at) && is_before_end(due))
+            .collect()
+    }
+
+    /// When the last of the doses was taken that count for what is due in a span.
+    pub fn last_taken(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Option<DateTime<Utc>> {
+        let times = self.times(as_of.zone, plus(as_of.today(), -70), plus(as_of.today(), 20));
+        let given = self.doses.iter().filter(|dose| dose.record.status.is_given());
+        let due = self.due(as_of, span);
+        let counting = given.filter(|dose| {
+            let time = self.counts_for(&dose.record, &times).map(|n| times[n]);
+            due.iter().any(|(due, _)| Some(*due) == time)
+        });
+        counting.map(|dose| dose.record.occurred_at.to_utc()).max()
+    }
+
+    /// Since when a long-acting dose has been due: by the schedule, or so many days after the last one that was given,
+    /// at the time of day of the first.
+    pub fn due_since(&self, zone: Tz) -> Due {
+        let start = self.medication.record.started_on;
+        let first = self.times(zone, start, plus(start, 100))[0];
+        let given = self.doses.iter().filter(|dose| dose.record.status.is_given());
+        let Some(last) = given.max_by_key(|dose| (dose.record.occurred_at.millis(), dose.id)) else {
+            return first;
+        };
+        let day = plus(last.record.occurred_at.local_date(), self.rhythm.covers);
+        if first.until > first.at {
+            let at = moment(zone, day.and_time(NaiveTime::MIN));
+            let of_day = at.with_timezone(&zone).date_naive();
+            return Due {
+                at,
+                until: moment(zone, plus(of_day, 1).and_time(NaiveTime::MIN)),
+            };
+        }
+        let at = moment(zone, day.and_time(first.at.with_timezone(&zone).time()));
+        Due { at, until: at }
+    }
+
+    /// The days that are covered: a dose goes into stock on its day, and each day takes a day's worth out. Each day
+    /// with the dose that covers it; the second dose of a day that lasts for that day only adds nothing.
+    pub fn covered(&self) -> Vec<(NaiveDate, Uuid)> {
+        let mut given: Vec<(NaiveDate, Uuid)> = (self.doses.iter())
+            .filter(|dose| dose.record.status.is_given())
+            .map(|dose| (dose.record.occurred_at.local_date(), dose.id))
+            .collect();
+        given.sort();
+        if self.rhythm.covers == 1 {
+            given.dedup_by_key(|(day, _)| *day);
+        }
+        let Some(mut day) = given.first().map(|(day, _)| *day) else {
+            return Vec::new();
+        };
+        let (mut stock, mut found) = (std::collections::VecDeque::new(), Vec::new());
+        let mut waiting = given.into_iter().peekable();
+        while waiting.peek().is_some() || !stock.is_empty() {
+            while let Some((_, id)) = waiting.next_if(|(on, _)| *on == day) {
+                stock.extend((0..self.rhythm.covers).map(|_| id));
+            }
+            found.extend(stock.pop_front().map(|id| (day, id)));
+            day = day.succ_opt().unwrap();
+        }
+        found
+    }
+}
+
+/// A moment and up to two medications with their doses.
+pub fn regimens() -> impl Strategy<Value = (AsOf, Vec<Regimen>)> {
+    as_of().prop_flat_map(|as_of| {
+        let some = prop_oneof![3 => Just(1_usize), 2 => Just(2), 1 => Just(0)];
+        (Just(as_of), some, regimen(as_of, 70), regimen(as_of, 71))
+            .prop_map(|(as_of, n, one, two)| (as_of, [one, two].into_iter().take(n).collect()))
+    })
+}
+
+/// The medications and doses of a record.
+pub fn with_regimens(facts: Facts, regimens: &[Regimen]) -> Facts {
+    Facts {
+        medications: regimens.iter().map(|r| r.medication.clone()).collect(),
+        doses: regimens.iter().flat_map(|r| r.doses.clone()).collect(),
+        ..facts
+    }
+}

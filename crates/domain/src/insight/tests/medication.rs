@@ -1,0 +1,228 @@
+use std::collections::BTreeSet;
+
+use chrono::{NaiveDate, TimeDelta};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::{
+    abstinence::each_day,
+    dosing::{Due, Regimen, days_on_the_wall, regimens, with_regimens},
+    history::{property, window},
+};
+use crate::{
+    dose::DoseStatus,
+    insight::{
+        calendar::plus,
+        facts::{AsOf, Facts, Window},
+        medication::{MedicationInsight, medication},
+    },
+    medication::{DoseStanding, DueDose, MedicationStatus, due_doses, next_due, overdue_days, tolerance},
+};
+
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn part(some: usize, all: usize) -> f64 {
+    some as f64 / all as f64
+}
+
+fn days_of(regimen: &Regimen) -> BTreeSet<NaiveDate> {
+    regimen.covered().into_iter().map(|(day, _)| day).collect()
+}
+
+/// Days, proportion and longest stretch of one medication, day by day.
+fn check_days(told: &MedicationInsight, regimen: &Regimen, as_of: &AsOf, window: Window) {
+    let (record, today, covered) = (&regimen.medication.record, as_of.today(), days_of(regimen));
+    let last = record.ended_on.map_or(today, |end| end.min(today));
+    let own = |day: &NaiveDate| window.days().is_none_or(|days| *day > plus(today, -days));
+    let all: Vec<NaiveDate> = each_day(record.started_on, last).filter(own).collect();
+    // Today may still be covered, so that it is no gap before it is.
+    let counting: Vec<NaiveDate> = (all.iter().copied())
+        .filter(|day| *day < today || covered.contains(day))
+        .collect();
+    let n = counting.iter().filter(|day| covered.contains(day)).count();
+    assert_eq!(
+        (told.days, told.covered_days),
+        (i64::try_from(counting.len()).unwrap(), i64::try_from(n).unwrap())
+    );
+    let is_known = all.iter().any(|day| *day < today) && !regimen.doses.is_empty();
+    assert_eq!(told.proportion, is_known.then(|| part(n, counting.len())));
+    assert!(told.proportion.is_none_or(|share| (0.0..=1.0).contains(&share)));
+    assert_eq!(
+        told.covered_enough,
+        is_known.then(|| n * 10 >= counting.len() * 8)
+    );
+    // From each covered day as far as no more than seven days in a row are free.
+    let inside: Vec<NaiveDate> = all.into_iter().filter(|day| covered.contains(day)).collect();
+    let reach = |from: NaiveDate| {
+        let mut end = from;
+        while let Some(next) = (1..=8).map(|n| plus(end, n)).find(|day| inside.contains(day)) {
+            end = next;
+        }
+        end
+    };
+    let starts = inside
+        .iter()
+        .filter(|day| (1..=8).all(|n| !inside.contains(&plus(**day, -n))));
+    let stretches: Vec<(NaiveDate, NaiveDate)> = starts.map(|from| (*from, reach(*from))).collect();
+    let longest = stretches
+        .iter()
+        .map(|(from, to)| each_day(*from, *to).count())
+        .max();
+    let first = stretches
+        .iter()
+        .find(|(from, to)| Some(each_day(*from, *to).count()) == longest);
+    assert_eq!(told.longest_stretch.map(|s| (s.from, s.to)).as_ref(), first);
+    assert_eq!(
+        told.longest_stretch.map(|s| s.days),
+        longest.map(|days| i64::try_from(days).unwrap())
+    );
+}
+
+/// The doses that take part, and the days that they touch.
+fn taking_part(regimen: &Regimen, as_of: &AsOf, window: Window) -> (usize, BTreeSet<NaiveDate>) {
+    let (today, covered) = (as_of.today(), regimen.covered());
+    let (mut n, mut touched) = (0, BTreeSet::new());
+    for dose in &regimen.doses {
+        let own = dose.record.occurred_at.local_date();
+        let days: Vec<NaiveDate> = if dose.record.status.is_given() && regimen.rhythm.covers > 1 {
+            covered
+                .iter()
+                .filter(|(_, id)| *id == dose.id)
+                .map(|(day, _)| *day)
+                .collect()
+        } else {
+            vec![own]
+        };
+        let reaches = window
+            .days()
+            .is_none_or(|length| days.iter().any(|day| *day > plus(today, -length)));
+        if reaches && days.iter().any(|day| *day <= plus(today, 1)) {
+            n += 1;
+            touched.extend(days);
+        }
+    }
+    (n, touched)
+}
+
+/// The standing of each dose, by the clock.
+fn told_of(due: &[DueDose]) -> Vec<(Due, DoseStanding)> {
+    due.iter()
+        .map(|dose| {
+            let at = dose.due_at.to_utc();
+            let until = if dose.whole_day {
+                at + TimeDelta::days(1)
+            } else {
+                at
+            };
+            (Due { at, until }, dose.standing)
+        })
+        .collect()
+}
+
+/// A whole day as one of 24 hours, for comparison with what is told of it.
+fn plain(due: Vec<(Due, DoseStanding)>) -> Vec<(Due, DoseStanding)> {
+    let one = |(due, standing): (Due, DoseStanding)| {
+        let until = if due.until > due.at {
+            due.at + TimeDelta::days(1)
+        } else {
+            due.at
+        };
+        (Due { until, ..due }, standing)
+    };
+    due.into_iter().map(one).collect()
+}
+
+proptest! {
+    #![proptest_config(property())]
+
+    #[test]
+    fn coverage_is_what_counting_each_day_gives(((as_of, regimens), window) in (regimens(), window())) {
+        let today = as_of.today();
+        let answer = medication(&with_regimens(Facts::default(), &regimens), &as_of, window);
+        prop_assert_eq!(answer.found.medications.len(), regimens.len());
+        for told in &answer.found.medications {
+            let regimen = regimens.iter().find(|r| r.medication.id == told.medication_id).unwrap();
+            check_days(told, regimen, &as_of, window);
+            let count = |status| regimen.doses.iter().filter(|dose| {
+                let day = dose.record.occurred_at.local_date();
+                dose.record.status == status && window.days().is_none_or(|days| day > plus(today, -days))
+            }).count();
+            let counts = [DoseStatus::Taken, DoseStatus::Late, DoseStatus::Skipped, DoseStatus::Missed].map(count);
+            let doses = told.doses;
+            prop_assert_eq!([doses.taken, doses.late, doses.skipped, doses.missed], counts);
+        }
+        // Those in use first, then the newest.
+        let order: Vec<_> = answer.found.medications.iter().map(|told| {
+            let record = &regimens.iter().find(|r| r.medication.id == told.medication_id).unwrap().medication.record;
+            (told.status != MedicationStatus::Active, std::cmp::Reverse(record.started_on), told.medication_id)
+        }).collect();
+        prop_assert!(order.is_sorted());
+        let parts: Vec<_> = regimens.iter().map(|r| taking_part(r, &as_of, window)).collect();
+        prop_assert_eq!(answer.basis.n, parts.iter().map(|(n, _)| n).sum::<usize>());
+        let touched: BTreeSet<NaiveDate> = parts.into_iter().flat_map(|(_, days)| days).collect();
+        let starts = regimens.iter().map(|r| r.medication.record.started_on);
+        let first = match window.days() {
+            Some(days) => plus(today, 1 - days),
+            None => touched.iter().copied().chain(starts).min().map_or(today, |first| first.min(today)),
+        };
+        let looked_at: Vec<NaiveDate> = each_day(first, today).collect();
+        let n = looked_at.iter().filter(|day| touched.contains(day)).count();
+        prop_assert_eq!((answer.basis.from, answer.basis.coverage), (first, part(n, looked_at.len())));
+    }
+
+    /// Due doses of tablets: over midnight and changed clocks, named or nearest, before and after the course.
+    #[test]
+    fn what_is_due_is_what_walking_along_the_clock_gives(
+        (as_of, regimens) in regimens(), from in 0_i64..40_000, length in 0_i64..30_000,
+    ) {
+        let span = as_of.at - TimeDelta::minutes(from)..as_of.at + TimeDelta::minutes((length - from).min(9_000));
+        for regimen in regimens.iter().filter(|regimen| !regimen.is_long_acting()) {
+            let (record, doses) = (&regimen.medication.record, regimen.own_doses());
+            let found = due_doses(record, &doses, as_of.zone, &span, as_of.at);
+            prop_assert_eq!(told_of(&found), plain(regimen.due(&as_of, &span)));
+            for due in &found {
+                let waits = matches!(due.standing, DoseStanding::Open | DoseStanding::Missed);
+                let days = days_on_the_wall(as_of.zone, due.due_at.to_utc(), as_of.at);
+                prop_assert_eq!(due.overdue_days, waits.then_some(days));
+                let given = matches!(due.standing, DoseStanding::Taken | DoseStanding::Late | DoseStanding::Skipped);
+                prop_assert!(!given || !due.dose_ids.is_empty());
+            }
+            let ids: Vec<Uuid> = found.iter().flat_map(|due| due.dose_ids.clone()).collect();
+            prop_assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+            // The first that can still be taken.
+            let ahead = as_of.at - TimeDelta::days(12)..as_of.at + TimeDelta::days(15);
+            let next = regimen.due(&as_of, &ahead).into_iter()
+                .find(|(_, standing)| matches!(standing, DoseStanding::Open | DoseStanding::Upcoming));
+            let told = next_due(record, &doses, as_of.zone, as_of.at);
+            prop_assert_eq!(told_of(told.as_slice()), plain(next.into_iter().collect()));
+        }
+    }
+
+    /// A long-acting dose is overdue since so many days after the last one that was given, whatever was skipped.
+    #[test]
+    fn a_long_acting_dose_is_due_so_long_after_the_last_one((as_of, regimens) in regimens()) {
+        for regimen in &regimens {
+            let (record, doses) = (&regimen.medication.record, regimen.own_doses());
+            let overdue = overdue_days(record, &doses, as_of.zone, as_of.at);
+            let has_ended = record.ended_on.is_some_and(|last| last < as_of.today());
+            if !regimen.is_long_acting() || !regimen.is_running() || has_ended {
+                prop_assert_eq!(overdue, 0);
+                continue;
+            }
+            let since = regimen.due_since(as_of.zone);
+            prop_assert_eq!(overdue, days_on_the_wall(as_of.zone, since.at, as_of.at));
+            // Where nothing was left out, that is the dose that is pending.
+            if doses.iter().all(|(_, dose)| dose.status.is_given()) {
+                let next = next_due(record, &doses, as_of.zone, as_of.at);
+                let on = since.at.with_timezone(&as_of.zone).date_naive();
+                let waits = record.ended_on.is_none_or(|last| on <= last);
+                let standing = if as_of.at < since.at { DoseStanding::Upcoming } else { DoseStanding::Open };
+                prop_assert_eq!(told_of(next.as_slice()), plain(waits.then_some((since, standing)).into_iter().collect()));
+                let week = as_of.at - TimeDelta::days(7)..as_of.at + TimeDelta::days(1);
+                let due = due_doses(record, &doses, as_of.zone, &week, as_of.at);
+                let is_told = waits && since.at < week.end;
+                prop_assert_eq!(due.iter().any(|due| due.due_at.to_utc() == since.at), is_told);
+            }
+            prop_assert_eq!(tolerance(record), TimeDelta::hours((regimen.rhythm.covers * 12).min(168)));
+        }
+    }
+}

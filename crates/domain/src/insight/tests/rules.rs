@@ -1,0 +1,332 @@
+//! The early-warning rules of version 1 once more, each as plainly as the table says it: an oracle for what fires.
+
+mod care;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
+use uuid::Uuid;
+
+use super::{
+    abstinence::{amounts_by_day, each_day},
+    dosing::Regimen,
+};
+use crate::{
+    check_in::{CheckIn, Used},
+    goal::{GoalKind, GoalStatus},
+    insight::{
+        calendar::plus,
+        facts::{AsOf, Facts, Known},
+        warning::{Level, Rule},
+    },
+    scalar::Rating,
+    timestamp::Timestamp,
+    use_event::UseEvent,
+};
+
+/// What the oracle looks at.
+pub struct Look<'a> {
+    pub as_of: &'a AsOf,
+    pub facts: &'a Facts,
+    pub regimens: &'a [Regimen],
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let n = values.len();
+    f64::midpoint(values[(n - 1) / 2], values[n / 2])
+}
+
+fn value(rating: Rating) -> f64 {
+    f64::from(i32::try_from(rating.get()).unwrap())
+}
+
+fn count(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap())
+}
+
+impl Look<'_> {
+    fn day(at: Timestamp) -> NaiveDate {
+        at.to_string()[..10].parse().unwrap()
+    }
+
+    /// Whether it lies in the last so many days, today being one of them.
+    fn is_recent(&self, at: Timestamp, days: i64) -> bool {
+        Self::day(at) > plus(self.as_of.today(), -days)
+    }
+
+    /// Whether it lies in the 28 days before the last seven.
+    fn is_usual(&self, at: Timestamp) -> bool {
+        let (today, day) = (self.as_of.today(), Self::day(at));
+        (7..35).any(|back| day == plus(today, -back))
+    }
+
+    /// So many hours before the last full hour.
+    fn hours_ago(&self, hours: i64) -> DateTime<Utc> {
+        let hour = self
+            .as_of
+            .at
+            .with_minute(0)
+            .unwrap()
+            .with_second(0)
+            .unwrap()
+            .with_nanosecond(0)
+            .unwrap();
+        hour - TimeDelta::hours(hours)
+    }
+
+    fn is_within(&self, at: Timestamp, hours: i64) -> bool {
+        at.to_utc() >= self.hours_ago(hours)
+    }
+
+    /// Check-ins of the last so many days, newest first.
+    fn check_ins(&self, days: i64) -> Vec<&CheckIn> {
+        let mut found: Vec<&Known<CheckIn>> = self
+            .facts
+            .check_ins
+            .iter()
+            .filter(|c| self.is_recent(c.record.occurred_at, days))
+            .collect();
+        found.sort_by_key(|c| std::cmp::Reverse((c.record.occurred_at.to_utc(), c.id)));
+        found.into_iter().map(|c| &c.record).collect()
+    }
+
+    fn usual_check_ins(&self) -> Vec<&CheckIn> {
+        let all = self.facts.check_ins.iter().map(|c| &c.record);
+        all.filter(|c| self.is_usual(c.occurred_at)).collect()
+    }
+
+    fn uses(&self) -> Vec<&UseEvent> {
+        let all = self.facts.uses.iter().map(|event| &event.record);
+        all.filter(|event| !event.as_prescribed && !event.entered_in_error)
+            .collect()
+    }
+
+    fn days_of(event: &UseEvent) -> Vec<NaiveDate> {
+        let from = Self::day(event.occurred_at);
+        each_day(from, event.ended_at.map_or(from, |end| Self::day(end).max(from))).collect()
+    }
+
+    /// Whether what was used on a day is known to be no more than a goal other than abstinence allows.
+    fn is_allowed(&self, event: &UseEvent, day: NaiveDate) -> bool {
+        let goals = self.facts.goals.iter().map(|goal| &goal.record).filter(|goal| {
+            goal.substance == event.substance
+                && goal.kind != GoalKind::Abstain
+                && goal.status == GoalStatus::Active
+        });
+        goals.into_iter().any(|goal| {
+            let daily = goal
+                .limits
+                .as_ref()
+                .and_then(|limits| limits.units_per_day)
+                .map(crate::amount::Amount::get);
+            let step = goal
+                .taper
+                .iter()
+                .rfind(|step| step.from <= day)
+                .map(|step| step.max_units_per_day.get());
+            let used = amounts_by_day(goal, self.facts)
+                .get(&day)
+                .map_or(Some(0.0), |found| found.1);
+            let most = [daily, step].into_iter().flatten().reduce(f64::min);
+            most.zip(used).is_some_and(|(most, used)| used <= most)
+        })
+    }
+
+    fn recent_use(&self) -> bool {
+        let week: Vec<NaiveDate> =
+            each_day(plus(self.as_of.today(), -6), plus(self.as_of.today(), 1)).collect();
+        let uses = self.uses();
+        let by_event = uses.iter().any(|event| {
+            let days = Self::days_of(event);
+            days.iter()
+                .any(|day| week.contains(day) && !self.is_allowed(event, *day))
+        });
+        let told: Vec<NaiveDate> = uses.iter().flat_map(|event| Self::days_of(event)).collect();
+        let by_answer = self
+            .check_ins(7)
+            .iter()
+            .any(|c| c.answers.used == Some(Used::Yes) && !told.contains(&Self::day(c.occurred_at)));
+        by_event || by_answer
+    }
+
+    /// Which of these signs were noticed in the last days.
+    fn signs(&self, signs: &[u128], days: i64) -> usize {
+        let check_ins = self
+            .facts
+            .check_ins
+            .iter()
+            .map(|c| (c.record.occurred_at, c.record.warning_sign_ids.to_vec()));
+        let uses = self
+            .uses()
+            .into_iter()
+            .map(|e| (e.occurred_at, e.warning_sign_ids.to_vec()));
+        let noticed: Vec<Uuid> = check_ins
+            .chain(uses)
+            .filter(|(at, _)| self.is_recent(*at, days))
+            .flat_map(|(_, ids)| ids)
+            .collect();
+        signs
+            .iter()
+            .filter(|sign| noticed.contains(&Uuid::from_u128(**sign)))
+            .count()
+    }
+
+    fn low_efficacy(&self) -> bool {
+        let recent = self.check_ins(2);
+        let Some(latest) = recent.iter().find_map(|c| c.answers.self_efficacy).map(value) else {
+            return false;
+        };
+        let usual: Vec<f64> = self
+            .usual_check_ins()
+            .iter()
+            .filter_map(|c| c.answers.self_efficacy)
+            .map(value)
+            .collect();
+        latest <= 4.0 || usual.len() >= 7 && latest <= median(usual) - 3.0
+    }
+
+    /// Every rating of a craving: when, whether it is one that may be told of twice, and how strong.
+    fn cravings(&self) -> Vec<(Timestamp, bool, f64)> {
+        let mut found = Vec::new();
+        for event in &self.facts.cravings {
+            let strongest = event
+                .record
+                .ratings
+                .iter()
+                .map(|rating| rating.value)
+                .max()
+                .unwrap();
+            found.push((event.record.occurred_at, false, value(strongest)));
+        }
+        for c in &self.facts.check_ins {
+            found.extend(
+                c.record
+                    .answers
+                    .craving
+                    .map(|v| (c.record.occurred_at, false, value(v))),
+            );
+            found.extend(
+                c.record
+                    .answers
+                    .craving_max
+                    .map(|v| (c.record.occurred_at, true, value(v))),
+            );
+        }
+        found
+    }
+
+    fn craving_peak(&self) -> bool {
+        let all = self.cravings();
+        let strong = all.iter().any(|(at, _, v)| *v >= 8.0 && self.is_within(*at, 24));
+        let twice = all
+            .iter()
+            .filter(|(at, again, v)| !again && *v >= 7.0 && self.is_within(*at, 48))
+            .count();
+        strong || twice >= 2
+    }
+
+    fn daily_maximum(&self, is_in: impl Fn(Timestamp) -> bool) -> Vec<f64> {
+        let mut by_day: BTreeMap<NaiveDate, f64> = BTreeMap::new();
+        for (at, _, v) in self.cravings().into_iter().filter(|(at, ..)| is_in(*at)) {
+            let known = by_day.entry(Self::day(at)).or_insert(v);
+            *known = known.max(v);
+        }
+        by_day.into_values().collect()
+    }
+
+    fn craving_rise(&self) -> bool {
+        let usual = self.daily_maximum(|at| self.is_usual(at));
+        let recent = self.daily_maximum(|at| self.is_recent(at, 3));
+        usual.len() >= 7 && !recent.is_empty() && median(recent) >= median(usual) + 2.0
+    }
+
+    fn craving_frequency(&self) -> bool {
+        let at: Vec<Timestamp> = self
+            .facts
+            .cravings
+            .iter()
+            .map(|event| event.record.occurred_at)
+            .collect();
+        let usual: Vec<Timestamp> = at.iter().copied().filter(|at| self.is_usual(*at)).collect();
+        let told = self.usual_check_ins().into_iter().map(|c| c.occurred_at);
+        let known: BTreeSet<NaiveDate> = usual.iter().copied().chain(told).map(Self::day).collect();
+        let n = count(at.iter().filter(|at| self.is_recent(**at, 3)).count());
+        known.len() >= 7 && n >= 3.0 && n >= 2.0 * (count(usual.len()) / 28.0 * 3.0)
+    }
+
+    fn risky_situation(&self) -> bool {
+        let mut answers: Vec<(DateTime<Utc>, Uuid, f64)> = (self.facts.check_ins.iter())
+            .filter(|c| self.is_within(c.record.occurred_at, 24))
+            .filter_map(|c| {
+                Some((
+                    c.record.occurred_at.to_utc(),
+                    c.id,
+                    value(c.record.answers.risky_situation_expected?),
+                ))
+            })
+            .collect();
+        answers.sort_by_key(|(at, id, _)| (*at, *id));
+        answers.last().is_some_and(|(_, _, v)| *v >= 7.0)
+    }
+
+    fn after_lapse(&self) -> bool {
+        let recent = self
+            .uses()
+            .into_iter()
+            .filter(|event| self.is_recent(event.occurred_at, 7));
+        recent.filter_map(|event| event.feelings.as_ref()).any(|f| {
+            let heavy = f.guilt.is_some_and(|v| v.get() >= 7) || f.shame.is_some_and(|v| v.get() >= 7);
+            heavy && f.felt_control.is_some_and(|v| v.get() <= 3)
+        })
+    }
+
+    /// The rules that fire, with their weights as the table gives them.
+    pub fn fired(&self) -> Vec<(Rule, i64)> {
+        let all = [
+            (Rule::RecentUse, 3, self.recent_use()),
+            (Rule::PhysicalSign, 3, self.signs(&[51], 3) > 0),
+            (Rule::LowEfficacy, 3, self.low_efficacy()),
+            (Rule::CravingPeak, 2, self.craving_peak()),
+            (Rule::CravingRise, 2, self.craving_rise()),
+            (Rule::CravingFrequency, 1, self.craving_frequency()),
+            (Rule::RiskySituation, 2, self.risky_situation()),
+            (Rule::MentalSign, 2, self.signs(&[52], 3) > 0),
+            (Rule::AfterLapse, 2, self.after_lapse()),
+            (Rule::MedicationGap, 2, self.medication_gap()),
+            (Rule::Stress, 1, self.stress()),
+            (Rule::LowMood, 1, self.low_mood()),
+            (Rule::Halt, 1, self.halt()),
+            (Rule::Sleep, 1, self.sleep()),
+            (Rule::Isolation, 1, self.isolation()),
+            (Rule::EmotionalSigns, 1, self.signs(&[53, 54], 7) > 1),
+            (Rule::GoneQuiet, 1, self.gone_quiet()),
+            (Rule::Protective, -1, self.protective()),
+        ];
+        let fired: Vec<(Rule, i64)> = all
+            .into_iter()
+            .filter(|rule| rule.2)
+            .map(|(rule, weight, _)| (rule, weight))
+            .collect();
+        let unmasked = [Rule::RecentUse, Rule::PhysicalSign, Rule::MedicationGap];
+        let is_masking = !fired.iter().any(|(rule, _)| unmasked.contains(rule));
+        fired
+            .into_iter()
+            .map(|(rule, weight)| (rule, if weight < 0 && !is_masking { 0 } else { weight }))
+            .collect()
+    }
+
+    /// The level of the sum of the weights.
+    pub fn level(&self, fired: &[(Rule, i64)]) -> Level {
+        let has = |wanted| fired.iter().any(|(rule, _)| *rule == wanted);
+        if self.check_ins(7).len() < 3 && !has(Rule::RecentUse) && !has(Rule::PhysicalSign) {
+            return Level::InsufficientData;
+        }
+        match fired.iter().map(|(_, weight)| weight).sum::<i64>() {
+            n if n >= 7 => Level::High,
+            n if n >= 4 => Level::Elevated,
+            n if n >= 2 => Level::Notice,
+            _ => Level::Steady,
+        }
+    }
+}

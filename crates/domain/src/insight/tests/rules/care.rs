@@ -1,0 +1,225 @@
+//! The rules on medication, strain, contact and what protects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{NaiveDate, TimeDelta};
+use uuid::Uuid;
+
+use super::{Look, count, median};
+use crate::{
+    check_in::{CheckInAnswers, MedicationTaken},
+    insight::{calendar::plus, tests::dosing::days_on_the_wall},
+    medication::{DoseStanding, MedicationStatus, due_doses},
+    scalar::Rating,
+};
+
+impl Look<'_> {
+    /// What is told of each medication in use: member and value.
+    pub fn gaps(&self) -> Vec<(Uuid, &'static str, f64)> {
+        let (today, zone, now) = (self.as_of.today(), self.as_of.zone, self.as_of.at);
+        let mut found = Vec::new();
+        for regimen in self.regimens {
+            let record = &regimen.medication.record;
+            let in_use =
+                record.status == MedicationStatus::Active && record.ended_on.is_none_or(|last| today <= last);
+            if !in_use || regimen.doses.is_empty() {
+                continue;
+            }
+            if regimen.is_long_acting() {
+                let days = days_on_the_wall(zone, regimen.due_since(zone).at, now);
+                found.push((
+                    regimen.medication.id,
+                    "overdue_days",
+                    f64::from(i32::try_from(days).unwrap()),
+                ));
+            } else {
+                let span = now - TimeDelta::days(14)..now;
+                let due = regimen.due(self.as_of, &span);
+                let settled = due
+                    .iter()
+                    .rev()
+                    .filter(|(_, standing)| *standing != DoseStanding::Open);
+                let missed = settled
+                    .take_while(|(_, standing)| *standing == DoseStanding::Missed)
+                    .count();
+                found.push((regimen.medication.id, "missed_in_a_row", count(missed)));
+            }
+            let month: Vec<NaiveDate> = (1..=28).map(|back| plus(today, -back)).collect();
+            if month.iter().all(|day| record.started_on <= *day) {
+                let covered = regimen.covered();
+                let n = month
+                    .iter()
+                    .filter(|day| covered.iter().any(|(on, _)| on == *day))
+                    .count();
+                found.push((regimen.medication.id, "coverage_28_days", count(n) / 28.0));
+            }
+        }
+        found
+    }
+
+    pub(super) fn medication_gap(&self) -> bool {
+        self.gaps().iter().any(|(_, member, v)| match *member {
+            "missed_in_a_row" => *v >= 2.0,
+            "overdue_days" => *v > 7.0,
+            _ => *v < 0.8,
+        })
+    }
+
+    pub(super) fn stress(&self) -> bool {
+        let last: Vec<Rating> = self
+            .check_ins(7)
+            .iter()
+            .filter_map(|c| c.answers.stress)
+            .take(3)
+            .collect();
+        last.iter().filter(|v| v.get() >= 7).count() >= 2
+    }
+
+    pub(super) fn low_mood(&self) -> bool {
+        let mut by_day: BTreeMap<NaiveDate, i64> = BTreeMap::new();
+        for c in self.check_ins(7) {
+            if let Some(mood) = c.answers.mood {
+                let known = by_day.entry(Self::day(c.occurred_at)).or_insert(10);
+                *known = mood.get().min(*known);
+            }
+        }
+        let last: Vec<i64> = by_day.into_values().rev().take(3).collect();
+        last.len() == 3 && last.iter().all(|mood| *mood <= 3)
+    }
+
+    pub(super) fn halt(&self) -> bool {
+        let items = |a: &CheckInAnswers| [a.hungry, a.angry, a.lonely, a.tired];
+        let told: Vec<(NaiveDate, [Option<Rating>; 4])> = (self.facts.check_ins.iter())
+            .map(|c| (Self::day(c.record.occurred_at), items(&c.record.answers)))
+            .collect();
+        let strong = |n: usize, day: NaiveDate| {
+            let of_day = told.iter().filter(|(on, _)| *on == day);
+            of_day
+                .into_iter()
+                .any(|(_, items)| items[n].is_some_and(|v| v.get() >= 7))
+        };
+        let today = self.as_of.today();
+        // Further east it may be tomorrow.
+        let two = (-2..=1).any(|n| (0..4).filter(|item| strong(*item, plus(today, n))).count() >= 2);
+        let running = |item| (-3..=-1).any(|n| (n..n + 3).all(|n| strong(item, plus(today, n))));
+        two || (0..4).any(running)
+    }
+
+    pub(super) fn sleep(&self) -> bool {
+        let hard = |a: &CheckInAnswers| {
+            a.sleep_minutes.is_some_and(|v| v.get() < 300) || a.sleep_quality.is_some_and(|v| v.get() <= 3)
+        };
+        let nights = self
+            .check_ins(5)
+            .into_iter()
+            .filter(|c| hard(&c.answers))
+            .map(|c| Self::day(c.occurred_at));
+        nights.collect::<BTreeSet<_>>().len() >= 3
+    }
+
+    pub(super) fn isolation(&self) -> bool {
+        let mut weeks = vec![0.0; 4];
+        let mut answered = 0;
+        for c in self.usual_check_ins() {
+            if let Some(contacted) = c.answers.support_contacted {
+                answered += 1;
+                let day = Self::day(c.occurred_at);
+                let back = (7_i64..35).find(|n| day == plus(self.as_of.today(), -n)).unwrap();
+                weeks[usize::try_from((back - 7) / 7).unwrap()] += if contacted { 1.0 } else { 0.0 };
+            }
+        }
+        let recent: Vec<bool> = self
+            .check_ins(7)
+            .iter()
+            .filter_map(|c| c.answers.support_contacted)
+            .collect();
+        answered >= 7 && median(weeks) >= 2.0 && !recent.is_empty() && !recent.contains(&true)
+    }
+
+    pub(super) fn gone_quiet(&self) -> bool {
+        let usual = self.usual_check_ins().len();
+        usual >= 7 && count(self.check_ins(7).len()) <= count(usual) / 4.0 / 2.0
+    }
+
+    fn all_doses(&self) -> bool {
+        let span = self.hours_ago(48)..self.as_of.at;
+        let mut taken = Vec::new();
+        for regimen in self
+            .regimens
+            .iter()
+            .filter(|r| r.medication.record.status == MedicationStatus::Active)
+        {
+            // A long-acting one has its own oracle; here it counts as it stands.
+            let long = || {
+                due_doses(
+                    &regimen.medication.record,
+                    &regimen.own_doses(),
+                    self.as_of.zone,
+                    &span,
+                    self.as_of.at,
+                )
+            };
+            let standings: Vec<DoseStanding> = if regimen.is_long_acting() {
+                let due = long();
+                let given = |id| {
+                    regimen
+                        .doses
+                        .iter()
+                        .filter(move |d| d.id == id && d.record.status.is_given())
+                };
+                taken.extend(
+                    due.iter()
+                        .flat_map(|d| &d.dose_ids)
+                        .flat_map(|id| given(*id))
+                        .map(|d| d.record.occurred_at.to_utc()),
+                );
+                due.iter().map(|due| due.standing).collect()
+            } else {
+                taken.extend(regimen.last_taken(self.as_of, &span));
+                regimen
+                    .due(self.as_of, &span)
+                    .into_iter()
+                    .map(|(_, standing)| standing)
+                    .collect()
+            };
+            if standings
+                .iter()
+                .any(|s| matches!(s, DoseStanding::Missed | DoseStanding::Skipped))
+            {
+                return false;
+            }
+        }
+        taken.into_iter().max().is_some_and(|at| at >= self.hours_ago(48))
+    }
+
+    pub(super) fn protective(&self) -> bool {
+        let facts = self.facts;
+        let recent: Vec<&CheckInAnswers> = (facts.check_ins.iter())
+            .filter(|c| self.is_within(c.record.occurred_at, 48))
+            .map(|c| &c.record.answers)
+            .collect();
+        let meeting = recent.iter().any(|a| a.meeting_attended == Some(true))
+            || facts
+                .attendances
+                .iter()
+                .any(|a| self.is_within(a.record.occurred_at, 48));
+        let practice = facts
+            .practice_sessions
+            .iter()
+            .any(|s| s.record.occurred_at.is_some_and(|at| self.is_within(at, 48)))
+            || facts.cravings.iter().any(|e| {
+                self.is_within(e.record.occurred_at, 48)
+                    && e.record
+                        .strategy_uses
+                        .iter()
+                        .any(|tried| tried.practice.is_some())
+            });
+        let contact = recent.iter().any(|a| a.support_contacted == Some(true));
+        let doses = recent.iter().any(|a| a.medication == Some(MedicationTaken::All)) || self.all_doses();
+        [meeting, practice, contact, doses]
+            .into_iter()
+            .filter(|good| *good)
+            .count()
+            >= 2
+    }
+}

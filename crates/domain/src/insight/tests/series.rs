@@ -1,0 +1,148 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, NaiveDate};
+use proptest::{prelude::*, sample::select};
+
+use super::{
+    abstinence::each_day,
+    craving::{in_window, wall},
+    history::{history, property, window},
+};
+use crate::insight::{
+    facts::{AsOf, Facts, Window},
+    series::{Bucket, Metric, series},
+};
+
+const METRICS: [Metric; 24] = [
+    Metric::Craving,
+    Metric::CravingMax,
+    Metric::CravingPeak,
+    Metric::CravingEvents,
+    Metric::UseDays,
+    Metric::Mood,
+    Metric::Stress,
+    Metric::SelfEfficacy,
+    Metric::RiskySituationExpected,
+    Metric::Hungry,
+    Metric::Angry,
+    Metric::Lonely,
+    Metric::Tired,
+    Metric::SleepMinutes,
+    Metric::SleepQuality,
+    Metric::Pain,
+    Metric::Withdrawal,
+    Metric::Mental,
+    Metric::Emotional,
+    Metric::Physical,
+    Metric::Social,
+    Metric::Difficulty,
+    Metric::Importance,
+    Metric::Readiness,
+];
+
+/// Every value with its date, as a client reads it from the records.
+fn values(facts: &Facts, metric: Metric, as_of: &AsOf) -> Vec<(NaiveDate, f64)> {
+    let cravings = facts.cravings.iter().map(|event| &event.record);
+    match metric {
+        Metric::CravingEvents => cravings.map(|e| (wall(e.occurred_at).date(), 1.0)).collect(),
+        Metric::CravingPeak => cravings
+            .map(|e| {
+                let mut strongest = 0.0;
+                for rating in e
+                    .ratings
+                    .iter()
+                    .map(|rating| serde_json::json!(rating.value).as_f64().unwrap())
+                {
+                    strongest = if rating > strongest { rating } else { strongest };
+                }
+                (wall(e.occurred_at).date(), strongest)
+            })
+            .collect(),
+        Metric::UseDays => {
+            let uses = facts
+                .uses
+                .iter()
+                .map(|u| &u.record)
+                .filter(|u| !u.as_prescribed && !u.entered_in_error);
+            let days: BTreeSet<NaiveDate> = uses
+                .flat_map(|u| {
+                    let from = wall(u.occurred_at).date();
+                    each_day(from, u.ended_at.map_or(from, |end| wall(end).date().max(from)))
+                })
+                .filter(|day| *day <= as_of.today())
+                .collect();
+            days.into_iter().map(|day| (day, 1.0)).collect()
+        }
+        _ => {
+            let name = serde_json::to_value(metric).unwrap();
+            let answer = |c: &crate::check_in::CheckIn| {
+                serde_json::to_value(&c.answers).unwrap()[name.as_str().unwrap()].as_f64()
+            };
+            let check_ins = facts.check_ins.iter().map(|c| &c.record);
+            check_ins
+                .filter_map(|c| Some((wall(c.occurred_at).date(), answer(c)?)))
+                .collect()
+        }
+    }
+}
+
+/// First and last day of the bucket of a day, found by going from day to day.
+fn bucket_of(day: NaiveDate, bucket: Bucket, week_start: u8) -> (NaiveDate, NaiveDate) {
+    let begins = |day: NaiveDate| match bucket {
+        Bucket::Day => true,
+        Bucket::Week => day.weekday().number_from_monday() == u32::from(week_start),
+        Bucket::Month => day.day() == 1,
+    };
+    let (mut first, mut last) = (day, day);
+    while !begins(first) {
+        first = first.pred_opt().unwrap();
+    }
+    while !begins(last.succ_opt().unwrap()) {
+        last = last.succ_opt().unwrap();
+    }
+    (first, last)
+}
+
+fn is_close(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-9
+}
+
+proptest! {
+    #![proptest_config(property())]
+
+    /// Every measure, from cravings to readiness: what grouping by hand gives, and nothing where nothing was said.
+    #[test]
+    fn a_series_is_what_grouping_by_hand_gives(
+        ((as_of, facts), window) in (history(), window()),
+        metric in select(&METRICS[..]),
+        bucket in select(&[Bucket::Day, Bucket::Week, Bucket::Month][..]),
+    ) {
+        let answer = series(&facts, metric, bucket, &as_of, window);
+        let today = as_of.today();
+        let inside: Vec<(NaiveDate, f64)> =
+            values(&facts, metric, &as_of).into_iter().filter(|(day, _)| in_window(*day, today, window)).collect();
+        let mut expected: BTreeMap<(NaiveDate, NaiveDate), Vec<f64>> = BTreeMap::new();
+        for (day, value) in &inside {
+            expected.entry(bucket_of(*day, bucket, as_of.week_start)).or_default().push(*value);
+        }
+        prop_assert_eq!(answer.found.points.len(), expected.len());
+        for (point, ((from, to), mut values)) in answer.found.points.iter().zip(expected) {
+            values.sort_by(f64::total_cmp);
+            let n = values.len();
+            let sum: f64 = values.iter().sum();
+            prop_assert_eq!((point.from, point.to, point.n), (from, to, n));
+            prop_assert!(is_close(point.sum, sum) && is_close(point.mean * f64::from(u32::try_from(n).unwrap()), sum));
+            prop_assert!(is_close(point.min, values[0]) && is_close(point.max, values[n - 1]));
+            prop_assert!(is_close(point.median * 2.0, values[(n - 1) / 2] + values[n / 2]));
+        }
+        // What it rests on: as many values, and the share of days with one.
+        let days: BTreeSet<NaiveDate> = inside.iter().map(|(day, _)| *day).collect();
+        let first = window.days().map_or_else(|| days.first().map_or(today, |d| today.min(*d)), |n| crate::insight::calendar::plus(today, 1 - n));
+        let looked_at: Vec<NaiveDate> = each_day(first, today).collect();
+        let with = looked_at.iter().filter(|day| days.contains(day)).count();
+        prop_assert_eq!((answer.basis.n, answer.basis.from, answer.basis.window == Window::All), (inside.len(), first, window == Window::All));
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let coverage = with as f64 / looked_at.len() as f64;
+        prop_assert!(is_close(answer.basis.coverage, coverage));
+    }
+}

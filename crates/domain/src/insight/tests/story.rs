@@ -1,0 +1,163 @@
+//! Random records of the five weeks that early warnings look at.
+
+use chrono::TimeDelta;
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use uuid::Uuid;
+
+use super::{
+    dosing::{Regimen, regimens, with_regimens},
+    history::{check_in, craving, goal, known, place, rating, stamp, use_event},
+};
+use crate::{
+    attendance::Attendance,
+    check_in::{CheckIn, CheckInAnswers, MedicationTaken},
+    craving_event::{CravingEvent, StrategyUse},
+    insight::{
+        facts::{AsOf, Facts},
+        warning::{Thresholds, Warnings, warnings},
+    },
+    plan::{Plan, PlanContent, PlanStatus, PlanWarningSign, Stage},
+    practice_session::PracticeSession,
+    record::Record,
+    scalar::{Ids, Label, List},
+    timestamp::Timestamp,
+    use_event::{UseEvent, UseEventFeelings},
+};
+
+pub const SIGNS: [(u128, Stage); 4] = [
+    (51, Stage::Physical),
+    (52, Stage::Mental),
+    (53, Stage::Emotional),
+    (54, Stage::Emotional),
+];
+
+pub fn plan() -> Plan {
+    Plan {
+        status: PlanStatus::Active,
+        content: PlanContent {
+            warning_signs: List::of(SIGNS.into_iter().map(|(id, stage)| PlanWarningSign {
+                id: Some(Uuid::from_u128(id)),
+                label: Label::of("sign"),
+                stage,
+                note: None,
+            })),
+            ..Plan::example().content
+        },
+        ..Plan::example()
+    }
+}
+
+fn signs() -> impl Strategy<Value = Ids> {
+    vec(select(&SIGNS[..]), 0..2)
+        .prop_map(|signs| Ids::of(signs.into_iter().map(|(id, _)| Uuid::from_u128(id))))
+}
+
+/// Moves an event into the last five weeks, most of them into the last days.
+fn ago() -> impl Strategy<Value = i64> {
+    prop_oneof![3 => 0_i64..4_500, 2 => 0_i64..12_000, 3 => 8_000_i64..52_000]
+}
+
+pub fn moved(as_of: &AsOf, minutes: i64) -> Timestamp {
+    Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes), as_of.zone)
+}
+
+fn recent_check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
+    use MedicationTaken::{All, NotDue};
+    let medication = option::weighted(0.3, select(&[All, MedicationTaken::Some, NotDue][..]));
+    let parts = (check_in(as_of), ago(), place(as_of.zone), signs(), medication);
+    parts.prop_map(move |(check_in, minutes, zone, signs, medication)| CheckIn {
+        occurred_at: stamp(&as_of, minutes, zone),
+        warning_sign_ids: signs,
+        answers: CheckInAnswers {
+            medication,
+            ..check_in.answers
+        },
+        ..check_in
+    })
+}
+
+fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
+    let practice = option::weighted(0.2, Just(Label::of("urge-surfing-wave")));
+    let parts = (craving(as_of), ago(), place(as_of.zone), practice);
+    parts.prop_map(move |(event, minutes, zone, practice)| CravingEvent {
+        occurred_at: stamp(&as_of, minutes, zone),
+        ended_at: None,
+        strategy_uses: List::of(practice.map(|practice| StrategyUse {
+            id: None,
+            strategy_id: None,
+            practice: Some(practice),
+            label: None,
+            before: None,
+            after: None,
+            helped: None,
+            seconds: None,
+        })),
+        ..event
+    })
+}
+
+fn recent_use(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
+    let feelings = option::of((option::of(rating()), option::of(rating()), option::of(rating())));
+    (use_event(as_of), ago(), feelings, signs()).prop_map(move |(event, minutes, feelings, signs)| UseEvent {
+        occurred_at: moved(&as_of, minutes),
+        ended_at: None,
+        warning_sign_ids: signs,
+        feelings: feelings.map(|(guilt, shame, felt_control)| UseEventFeelings {
+            guilt,
+            shame,
+            felt_control,
+        }),
+        ..event
+    })
+}
+
+/// Meetings and practice, most of them lately.
+fn attended(as_of: AsOf) -> impl Strategy<Value = Attendance> {
+    ago().prop_map(move |minutes| Attendance {
+        occurred_at: moved(&as_of, minutes),
+        ..Attendance::example()
+    })
+}
+
+fn practised(as_of: AsOf) -> impl Strategy<Value = PracticeSession> {
+    option::weighted(0.9, ago()).prop_map(move |minutes| PracticeSession {
+        occurred_at: minutes.map(|minutes| moved(&as_of, minutes)),
+        ..PracticeSession::example()
+    })
+}
+
+/// A moment, a record of five weeks, and its medications as they can be counted off.
+pub fn story_with_regimens() -> impl Strategy<Value = (AsOf, Facts, Vec<Regimen>)> {
+    regimens().prop_flat_map(|(as_of, regimens)| {
+        let parts = (
+            vec(recent_check_in(as_of), 0..40),
+            vec(recent_craving(as_of), 0..8),
+            vec(recent_use(as_of), 0..2),
+            vec(goal(as_of.today()), 0..2),
+            vec(attended(as_of), 0..2),
+            vec(practised(as_of), 0..2),
+        );
+        parts.prop_map(move |(check_ins, cravings, uses, goals, attended, practised)| {
+            let facts = Facts {
+                goals: known(goals, 1000),
+                plans: known(vec![plan()], 50),
+                uses: known(uses, 2000),
+                check_ins: known(check_ins, 3000),
+                cravings: known(cravings, 4000),
+                attendances: known(attended, 5000),
+                practice_sessions: known(practised, 6000),
+                ..Facts::default()
+            };
+            (as_of, with_regimens(facts, &regimens), regimens.clone())
+        })
+    })
+}
+
+/// The same without what the oracle counts by.
+pub fn story() -> impl Strategy<Value = (AsOf, Facts)> {
+    story_with_regimens().prop_map(|(as_of, facts, _)| (as_of, facts))
+}
+
+pub fn found(facts: &Facts, as_of: &AsOf) -> Warnings {
+    warnings(facts, &[], as_of, &Thresholds::V1).found
+}
