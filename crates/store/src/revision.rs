@@ -158,7 +158,10 @@ fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Receiver<Asked>) {
             }
             Err(cause) => {
                 for answer in answers {
-                    let _ = answer.send(Err(StoreError::Unavailable(cause.clone())));
+                    let _ = answer.send(Err(match &cause {
+                        StoreError::Unavailable(what) => StoreError::Unavailable(what.clone()),
+                        other => StoreError::Internal(other.to_string()),
+                    }));
                 }
             }
         }
@@ -166,24 +169,20 @@ fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Receiver<Asked>) {
 }
 
 /// What each question found, in the order of the questions.
-fn ask(
-    url: &DatabaseUrl,
-    conn: &mut Option<Conn>,
-    questions: &[Question],
-) -> std::result::Result<Vec<Option<Looked>>, String> {
+fn ask(url: &DatabaseUrl, conn: &mut Option<Conn>, questions: &[Question]) -> Result<Vec<Option<Looked>>> {
     if conn.is_none() {
-        let mut made = connect_for_lists(url, Access::Read).map_err(|e| e.to_string())?;
+        let mut made =
+            connect_for_lists(url, Access::Read).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         if let Conn::Postgres(c) = &mut made {
             // A plan that is made before the lists are known would rather read all people than look for some.
-            c.batch_execute("SET enable_hashjoin = off; SET enable_mergejoin = off")
-                .map_err(|e| e.to_string())?;
+            c.batch_execute("SET enable_hashjoin = off; SET enable_mergejoin = off")?;
         }
         *conn = Some(made);
     }
     let Some(Conn::Postgres(c)) = conn else {
-        return Err("a connection of another engine".to_owned());
+        return Err(StoreError::Internal("a connection of another engine".to_owned()));
     };
-    let rows: Vec<FoundRow> = LookTogether::of(questions).load(c).map_err(|e| e.to_string())?;
+    let rows: Vec<FoundRow> = LookTogether::of(questions).load(c)?;
     let mut found: Vec<Option<Looked>> = questions.iter().map(|_| None).collect();
     for row in rows {
         let place = usize::try_from(row.0 - 1).unwrap_or(usize::MAX);
