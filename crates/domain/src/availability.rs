@@ -59,6 +59,9 @@ pub fn reach(spans: &[Availability], zone: Tz, now: DateTime<Utc>) -> Reach {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{NaiveTime, Offset, TimeDelta, TimeZone};
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{
         place::TimeOfDay,
@@ -70,6 +73,64 @@ mod tests {
             days: List::of(days.iter().map(|d| Int::clamped(*d))),
             from: TimeOfDay::at(from.0, from.1),
             to: TimeOfDay::at(to.0, to.1),
+        }
+    }
+
+    /// Whether the clock on the contact's wall shows a time of one of the spans.
+    fn wall_says_yes(spans: &[Availability], zone: Tz, now: DateTime<Utc>) -> bool {
+        let local = now.with_timezone(&zone).naive_local();
+        let is_on = |span: &Availability, date: chrono::NaiveDate| {
+            let weekday = i64::from(date.weekday().number_from_monday());
+            span.days.iter().any(|day| day.get() == weekday)
+        };
+        let minute = u32::try_from((local.time() - NaiveTime::MIN).num_minutes()).unwrap();
+        spans.iter().any(|span| {
+            let (from, to) = (span.from.minutes(), span.to.minutes());
+            let today = is_on(span, local.date()) && from <= minute && (to <= from || minute < to);
+            let since_yesterday = to <= from && minute < to && is_on(span, local.date().pred_opt().unwrap());
+            today || since_yesterday
+        })
+    }
+
+    fn spans() -> impl Strategy<Value = Vec<Availability>> {
+        let days = prop::collection::btree_set(1..=7_i64, 1..4);
+        let one = (days, 0..96_u8, 0..96_u8).prop_map(|(days, from, to)| {
+            let days: Vec<i64> = days.into_iter().collect();
+            span(&days, (from / 4, from % 4 * 15), (to / 4, to % 4 * 15))
+        });
+        prop::collection::vec(one, 1..4)
+    }
+
+    const ZONES: [Tz; 7] = [
+        Tz::UTC,
+        Tz::Pacific__Kiritimati,
+        Tz::Etc__GMTPlus12,
+        Tz::Asia__Kathmandu,
+        Tz::Australia__Lord_Howe,
+        Tz::America__New_York,
+        Tz::Pacific__Apia,
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Looked at each quarter of an hour, where no clock is changed meanwhile; changes have tests of their own.
+        #[test]
+        fn who_can_be_reached_is_reached_and_the_others_at_the_next_quarter_that_their_clock_allows(
+            zone in prop::sample::select(&ZONES[..]),
+            spans in spans(),
+            quarter in 1_060_000..2_100_000_i64,
+        ) {
+            let now = Utc.timestamp_opt(quarter * 900, 0).unwrap();
+            let offset = |days: i64| zone.offset_from_utc_datetime(&(now + TimeDelta::days(days)).naive_utc()).fix();
+            prop_assume!((-2..=9).all(|days| offset(days) == offset(0)));
+            let wanted = if wall_says_yes(&spans, zone, now) {
+                Reach::Now
+            } else {
+                let quarters = (1..8 * 96).map(|n| now + TimeDelta::minutes(15 * n));
+                quarters.into_iter().find(|at| wall_says_yes(&spans, zone, *at)).map_or(Reach::Unknown, Reach::From)
+            };
+            prop_assert_eq!(reach(&spans, zone, now), wanted);
         }
     }
 

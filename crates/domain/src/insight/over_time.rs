@@ -193,7 +193,7 @@ mod tests {
     use crate::{
         insight::{
             facts::check_in_day,
-            tests::history::{history, property},
+            tests::history::{ANCHORS, history, property},
         },
         record::Record,
         scalar::Int,
@@ -232,6 +232,75 @@ mod tests {
             }));
             prop_assert_eq!(found.use_days, i64::try_from(used.count()).unwrap());
             prop_assert_eq!(found.use_days, found.uses.iter().map(|span| length(*span)).sum::<i64>());
+        }
+    }
+
+    /// A plan's versions: where it stood, whether it got a new number, minutes since the one before, and whether the
+    /// plan itself says when it came in use, so many minutes before it was written.
+    fn plan_stories() -> impl Strategy<Value = Vec<(PlanStatus, bool, i64, Option<i64>)>> {
+        use PlanStatus::{Active, Archived, Draft};
+        let status = prop::sample::select(vec![Draft, Active, Active, Archived]);
+        prop::collection::vec(
+            (status, any::<bool>(), 0..9_000_i64, prop::option::of(0..600_i64)),
+            0..12,
+        )
+    }
+
+    proptest! {
+        #![proptest_config(property())]
+
+        #[test]
+        fn each_start_and_each_new_number_in_use_is_told_once(
+            anchor in prop::sample::select(&ANCHORS[..]),
+            stories in prop::collection::vec(plan_stories(), 0..3),
+            window in prop::sample::select(&Window::ALL[..]),
+        ) {
+            let (zone, middle) = anchor;
+            let middle: chrono::DateTime<chrono::Utc> = middle.parse().unwrap();
+            let as_of = AsOf { at: middle + chrono::TimeDelta::days(20), zone, week_start: 1 };
+            let plans: Vec<Vec<PlanVersion>> = stories.iter().map(|story| {
+                let (mut number, mut at) = (1, middle - chrono::TimeDelta::days(20));
+                story.iter().map(|(status, is_new, minutes, active_for)| {
+                    number += i64::from(*is_new);
+                    at += chrono::TimeDelta::minutes(*minutes);
+                    PlanVersion {
+                        plan: Plan {
+                            status: *status,
+                            number: Int::clamped(number),
+                            activated_at: active_for.map(|m| Timestamp::utc(at - chrono::TimeDelta::minutes(m))),
+                            ..Plan::example()
+                        },
+                        written_at: Timestamp::utc(at),
+                    }
+                }).collect()
+            }).collect();
+            let found = over_time(&Facts::default(), &plans, &as_of, window);
+
+            let mut wanted = Vec::new();
+            for versions in &plans {
+                for (n, PlanVersion { plan, written_at }) in versions.iter().enumerate() {
+                    if plan.status != PlanStatus::Active {
+                        continue;
+                    }
+                    let in_use_before = n > 0 && versions[n - 1].plan.status == PlanStatus::Active;
+                    let number_before = versions[..n].iter().any(|other| other.plan.number == plan.number);
+                    let (step, at) = match (in_use_before, number_before) {
+                        (false, _) => (PlanStep::Activated, plan.activated_at.unwrap_or(*written_at).to_utc()),
+                        (true, false) => (PlanStep::Changed, written_at.to_utc()),
+                        (true, true) => continue,
+                    };
+                    let on = at.with_timezone(&zone).date_naive();
+                    if at <= as_of.at && found.from <= on && on <= found.to {
+                        wanted.push((on, step == PlanStep::Changed, plan.number.get()));
+                    }
+                }
+            }
+            let mut told: Vec<_> = found.plan_changes.iter()
+                .map(|change| (change.on, change.step == PlanStep::Changed, change.number)).collect();
+            prop_assert!(told.is_sorted_by_key(|(on, ..)| *on));
+            wanted.sort_unstable();
+            told.sort_unstable();
+            prop_assert_eq!(told, wanted);
         }
     }
 

@@ -104,3 +104,94 @@ pub fn trend(questionnaire_id: Uuid, responses: &[(Uuid, QuestionnaireResponse)]
         scores,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Of each response the version of its rules, and of each of its scores the name and the value in quarters.
+    type Story = Vec<(u8, Vec<(u8, Option<i16>)>)>;
+
+    fn stories() -> impl Strategy<Value = Story> {
+        let scores = prop::collection::btree_map(0..4_u8, prop::option::of(-200..200_i16), 0..4);
+        let shuffled = scores
+            .prop_map(|scores| scores.into_iter().collect::<Vec<_>>())
+            .prop_shuffle();
+        prop::collection::vec((0..2_u8, shuffled), 0..12)
+    }
+
+    fn responses(story: &Story) -> Vec<(Uuid, QuestionnaireResponse)> {
+        let each = story.iter().enumerate().map(|(n, (version, scores))| {
+            let scores: Vec<_> = scores
+                .iter()
+                .map(|(id, value)| {
+                    json!({
+                        "id": format!("score {id}"), "label": format!("label {id} of {n}"),
+                        "value": value.map(|value| f64::from(value) / 4.0),
+                        "answered": 3, "asked": 4, "prorated": false,
+                    })
+                })
+                .collect();
+            let response = json!({
+                "questionnaire_id": Uuid::nil(), "status": "completed",
+                "occurred_at": format!("2026-03-{:02}T09:00:00Z", n + 1),
+                "scores": scores, "scoring_version": format!("v{version}"),
+            });
+            (
+                Uuid::from_u128(n as u128 + 1),
+                serde_json::from_value(response).unwrap(),
+            )
+        });
+        each.collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_value_is_a_point_and_changes_are_told_within_the_same_rules(story in stories()) {
+            let found = trend(Uuid::nil(), &responses(&story));
+            prop_assert_eq!(found.n, story.len());
+            let mut names: Vec<u8> = Vec::new();
+            for (_, scores) in &story {
+                for (id, _) in scores {
+                    if !names.contains(id) {
+                        names.push(*id);
+                    }
+                }
+            }
+            let told: Vec<String> = found.scores.iter().map(|score| score.score_id.clone()).collect();
+            let named: Vec<String> = names.iter().map(|id| format!("score {id}")).collect();
+            prop_assert_eq!(told, named);
+            for (id, score) in names.iter().zip(&found.scores) {
+                let mut wanted = Vec::new();
+                let mut label = None;
+                for (n, (version, scores)) in story.iter().enumerate() {
+                    if let Some((_, value)) = scores.iter().find(|(other, _)| other == id) {
+                        label = label.or(Some(n));
+                        if let Some(value) = value {
+                            label = Some(n);
+                            wanted.push((n, *version, *value));
+                        }
+                    }
+                }
+                prop_assert_eq!(score.n, wanted.len());
+                prop_assert_eq!(score.points.len(), wanted.len());
+                prop_assert_eq!(&score.label, &format!("label {id} of {}", label.unwrap()));
+                for (place, (n, version, value)) in wanted.iter().enumerate() {
+                    let point = &score.points[place];
+                    prop_assert_eq!(point.response_id, Uuid::from_u128(*n as u128 + 1));
+                    prop_assert_eq!(point.value.to_bits(), (f64::from(*value) / 4.0).to_bits());
+                    prop_assert_eq!(&point.scoring_version, &format!("v{version}"));
+                    let change = place.checked_sub(1).map(|before| wanted[before])
+                        .filter(|(_, rules, _)| rules == version)
+                        .map(|(_, _, before)| f64::from(value - before) / 4.0);
+                    prop_assert_eq!(point.change, change);
+                }
+            }
+        }
+    }
+}
