@@ -139,8 +139,11 @@ impl Look<'_> {
         let uses = self.uses();
         let by_event = uses.iter().any(|event| {
             let days = Self::days_of(event);
-            days.iter()
-                .any(|day| week.contains(day) && !self.is_allowed(event, *day))
+            let is_told = days
+                .iter()
+                .any(|day| week.contains(day) && !self.is_allowed(event, *day));
+            // Furthest east it may be two dates later than furthest west, where no goal is looked at yet.
+            is_told || days.iter().all(|day| *day > plus(self.as_of.today(), 1))
         });
         let told: Vec<NaiveDate> = uses.iter().flat_map(|event| Self::days_of(event)).collect();
         let by_answer = self

@@ -99,9 +99,9 @@ impl Look<'_> {
                 .any(|(_, items)| items[n].is_some_and(|v| v.get() >= 7))
         };
         let today = self.as_of.today();
-        // Further east it may be tomorrow.
-        let two = (-2..=1).any(|n| (0..4).filter(|item| strong(*item, plus(today, n))).count() >= 2);
-        let running = |item| (-3..=-1).any(|n| (n..n + 3).all(|n| strong(item, plus(today, n))));
+        // Furthest east it may be two dates later than furthest west.
+        let two = (-2..=2).any(|n| (0..4).filter(|item| strong(*item, plus(today, n))).count() >= 2);
+        let running = |item| (-3..=0).any(|n| (n..n + 3).all(|n| strong(item, plus(today, n))));
         two || (0..4).any(running)
     }
 
