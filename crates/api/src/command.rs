@@ -140,7 +140,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
-    logging::start(&settings.log, settings.log_format);
+    let _last_lines = logging::start(&settings.log, settings.log_format);
     for remark in &settings.remarks {
         log::warn!("{remark}");
     }

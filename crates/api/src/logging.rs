@@ -1,23 +1,36 @@
 //! Log lines, for people or for programs. Nothing that a person wrote, and nothing that names them, is ever logged.
 
+mod lines;
+
 use std::io::Write;
 
 use chrono::SecondsFormat;
-use env_logger::{Builder, fmt::Formatter};
+use env_logger::{Builder, Target, fmt::Formatter};
 use log::{
-    Record,
+    Level, Record,
     kv::{Error, Key, Value, VisitSource},
 };
 use serde_json::{Map, json};
 
+use self::lines::{LastLines, Lines};
 use crate::{clock::Clock, settings::LogFormat};
 
-/// Starts logging; a second call changes nothing.
-pub fn start(filter: &str, format: LogFormat) {
+/// Starts logging to standard error; a second call changes nothing. What has not been written when the answer is
+/// dropped is written then.
+#[must_use = "the last lines are written when it is dropped"]
+pub fn start(filter: &str, format: LogFormat) -> LastLines {
     let clock = Clock::default();
     let mut builder = Builder::new();
     builder.parse_filters(filter);
+    let lines = Lines::to(std::io::stderr()).ok();
+    if let Some(lines) = lines.clone() {
+        builder.target(Target::Pipe(Box::new(lines)));
+    }
+    let in_a_hurry = lines.clone();
     builder.format(move |out, record| {
+        if let Some(lines) = in_a_hurry.as_ref().filter(|_| record.level() <= Level::Warn) {
+            lines.hurry();
+        }
         let at = clock.now().to_rfc3339_opts(SecondsFormat::Millis, true);
         match format {
             LogFormat::Text => text(out, &at, record),
@@ -26,6 +39,7 @@ pub fn start(filter: &str, format: LogFormat) {
     });
     // Tests start several applications in one process: the first one's format stays.
     let _ = builder.try_init();
+    LastLines(lines)
 }
 
 fn text(out: &mut Formatter, at: &str, record: &Record<'_>) -> std::io::Result<()> {

@@ -29,6 +29,8 @@ pub const CHECKPOINT_PAGES: i32 = 128_000;
 const IDLE_PAGES: i32 = 8_000;
 /// So few pages the writer folds back by itself between two transactions.
 const REST: i32 = 200;
+/// After so many transactions the writer looks how long the log is.
+const LOOK_EVERY: u32 = 16;
 /// How often the other thread goes over what was written in the meantime before it leaves the rest to the writer.
 const ROUNDS: usize = 12;
 
@@ -53,6 +55,8 @@ fn fold(conn: &mut SqliteConnection) -> QueryResult<Log> {
 
 /// What the writer knows of the thread that folds back.
 pub(crate) struct Checkpoints {
+    /// Transactions since the writer looked how long the log is.
+    unlooked: u32,
     wanted: Option<SyncSender<()>>,
     rest_is_left: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -70,6 +74,7 @@ impl Checkpoints {
             .spawn(move || run(&url, &asked, &is_left))
             .map_err(|e| unavailable(&e))?;
         Ok(Self {
+            unlooked: 0,
             wanted: Some(wanted),
             rest_is_left,
             thread: Some(thread),
@@ -77,10 +82,12 @@ impl Checkpoints {
     }
 
     /// Sees to it that the log stays short. The writer calls it between two transactions.
-    pub fn after_commit(&self, conn: &mut SqliteConnection) {
+    pub fn after_commit(&mut self, conn: &mut SqliteConnection) {
+        self.unlooked += 1;
         if self.rest_is_left.swap(false, Ordering::AcqRel) {
             self.ask(fold(conn), CHECKPOINT_PAGES);
-        } else {
+        } else if self.unlooked >= LOOK_EVERY {
+            self.unlooked = 0;
             self.ask(state(conn), CHECKPOINT_PAGES);
         }
     }

@@ -81,10 +81,11 @@ pub enum Access {
 }
 
 /// How every connection to SQLite is set up. Pages of 2 KiB: a check-in changes a few bytes of two or three pages of
-/// indexes, and each of them goes into the log whole. FULL: a commit that was acknowledged survives the loss of power. The log
-/// is folded back by `checkpoint`, in a transaction's own time only if it grows to twice what that allows.
-pub const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA page_size = 2048; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-    PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000; PRAGMA secure_delete = ON; \
+/// indexes, and each of them goes into the log whole. FULL: a commit that was acknowledged survives the loss of power.
+/// The log is folded back by `checkpoint`, in a transaction's own time only if it grows to twice what that allows.
+pub const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA page_size = 2048; \
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+    PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4000; PRAGMA secure_delete = ON; \
     PRAGMA wal_autocheckpoint = 256000;";
 
 /// Opens a connection.

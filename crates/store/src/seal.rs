@@ -6,6 +6,7 @@ use chacha20poly1305::{
 };
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
+use rand::Rng;
 use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -71,8 +72,9 @@ pub fn fill_random(bytes: &mut [u8]) -> Result<()> {
 
 /// Seals with a key: format, key number, nonce, ciphertext with its tag.
 fn seal_with(cipher: &XChaCha20Poly1305, place: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+    // Nonces need not be secret, only never the same twice: a generator that the operating system seeds is enough.
     let mut nonce = [0; NONCE];
-    fill_random(&mut nonce)?;
+    rand::rng().fill_bytes(&mut nonce);
     let sealed = cipher
         .encrypt(
             &XNonce::from(nonce),

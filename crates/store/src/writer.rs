@@ -23,8 +23,8 @@ use crate::{
 
 /// Write jobs that may wait before further ones are turned away.
 const QUEUE: usize = 1024;
-/// Most jobs in one transaction.
-const BATCH: usize = 256;
+/// Most jobs in one transaction. More would spare little of the commit, and all of them wait for the last one.
+const BATCH: usize = 64;
 /// A batch is closed after this time even if more jobs wait.
 const BATCH_TIME: Duration = Duration::from_millis(20);
 /// After this time without a job the writer counts as idle.
