@@ -218,7 +218,7 @@ async fn each_request_is_one_line_with_its_route_and_no_body() {
         ("MAINSTAY_LOG_FORMAT", "json"),
         ("MAINSTAY_METRICS_LISTEN", address.as_str()),
     ];
-    let process = Process::start(&database, None, &settings).await;
+    let mut process = Process::start(&database, None, &settings).await;
     let sam = Person::register(&process.url, json!({})).await;
     let id = "01950000-0000-7000-8000-000000000001";
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -231,6 +231,19 @@ async fn each_request_is_one_line_with_its_route_and_no_body() {
         .expect(404);
     sam.send("GET", "/no/such/path", &[], None).await.expect(404);
 
+    let figures = Client::new(&format!("http://{address}"))
+        .get("/metrics")
+        .await
+        .expect(200)
+        .text;
+    let counted = "http_requests_total{method=\"GET\",route=\"/v1/check-ins/{id}\",status=\"404\"} 1";
+    assert!(figures.contains(counted), "{figures}");
+    assert!(figures.contains("route=\"unmatched\"") && !figures.contains("/no/such/path"));
+    assert!(figures.contains("http_request_duration_seconds_bucket"));
+    Client::new(&process.url).get("/metrics").await.expect(404);
+
+    // The last lines are written at the end.
+    assert!(process.terminate().success());
     let lines: Vec<Value> = log(&database)
         .lines()
         .map(|line| serde_json::from_str(line).expect("a JSON line"))
@@ -262,17 +275,6 @@ async fn each_request_is_one_line_with_its_route_and_no_body() {
         1
     );
     assert!(!log(&database).contains(id) && !log(&database).contains("sam@example.org"));
-
-    let figures = Client::new(&format!("http://{address}"))
-        .get("/metrics")
-        .await
-        .expect(200)
-        .text;
-    let counted = "http_requests_total{method=\"GET\",route=\"/v1/check-ins/{id}\",status=\"404\"} 1";
-    assert!(figures.contains(counted), "{figures}");
-    assert!(figures.contains("route=\"unmatched\"") && !figures.contains("/no/such/path"));
-    assert!(figures.contains("http_request_duration_seconds_bucket"));
-    Client::new(&process.url).get("/metrics").await.expect(404);
 }
 
 #[cfg(unix)]
