@@ -194,7 +194,7 @@ impl Store {
         let question = Question::of(scope, question);
         let forgotten = self.remembered.forgotten();
         let before = self.remembered.answers.get(&question);
-        let known = before.as_ref().map(|entry| Known::of(entry.revision.rev, of));
+        let known = before.as_ref().map(|entry| Known::of(entry.revision, of));
         let Looked { revision, changed } = self.data.look(scope.no, known).await?;
         if let Some(entry) = before.filter(|entry| entry.revision.epoch == revision.epoch) {
             if entry.revision == revision {

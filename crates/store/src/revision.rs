@@ -7,7 +7,7 @@ use std::{
 };
 
 use diesel::{
-    ExpressionMethods, OptionalExtension, QueryDsl, QueryResult, RunQueryDsl,
+    OptionalExtension, QueryResult, RunQueryDsl,
     connection::SimpleConnection,
     pg::{Pg, PgConnection},
     query_builder::{AstPass, Query, QueryFragment, QueryId},
@@ -21,7 +21,7 @@ use crate::{
     error::{Result, StoreError},
     on,
     record::{Answered, Changed, FEW, changed_after},
-    schema::people,
+    statement::Stands,
     types::{At, Identifier, Instant, Key},
 };
 
@@ -42,17 +42,17 @@ pub struct Revision {
 /// What somebody has of a person's record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Known {
-    /// The number of the latest change that they know.
-    rev: i64,
+    /// How it stood then.
+    revision: Revision,
     /// The collections that it is about, a bit for each.
     kinds: i64,
 }
 
 impl Known {
-    /// What was made of some collections at that number of the person's changes.
-    pub fn of(rev: i64, kinds: &[Kind]) -> Self {
+    /// What was made of some collections when the record stood so.
+    pub fn of(revision: Revision, kinds: &[Kind]) -> Self {
         let kinds = kinds.iter().fold(0, |kinds, kind| kinds | bit(*kind));
-        Self { rev, kinds }
+        Self { revision, kinds }
     }
 }
 
@@ -69,20 +69,32 @@ pub(crate) struct Looked {
     pub changed: Vec<Changed>,
 }
 
-/// How one person's record stands.
+/// How one person's record stands in SQLite, where a change is a row with the latest number: what is known stands if
+/// no row came after it. Erasure makes everything unknown that is known of a person.
 pub(crate) fn look(conn: &mut Conn, person_no: i64, known: Option<Known>) -> Result<Looked> {
-    let query = people::table
-        .filter(people::person_no.eq(person_no))
-        .select((people::rev, people::epoch));
-    let found = on!(&mut *conn, |c| query.first(c).optional())?;
-    let revision = found
-        .map(|(rev, epoch)| Revision { rev, epoch })
-        .ok_or(StoreError::NotFound)?;
-    let changed = match known.filter(|known| known.rev < revision.rev) {
-        Some(known) => changed_after(conn, person_no, known.rev, FEW)?,
-        None => Vec::new(),
+    let Some(known) = known else {
+        let (revision, changed) = (stands(conn, person_no)?, Vec::new());
+        return Ok(Looked { revision, changed });
+    };
+    let changed = changed_after(conn, person_no, known.revision.rev, FEW)?;
+    let are_all = i64::try_from(changed.len()).is_ok_and(|many| many < FEW);
+    let revision = match changed.last() {
+        None => known.revision,
+        Some(last) if are_all => Revision {
+            rev: last.rev,
+            ..known.revision
+        },
+        Some(_) => stands(conn, person_no)?,
     };
     Ok(Looked { revision, changed })
+}
+
+fn stands(conn: &mut Conn, person_no: i64) -> Result<Revision> {
+    let stands = Stands(person_no);
+    let found = on!(conn, |c| stands.get_result(c).optional())?;
+    found
+        .map(|(rev, epoch, _floor): (i64, i64, i64)| Revision { rev, epoch })
+        .ok_or(StoreError::NotFound)
 }
 
 /// Whose record is asked for, and what is known of it.
@@ -248,7 +260,9 @@ impl LookTogether {
         let known = || questions.iter().map(|(_, known)| known);
         Self {
             person_no: questions.iter().map(|(person_no, _)| *person_no).collect(),
-            after: known().map(|known| known.map(|known| known.rev)).collect(),
+            after: known()
+                .map(|known| known.map(|known| known.revision.rev))
+                .collect(),
             kinds: known()
                 .map(|known| known.map_or(0, |known| known.kinds))
                 .collect(),
@@ -311,7 +325,7 @@ mod tests {
 
     #[test]
     fn each_collection_has_a_bit_of_its_own() {
-        let all = Known::of(0, &Kind::ALL);
+        let all = Known::of(Revision { rev: 0, epoch: 1 }, &Kind::ALL);
         assert_eq!(usize::try_from(all.kinds.count_ones()).unwrap(), Kind::ALL.len());
         assert!(all.kinds > 0);
     }

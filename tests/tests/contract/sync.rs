@@ -190,6 +190,11 @@ on_both_databases! {
         let fresh = pull(&sam, &Value::Null, 200).await.expect(200);
         assert_eq!(fresh.body["changes"].as_array().map(Vec::len), Some(1));
         assert_eq!(store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("it sweeps"), 0);
+        // The number of the deletion was the highest, and is not given again: who knew of it hears of what comes next.
+        push(&sam, &[upsert("check-ins", 3, None, note("three"))]).await;
+        let next = pull(&sam, &after, 200).await.expect(200);
+        assert_eq!(next.body["changes"].as_array().map(Vec::len), Some(1));
+        assert_eq!(sam.get("/v1/check-ins").await.items().len(), 2);
     }
 
     async fn what_is_too_much_or_misshapen_is_refused_as_a_whole(app) {

@@ -18,7 +18,7 @@ use crate::{
     conn::Conn,
     error::Result,
     scope::PersonScope,
-    statement::PassRev,
+    statement::LatestRev,
     types::{At, Identifier, Instant, Key},
 };
 
@@ -74,14 +74,11 @@ pub(super) fn stands_alone(draft: &Draft) -> bool {
     draft.items.is_empty() && draft.references.is_empty() && !draft.kind.has_timers()
 }
 
-/// False if the place is taken. A number is passed over then, which nobody misses.
+/// False if the place is taken. PostgreSQL has passed over a number then, which nobody misses.
 pub(super) fn create_alone(conn: &mut Conn, row: &NewRow) -> Result<bool> {
     let inserted = match conn {
         Conn::Postgres(c) => CreateAlone(row).execute(c)?,
-        Conn::Sqlite(c) => {
-            PassRev(row.person_no).execute(c)?;
-            InsertNext(row).execute(c)?
-        }
+        Conn::Sqlite(c) => InsertNext(row).execute(c)?,
     };
     Ok(inserted == 1)
 }
@@ -111,7 +108,7 @@ impl QueryFragment<Pg> for CreateAlone<'_> {
     }
 }
 
-/// Stores the row under the number of the person's changes that was taken last, without fetching it.
+/// Stores the row under the next number of the person's changes, which is not taken otherwise: the row has it.
 struct InsertNext<'a>(&'a NewRow);
 
 impl QueryId for InsertNext<'_> {
@@ -126,7 +123,9 @@ impl QueryFragment<Sqlite> for InsertNext<'_> {
         out.push_sql(INSERT);
         out.push_sql(" VALUES (");
         out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
-        out.push_sql(", (SELECT rev FROM people WHERE person_no = ");
+        out.push_sql(", (SELECT ");
+        out.push_sql(Sqlite::LATEST_REV);
+        out.push_sql(" + 1 FROM people WHERE person_no = ");
         out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
         out.push_sql(")");
         values(self.0, out.reborrow())?;

@@ -15,8 +15,9 @@ use crate::{
     conn::Conn,
     error::Result,
     on,
-    schema::{people, record_history, records},
+    schema::{record_history, records},
     scope::PersonScope,
+    statement::Stands,
     types::{At, Key},
 };
 
@@ -165,12 +166,8 @@ impl<'a> Records<'a> {
 
     /// Where the person's changes stand.
     pub fn standing(&mut self) -> Result<Standing> {
-        let query = people::table.filter(people::person_no.eq(self.scope.no)).select((
-            people::rev,
-            people::epoch,
-            people::floor_rev,
-        ));
-        let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| query.first::<(i64, i64, i64)>(c))?;
+        let stands = Stands(self.scope.no);
+        let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| stands.get_result::<(i64, i64, i64)>(c))?;
         Ok(Standing {
             rev,
             epoch,

@@ -165,7 +165,9 @@ impl<'a> RecordWriter<'a> {
             })? == 1
         };
         if !is_new {
-            return self.known(draft, &row.origin);
+            let known = self.known(draft, &row.origin)?;
+            self.give_rev_back(draft)?;
+            return Ok(known);
         }
         self.after_write(draft)?;
         Ok(Created::New(first(draft, self.now)))
@@ -190,11 +192,18 @@ impl<'a> RecordWriter<'a> {
     }
 
     fn replayed(&mut self, kind: Kind, row: &Row) -> Result<Created> {
-        // Nothing changed, so the counter goes back; its row is locked by this transaction.
-        let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
-            .set(people::rev.eq(people::rev - 1));
-        on!(&mut *self.records.conn, |c| change.execute(c))?;
         Ok(Created::Replayed(self.open(kind, row)?))
+    }
+
+    /// Where a number was taken and nothing changed, the counter goes back; its row is locked by this transaction.
+    fn give_rev_back(&mut self, draft: &Draft) -> Result<()> {
+        let is_taken = !stands_alone(draft) || matches!(self.records.conn, Conn::Postgres(_));
+        if is_taken {
+            let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
+                .set(people::rev.eq(people::rev - 1));
+            on!(&mut *self.records.conn, |c| change.execute(c))?;
+        }
+        Ok(())
     }
 
     /// Replaces a record by its next version; the one before goes to the history.
