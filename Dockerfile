@@ -31,8 +31,10 @@ RUN apt-get update && \
 COPY --from=build /usr/local/bin/mainstay /usr/local/bin/mainstay
 USER mainstay
 WORKDIR /data
+# The allocator gives memory that is free back after 10 ms instead of a second.
 ENV MAINSTAY_DATA_DIR=/data \
-    MAINSTAY_LISTEN=0.0.0.0:8080
+    MAINSTAY_LISTEN=0.0.0.0:8080 \
+    MIMALLOC_PURGE_DELAY=10
 VOLUME /data
 EXPOSE 8080
 # Orchestrators ask /health/live (restart me?) and /health/ready (send me requests?) themselves.

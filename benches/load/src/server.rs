@@ -48,7 +48,9 @@ impl Server {
             .env("MAINSTAY_DATABASE_URL", place.copy_url(Copy::Served))
             .env("MAINSTAY_DATA_DIR", &place.directory)
             .env("MAINSTAY_LISTEN", address.to_string())
-            .env("MAINSTAY_RATE_LIMITS", "off");
+            .env("MAINSTAY_RATE_LIMITS", "off")
+            // As the container image and the unit of docs/operations.md start it.
+            .env("MIMALLOC_PURGE_DELAY", "10");
         Self::start(command, address, &place.file("server.log"))
     }
 
