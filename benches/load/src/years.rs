@@ -369,7 +369,7 @@ mod tests {
         ]
         .concat();
         assert!((9_200..9_800).contains(&all.len()), "{}", all.len());
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.iter().copied() {
             let there = all.iter().any(|one| one["kind"] == kind.path());
             // A review would have to be that of one day of use.
             assert_eq!(there, kind != Kind::UseEventReview, "{kind:?}");

@@ -89,7 +89,7 @@ async fn of_event<T: Record>(caller: Caller) -> Outcome
 where
     for<'a> Occasion: From<&'a T>,
 {
-    let event: T = opened(&found::<T>(&caller).await?.body)?;
+    let event: T = opened(&found(&caller, T::KIND).await?.body)?;
     let help = help(&caller, Occasion::from(&event)).await?;
     Ok(finish(HttpResponse::Ok(), to_json(&help)))
 }

@@ -27,8 +27,8 @@ use crate::{
     problem::{Outcome, Problem, ProblemKind},
     record::{
         created_answer, current, example, finish, found, id_parameter, if_match, if_none_match, lists,
-        opened, path, private, read, reads, remembers, removes, replace_in, replaces, request_example,
-        store_new, tagged, wire, write,
+        opened, path, private, problem, reading, reads, remembers, removes, replace_in, replaces,
+        request_example, store_new, tagged, wire, write,
     },
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
@@ -72,7 +72,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_schema(200, "Replaced, or stored before.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
             .with_headers(&["ETag", "Idempotent-Replayed"])
             .problems(&[ProblemKind::PreconditionRequired]),
-        endpoint::get(REVIEW, read::<UseEventReview>)
+        endpoint::get(REVIEW, reading(Kind::UseEventReview))
             .operation(tag, "getUseEventReview", "Read the review of a use event")
             .about("The review as it stands.")
             .parameter(id_parameter())
@@ -105,10 +105,10 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
     let caller = &body.caller;
     let id = caller.same_id(&body.value)?;
     let expected = conditional::if_match_optional(&caller.request)?;
-    found::<UseEvent>(caller).await?;
+    found(caller, Kind::UseEvent).await?;
     if let Some(expected) = expected {
         let (now, incoming) = (caller.state.clock.now(), body.value);
-        let stored = write::<UseEventReview, _>(caller, now, move |writer| {
+        let stored = write(caller, now, problem::<UseEventReview>, move |writer| {
             replace_in(writer, incoming, id, expected, now)
         })
         .await;

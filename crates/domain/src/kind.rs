@@ -48,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every collection.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: &'static [Self] = &[
         Self::Goal,
         Self::Plan,
         Self::CheckIn,
@@ -70,6 +70,12 @@ impl Kind {
         Self::QuestionnaireResponse,
         Self::WarningFeedback,
     ];
+
+    /// The collection alone, as a list.
+    pub fn alone(self) -> &'static [Self] {
+        let at = Self::ALL.iter().find(|kind| **kind == self);
+        at.map_or(&[], std::slice::from_ref)
+    }
 
     /// The number under which the collection is stored.
     pub const fn code(self) -> i16 {
@@ -104,12 +110,12 @@ impl Kind {
 
     /// The collection of that number.
     pub fn from_code(code: i16) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.code() == code)
+        Self::ALL.iter().copied().find(|kind| kind.code() == code)
     }
 
     /// The collection of that name.
     pub fn from_path(path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.path() == path)
+        Self::ALL.iter().copied().find(|kind| kind.path() == path)
     }
 
     /// Whether the server changes records of the collection by itself when their time has come.

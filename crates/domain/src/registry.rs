@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn every_noun_has_a_valid_example_that_survives_storing() {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.iter().copied() {
             for_noun(kind, RoundTrip);
         }
     }

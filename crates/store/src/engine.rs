@@ -1,6 +1,7 @@
 //! Transactions on two engines: one writer thread with group commit on SQLite, a bounded pool on PostgreSQL.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
@@ -18,6 +19,26 @@ use crate::{
 
 /// How long a request may wait for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(2);
+
+/// Work for a connection. Jobs of all types go the same way to their connection, which is compiled once: a server has
+/// hundreds of them.
+pub(crate) type Job = Box<dyn FnOnce(&mut Conn) -> Result<Given> + Send>;
+/// What a job gives to whoever asked for it.
+pub(crate) type Given = Box<dyn Any + Send>;
+
+fn job<T, F>(f: F) -> Job
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+{
+    Box::new(move |conn| Ok(Box::new(f(conn)?)))
+}
+
+fn given<T: 'static>(given: Given) -> Result<T> {
+    let own = given.downcast::<T>().map(|given| *given);
+    own.map_err(|_other| StoreError::Internal("a job gave what nobody asked for".to_owned()))
+}
+
 /// A database with its transactions.
 pub struct Engine {
     url: DatabaseUrl,
@@ -98,10 +119,11 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        match &self.kind {
-            Kind::Sqlite(_) => self.blocking(&self.long_reads, f).await,
-            Kind::Postgres(permits, _) => self.blocking(permits, f).await,
-        }
+        let permits = match &self.kind {
+            Kind::Sqlite(_) => &self.long_reads,
+            Kind::Postgres(permits, _) => permits,
+        };
+        given(self.blocking(permits, job(f)).await?)
     }
 
     /// Runs a reading closure. On SQLite it runs at once on the calling thread: it must be short and indexed.
@@ -110,10 +132,10 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        match &self.kind {
-            Kind::Sqlite(_) => self.with_connection(f),
-            Kind::Postgres(permits, _) => self.blocking(permits, f).await,
-        }
+        given(match &self.kind {
+            Kind::Sqlite(_) => self.with_connection(job(f))?,
+            Kind::Postgres(permits, _) => self.blocking(permits, job(f)).await?,
+        })
     }
 
     /// What was found broken, for connections outside of the pool.
@@ -134,10 +156,10 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        match &self.kind {
-            Kind::Sqlite(writer) => writer.write(Step::Plain, f).await,
-            Kind::Postgres(permits, _) => self.blocking(permits, f).await,
-        }
+        given(match &self.kind {
+            Kind::Sqlite(writer) => writer.write(Step::Plain, job(f)).await?,
+            Kind::Postgres(permits, _) => self.blocking(permits, job(f)).await?,
+        })
     }
 
     /// How a person's record stands.
@@ -154,28 +176,14 @@ impl Engine {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        match &self.kind {
-            Kind::Sqlite(writer) => writer.write(Step::Undoable, f).await,
+        given(match &self.kind {
+            Kind::Sqlite(writer) => writer.write(Step::Undoable, job(f)).await?,
             Kind::Postgres(permits, _) => {
-                self.blocking(permits, |conn| match conn {
-                    Conn::Postgres(c) => {
-                        AnsiTransactionManager::begin_transaction(c)?;
-                        let outcome =
-                            catch_unwind(AssertUnwindSafe(|| f(conn))).unwrap_or_else(|_| Err(panicked()));
-                        let Conn::Postgres(c) = conn else { return outcome };
-                        if outcome.is_ok() {
-                            AnsiTransactionManager::commit_transaction(c)?;
-                        } else {
-                            // The first error is the one that matters; a broken connection is discarded by the pool.
-                            let _ = AnsiTransactionManager::rollback_transaction(c);
-                        }
-                        outcome
-                    }
-                    Conn::Sqlite(_) => Err(StoreError::Internal("a pool of another engine".to_owned())),
-                })
-                .await
+                let job = job(f);
+                let work: Job = Box::new(|conn| in_transaction(conn, job));
+                self.blocking(permits, work).await?
             }
-        }
+        })
     }
 
     fn with_connection<T>(&self, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
@@ -187,11 +195,7 @@ impl Engine {
     }
 
     /// Waits shortly for a turn, then runs on a thread that may block.
-    async fn blocking<T, F>(&self, permits: &Arc<Semaphore>, f: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
-    {
+    async fn blocking(&self, permits: &Arc<Semaphore>, job: Job) -> Result<Given> {
         let waiting = tokio::time::timeout(POOL_WAIT, Arc::clone(permits).acquire_owned());
         let permit = waiting
             .await
@@ -206,7 +210,7 @@ impl Engine {
                     break pooled;
                 }
             };
-            let outcome = f(&mut pooled.conn);
+            let outcome = job(&mut pooled.conn);
             match outcome {
                 // The server went away: the pool makes another connection, and the caller may try again.
                 Err(StoreError::Database(_) | StoreError::Unavailable(_)) if pooled.conn.check().is_err() => {
@@ -221,6 +225,28 @@ impl Engine {
             .await
             .map_err(|_panic| panicked())?
     }
+}
+
+/// Runs a job of a server's pool in a transaction of its own.
+fn in_transaction(conn: &mut Conn, job: Job) -> Result<Given> {
+    let Conn::Postgres(c) = conn else {
+        return Err(StoreError::Internal("a pool of another engine".to_owned()));
+    };
+    AnsiTransactionManager::begin_transaction(c)?;
+    let outcome = caught(conn, job);
+    let Conn::Postgres(c) = conn else { return outcome };
+    if outcome.is_ok() {
+        AnsiTransactionManager::commit_transaction(c)?;
+    } else {
+        // The first error is the one that matters; a broken connection is discarded by the pool.
+        let _ = AnsiTransactionManager::rollback_transaction(c);
+    }
+    outcome
+}
+
+/// Runs a job whose panic is an error like others.
+pub(crate) fn caught(conn: &mut Conn, job: Job) -> Result<Given> {
+    catch_unwind(AssertUnwindSafe(|| job(conn))).unwrap_or_else(|_| Err(panicked()))
 }
 
 /// What became of a job that panicked.

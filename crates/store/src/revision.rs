@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn each_collection_has_a_bit_of_its_own() {
-        let all = Known::of(Revision { rev: 0, epoch: 1 }, &Kind::ALL);
+        let all = Known::of(Revision { rev: 0, epoch: 1 }, Kind::ALL);
         assert_eq!(usize::try_from(all.kinds.count_ones()).unwrap(), Kind::ALL.len());
         assert!(all.kinds > 0);
     }

@@ -1,7 +1,6 @@
 //! The one thread that writes to an SQLite database: whatever waits goes into one transaction.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     thread::JoinHandle,
     time::{Duration, Instant},
@@ -16,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::{
     checkpoint::Checkpoints,
     conn::{Access, Conn, DatabaseUrl, connect},
-    engine::panicked,
+    engine::{Given, Job, caught},
     error::{Result, StoreError},
     statement::{BeginJob, KeepJob, UndoJob},
 };
@@ -30,9 +29,6 @@ const BATCH_TIME: Duration = Duration::from_millis(20);
 /// After this time without a job the writer counts as idle.
 const IDLE_AFTER: Duration = Duration::from_millis(100);
 
-type Deliver = Box<dyn FnOnce(Result<()>) + Send>;
-type Job = Box<dyn FnOnce(&mut Conn) -> Deliver + Send>;
-
 /// How a job stands among the others of its transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
@@ -42,9 +38,29 @@ pub(crate) enum Step {
     Plain,
 }
 
+/// A job that waits for its transaction.
+struct Waiting {
+    step: Step,
+    job: Job,
+    answer: oneshot::Sender<Result<Given>>,
+}
+
+impl Waiting {
+    /// Does the job; the answer is for after the commit.
+    fn run(self, conn: &mut Conn) -> Done {
+        let outcome = match self.step {
+            Step::Undoable => in_savepoint(conn, self.job),
+            Step::Plain => caught(conn, self.job),
+        };
+        (outcome, self.answer)
+    }
+}
+
+type Done = (Result<Given>, oneshot::Sender<Result<Given>>);
+
 /// The thread that writes, and what is queued for it.
 pub(crate) struct Writer {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -54,7 +70,7 @@ impl Writer {
         let unavailable = |e: &dyn std::fmt::Display| StoreError::Unavailable(e.to_string());
         let mut conn = connect(url, Access::Write).map_err(|e| unavailable(&e))?;
         let mut checkpoints = Checkpoints::start(url)?;
-        let (jobs, queue) = sync_channel::<Job>(QUEUE);
+        let (jobs, queue) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("mainstay-writer".to_owned())
             .spawn(move || run(&mut conn, &queue, &mut checkpoints))
@@ -65,28 +81,15 @@ impl Writer {
         })
     }
 
-    /// Runs a closure in the next transaction; the answer comes after the commit.
-    pub async fn write<T, F>(&self, step: Step, f: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel::<Result<T>>();
-        let job: Job = Box::new(move |conn| {
-            let outcome = match step {
-                Step::Undoable => in_savepoint(conn, f),
-                Step::Plain => caught(conn, f),
-            };
-            Box::new(move |committed| {
-                // A caller that has gone away needs no answer.
-                let _ = answer.send(outcome.and_then(|value| committed.map(|()| value)));
-            })
-        });
+    /// Runs a job in the next transaction; the answer comes after the commit.
+    pub async fn write(&self, step: Step, job: Job) -> Result<Given> {
+        let (answer, answered) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(StoreError::Busy)?;
-        jobs.try_send(job).map_err(|e| match e {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
-        })?;
+        jobs.try_send(Waiting { step, job, answer })
+            .map_err(|e| match e {
+                TrySendError::Full(_) => StoreError::Busy,
+                TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
+            })?;
         answered
             .await
             .map_err(|_gone| StoreError::Unavailable("the write did not run".to_owned()))?
@@ -103,16 +106,12 @@ impl Drop for Writer {
     }
 }
 
-fn caught<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(|| f(conn))).unwrap_or_else(|_| Err(panicked()))
-}
-
-fn in_savepoint<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+fn in_savepoint(conn: &mut Conn, job: Job) -> Result<Given> {
     let Conn::Sqlite(c) = conn else {
         return Err(StoreError::Internal("a writer of another engine".to_owned()));
     };
     BeginJob.execute(c)?;
-    let outcome = caught(conn, f);
+    let outcome = caught(conn, job);
     let Conn::Sqlite(c) = conn else { return outcome };
     if outcome.is_err() {
         UndoJob.execute(c)?;
@@ -122,7 +121,7 @@ fn in_savepoint<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> R
 }
 
 /// Takes whatever waits into one transaction, commits once, then answers all.
-fn run(conn: &mut Conn, queue: &Receiver<Job>, checkpoints: &mut Checkpoints) {
+fn run(conn: &mut Conn, queue: &Receiver<Waiting>, checkpoints: &mut Checkpoints) {
     loop {
         let first = match queue.recv_timeout(IDLE_AFTER) {
             Err(RecvTimeoutError::Timeout) => {
@@ -141,18 +140,17 @@ fn run(conn: &mut Conn, queue: &Receiver<Job>, checkpoints: &mut Checkpoints) {
             continue;
         }
         let started = Instant::now();
-        let mut deliveries = vec![first(conn)];
-        while deliveries.len() < BATCH && started.elapsed() < BATCH_TIME {
-            let Ok(job) = queue.try_recv() else { break };
-            deliveries.push(job(conn));
+        let mut done = vec![first.run(conn)];
+        while done.len() < BATCH && started.elapsed() < BATCH_TIME {
+            let Ok(next) = queue.try_recv() else { break };
+            done.push(next.run(conn));
         }
         let Conn::Sqlite(c) = &mut *conn else { return };
-        let committed = commit(c, deliveries.len());
-        for deliver in deliveries {
-            deliver(match &committed {
-                Ok(()) => Ok(()),
-                Err(error) => Err(StoreError::Unavailable(error.clone())),
-            });
+        let committed = commit(c, done.len());
+        for (outcome, answer) in done {
+            let committed = committed.clone().map_err(StoreError::Unavailable);
+            // A caller that has gone away needs no answer.
+            let _ = answer.send(outcome.and_then(|given| committed.map(|()| given)));
         }
         checkpoints.after_commit(c);
     }

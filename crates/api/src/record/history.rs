@@ -1,8 +1,8 @@
 //! The earlier versions of a record.
 
-use actix_web::HttpResponse;
+use actix_web::{Handler, HttpResponse};
 use mainstay_domain::{
-    record::{Record, json as to_json},
+    record::{Kind, Record, json as to_json},
     timestamp::Timestamp,
 };
 use mainstay_store::{Replaced, StoreError};
@@ -24,7 +24,7 @@ use crate::{
 /// `GET /v1/{collection}/{id}/history`.
 pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
-    endpoint::get(format!("{}/history", path_of_one::<T>()), history::<T>)
+    endpoint::get(format!("{}/history", path_of_one::<T>()), history_of(T::KIND))
         .operation(tag, format!("list{name}History"), format!("List the earlier versions of {}", one_of::<T>()))
         .about(format!("Each version of the {one} that was replaced, newest first, with when and by which session; of a deleted {one} too."))
         .parameter(id_parameter())
@@ -33,12 +33,16 @@ pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
         .gives_schema(200, "A page.", Box::new(history_schema::<T>), || json!({ "items": [history_example::<T>()], "next_cursor": null }))
 }
 
-async fn history<T: Record>(caller: Caller) -> Outcome {
+fn history_of(kind: Kind) -> impl Handler<(Caller,), Output = Outcome> {
+    move |caller| history(caller, kind)
+}
+
+async fn history(caller: Caller, kind: Kind) -> Outcome {
     let id = caller.path_id("id")?;
     let (limit, below) = numbered_page(&caller, 'v')?;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
-        records.known(T::KIND, id)?.ok_or(StoreError::NotFound)?;
-        records.history(T::KIND, id)
+        records.known(kind, id)?.ok_or(StoreError::NotFound)?;
+        records.history(kind, id)
     });
     let mut earlier = read
         .await?

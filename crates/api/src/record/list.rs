@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use actix_web::HttpResponse;
+use actix_web::{Handler, HttpResponse};
 use mainstay_domain::record::{Kind, Record, json as to_json};
 use mainstay_store::{
     Change, Order, Range, Records, StoreError,
@@ -30,7 +30,7 @@ const MOST_REMEMBERED: usize = 200;
 /// `GET /v1/{collection}`.
 pub fn lists<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
-    let endpoint = endpoint::get(path::<T>(), list::<T>)
+    let endpoint = endpoint::get(path::<T>(), listing(T::KIND))
         .operation(tag, format!("list{}", plural(&name)), format!("List {}", plural(one)))
         .about("Newest first unless `order` says otherwise. A page never repeats or skips a record while others are written.")
         .gives_schema(200, "A page.", Box::new(add_page::<T>), || json!({ "items": [example::<T>()], "next_cursor": null }));
@@ -43,20 +43,25 @@ fn plural(word: &str) -> String {
         .map_or_else(|| format!("{word}s"), |stem| format!("{stem}ies"))
 }
 
-async fn list<T: Record>(caller: Caller) -> Outcome {
-    let range = page(&caller.request, T::KIND)?;
-    let question = format!("list {} {}", T::KIND.path(), caller.request.query_string());
+/// What answers for a collection. It is the same code for all, as wherever a noun's type is of no matter.
+fn listing(kind: Kind) -> impl Handler<(Caller,), Output = Outcome> {
+    move |caller| list(caller, kind)
+}
+
+async fn list(caller: Caller, kind: Kind) -> Outcome {
+    let range = page(&caller.request, kind)?;
+    let question = format!("list {} {}", kind.path(), caller.request.query_string());
     let listed = if question.len() > MOST_REMEMBERED {
         let store = &caller.state.store;
         store
-            .read(caller.scope(), move |r| listed(r, T::KIND, range))
+            .read(caller.scope(), move |r| listed(r, kind, range))
             .await?
     } else {
         let remembered = caller.remember(
             &question,
-            const { &[T::KIND] },
-            |before| with_new(before, T::KIND, &range),
-            move |records| listed(records, T::KIND, range).map(Some),
+            kind.alone(),
+            |before| with_new(before, kind, &range),
+            move |records| listed(records, kind, range).map(Some),
         );
         remembered
             .await?

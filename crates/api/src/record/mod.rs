@@ -8,9 +8,10 @@ mod list;
 mod parameter;
 mod write;
 
-use actix_web::HttpResponse;
+use actix_web::{Handler, HttpResponse};
 use mainstay_domain::record::{Deletion, Incoming, Kind, Record};
-use mainstay_store::{Created, Stored};
+use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
+use uuid::Uuid;
 
 pub use self::{answer::*, basis::*, example::*, history::*, list::*, parameter::*, write::*};
 use crate::{
@@ -76,7 +77,7 @@ pub fn creates<T: Record>(tag: Tag) -> Endpoint {
 /// `GET /v1/{collection}/{id}`.
 pub fn reads<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
-    endpoint::get(path_of_one::<T>(), read::<T>)
+    endpoint::get(path_of_one::<T>(), reading(T::KIND))
         .operation(tag, format!("get{name}"), format!("Read one {one}"))
         .about(format!("The {one} as it stands."))
         .parameter(id_parameter())
@@ -113,7 +114,7 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
             "Marks the {one} as entered in error: it leaves the lists and counts nowhere, and can still be read."
         ),
     };
-    endpoint::delete(path_of_one::<T>(), remove::<T>)
+    endpoint::delete(path_of_one::<T>(), removing(remove_in::<T>))
         .operation(tag, format!("delete{name}"), format!("Delete {}", one_of::<T>()))
         .about(about)
         .parameter(id_parameter())
@@ -146,18 +147,19 @@ fn stored_answer<T: Record>(created: &Created) -> Reply {
 ///
 /// # Errors
 /// 404 if the person has none.
-pub async fn found<T: Record>(caller: &Caller) -> Outcome<Stored> {
+pub async fn found(caller: &Caller, kind: Kind) -> Outcome<Stored> {
     let id = caller.path_id("id")?;
-    let read = caller
-        .state
-        .store
-        .read(caller.scope(), move |r| r.get(T::KIND, id));
+    let read = caller.state.store.read(caller.scope(), move |r| r.get(kind, id));
     read.await?.ok_or(Problem::new(ProblemKind::NotFound))
 }
 
-/// Answers with the record whose id is in the path.
-pub async fn read<T: Record>(caller: Caller) -> Outcome {
-    let record = found::<T>(&caller).await?;
+/// What answers with the record of a collection whose id is in the path.
+pub fn reading(kind: Kind) -> impl Handler<(Caller,), Output = Outcome> {
+    move |caller| read(caller, kind)
+}
+
+async fn read(caller: Caller, kind: Kind) -> Outcome {
+    let record = found(&caller, kind).await?;
     Ok(versioned(&caller.request, &etag(record.version), || {
         wire(&record)
     }))
@@ -168,17 +170,27 @@ async fn replace<T: Record>(body: Body<Incoming<T>>) -> Outcome {
     let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
     let now = caller.state.clock.now();
     let incoming = judged(caller, body.value).await?;
-    let record = write::<T, _>(caller, now, move |writer| {
+    let record = write(caller, now, problem::<T>, move |writer| {
         replace_in(writer, incoming, id, expected, now)
     })
     .await?;
     Ok(finish(tagged(HttpResponse::Ok(), record.version), wire(&record)))
 }
 
-async fn remove<T: Record>(caller: Caller) -> Outcome {
+/// How a noun deletes.
+type Remove = fn(&mut RecordWriter<'_>, Uuid, Expected) -> Result<(), StoreError>;
+
+fn removing(remove_in: Remove) -> impl Handler<(Caller,), Output = Outcome> {
+    move |caller| remove(caller, remove_in)
+}
+
+async fn remove(caller: Caller, remove_in: Remove) -> Outcome {
     let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
     let now = caller.state.clock.now();
-    write::<T, _>(&caller, now, move |writer| remove_in::<T>(writer, id, expected)).await?;
+    write(&caller, now, Problem::from, move |writer| {
+        remove_in(writer, id, expected)
+    })
+    .await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

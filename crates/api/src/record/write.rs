@@ -35,14 +35,14 @@ pub async fn store_draft<T: Record>(caller: &Caller, draft: Draft, now: DateTime
     stored.map_err(problem::<T>)
 }
 
-/// Writes for the caller, in one transaction.
-pub async fn write<T, R>(
+/// Writes for the caller, in one transaction, with what a refusal means.
+pub async fn write<R>(
     caller: &Caller,
     now: DateTime<Utc>,
+    explain: fn(StoreError) -> Problem,
     work: impl FnOnce(&mut RecordWriter<'_>) -> Result<R, StoreError> + Send + 'static,
 ) -> Outcome<R>
 where
-    T: Record,
     R: Send + 'static,
 {
     let micros = now.timestamp_millis() * 1000;
@@ -51,7 +51,7 @@ where
         .store
         .write(caller.scope(), caller.principal.session, micros, work)
         .await;
-    written.map_err(problem::<T>)
+    written.map_err(explain)
 }
 
 /// What a refusal of the store means for a noun.
