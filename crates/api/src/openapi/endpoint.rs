@@ -260,8 +260,7 @@ impl Endpoint {
             web::method(method.clone())
         };
         let answering = answering(handler);
-        let route =
-            route.to(move |request, payload: web::Payload| answering(request, payload.into_inner()));
+        let route = route.to(move |request, payload: web::Payload| answering(request, payload.into_inner()));
         Self {
             path: path.into(),
             method,
