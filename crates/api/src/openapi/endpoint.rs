@@ -1,11 +1,6 @@
 //! An endpoint: what routes a request and what documents it, in one place, so that neither exists without the other.
 
-use std::rc::Rc;
-
-use actix_web::{
-    FromRequest, Handler, HttpRequest, HttpResponse, Responder, Route, dev::Payload, guard, http::Method, web,
-};
-use futures_util::future::{FutureExt, LocalBoxFuture};
+use actix_web::{FromRequest, Handler, Responder, Route, guard, http::Method, web};
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -259,12 +254,10 @@ impl Endpoint {
         } else {
             web::method(method.clone())
         };
-        let answering = answering(handler);
-        let route = route.to(move |request, payload: web::Payload| answering(request, payload.into_inner()));
         Self {
             path: path.into(),
             method,
-            route,
+            route: route.to(handler),
             id: String::new(),
             tag: Tag::Operations,
             summary: String::new(),
@@ -436,31 +429,6 @@ impl Endpoint {
     pub fn into_route(self) -> Route {
         self.route
     }
-}
-
-type Answering = Rc<dyn Fn(HttpRequest, Payload) -> LocalBoxFuture<'static, HttpResponse>>;
-
-/// A handler of any type as one. What routes it is compiled once then, and a server that starts runs through no code of
-/// its hundreds of handlers: each would take memory from then on.
-fn answering<F, Args>(handler: F) -> Answering
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    Rc::new(move |request, mut payload| {
-        let handler = handler.clone();
-        async move {
-            match Args::from_request(&request, &mut payload).await {
-                Ok(args) => {
-                    let answer = handler.call(args).await;
-                    answer.respond_to(&request).map_into_boxed_body()
-                }
-                Err(error) => HttpResponse::from_error(error),
-            }
-        }
-        .boxed_local()
-    })
 }
 
 /// The value of `Allow` for the endpoints of one path.
