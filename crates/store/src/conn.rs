@@ -97,8 +97,7 @@ pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionErro
             conn.batch_execute(SQLITE_PRAGMAS)
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;
             if access == Access::Read {
-                // There are several, so theirs are smaller still.
-                conn.batch_execute("PRAGMA query_only = ON; PRAGMA cache_size = -1000;")
+                conn.batch_execute("PRAGMA query_only = ON;")
                     .map_err(ConnectionError::CouldntSetupConfiguration)?;
             }
             Ok(Conn::Sqlite(conn))
@@ -144,6 +143,8 @@ pub struct Manager {
     pub url: DatabaseUrl,
     /// What for.
     pub access: Access,
+    /// How many KiB of pages a connection to SQLite keeps.
+    pub page_cache_kib: u32,
 }
 
 /// A connection of a pool.
@@ -181,7 +182,12 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
         let sound_at = self.breaks.count();
-        let conn = connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)?;
+        let mut conn = connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)?;
+        if let Conn::Sqlite(c) = &mut conn {
+            let kib = self.page_cache_kib;
+            c.batch_execute(&format!("PRAGMA cache_size = -{kib};"))
+                .map_err(diesel::r2d2::Error::QueryError)?;
+        }
         Ok(Pooled {
             conn,
             is_broken: false,

@@ -62,8 +62,9 @@ pub struct PoolSize {
 }
 
 impl Engine {
-    /// Opens a database; the file's directory must be there.
-    pub fn open(url: &DatabaseUrl, size: PoolSize) -> Result<Self> {
+    /// Opens a database; the file's directory must be there. Each of the pool's connections to SQLite keeps that many
+    /// KiB of pages.
+    pub fn open(url: &DatabaseUrl, size: PoolSize, page_cache_kib: u32) -> Result<Self> {
         let access = match url {
             DatabaseUrl::Sqlite(_) => Access::Read,
             DatabaseUrl::Postgres(_) => Access::Write,
@@ -86,6 +87,7 @@ impl Engine {
                 breaks: breaks.clone(),
                 url: url.clone(),
                 access,
+                page_cache_kib,
             });
         Ok(Self {
             url: url.clone(),

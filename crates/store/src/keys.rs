@@ -19,6 +19,8 @@ use crate::{
 
 /// Opened data keys that are kept at hand.
 const CACHED: usize = 20_000;
+/// What a connection to the key store keeps of its pages, in KiB: a key is read once and then kept opened.
+const PAGE_CACHE_KIB: u32 = 64;
 
 /// The master keys: the first wraps, all open. Each is known by an id derived from it.
 pub struct MasterKeys {
@@ -111,7 +113,7 @@ impl KeyStore {
     /// # Errors
     /// [`StoreError::Sealed`] if the master key is another than the one that the store was made with.
     pub fn open(url: &DatabaseUrl, size: PoolSize, master: MasterKeys) -> Result<Self> {
-        let engine = Engine::open(url, size)?;
+        let engine = Engine::open(url, size, PAGE_CACHE_KIB)?;
         let installation = installation_secret(&mut single(url)?, &master)?;
         Ok(Self {
             engine,

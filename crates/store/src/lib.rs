@@ -59,6 +59,10 @@ use crate::{
     types::At,
 };
 
+/// What each of the connections that read keeps of the record's pages, in KiB: there are several, so less than the
+/// writer's.
+const PAGE_CACHE_KIB: u32 = 1000;
+
 /// Where everything is.
 #[derive(Debug, Clone)]
 pub struct Locations {
@@ -86,7 +90,7 @@ impl Store {
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
         let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
-        let data = Engine::open(&locations.data, locations.pool)?;
+        let data = Engine::open(&locations.data, locations.pool, PAGE_CACHE_KIB)?;
         let together = match &locations.data {
             DatabaseUrl::Sqlite(_) => None,
             url @ DatabaseUrl::Postgres(_) => Some(Arc::new(Together::start(url, &data.breaks())?)),
