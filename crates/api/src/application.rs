@@ -10,6 +10,7 @@ use actix_web::{
 };
 use ipnet::IpNet;
 use mainstay_store::{Locations, MasterKeys, Store};
+use tokio::sync::Semaphore;
 
 use crate::{
     auth::{password::Passwords, refresh::RefreshTokens, session::Sessions, token::Tokens},
@@ -24,6 +25,7 @@ use crate::{
     openapi::endpoint::Endpoint,
     routes,
     state::{Parts, State},
+    sync::PUSHES,
     worker,
 };
 
@@ -77,6 +79,7 @@ impl Application {
             passwords,
             sessions: Sessions::default(),
             kept_facts: KeptFacts::default(),
+            pushes: Semaphore::new(PUSHES),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
             tombstone_days: configuration.tombstone_days,
@@ -118,6 +121,8 @@ impl Application {
             .workers(self.workers)
             .shutdown_timeout(SHUTDOWN_S)
             .keep_alive(Duration::from_secs(75))
+            // A compressed answer may be written in parts, and the last must not wait until those before it have arrived.
+            .tcp_nodelay(true)
             .client_request_timeout(Duration::from_secs(20))
             .listen(listener)?
             .run())

@@ -13,6 +13,11 @@ pub struct Clock {
     ahead_ms: Arc<AtomicI64>,
 }
 
+/// A time in microseconds since 1970, cut to the millisecond like every time on the wire.
+pub fn micros(at: DateTime<Utc>) -> i64 {
+    at.timestamp_millis() * 1000
+}
+
 impl Clock {
     /// The time now.
     #[expect(
@@ -25,7 +30,7 @@ impl Clock {
 
     /// The time now in microseconds since 1970, cut to the millisecond like every time on the wire.
     pub fn micros(&self) -> i64 {
-        self.now().timestamp_millis() * 1000
+        micros(self.now())
     }
 
     /// Lets the clock run ahead of the system's by this much more.

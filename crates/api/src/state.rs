@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 use mainstay_store::Store;
+use tokio::sync::Semaphore;
 
 use crate::{
     auth::{password::Passwords, refresh::RefreshTokens, session::Sessions, token::Tokens},
@@ -32,6 +33,8 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Long records, opened.
     pub kept_facts: KeptFacts,
+    /// Turns for those who push changes.
+    pub pushes: Semaphore,
     /// Rate limits.
     pub limits: Limits,
     /// Figures.

@@ -45,7 +45,8 @@ pub use crate::{
     error::{Result, StoreError},
     keys::MasterKeys,
     record::{
-        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Since, Standing, Stored,
+        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Sealed, Since, Standing,
+        Stored,
     },
     scope::PersonScope,
 };

@@ -71,6 +71,41 @@ on_both_databases! {
         assert_eq!(sam.get("/v1/check-ins").await.items(), state);
     }
 
+    async fn new_records_in_a_row_are_judged_as_if_each_came_alone(app) {
+        let sam = app.person().await;
+        let goal = |n, kind: &str| upsert("goals", n, None, json!({ "substance": "alcohol", "kind": kind, "started_on": "2026-01-15" }));
+        push(&sam, &[upsert("check-ins", 2, None, note("two")), upsert("check-ins", 3, None, note("three")), delete("check-ins", 3, 1)]).await;
+        let row = [
+            upsert("check-ins", 1, None, note("one")),
+            upsert("check-ins", 2, None, note("two")),
+            upsert("check-ins", 3, None, note("another")),
+            upsert("check-ins", 2, None, note("not two")),
+            upsert("check-ins", 2, Some(1), note("two, edited")),
+            goal(5, "abstain"),
+            goal(6, "abstain"),
+            goal(6, "moderate"),
+            upsert("check-ins", 7, None, note("seven")),
+            goal(8, "abstain"),
+        ];
+        let results = push(&sam, &row).await;
+        let expected = ["applied", "replayed", "conflict", "conflict", "skipped", "applied", "rejected", "skipped", "applied", "rejected"];
+        assert_eq!(statuses(&results), expected);
+        assert_eq!((&results[3]["current"]["note"], &results[3]["version"]), (&json!("two"), &json!(1)));
+        assert_eq!(results[9]["problem"]["existing_id"], id(5));
+
+        // What is sent again changes nothing, and nobody is told of anything.
+        let before = pull(&sam, &Value::Null, 500).await.expect(200);
+        let told: Vec<&Value> = before.body["changes"].as_array().expect("changes").iter().map(|change| &change["id"]).collect();
+        assert_eq!(told, [&id(2), &id(3), &id(1), &id(5), &id(7)]);
+        let known = [row[0].clone(), row[5].clone(), row[8].clone()];
+        assert_eq!(statuses(&push(&sam, &known).await), ["replayed"; 3]);
+        let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
+        assert_eq!((&after.body["changes"], &after.body["cursor"]), (&json!([]), &before.body["cursor"]));
+        push(&sam, &[row[0].clone(), upsert("check-ins", 9, None, note("nine")), row[8].clone()]).await;
+        let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
+        assert_eq!((&after.body["changes"][0]["id"], after.body["changes"].as_array().map(Vec::len)), (&id(9), Some(1)));
+    }
+
     async fn a_mismatch_is_a_conflict_with_what_stands_and_never_an_overwrite(app) {
         let sam = app.person().await;
         push(&sam, &[upsert("check-ins", 1, None, note("one"))]).await;

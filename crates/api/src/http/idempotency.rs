@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    clock::micros,
     http::caller::Caller,
     problem::{Outcome, Problem, ProblemKind},
     state::State,
@@ -116,7 +117,6 @@ pub async fn perform(
     explain: fn(StoreError) -> Problem,
     work: impl FnOnce(&mut RecordWriter<'_>) -> Result<Reply, StoreError> + Send + 'static,
 ) -> Outcome {
-    let micros = now.timestamp_millis() * 1000;
     let once = move |writer: &mut RecordWriter<'_>| {
         let Some(key) = key else { return work(writer) };
         writer.lock()?;
@@ -130,7 +130,7 @@ pub async fn perform(
     let done = caller
         .state
         .store
-        .write(caller.scope(), caller.principal.session, micros, once)
+        .write(caller.scope(), caller.principal.session, micros(now), once)
         .await;
     Ok(done.map_err(explain)?.into_response())
 }

@@ -6,6 +6,7 @@ use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::{
+    clock::micros,
     http::caller::Caller,
     id::new_id,
     problem::{Outcome, Problem, ProblemKind},
@@ -29,9 +30,8 @@ pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> Out
 
 /// Stores a record that is ready for the caller.
 pub async fn store_draft<T: Record>(caller: &Caller, draft: Draft, now: DateTime<Utc>) -> Outcome<Created> {
-    let micros = now.timestamp_millis() * 1000;
     let (store, session) = (&caller.state.store, caller.principal.session);
-    let stored = store.create(caller.scope(), session, micros, draft).await;
+    let stored = store.create(caller.scope(), session, micros(now), draft).await;
     stored.map_err(problem::<T>)
 }
 
@@ -45,19 +45,23 @@ pub async fn write<R>(
 where
     R: Send + 'static,
 {
-    let micros = now.timestamp_millis() * 1000;
     let written = caller
         .state
         .store
-        .write(caller.scope(), caller.principal.session, micros, work)
+        .write(caller.scope(), caller.principal.session, micros(now), work)
         .await;
     written.map_err(explain)
 }
 
 /// What a refusal of the store means for a noun.
 pub fn problem<T: Record>(error: StoreError) -> Problem {
+    problem_of(T::KIND, error)
+}
+
+/// What a refusal of the store means for the noun of a collection.
+pub fn problem_of(kind: Kind, error: StoreError) -> Problem {
     match error {
-        StoreError::SlotTaken { id } if T::KIND == Kind::Goal => Problem {
+        StoreError::SlotTaken { id } if kind == Kind::Goal => Problem {
             existing_id: Some(id),
             ..Problem::new(ProblemKind::GoalExists)
         },

@@ -1,8 +1,11 @@
 //! Sync: push and pull in one round trip. No noun has code of its own here.
 
 mod cursor;
+mod judge;
 mod pull;
 mod push;
+
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
@@ -15,13 +18,14 @@ use mainstay_domain::{
 use mainstay_store::{Records, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::{
     cursor::{Cursors, Position},
     pull::{pull, standing},
-    push::{apply_all, named_questionnaires},
+    push::{Push, named_questionnaires},
 };
 use crate::{
     http::{
@@ -35,6 +39,11 @@ use crate::{
 
 /// Most changes in one push.
 const MAX_CHANGES: usize = 500;
+/// Pushes that are judged and written at a time: enough to keep a database busy. Of the others only what they sent is
+/// held, so that the memory that many large pushes take together is bounded.
+pub const PUSHES: usize = 32;
+/// How long a push may wait for its turn.
+const WAIT: Duration = Duration::from_secs(10);
 /// Changes on a page if the client does not say.
 const DEFAULT_LIMIT: i64 = 200;
 
@@ -201,22 +210,24 @@ async fn sync(body: Body<SyncRequest>) -> Outcome {
     }
     let now = caller.state.clock.now();
     let work = Work {
-        changes: request.changes,
         after,
         epoch: standing.epoch,
         limit: request.limit.map_or(DEFAULT_LIMIT, Int::get),
         now,
     };
-    if work.changes.is_empty() && body.key.is_none() {
+    if request.changes.is_empty() && body.key.is_none() {
         let answer = caller.state.store.read(caller.scope(), move |records| {
             work.answer(records, Vec::new(), &cursors)
         });
         return Ok(answer.await.map_err(expired)?.into_response());
     }
-    let bases = bases(caller, named_questionnaires(&work.changes)).await?;
+    let bases = bases(caller, named_questionnaires(&request.changes)).await?;
+    let turn = timeout(WAIT, caller.state.pushes.acquire()).await;
+    let _turn = turn.map_err(|_late| StoreError::Busy)?;
+    let push = Push::judge(request.changes, caller.scope(), bases, now)?;
     perform(caller, body.key, now, expired, move |writer| {
         writer.lock()?;
-        let results = apply_all(writer, &work.changes, &bases, now)?;
+        let results = push.apply(writer)?;
         work.answer(writer, results, &cursors)
     })
     .await
@@ -232,7 +243,6 @@ fn expired(error: StoreError) -> Problem {
 
 /// What is to be done for one request.
 struct Work {
-    changes: List<SyncPush, MAX_CHANGES>,
     after: Option<Position>,
     epoch: i64,
     limit: i64,

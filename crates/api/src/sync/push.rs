@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    record::{Draft, Incoming, Kind, Record, draft},
+    record::{Kind, Record, draft},
     registry::{ForNoun, for_noun},
-    scalar::Int,
+    scalar::{Int, List},
 };
-use mainstay_store::{Created, Expected, RecordWriter, StoreError};
+use mainstay_store::{Created, Expected, PersonScope, RecordWriter, Sealed, StoreError};
 use serde::Deserialize;
 use serde_json::{
     json,
@@ -17,25 +17,32 @@ use serde_json::{
 use uuid::Uuid;
 
 use super::{
-    SyncOperation, SyncPush, SyncResult, SyncStatus,
+    MAX_CHANGES, SyncOperation, SyncPush, SyncResult, SyncStatus,
+    judge::{Judged, incoming, judge},
     pull::{deleted_value, value},
 };
 use crate::{
-    http::body::parse,
     id::new_id,
     problem::{Problem, ProblemKind},
-    record::{Bases, remove_in},
+    record::{Bases, problem_of, remove_in},
 };
 
-/// The changes in the order in which they are judged: as they were sent, but those to one record by the version
+/// The changes in the order in which they are applied: as they were sent, but those to one record by the version
 /// that they were made to, so that a shuffled batch gives the same state.
-fn in_order(changes: &[SyncPush]) -> Vec<usize> {
-    let mut chains: HashMap<(&str, Uuid), Vec<usize>> = HashMap::new();
-    for (n, change) in changes.iter().enumerate() {
-        chains.entry((&*change.kind, change.id)).or_default().push(n);
+fn in_order(changes: &[SyncPush], judged: Vec<Judged>) -> Vec<Item<'_>> {
+    let mut chains: HashMap<(&str, Uuid), Vec<Item<'_>>> = HashMap::new();
+    for (no, (change, judged)) in changes.iter().zip(judged).enumerate() {
+        let item = Item {
+            no,
+            change,
+            judged,
+            is_stored: None,
+            result: None,
+        };
+        chains.entry(item.place()).or_default().push(item);
     }
     for chain in chains.values_mut() {
-        chain.sort_by_key(|n| changes.get(*n).and_then(|c| c.base_version).map_or(0, Int::get));
+        chain.sort_by_key(|item| item.change.base_version.map_or(0, Int::get));
         chain.reverse();
     }
     changes
@@ -59,58 +66,144 @@ pub(super) fn named_questionnaires(changes: &[SyncPush]) -> Vec<Uuid> {
         .collect()
 }
 
-/// Applies the changes in their order. One that refers to what is not there yet waits for the rest, and with it
-/// whatever is done to the same record later.
-pub(super) fn apply_all(
-    writer: &mut RecordWriter<'_>,
-    changes: &[SyncPush],
-    bases: &Bases,
-    now: DateTime<Utc>,
-) -> Result<Vec<SyncResult>, StoreError> {
-    let order = in_order(changes);
-    let mut results: Vec<Option<SyncResult>> = changes.iter().map(|_| None).collect();
-    let mut failed: HashSet<(&str, Uuid)> = HashSet::new();
-    loop {
-        let mut waiting: HashSet<(&str, Uuid)> = HashSet::new();
-        let (mut progress, mut unresolved) = (false, Vec::new());
-        for n in &order {
-            let (Some(change), Some(slot)) = (changes.get(*n), results.get_mut(*n)) else {
-                continue;
-            };
-            let place = (&*change.kind, change.id);
-            if slot.is_some() || waiting.contains(&place) {
-                continue;
+/// A change of a push, with what became of it so far.
+struct Item<'a> {
+    /// Where it stands in the push.
+    no: usize,
+    change: &'a SyncPush,
+    judged: Judged,
+    /// Whether it was stored, for a new record that was tried together with others.
+    is_stored: Option<bool>,
+    result: Option<SyncResult>,
+}
+
+impl<'a> Item<'a> {
+    fn place(&self) -> (&'a str, Uuid) {
+        (&self.change.kind, self.change.id)
+    }
+
+    /// A new record that can be stored together with others of its kind, if that was not tried yet.
+    fn untried(&self) -> Option<&Sealed> {
+        match &self.judged {
+            Judged::New(new) if new.stands_alone() && self.is_stored.is_none() && self.result.is_none() => {
+                Some(new)
             }
-            let made = if failed.contains(&place) {
-                outcome(change, SyncStatus::Skipped)
-            } else {
-                apply(writer, change, bases, now)?
-            };
-            if is_unresolved(&made) {
-                waiting.insert(place);
-                unresolved.push((*n, made));
-                continue;
-            }
-            if matches!(made.status, SyncStatus::Conflict | SyncStatus::Rejected) {
-                failed.insert(place);
-            }
-            progress = true;
-            *slot = Some(made);
-        }
-        if waiting.is_empty() {
-            break;
-        }
-        if !progress {
-            // Nothing that is still to come can help: what waited is rejected, and what follows it is skipped.
-            for (n, made) in unresolved {
-                if let Some(slot) = results.get_mut(n) {
-                    *slot = Some(made);
-                }
-            }
-            failed.extend(waiting);
+            _ => None,
         }
     }
-    Ok(results.into_iter().flatten().collect())
+}
+
+/// The changes of a push, judged as far as that can be done before the database has its turn.
+pub(super) struct Push {
+    changes: List<SyncPush, MAX_CHANGES>,
+    judged: Vec<Judged>,
+    bases: Bases,
+    now: DateTime<Utc>,
+}
+
+impl Push {
+    /// Judges each change by itself, and seals the new records.
+    pub fn judge(
+        changes: List<SyncPush, MAX_CHANGES>,
+        scope: &PersonScope,
+        bases: Bases,
+        now: DateTime<Utc>,
+    ) -> Result<Self, StoreError> {
+        let judge = |change| judge(change, scope, &bases, now);
+        let judged = changes.iter().map(judge).collect::<Result<_, _>>()?;
+        Ok(Self {
+            changes,
+            judged,
+            bases,
+            now,
+        })
+    }
+
+    /// Applies the changes in their order. One that refers to what is not there yet waits for the rest, and with it
+    /// whatever is done to the same record later.
+    pub fn apply(self, writer: &mut RecordWriter<'_>) -> Result<Vec<SyncResult>, StoreError> {
+        let Self {
+            changes,
+            judged,
+            bases,
+            now,
+        } = self;
+        let mut items = in_order(&changes, judged);
+        let mut failed: HashSet<(&str, Uuid)> = HashSet::new();
+        loop {
+            let mut waiting: HashSet<(&str, Uuid)> = HashSet::new();
+            let (mut progress, mut unresolved) = (false, Vec::new());
+            for at in 0..items.len() {
+                let Some((item, later)) = items.get_mut(at..).and_then(<[_]>::split_first_mut) else {
+                    continue;
+                };
+                let place = item.place();
+                if item.result.is_some() || waiting.contains(&place) {
+                    continue;
+                }
+                let made = if failed.contains(&place) {
+                    outcome(item.change, SyncStatus::Skipped)
+                } else {
+                    create_run(writer, item, later, |place| {
+                        waiting.contains(place) || failed.contains(place)
+                    })?;
+                    apply(writer, item, &bases, now)?
+                };
+                if is_unresolved(&made) {
+                    waiting.insert(place);
+                    unresolved.push((at, made));
+                    continue;
+                }
+                if matches!(made.status, SyncStatus::Conflict | SyncStatus::Rejected) {
+                    failed.insert(place);
+                }
+                progress = true;
+                item.result = Some(made);
+            }
+            if waiting.is_empty() {
+                break;
+            }
+            if !progress {
+                // Nothing that is still to come can help: what waited is rejected, and what follows it is skipped.
+                for (at, made) in unresolved {
+                    if let Some(item) = items.get_mut(at) {
+                        item.result = Some(made);
+                    }
+                }
+                failed.extend(waiting);
+            }
+        }
+        items.sort_by_key(|item| item.no);
+        Ok(items.into_iter().filter_map(|item| item.result).collect())
+    }
+}
+
+/// Stores a new record that stands alone, and those like it that follow at once, together: as if each came in its turn,
+/// since nothing comes between them and none looks at another.
+fn create_run<'a>(
+    writer: &mut RecordWriter<'_>,
+    first: &mut Item<'a>,
+    later: &mut [Item<'a>],
+    is_held_up: impl Fn(&(&'a str, Uuid)) -> bool,
+) -> Result<(), StoreError> {
+    if first.untried().is_none() {
+        return Ok(());
+    }
+    let mut places = HashSet::from([first.place()]);
+    let following = later.iter().take_while(|item| {
+        let place = item.place();
+        item.untried().is_some() && !is_held_up(&place) && places.insert(place)
+    });
+    let following = following.count();
+    let mut run: Vec<&mut Item<'a>> = std::iter::once(first)
+        .chain(later.iter_mut().take(following))
+        .collect();
+    let new: Vec<&Sealed> = run.iter().filter_map(|item| item.untried()).collect();
+    let stored = writer.create_together(&new)?;
+    for (item, is_stored) in run.iter_mut().zip(stored) {
+        item.is_stored = Some(is_stored);
+    }
+    Ok(())
 }
 
 /// Whether a change was rejected for nothing but references to what is not there.
@@ -140,20 +233,50 @@ fn rejected(change: &SyncPush, problem: &Problem) -> SyncResult {
 /// Applies one change. An error is a fault of ours; everything else is a result.
 fn apply(
     writer: &mut RecordWriter<'_>,
-    change: &SyncPush,
+    item: &mut Item<'_>,
     bases: &Bases,
     now: DateTime<Utc>,
 ) -> Result<SyncResult, StoreError> {
-    let Some(kind) = Kind::from_path(&change.kind) else {
-        return Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind)));
+    let change = item.change;
+    match (&mut item.judged, Kind::from_path(&change.kind)) {
+        (Judged::Rejected(problem), _) => Ok(rejected(change, problem)),
+        (Judged::New(new), _) => create(writer, change, new, item.is_stored),
+        (Judged::Depends, Some(kind)) => for_noun(
+            kind,
+            Apply {
+                writer,
+                change,
+                bases,
+                now,
+            },
+        ),
+        (Judged::Depends, None) => Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind))),
+    }
+}
+
+/// Makes a new record, if that was not tried before.
+fn create(
+    writer: &mut RecordWriter<'_>,
+    change: &SyncPush,
+    new: &mut Sealed,
+    is_stored: Option<bool>,
+) -> Result<SyncResult, StoreError> {
+    let created = match is_stored {
+        Some(true) => return Ok(done(change, SyncStatus::Applied, 1)),
+        Some(false) => writer.why_taken(new),
+        None => writer.try_create(new),
     };
-    let apply = Apply {
-        writer,
-        change,
-        bases,
-        now,
-    };
-    for_noun(kind, apply)
+    let kind = new.draft().kind;
+    match created {
+        Ok(Created::New(stored)) => Ok(done(change, SyncStatus::Applied, stored.version)),
+        Ok(Created::Replayed(stored)) => Ok(done(change, SyncStatus::Replayed, stored.version)),
+        Err(StoreError::IdDeleted) if writer.was_made_of(new.draft())? => {
+            let known = writer.known(kind, change.id)?.ok_or(StoreError::NotFound)?;
+            Ok(done(change, SyncStatus::Replayed, known.version))
+        }
+        Err(StoreError::IdConflict | StoreError::IdDeleted) => conflict(writer, kind, change),
+        Err(error) => refused(writer, kind, change, error),
+    }
 }
 
 struct Apply<'a, 'w> {
@@ -167,50 +290,34 @@ impl ForNoun for Apply<'_, '_> {
     type Output = Result<SyncResult, StoreError>;
 
     fn run<T: Record>(self) -> Self::Output {
+        let Some(base) = self.change.base_version.map(Int::get) else {
+            let missing = Problem::invalid(
+                "/base_version",
+                "required",
+                "a deletion needs the version that it is made to",
+            );
+            return Ok(rejected(self.change, &missing));
+        };
         match self.change.op {
-            SyncOperation::Upsert => self.upsert::<T>(),
-            SyncOperation::Delete => self.delete::<T>(),
+            SyncOperation::Upsert => self.replace::<T>(base),
+            SyncOperation::Delete => self.delete::<T>(base),
         }
     }
 }
 
 impl Apply<'_, '_> {
-    fn upsert<T: Record>(self) -> Result<SyncResult, StoreError> {
-        let (change, now) = (self.change, self.now);
-        let record = change.record.as_ref().map_or("null", |record| record.get());
-        let mut incoming: Incoming<T> = match parse(record.as_bytes(), now) {
+    fn replace<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
+        let Self {
+            writer,
+            change,
+            bases,
+            now,
+        } = self;
+        let incoming = match incoming::<T>(change, bases, now) {
             Ok(incoming) => incoming,
             Err(problem) => return Ok(rejected(change, &problem)),
         };
-        if incoming.id.is_some_and(|id| id != change.id) {
-            return Ok(rejected(
-                change,
-                &Problem::invalid("/id", "mismatch", "must equal the id of the change"),
-            ));
-        }
-        incoming.id = Some(change.id);
-        let judged_by = incoming.body.judged_by();
-        incoming.basis = judged_by.and_then(|id| self.bases.get(&id)).cloned();
-        let Some(base) = change.base_version.map(Int::get) else {
-            let made_from = match draft(incoming, change.id, None, now, &mut new_id) {
-                Ok(draft) => draft,
-                Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
-            };
-            return match self.writer.try_create(&made_from) {
-                Ok(Created::New(stored)) => Ok(done(change, SyncStatus::Applied, stored.version)),
-                Ok(Created::Replayed(stored)) => Ok(done(change, SyncStatus::Replayed, stored.version)),
-                Err(StoreError::IdDeleted) if self.writer.was_made_of(&made_from)? => {
-                    let known = self
-                        .writer
-                        .known(T::KIND, change.id)?
-                        .ok_or(StoreError::NotFound)?;
-                    Ok(done(change, SyncStatus::Replayed, known.version))
-                }
-                Err(StoreError::IdConflict | StoreError::IdDeleted) => conflict(self.writer, T::KIND, change),
-                Err(error) => refused::<T>(self.writer, change, error),
-            };
-        };
-        let Some(known) = self.writer.known(T::KIND, change.id)? else {
+        let Some(known) = writer.known(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
         let before = match &known.record {
@@ -222,35 +329,20 @@ impl Apply<'_, '_> {
             Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
         };
         if known.version != base || known.deleted {
-            return if self.writer.has_version_of(&draft, base + 1)? {
+            return if writer.has_version_of(&draft, base + 1)? {
                 Ok(done(change, SyncStatus::Replayed, known.version))
             } else {
-                conflict(self.writer, T::KIND, change)
+                conflict(writer, T::KIND, change)
             };
         }
-        self.replace::<T>(&draft, base)
-    }
-
-    fn replace<T: Record>(self, draft: &Draft, base: i64) -> Result<SyncResult, StoreError> {
-        match self
-            .writer
-            .attempt(|writer| writer.replace(draft, Expected::Version(base)))
-        {
-            Ok(stored) => Ok(done(self.change, SyncStatus::Applied, stored.version)),
-            Err(error) => refused::<T>(self.writer, self.change, error),
+        match writer.attempt(|writer| writer.replace(&draft, Expected::Version(base))) {
+            Ok(stored) => Ok(done(change, SyncStatus::Applied, stored.version)),
+            Err(error) => refused(writer, T::KIND, change, error),
         }
     }
 
-    fn delete<T: Record>(self) -> Result<SyncResult, StoreError> {
+    fn delete<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
         let (change, writer) = (self.change, self.writer);
-        let Some(base) = change.base_version.map(Int::get) else {
-            let missing = Problem::invalid(
-                "/base_version",
-                "required",
-                "a deletion needs the version that it is made to",
-            );
-            return Ok(rejected(change, &missing));
-        };
         let Some(known) = writer.known(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
@@ -260,7 +352,7 @@ impl Apply<'_, '_> {
         let removed = writer.attempt(|writer| remove_in::<T>(writer, change.id, Expected::Version(base)));
         match removed {
             Ok(()) => Ok(done(change, SyncStatus::Applied, base + 1)),
-            Err(error) => refused::<T>(writer, change, error),
+            Err(error) => refused(writer, T::KIND, change, error),
         }
     }
 }
@@ -293,15 +385,16 @@ fn gone(id: Uuid, version: i64) -> Result<Box<RawValue>, StoreError> {
 }
 
 /// What the store's refusal means for the change; a fault of ours stays one.
-fn refused<T: Record>(
+fn refused(
     writer: &mut RecordWriter<'_>,
+    kind: Kind,
     change: &SyncPush,
     error: StoreError,
 ) -> Result<SyncResult, StoreError> {
     match error {
-        StoreError::VersionMismatch { .. } => conflict(writer, T::KIND, change),
+        StoreError::VersionMismatch { .. } => conflict(writer, kind, change),
         StoreError::SlotTaken { .. } | StoreError::Findings(_) | StoreError::Final | StoreError::NotFound => {
-            Ok(rejected(change, &crate::record::problem::<T>(error)))
+            Ok(rejected(change, &problem_of(kind, error)))
         }
         other => Err(other),
     }

@@ -1,7 +1,7 @@
 //! Storing one new record: the most common write.
 
 use diesel::{
-    QueryResult, RunQueryDsl, SqliteConnection,
+    ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
     backend::Backend,
     pg::{Pg, PgConnection},
     query_builder::{AstPass, QueryFragment, QueryId},
@@ -9,14 +9,16 @@ use diesel::{
     sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, SmallInt},
     sqlite::Sqlite,
 };
-use mainstay_domain::record::Draft;
+use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Created, RecordWriter, Stored, write::NewRow};
+use super::{Created, RecordWriter, Stored, read::Row, together::create_together, write::NewRow};
 use crate::{
     Store,
     conn::Conn,
-    error::Result,
+    error::{Result, StoreError},
+    on,
+    schema::{people, records},
     scope::PersonScope,
     statement::LatestRev,
     types::{At, Identifier, Instant, Key},
@@ -37,7 +39,8 @@ impl Store {
     ) -> Result<Created> {
         let row = NewRow::sealed(scope, &draft, 0, At(now))?;
         if !stands_alone(&draft) {
-            let work = move |writer: &mut RecordWriter<'_>| writer.create_sealed(row, &draft);
+            let mut new = Sealed { row, draft };
+            let work = move |writer: &mut RecordWriter<'_>| writer.create_row(&mut new.row, &new.draft);
             return self.write(scope, session, now, work).await;
         }
         let is_stored = match self.together.as_deref() {
@@ -57,8 +60,144 @@ impl Store {
     }
 }
 
+/// A new record, sealed before the database is asked for its turn.
+pub struct Sealed {
+    row: NewRow,
+    draft: Draft,
+}
+
+impl Sealed {
+    /// Seals the first version of a record. `now` is in microseconds.
+    ///
+    /// # Errors
+    /// Of sealing.
+    pub fn new(scope: &PersonScope, draft: Draft, now: i64) -> Result<Self> {
+        let row = NewRow::sealed(scope, &draft, 0, At(now))?;
+        Ok(Self { row, draft })
+    }
+
+    /// What it was made of.
+    pub fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
+    /// Whether nothing but the record itself is stored or looked at.
+    pub fn stands_alone(&self) -> bool {
+        stands_alone(&self.draft)
+    }
+}
+
+impl RecordWriter<'_> {
+    /// Stores a new record, or knows it as one that was stored before.
+    ///
+    /// # Errors
+    /// [`StoreError::IdConflict`], [`StoreError::IdDeleted`], [`StoreError::SlotTaken`], [`StoreError::Findings`]
+    /// for references to what the person does not have.
+    pub fn create(&mut self, draft: &Draft) -> Result<Created> {
+        let mut row = NewRow::sealed(self.records.scope, draft, 0, self.now)?;
+        self.create_row(&mut row, draft)
+    }
+
+    /// Stores a new record as [`Self::create`] does, while the rest of the transaction goes on if that is refused.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn try_create(&mut self, new: &mut Sealed) -> Result<Created> {
+        if new.stands_alone() {
+            // A refusal has stored nothing then, and needs no savepoint.
+            self.create_row(&mut new.row, &new.draft)
+        } else {
+            self.attempt(|writer| writer.create_row(&mut new.row, &new.draft))
+        }
+    }
+
+    /// Stores new records that stand alone, each with another id, in the order given, and says of each whether it is
+    /// stored. Why another one is not, [`Self::why_taken`] says.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub fn create_together(&mut self, new: &[&Sealed]) -> Result<Vec<bool>> {
+        let rows = new.iter().map(|new| &new.row);
+        let stored: Vec<bool> = match &mut *self.records.conn {
+            Conn::Postgres(c) if new.len() > 1 => create_together(c, rows)?,
+            conn => rows.map(|row| create_alone(conn, row)).collect::<Result<_>>()?,
+        };
+        if matches!(self.records.conn, Conn::Postgres(_)) {
+            // The numbers that were passed over before the last that is used are missed by nobody.
+            let unused = stored.iter().rev().take_while(|is_stored| !**is_stored).count();
+            self.give_revs_back(unused)?;
+        }
+        Ok(stored)
+    }
+
+    /// What stands where a new record was to be stored: the same one, or what refuses it.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub fn why_taken(&mut self, new: &Sealed) -> Result<Created> {
+        self.known_by(&new.draft, &new.row.origin)
+    }
+
+    /// Stores a new record under the next number.
+    fn create_row(&mut self, row: &mut NewRow, draft: &Draft) -> Result<Created> {
+        let is_alone = stands_alone(draft);
+        let is_new = if is_alone {
+            create_alone(self.records.conn, row)?
+        } else {
+            row.rev = self.next_rev()?;
+            let row = &*row;
+            on!(&mut *self.records.conn, |c| {
+                diesel::insert_into(records::table)
+                    .values(row)
+                    .on_conflict_do_nothing()
+                    .execute(c)
+            })? == 1
+        };
+        if !is_new {
+            let known = self.known_by(draft, &row.origin)?;
+            if !is_alone || matches!(self.records.conn, Conn::Postgres(_)) {
+                self.give_revs_back(1)?;
+            }
+            return Ok(known);
+        }
+        self.after_write(draft)?;
+        Ok(Created::New(first(draft, self.now)))
+    }
+
+    /// Says why an insert found its place taken.
+    fn known_by(&mut self, draft: &Draft, origin: &[u8]) -> Result<Created> {
+        match self.row(draft.kind, draft.id)? {
+            Some(row) if row.deleted => Err(StoreError::IdDeleted),
+            Some(row) if row.origin == origin => self.replayed(draft.kind, &row),
+            // What the server filled in may come back as it was answered.
+            Some(row) if row.version == 1 && self.open(draft.kind, &row)?.body == draft.body => {
+                self.replayed(draft.kind, &row)
+            }
+            Some(_) => Err(StoreError::IdConflict),
+            None => {
+                let slot = draft.slot.as_deref().unwrap_or_default();
+                let holder = self.by_slot(draft.kind, slot)?;
+                Err(holder.map_or(StoreError::Busy, |holder| StoreError::SlotTaken { id: holder.id }))
+            }
+        }
+    }
+
+    fn replayed(&mut self, kind: Kind, row: &Row) -> Result<Created> {
+        Ok(Created::Replayed(self.open(kind, row)?))
+    }
+
+    /// Where numbers were taken and not used, the counter goes back; its row is locked by this transaction.
+    fn give_revs_back(&mut self, count: usize) -> Result<()> {
+        if count > 0 {
+            let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
+                .set(people::rev.eq(people::rev - i64::try_from(count).unwrap_or(i64::MAX)));
+            on!(&mut *self.records.conn, |c| change.execute(c))?;
+        }
+        Ok(())
+    }
+}
 /// The first version of a record as it is answered.
-pub(super) fn first(draft: &Draft, now: At) -> Stored {
+fn first(draft: &Draft, now: At) -> Stored {
     Stored {
         id: draft.id,
         version: 1,
@@ -70,7 +209,7 @@ pub(super) fn first(draft: &Draft, now: At) -> Stored {
 }
 
 /// Whether nothing but the row itself is stored or looked at.
-pub(super) fn stands_alone(draft: &Draft) -> bool {
+fn stands_alone(draft: &Draft) -> bool {
     draft.items.is_empty() && draft.references.is_empty() && !draft.kind.has_timers()
 }
 

@@ -14,6 +14,7 @@ mod together;
 mod write;
 
 pub(crate) use changed::{Changed, FEW, changed_after, since};
+pub use create::Sealed;
 pub(crate) use read::Answered;
 pub use read::Records;
 pub(crate) use together::Together;

@@ -159,10 +159,8 @@ fn store(
     let Some(Conn::Postgres(c)) = conn.as_mut().map(|pooled| &mut pooled.conn) else {
         return unavailable("a connection of another engine");
     };
-    let stored = CreateTogether::of(rows).load::<Place>(c);
-    if let Ok(stored) = stored {
-        let stored: HashSet<Place> = stored.into_iter().collect();
-        return rows.iter().map(|row| Ok(stored.contains(&place(row)))).collect();
+    if let Ok(stored) = create_together(c, rows.iter()) {
+        return stored.into_iter().map(Ok).collect();
     }
     if let Some(Pooled { conn: alive, .. }) = conn
         && alive.check().is_ok()
@@ -174,6 +172,17 @@ fn store(
     // The server went away, perhaps after the commit: who tries again with the same id learns that.
     *conn = None;
     unavailable("the connection is broken")
+}
+
+/// Stores rows of different places in one statement, and says of each whether it is stored: not if its place, or its
+/// slot, is taken.
+pub(super) fn create_together<'a>(
+    conn: &mut PgConnection,
+    rows: impl Iterator<Item = &'a NewRow> + Clone,
+) -> QueryResult<Vec<bool>> {
+    let stored = CreateTogether::of(rows.clone()).load::<Place>(conn)?;
+    let stored: HashSet<Place> = stored.into_iter().collect();
+    Ok(rows.map(|row| stored.contains(&place(row))).collect())
 }
 
 /// Takes as many numbers of each person's changes as there are new rows of theirs, and stores the rows under them, in
@@ -194,22 +203,19 @@ struct CreateTogether<'a> {
 }
 
 impl<'a> CreateTogether<'a> {
-    fn of(rows: &'a [NewRow]) -> Self {
-        fn all<'a, T>(rows: &'a [NewRow], value: impl Fn(&'a NewRow) -> T) -> Vec<T> {
-            rows.iter().map(value).collect()
-        }
+    fn of(rows: impl Iterator<Item = &'a NewRow> + Clone) -> Self {
         Self {
-            person_no: all(rows, |row| row.person_no),
-            collection: all(rows, |row| row.collection),
-            id: all(rows, |row| row.id),
-            version: all(rows, |row| row.version),
-            occurred_at: all(rows, |row| row.occurred_at),
-            slot: all(rows, |row| row.slot.as_deref()),
-            origin: all(rows, |row| row.origin.as_slice()),
-            digest: all(rows, |row| row.digest.as_slice()),
-            sealed: all(rows, |row| row.sealed.as_slice()),
-            created_at: all(rows, |row| row.created_at),
-            updated_at: all(rows, |row| row.updated_at),
+            person_no: rows.clone().map(|row| row.person_no).collect(),
+            collection: rows.clone().map(|row| row.collection).collect(),
+            id: rows.clone().map(|row| row.id).collect(),
+            version: rows.clone().map(|row| row.version).collect(),
+            occurred_at: rows.clone().map(|row| row.occurred_at).collect(),
+            slot: rows.clone().map(|row| row.slot.as_deref()).collect(),
+            origin: rows.clone().map(|row| row.origin.as_slice()).collect(),
+            digest: rows.clone().map(|row| row.digest.as_slice()).collect(),
+            sealed: rows.clone().map(|row| row.sealed.as_slice()).collect(),
+            created_at: rows.clone().map(|row| row.created_at).collect(),
+            updated_at: rows.map(|row| row.updated_at).collect(),
         }
     }
 }

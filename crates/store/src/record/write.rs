@@ -13,8 +13,7 @@ use mainstay_domain::{
 use uuid::Uuid;
 
 use super::{
-    Created, Expected, Stored,
-    create::{create_alone, first, stands_alone},
+    Expected, Stored,
     read::{Records, Row},
 };
 use crate::{
@@ -89,8 +88,8 @@ struct NewHistory {
 
 /// A person's record inside a writing transaction.
 pub struct RecordWriter<'a> {
-    records: Records<'a>,
-    now: At,
+    pub(super) records: Records<'a>,
+    pub(super) now: At,
     session: Option<Uuid>,
 }
 
@@ -127,81 +126,6 @@ impl<'a> RecordWriter<'a> {
         if let Conn::Postgres(c) = &mut *self.records.conn {
             let row = people::table.filter(people::person_no.eq(self.records.scope.no));
             row.select(people::rev).for_update().first::<i64>(c)?;
-        }
-        Ok(())
-    }
-
-    /// Stores a new record, or knows it as one that was stored before.
-    ///
-    /// # Errors
-    /// [`StoreError::IdConflict`], [`StoreError::IdDeleted`], [`StoreError::SlotTaken`], [`StoreError::Findings`]
-    /// for references to what the person does not have.
-    pub fn create(&mut self, draft: &Draft) -> Result<Created> {
-        let row = NewRow::sealed(self.records.scope, draft, 0, self.now)?;
-        self.create_sealed(row, draft)
-    }
-
-    /// Stores a new record as [`Self::create`] does, while the rest of the transaction goes on if that is refused.
-    pub fn try_create(&mut self, draft: &Draft) -> Result<Created> {
-        if stands_alone(draft) {
-            // A refusal has stored nothing then, and needs no savepoint.
-            self.create(draft)
-        } else {
-            self.attempt(|writer| writer.create(draft))
-        }
-    }
-
-    /// Stores a new record that is sealed already, under the next number.
-    pub(super) fn create_sealed(&mut self, mut row: NewRow, draft: &Draft) -> Result<Created> {
-        let is_new = if stands_alone(draft) {
-            create_alone(self.records.conn, &row)?
-        } else {
-            row.rev = self.next_rev()?;
-            on!(&mut *self.records.conn, |c| {
-                diesel::insert_into(records::table)
-                    .values(&row)
-                    .on_conflict_do_nothing()
-                    .execute(c)
-            })? == 1
-        };
-        if !is_new {
-            let known = self.known(draft, &row.origin)?;
-            self.give_rev_back(draft)?;
-            return Ok(known);
-        }
-        self.after_write(draft)?;
-        Ok(Created::New(first(draft, self.now)))
-    }
-
-    /// Says why an insert found its place taken.
-    fn known(&mut self, draft: &Draft, origin: &[u8]) -> Result<Created> {
-        match self.row(draft.kind, draft.id)? {
-            Some(row) if row.deleted => Err(StoreError::IdDeleted),
-            Some(row) if row.origin == origin => self.replayed(draft.kind, &row),
-            // What the server filled in may come back as it was answered.
-            Some(row) if row.version == 1 && self.open(draft.kind, &row)?.body == draft.body => {
-                self.replayed(draft.kind, &row)
-            }
-            Some(_) => Err(StoreError::IdConflict),
-            None => {
-                let slot = draft.slot.as_deref().unwrap_or_default();
-                let holder = self.by_slot(draft.kind, slot)?;
-                Err(holder.map_or(StoreError::Busy, |holder| StoreError::SlotTaken { id: holder.id }))
-            }
-        }
-    }
-
-    fn replayed(&mut self, kind: Kind, row: &Row) -> Result<Created> {
-        Ok(Created::Replayed(self.open(kind, row)?))
-    }
-
-    /// Where a number was taken and nothing changed, the counter goes back; its row is locked by this transaction.
-    fn give_rev_back(&mut self, draft: &Draft) -> Result<()> {
-        let is_taken = !stands_alone(draft) || matches!(self.records.conn, Conn::Postgres(_));
-        if is_taken {
-            let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
-                .set(people::rev.eq(people::rev - 1));
-            on!(&mut *self.records.conn, |c| change.execute(c))?;
         }
         Ok(())
     }
@@ -341,7 +265,7 @@ impl<'a> RecordWriter<'a> {
         Ok(())
     }
 
-    fn next_rev(&mut self) -> Result<i64> {
+    pub(super) fn next_rev(&mut self) -> Result<i64> {
         self.take_revs(1)
     }
 
