@@ -1,6 +1,6 @@
 //! The application: what it is made of, and how it is put together and run.
 
-use std::{net::TcpListener, time::Duration};
+use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{
     App, HttpServer,
@@ -79,7 +79,7 @@ impl Application {
             passwords,
             sessions: Sessions::default(),
             kept_facts: KeptFacts::default(),
-            pushes: Semaphore::new(PUSHES),
+            pushes: Arc::new(Semaphore::new(PUSHES)),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
             tombstone_days: configuration.tombstone_days,

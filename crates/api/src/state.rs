@@ -34,7 +34,7 @@ pub struct Parts {
     /// Long records, opened.
     pub kept_facts: KeptFacts,
     /// Turns for those who push changes.
-    pub pushes: Semaphore,
+    pub pushes: Arc<Semaphore>,
     /// Rate limits.
     pub limits: Limits,
     /// Figures.

@@ -19,7 +19,7 @@ use crate::{
 
 /// Opened data keys that are kept at hand.
 const CACHED: usize = 20_000;
-/// What a connection to the key store keeps of its pages, in KiB: a key is read once and then kept opened.
+/// What a connection that reads from the key store keeps of its pages, in KiB: a key is read once and then kept opened.
 const PAGE_CACHE_KIB: u32 = 64;
 
 /// The master keys: the first wraps, all open. Each is known by an id derived from it.

@@ -29,6 +29,15 @@ impl Store {
                 Conn::Postgres(_) => ("deleted", "octet_length(sealed) = 0"),
             };
             let parameter = if matches!(conn, Conn::Sqlite(_)) { "?" } else { "$1" };
+            if let Conn::Postgres(c) = &mut *conn {
+                // First the people, in the order of their numbers, as whoever writes a record does: else one who makes
+                // it again and this sweep could wait for each other.
+                let sql = format!(
+                    "SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM records \
+                     WHERE {deleted} AND {empty} AND updated_at < {parameter}) ORDER BY person_no FOR NO KEY UPDATE"
+                );
+                sql_query(sql).bind::<Instant, _>(At(before)).execute(c)?;
+            }
             let sql = format!(
                 "DELETE FROM records WHERE {deleted} AND {empty} AND updated_at < {parameter} RETURNING person_no, rev"
             );

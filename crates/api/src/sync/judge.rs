@@ -1,4 +1,5 @@
-//! What can be said of a pushed change before the database has its turn: all of it, for most.
+//! What can be said of a pushed change before the database has its turn: whether it is sound, and for a new record what is
+//! stored of it.
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::{

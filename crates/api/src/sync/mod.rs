@@ -5,7 +5,7 @@ mod judge;
 mod pull;
 mod push;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
@@ -15,10 +15,10 @@ use mainstay_domain::{
     scalar::{Int, List, Text},
     timestamp::Timestamp,
 };
-use mainstay_store::{Records, StoreError};
+use mainstay_store::{PersonScope, Records, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -34,16 +34,18 @@ use crate::{
     },
     openapi::endpoint::{self, Endpoint, Tag},
     problem::{Outcome, Problem, ProblemDocument, ProblemKind},
-    record::{bases, private},
+    record::{Bases, bases, private},
 };
 
 /// Most changes in one push.
 const MAX_CHANGES: usize = 500;
 /// Pushes that are judged and written at a time: enough to keep a database busy. Of the others only what they sent is
-/// held, so that the memory that many large pushes take together is bounded.
+/// held, not also what is made of it.
 pub const PUSHES: usize = 32;
 /// How long a push may wait for its turn.
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(2);
+/// Changes that take so little time to judge that nobody notices.
+const FEW: usize = 32;
 /// Changes on a page if the client does not say.
 const DEFAULT_LIMIT: i64 = 200;
 
@@ -208,29 +210,49 @@ async fn sync(body: Body<SyncRequest>) -> Outcome {
     {
         return Err(Problem::new(ProblemKind::CursorExpired));
     }
-    let now = caller.state.clock.now();
-    let work = Work {
+    let limit = request.limit.map_or(DEFAULT_LIMIT, Int::get);
+    let work = move |now| Work {
         after,
         epoch: standing.epoch,
-        limit: request.limit.map_or(DEFAULT_LIMIT, Int::get),
+        limit,
         now,
     };
     if request.changes.is_empty() && body.key.is_none() {
+        let work = work(caller.state.clock.now());
         let answer = caller.state.store.read(caller.scope(), move |records| {
             work.answer(records, Vec::new(), &cursors)
         });
         return Ok(answer.await.map_err(expired)?.into_response());
     }
     let bases = bases(caller, named_questionnaires(&request.changes)).await?;
-    let turn = timeout(WAIT, caller.state.pushes.acquire()).await;
-    let _turn = turn.map_err(|_late| StoreError::Busy)?;
-    let push = Push::judge(request.changes, caller.scope(), bases, now)?;
+    let turn = timeout(WAIT, Arc::clone(&caller.state.pushes).acquire_owned()).await;
+    let turn = turn.ok().and_then(Result::ok).ok_or(StoreError::Busy)?;
+    let now = caller.state.clock.now();
+    let push = judged(request.changes, caller.scope().clone(), bases, now).await?;
+    let work = work(now);
     perform(caller, body.key, now, expired, move |writer| {
+        // Kept until this is done, also if nobody waits for it any more.
+        let _turn = turn;
         writer.lock()?;
         let results = push.apply(writer)?;
         work.answer(writer, results, &cursors)
     })
     .await
+}
+
+/// Judges changes: many of them on a thread that may block, so that those whom this one serves need not wait.
+async fn judged(
+    changes: List<SyncPush, MAX_CHANGES>,
+    scope: PersonScope,
+    bases: Bases,
+    now: DateTime<Utc>,
+) -> Result<Push, StoreError> {
+    if changes.len() <= FEW {
+        return Push::judge(changes, &scope, bases, now);
+    }
+    spawn_blocking(move || Push::judge(changes, &scope, bases, now))
+        .await
+        .map_err(|_panic| StoreError::Internal("changes could not be judged".to_owned()))?
 }
 
 /// A cursor whose ground was taken away while the request was on its way looks like a record that is gone.

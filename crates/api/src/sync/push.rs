@@ -82,7 +82,7 @@ impl<'a> Item<'a> {
         (&self.change.kind, self.change.id)
     }
 
-    /// A new record that can be stored together with others of its kind, if that was not tried yet.
+    /// A new record that can be stored together with others, if that was not tried yet.
     fn untried(&self) -> Option<&Sealed> {
         match &self.judged {
             Judged::New(new) if new.stands_alone() && self.is_stored.is_none() && self.result.is_none() => {

@@ -103,16 +103,11 @@ impl RecordWriter<'_> {
     /// # Errors
     /// As [`Self::create`].
     pub fn try_create(&mut self, new: &mut Sealed) -> Result<Created> {
-        if new.stands_alone() {
-            // A refusal has stored nothing then, and needs no savepoint.
-            self.create_row(&mut new.row, &new.draft)
-        } else {
-            self.attempt(|writer| writer.create_row(&mut new.row, &new.draft))
-        }
+        self.attempt(|writer| writer.create_row(&mut new.row, &new.draft))
     }
 
-    /// Stores new records that stand alone, each with another id, in the order given, and says of each whether it is
-    /// stored. Why another one is not, [`Self::why_taken`] says.
+    /// Stores new records that stand alone in the order given, and says of each whether it is stored. No two may be of
+    /// one collection and have one id. Why one is not stored, [`Self::why_taken`] says.
     ///
     /// # Errors
     /// Of the database.
