@@ -22,7 +22,8 @@ use crate::{
 
 /// Write jobs that may wait before further ones are turned away.
 const QUEUE: usize = 1024;
-/// Most jobs in one transaction. More would spare little of the commit, and all of them wait for the last one.
+/// So many jobs one transaction takes if they wait. More would spare little of a commit, and all of them wait for the last
+/// one: so it takes more only as long as they cost no more time than the commit before, which counts when the disk is busy.
 const BATCH: usize = 64;
 /// A batch is closed after this time even if more jobs wait.
 const BATCH_TIME: Duration = Duration::from_millis(20);
@@ -122,6 +123,7 @@ fn in_savepoint(conn: &mut Conn, job: Job) -> Result<Given> {
 
 /// Takes whatever waits into one transaction, commits once, then answers all.
 fn run(conn: &mut Conn, queue: &Receiver<Waiting>, checkpoints: &mut Checkpoints) {
+    let mut last_commit = Duration::ZERO;
     loop {
         let first = match queue.recv_timeout(IDLE_AFTER) {
             Err(RecvTimeoutError::Timeout) => {
@@ -141,11 +143,14 @@ fn run(conn: &mut Conn, queue: &Receiver<Waiting>, checkpoints: &mut Checkpoints
         }
         let started = Instant::now();
         let mut done = vec![first.run(conn)];
-        while done.len() < BATCH && started.elapsed() < BATCH_TIME {
+        while done.len() < BATCH && started.elapsed() < BATCH_TIME
+            || started.elapsed() < last_commit.min(BATCH_TIME)
+        {
             let Ok(next) = queue.try_recv() else { break };
             done.push(next.run(conn));
         }
         let Conn::Sqlite(c) = &mut *conn else { return };
+        let worked = Instant::now();
         let committed = commit(c, done.len());
         for (outcome, answer) in done {
             let committed = committed.clone().map_err(StoreError::Unavailable);
@@ -153,6 +158,7 @@ fn run(conn: &mut Conn, queue: &Receiver<Waiting>, checkpoints: &mut Checkpoints
             let _ = answer.send(outcome.and_then(|given| committed.map(|()| given)));
         }
         checkpoints.after_commit(c);
+        last_commit = worked.elapsed();
     }
 }
 
