@@ -121,7 +121,7 @@ impl Application {
             .workers(self.workers)
             .shutdown_timeout(SHUTDOWN_S)
             .keep_alive(Duration::from_secs(75))
-            // A compressed answer may be written in parts, and the last must not wait until those before it have arrived.
+            // A compressed answer is written in parts, and the last must not wait until the client confirms those before it.
             .tcp_nodelay(true)
             .client_request_timeout(Duration::from_secs(20))
             .listen(listener)?

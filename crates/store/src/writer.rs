@@ -158,6 +158,7 @@ fn run(conn: &mut Conn, queue: &Receiver<Waiting>, checkpoints: &mut Checkpoints
             let _ = answer.send(outcome.and_then(|given| committed.map(|()| given)));
         }
         checkpoints.after_commit(c);
+        // With what the writer does for the log after it, which makes whoever waits wait as well.
         last_commit = worked.elapsed();
     }
 }

@@ -1,5 +1,7 @@
 //! Sync: push and pull in one round trip.
 
+use std::sync::Arc;
+
 use mainstay_domain::record::Kind;
 use mainstay_tests::{Answer, Engine, Person, TestApp, on_both_databases};
 use serde_json::{Value, json};
@@ -230,6 +232,21 @@ on_both_databases! {
         let next = pull(&sam, &after, 200).await.expect(200);
         assert_eq!(next.body["changes"].as_array().map(Vec::len), Some(1));
         assert_eq!(sam.get("/v1/check-ins").await.items().len(), 2);
+    }
+
+    async fn a_push_that_gets_no_turn_is_asked_to_come_again_and_a_pull_needs_none(app) {
+        let sam = app.person().await;
+        let turns = Arc::clone(&app.state().pushes);
+        let all = u32::try_from(turns.available_permits()).expect("not so many");
+        let held = turns.acquire_many_owned(all).await.expect("nobody pushes");
+        let changes = json!({ "cursor": null, "changes": [upsert("check-ins", 1, None, note("one"))] });
+        let refused = sam.post("/v1/sync", &changes).await.expect(503);
+        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!(pull(&sam, &Value::Null, 10).await.expect(200).body["changes"], json!([]));
+        drop(held);
+        assert_eq!(sam.post("/v1/sync", &changes).await.expect(200).body["results"][0]["status"], "applied");
+        // Every turn comes back.
+        assert_eq!(app.state().pushes.available_permits(), usize::try_from(all).expect("so many"));
     }
 
     async fn what_is_too_much_or_misshapen_is_refused_as_a_whole(app) {

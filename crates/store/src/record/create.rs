@@ -39,8 +39,8 @@ impl Store {
     ) -> Result<Created> {
         let row = NewRow::sealed(scope, &draft, 0, At(now))?;
         if !stands_alone(&draft) {
-            let mut new = Sealed { row, draft };
-            let work = move |writer: &mut RecordWriter<'_>| writer.create_row(&mut new.row, &new.draft);
+            let mut row = row;
+            let work = move |writer: &mut RecordWriter<'_>| writer.create_row(&mut row, &draft);
             return self.write(scope, session, now, work).await;
         }
         let is_stored = match self.together.as_deref() {
@@ -191,6 +191,7 @@ impl RecordWriter<'_> {
         Ok(())
     }
 }
+
 /// The first version of a record as it is answered.
 fn first(draft: &Draft, now: At) -> Stored {
     Stored {
