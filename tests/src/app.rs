@@ -6,10 +6,12 @@ use std::{
 };
 
 use mainstay_api::{
-    application::{Configuration, Running},
-    auth::token::generate_signing_key,
-    clock::Clock,
-    http::limit::LimitMode,
+    auth::access_token::generate_signing_key,
+    http::rate_limit::LimitMode,
+    server::{
+        application::{Configuration, Running},
+        clock::Clock,
+    },
 };
 use mainstay_store::{MasterKeys, migrate_all};
 use serde_json::{Value, json};
@@ -80,7 +82,7 @@ impl TestApp {
     }
 
     /// The parts of the server, for what cannot be seen from outside.
-    pub fn state(&self) -> &mainstay_api::state::State {
+    pub fn state(&self) -> &mainstay_api::server::state::State {
         self.running.state()
     }
 

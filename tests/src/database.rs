@@ -153,6 +153,6 @@ impl Drop for Database {
 /// A random number, for names that do not meet.
 pub fn rand() -> u128 {
     let mut bytes = [0; 16];
-    mainstay_store::seal::fill_random(&mut bytes).expect("random bytes");
+    mainstay_store::key::seal::fill_random(&mut bytes).expect("random bytes");
     u128::from_be_bytes(bytes)
 }

@@ -4,14 +4,18 @@ use chrono::{DateTime, Utc};
 use mainstay_domain::{
     check_in::{CheckIn, CheckInAnswers, CheckInKind, Used},
     craving_event::CravingEvent,
-    finding::Finding,
-    place::Phone,
     plan::{Plan, PlanContent, PlanStrategy, PlanText, PlanTrigger, PlanWarningSign, Stage, TriggerKind},
     record::{Draft, Incoming, Record, draft, stored},
-    scalar::{Ids, Int, Label, List, Note, Prose, Rating},
     support_contact::SupportContact,
-    timestamp::Timestamp,
-    vocabulary::{SituationCategory, StrategyCategory},
+    value::{
+        list::{Ids, List},
+        number::{Int, Rating},
+        place::Phone,
+        text::{Label, Note, Prose},
+        timestamp::Timestamp,
+        validation::Finding,
+        vocabulary::{SituationCategory, StrategyCategory},
+    },
 };
 use uuid::Uuid;
 

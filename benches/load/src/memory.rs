@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mainstay_api::{auth::token::Tokens, clock::Clock};
+use mainstay_api::{auth::access_token::Tokens, server::clock::Clock};
 use mainstay_domain::account::Role;
 
 use crate::{

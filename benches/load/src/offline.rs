@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use mainstay_api::clock::Clock;
+use mainstay_api::server::clock::Clock;
 use mainstay_domain::record::json;
 use serde_json::{Value, json};
 

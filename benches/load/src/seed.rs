@@ -3,10 +3,13 @@
 use std::{fs, process::Command, sync::Arc, time::Instant};
 
 use chrono::DateTime;
-use mainstay_api::{auth::password::Passwords, clock::Clock, id::new_id};
+use mainstay_api::{
+    auth::password::Passwords,
+    server::{clock::Clock, id::new_id},
+};
 use mainstay_domain::account::{Role, SealedAccount, SealedSession};
 use mainstay_store::{
-    PersonScope, Store, account::NewAccount, bulk::NewRecord, migrate_all, session::NewSession,
+    PersonScope, Store, account::NewAccount, migrate_all, record::bulk::NewRecord, session::NewSession,
 };
 use serde_json::json;
 use tokio::{

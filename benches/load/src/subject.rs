@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mainstay_api::{auth::token::Tokens, clock::Clock};
+use mainstay_api::{auth::access_token::Tokens, server::clock::Clock};
 use mainstay_domain::{account::Role, record::json};
 use serde_json::Value;
 

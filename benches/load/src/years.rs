@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use mainstay_api::{auth::token::Tokens, clock::Clock};
+use mainstay_api::{auth::access_token::Tokens, server::clock::Clock};
 use mainstay_domain::{
-    account::Role,
-    questionnaire::{SHIPPED, response::QuestionnaireResponse},
-    record::Record,
+    account::Role, questionnaire_response::QuestionnaireResponse, record::Record,
+    reference::questionnaire::SHIPPED,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -9,8 +9,8 @@ use mainstay_domain::{
     record::{Incoming, Kind, Record, draft},
 };
 use mainstay_store::{
-    Locations, MasterKeys, PersonScope, Range, Store, account::NewAccount, bulk::NewRecord, engine::PoolSize,
-    migrate_all, remembered::Made, session::NewSession,
+    Locations, MasterKeys, PersonScope, Range, Store, account::NewAccount, cache::response_cache::Made,
+    engine::PoolSize, migrate_all, record::bulk::NewRecord, session::NewSession,
 };
 use serde_json::json;
 use tokio::runtime::Builder;

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mainstay_domain::record::Kind;
-use mainstay_store::seal::{DataKeys, Secret};
+use mainstay_store::key::seal::{DataKeys, Secret};
 use uuid::Uuid;
 
 /// Bytes of a check-in with a note, of a full plan, and of the largest body.

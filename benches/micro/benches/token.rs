@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use chrono::{DateTime, Utc};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use mainstay_api::auth::token::{Tokens, generate_signing_key};
+use mainstay_api::auth::access_token::{Tokens, generate_signing_key};
 use mainstay_domain::account::Role;
 use uuid::Uuid;
 

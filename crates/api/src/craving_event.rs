@@ -3,12 +3,14 @@
 use mainstay_domain::{craving_event::CravingEvent, record::Incoming};
 
 use crate::{
-    http::body::Body,
+    http::{
+        body::Body,
+        problem::{Outcome, ProblemKind},
+    },
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::add_record,
     },
-    problem::{Outcome, ProblemKind},
     record::{lists, path, reads, remembers, removes, replaces, request_example},
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };

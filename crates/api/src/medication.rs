@@ -5,11 +5,9 @@ use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use mainstay_domain::{
     account::Profile,
     dose::Dose,
-    finding::Findings,
     medication::{DueDose, Medication, due_doses, next_due, tolerance},
-    place::ZoneName,
     record::{Kind, Record, json as to_json},
-    timestamp::Timestamp,
+    value::{place::ZoneName, timestamp::Timestamp, validation::Findings},
 };
 use mainstay_store::{Order, Range, Records, StoreError};
 use serde::Serialize;
@@ -18,9 +16,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    http::{caller::Caller, query::Parameters},
+    http::{
+        caller::Caller,
+        problem::{Outcome, Problem},
+        query::Parameters,
+    },
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
-    problem::{Outcome, Problem},
     record::{EXAMPLE_ID, collection, finish, id_parameter, opened},
 };
 

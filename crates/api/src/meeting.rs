@@ -4,24 +4,31 @@ use actix_web::HttpRequest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use mainstay_domain::{
-    geo::{FARTHEST_KM, Point},
-    meeting::{Fit, Meeting, MeetingOrder, Programme, Wanted, next_start},
-    place::TimeOfDay,
     record::json as to_json,
+    reference::meeting::{Fit, Meeting, MeetingOrder, Programme, Wanted, next_start},
+    value::{
+        geo::{FARTHEST_KM, Point},
+        place::TimeOfDay,
+    },
 };
 use mainstay_store::meeting::{Candidate, MeetingSearch};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    http::{conditional::etag_of, network::client_address, page::page_limit, query::Parameters},
+    http::{
+        conditional::etag_of,
+        network::client_address,
+        page::page_limit,
+        problem::{Outcome, Problem, ProblemKind},
+        query::Parameters,
+    },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{add, add_list},
     },
-    problem::{Outcome, Problem, ProblemKind},
     record::{cursor_parameter, id_parameter, if_none_match, limit_parameter, list_body, unless_current},
-    state::State,
+    server::state::State,
 };
 
 /// How far around a place meetings are looked for if the client does not say, in kilometres.

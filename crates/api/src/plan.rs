@@ -7,14 +7,13 @@
 
 use actix_web::HttpResponse;
 use mainstay_domain::{
-    helpline,
     plan::{MAX_ACTIVE_BYTES, Plan, PlanContent, PlanDifference, PlanKind, PlanStatus, difference},
     record::{Kind, Record, json as to_json},
-    scalar::Label,
+    reference::helpline,
     support_contact::SupportContact,
-    timestamp::Timestamp,
+    value::{text::Label, timestamp::Timestamp},
 };
-use mainstay_store::{Expected, RecordWriter, Records, StoreError, Stored, remembered::Made};
+use mainstay_store::{Expected, RecordWriter, Records, StoreError, Stored, cache::response_cache::Made};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -25,13 +24,13 @@ use crate::{
         caller::Caller,
         conditional,
         idempotency::{self, Reply, perform},
+        problem::{Outcome, Problem, ProblemKind},
         query::Parameters,
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{Components, add, add_list, add_record},
     },
-    problem::{Outcome, Problem, ProblemKind},
     record::{
         changed, collection, current, cursor_parameter, example, finish, id_parameter, if_none_match,
         limit_parameter, numbered_page, opened, private, tagged, versioned, wire,

@@ -1,24 +1,29 @@
 //! Questionnaires that can be answered, and a person's scores over time.
 
 use mainstay_domain::{
-    questionnaire::{
+    questionnaire_response::{QuestionnaireResponse, ResponseStatus},
+    record::{Kind, Record, json as to_json},
+    reference::questionnaire::{
         Questionnaire, QuestionnaireStatus, QuestionnaireSummary, SHIPPED,
-        response::{QuestionnaireResponse, ResponseStatus},
         trend::{MAX_POINTS, QuestionnaireTrend, trend},
     },
-    record::{Kind, Record, json as to_json},
 };
-use mainstay_store::{Order, Range, Records, StoreError, remembered::Made};
+use mainstay_store::{Order, Range, Records, StoreError, cache::response_cache::Made};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    http::{caller::Caller, conditional::etag_of, page::page_limit, query::Parameters},
+    http::{
+        caller::Caller,
+        conditional::etag_of,
+        page::page_limit,
+        problem::{Outcome, Problem, ProblemKind},
+        query::Parameters,
+    },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{add, add_list},
     },
-    problem::{Outcome, Problem, ProblemKind},
     record::{
         EXAMPLE_ID, collection, cursor_parameter, id_parameter, if_none_match, limit_parameter, list_body,
         opened, questionnaire, versioned,

@@ -2,24 +2,29 @@
 
 use actix_web::{HttpRequest, HttpResponse};
 use mainstay_domain::{
-    helpline::{self, Helpline},
-    place::{Country, Language},
-    practice::{LIBRARY, Practice},
     record::json as to_json,
-    vocabulary::StrategyCategory,
+    reference::{
+        helpline::{self, Helpline},
+        practice::{LIBRARY, Practice},
+    },
+    value::{
+        place::{Country, Language},
+        vocabulary::StrategyCategory,
+    },
 };
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    http::{caller::Caller, conditional::etag_of, network::client_address, query::Parameters},
+    http::{
+        caller::Caller, conditional::etag_of, network::client_address, problem::Outcome, query::Parameters,
+    },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{add, add_list},
     },
-    problem::Outcome,
     record::{if_none_match, unless_current},
-    state::State,
+    server::state::State,
 };
 
 /// The endpoints of reference data.

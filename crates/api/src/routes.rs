@@ -8,14 +8,17 @@ use mainstay_domain::{
 };
 
 use crate::{
-    account, craving_event, insight, medication, meeting,
+    auth::{account, session},
+    craving_event, insight, medication, meeting,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
     },
-    operations, plan, questionnaire,
+    plan, questionnaire,
     record::collection,
-    reference, report, session, support, sync, use_event,
+    reference, report,
+    server::operations,
+    support, sync, use_event,
 };
 
 /// All endpoints.

@@ -5,12 +5,12 @@ use chrono::{DateTime, Utc};
 use mainstay_domain::{
     account::Profile,
     craving_event::CravingEvent,
-    helpline,
     plan::{Plan, PlanKind},
     record::{Incoming, Kind, Record, json as to_json},
+    reference::helpline,
+    support::toolkit::{Occasion, Sources, Toolkit, toolkit},
     support_contact::SupportContact,
-    toolkit::{Occasion, Sources, Toolkit, toolkit},
-    vocabulary::SituationCategory,
+    value::vocabulary::SituationCategory,
 };
 use mainstay_store::{Created, Order, Range, Records, StoreError};
 use serde_json::{Value, json};
@@ -21,13 +21,13 @@ use crate::{
         body::Body,
         caller::Caller,
         idempotency::{Reply, perform},
+        problem::Outcome,
         query::Parameters,
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::{Components, add, add_record},
     },
-    problem::Outcome,
     record::{
         created_answer, finish, found, id_parameter, new_draft, opened, path_of_one, private, problem,
         store_draft, wire,

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use actix_web::HttpResponse;
 use mainstay_domain::{
-    plan::{Plan, PlanKind, PlanSection, plan_from_review},
+    plan::{Plan, PlanKind, PlanSection},
     record::{Incoming, Kind, draft},
     support_contact::SupportContact,
-    use_event::{UseEvent, UseEventReview},
+    use_event::{UseEvent, UseEventReview, plan_from_review},
 };
 use mainstay_store::{Created, Range, Records, StoreError};
 use uuid::Uuid;
@@ -18,18 +18,18 @@ use crate::{
         caller::Caller,
         conditional,
         idempotency::{self, Reply, perform},
+        problem::{Outcome, Problem, ProblemKind},
     },
-    id::new_id,
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::add_record,
     },
-    problem::{Outcome, Problem, ProblemKind},
     record::{
         created_answer, current, example, finish, found, id_parameter, if_match, if_none_match, lists,
         opened, path, private, problem, reading, reads, remembers, removes, replace_in, replaces,
         request_example, store_new, tagged, wire, write,
     },
+    server::id::new_id,
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
 

@@ -5,11 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     goal::check_year,
     record::{Kind, Record},
-    scalar::{Label, nullable},
-    timestamp::{Timestamp, example_time},
+    value::{
+        nullable,
+        text::Label,
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
 };
 
 /// Where an appointment stands.

@@ -6,10 +6,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    finding::Findings,
     record::{Kind, Record, check_past},
-    scalar::Label,
-    timestamp::{Timestamp, example_time},
+    value::{
+        text::Label,
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
 };
 
 /// How the person took part.

@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     record::{ItemKind, Kind, NewId, Record, Reference, Target, check_past},
-    scalar::{Ids, Int, Label, List, Note, Rating},
-    timestamp::{Timestamp, example_time},
+    value::{
+        list::{Ids, List},
+        number::{Int, Rating},
+        text::{Label, Note},
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
 };
 
 /// When a check-in is made.

@@ -5,11 +5,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     goal::check_year,
     record::{Kind, Record},
-    scalar::Prose,
-    timestamp::{Timestamp, date},
+    value::{
+        text::Prose,
+        timestamp::{Timestamp, date},
+        validation::Findings,
+    },
 };
 
 /// How a commitment turned out.

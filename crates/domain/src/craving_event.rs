@@ -6,12 +6,17 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    finding::Findings,
-    practice,
     record::{ItemKind, Kind, NewId, Record, Reference, Target, check_end, check_past},
-    scalar::{Ids, Int, Label, List, Note, Rating, nullable},
-    timestamp::{Timestamp, example_time},
-    vocabulary::{SituationCategory, Substance},
+    reference::practice,
+    value::{
+        list::{Ids, List},
+        nullable,
+        number::{Int, Rating},
+        text::{Label, Note},
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+        vocabulary::{SituationCategory, Substance},
+    },
 };
 
 /// An event that nobody ended closes by itself after this many hours, as `unsure`.

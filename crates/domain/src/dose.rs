@@ -6,10 +6,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    finding::Findings,
     record::{Kind, Record, Reference, Target, check_past},
-    scalar::{Note, nullable},
-    timestamp::{Timestamp, example_time},
+    value::{
+        nullable,
+        text::Note,
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
 };
 
 /// What became of a dose.

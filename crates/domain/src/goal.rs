@@ -5,13 +5,18 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    amount::Amount,
-    finding::Findings,
-    place::Currency,
     record::{Kind, Record},
-    scalar::{Int, Label, List, Note, nullable},
-    timestamp::{Timestamp, date, optional_date},
-    vocabulary::Substance,
+    value::{
+        amount::Amount,
+        list::List,
+        nullable,
+        number::Int,
+        place::Currency,
+        text::{Label, Note},
+        timestamp::{Timestamp, date, optional_date},
+        validation::Findings,
+        vocabulary::Substance,
+    },
 };
 
 /// What a goal aims at.

@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     record::{Kind, Record, check_past},
-    scalar::{Prose, Rating},
-    timestamp::{Timestamp, example_time},
+    value::{
+        number::Rating,
+        text::Prose,
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
 };
 
 /// An entry of the private journal. It can never be shared.

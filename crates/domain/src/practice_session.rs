@@ -6,11 +6,15 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    finding::Findings,
-    practice,
     record::{Kind, NewId, Record, Reference, Target, check_past},
-    scalar::{Int, Label, Note, Rating, nullable},
-    timestamp::{Timestamp, example_time},
+    reference::practice,
+    value::{
+        nullable,
+        number::{Int, Rating},
+        text::{Label, Note},
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
 };
 
 /// A session with a practice of the library.

@@ -6,10 +6,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    finding::Findings,
     record::{Kind, Record, Reference, Target},
-    scalar::{Label, Note, nullable},
-    timestamp::Timestamp,
+    value::{
+        nullable,
+        text::{Label, Note},
+        timestamp::Timestamp,
+        validation::Findings,
+    },
 };
 
 /// Where a referral stands. Any may follow any other: waiting lists move, and people correct what they wrote.

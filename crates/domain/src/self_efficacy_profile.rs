@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     record::{Kind, Record, check_past},
-    scalar::Percent,
-    timestamp::{Timestamp, example_time},
-    vocabulary::SituationCategory,
+    value::{
+        number::Percent,
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+        vocabulary::SituationCategory,
+    },
 };
 
 /// Confidence in each of the eight kinds of situations, 0 (not at all) to 100 (entirely).

@@ -5,11 +5,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
-    place::{Email, Phone, TimeOfDay, ZoneName},
     record::{Kind, NewId, Record},
-    scalar::{Int, Label, List, Note, nullable},
-    timestamp::Timestamp,
+    value::{
+        list::List,
+        nullable,
+        number::Int,
+        place::{Email, Phone, TimeOfDay, ZoneName},
+        text::{Label, Note},
+        timestamp::Timestamp,
+        validation::Findings,
+    },
 };
 
 /// Who the contact is to the person.

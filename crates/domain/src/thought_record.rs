@@ -5,10 +5,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     record::{Kind, NewId, Record, check_past},
-    scalar::{Label, List, Note, Percent, Prose, Rating},
-    timestamp::{Timestamp, example_time},
+    value::{
+        list::List,
+        number::{Percent, Rating},
+        text::{Label, Note, Prose},
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
 };
 
 /// Habits of thought that bend what happened (Beck 1976; Burns 1980), and one that is known from craving.

@@ -5,11 +5,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     goal::check_year,
     record::{Kind, NewId, Record, check_past_date},
-    scalar::{Label, List, nullable},
-    timestamp::{Timestamp, date, optional_date},
+    value::{
+        list::List,
+        nullable,
+        text::Label,
+        timestamp::{Timestamp, date, optional_date},
+        validation::Findings,
+    },
 };
 
 /// The days after discharge on which to follow up, unless the person has others.

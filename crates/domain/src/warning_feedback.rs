@@ -5,11 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     insight::warning::Rule,
     record::{Kind, Record},
-    scalar::Note,
-    timestamp::Timestamp,
+    value::{text::Note, timestamp::Timestamp, validation::Findings},
 };
 
 /// What the person says.
@@ -64,7 +62,7 @@ impl Record for WarningFeedback {
         Self {
             rule: Rule::Sleep,
             kind: FeedbackKind::Mute,
-            muted_until: Some(crate::timestamp::example_time("2026-04-01T00:00:00-04:00")),
+            muted_until: Some(crate::value::timestamp::example_time("2026-04-01T00:00:00-04:00")),
             note: Some(Note::of("The baby is teething.")),
         }
     }
@@ -73,7 +71,7 @@ impl Record for WarningFeedback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timestamp::example_time;
+    use crate::value::timestamp::example_time;
 
     #[test]
     fn a_mute_ends_when_it_says() {

@@ -3,25 +3,26 @@
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     account::{Account, Profile, Role, SealedAccount},
-    place::Email,
     record::json,
-    timestamp::Timestamp,
+    value::{place::Email, timestamp::Timestamp},
 };
 use uuid::Uuid;
 
 use crate::{
     Store,
-    conn::Conn,
+    engine::{
+        connection::Conn,
+        schema::{
+            accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
+        },
+        types::{At, Key},
+    },
     error::{Result, StoreError},
-    kept_answer::KeptAnswer,
+    idempotency::KeptAnswer,
+    key::seal::DataKeys,
     on,
     record::Expected,
-    schema::{
-        accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
-    },
-    seal::DataKeys,
     session::{ACTIVE, NewSession},
-    types::{At, Key},
 };
 
 /// The account is being erased: nobody signs in any more.

@@ -1,6 +1,6 @@
 //! Why a call to the store did not succeed. The caller decides what that means to its own caller.
 
-use mainstay_domain::{finding::Finding, record::Kind};
+use mainstay_domain::{record::Kind, value::validation::Finding};
 use uuid::Uuid;
 
 /// What went wrong.

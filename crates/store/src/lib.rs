@@ -10,54 +10,46 @@
 //! - [`account`], [`session`], [`login_delay`], [`timer`]: the rest, each with its table.
 
 pub mod account;
-pub mod bulk;
-pub mod checkpoint;
-pub mod conn;
+pub mod cache;
 pub mod engine;
 pub mod error;
-pub mod kept_answer;
-pub mod keys;
+pub mod idempotency;
+pub mod key;
 pub mod login_delay;
 pub mod meeting;
-pub mod migration;
 pub mod questionnaire;
 pub mod record;
-pub mod remembered;
-pub mod revision;
-mod schema;
-pub mod scope;
-pub mod seal;
 pub mod session;
-mod statement;
 pub mod timer;
 pub mod tombstone;
-pub mod types;
-mod writer;
 
 use std::sync::Arc;
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sql_query};
 use uuid::Uuid;
 
+use crate::{
+    cache::response_cache::Remembered,
+    engine::{
+        Engine,
+        migration::{Database, is_migrated, migrate},
+        single,
+        types::At,
+    },
+    key::{
+        key_store::{INSTALLATION, KeyStore},
+        seal::Secret,
+    },
+    record::Together,
+};
 pub use crate::{
-    conn::DatabaseUrl,
-    engine::PoolSize,
+    engine::{PoolSize, connection::DatabaseUrl},
     error::{Result, StoreError},
-    keys::MasterKeys,
+    key::{key_store::MasterKeys, scope::PersonScope},
     record::{
         Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Sealed, Since, Standing,
         Stored,
     },
-    scope::PersonScope,
-};
-use crate::{
-    engine::{Engine, single},
-    keys::{INSTALLATION, KeyStore},
-    migration::{Database, is_migrated, migrate},
-    record::Together,
-    remembered::Remembered,
-    seal::Secret,
-    types::At,
 };
 
 /// What each of the connections that read keeps of the record's pages, in KiB: there are several, so less than the
@@ -182,9 +174,9 @@ pub fn has_data_keys(keys: &DatabaseUrl) -> Result<bool> {
     if !is_migrated(&mut conn, Database::Keys)? {
         return Ok(false);
     }
-    let found = on!(&mut conn, |c| schema::data_keys::table
-        .filter(schema::data_keys::account_id.ne(types::Key(INSTALLATION)))
-        .select(schema::data_keys::wrapped)
+    let found = on!(&mut conn, |c| engine::schema::data_keys::table
+        .filter(engine::schema::data_keys::account_id.ne(engine::types::Key(INSTALLATION)))
+        .select(engine::schema::data_keys::wrapped)
         .first::<Vec<u8>>(c)
         .optional())?;
     Ok(found.is_some())

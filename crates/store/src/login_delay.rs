@@ -2,7 +2,12 @@
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
-use crate::{Store, error::Result, on, schema::login_delays, types::At};
+use crate::{
+    Store,
+    engine::{schema::login_delays, types::At},
+    error::Result,
+    on,
+};
 
 /// Whom a delay is for. Only a keyed hash of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

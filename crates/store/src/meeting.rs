@@ -6,19 +6,21 @@ use diesel::{
     BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl,
 };
 use mainstay_domain::{
-    geo::{GeoBox, Point},
-    meeting::{Meeting, Programme, Weekly},
     record::json,
+    reference::meeting::{Meeting, Programme, Weekly},
+    value::geo::{GeoBox, Point},
 };
 use uuid::Uuid;
 
 use crate::{
     Store,
-    conn::Conn,
+    engine::{
+        connection::Conn,
+        schema::{meeting_types, meetings},
+        types::{At, Key},
+    },
     error::{Result, StoreError},
     on,
-    schema::{meeting_types, meetings},
-    types::{At, Key},
 };
 
 /// Rows in one statement.

@@ -2,19 +2,21 @@
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
-    questionnaire::{Questionnaire, QuestionnaireSummary},
     record::json,
+    reference::questionnaire::{Questionnaire, QuestionnaireSummary},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
     Store,
-    conn::Conn,
+    engine::{
+        connection::Conn,
+        schema::questionnaires,
+        types::{At, Key},
+    },
     error::{Result, StoreError},
     on,
-    schema::questionnaires,
-    types::{At, Key},
 };
 
 /// What became of an import.

@@ -10,14 +10,15 @@ use uuid::Uuid;
 use crate::{
     Store,
     account::Credentials,
-    conn::Conn,
+    engine::{
+        connection::Conn,
+        schema::{accounts, sessions},
+        types::{At, Key},
+    },
     error::{Result, StoreError},
-    kept_answer::KeptAnswer,
+    idempotency::KeptAnswer,
+    key::{scope::PersonScope, seal::DataKeys},
     on,
-    schema::{accounts, sessions},
-    scope::PersonScope,
-    seal::DataKeys,
-    types::{At, Key},
 };
 
 /// The state of an account that is in use.

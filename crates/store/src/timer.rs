@@ -1,17 +1,19 @@
 //! Records that the server changes by itself when their time has come.
 
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, RunQueryDsl};
-use mainstay_domain::{record::Kind, registry::fallen_due};
+use mainstay_domain::record::{Kind, registry::fallen_due};
 use uuid::Uuid;
 
 use crate::{
     Store,
+    engine::{
+        schema::{accounts, timers},
+        types::{At, Key},
+    },
     error::{Result, StoreError},
+    key::scope::PersonScope,
     on,
     record::{Expected, RecordWriter},
-    schema::{accounts, timers},
-    scope::PersonScope,
-    types::{At, Key},
 };
 
 /// Most records changed in one go.

@@ -4,10 +4,12 @@ use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
 
 use crate::{
     Store,
-    conn::Conn,
+    engine::{
+        connection::Conn,
+        types::{At, Instant},
+    },
     error::Result,
     on,
-    types::{At, Instant},
 };
 
 #[derive(QueryableByName)]
@@ -60,7 +62,7 @@ impl Store {
 fn raise_floor(conn: &mut Conn, person_no: i64, floor: i64) -> Result<()> {
     use diesel::{ExpressionMethods, QueryDsl};
 
-    use crate::schema::people;
+    use crate::engine::schema::people;
     let row = people::table
         .filter(people::person_no.eq(person_no))
         .filter(people::floor_rev.lt(floor));

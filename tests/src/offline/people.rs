@@ -1,6 +1,6 @@
 //! People without a password, for tests with thousands of them.
 
-use mainstay_api::id::new_id;
+use mainstay_api::server::id::new_id;
 use mainstay_domain::account::Role;
 use mainstay_store::{account::NewAccount, session::NewSession};
 use serde_json::json;

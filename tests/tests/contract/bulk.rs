@@ -6,9 +6,9 @@ use mainstay_domain::{
     plan::Plan,
     record::{Draft, Incoming, Record, draft},
     support_contact::SupportContact,
-    timestamp::Timestamp,
+    value::timestamp::Timestamp,
 };
-use mainstay_store::{PersonScope, StoreError, bulk::NewRecord};
+use mainstay_store::{PersonScope, StoreError, record::bulk::NewRecord};
 use mainstay_tests::{Person, TestApp, on_both_databases};
 use serde_json::json;
 use uuid::Uuid;
@@ -88,7 +88,7 @@ on_both_databases! {
         let sams = scope(app, &sam).await;
         let contact = made(app, SupportContact::example(), 1);
         let mut plan = Plan::example();
-        plan.content.contact_ids = mainstay_domain::scalar::Ids::of([contact.id]);
+        plan.content.contact_ids = mainstay_domain::value::list::Ids::of([contact.id]);
         let trigger = plan.content.triggers.first().and_then(|t| t.id).expect("an id");
         let new = records(&sams, app, [contact, made(app, plan, 2)]);
         app.state().store.create_in_bulk(new).await.expect("they are stored");
@@ -104,7 +104,7 @@ on_both_databases! {
         let outcome = app.state().store.create_in_bulk(records(&sams, app, twice)).await;
         assert!(outcome.is_err(), "the second takes the slot of the first");
         let mut astray = Plan::example();
-        astray.content.contact_ids = mainstay_domain::scalar::Ids::of([Uuid::from_u128(99)]);
+        astray.content.contact_ids = mainstay_domain::value::list::Ids::of([Uuid::from_u128(99)]);
         let new = records(&sams, app, [check_in(app, CheckInKind::Momentary, 3), made(app, astray, 4)]);
         let outcome = app.state().store.create_in_bulk(new).await;
         assert!(matches!(outcome, Err(StoreError::Findings(_))));

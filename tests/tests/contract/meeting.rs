@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use mainstay_api::import::{MeetingsImport, Report, meetings};
-use mainstay_domain::meeting::Programme;
+use mainstay_api::cli::import::{MeetingsImport, Report, meetings};
+use mainstay_domain::reference::meeting::Programme;
 use mainstay_tests::{TestApp, on_both_databases};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! What HTTP asks of every answer.
 
 use chrono::{TimeDelta, Utc};
-use mainstay_api::{http::limit::LimitMode, problem::ProblemKind};
+use mainstay_api::http::{problem::ProblemKind, rate_limit::LimitMode};
 use mainstay_tests::{Engine, TestApp, on_both_databases};
 use serde_json::json;
 
@@ -114,7 +114,7 @@ on_both_databases! {
         for kind in ProblemKind::ALL {
             let page = app.client().get(&format!("/problems/{}", kind.slug())).await.expect(200);
             assert!(page.text.contains(kind.title()));
-            let words = mainstay_domain::kindness::unkind_words(&page.text);
+            let words = mainstay_domain::value::kindness::unkind_words(&page.text);
             assert_eq!(words, Vec::<&str>::new(), "{}", kind.slug());
         }
         app.client().get("/problems/none").await.expect(404);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use mainstay_api::import::{QuestionnairesImport, Report, questionnaires};
-use mainstay_domain::questionnaire::QuestionnaireStatus;
+use mainstay_api::cli::import::{QuestionnairesImport, Report, questionnaires};
+use mainstay_domain::reference::questionnaire::QuestionnaireStatus;
 use mainstay_tests::{TestApp, on_both_databases};
 use serde_json::{Value, json};
 

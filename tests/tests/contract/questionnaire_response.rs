@@ -1,6 +1,6 @@
 //! Responses to questionnaires: judged by the questionnaire whichever way they come, and scored by the server.
 
-use mainstay_api::import::QuestionnairesImport;
+use mainstay_api::cli::import::QuestionnairesImport;
 use mainstay_tests::{Person, on_both_databases};
 use serde_json::{Value, json};
 

@@ -113,7 +113,7 @@ on_both_databases! {
         ] {
             assert!(text.contains(said), "{said}: {text}");
         }
-        let unkind = mainstay_domain::kindness::unkind_words(text);
+        let unkind = mainstay_domain::value::kindness::unkind_words(text);
         assert!(unkind.is_empty(), "{unkind:?}");
     }
 

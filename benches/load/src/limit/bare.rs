@@ -8,7 +8,7 @@ use actix_web::{
     web::{self, Bytes},
 };
 use clap::Args;
-use mainstay_api::{auth::token::Tokens, clock::Clock};
+use mainstay_api::{auth::access_token::Tokens, server::clock::Clock};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mainstay_api::clock::Clock;
+use mainstay_api::server::clock::Clock;
 use mainstay_domain::record::Kind;
-use mainstay_store::{checkpoint::CHECKPOINT_PAGES, conn::SQLITE_PRAGMAS};
+use mainstay_store::engine::{checkpoint::CHECKPOINT_PAGES, connection::SQLITE_PRAGMAS};
 use rusqlite::{Connection, params};
 
 use crate::{Outcome, population::Active, random::Random};

@@ -1,7 +1,9 @@
-//! Who is who: passwords, tokens, sessions.
+//! Who is who: accounts, passwords, access and refresh tokens, sessions.
 
-pub mod delay;
+pub mod access_token;
+pub mod account;
+pub mod live_sessions;
+pub mod login_delay;
 pub mod password;
-pub mod refresh;
+pub mod refresh_token;
 pub mod session;
-pub mod token;

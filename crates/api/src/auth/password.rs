@@ -8,11 +8,11 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
-use mainstay_store::seal::Secret;
+use mainstay_store::key::seal::Secret;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
-use crate::problem::{Outcome, Problem, ProblemKind};
+use crate::http::problem::{Outcome, Problem, ProblemKind};
 
 /// How long a sign-in may wait for its turn.
 const WAIT: Duration = Duration::from_secs(10);

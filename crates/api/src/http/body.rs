@@ -10,10 +10,10 @@ use actix_web::{
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::{
     account::{AccountUpdate, Erasure, Login, PasswordChange, Refresh, Registration},
-    finding::{Finding, Findings},
     record::{Incoming, Record},
+    value::validation::{Finding, Findings},
 };
-use mainstay_store::kept_answer::AnswerKey;
+use mainstay_store::idempotency::AnswerKey;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -21,10 +21,15 @@ use uuid::Uuid;
 
 use crate::{
     http::{
-        caller::Caller, idempotency, network::client_address, number::within_reach, shape::Shape, strict,
+        caller::Caller,
+        idempotency,
+        json_number::within_reach,
+        network::client_address,
+        problem::{Outcome, Problem, ProblemKind},
+        schema_validation::Shape,
+        strict_json,
     },
-    problem::{Outcome, Problem, ProblemKind},
-    state::State,
+    server::state::State,
 };
 
 /// The largest body that is read.
@@ -223,7 +228,7 @@ pub fn from_value<T: Input>(value: &Value, now: chrono::DateTime<chrono::Utc>) -
 
 fn read_whole<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = strict::read(&mut reader)?;
+    let value = strict_json::read(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
@@ -249,7 +254,7 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
     // What is left may break further rules: first without exactly what is wrong, else with something valid in its
     // place, where what compares one member with another is not to be trusted.
     let mut further = Findings::default();
-    if let Ok(rest) = strict::read::<T, _>(examined.without_wrong()) {
+    if let Ok(rest) = strict_json::read::<T, _>(examined.without_wrong()) {
         rest.check(now, &mut further);
         findings.extend(
             further
@@ -257,7 +262,7 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
                 .into_iter()
                 .filter(|f| !examined.covers(&f.pointer)),
         );
-    } else if let Ok(rest) = strict::read::<T, _>(examined.with_stand_ins(T::stand_in)) {
+    } else if let Ok(rest) = strict_json::read::<T, _>(examined.with_stand_ins(T::stand_in)) {
         rest.check(now, &mut further);
         let own = |f: &Finding| f.code != "order" && !examined.covers_member(&f.pointer);
         findings.extend(further.into_vec().into_iter().filter(own));
@@ -273,10 +278,12 @@ fn first_fault<T: Input>(bytes: &[u8]) -> Finding {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();
     let reader = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
-    let fault = strict::read::<T, _>(reader).err();
+    let fault = strict_json::read::<T, _>(reader).err();
     let pointer = track.path().iter().fold(String::new(), |mut pointer, segment| {
         pointer.push('/');
-        pointer.push_str(&mainstay_domain::finding::pointer_segment(&segment.to_string()));
+        pointer.push_str(&mainstay_domain::value::validation::pointer_segment(
+            &segment.to_string(),
+        ));
         pointer
     });
     // Messages of our own types never hold the value; those of others may, so only ours are passed on.

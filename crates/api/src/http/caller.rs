@@ -5,16 +5,18 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::record::{Incoming, Kind, Record};
 use mainstay_store::{
     Expected, PersonScope, Records, StoreError,
-    remembered::{Made, Stale},
+    cache::response_cache::{Made, Stale},
     session::Principal,
 };
 use uuid::Uuid;
 
 use crate::{
-    auth::token::Claims,
-    http::conditional,
-    problem::{Outcome, Problem, ProblemKind},
-    state::State,
+    auth::access_token::Claims,
+    http::{
+        conditional,
+        problem::{Outcome, Problem, ProblemKind},
+    },
+    server::state::State,
 };
 
 /// Someone signed in, with the request that they make.

@@ -8,7 +8,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_store::Expected;
 use sha2::{Digest, Sha256};
 
-use crate::problem::{Outcome, Problem, ProblemKind};
+use crate::http::problem::{Outcome, Problem, ProblemKind};
 
 /// The entity tag of a version.
 pub fn etag(version: i64) -> String {

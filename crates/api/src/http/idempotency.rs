@@ -7,15 +7,16 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use chrono::{DateTime, Utc};
-use mainstay_store::{RecordWriter, StoreError, kept_answer::AnswerKey};
+use mainstay_store::{RecordWriter, StoreError, idempotency::AnswerKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    clock::micros,
-    http::caller::Caller,
-    problem::{Outcome, Problem, ProblemKind},
-    state::State,
+    http::{
+        caller::Caller,
+        problem::{Outcome, Problem, ProblemKind},
+    },
+    server::{clock::micros, state::State},
 };
 
 /// The longest key, in characters.

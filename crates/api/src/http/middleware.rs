@@ -20,10 +20,11 @@ use actix_web::{
 use futures_util::FutureExt;
 
 use crate::{
-    http::limit::Standing,
-    id::new_id,
-    metrics::RouteFigures,
-    problem::{Outcome, Problem, ProblemKind},
+    http::{
+        problem::{Outcome, Problem, ProblemKind},
+        rate_limit::Standing,
+    },
+    server::{id::new_id, metrics::RouteFigures},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

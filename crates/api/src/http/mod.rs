@@ -1,14 +1,15 @@
-//! The parts of HTTP that every handler uses.
+//! The parts of HTTP that every handler uses: requests in, responses and problems out.
 
 pub mod body;
 pub mod caller;
 pub mod conditional;
 pub mod idempotency;
-pub mod limit;
+pub mod json_number;
 pub mod middleware;
 pub mod network;
-pub mod number;
 pub mod page;
+pub mod problem;
 pub mod query;
-pub mod shape;
-pub mod strict;
+pub mod rate_limit;
+pub mod schema_validation;
+pub mod strict_json;

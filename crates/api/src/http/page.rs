@@ -2,11 +2,11 @@
 
 use actix_web::HttpRequest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use mainstay_domain::{record::Kind, timestamp::Timestamp};
+use mainstay_domain::{record::Kind, value::timestamp::Timestamp};
 use mainstay_store::{Order, Range};
 use uuid::Uuid;
 
-use crate::{http::query::Parameters, problem::Outcome};
+use crate::http::{problem::Outcome, query::Parameters};
 
 /// Records on a page if the client does not say.
 pub const DEFAULT_LIMIT: i64 = 50;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
-use mainstay_domain::finding::{Finding, Findings, pointer_segment};
+use mainstay_domain::value::validation::{Finding, Findings, pointer_segment};
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 use utoipa::PartialSchema;
 
-use crate::problem::{Outcome, Problem};
+use crate::http::problem::{Outcome, Problem};
 
 /// The query parameters of a request.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ fn words_of<T: PartialSchema>() -> String {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
-    use mainstay_domain::{plan::PlanKind, timestamp::Timestamp};
+    use mainstay_domain::{plan::PlanKind, value::timestamp::Timestamp};
 
     use super::*;
 

@@ -11,7 +11,6 @@ use mainstay_domain::{
     craving_event::CravingEvent,
     dose::Dose,
     goal::Goal,
-    helpline::{self, Helpline},
     insight::{
         Insight,
         facts::{AsOf, Basis, Facts, Known},
@@ -20,6 +19,7 @@ use mainstay_domain::{
     plan::{Plan, PlanStatus},
     practice_session::PracticeSession,
     record::Record,
+    reference::helpline::{self, Helpline},
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
     use_event::UseEvent,

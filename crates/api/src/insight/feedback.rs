@@ -3,12 +3,14 @@
 use mainstay_domain::{record::Incoming, warning_feedback::WarningFeedback};
 
 use crate::{
-    http::body::Body,
+    http::{
+        body::Body,
+        problem::{Outcome, ProblemKind},
+    },
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::add_record,
     },
-    problem::{Outcome, ProblemKind},
     record::{collection, create, example, request_example},
 };
 

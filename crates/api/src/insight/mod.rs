@@ -1,10 +1,10 @@
 //! Insights: what the record tells the person, computed when it is asked for.
 
-pub mod asked;
 pub mod document;
 pub mod facts;
+pub mod facts_cache;
 mod feedback;
-pub mod kept;
+pub mod request;
 
 use mainstay_domain::{
     insight::{
@@ -26,14 +26,13 @@ use mainstay_domain::{
 use serde_json::json;
 
 use self::{
-    asked::Asked,
     document::{example_helplines, insight, window_parameter},
     facts::{Need, Needs},
+    request::Asked,
 };
 use crate::{
-    http::{caller::Caller, query::Parameters},
+    http::{caller::Caller, problem::Outcome, query::Parameters},
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
-    problem::Outcome,
 };
 
 /// Days of doses that the rules look at: an injection may last for 190 days and be overdue for more.

@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    http::problem::{ProblemDocument, ProblemKind},
     openapi::{
         endpoint::{Answer, Endpoint, Parameter, Tag},
         schema::{Components, add, settle},
     },
-    problem::{ProblemDocument, ProblemKind},
 };
 
 /// The document of all endpoints.

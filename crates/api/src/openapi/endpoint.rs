@@ -5,8 +5,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
+    http::problem::ProblemKind,
     openapi::schema::{Components, add},
-    problem::ProblemKind,
 };
 
 /// How operations are grouped in the document.

@@ -3,7 +3,7 @@
 use actix_web::{Handler, HttpResponse};
 use mainstay_domain::{
     record::{Kind, Record, json as to_json},
-    timestamp::Timestamp,
+    value::timestamp::Timestamp,
 };
 use mainstay_store::{Replaced, StoreError};
 use serde_json::{Value, json};
@@ -13,12 +13,11 @@ use super::{
     path_of_one,
 };
 use crate::{
-    http::caller::Caller,
+    http::{caller::Caller, problem::Outcome},
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::{Components, add_list, add_record},
     },
-    problem::Outcome,
 };
 
 /// `GET /v1/{collection}/{id}/history`.

@@ -6,7 +6,7 @@ use actix_web::{Handler, HttpResponse};
 use mainstay_domain::record::{Kind, Record, json as to_json};
 use mainstay_store::{
     Change, Order, Range, Records, StoreError,
-    remembered::{Made, Place, Stale},
+    cache::response_cache::{Made, Place, Stale},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -16,12 +16,12 @@ use crate::{
     http::{
         caller::Caller,
         page::{cursor, page},
+        problem::{Outcome, Problem},
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::add_page,
     },
-    problem::{Outcome, Problem},
 };
 
 /// Lists that were asked for in more words than this are not remembered.

@@ -1,11 +1,11 @@
 //! The generic handlers of every collection, with their part of the document.
 
-mod answer;
-mod basis;
 mod example;
 mod history;
 mod list;
 mod parameter;
+mod response;
+mod validation_context;
 mod write;
 
 use actix_web::{Handler, HttpResponse};
@@ -13,19 +13,19 @@ use mainstay_domain::record::{Deletion, Incoming, Kind, Record};
 use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
-pub use self::{answer::*, basis::*, example::*, history::*, list::*, parameter::*, write::*};
+pub use self::{example::*, history::*, list::*, parameter::*, response::*, validation_context::*, write::*};
 use crate::{
     http::{
         body::Body,
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, perform},
+        problem::{Outcome, Problem, ProblemKind},
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::add_record,
     },
-    problem::{Outcome, Problem, ProblemKind},
 };
 
 /// All operations of a collection.

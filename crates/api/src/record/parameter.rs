@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use super::EXAMPLE_ID;
 use crate::{
-    http::{caller::Caller, page::page_limit, query::Parameters},
+    http::{caller::Caller, page::page_limit, problem::Outcome, query::Parameters},
     openapi::endpoint::Parameter,
-    problem::Outcome,
 };
 
 /// The page of a list that is ordered by falling numbers: how many, and below which number.

@@ -6,10 +6,11 @@ use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::{
-    clock::micros,
-    http::caller::Caller,
-    id::new_id,
-    problem::{Outcome, Problem, ProblemKind},
+    http::{
+        caller::Caller,
+        problem::{Outcome, Problem, ProblemKind},
+    },
+    server::{clock::micros, id::new_id},
 };
 
 /// A new record, ready to be stored.

@@ -17,7 +17,7 @@ use mainstay_domain::{
     },
     plan::Plan,
     record::Kind,
-    timestamp::Timestamp,
+    value::timestamp::Timestamp,
 };
 use mainstay_store::{Records, StoreError};
 use serde_json::json;
@@ -25,18 +25,17 @@ use uuid::Uuid;
 
 use self::{chart::ChartName, page::page};
 use crate::{
-    http::caller::Caller,
+    http::{caller::Caller, problem::Outcome},
     insight::{
-        asked::{Asked, Form},
         document::{as_of_parameter, example_facts, example_helplines, example_moment, window_parameter},
         facts::{Need, Needs, read},
         for_warnings,
+        request::{Asked, Form},
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::add,
     },
-    problem::Outcome,
     record::{if_none_match, opened},
 };
 

@@ -2,7 +2,6 @@
 
 use chrono::{Datelike, NaiveDate};
 use mainstay_domain::{
-    helpline::{HelplineChannel, HelplineChannelKind},
     insight::{
         calendar::Span,
         limit::{LimitCount, WithinLimits},
@@ -10,7 +9,8 @@ use mainstay_domain::{
     },
     plan::Stage,
     record::Kind,
-    vocabulary::Substance,
+    reference::helpline::{HelplineChannel, HelplineChannelKind},
+    value::vocabulary::Substance,
 };
 
 const MONTHS: [&str; 12] = [

@@ -1,11 +1,11 @@
 //! Cursors: a place in a person's changes that nobody else can use or make.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use mainstay_store::seal::Secret;
+use mainstay_store::key::seal::Secret;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::{http::caller::Caller, problem::Outcome};
+use crate::http::{caller::Caller, problem::Outcome};
 
 /// A place in the changes of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Sync: push and pull in one round trip. No noun has code of its own here.
 
 mod cursor;
-mod judge;
+mod prepare;
 mod pull;
 mod push;
 
@@ -10,10 +10,8 @@ use std::{sync::Arc, time::Duration};
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    finding::Findings,
     record::json as to_json,
-    scalar::{Int, List, Text},
-    timestamp::Timestamp,
+    value::{list::List, number::Int, text::Text, timestamp::Timestamp, validation::Findings},
 };
 use mainstay_store::{PersonScope, Records, StoreError};
 use serde::{Deserialize, Serialize};
@@ -31,9 +29,9 @@ use crate::{
     http::{
         body::{Body, Input},
         idempotency::{Reply, perform},
+        problem::{Outcome, Problem, ProblemDocument, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Tag},
-    problem::{Outcome, Problem, ProblemDocument, ProblemKind},
     record::{Bases, bases, private},
 };
 

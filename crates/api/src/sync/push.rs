@@ -4,9 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    record::{Kind, Record, draft},
-    registry::{ForNoun, for_noun},
-    scalar::{Int, List},
+    record::{
+        Kind, Record, draft,
+        registry::{ForNoun, for_noun},
+    },
+    value::{list::List, number::Int},
 };
 use mainstay_store::{Created, Expected, PersonScope, RecordWriter, Sealed, StoreError};
 use serde::Deserialize;
@@ -18,13 +20,13 @@ use uuid::Uuid;
 
 use super::{
     MAX_CHANGES, SyncOperation, SyncPush, SyncResult, SyncStatus,
-    judge::{Judged, incoming, judge},
+    prepare::{Judged, incoming, judge},
     pull::{deleted_value, value},
 };
 use crate::{
-    id::new_id,
-    problem::{Problem, ProblemKind},
+    http::problem::{Problem, ProblemKind},
     record::{Bases, problem_of, remove_in},
+    server::id::new_id,
 };
 
 /// The changes in the order in which they are applied: as they were sent, but those to one record by the version

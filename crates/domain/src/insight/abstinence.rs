@@ -24,7 +24,7 @@ use crate::{
     check_in::Used,
     goal::{Goal, GoalKind, GoalStatus},
     record::Kind,
-    vocabulary::Substance,
+    value::vocabulary::Substance,
 };
 
 /// Most goals that one answer tells of.

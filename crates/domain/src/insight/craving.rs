@@ -20,7 +20,7 @@ use super::{
 use crate::{
     craving_event::{CravingEvent, CravingOutcome},
     record::Kind,
-    scalar::Rating,
+    value::number::Rating,
 };
 
 /// Days that the trend looks at.

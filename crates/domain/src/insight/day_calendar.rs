@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     goal::{Goal, GoalStatus},
-    vocabulary::Substance,
+    value::vocabulary::Substance,
 };
 
 /// Most goals whose days are shown.

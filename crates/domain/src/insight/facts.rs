@@ -19,9 +19,8 @@ use crate::{
     record::Kind,
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
-    timestamp::Timestamp,
     use_event::UseEvent,
-    vocabulary::Substance,
+    value::{timestamp::Timestamp, vocabulary::Substance},
     warning_feedback::WarningFeedback,
 };
 

@@ -78,7 +78,7 @@ pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
     let daily = goal.limits.as_ref().and_then(|limits| limits.units_per_day);
     let step = goal.taper.iter().rev().find(|step| step.from <= day);
     let step = step.map(|step| step.max_units_per_day.get());
-    match (daily.map(crate::amount::Amount::get), step) {
+    match (daily.map(crate::value::amount::Amount::get), step) {
         (Some(daily), Some(step)) => Some(daily.min(step)),
         (daily, step) => daily.or(step),
     }

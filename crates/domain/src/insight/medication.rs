@@ -239,7 +239,11 @@ fn of_one(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{insight::facts::Known, record::Record, scalar::Int, timestamp::Timestamp};
+    use crate::{
+        insight::facts::Known,
+        record::Record,
+        value::{number::Int, timestamp::Timestamp},
+    };
 
     fn known(n: u128, covers_days: i64, started_on: &str) -> Known<Medication> {
         Known {

@@ -18,7 +18,7 @@ use super::{
     calendar::{days_between, plus},
     facts::{AsOf, Facts, Tally, Window, use_span},
 };
-use crate::{craving_event::CravingOutcome, record::Kind, vocabulary::Substance};
+use crate::{craving_event::CravingOutcome, record::Kind, value::vocabulary::Substance};
 
 /// Milestones in days.
 pub const DAYS: [i64; 11] = [1, 3, 7, 14, 21, 30, 60, 90, 100, 180, 270];

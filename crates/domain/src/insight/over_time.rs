@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     plan::{Plan, PlanStatus},
-    timestamp::Timestamp,
+    value::timestamp::Timestamp,
 };
 
 /// Answers from which on a curve says something.
@@ -196,7 +196,7 @@ mod tests {
             tests::history::{ANCHORS, history, property},
         },
         record::Record,
-        scalar::Int,
+        value::number::Int,
     };
 
     proptest! {
@@ -213,7 +213,7 @@ mod tests {
             let answers: Vec<f64> = facts.check_ins.iter()
                 .filter(|c| window.has(check_in_day(&c.record), today))
                 .filter_map(|c| c.record.answers.craving)
-                .map(crate::scalar::Rating::as_f64)
+                .map(crate::value::number::Rating::as_f64)
                 .collect();
             match found.overall_craving {
                 None => prop_assert!(answers.len() < MIN_ANSWERS),

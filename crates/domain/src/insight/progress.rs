@@ -15,7 +15,7 @@ use super::{
     trigger::{Triggers, triggers},
     warning::{Thresholds, Warnings, warnings},
 };
-use crate::helpline::Helpline;
+use crate::reference::helpline::Helpline;
 
 /// Craving events from which on their hours and triggers say something.
 pub const MIN_EVENTS: usize = 5;

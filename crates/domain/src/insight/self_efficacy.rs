@@ -10,8 +10,9 @@ use super::{
     facts::{AsOf, Facts, Known, Tally, Window},
 };
 use crate::{
-    record::Kind, self_efficacy_profile::SelfEfficacyProfile, timestamp::Timestamp,
-    vocabulary::SituationCategory,
+    record::Kind,
+    self_efficacy_profile::SelfEfficacyProfile,
+    value::{timestamp::Timestamp, vocabulary::SituationCategory},
 };
 
 /// Most profiles in one answer.

@@ -14,7 +14,7 @@ use super::{
     limit::week_of,
     statistics::{mean, median},
 };
-use crate::{check_in::CheckInAnswers, record::Kind, scalar::Rating};
+use crate::{check_in::CheckInAnswers, record::Kind, value::number::Rating};
 
 /// Most points in one answer; the newest are kept.
 pub const MAX_POINTS: usize = 10_000;
@@ -151,7 +151,7 @@ fn answer(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
         Metric::Angry => answers.angry,
         Metric::Lonely => answers.lonely,
         Metric::Tired => answers.tired,
-        Metric::SleepMinutes => return answers.sleep_minutes.map(crate::scalar::Int::as_f64),
+        Metric::SleepMinutes => return answers.sleep_minutes.map(crate::value::number::Int::as_f64),
         Metric::SleepQuality => answers.sleep_quality,
         Metric::Pain => answers.pain,
         Metric::Withdrawal => answers.withdrawal,
@@ -159,7 +159,7 @@ fn answer(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
         Metric::Emotional => answers.emotional,
         Metric::Physical => answers.physical,
         Metric::Social => answers.social,
-        Metric::Difficulty => return answers.difficulty.map(crate::scalar::Int::as_f64),
+        Metric::Difficulty => return answers.difficulty.map(crate::value::number::Int::as_f64),
         Metric::Importance => answers.importance,
         Metric::Readiness => answers.readiness,
         Metric::CravingPeak | Metric::CravingEvents | Metric::UseDays => None,

@@ -1,6 +1,6 @@
 //! Coping strategies: how much the craving fell with each, and how sure that is.
 //!
-//! The figures are those of [`crate::effectiveness`], which also orders the help in an answer. Uses count in the
+//! The figures are those of [`crate::support::effectiveness`], which also orders the help in an answer. Uses count in the
 //! window; a strategy without ratings of its own is listed apart, without figures.
 
 use std::collections::BTreeMap;
@@ -15,9 +15,9 @@ use super::{
     statistics::Interval,
 };
 use crate::{
-    effectiveness::{Effectiveness, StrategyKey, effectiveness},
-    practice,
     record::Kind,
+    reference::practice,
+    support::effectiveness::{Effectiveness, StrategyKey, effectiveness},
 };
 
 /// Most strategies in one answer.

@@ -21,7 +21,7 @@ use crate::{
     goal::{GoalKind, GoalStatus},
     plan::Stage,
     record::Kind,
-    vocabulary::{SituationCategory, Substance},
+    value::vocabulary::{SituationCategory, Substance},
 };
 
 /// Most goals and medications in a summary.

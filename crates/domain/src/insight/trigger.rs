@@ -19,7 +19,7 @@ use super::{
 use crate::{
     craving_event::{CravingEvent, CravingOutcome},
     record::Kind,
-    vocabulary::SituationCategory,
+    value::vocabulary::SituationCategory,
 };
 
 /// Events with a known outcome from which on a lift is shown.

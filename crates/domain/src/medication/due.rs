@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     dose::{Dose, DoseStatus},
-    timestamp::Timestamp,
+    value::timestamp::Timestamp,
 };
 
 /// From how many days of cover on a medication is long-acting.

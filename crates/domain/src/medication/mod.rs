@@ -5,11 +5,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    finding::Findings,
     goal::check_year,
     record::{Kind, Record},
-    scalar::{Int, Label, Text, nullable},
-    timestamp::{Timestamp, date, optional_date},
+    value::{
+        nullable,
+        number::Int,
+        text::{Label, Text},
+        timestamp::{Timestamp, date, optional_date},
+        validation::Findings,
+    },
 };
 
 pub mod adherence;

@@ -14,7 +14,7 @@ use chrono::{
 use chrono_tz::Tz;
 use rrule::{Frequency, NWeekday, RRule, RRuleSet, Unvalidated};
 
-use crate::{scalar::Text, timestamp::resolve_local};
+use crate::value::{text::Text, timestamp::resolve_local};
 
 /// The text of a rule.
 pub type ScheduleText = Text<1, 500>;

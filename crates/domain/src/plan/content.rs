@@ -6,8 +6,12 @@ use uuid::Uuid;
 
 use crate::{
     record::NewId,
-    scalar::{Ids, Int, Label, List, Note, Percent, Prose, Rating},
-    vocabulary::{SituationCategory, StrategyCategory},
+    value::{
+        list::{Ids, List},
+        number::{Int, Percent, Rating},
+        text::{Label, Note, Prose},
+        vocabulary::{SituationCategory, StrategyCategory},
+    },
 };
 
 /// The parts of a plan that hold items.
@@ -258,7 +262,7 @@ impl PlanContent {
         ];
         let texts = texts
             .into_iter()
-            .flat_map(super::super::scalar::List::items_mut)
+            .flat_map(crate::value::list::List::items_mut)
             .map(|i| &mut i.id);
         let rest = (self.triggers.items_mut().iter_mut().map(|i| &mut i.id))
             .chain(self.warning_signs.items_mut().iter_mut().map(|i| &mut i.id))
@@ -271,7 +275,7 @@ impl PlanContent {
     }
 
     /// Every id that an item has, with the JSON pointer to it from the plan's root.
-    pub(super) fn item_ids(&self) -> Vec<(String, Uuid)> {
+    pub(crate) fn item_ids(&self) -> Vec<(String, Uuid)> {
         let texts = [
             ("reasons", &self.reasons),
             ("lapse_response", &self.lapse_response),

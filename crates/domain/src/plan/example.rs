@@ -7,8 +7,10 @@ use super::{
     Int, Label, List, Plan, PlanContent, PlanKind, PlanSituation, PlanStatus, PlanStrategy, PlanText,
     PlanTrigger, PlanWarningSign, SituationStep, Stage, TriggerKind, first_number,
 };
-use crate::{
-    scalar::{Ids, Note, Percent, Prose, Rating},
+use crate::value::{
+    list::Ids,
+    number::{Percent, Rating},
+    text::{Note, Prose},
     vocabulary::{SituationCategory, StrategyCategory},
 };
 

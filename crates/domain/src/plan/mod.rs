@@ -6,22 +6,24 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    finding::Findings,
     goal::check_year,
-    practice,
     record::{ItemKind, Kind, NewId, Record, Reference, Target},
-    scalar::{Int, Label, List},
-    timestamp::{Timestamp, optional_date},
+    reference::practice,
+    value::{
+        list::List,
+        number::Int,
+        text::Label,
+        timestamp::{Timestamp, optional_date},
+        validation::Findings,
+    },
 };
 
 mod content;
 mod difference;
 mod example;
-mod from_review;
 
 pub use content::*;
 pub use difference::{ItemChange, PlanDifference, PlanItem, difference};
-pub use from_review::plan_from_review;
 
 /// The active plan with its contacts is one document of at most this many bytes, so that a phone can keep it.
 pub const MAX_ACTIVE_BYTES: usize = 32 * 1024;
@@ -93,7 +95,7 @@ pub struct Plan {
     pub activated_at: Option<Timestamp>,
 }
 
-const fn first_number() -> Int<1, 1_000_000> {
+pub(crate) const fn first_number() -> Int<1, 1_000_000> {
     Int::clamped(1)
 }
 

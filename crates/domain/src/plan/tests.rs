@@ -1,5 +1,5 @@
 use super::*;
-use crate::scalar::Prose;
+use crate::value::text::Prose;
 
 fn findings(plan: &Plan) -> Vec<(String, String)> {
     let mut findings = Findings::default();
@@ -23,7 +23,7 @@ fn the_example_is_valid_and_survives_the_wire() {
 fn every_unknown_inner_reference_is_named() {
     let mut plan = Plan::example();
     let stranger = Uuid::from_u128(99);
-    plan.content.strategies.items_mut()[0].trigger_ids = crate::scalar::Ids::of([stranger]);
+    plan.content.strategies.items_mut()[0].trigger_ids = crate::value::list::Ids::of([stranger]);
     plan.content.strategies.items_mut()[0].practice = Some(Label::of("no-such-practice"));
     plan.content.situations.items_mut()[0].steps.items_mut()[0].strategy_id = Some(stranger);
     plan.content.situations.items_mut()[0].steps.items_mut()[1].text = None;

@@ -12,16 +12,18 @@ use diesel::{
 use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Created, RecordWriter, Stored, read::Row, together::create_together, write::NewRow};
+use super::{Created, RecordWriter, Stored, batch_insert::create_together, read::Row, write::NewRow};
 use crate::{
     Store,
-    conn::Conn,
+    engine::{
+        connection::Conn,
+        schema::{people, records},
+        statement::LatestRev,
+        types::{At, Identifier, Instant, Key},
+    },
     error::{Result, StoreError},
+    key::scope::PersonScope,
     on,
-    schema::{people, records},
-    scope::PersonScope,
-    statement::LatestRev,
-    types::{At, Identifier, Instant, Key},
 };
 
 impl Store {

@@ -7,17 +7,18 @@ use uuid::Uuid;
 
 use crate::error::{Result, StoreError};
 
-mod changed;
+mod batch_insert;
+pub mod bulk;
+mod changes;
 mod create;
 mod read;
-mod together;
 mod write;
 
-pub(crate) use changed::{Changed, FEW, changed_after, since};
+pub(crate) use batch_insert::Together;
+pub(crate) use changes::{Changed, FEW, changed_after, since};
 pub use create::Sealed;
 pub(crate) use read::Answered;
 pub use read::Records;
-pub(crate) use together::Together;
 pub(crate) use write::NewRow;
 pub use write::RecordWriter;
 

@@ -9,16 +9,18 @@ use uuid::Uuid;
 
 use super::{
     Change, Order, Range, Replaced, Since, Standing, Stored,
-    changed::{Changed, FEW, changed_after, since},
+    changes::{Changed, FEW, changed_after, since},
 };
 use crate::{
-    conn::Conn,
+    engine::{
+        connection::Conn,
+        schema::{record_history, records},
+        statement::Stands,
+        types::{At, Key},
+    },
     error::Result,
+    key::scope::PersonScope,
     on,
-    schema::{record_history, records},
-    scope::PersonScope,
-    statement::Stands,
-    types::{At, Key},
 };
 
 /// A row with all that writing looks at.

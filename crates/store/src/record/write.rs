@@ -7,8 +7,8 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager},
 };
 use mainstay_domain::{
-    finding::Finding,
     record::{Draft, Kind, Reference, Target},
+    value::validation::Finding,
 };
 use uuid::Uuid;
 
@@ -17,14 +17,16 @@ use super::{
     read::{Records, Row},
 };
 use crate::{
-    conn::Conn,
-    engine::panicked,
+    engine::{
+        connection::Conn,
+        panicked,
+        schema::{people, record_history, record_items, records, timers},
+        statement::TakeRevs,
+        types::{At, Key},
+    },
     error::{Result, StoreError},
+    key::scope::PersonScope,
     on,
-    schema::{people, record_history, record_items, records, timers},
-    scope::PersonScope,
-    statement::TakeRevs,
-    types::{At, Key},
 };
 
 /// The row of a new record.

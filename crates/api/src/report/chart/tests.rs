@@ -6,7 +6,7 @@ use mainstay_domain::{
         progress::progress,
     },
     record::Record,
-    scalar::{List, Rating},
+    value::{list::List, number::Rating},
 };
 use roxmltree::Document;
 use uuid::Uuid;

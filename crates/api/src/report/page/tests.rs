@@ -1,9 +1,11 @@
 use mainstay_domain::{
     goal::Goal,
-    insight::facts::{Facts, Known},
-    insight::progress::progress,
-    kindness::unkind_words,
+    insight::{
+        facts::{Facts, Known},
+        progress::progress,
+    },
     record::Record,
+    value::kindness::unkind_words,
 };
 
 use super::*;

@@ -14,9 +14,8 @@ use crate::{
         milestone::milestones,
     },
     record::{Record, json},
-    scalar::List,
-    timestamp::example_time,
     use_event::UseEvent,
+    value::{list::List, timestamp::example_time},
 };
 
 /// The dates from one to another, one by one.
@@ -218,7 +217,7 @@ proptest! {
             for day in each_day(goal.started_on, boundary).filter(|day| *day < boundary) {
                 let used = of_day(day);
                 let step = goal.taper.iter().rfind(|s| s.from <= day).map(|s| s.max_units_per_day.get());
-                let most = [limits.units_per_day.map(crate::amount::Amount::get), step].into_iter().flatten().reduce(f64::min);
+                let most = [limits.units_per_day.map(crate::value::amount::Amount::get), step].into_iter().flatten().reduce(f64::min);
                 if let Some(most) = most {
                     days.0 += 1;
                     days.1 += i64::from(used.is_some_and(|u| u > most));

@@ -14,8 +14,11 @@ use crate::{
         trigger::triggers,
     },
     record::Record,
-    scalar::{Int, List, Rating},
-    timestamp::Timestamp,
+    value::{
+        list::List,
+        number::{Int, Rating},
+        timestamp::Timestamp,
+    },
 };
 
 /// The text of a time begins with its local date and hour.

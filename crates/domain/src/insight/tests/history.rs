@@ -6,7 +6,6 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use uuid::Uuid;
 
 use crate::{
-    amount::Amount,
     check_in::{CheckIn, CheckInAnswers, CheckInKind, Used},
     craving_event::{CravingEvent, CravingOutcome, CravingRating},
     goal::{Goal, GoalBaseline, GoalKind, GoalLimits, GoalStatus, TaperStep},
@@ -14,12 +13,17 @@ use crate::{
         calendar::plus,
         facts::{AsOf, Facts, Known, Window},
     },
-    place::Currency,
     record::Record,
-    scalar::{Ids, Int, List, Rating, Text},
-    timestamp::Timestamp,
     use_event::UseEvent,
-    vocabulary::Substance,
+    value::{
+        amount::Amount,
+        list::{Ids, List},
+        number::{Int, Rating},
+        place::Currency,
+        text::Text,
+        timestamp::Timestamp,
+        vocabulary::Substance,
+    },
 };
 
 /// Each property is tried on this many histories. A failing one prints itself, so nothing is kept in files.

@@ -19,9 +19,8 @@ use crate::{
         facts::{AsOf, Facts, Known},
         warning::{Level, Rule},
     },
-    scalar::Rating,
-    timestamp::Timestamp,
     use_event::UseEvent,
+    value::{number::Rating, timestamp::Timestamp},
 };
 
 /// What the oracle looks at.
@@ -119,7 +118,7 @@ impl Look<'_> {
                 .limits
                 .as_ref()
                 .and_then(|limits| limits.units_per_day)
-                .map(crate::amount::Amount::get);
+                .map(crate::value::amount::Amount::get);
             let step = goal
                 .taper
                 .iter()

@@ -8,7 +8,6 @@ use super::{
     history::{as_of, known, place, property, use_event},
 };
 use crate::{
-    amount::Amount,
     goal::{Goal, GoalBaseline, GoalKind, GoalStatus},
     insight::{
         calendar::plus,
@@ -16,9 +15,8 @@ use crate::{
         warning::safety::{SafetyTopic, safety_notes},
     },
     record::Record,
-    timestamp::Timestamp,
     use_event::UseEvent,
-    vocabulary::Substance,
+    value::{amount::Amount, timestamp::Timestamp, vocabulary::Substance},
 };
 
 const SUBSTANCES: [Substance; 3] = [Substance::Alcohol, Substance::Sedative, Substance::OpioidFentanyl];

@@ -7,9 +7,8 @@ use crate::{
         facts::{AsOf, Facts},
         self_efficacy::self_efficacy,
     },
-    scalar::Percent,
     self_efficacy_profile::{SelfEfficacyConfidence, SelfEfficacyProfile},
-    vocabulary::SituationCategory,
+    value::{number::Percent, vocabulary::SituationCategory},
 };
 
 /// The members of a profile in the order of the categories.

@@ -19,9 +19,12 @@ use crate::{
     plan::{Plan, PlanContent, PlanStatus, PlanWarningSign, Stage},
     practice_session::PracticeSession,
     record::Record,
-    scalar::{Ids, Label, List},
-    timestamp::Timestamp,
     use_event::{UseEvent, UseEventFeelings},
+    value::{
+        list::{Ids, List},
+        text::Label,
+        timestamp::Timestamp,
+    },
 };
 
 pub const SIGNS: [(u128, Stage); 4] = [

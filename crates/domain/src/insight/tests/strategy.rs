@@ -8,8 +8,12 @@ use crate::{
         strategy::strategies,
     },
     record::Record,
-    scalar::{Int, Label, List, Rating},
-    timestamp::Timestamp,
+    value::{
+        list::List,
+        number::{Int, Rating},
+        text::Label,
+        timestamp::Timestamp,
+    },
 };
 
 /// The 97.5 % points of Student's t for 2 to 31 degrees of freedom, as tables print them.

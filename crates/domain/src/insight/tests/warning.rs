@@ -14,9 +14,8 @@ use crate::{
         warning::{FiredRule, Level, Rule, Thresholds, replay},
     },
     record::Record,
-    scalar::{Ids, Rating},
-    timestamp::Timestamp,
     use_event::UseEvent,
+    value::{list::Ids, number::Rating, timestamp::Timestamp},
     warning_feedback::{FeedbackKind, WarningFeedback},
 };
 
@@ -80,7 +79,7 @@ fn worsen(facts: &mut Facts, worse: Worse, as_of: &AsOf) {
                 }
                 answers.sleep_minutes = answers
                     .sleep_minutes
-                    .map(|m| crate::scalar::Int::clamped(m.get() - by * 30));
+                    .map(|m| crate::value::number::Int::clamped(m.get() - by * 30));
             }
         }
         Worse::Sign(n, sign) => {

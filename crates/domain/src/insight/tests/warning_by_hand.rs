@@ -14,8 +14,12 @@ use crate::{
     medication::Medication,
     plan::PlanSection,
     record::Record,
-    scalar::{Ids, Int, Label, Rating, Text},
     support_contact::{ContactStatus, SupportContact},
+    value::{
+        list::Ids,
+        number::{Int, Rating},
+        text::{Label, Text},
+    },
 };
 
 fn noon() -> AsOf {

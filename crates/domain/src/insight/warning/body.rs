@@ -21,7 +21,7 @@ use crate::{
     medication::{DoseStanding, MedicationStatus, due_doses, overdue_days},
     plan::Stage,
     record::Kind,
-    vocabulary::Substance,
+    value::vocabulary::Substance,
 };
 
 /// Days of the last week on which the use of a substance is known to be within what an active goal allows.

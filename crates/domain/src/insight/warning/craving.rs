@@ -35,7 +35,7 @@ pub fn low_efficacy(view: &View<'_>) -> Evaluation {
     let usual = view
         .usual_check_ins()
         .filter_map(|c| c.record.answers.self_efficacy);
-    let usual: Vec<f64> = usual.map(crate::scalar::Int::as_f64).collect();
+    let usual: Vec<f64> = usual.map(crate::value::number::Int::as_f64).collect();
     Ok(Evidence::of([latest]).against(view.baseline(&usual)))
 }
 

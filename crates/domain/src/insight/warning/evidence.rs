@@ -14,8 +14,7 @@ use crate::{
         statistics::median,
     },
     record::Kind,
-    scalar::Rating,
-    timestamp::Timestamp,
+    value::{number::Rating, timestamp::Timestamp},
 };
 
 /// Days before the last seven from which the person's own baseline is taken.

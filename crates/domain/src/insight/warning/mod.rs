@@ -41,7 +41,7 @@ use super::{
     Insight,
     facts::{AsOf, Facts, Tally, Window, check_in_day, use_span},
 };
-use crate::{helpline::Helpline, plan::Stage, record::Kind, timestamp::Timestamp};
+use crate::{plan::Stage, record::Kind, reference::helpline::Helpline, value::timestamp::Timestamp};
 
 /// How many signs there are, by the sum of the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]

@@ -10,7 +10,7 @@ use super::{evidence::Evidence, rule::Rule};
 use crate::{
     insight::facts::Facts,
     plan::{Plan, PlanSection},
-    practice::find,
+    reference::practice::find,
     support_contact::ContactStatus,
 };
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{plan::Stage, vocabulary::StrategyCategory};
+use crate::{plan::Stage, value::vocabulary::StrategyCategory};
 
 /// The version of the rules, their thresholds and the level.
 pub const RULES_VERSION: u32 = 1;
@@ -305,7 +305,7 @@ impl Thresholds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kindness::unkind_words;
+    use crate::value::kindness::unkind_words;
 
     #[test]
     fn no_message_blames() {
@@ -319,7 +319,7 @@ mod tests {
     /// situation is expected, which may be one.
     #[test]
     fn the_practices_fit_the_rule() {
-        use crate::{practice::find, vocabulary::SituationCategory as C};
+        use crate::{reference::practice::find, value::vocabulary::SituationCategory as C};
         for rule in Rule::ALL {
             let families: Vec<_> = (rule.practices().iter())
                 .map(|slug| find(slug).unwrap().category)

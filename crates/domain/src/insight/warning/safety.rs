@@ -13,15 +13,14 @@ use utoipa::ToSchema;
 use super::evidence::{MAX_INPUTS, WarningInput};
 use crate::{
     goal::{Goal, GoalKind, GoalStatus},
-    helpline::{Helpline, HelplineTopic},
     insight::{
         calendar::{DaySet, days_between, plus},
         facts::{AsOf, Facts, Known, use_span},
     },
     record::Kind,
-    timestamp::Timestamp,
+    reference::helpline::{Helpline, HelplineTopic},
     use_event::UseEvent,
-    vocabulary::Substance,
+    value::{timestamp::Timestamp, vocabulary::Substance},
 };
 
 /// Days without opioids after which tolerance may be lower.
@@ -232,10 +231,13 @@ mod tests {
     fn no_note_blames() {
         use SafetyTopic::{AlcoholWithdrawal, OpioidTolerance, SedativeWithdrawal};
         for topic in [OpioidTolerance, AlcoholWithdrawal, SedativeWithdrawal] {
-            assert_eq!(crate::kindness::unkind_words(topic.text()), Vec::<&str>::new());
+            assert_eq!(
+                crate::value::kindness::unkind_words(topic.text()),
+                Vec::<&str>::new()
+            );
         }
         assert_eq!(
-            crate::kindness::unkind_words(super::super::ABOUT),
+            crate::value::kindness::unkind_words(super::super::ABOUT),
             Vec::<&str>::new()
         );
     }

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{dose::DoseStatus, record::Record, timestamp::example_time};
+use crate::{dose::DoseStatus, record::Record, value::timestamp::example_time};
 
 fn day(n: i64) -> NaiveDate {
     let epoch = NaiveDate::from_ymd_opt(2024, 2, 20).unwrap();

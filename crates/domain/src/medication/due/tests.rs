@@ -1,7 +1,10 @@
 use chrono::NaiveDate;
 
 use super::*;
-use crate::{record::Record, scalar::Int, scalar::Text, timestamp::example_time};
+use crate::{
+    record::Record,
+    value::{number::Int, text::Text, timestamp::example_time},
+};
 
 fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()

@@ -15,8 +15,7 @@ use crate::{
     },
     medication::{Medication, MedicationStatus},
     record::Record,
-    scalar::{Int, Text},
-    timestamp::Timestamp,
+    value::{number::Int, text::Text, timestamp::Timestamp},
 };
 
 /// What became of a due dose: how the roll of 0 to 99 goes with how well it is taken.

@@ -10,7 +10,7 @@ use crate::{
     check_in::{CheckInAnswers, MedicationTaken},
     insight::{calendar::plus, tests::dosing::days_on_the_wall},
     medication::{DoseStanding, MedicationStatus, due_doses},
-    scalar::Rating,
+    value::number::Rating,
 };
 
 impl Look<'_> {

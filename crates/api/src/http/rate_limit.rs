@@ -1,0 +1,174 @@
+//! Rate limits: generous ones, against runaway clients and floods. Kept in memory by each node.
+
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+
+use actix_web::{HttpMessage, HttpRequest};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+};
+use uuid::Uuid;
+
+use crate::http::{
+    network::network,
+    problem::{Outcome, Problem, ProblemKind},
+};
+
+type Limiter<K> = RateLimiter<
+    K,
+    governor::state::keyed::DefaultKeyedStateStore<K>,
+    DefaultClock,
+    StateInformationMiddleware,
+>;
+
+/// Requests of one account within [`WINDOW_S`].
+const ACCOUNT_REQUESTS: u32 = 6000;
+/// Requests without sign-in of one network within [`WINDOW_S`].
+const NETWORK_REQUESTS: u32 = 1200;
+/// The window, in seconds.
+const WINDOW_S: u32 = 60;
+
+/// The limiters.
+pub struct Limits {
+    limiters: Option<(Limiter<Uuid>, Limiter<String>)>,
+}
+
+/// What the answer says about the limit: the policy, and how many requests are left.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// Name of the policy.
+    pub policy: &'static str,
+    /// Requests within the window.
+    pub quota: u32,
+    /// Requests left.
+    pub remaining: u32,
+}
+
+impl Standing {
+    /// The value of `RateLimit-Policy`.
+    pub fn policy_header(&self) -> String {
+        format!("\"{}\";q={};w={WINDOW_S}", self.policy, self.quota)
+    }
+
+    /// The value of `RateLimit`.
+    pub fn header(&self) -> String {
+        format!("\"{}\";r={};t=1", self.policy, self.remaining)
+    }
+}
+
+impl Limits {
+    /// Limiters that are switched on or off.
+    pub fn new(mode: LimitMode) -> Self {
+        let limiters = match mode {
+            LimitMode::Off => None,
+            LimitMode::On => {
+                quota(ACCOUNT_REQUESTS)
+                    .zip(quota(NETWORK_REQUESTS))
+                    .map(|(account, network)| {
+                        (
+                            DefaultKeyedRateLimiter::keyed(account).with_middleware(),
+                            DefaultKeyedRateLimiter::keyed(network).with_middleware(),
+                        )
+                    })
+            }
+        };
+        Self { limiters }
+    }
+
+    /// Counts a request of an account.
+    ///
+    /// # Errors
+    /// 429 if there were too many.
+    pub fn count_account(&self, account: Uuid, request: &HttpRequest) -> Outcome<()> {
+        let Some((limiter, _)) = &self.limiters else {
+            return Ok(());
+        };
+        count(limiter, &account, "account", ACCOUNT_REQUESTS, request)
+    }
+
+    /// Counts a request without sign-in from a network.
+    ///
+    /// # Errors
+    /// 429 if there were too many.
+    pub fn count_network(&self, address: Option<IpAddr>, request: &HttpRequest) -> Outcome<()> {
+        let Some((_, limiter)) = &self.limiters else {
+            return Ok(());
+        };
+        count(limiter, &network(address), "network", NETWORK_REQUESTS, request)
+    }
+
+    /// Forgets whoever has been quiet for long.
+    pub fn sweep(&self) {
+        if let Some((accounts, networks)) = &self.limiters {
+            accounts.retain_recent();
+            networks.retain_recent();
+        }
+    }
+}
+
+/// Whether requests are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitMode {
+    /// They are.
+    On,
+    /// They are not.
+    Off,
+}
+
+fn quota(requests: u32) -> Option<Quota> {
+    let burst = NonZeroU32::new(requests)?;
+    let each = Duration::from_secs(u64::from(WINDOW_S)).checked_div(requests)?;
+    Some(Quota::with_period(each)?.allow_burst(burst))
+}
+
+fn count<K: std::hash::Hash + Eq + Clone>(
+    limiter: &Limiter<K>,
+    key: &K,
+    policy: &'static str,
+    quota: u32,
+    request: &HttpRequest,
+) -> Outcome<()> {
+    let (remaining, outcome) = match limiter.check_key(key) {
+        Ok(state) => (state.remaining_burst_capacity(), Ok(())),
+        Err(until) => {
+            let wait = until.wait_time_from(DefaultClock::default().now());
+            let seconds = i64::try_from(wait.as_secs())
+                .unwrap_or(i64::MAX)
+                .saturating_add(1);
+            (0, Err(Problem::retry(ProblemKind::TooManyRequests, seconds)))
+        }
+    };
+    request.extensions_mut().insert(Standing {
+        policy,
+        quota,
+        remaining,
+    });
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_is_turned_away_with_a_time_to_come_back() {
+        let limits = Limits::new(LimitMode::On);
+        let request = TestRequest::default().to_http_request();
+        for _ in 0..NETWORK_REQUESTS {
+            assert!(limits.count_network(None, &request).is_ok());
+        }
+        let problem = limits.count_network(None, &request).unwrap_err();
+        assert_eq!(
+            (problem.kind, problem.retry_after),
+            (ProblemKind::TooManyRequests, Some(1))
+        );
+        assert!(
+            limits.count_account(Uuid::nil(), &request).is_ok(),
+            "an account has a limit of its own"
+        );
+        assert!(Limits::new(LimitMode::Off).count_network(None, &request).is_ok());
+    }
+}

@@ -1,0 +1,378 @@
+//! Accounts: who signs in, and how the app should speak to them.
+
+pub mod password;
+
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::value::{
+    nullable,
+    number::Int,
+    place::{Country, Email, Locale, ZoneName},
+    text::{Label, Text},
+    timestamp::Timestamp,
+    validation::Findings,
+};
+
+/// What an account is for. Clinicians and operators are made from the command line only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A person in recovery; owner of the record.
+    Person,
+    /// Someone who supports a person.
+    Supporter,
+    /// A clinician or navigator.
+    Clinician,
+    /// Runs the service.
+    Operator,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Person, Self::Supporter, Self::Clinician, Self::Operator];
+
+    /// The role's name on the wire, in tokens and in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Supporter => "supporter",
+            Self::Clinician => "clinician",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// The role of that name.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+/// How much notifications give away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Discretion {
+    /// No word that tells what the app is for.
+    #[default]
+    Discreet,
+    /// Plain words.
+    Plain,
+}
+
+/// The part of an account that its owner may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// What to call the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<Label>,
+    /// Where the person lives; days are calendar days there.
+    pub time_zone: ZoneName,
+    /// Language and region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Locale>,
+    /// Country, for helplines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// First day of the week; Monday is 1.
+    #[serde(default = "monday")]
+    pub week_start: Int<1, 7>,
+    /// How much notifications give away.
+    #[serde(default, deserialize_with = "nullable")]
+    pub discretion: Discretion,
+}
+
+const fn monday() -> Int<1, 7> {
+    Int::clamped(1)
+}
+
+impl Profile {
+    /// A profile with nothing but the time zone.
+    pub fn new(time_zone: ZoneName) -> Self {
+        Self {
+            display_name: None,
+            time_zone,
+            locale: None,
+            country: None,
+            week_start: monday(),
+            discretion: Discretion::Discreet,
+        }
+    }
+
+    /// The country for helplines: the account's own, else the region of the locale.
+    pub fn helpline_country(&self) -> Option<String> {
+        self.country.as_ref().map(ToString::to_string).or_else(|| {
+            let region = self
+                .locale
+                .as_ref()?
+                .split('-')
+                .skip(1)
+                .find(|part| part.len() == 2)?;
+            Some(region.to_uppercase())
+        })
+    }
+
+    /// The language for helplines.
+    pub fn language(&self) -> Option<String> {
+        self.locale
+            .as_ref()
+            .and_then(|l| l.split('-').next())
+            .map(str::to_lowercase)
+    }
+}
+
+/// What is kept sealed of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedAccount {
+    /// The address to sign in with.
+    pub email: Email,
+    /// The rest.
+    pub profile: Profile,
+}
+
+impl SealedAccount {
+    /// The account with what is not sealed of it.
+    pub fn open(
+        self,
+        id: Uuid,
+        role: Role,
+        created_at: Timestamp,
+        updated_at: Timestamp,
+        version: i64,
+    ) -> Account {
+        let Self { email, profile } = self;
+        Account {
+            id,
+            email,
+            role,
+            display_name: profile.display_name,
+            time_zone: profile.time_zone,
+            locale: profile.locale,
+            country: profile.country,
+            week_start: profile.week_start,
+            discretion: profile.discretion,
+            created_at,
+            updated_at,
+            version,
+        }
+    }
+}
+
+/// An account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Account {
+    /// Its id.
+    #[schema(read_only)]
+    pub id: Uuid,
+    /// The address to sign in with.
+    #[schema(read_only)]
+    pub email: Email,
+    /// What it is for.
+    #[schema(read_only)]
+    pub role: Role,
+    /// What to call the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<Label>,
+    /// Where the person lives; days are calendar days there.
+    pub time_zone: ZoneName,
+    /// Language and region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub locale: Option<Locale>,
+    /// Country, for helplines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<Country>,
+    /// First day of the week; Monday is 1.
+    pub week_start: Int<1, 7>,
+    /// How much notifications give away.
+    pub discretion: Discretion,
+    /// When it was made.
+    #[schema(read_only)]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[schema(read_only)]
+    pub updated_at: Timestamp,
+    /// Its version, from 1.
+    #[schema(read_only, minimum = 1)]
+    pub version: i64,
+}
+
+impl From<&Account> for Profile {
+    fn from(account: &Account) -> Self {
+        Self {
+            display_name: account.display_name.clone(),
+            time_zone: account.time_zone,
+            locale: account.locale.clone(),
+            country: account.country.clone(),
+            week_start: account.week_start,
+            discretion: account.discretion,
+        }
+    }
+}
+
+/// A change of one's account: the whole of it, where an absent optional member is unset.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountUpdate {
+    /// What to call the person.
+    pub display_name: Option<Label>,
+    /// Where the person lives; days are calendar days there.
+    pub time_zone: ZoneName,
+    /// Language and region.
+    pub locale: Option<Locale>,
+    /// Country, for helplines.
+    pub country: Option<Country>,
+    /// First day of the week; Monday is 1.
+    pub week_start: Option<Int<1, 7>>,
+    /// How much notifications give away.
+    pub discretion: Option<Discretion>,
+    /// Ignored; may be sent back as received.
+    #[schema(value_type = Option<String>, read_only, max_length = 64)]
+    pub id: Option<IgnoredAny>,
+    /// Ignored; may be sent back as received.
+    #[schema(value_type = Option<String>, read_only, max_length = 254)]
+    pub email: Option<IgnoredAny>,
+    /// Ignored; may be sent back as received.
+    #[schema(value_type = Option<String>, read_only, max_length = 20)]
+    pub role: Option<IgnoredAny>,
+    /// Ignored; may be sent back as received.
+    #[schema(value_type = Option<String>, read_only, max_length = 64)]
+    pub created_at: Option<IgnoredAny>,
+    /// Ignored; may be sent back as received.
+    #[schema(value_type = Option<String>, read_only, max_length = 64)]
+    pub updated_at: Option<IgnoredAny>,
+    /// Ignored; may be sent back as received.
+    #[schema(value_type = Option<i64>, read_only)]
+    pub version: Option<IgnoredAny>,
+}
+
+impl From<AccountUpdate> for Profile {
+    fn from(update: AccountUpdate) -> Self {
+        Self {
+            display_name: update.display_name,
+            time_zone: update.time_zone,
+            locale: update.locale,
+            country: update.country,
+            week_start: update.week_start.unwrap_or(monday()),
+            discretion: update.discretion.unwrap_or_default(),
+        }
+    }
+}
+
+/// A password as it is typed.
+pub type Password = Text<12, 128>;
+
+/// A new account.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    /// The address to sign in with.
+    pub email: Email,
+    /// 12 to 128 characters, and not a commonly known one.
+    #[schema(write_only)]
+    pub password: Password,
+    /// What to call the person.
+    pub display_name: Option<Label>,
+    /// Where the person lives; days are calendar days there.
+    pub time_zone: ZoneName,
+    /// Language and region.
+    pub locale: Option<Locale>,
+    /// Country, for helplines.
+    pub country: Option<Country>,
+    /// What the device is called in the list of sessions.
+    pub device_name: Option<Label>,
+}
+
+impl Registration {
+    /// Notes a password that is commonly known.
+    pub fn check(&self, findings: &mut Findings) {
+        password::check(&self.password, "/password", findings);
+    }
+
+    /// The profile of the new account.
+    pub fn profile(&self) -> Profile {
+        Profile {
+            display_name: self.display_name.clone(),
+            locale: self.locale.clone(),
+            country: self.country.clone(),
+            ..Profile::new(self.time_zone)
+        }
+    }
+}
+
+/// A sign-in. The password is not held to the rules of a new one.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The address of the account.
+    pub email: Email,
+    /// Its password.
+    #[schema(write_only)]
+    pub password: Text<1, 128>,
+    /// What the device is called in the list of sessions.
+    pub device_name: Option<Label>,
+    /// The code of the second factor, for accounts that have one.
+    #[schema(write_only)]
+    pub totp: Option<Text<1, 20>>,
+}
+
+/// A change of the password.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The password as it is.
+    #[schema(write_only)]
+    pub current_password: Text<1, 128>,
+    /// The password as it shall be.
+    #[schema(write_only)]
+    pub new_password: Password,
+}
+
+impl PasswordChange {
+    /// Notes a password that is commonly known.
+    pub fn check(&self, findings: &mut Findings) {
+        password::check(&self.new_password, "/new_password", findings);
+    }
+}
+
+/// The erasure of one's account.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Erasure {
+    /// The password, to be sure that it is the owner.
+    #[schema(write_only)]
+    pub password: Text<1, 128>,
+}
+
+/// A refresh of the tokens.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refresh {
+    /// The refresh token that was given last.
+    #[schema(write_only)]
+    pub refresh_token: Text<1, 500>,
+}
+
+/// What the device is called, kept sealed with a session.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedSession {
+    /// The name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_name: Option<Label>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_country_falls_back_to_the_region_of_the_locale() {
+        let mut profile = Profile::new(ZoneName(chrono_tz::UTC));
+        assert_eq!(profile.helpline_country(), None);
+        profile.locale = Locale::new("de-Latn-AT");
+        assert_eq!(profile.helpline_country().as_deref(), Some("AT"));
+        profile.country = Country::new("DE");
+        assert_eq!(profile.helpline_country().as_deref(), Some("DE"));
+        assert_eq!(profile.language().as_deref(), Some("de"));
+    }
+}

@@ -1,0 +1,145 @@
+//! Responses: a person's answers to a questionnaire, with the scores that the server made of them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::reference::questionnaire::{
+    ItemType, SHIPPED,
+    answer::{Answer, Whole},
+    form::Form,
+    score::{SafetyNote, Score, score},
+};
+use crate::{
+    record::{Basis, Kind, Record, check_past},
+    reference::helpline::Helpline,
+    value::{
+        list::List,
+        timestamp::{Timestamp, example_time},
+        validation::Findings,
+    },
+};
+
+/// Most answers of a response.
+pub const MAX_ANSWERS: usize = 2000;
+/// Most helplines beside a note.
+pub const MAX_HELPLINES: usize = 10;
+
+/// How far a response is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseStatus {
+    /// Not finished: answers may be missing, and there are no scores yet.
+    InProgress,
+    /// Finished. It can still be corrected, and is then scored again.
+    Completed,
+}
+
+/// A person's answers to a questionnaire.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuestionnaireResponse {
+    /// The questionnaire. It cannot change.
+    pub questionnaire_id: Uuid,
+    /// How far it is. What is completed stays completed.
+    pub status: ResponseStatus,
+    /// When the answers were given.
+    pub occurred_at: Timestamp,
+    /// The answers, in any order. What is not asked with these answers must not be answered.
+    #[serde(default)]
+    #[schema(value_type = Vec<Answer>, max_items = 2000)]
+    pub answers: List<Answer, MAX_ANSWERS>,
+    /// The scores, once it is completed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(read_only, max_items = 50)]
+    pub scores: Vec<Score>,
+    /// The version of the rules that made scores and notes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(read_only, max_length = 60)]
+    pub scoring_version: Option<String>,
+    /// Notes that answers or scores brought up, also while it is in progress. Show them at once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(read_only, max_items = 50)]
+    pub safety_notes: Vec<SafetyNote>,
+    /// With a note, helplines of the person's country, as of when it was stored. Show them beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(read_only, max_items = 10)]
+    pub helplines: Vec<Helpline>,
+}
+
+impl Record for QuestionnaireResponse {
+    const KIND: Kind = Kind::QuestionnaireResponse;
+    const READ_ONLY: &'static [&'static str] = &["scores", "scoring_version", "safety_notes", "helplines"];
+
+    fn occurred_at(&self) -> Option<Timestamp> {
+        Some(self.occurred_at)
+    }
+
+    fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
+        check_past(self.occurred_at, "/occurred_at", now, findings);
+    }
+
+    fn check_change(&self, before: &Self, findings: &mut Findings) {
+        if self.questionnaire_id != before.questionnaire_id {
+            findings.add(
+                "/questionnaire_id",
+                "immutable",
+                "cannot change; store a new response",
+            );
+        }
+        if before.status == ResponseStatus::Completed && self.status != ResponseStatus::Completed {
+            findings.add("/status", "order", "what is completed stays completed");
+        }
+    }
+
+    fn judged_by(&self) -> Option<Uuid> {
+        Some(self.questionnaire_id)
+    }
+
+    fn judge(&self, basis: &Basis, findings: &mut Findings) {
+        let is_completed = self.status == ResponseStatus::Completed;
+        Form::new(&basis.questionnaire, &self.answers).check(is_completed, findings);
+    }
+
+    fn complete_by(&mut self, basis: &Basis) {
+        let is_completed = self.status == ResponseStatus::Completed;
+        let outcome = score(&basis.questionnaire, &self.answers, is_completed);
+        self.scores = outcome.scores;
+        self.scoring_version = outcome.version;
+        self.safety_notes = outcome.notes;
+        self.helplines = if self.safety_notes.is_empty() {
+            Vec::new()
+        } else {
+            basis.helplines.iter().take(MAX_HELPLINES).cloned().collect()
+        };
+    }
+
+    fn example() -> Self {
+        let mut example = Self {
+            questionnaire_id: SHIPPED.as_ref().map(|own| own.id).unwrap_or_default(),
+            status: ResponseStatus::Completed,
+            occurred_at: example_time("2026-03-01T20:15:00+01:00"),
+            answers: List::default(),
+            scores: Vec::new(),
+            scoring_version: None,
+            safety_notes: Vec::new(),
+            helplines: Vec::new(),
+        };
+        if let Some(own) = SHIPPED.as_ref() {
+            example.answers = List::of(own.items.iter().filter_map(|item| {
+                let mut answer = Answer::to(&item.link_id);
+                match item.kind {
+                    ItemType::Choice => answer.value_coding.clone_from(&item.options.get(2)?.value_coding),
+                    ItemType::Integer => answer.value_integer = Some(Whole::clamped(6)),
+                    _ => return None,
+                }
+                Some(answer)
+            }));
+            let outcome = score(own, &example.answers, true);
+            example.scores = outcome.scores;
+            example.scoring_version = outcome.version;
+        }
+        example
+    }
+}

@@ -1,0 +1,159 @@
+//! From a collection to its type, for work that is the same whatever the noun.
+
+use uuid::Uuid;
+
+use crate::{
+    appointment::Appointment,
+    attendance::Attendance,
+    check_in::CheckIn,
+    commitment::Commitment,
+    craving_event::CravingEvent,
+    dose::Dose,
+    goal::Goal,
+    journal_entry::JournalEntry,
+    medication::Medication,
+    plan::Plan,
+    practice_session::PracticeSession,
+    questionnaire_response::QuestionnaireResponse,
+    record::{Draft, Kind, Record, stored},
+    referral::Referral,
+    self_efficacy_profile::SelfEfficacyProfile,
+    support_contact::SupportContact,
+    thought_record::ThoughtRecord,
+    transition::Transition,
+    use_event::{UseEvent, UseEventReview},
+    warning_feedback::WarningFeedback,
+};
+
+/// Work that is written once for every noun.
+pub trait ForNoun {
+    /// What it gives.
+    type Output;
+
+    /// Does the work for one noun.
+    fn run<T: Record>(self) -> Self::Output;
+}
+
+/// Does the work for the noun of a collection. A new noun has its one line here.
+pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
+    match kind {
+        Kind::Goal => work.run::<Goal>(),
+        Kind::Plan => work.run::<Plan>(),
+        Kind::CheckIn => work.run::<CheckIn>(),
+        Kind::CravingEvent => work.run::<CravingEvent>(),
+        Kind::UseEvent => work.run::<UseEvent>(),
+        Kind::SupportContact => work.run::<SupportContact>(),
+        Kind::UseEventReview => work.run::<UseEventReview>(),
+        Kind::Medication => work.run::<Medication>(),
+        Kind::Dose => work.run::<Dose>(),
+        Kind::PracticeSession => work.run::<PracticeSession>(),
+        Kind::ThoughtRecord => work.run::<ThoughtRecord>(),
+        Kind::Attendance => work.run::<Attendance>(),
+        Kind::Appointment => work.run::<Appointment>(),
+        Kind::Referral => work.run::<Referral>(),
+        Kind::Transition => work.run::<Transition>(),
+        Kind::SelfEfficacyProfile => work.run::<SelfEfficacyProfile>(),
+        Kind::Commitment => work.run::<Commitment>(),
+        Kind::JournalEntry => work.run::<JournalEntry>(),
+        Kind::QuestionnaireResponse => work.run::<QuestionnaireResponse>(),
+        Kind::WarningFeedback => work.run::<WarningFeedback>(),
+    }
+}
+
+/// The record as it is once its time has come, made from the body that is stored.
+///
+/// # Errors
+/// If the body is none of that collection.
+pub fn fallen_due(kind: Kind, id: Uuid, body: &[u8]) -> Result<Draft, serde_json::Error> {
+    for_noun(kind, FallDue { id, body })
+}
+
+struct FallDue<'a> {
+    id: Uuid,
+    body: &'a [u8],
+}
+
+impl ForNoun for FallDue<'_> {
+    type Output = Result<Draft, serde_json::Error>;
+
+    fn run<T: Record>(self) -> Self::Output {
+        let mut record: T = serde_json::from_slice(self.body)?;
+        record.fall_due();
+        Ok(stored(&record, self.id, Vec::new()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        record::{Basis, Incoming, draft, json},
+        reference::questionnaire::shipped,
+        value::{timestamp::example_time, validation::Findings},
+    };
+
+    fn round_trip<T: Record>() {
+        let now = example_time("2026-09-01T00:00:00Z").to_utc();
+        let mut findings = Findings::default();
+        T::example().check(now, &mut findings);
+        assert_eq!(findings.into_vec(), [], "{}", T::KIND.path());
+        let mut incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
+        incoming.basis = T::example().judged_by().and_then(shipped).map(|own| Basis {
+            questionnaire: Arc::new(own.clone()),
+            helplines: Arc::default(),
+        });
+        let mut next = 0;
+        let made = draft(incoming, Uuid::nil(), None, now, &mut || {
+            next += 1;
+            Uuid::from_u128(next)
+        })
+        .unwrap();
+        let kept: T = serde_json::from_slice(&made.body).unwrap();
+        assert_eq!(json(&kept), made.body, "{}", T::KIND.path());
+        assert_eq!(Kind::from_code(T::KIND.code()), Some(T::KIND));
+    }
+
+    struct RoundTrip;
+
+    impl ForNoun for RoundTrip {
+        type Output = ();
+        fn run<T: Record>(self) {
+            round_trip::<T>();
+        }
+    }
+
+    #[test]
+    fn every_noun_has_a_valid_example_that_survives_storing() {
+        for kind in Kind::ALL.iter().copied() {
+            for_noun(kind, RoundTrip);
+        }
+    }
+
+    #[test]
+    fn read_only_members_are_ignored_and_unknown_ones_refused() {
+        let mut sent = serde_json::to_value(CheckIn::example()).unwrap();
+        sent["local_date"] = "1999-01-01".into();
+        sent["version"] = 7.into();
+        let incoming: Incoming<CheckIn> = serde_json::from_value(sent.clone()).unwrap();
+        assert_eq!(incoming.body.local_date, None);
+        sent["versoin"] = 7.into();
+        assert!(serde_json::from_value::<Incoming<CheckIn>>(sent).is_err());
+    }
+
+    #[test]
+    fn null_is_the_same_content_as_left_out() {
+        let now = example_time("2026-09-01T00:00:00Z").to_utc();
+        let canonical = |text: &str| {
+            let incoming: Incoming<CheckIn> = serde_json::from_str(text).unwrap();
+            draft(incoming, Uuid::nil(), None, now, &mut Uuid::nil)
+                .unwrap()
+                .canonical
+        };
+        let plain = r#"{"kind":"momentary","occurred_at":"2026-03-01T00:00:00Z","answers":{"craving":3}}"#;
+        let spelt = r#"{"answers":{"craving":3.0,"mood":null},"note":null,"tags":null,"trigger_ids":[],
+            "occurred_at":"2026-03-01T00:00:00.000Z","kind":"momentary","local_date":"2020-01-01"}"#;
+        assert_eq!(canonical(plain), canonical(spelt));
+    }
+}

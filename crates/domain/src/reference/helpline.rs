@@ -1,0 +1,169 @@
+//! Helplines by country and language.
+
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a helpline is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HelplineTopic {
+    /// Someone to talk to in a crisis.
+    Crisis,
+    /// Alcohol and other drugs.
+    SubstanceUse,
+    /// Gambling.
+    Gambling,
+    /// Smoking.
+    Smoking,
+    /// Danger to life.
+    Emergency,
+}
+
+/// How a helpline is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HelplineChannelKind {
+    /// A phone call.
+    Call,
+    /// A text message.
+    Text,
+    /// A chat on a web page.
+    Chat,
+    /// A text telephone.
+    Tty,
+}
+
+/// One way to reach a helpline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HelplineChannel {
+    /// The way.
+    pub kind: HelplineChannelKind,
+    /// The number as dialled in the country, or the address of the page.
+    #[schema(max_length = 200)]
+    pub value: String,
+    /// What else to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub note: Option<String>,
+}
+
+/// A number to call, with where the fact comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Helpline {
+    /// Its name in references.
+    #[schema(max_length = 60, example = "us-988")]
+    pub id: String,
+    /// Two-letter country code (ISO 3166-1); `ZZ` for numbers that work in most countries.
+    #[schema(max_length = 2, example = "US")]
+    pub country: String,
+    /// Its name for people.
+    #[schema(max_length = 200)]
+    pub name: String,
+    /// What it is for.
+    pub topic: HelplineTopic,
+    /// Languages spoken (ISO 639).
+    #[schema(max_items = 20, max_length = 3)]
+    pub languages: Vec<String>,
+    /// Ways to reach it.
+    #[schema(max_items = 10)]
+    pub channels: Vec<HelplineChannel>,
+    /// Hours, for people.
+    #[schema(max_length = 200, example = "24/7")]
+    pub hours: String,
+    /// True if it is open at every hour.
+    pub always_open: bool,
+    /// What it offers.
+    #[schema(max_length = 1000)]
+    pub description: String,
+    /// Where the fact comes from.
+    #[schema(max_length = 500)]
+    pub source: String,
+    /// When the fact was last looked at.
+    pub reviewed_on: NaiveDate,
+}
+
+/// The country of the numbers that work in most countries.
+pub const ANYWHERE: &str = "ZZ";
+
+/// Every helpline that is shipped.
+pub static SHIPPED: LazyLock<Vec<Helpline>> = LazyLock::new(|| {
+    // The file is part of the program; a test proves that it reads.
+    serde_json::from_str(include_str!("../../data/helplines.json")).unwrap_or_default()
+});
+
+/// True if there are numbers for that country.
+pub fn has_country(country: &str) -> bool {
+    SHIPPED.iter().any(|h| h.country == country)
+}
+
+/// The helplines of a country, those in the language first; without numbers for it, those that work in most countries.
+pub fn select(country: Option<&str>, language: Option<&str>) -> Vec<&'static Helpline> {
+    let country = country.filter(|c| has_country(c)).unwrap_or(ANYWHERE);
+    let mut found: Vec<&Helpline> = SHIPPED.iter().filter(|h| h.country == country).collect();
+    // Stable: within a language the order of the file stays, crisis lines first.
+    found.sort_by_key(|h| {
+        let spoken = language.is_none_or(|l| h.languages.iter().any(|have| have == l));
+        (!spoken, h.topic)
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_named_country_has_someone_to_call() {
+        for country in ["US", "CA", "GB", "IE", "AU", "NZ", "DE", "FR", "ES", "IN"] {
+            let found = select(Some(country), None);
+            assert!(
+                found.iter().any(|h| h.topic == HelplineTopic::Crisis),
+                "{country}"
+            );
+            assert!(
+                found
+                    .iter()
+                    .all(|h| h.country == country && !h.channels.is_empty())
+            );
+        }
+    }
+
+    #[test]
+    fn the_national_lines_of_the_united_states_have_their_numbers() {
+        let numbers: Vec<&str> = select(Some("US"), None)
+            .into_iter()
+            .flat_map(|h| &h.channels)
+            .map(|c| c.value.as_str())
+            .collect();
+        for number in ["1-800-662-4357", "1-800-487-4889", "988"] {
+            assert!(numbers.contains(&number), "{number}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_country_gets_the_number_that_works_in_most() {
+        assert_eq!(
+            select(Some("AQ"), None).first().map(|h| h.id.as_str()),
+            Some("international-112")
+        );
+        assert_eq!(
+            select(None, Some("en")).first().map(|h| h.country.as_str()),
+            Some(ANYWHERE)
+        );
+    }
+
+    #[test]
+    fn the_language_comes_first() {
+        let french = select(Some("CA"), Some("fr"));
+        assert!(
+            french
+                .first()
+                .is_some_and(|h| h.languages.iter().any(|l| l == "fr"))
+        );
+    }
+}

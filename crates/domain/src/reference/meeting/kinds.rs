@@ -1,0 +1,242 @@
+//! What meetings are of: programmes, and the type codes of the Meeting Guide format with our names for them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The programme that a meeting belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Programme {
+    /// Alcoholics Anonymous.
+    Aa,
+    /// Narcotics Anonymous.
+    Na,
+    /// Cocaine Anonymous.
+    Ca,
+    /// Crystal Meth Anonymous.
+    Cma,
+    /// Heroin Anonymous.
+    Ha,
+    /// Marijuana Anonymous.
+    Ma,
+    /// Nicotine Anonymous.
+    NicA,
+    /// Gamblers Anonymous.
+    Ga,
+    /// Al-Anon family groups.
+    AlAnon,
+    /// Nar-Anon family groups.
+    NarAnon,
+    /// Another twelve-step fellowship.
+    OtherTwelveStep,
+    /// SMART Recovery.
+    Smart,
+    /// `LifeRing` Secular Recovery.
+    LifeRing,
+    /// Recovery Dharma.
+    RecoveryDharma,
+    /// Refuge Recovery.
+    RefugeRecovery,
+    /// Women for Sobriety.
+    WomenForSobriety,
+    /// Secular Organizations for Sobriety.
+    Sos,
+    /// Celebrate Recovery.
+    CelebrateRecovery,
+    /// Wellbriety.
+    Wellbriety,
+    /// Any other.
+    Other,
+}
+
+impl Programme {
+    /// Every programme with its word on the wire and in the database.
+    pub const WORDS: [(Self, &'static str); 20] = [
+        (Self::Aa, "aa"),
+        (Self::Na, "na"),
+        (Self::Ca, "ca"),
+        (Self::Cma, "cma"),
+        (Self::Ha, "ha"),
+        (Self::Ma, "ma"),
+        (Self::NicA, "nic_a"),
+        (Self::Ga, "ga"),
+        (Self::AlAnon, "al_anon"),
+        (Self::NarAnon, "nar_anon"),
+        (Self::OtherTwelveStep, "other_twelve_step"),
+        (Self::Smart, "smart"),
+        (Self::LifeRing, "life_ring"),
+        (Self::RecoveryDharma, "recovery_dharma"),
+        (Self::RefugeRecovery, "refuge_recovery"),
+        (Self::WomenForSobriety, "women_for_sobriety"),
+        (Self::Sos, "sos"),
+        (Self::CelebrateRecovery, "celebrate_recovery"),
+        (Self::Wellbriety, "wellbriety"),
+        (Self::Other, "other"),
+    ];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(programme, _)| *programme == self)
+            .map_or("other", |(_, word)| word)
+    }
+
+    /// The programme of that word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::WORDS
+            .iter()
+            .find(|(_, known)| *known == word)
+            .map(|(programme, _)| *programme)
+    }
+}
+
+/// The codes that the format reserves, and a few that are in wide use, with what they say.
+const NAMES: [(&str, &str); 82] = [
+    ("11", "Eleventh-step meditation"),
+    ("12x12", "Steps and traditions text"),
+    ("A", "Secular"),
+    ("ABSI", "As Bill Sees It"),
+    ("AL", "Alateen at the same time"),
+    ("AL-AN", "Al-Anon at the same time"),
+    ("AM", "In Amharic"),
+    ("ASL", "American Sign Language"),
+    ("B", "Big Book"),
+    ("BA", "Child care on site"),
+    ("BE", "For newcomers"),
+    ("BI", "For bisexual people"),
+    ("BRK", "With breakfast"),
+    ("BV-I", "For blind and partially sighted people"),
+    ("C", "Closed: for those who want to stop"),
+    ("CAN", "By candlelight"),
+    ("CF", "Children welcome"),
+    ("D", "Discussion"),
+    ("D-HOH", "For deaf and hard-of-hearing people"),
+    ("DA", "In Danish"),
+    ("DB", "Digital collection"),
+    ("DD", "Dual diagnosis"),
+    ("DE", "In German"),
+    ("DR", "Daily Reflections"),
+    ("EL", "In Greek"),
+    ("EN", "In English"),
+    ("FA", "In Persian"),
+    ("FF", "Without fragrances"),
+    ("FR", "In French"),
+    ("G", "For gay people"),
+    ("GR", "Grapevine"),
+    ("H", "Anniversaries"),
+    ("HE", "In Hebrew"),
+    ("HI", "In Hindi"),
+    ("HR", "In Croatian"),
+    ("HU", "In Hungarian"),
+    ("ITA", "In Italian"),
+    ("JA", "In Japanese"),
+    ("KOR", "In Korean"),
+    ("L", "For lesbian people"),
+    ("LGBTQ", "LGBTQ"),
+    ("LIT", "Literature"),
+    ("LO-I", "For people who live far off or alone"),
+    ("LS", "Living Sober"),
+    ("LT", "In Lithuanian"),
+    ("M", "For men"),
+    ("MED", "Meditation"),
+    ("ML", "In Malayalam"),
+    ("N", "For Native Americans"),
+    ("NB", "For non-binary people"),
+    ("NDG", "For Indigenous people"),
+    ("NO", "In Norwegian"),
+    ("O", "Open: everyone welcome"),
+    ("ONL", "Online"),
+    ("OUT", "Outdoors"),
+    ("P", "For professionals"),
+    ("POA", "Proof of attendance given"),
+    ("POC", "For people of colour"),
+    ("POL", "In Polish"),
+    ("POR", "In Portuguese"),
+    ("PUN", "In Punjabi"),
+    ("QSL", "Quebec Sign Language"),
+    ("RSL", "Russian Sign Language"),
+    ("RUS", "In Russian"),
+    ("S", "In Spanish"),
+    ("SEN", "For seniors"),
+    ("SK", "In Slovak"),
+    ("SM", "Smoking allowed"),
+    ("SP", "With a speaker"),
+    ("ST", "Step study"),
+    ("SV", "In Swedish"),
+    ("T", "For transgender people"),
+    (CLOSED_LOCATION, "Location closed for now"),
+    ("TH", "In Thai"),
+    ("TL", "In Tagalog"),
+    ("TR", "Tradition study"),
+    ("UK", "In Ukrainian"),
+    ("W", "For women"),
+    ("X", "Wheelchair access"),
+    ("XB", "Wheelchair-accessible bathroom"),
+    ("XT", "Cross talk allowed"),
+    ("Y", "For young people"),
+];
+
+/// The code of a meeting whose location is closed for now.
+pub(super) const CLOSED_LOCATION: &str = "TC";
+
+/// What a meeting is like: open, step study, in Spanish, with wheelchair access, and so on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MeetingType {
+    /// The code of the feed.
+    #[schema(max_length = 20, example = "O")]
+    pub code: String,
+    /// What it says, for people; left out for a code of the feed's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 60, example = "Open: everyone welcome")]
+    pub name: Option<String>,
+}
+
+impl MeetingType {
+    /// The type of a code, with its name if the code is known.
+    pub fn of(code: &str) -> Self {
+        let name = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code));
+        Self {
+            code: name.map_or(code, |(known, _)| known).to_owned(),
+            name: name.map(|(_, name)| (*name).to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programmes_have_the_same_word_everywhere() {
+        for (programme, word) in Programme::WORDS {
+            assert_eq!(serde_json::to_value(programme).unwrap(), word);
+            assert_eq!(
+                (programme.word(), Programme::from_word(word)),
+                (word, Some(programme))
+            );
+        }
+    }
+
+    #[test]
+    fn codes_have_names_whatever_their_case_and_unknown_ones_none() {
+        assert_eq!(MeetingType::of("12X12").code, "12x12");
+        assert_eq!(MeetingType::of("y").name.as_deref(), Some("For young people"));
+        assert_eq!(MeetingType::of("ZZZ").name, None);
+    }
+
+    #[test]
+    fn no_code_is_listed_twice_and_every_name_is_kind() {
+        let mut codes: Vec<&str> = NAMES.iter().map(|(code, _)| *code).collect();
+        codes.dedup();
+        assert_eq!(codes.len(), NAMES.len());
+        assert!(codes.is_sorted());
+        for (_, name) in NAMES {
+            assert_eq!(
+                crate::value::kindness::unkind_words(name),
+                Vec::<&str>::new(),
+                "{name}"
+            );
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! An answer to one item, flat, so that a generated client needs no choice between shapes.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{AnswerOption, EnableCondition, ItemType, QuestionnaireItem};
+use crate::value::text::Text;
+
+/// A code of a system, such as an option has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerCoding {
+    /// The system; may be left out where the code alone says which option it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 500)]
+    pub system: Option<Text<1, 500>>,
+    /// The code.
+    pub code: Text<1, 255>,
+    /// What it says, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 4000)]
+    pub display: Option<Text<0, 4000>>,
+}
+
+impl AnswerCoding {
+    /// Whether both are the same code: of the same system, if both name one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.code == other.code
+            && match (&self.system, &other.system) {
+                (Some(a), Some(b)) => a == b,
+                _ => true,
+            }
+    }
+}
+
+/// A number with a unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnswerQuantity {
+    /// The number.
+    pub value: f64,
+    /// The unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, max_length = 255)]
+    pub unit: Option<Text<1, 255>>,
+}
+
+/// One answer to one item. It has exactly one value, of the item's type; an item that repeats has an entry for each of
+/// its answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The item that it answers.
+    pub link_id: Text<1, 255>,
+    /// For `boolean`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_boolean: Option<bool>,
+    /// For `integer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_integer: Option<Whole>,
+    /// For `decimal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_decimal: Option<f64>,
+    /// For `date`: `YYYY-MM-DD`, or without day, or without month and day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_date: Option<Text<4, 10>>,
+    /// For `date_time`: RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_date_time: Option<Text<4, 64>>,
+    /// For `time`: `HH:MM` or `HH:MM:SS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_time: Option<Text<5, 12>>,
+    /// For `string` and `text`, and for an own answer to `open_choice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_string: Option<Text<0, 4000>>,
+    /// For `choice` and `open_choice`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_coding: Option<AnswerCoding>,
+    /// For `quantity`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_quantity: Option<AnswerQuantity>,
+}
+
+/// A whole number as FHIR has it, of 32 bits.
+pub type Whole = crate::value::number::Int<{ i32::MIN as i64 }, { i32::MAX as i64 }>;
+
+/// The value of an answer, an option or a condition.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value<'a> {
+    /// Yes or no.
+    Boolean(bool),
+    /// A number, whole or not, with a unit or without.
+    Number(f64),
+    /// A date, a time or both, as FHIR writes them: what is later is greater as text, as far as both go.
+    When(&'a str),
+    /// Text.
+    Text(&'a str),
+    /// A code.
+    Coding(&'a AnswerCoding),
+}
+
+impl Value<'_> {
+    /// How two values compare; `None` if they cannot be compared. Codes are equal or not, and never less or greater.
+    pub fn compare(self, other: Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Boolean(a), Self::Boolean(b)) => Some(a.cmp(&b)),
+            (Self::Number(a), Self::Number(b)) => a.partial_cmp(&b),
+            (Self::Text(a), Self::Text(b)) => Some(a.cmp(b)),
+            (Self::When(a), Self::When(b)) => compare_when(a, b),
+            (Self::Coding(a), Self::Coding(b)) => a.is_same(b).then_some(Ordering::Equal),
+            _ => None,
+        }
+    }
+}
+
+/// Compares dates or times as far as both go. Times on a date are compared as instants where both are whole.
+fn compare_when(a: &str, b: &str) -> Option<Ordering> {
+    let instant = |text: &str| {
+        text.parse::<crate::value::timestamp::Timestamp>()
+            .map(|at| at.millis())
+            .ok()
+    };
+    if let (Some(a), Some(b)) = (instant(a), instant(b)) {
+        return Some(a.cmp(&b));
+    }
+    let shared = a.len().min(b.len());
+    let (start_a, start_b) = (a.get(..shared)?, b.get(..shared)?);
+    match start_a.cmp(start_b) {
+        // Midnight may be written with seconds and without.
+        Ordering::Equal if a.len() != b.len() => {
+            let rest = a.get(shared..)?.to_owned() + b.get(shared..)?;
+            let is_time =
+                start_a.contains(':') && rest.bytes().all(|byte| matches!(byte, b':' | b'.' | b'0'));
+            is_time.then_some(Ordering::Equal)
+        }
+        other => Some(other),
+    }
+}
+
+impl Answer {
+    /// The members of values that are there, with their names.
+    pub fn values(&self) -> Vec<(&'static str, Value<'_>)> {
+        let all = [
+            ("value_boolean", self.value_boolean.map(Value::Boolean)),
+            (
+                "value_integer",
+                self.value_integer.map(|n| Value::Number(n.as_f64())),
+            ),
+            ("value_decimal", self.value_decimal.map(Value::Number)),
+            ("value_date", self.value_date.as_deref().map(Value::When)),
+            (
+                "value_date_time",
+                self.value_date_time.as_deref().map(Value::When),
+            ),
+            ("value_time", self.value_time.as_deref().map(Value::When)),
+            ("value_string", self.value_string.as_deref().map(Value::Text)),
+            ("value_coding", self.value_coding.as_ref().map(Value::Coding)),
+            (
+                "value_quantity",
+                self.value_quantity
+                    .as_ref()
+                    .map(|quantity| Value::Number(quantity.value)),
+            ),
+        ];
+        all.into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
+
+    /// Its one value.
+    pub fn value(&self) -> Option<Value<'_>> {
+        self.values().first().map(|(_, value)| *value)
+    }
+
+    /// An answer without a value, for constants and tests.
+    pub fn to(link_id: &str) -> Self {
+        Self {
+            link_id: Text::of(link_id),
+            value_boolean: None,
+            value_integer: None,
+            value_decimal: None,
+            value_date: None,
+            value_date_time: None,
+            value_time: None,
+            value_string: None,
+            value_coding: None,
+            value_quantity: None,
+        }
+    }
+}
+
+impl AnswerOption {
+    /// Its one value.
+    pub fn value(&self) -> Option<Value<'_>> {
+        let number = self
+            .value_integer
+            .and_then(|n| i32::try_from(n).ok())
+            .map(f64::from);
+        self.value_coding
+            .as_ref()
+            .map(Value::Coding)
+            .or(self.value_string.as_deref().map(Value::Text))
+            .or(number.map(Value::Number))
+            .or(self.value_date.as_deref().map(Value::When))
+            .or(self.value_time.as_deref().map(Value::When))
+    }
+}
+
+impl EnableCondition {
+    /// Its one value.
+    pub fn value(&self) -> Option<Value<'_>> {
+        let number = self
+            .answer_integer
+            .and_then(|n| i32::try_from(n).ok())
+            .map(f64::from);
+        self.answer_coding
+            .as_ref()
+            .map(Value::Coding)
+            .or(self.answer_string.as_deref().map(Value::Text))
+            .or(number.map(Value::Number))
+            .or(self.answer_decimal.map(Value::Number))
+            .or(self.answer_date.as_deref().map(Value::When))
+            .or(self.answer_boolean.map(Value::Boolean))
+    }
+}
+
+impl QuestionnaireItem {
+    /// The members of an answer that can hold its value.
+    pub fn members(&self) -> Vec<&'static str> {
+        let own = match self.kind {
+            ItemType::Group | ItemType::Display => return Vec::new(),
+            ItemType::Boolean => "value_boolean",
+            ItemType::Decimal => "value_decimal",
+            ItemType::Integer => "value_integer",
+            ItemType::Date => "value_date",
+            ItemType::DateTime => "value_date_time",
+            ItemType::Time => "value_time",
+            ItemType::String | ItemType::Text => "value_string",
+            ItemType::Quantity => "value_quantity",
+            ItemType::Choice | ItemType::OpenChoice => return self.members_of_options(),
+        };
+        vec![own]
+    }
+
+    fn members_of_options(&self) -> Vec<&'static str> {
+        let has = |of: fn(&AnswerOption) -> bool| self.options.iter().any(of);
+        let all = [
+            (
+                "value_coding",
+                self.options.is_empty() || has(|o| o.value_coding.is_some()),
+            ),
+            ("value_integer", has(|o| o.value_integer.is_some())),
+            ("value_date", has(|o| o.value_date.is_some())),
+            ("value_time", has(|o| o.value_time.is_some())),
+            (
+                "value_string",
+                self.kind == ItemType::OpenChoice || has(|o| o.value_string.is_some()),
+            ),
+        ];
+        all.into_iter()
+            .filter(|(_, is_one)| *is_one)
+            .map(|(name, _)| name)
+            .collect()
+    }
+}
+
+/// Whether text has the form of a date as FHIR writes it: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+pub fn is_date(text: &str) -> bool {
+    let whole = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        10 => text.to_owned(),
+        _ => return false,
+    };
+    crate::value::timestamp::strict_date(&whole).is_some_and(|date| chrono::Datelike::year(&date) >= 1)
+}
+
+/// Whether text has the form of a time of day: `HH:MM` or `HH:MM:SS`, perhaps with a fraction.
+pub fn is_time(text: &str) -> bool {
+    let (hours, seconds) = text.split_at_checked(5).unwrap_or((text, ""));
+    let is_second = |text: &str| {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        whole.len() == 2 && digits(whole) && whole < "60" && !fraction.is_empty() && digits(fraction)
+    };
+    crate::value::place::TimeOfDay::new(hours).is_some()
+        && (seconds.is_empty() || seconds.strip_prefix(':').is_some_and(is_second))
+}

@@ -1,0 +1,322 @@
+//! Reading the items, and what the resource and the operator say of the whole.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{
+    Terms, coding, extension, first,
+    resource::{FhirCondition, FhirExtension, FhirItem, FhirOption, FhirQuestionnaire, FhirValueSet},
+    weight,
+};
+use crate::{
+    reference::questionnaire::{
+        AnswerOption, EnableBehavior, EnableCondition, EnableOperator, ItemType, MAX_ITEMS, MAX_OPTIONS,
+        QuestionnaireItem,
+        answer::{is_date, is_time},
+    },
+    value::validation::Findings,
+};
+
+/// What has been read so far, and what is wrong with it.
+pub(super) struct Reader {
+    pub contained: HashMap<String, FhirValueSet>,
+    pub items: Vec<QuestionnaireItem>,
+    pub findings: Findings,
+    pub remarks: Findings,
+}
+
+impl Reader {
+    pub fn needed(&mut self, text: Option<String>, longest: usize, pointer: &str) -> String {
+        let text = text.unwrap_or_default();
+        if text.is_empty() {
+            self.findings.add(pointer, "required", "must be given");
+        } else if text.chars().count() > longest {
+            self.findings.add(
+                pointer,
+                "length",
+                format!("must have at most {longest} characters"),
+            );
+        }
+        text
+    }
+
+    pub fn term(&mut self, text: Option<String>, name: &str, what: &str) -> String {
+        if let Some(text) = text {
+            return self.needed(Some(text), 4000, &format!("/{name}"));
+        }
+        let message = format!("the resource does not say {what}; find out, and give --{name}");
+        self.findings.add(format!("/{name}"), "required", message);
+        String::new()
+    }
+
+    pub fn address(&mut self, resource: &FhirQuestionnaire, terms: &Terms) -> String {
+        if let Some(url) = first(&[terms.url.as_ref(), resource.url.as_ref()]) {
+            return self.needed(Some(url), 500, "/url");
+        }
+        let name = first(&[resource.name.as_ref(), resource.title.as_ref()]).unwrap_or_default();
+        let words: Vec<String> = name
+            .to_lowercase()
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect();
+        let url: String = format!("urn:mainstay:questionnaire:{}", words.join("-"))
+            .chars()
+            .take(500)
+            .collect();
+        let message = format!("there is none, so it is {url}; --url gives it another");
+        self.remarks.add("/url", "missing", message);
+        url
+    }
+
+    pub fn item(&mut self, item: &FhirItem, parent: Option<&str>, at: &str) {
+        if self.items.len() >= MAX_ITEMS {
+            self.findings
+                .add("/item", "length", format!("must have at most {MAX_ITEMS} items"));
+            return;
+        }
+        let link_id = self.needed(Some(item.link_id.clone()), 255, &format!("{at}/linkId"));
+        let Some(kind) = kind(&item.kind) else {
+            let message = "must be group, display, boolean, decimal, integer, date, dateTime, time, string, text, url, choice, \
+                open-choice or quantity";
+            self.findings.add(format!("{at}/type"), "enum", message);
+            return;
+        };
+        if item.text.as_ref().is_some_and(|text| text.chars().count() > 4000) {
+            self.findings.add(
+                format!("{at}/text"),
+                "length",
+                "must have at most 4000 characters",
+            );
+        }
+        let is_computed = self.remark_on(item, kind, at);
+        let options = self.options(item, at);
+        let conditions = item.enable_when.iter().enumerate();
+        let enable_when = conditions
+            .filter_map(|(n, condition)| self.condition(condition, &format!("{at}/enableWhen/{n}")))
+            .collect();
+        let bound = |name: &str| extension(&item.extension, &[name]).and_then(FhirExtension::number);
+        let unit =
+            extension(&item.extension, &["questionnaire-unit"]).and_then(|unit| unit.value_coding.as_ref());
+        self.items.push(QuestionnaireItem {
+            parent_link_id: parent.map(str::to_owned),
+            kind,
+            prefix: item.prefix.as_ref().map(|text| text.chars().take(255).collect()),
+            text: item.text.clone(),
+            required: item.required && kind != ItemType::Display,
+            repeats: item.repeats && kind.is_question(),
+            read_only: is_computed || item.read_only,
+            max_length: item.max_length.filter(|longest| *longest > 0),
+            min_value: bound("minValue"),
+            max_value: bound("maxValue"),
+            unit: unit.and_then(|unit| unit.display.clone().or(Some(unit.code.clone()))),
+            options,
+            enable_when,
+            enable_behavior: match item.enable_behavior.as_deref() {
+                Some("any") => EnableBehavior::Any,
+                _ => EnableBehavior::All,
+            },
+            link_id: link_id.clone(),
+        });
+        for (n, inner) in item.item.iter().enumerate() {
+            self.item(inner, Some(&link_id), &format!("{at}/item/{n}"));
+        }
+    }
+
+    /// Tells of what is not done as the resource has it, and says whether the item is worked out by an expression.
+    fn remark_on(&mut self, item: &FhirItem, kind: ItemType, at: &str) -> bool {
+        if kind == ItemType::Group && item.repeats {
+            let message = "a group that repeats is asked once";
+            self.remarks
+                .add(format!("{at}/repeats"), "not-supported", message);
+        }
+        if extension(&item.extension, &["sdc-questionnaire-enableWhenExpression"]).is_some() {
+            let message = "its condition is an expression, which is not worked out: it is always asked";
+            self.remarks
+                .add(format!("{at}/extension"), "not-supported", message);
+        }
+        let is_computed = extension(&item.extension, &["sdc-questionnaire-calculatedExpression"]).is_some();
+        if is_computed {
+            let message =
+                "is worked out by an expression, so it takes no answer; scores are made by the scoring rules";
+            self.remarks.add(at, "not-supported", message);
+        }
+        is_computed
+    }
+
+    fn options(&mut self, item: &FhirItem, at: &str) -> Vec<AnswerOption> {
+        let mut options: Vec<AnswerOption> = Vec::new();
+        for (n, option) in item.answer_option.iter().enumerate() {
+            match offered(option) {
+                Some(option) => options.push(option),
+                None => self.findings.add(
+                    format!("{at}/answerOption/{n}"),
+                    "type",
+                    "must have a valueCoding with a code, a valueString, valueInteger, valueDate or valueTime",
+                ),
+            }
+        }
+        match item
+            .answer_value_set
+            .as_deref()
+            .map(|set| (set, set.strip_prefix('#')))
+        {
+            None => {}
+            Some((_, Some(id))) => match self.contained.get(id) {
+                Some(set) => options.extend(set.concepts()),
+                None => self.findings.add(
+                    format!("{at}/answerValueSet"),
+                    "unknown-reference",
+                    "must be a ValueSet that the resource contains",
+                ),
+            },
+            Some((_, None)) => {
+                let message = "the value set is not in the resource: any code is taken";
+                self.remarks
+                    .add(format!("{at}/answerValueSet"), "not-supported", message);
+            }
+        }
+        if options.len() > MAX_OPTIONS {
+            self.findings
+                .add(at, "length", format!("must have at most {MAX_OPTIONS} options"));
+        }
+        options
+    }
+
+    fn condition(&mut self, condition: &FhirCondition, at: &str) -> Option<EnableCondition> {
+        let operator = match condition.operator.as_str() {
+            "exists" => EnableOperator::Exists,
+            "=" => EnableOperator::Equal,
+            "!=" => EnableOperator::NotEqual,
+            ">" => EnableOperator::Greater,
+            "<" => EnableOperator::Less,
+            ">=" => EnableOperator::GreaterOrEqual,
+            "<=" => EnableOperator::LessOrEqual,
+            _ => {
+                let message = "must be exists, =, !=, >, <, >= or <=";
+                self.findings.add(format!("{at}/operator"), "enum", message);
+                return None;
+            }
+        };
+        let dates = [
+            &condition.answer_date,
+            &condition.answer_date_time,
+            &condition.answer_time,
+        ];
+        let numbers = [&condition.answer_integer, &condition.answer_decimal];
+        let number = numbers.into_iter().flatten().next();
+        let whole = number
+            .and_then(Value::as_i64)
+            .filter(|whole| i32::try_from(*whole).is_ok());
+        let misplaced = number
+            .and_then(Value::as_str)
+            .filter(|text| is_date(text) || is_time(text));
+        if misplaced.is_some() {
+            let message = "the value of a number is a date or time, and is taken as such";
+            self.remarks.add(at, "format", message);
+        }
+        let quantity = condition
+            .answer_quantity
+            .as_ref()
+            .and_then(|quantity| quantity.value);
+        let made = EnableCondition {
+            link_id: condition.question.clone(),
+            operator,
+            answer_boolean: condition.answer_boolean,
+            answer_integer: whole,
+            answer_decimal: number
+                .filter(|_| whole.is_none())
+                .and_then(Value::as_f64)
+                .or(quantity),
+            answer_date: dates
+                .into_iter()
+                .flatten()
+                .next()
+                .cloned()
+                .or(misplaced.map(str::to_owned)),
+            answer_string: condition.answer_string.clone(),
+            answer_coding: condition.answer_coding.as_ref().map(coding),
+        };
+        let is_usable = match operator {
+            EnableOperator::Exists => made.answer_boolean.is_some(),
+            _ => made.value().is_some(),
+        };
+        if !is_usable {
+            let message =
+                "must have an answerBoolean for exists, and for the others a value that is no reference";
+            self.findings.add(at, "required", message);
+        }
+        Some(made)
+    }
+
+    /// Notes names that are taken twice, and conditions on items that are not there.
+    pub fn check_items(&mut self) {
+        let mut kinds: HashMap<&str, ItemType> = HashMap::new();
+        let mut faults = Findings::default();
+        for item in &self.items {
+            if kinds.insert(&item.link_id, item.kind).is_some() {
+                let message = format!("the linkId {} is taken twice", item.link_id);
+                faults.add(format!("/item/{}", item.link_id), "duplicate", message);
+            }
+        }
+        for item in &self.items {
+            for condition in &item.enable_when {
+                if !kinds
+                    .get(condition.link_id.as_str())
+                    .is_some_and(|kind| kind.is_question())
+                {
+                    let message = format!(
+                        "{} has a condition on {}, which is no question",
+                        item.link_id, condition.link_id
+                    );
+                    faults.add(
+                        format!("/item/{}/enableWhen", item.link_id),
+                        "unknown-item",
+                        message,
+                    );
+                }
+            }
+        }
+        self.findings.extend(faults.into_vec());
+    }
+}
+
+fn kind(word: &str) -> Option<ItemType> {
+    Some(match word {
+        "group" => ItemType::Group,
+        "display" => ItemType::Display,
+        "boolean" => ItemType::Boolean,
+        "decimal" => ItemType::Decimal,
+        "integer" => ItemType::Integer,
+        "date" => ItemType::Date,
+        "dateTime" => ItemType::DateTime,
+        "time" => ItemType::Time,
+        "string" | "url" => ItemType::String,
+        "text" => ItemType::Text,
+        "choice" => ItemType::Choice,
+        "open-choice" => ItemType::OpenChoice,
+        "quantity" => ItemType::Quantity,
+        _ => return None,
+    })
+}
+
+fn offered(option: &FhirOption) -> Option<AnswerOption> {
+    let of_coding = option
+        .value_coding
+        .as_ref()
+        .and_then(|coding| weight(&coding.extension));
+    let made = AnswerOption {
+        value_coding: option.value_coding.as_ref().map(coding),
+        value_string: option.value_string.clone(),
+        value_integer: option.value_integer.map(i64::from),
+        value_date: option.value_date.clone(),
+        value_time: option.value_time.clone(),
+        weight: weight(&option.extension).or(of_coding),
+    };
+    let has_code = made
+        .value_coding
+        .as_ref()
+        .is_none_or(|coding| !coding.code.is_empty());
+    (has_code && made.value().is_some()).then_some(made)
+}

@@ -1,0 +1,202 @@
+use serde_json::json;
+
+use super::*;
+use crate::reference::questionnaire::scoring::DERIVED;
+
+fn read(resource: serde_json::Value, terms: &Terms) -> Result<Imported, Vec<String>> {
+    let resource: FhirQuestionnaire = serde_json::from_value(resource).unwrap();
+    import(&resource, terms, |url, version| {
+        Uuid::from_u128(u128::from(url.len() as u64 * 1000 + version.len() as u64))
+    })
+    .map_err(|findings| {
+        findings
+            .into_iter()
+            .map(|f| format!("{} {}", f.pointer, f.code))
+            .collect()
+    })
+}
+
+fn terms() -> Terms {
+    Terms {
+        licence: Some("Free".to_owned()),
+        attribution: Some("Us".to_owned()),
+        ..Terms::default()
+    }
+}
+
+#[test]
+fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
+    let imported = read(
+        json!({
+            "resourceType": "Questionnaire", "url": "https://example.org/q", "version": "2.1", "title": "Q", "status": "active",
+            "copyright": "Ours, for anyone",
+            "contained": [
+                { "resourceType": "Patient", "id": "nobody" },
+                { "resourceType": "ValueSet", "id": "often", "compose": { "include": [{ "system": "s", "concept": [
+                    { "code": "never", "display": "Never", "extension": [{ "url": "http://hl7.org/fhir/StructureDefinition/ordinalValue", "valueDecimal": 0 }] },
+                    { "code": "always", "extension": [{ "url": "http://hl7.org/fhir/StructureDefinition/itemWeight", "valueDecimal": 4.5 }] },
+                ]}]}},
+            ],
+            "item": [{ "linkId": "g", "type": "group", "required": "true", "repeats": true, "item": [
+                { "linkId": "a", "type": "choice", "answerValueSet": "#often", "repeats": "true" },
+                { "linkId": "b", "type": "choice", "answerOption": [{ "valueCoding": { "code": "x", "extension": [
+                    { "url": "http://hl7.org/fhir/StructureDefinition/itemWeight", "valueInteger": 3 }] } }, { "valueString": "other" }] },
+                { "linkId": "c", "type": "choice", "answerValueSet": "https://example.org/set" },
+                { "linkId": "d", "type": "decimal", "extension": [
+                    { "url": "http://hl7.org/fhir/StructureDefinition/minValue", "valueDecimal": 0.5 },
+                    { "url": "http://hl7.org/fhir/StructureDefinition/questionnaire-unit", "valueCoding": { "code": "kg" } },
+                    { "url": "http://hl7.org/fhir/uv/sdc/StructureDefinition/sdc-questionnaire-calculatedExpression", "valueExpression": {} }] },
+            ]}],
+        }),
+        &Terms::default(),
+    )
+    .unwrap();
+    let made = imported.questionnaire;
+    assert_eq!(
+        (made.licence.as_str(), made.attribution.as_str()),
+        ("Ours, for anyone", "Ours, for anyone")
+    );
+    let weights = |n: usize| made.items[n].options.iter().map(|o| o.weight).collect::<Vec<_>>();
+    assert_eq!(
+        (weights(1), weights(2)),
+        (vec![Some(0.0), Some(4.5)], vec![Some(3.0), None])
+    );
+    assert!(made.items[0].required && !made.items[0].repeats && made.items[1].repeats);
+    assert_eq!(
+        made.items[1].options[1]
+            .value_coding
+            .as_ref()
+            .unwrap()
+            .system
+            .as_deref(),
+        Some("s")
+    );
+    assert!(
+        made.items[4].read_only
+            && made.items[4].unit.as_deref() == Some("kg")
+            && made.items[4].min_value == Some(0.5)
+    );
+    let rules = made.scoring.unwrap();
+    assert_eq!(
+        (rules.version.as_str(), rules.scores[0].items.as_slice()),
+        (DERIVED, &["a".to_owned(), "b".to_owned()][..])
+    );
+    let remarks: Vec<&str> = imported.remarks.iter().map(|r| r.pointer.as_str()).collect();
+    assert_eq!(
+        remarks,
+        [
+            "/item/0/item/2/answerValueSet",
+            "/item/0/item/3",
+            "/item/0/repeats"
+        ]
+    );
+}
+
+#[test]
+fn without_licence_and_attribution_nothing_is_taken() {
+    let bare = json!({ "resourceType": "Questionnaire", "title": "Bare", "item": [] });
+    assert_eq!(
+        read(bare.clone(), &Terms::default()).unwrap_err(),
+        ["/attribution required", "/licence required"]
+    );
+    let imported = read(bare, &terms()).unwrap();
+    assert_eq!(imported.questionnaire.url, "urn:mainstay:questionnaire:bare");
+    assert_eq!(imported.questionnaire.version, "1");
+    assert_eq!(imported.remarks[0].pointer, "/url");
+}
+
+#[test]
+fn everything_that_cannot_be_taken_is_named() {
+    let wrong = json!({ "resourceType": "Bundle", "title": "Q", "item": [
+        { "linkId": "a", "type": "attachment" },
+        { "linkId": "b", "type": "choice", "answerOption": [{ "valueCoding": { "display": "no code" } }], "answerValueSet": "#gone" },
+        { "linkId": "c", "type": "string", "enableWhen": [{ "question": "a", "operator": "~", "answerString": "x" }, { "question": "zz", "operator": "=" }] },
+        { "linkId": "c", "type": "string" },
+        { "type": "string" },
+    ]});
+    assert_eq!(
+        read(wrong, &terms()).unwrap_err(),
+        [
+            "/item/0/type enum",
+            "/item/1/answerOption/0 type",
+            "/item/1/answerValueSet unknown-reference",
+            "/item/2/enableWhen/0/operator enum",
+            "/item/2/enableWhen/1 required",
+            "/item/4/linkId required",
+            "/item/c duplicate",
+            "/item/c/enableWhen unknown-item",
+            "/resourceType enum",
+        ]
+    );
+    let circle = json!({ "resourceType": "Questionnaire", "title": "Q", "item": [
+        { "linkId": "a", "type": "boolean", "enableWhen": [{ "question": "b", "operator": "exists", "answerBoolean": true }] },
+        { "linkId": "b", "type": "boolean", "enableWhen": [{ "question": "a", "operator": "exists", "answerBoolean": false }] },
+    ]});
+    assert_eq!(read(circle, &terms()).unwrap_err(), ["/item circle"]);
+}
+
+#[test]
+fn wrong_rules_are_named() {
+    let resource = json!({ "resourceType": "Questionnaire", "title": "Q", "item": [
+        { "linkId": "a", "type": "boolean" }, { "linkId": "b", "type": "integer" }, { "linkId": "c", "type": "text" },
+    ]});
+    let scoring = serde_json::from_value(json!({ "version": "", "scores": [
+        { "id": "s", "label": "You failed", "items": ["a", "a", "c", "zz"], "reverse": ["b"], "max_missing": 4, "decimals": 9,
+          "bands": [{ "from": 2, "label": "Up" }, { "from": 1, "label": "" }] },
+        { "id": "s", "label": "Again", "items": [] },
+    ], "gates": [
+        { "id": "g", "item": "c", "at_least": 1 }, { "id": "h", "score": "t", "at_least": 1, "text": "Come clean" }, { "id": "i", "at_least": 1 },
+    ]}));
+    let terms = Terms {
+        scoring: Some(scoring.unwrap()),
+        ..terms()
+    };
+    let mut found = read(resource, &terms).unwrap_err();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "/scoring/gates/0/item unknown-item",
+            "/scoring/gates/1/score unknown-score",
+            "/scoring/gates/1/text unkind",
+            "/scoring/gates/2/item required",
+            "/scoring/scores/0/bands/1/from order",
+            "/scoring/scores/0/bands/1/label length",
+            "/scoring/scores/0/decimals range",
+            "/scoring/scores/0/items/1 duplicate",
+            "/scoring/scores/0/items/2 unknown-item",
+            "/scoring/scores/0/items/3 unknown-item",
+            "/scoring/scores/0/label unkind",
+            "/scoring/scores/0/max_missing range",
+            "/scoring/scores/0/reverse/0 unknown-item",
+            "/scoring/scores/1/id duplicate",
+            "/scoring/scores/1/items required",
+            "/scoring/version length",
+        ]
+    );
+}
+
+#[test]
+fn a_date_in_the_place_of_a_number_is_taken_as_a_date() {
+    let imported = read(
+        json!({ "resourceType": "Questionnaire", "title": "Q", "url": "u", "item": [
+            { "linkId": "d", "type": "date" },
+            { "linkId": "e", "type": "string", "enableWhen": [{ "question": "d", "operator": "=", "answerInteger": "2022-09" }] },
+            { "linkId": "f", "type": "string", "enableWhen": [{ "question": "d", "operator": ">", "answerDate": "2022-09" },
+                { "question": "d", "operator": "=", "answerInteger": 7 }, { "question": "d", "operator": "=", "answerDecimal": 7.5 }] },
+        ]}),
+        &terms(),
+    )
+    .unwrap();
+    let items = &imported.questionnaire.items;
+    assert_eq!(items[1].enable_when[0].answer_date.as_deref(), Some("2022-09"));
+    let [_, whole, decimal] = items[2].enable_when.as_slice() else {
+        panic!("three conditions")
+    };
+    assert_eq!((whole.answer_integer, whole.answer_decimal), (Some(7), None));
+    assert_eq!(
+        (decimal.answer_integer, decimal.answer_decimal),
+        (None, Some(7.5))
+    );
+    assert_eq!(imported.remarks[0].pointer, "/item/1/enableWhen/0");
+}

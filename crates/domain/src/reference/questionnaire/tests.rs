@@ -1,0 +1,151 @@
+//! The shipped questionnaire is what it says, and the two halves of the engine meet.
+
+use super::*;
+use crate::{
+    questionnaire_response::{QuestionnaireResponse, ResponseStatus},
+    record::{Basis, Incoming, Record, draft},
+    reference::questionnaire::{answer::Answer, form::Form, score::score, trend::trend},
+    value::{kindness::unkind_words, validation::Findings},
+};
+
+fn own() -> &'static Questionnaire {
+    SHIPPED.as_ref().unwrap()
+}
+
+#[test]
+fn the_shipped_one_reads_is_scored_and_kind() {
+    let own = own();
+    let mut findings = Findings::default();
+    own.scoring.as_ref().unwrap().check(&own.items, &mut findings);
+    assert_eq!(findings.into_vec(), []);
+    assert!(Form::new(own, &[]).order().is_some());
+    let texts = own.items.iter().filter_map(|item| item.text.as_deref());
+    for text in texts.chain([own.title.as_str()]) {
+        assert_eq!(unkind_words(text), Vec::<&str>::new(), "{text}");
+    }
+    assert_eq!(shipped(own.id), Some(own));
+    assert_eq!(QuestionnaireSummary::from(own).questions, 7);
+}
+
+#[test]
+fn statuses_have_the_same_word_everywhere() {
+    for (status, word) in QuestionnaireStatus::WORDS {
+        assert_eq!(serde_json::to_value(status).unwrap(), word);
+        assert_eq!(
+            (status.word(), QuestionnaireStatus::from_word(word)),
+            (word, Some(status))
+        );
+    }
+}
+
+fn incoming(response: QuestionnaireResponse, basis: Option<Basis>) -> Incoming<QuestionnaireResponse> {
+    Incoming {
+        id: None,
+        body: response,
+        basis,
+    }
+}
+
+#[test]
+fn a_response_that_was_not_judged_is_never_stored() {
+    let now = "2026-03-02T00:00:00Z".parse().unwrap();
+    let basis = Basis {
+        questionnaire: std::sync::Arc::new(own().clone()),
+        helplines: std::sync::Arc::default(),
+    };
+    let other = Basis {
+        questionnaire: std::sync::Arc::new(Questionnaire {
+            id: Uuid::nil(),
+            ..own().clone()
+        }),
+        ..basis.clone()
+    };
+    let example = QuestionnaireResponse::example();
+    let make = |basis| {
+        draft(
+            incoming(example.clone(), basis),
+            Uuid::nil(),
+            None,
+            now,
+            &mut Uuid::nil,
+        )
+    };
+    for missing in [None, Some(other)] {
+        let findings = make(missing).unwrap_err();
+        assert_eq!(findings[0].pointer, "/questionnaire_id");
+    }
+    assert!(make(Some(basis)).is_ok());
+}
+
+#[test]
+fn a_note_comes_with_helplines_also_before_it_is_completed() {
+    let mut answer = Answer::to("too-much");
+    answer
+        .value_coding
+        .clone_from(&own().items[4].options[3].value_coding);
+    let mut response = QuestionnaireResponse {
+        status: ResponseStatus::InProgress,
+        answers: crate::value::list::List::of([answer]),
+        ..QuestionnaireResponse::example()
+    };
+    let basis = Basis {
+        questionnaire: std::sync::Arc::new(own().clone()),
+        helplines: crate::reference::helpline::select(Some("US"), None)
+            .into_iter()
+            .cloned()
+            .collect(),
+    };
+    response.complete_by(&basis);
+    assert_eq!(response.safety_notes.len(), 1);
+    assert!(response.scores.is_empty() && !response.helplines.is_empty());
+    assert_eq!(unkind_words(&response.safety_notes[0].text), Vec::<&str>::new());
+    response.answers = crate::value::list::List::default();
+    response.complete_by(&basis);
+    assert!(
+        response.safety_notes.is_empty()
+            && response.helplines.is_empty()
+            && response.scoring_version.is_none()
+    );
+}
+
+#[test]
+fn a_trend_has_the_change_since_the_last_unless_the_rules_changed() {
+    let response = |value: f64, version: &str| {
+        let mut made = QuestionnaireResponse::example();
+        made.scores.truncate(1);
+        made.scores[0].value = Some(value);
+        made.scoring_version = Some(version.to_owned());
+        (Uuid::nil(), made)
+    };
+    let mut without = response(1.0, "1");
+    without.1.scores[0].value = None;
+    let made = trend(
+        own().id,
+        &[
+            response(4.0, "1"),
+            without,
+            response(6.5, "1"),
+            response(3.0, "2"),
+        ],
+    );
+    let changes: Vec<Option<f64>> = made.scores[0].points.iter().map(|point| point.change).collect();
+    assert_eq!(
+        (made.n, made.scores[0].n, changes),
+        (4, 3, vec![None, Some(2.5), None])
+    );
+}
+
+#[test]
+fn the_example_is_scored_as_by_hand() {
+    let example = QuestionnaireResponse::example();
+    let outcome = score(own(), &example.answers, true);
+    // Most days rested, in company and calm, 2 each; too much on most days counts 3 − 2.
+    assert_eq!(
+        (outcome.scores[0].value, outcome.scores[0].band.as_deref()),
+        (Some(7.0), Some("An uneven week"))
+    );
+    assert_eq!(
+        (outcome.scores[0].lowest, outcome.scores[0].highest),
+        (Some(0.0), Some(12.0))
+    );
+}

@@ -1,0 +1,101 @@
+//! Whom to reach now.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::toolkit::Sources;
+use crate::{
+    support::availability::{Reach, reach},
+    support_contact::{Channel, ContactStatus, Relationship},
+    value::{
+        place::{Email, Phone},
+        timestamp::Timestamp,
+    },
+};
+
+/// The most contacts in one toolkit.
+pub const MAX_CONTACTS: usize = 20;
+
+/// A person to reach, with the reason for their place in the order.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ToolkitContact {
+    /// The support contact.
+    pub id: Uuid,
+    /// What the person calls them.
+    #[schema(max_length = 200)]
+    pub name: String,
+    /// Who they are to the person.
+    pub relationship: Relationship,
+    /// Phone number in the international form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// E-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<Email>,
+    /// How they like to be reached.
+    pub preferred_channel: Channel,
+    /// Place in the calling order.
+    #[schema(minimum = 1, maximum = 99)]
+    pub position: i64,
+    /// Whether they can be reached now, in their own time zone.
+    pub reachable_now: bool,
+    /// If not, from when on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reachable_from: Option<Timestamp>,
+    /// Whether they may be called in a crisis at any hour.
+    pub in_crisis: bool,
+    /// Why they stand here.
+    #[schema(max_length = 400)]
+    pub why: String,
+}
+
+/// Orders the contacts by who is reachable now in their own time zone, then by position.
+pub(super) fn contacts(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<ToolkitContact> {
+    let willing = (sources.contacts.iter())
+        .filter(|(_, c)| !matches!(c.status, ContactStatus::Declined | ContactStatus::Ended));
+    let mut found: Vec<ToolkitContact> = willing
+        .map(|(id, contact)| {
+            let zone = contact.time_zone.map_or(sources.time_zone, |z| z.0);
+            let reach = reach(&contact.availability, zone, now);
+            let from = match reach {
+                Reach::From(at) => Some(at),
+                Reach::Now | Reach::Unknown => None,
+            };
+            let who = contact.relationship.phrase();
+            let why = match (reach, contact.in_crisis) {
+                (Reach::Now, _) => format!("Reachable now: {who}."),
+                (_, true) => format!("May be called in a crisis at any hour: {who}."),
+                (Reach::From(at), false) => {
+                    format!(
+                        "Reachable from {} in their time zone: {who}.",
+                        at.with_timezone(&zone).format("%A %H:%M")
+                    )
+                }
+                (Reach::Unknown, false) => format!("In your list: {who}."),
+            };
+            ToolkitContact {
+                id: *id,
+                name: contact.name.to_string(),
+                relationship: contact.relationship,
+                phone: contact.phone.clone(),
+                email: contact.email.clone(),
+                preferred_channel: contact.channel(),
+                position: contact.position.get(),
+                reachable_now: reach == Reach::Now,
+                reachable_from: from.map(Timestamp::utc),
+                in_crisis: contact.in_crisis,
+                why,
+            }
+        })
+        .collect();
+    found.sort_by(|a, b| {
+        (b.reachable_now.cmp(&a.reachable_now))
+            .then(a.position.cmp(&b.position))
+            .then_with(|| a.name.cmp(&b.name))
+            .then(a.id.cmp(&b.id))
+    });
+    found.truncate(MAX_CONTACTS);
+    found
+}

@@ -1,0 +1,96 @@
+//! In which order strategies are offered, and why each is.
+
+use uuid::Uuid;
+
+use super::toolkit::Occasion;
+use crate::{plan::Plan, support::effectiveness::Effectiveness, value::vocabulary::SituationCategory};
+
+/// How well a strategy fits an occasion, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    Trigger,
+    PlanCategory,
+    Plan,
+    LibraryCategory,
+    Library,
+}
+
+/// The place in the list: what worked by score, what is untried by fit, what did not lower the craving last.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rank {
+    group: u8,
+    score: f64,
+    fit: Fit,
+    place: usize,
+}
+
+impl Rank {
+    pub(super) fn new(own: Option<Effectiveness>, fit: Fit, place: usize) -> Self {
+        let score = own.map_or(0.0, |e| e.score);
+        let group = match own {
+            Some(e) if e.score > 0.0 && e.mean_drop > 0.0 => 0,
+            None => 1,
+            Some(_) => 2,
+        };
+        Self {
+            group,
+            score,
+            fit,
+            place,
+        }
+    }
+
+    pub(super) fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.group.cmp(&other.group))
+            .then(other.score.total_cmp(&self.score))
+            .then(self.fit.cmp(&other.fit))
+            .then(self.place.cmp(&other.place))
+    }
+}
+
+/// How well a strategy of the plan fits, which answers these triggers.
+pub(super) fn fit_in_plan(plan: &Plan, strategy: Uuid, answers: &[Uuid], occasion: &Occasion) -> Fit {
+    if answers.iter().any(|id| occasion.trigger_ids.contains(id)) {
+        return Fit::Trigger;
+    }
+    let fits = occasion.category.is_some_and(|category| {
+        let in_situation =
+            plan.content.situations.iter().any(|s| {
+                s.category == category && s.steps.iter().any(|step| step.strategy_id == Some(strategy))
+            });
+        let by_trigger = plan
+            .content
+            .triggers
+            .iter()
+            .any(|t| t.category == Some(category) && t.id.is_some_and(|id| answers.contains(&id)));
+        in_situation || by_trigger
+    });
+    if fits { Fit::PlanCategory } else { Fit::Plan }
+}
+
+/// Why a strategy is offered, in a sentence.
+pub(super) fn why(own: Option<Effectiveness>, fit: Fit, occasion: &Occasion) -> String {
+    let phrase = occasion
+        .category
+        .map_or("moments like this", SituationCategory::phrase);
+    match own {
+        Some(e) if e.score > 0.0 && e.mean_drop > 0.0 => {
+            let times = if e.n == 1 {
+                "once".to_owned()
+            } else {
+                format!("{} times", e.n)
+            };
+            format!(
+                "Rated {times}: your craving fell by {:.1} points on average.",
+                e.mean_drop
+            )
+        }
+        _ => match fit {
+            Fit::Trigger => "You chose it for this trigger.".to_owned(),
+            Fit::PlanCategory => format!("In your plan for {phrase}."),
+            Fit::Plan => "It is in your plan.".to_owned(),
+            Fit::LibraryCategory => format!("A short practice that fits {phrase}."),
+            Fit::Library => "A short practice to begin with.".to_owned(),
+        },
+    }
+}

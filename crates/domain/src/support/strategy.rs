@@ -1,0 +1,197 @@
+//! What to do now: strategies of the plan, of the library and in the person's own words.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    rank::{Fit, Rank, fit_in_plan, why},
+    toolkit::{Occasion, Sources},
+};
+use crate::{
+    craving_event::CravingEvent,
+    plan::Plan,
+    reference::practice::{self, Practice},
+    support::effectiveness::{Effectiveness, StrategyKey, effectiveness},
+    value::{number::Int, text::Label, vocabulary::StrategyCategory},
+};
+
+/// The most strategies in one toolkit: enough to choose from, few enough to read with a shaking hand.
+pub const MAX_STRATEGIES: usize = 10;
+
+/// A coping strategy with the reason why it is offered.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ToolkitStrategy {
+    /// The plan's strategy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strategy_id: Option<Uuid>,
+    /// The library practice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
+    pub practice: Option<String>,
+    /// Its name.
+    #[schema(max_length = 200)]
+    pub label: String,
+    /// Its family.
+    pub category: StrategyCategory,
+    /// How it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 4000)]
+    pub instructions: Option<String>,
+    /// How it goes, step by step.
+    #[schema(max_items = 20, max_length = 200)]
+    pub steps: Vec<String>,
+    /// How long it takes, in minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1, maximum = 1440)]
+    pub minutes: Option<i64>,
+    /// How often it was tried with a rating before and after.
+    #[schema(minimum = 0)]
+    pub n: usize,
+    /// How much the craving fell with it on average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -10, maximum = 10)]
+    pub mean_drop: Option<f64>,
+    /// Why it is offered here.
+    #[schema(max_length = 400)]
+    pub why: String,
+}
+
+type Ranked = (Rank, ToolkitStrategy);
+type Worked = BTreeMap<StrategyKey, Effectiveness>;
+
+/// Ranks what worked, then what fits, then what did not lower the craving so far.
+pub(super) fn strategies(occasion: &Occasion, sources: &Sources<'_>) -> Vec<ToolkitStrategy> {
+    let worked = effectiveness(sources.events);
+    let (mut ranked, mut in_plan) = (Vec::new(), HashSet::new());
+    if let Some((_, plan)) = sources.plan {
+        in_plan.extend(
+            plan.content
+                .strategies
+                .iter()
+                .filter_map(|s| s.practice.as_deref()),
+        );
+        ranked.extend(from_plan(occasion, &worked, plan));
+    }
+    ranked.extend(from_library(occasion, &worked, &in_plan));
+    ranked.extend(from_own_words(sources.events, &worked));
+    ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
+    ranked
+        .into_iter()
+        .map(|(_, strategy)| strategy)
+        .take(MAX_STRATEGIES)
+        .collect()
+}
+
+/// What the person wrote into the plan.
+fn from_plan(occasion: &Occasion, worked: &Worked, plan: &Plan) -> Vec<Ranked> {
+    let strategies = plan.content.strategies.iter().enumerate();
+    strategies
+        .filter_map(|(place, strategy)| {
+            let id = strategy.id?;
+            // Tried as the practice that it follows, it was tried as well.
+            let as_practice = strategy
+                .practice
+                .as_ref()
+                .map(|p| StrategyKey::Practice(p.to_string()));
+            let own = (worked.get(&StrategyKey::Plan(id)))
+                .or_else(|| worked.get(&as_practice?))
+                .copied();
+            let fit = fit_in_plan(plan, id, &strategy.trigger_ids, occasion);
+            let practice = strategy.practice.as_deref().and_then(practice::find);
+            let offered = ToolkitStrategy {
+                strategy_id: Some(id),
+                practice: practice.map(|p| p.slug.clone()),
+                label: strategy.label.to_string(),
+                category: strategy.category,
+                instructions: (strategy.instructions.as_ref().map(ToString::to_string))
+                    .filter(|own| !own.is_empty())
+                    .or_else(|| practice.map(|p| p.instructions.clone())),
+                steps: practice.map_or_else(Vec::new, |p| p.steps.clone()),
+                minutes: strategy
+                    .minutes
+                    .map(Int::get)
+                    .or_else(|| practice.map(|p| i64::from(p.minutes))),
+                n: own.map_or(0, |e| e.n),
+                mean_drop: own.map(|e| rounded(e.mean_drop)),
+                why: why(own, fit, occasion),
+            };
+            Some((Rank::new(own, fit, place), offered))
+        })
+        .collect()
+}
+
+/// What the strategy library has and the plan has not.
+fn from_library(occasion: &Occasion, worked: &Worked, in_plan: &HashSet<&str>) -> Vec<Ranked> {
+    let candidates = practice::LIBRARY
+        .iter()
+        .enumerate()
+        .filter(|(_, p)| !in_plan.contains(&*p.slug));
+    candidates
+        .map(|(place, p)| {
+            let own = worked.get(&StrategyKey::Practice(p.slug.clone())).copied();
+            let fit = if occasion.category.is_some_and(|c| p.good_for.contains(&c)) {
+                Fit::LibraryCategory
+            } else {
+                Fit::Library
+            };
+            // Among equals the shorter practice comes first: it is easier to begin.
+            (
+                Rank::new(own, fit, usize::from(p.minutes) * 1000 + place),
+                library_entry(p, own, fit, occasion),
+            )
+        })
+        .collect()
+}
+
+fn library_entry(p: &Practice, own: Option<Effectiveness>, fit: Fit, occasion: &Occasion) -> ToolkitStrategy {
+    ToolkitStrategy {
+        strategy_id: None,
+        practice: Some(p.slug.clone()),
+        label: p.title.clone(),
+        category: p.category,
+        instructions: Some(p.instructions.clone()),
+        steps: p.steps.clone(),
+        minutes: Some(i64::from(p.minutes)),
+        n: own.map_or(0, |e| e.n),
+        mean_drop: own.map(|e| rounded(e.mean_drop)),
+        why: why(own, fit, occasion),
+    }
+}
+
+/// What the person tried in own words and rated; the latest wording is shown.
+fn from_own_words(events: &[CravingEvent], worked: &Worked) -> Vec<Ranked> {
+    let mut wording: BTreeMap<StrategyKey, &Label> = BTreeMap::new();
+    for tried in events.iter().flat_map(|e| e.strategy_uses.iter()) {
+        if let (Some(key @ StrategyKey::Own(_)), Some(label)) = (StrategyKey::of(tried), &tried.label) {
+            wording.entry(key).or_insert(label);
+        }
+    }
+    wording
+        .into_iter()
+        .filter_map(|(key, label)| {
+            let own = worked.get(&key).copied().filter(|e| e.score > 0.0)?;
+            Some((
+                Rank::new(Some(own), Fit::Library, usize::MAX),
+                ToolkitStrategy {
+                    strategy_id: None,
+                    practice: None,
+                    label: label.to_string(),
+                    category: StrategyCategory::Other,
+                    instructions: None,
+                    steps: Vec::new(),
+                    minutes: None,
+                    n: own.n,
+                    mean_drop: Some(rounded(own.mean_drop)),
+                    why: why(Some(own), Fit::Library, &Occasion::default()),
+                },
+            ))
+        })
+        .collect()
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}

@@ -1,0 +1,60 @@
+//! Lists whose greatest length is part of their type.
+
+use std::ops::Deref;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+/// A list of at most `MAX` things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct List<T, const MAX: usize>(Vec<T>);
+
+/// Identifiers of things that a record refers to.
+pub type Ids = List<uuid::Uuid, 100>;
+
+impl<T, const MAX: usize> List<T, MAX> {
+    /// The list, cut to the longest allowed; for constants and computed values.
+    pub fn of(items: impl IntoIterator<Item = T>) -> Self {
+        Self(items.into_iter().take(MAX).collect())
+    }
+
+    /// Adds an item at the end; false if the list is full.
+    #[must_use]
+    pub fn push(&mut self, item: T) -> bool {
+        let has_room = self.0.len() < MAX;
+        if has_room {
+            self.0.push(item);
+        }
+        has_room
+    }
+
+    /// The items, to be changed in place.
+    pub fn items_mut(&mut self) -> &mut [T] {
+        &mut self.0
+    }
+}
+
+impl<T, const MAX: usize> Default for List<T, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T, const MAX: usize> Deref for List<T, MAX> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // A list that is null counts as left out, like every optional member.
+        let items = Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default();
+        if items.len() <= MAX {
+            Ok(Self(items))
+        } else {
+            Err(de::Error::custom(format!("must have at most {MAX} items")))
+        }
+    }
+}

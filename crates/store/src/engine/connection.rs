@@ -1,0 +1,258 @@
+//! One connection type for two engines, and how connections are made.
+
+use std::{
+    path::PathBuf,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use diesel::{
+    Connection, ConnectionError, PgConnection, QueryResult, RunQueryDsl, SqliteConnection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+    sql_query, sql_types,
+};
+
+/// A connection to either engine. Queries are written once, with [`on!`](crate::on).
+pub enum Conn {
+    /// The embedded engine.
+    Sqlite(SqliteConnection),
+    /// PostgreSQL.
+    Postgres(PgConnection),
+}
+
+/// Runs the same diesel code on whichever engine the connection is of.
+#[macro_export]
+macro_rules! on {
+    ($conn:expr, |$c:ident| $body:expr) => {
+        match $conn {
+            $crate::engine::connection::Conn::Sqlite($c) => $body,
+            $crate::engine::connection::Conn::Postgres($c) => $body,
+        }
+    };
+}
+
+/// Where a database is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file of the embedded engine.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    /// Names the engine only: the address of a server may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres://…"),
+        }
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path.contains(":memory:") {
+                return Err("sqlite: needs the path of a file, such as sqlite:data/mainstay.db".to_owned());
+            }
+            Ok(Self::Sqlite(path.into()))
+        } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            Ok(Self::Postgres(text.to_owned()))
+        } else {
+            Err("must begin with sqlite: or postgres://".to_owned())
+        }
+    }
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Reading only.
+    Read,
+    /// Reading and writing.
+    Write,
+}
+
+/// How every connection to SQLite is set up. Pages of 2 KiB: a check-in changes a few bytes of two or three pages of
+/// indexes, and each of them goes into the log whole. FULL: a commit that was acknowledged survives the loss of power.
+/// The log is folded back by `checkpoint`, in a transaction's own time only if it grows to twice what that allows.
+/// A small cache of pages, in KiB: what is not in it is in the system's, and writes are not slower for it.
+pub const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA page_size = 2048; \
+    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+    PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1500; PRAGMA secure_delete = ON; \
+    PRAGMA wal_autocheckpoint = 256000;";
+
+/// Opens a connection.
+pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => {
+            let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+            conn.batch_execute(SQLITE_PRAGMAS)
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            if access == Access::Read {
+                conn.batch_execute("PRAGMA query_only = ON;")
+                    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            }
+            Ok(Conn::Sqlite(conn))
+        }
+        DatabaseUrl::Postgres(url) => PgConnection::establish(url).map(Conn::Postgres),
+    }
+}
+
+/// Opens a connection to a server for a few statements that come again and again with other lists: planned anew each
+/// time, as the server would do for short lists, they cost more than they do.
+pub fn connect_for_lists(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionError> {
+    let mut conn = connect(url, access)?;
+    if let Conn::Postgres(c) = &mut conn {
+        c.batch_execute("SET plan_cache_mode = force_generic_plan")
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    }
+    Ok(conn)
+}
+
+/// How often a connection was found broken. Those that were made before that may be broken too, as after a restart of
+/// the server, and are looked at before they are used again.
+#[derive(Debug, Clone, Default)]
+pub struct Breaks(Arc<AtomicU64>);
+
+impl Breaks {
+    /// Notes that one was found.
+    pub fn note(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many were found so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Makes and checks pooled connections of either engine.
+#[derive(Debug)]
+pub struct Manager {
+    /// What was found broken.
+    pub breaks: Breaks,
+    /// Where to connect to.
+    pub url: DatabaseUrl,
+    /// What for.
+    pub access: Access,
+    /// How many KiB of pages a connection to SQLite keeps.
+    pub page_cache_kib: u32,
+}
+
+/// A connection of a pool.
+pub struct Pooled {
+    /// The connection.
+    pub conn: Conn,
+    /// Whether it is of no use any more; diesel itself notices that only when it begins a transaction.
+    pub is_broken: bool,
+    /// How many connections had been found broken when this one was known to be sound.
+    pub sound_at: u64,
+}
+
+impl Pooled {
+    /// Whether the connection is sound, as far as is known without using it.
+    pub fn is_sound(&mut self, breaks: &Breaks) -> bool {
+        let count = breaks.count();
+        if self.sound_at != count {
+            self.is_broken = self.conn.check().is_err();
+            self.sound_at = count;
+        }
+        !self.is_broken
+    }
+}
+
+impl Conn {
+    /// Succeeds if the database still answers here.
+    pub fn check(&mut self) -> QueryResult<()> {
+        on!(self, |c| sql_query("SELECT 1").execute(c).map(drop))
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = diesel::r2d2::Error;
+
+    fn connect(&self) -> Result<Pooled, Self::Error> {
+        let sound_at = self.breaks.count();
+        let mut conn = connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)?;
+        if let Conn::Sqlite(c) = &mut conn {
+            let kib = self.page_cache_kib;
+            c.batch_execute(&format!("PRAGMA cache_size = -{kib};"))
+                .map_err(diesel::r2d2::Error::QueryError)?;
+        }
+        Ok(Pooled {
+            conn,
+            is_broken: false,
+            sound_at,
+        })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {
+        pooled.conn.check().map_err(diesel::r2d2::Error::QueryError)
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.is_broken
+            || on!(&mut pooled.conn, |c| {
+                AnsiTransactionManager::is_broken_transaction_manager(c)
+            })
+    }
+}
+
+/// The oldest SQLite whose write-ahead log is sound with several connections.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+#[derive(diesel::QueryableByName)]
+struct Version {
+    #[diesel(sql_type = sql_types::Text)]
+    version: String,
+}
+
+/// Refuses an SQLite with known corruption.
+pub fn check_sqlite_version(conn: &mut SqliteConnection) -> Result<(), String> {
+    let found: Version = sql_query("SELECT sqlite_version() AS version")
+        .get_result(conn)
+        .map_err(|e| e.to_string())?;
+    let mut parts = found.version.split('.').map(|p| p.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < OLDEST_SQLITE {
+        let (major, minor, patch) = OLDEST_SQLITE;
+        return Err(format!(
+            "SQLite {} is too old; {major}.{minor}.{patch} is needed",
+            found.version
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_chooses_the_engine() {
+        assert_eq!("sqlite:a/b.db".parse(), Ok(DatabaseUrl::Sqlite("a/b.db".into())));
+        assert_eq!(
+            "sqlite:///a/b.db".parse(),
+            Ok(DatabaseUrl::Sqlite("/a/b.db".into()))
+        );
+        assert!(matches!("postgres://h/d".parse(), Ok(DatabaseUrl::Postgres(_))));
+        for wrong in ["mysql://x", "sqlite:", "sqlite::memory:", ""] {
+            assert!(wrong.parse::<DatabaseUrl>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_servers_password_is_not_shown() {
+        let url: DatabaseUrl = "postgres://u:secret@h/d".parse().unwrap();
+        assert!(!format!("{url:?}").contains("secret"));
+    }
+}
