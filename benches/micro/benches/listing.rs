@@ -9,7 +9,7 @@ use mainstay_domain::{
     record::{Incoming, Kind, Record, draft},
 };
 use mainstay_store::{
-    Locations, MasterKeys, PersonScope, Range, Store, account::NewAccount, cache::response_cache::Made,
+    Locations, MasterKeys, PersonScope, Range, Store, account::NewAccount, cache::response_cache::CachedBody,
     engine::PoolSize, migrate_all, record::bulk::NewRecord, session::NewSession,
 };
 use serde_json::json;
@@ -111,7 +111,7 @@ fn listing(criterion: &mut Criterion) {
     });
     criterion.bench_function("give 30 again", |b| {
         b.iter(|| {
-            let listed = store.remember(
+            let listed = store.get_or_compute(
                 &scope,
                 "latest",
                 &[Kind::CheckIn],
@@ -119,7 +119,7 @@ fn listing(criterion: &mut Criterion) {
                 |_before| None,
                 move |records| {
                     let found = records.list(Kind::CheckIn, &range)?;
-                    Ok(Some(Made::new(
+                    Ok(Some(CachedBody::new(
                         found.into_iter().flat_map(|one| one.body).collect(),
                     )))
                 },

@@ -5,13 +5,16 @@ use mainstay_domain::{craving_event::CravingEvent, record::Incoming};
 use crate::{
     http::{
         body::Body,
-        problem::{Outcome, ProblemKind},
+        problem::{HandlerResult, ProblemKind},
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::add_record,
     },
-    record::{lists, path, reads, remembers, removes, replaces, request_example},
+    record::{
+        delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, replace_endpoint,
+        request_example,
+    },
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
 
@@ -33,15 +36,15 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), || with_help_example::<CravingEvent>(MEMBER))
             .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
             .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
-        lists::<CravingEvent>(tag),
-        reads::<CravingEvent>(tag),
-        replaces::<CravingEvent>(tag),
-        removes::<CravingEvent>(tag),
-        remembers::<CravingEvent>(tag),
+        list_endpoint::<CravingEvent>(tag),
+        read_endpoint::<CravingEvent>(tag),
+        replace_endpoint::<CravingEvent>(tag),
+        delete_endpoint::<CravingEvent>(tag),
+        history_endpoint::<CravingEvent>(tag),
         for_event::<CravingEvent>(tag),
     ]
 }
 
-async fn create(body: Body<Incoming<CravingEvent>>) -> Outcome {
+async fn create(body: Body<Incoming<CravingEvent>>) -> HandlerResult {
     create_with_help(body, MEMBER).await
 }

@@ -18,11 +18,11 @@ use uuid::Uuid;
 use crate::{
     http::{
         caller::Caller,
-        problem::{Outcome, Problem},
+        problem::{HandlerResult, Problem},
         query::Parameters,
     },
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
-    record::{EXAMPLE_ID, collection, finish, id_parameter, opened},
+    record::{EXAMPLE_ID, collection, decode, id_parameter, json_response},
 };
 
 /// The longest time that can be asked for, in days.
@@ -97,7 +97,7 @@ pub struct MedicationDue {
     pub next: Option<DueDose>,
 }
 
-async fn due(caller: Caller) -> Outcome {
+async fn due(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let now = caller.state.clock.now();
     let (from, to) = span(&caller, now)?;
@@ -116,11 +116,11 @@ async fn due(caller: Caller) -> Outcome {
         items: due_doses(&medication, &doses, zone.0, &(from..to), now),
         next: next_due(&medication, &doses, zone.0, now),
     };
-    Ok(finish(HttpResponse::Ok(), to_json(&answer)))
+    Ok(json_response(HttpResponse::Ok(), to_json(&answer)))
 }
 
 /// The time that is asked for.
-fn span(caller: &Caller, now: DateTime<Utc>) -> Outcome<(DateTime<Utc>, DateTime<Utc>)> {
+fn span(caller: &Caller, now: DateTime<Utc>) -> HandlerResult<(DateTime<Utc>, DateTime<Utc>)> {
     let mut parameters = Parameters::read(&caller.request, &["from", "to"]);
     let parse = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.to_utc());
     let from = parameters.get("from", "format", "must be an RFC 3339 time", parse);
@@ -159,7 +159,7 @@ fn known(
     to: DateTime<Utc>,
 ) -> Result<(Medication, Vec<(Uuid, Dose)>), StoreError> {
     let found = records.get(Kind::Medication, id)?.ok_or(StoreError::NotFound)?;
-    let medication: Medication = opened(&found.body)?;
+    let medication: Medication = decode(&found.body)?;
     // When the next long-acting dose is due depends on all that were given before.
     let first =
         (!medication.is_long_acting()).then(|| (from - TimeDelta::days(LOOKED_BACK_DAYS)).timestamp_micros());
@@ -173,7 +173,7 @@ fn known(
     let doses = records.list(Kind::Dose, &range)?;
     let doses = doses
         .into_iter()
-        .map(|stored| Ok((stored.id, opened::<Dose>(&stored.body)?)))
+        .map(|stored| Ok((stored.id, decode::<Dose>(&stored.body)?)))
         .filter(|dose| dose.as_ref().map_or(true, |(_, dose)| dose.medication_id == id))
         .collect::<Result<_, StoreError>>()?;
     Ok((medication, doses))

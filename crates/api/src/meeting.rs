@@ -20,7 +20,7 @@ use crate::{
         conditional::etag_of,
         network::client_address,
         page::page_limit,
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
     },
     openapi::{
@@ -180,23 +180,23 @@ struct Question {
     search: MeetingSearch,
     wanted: Wanted,
     limit: usize,
-    after: Option<Place>,
+    after: Option<CursorPosition>,
 }
 
 /// A place in a list: behind a meeting in the order as of a time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Place {
+struct CursorPosition {
     as_of: DateTime<Utc>,
     key: i64,
     id: Uuid,
 }
 
-fn count(request: &HttpRequest, state: &State) -> Outcome<()> {
+fn count(request: &HttpRequest, state: &State) -> HandlerResult<()> {
     let address = client_address(request, &state.trusted_proxies);
     state.limits.count_network(address, request)
 }
 
-async fn list(request: HttpRequest) -> Outcome {
+async fn list(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     count(&request, &state)?;
     let now = state.clock.now();
@@ -207,14 +207,14 @@ async fn list(request: HttpRequest) -> Outcome {
         after,
     } = question(&request, now)?;
     // Every page is of the order that the first one had.
-    let as_of = after.map_or(now, |place| place.as_of);
+    let as_of = after.map_or(now, |position| position.as_of);
     let choose = move |candidates: Vec<Candidate>| {
         let fitting = candidates.into_iter().filter_map(|candidate| {
             let fit = wanted.fit(candidate.point, candidate.weekly, as_of)?;
             Some((fit.key, candidate.id))
         });
         let mut fitting: Vec<(i64, Uuid)> = fitting
-            .filter(|place| after.is_none_or(|after| *place > (after.key, after.id)))
+            .filter(|position| after.is_none_or(|after| *position > (after.key, after.id)))
             .collect();
         fitting.sort_unstable();
         fitting.into_iter().map(|(_, id)| id).take(limit + 1).collect()
@@ -231,12 +231,12 @@ async fn list(request: HttpRequest) -> Outcome {
     }
     let next = last
         .filter(|_| more)
-        .map(|(key, id)| cursor(wanted.order, Place { as_of, key, id }));
+        .map(|(key, id)| cursor(wanted.order, CursorPosition { as_of, key, id }));
     let body = list_body(found.iter().map(to_json), next.as_deref());
     Ok(unless_current(&request, &etag_of(&body), CACHE, || body))
 }
 
-async fn read(request: HttpRequest) -> Outcome {
+async fn read(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     count(&request, &state)?;
     Parameters::read(&request, &[]).finish()?;
@@ -255,7 +255,7 @@ fn fill_in(meeting: &mut Meeting, fit: &Fit) {
     meeting.distance_km = fit.distance_km.map(|km| (km * 1000.0).round() / 1000.0);
 }
 
-fn question(request: &HttpRequest, now: DateTime<Utc>) -> Outcome<Question> {
+fn question(request: &HttpRequest, now: DateTime<Utc>) -> HandlerResult<Question> {
     let mut asked = Parameters::read(request, &PARAMETERS);
     let flag = |text: &str| text.parse::<bool>().ok();
     let time = "must be a time of day from 00:00 to 23:59";
@@ -363,27 +363,27 @@ const fn mark(order: MeetingOrder) -> u8 {
     }
 }
 
-fn cursor(order: MeetingOrder, place: Place) -> String {
+fn cursor(order: MeetingOrder, position: CursorPosition) -> String {
     let mut bytes = vec![mark(order)];
-    bytes.extend_from_slice(&place.as_of.timestamp_micros().to_be_bytes());
-    bytes.extend_from_slice(&place.key.to_be_bytes());
-    bytes.extend_from_slice(place.id.as_bytes());
+    bytes.extend_from_slice(&position.as_of.timestamp_micros().to_be_bytes());
+    bytes.extend_from_slice(&position.key.to_be_bytes());
+    bytes.extend_from_slice(position.id.as_bytes());
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn decode(text: &str, order: MeetingOrder, now: DateTime<Utc>) -> Option<Place> {
+fn decode(text: &str, order: MeetingOrder, now: DateTime<Utc>) -> Option<CursorPosition> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
     let (marked, rest) = bytes.split_first()?;
     let (as_of, rest) = rest.split_first_chunk::<8>()?;
     let (key, id) = rest.split_first_chunk::<8>()?;
     let as_of = DateTime::from_timestamp_micros(i64::from_be_bytes(*as_of))?;
     let is_good = *marked == mark(order) && as_of <= now && as_of > now - TimeDelta::hours(CURSOR_HOURS);
-    let place = Place {
+    let position = CursorPosition {
         as_of,
         key: i64::from_be_bytes(*key),
         id: Uuid::from_slice(id).ok()?,
     };
-    is_good.then_some(place)
+    is_good.then_some(position)
 }
 
 #[cfg(test)]
@@ -393,13 +393,13 @@ mod tests {
     #[test]
     fn a_cursor_is_good_for_its_order_and_for_a_day() {
         let now: DateTime<Utc> = "2026-03-02T12:00:00.123456Z".parse().unwrap();
-        let place = Place {
+        let position = CursorPosition {
             as_of: now,
             key: -5,
             id: Uuid::from_u128(9),
         };
-        let text = cursor(MeetingOrder::Next, place);
-        assert_eq!(decode(&text, MeetingOrder::Next, now), Some(place));
+        let text = cursor(MeetingOrder::Next, position);
+        assert_eq!(decode(&text, MeetingOrder::Next, now), Some(position));
         assert_eq!(decode(&text, MeetingOrder::Distance, now), None);
         assert_eq!(
             decode(&text, MeetingOrder::Next, now - TimeDelta::seconds(1)),

@@ -13,7 +13,9 @@ use mainstay_domain::{
     support_contact::SupportContact,
     value::{text::Label, timestamp::Timestamp},
 };
-use mainstay_store::{Expected, RecordWriter, Records, StoreError, Stored, cache::response_cache::Made};
+use mainstay_store::{
+    Expected, RecordWriter, Records, StoreError, Stored, cache::response_cache::CachedBody,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -24,7 +26,7 @@ use crate::{
         caller::Caller,
         conditional,
         idempotency::{self, Reply, perform},
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
     },
     openapi::{
@@ -32,8 +34,8 @@ use crate::{
         schema::{Components, add, add_list, add_record},
     },
     record::{
-        changed, collection, current, cursor_parameter, example, finish, id_parameter, if_none_match,
-        limit_parameter, numbered_page, opened, private, tagged, versioned, wire,
+        cache_private, changed, collection, current, cursor_parameter, decode, encode, example, id_parameter,
+        if_none_match, json_response, limit_parameter, numbered_page, tagged, versioned,
     },
 };
 
@@ -125,22 +127,22 @@ pub struct PlanNumber {
     pub difference: Option<PlanDifference>,
 }
 
-async fn active(caller: Caller) -> Outcome {
+async fn active(caller: Caller) -> HandlerResult {
     let mut parameters = Parameters::read(&caller.request, &["kind"]);
     let kind = parameters.choice::<PlanKind>("kind");
     parameters.finish()?;
     let kind = kind.unwrap_or_default();
     let question = format!("active {}", kind.active_slot());
-    let document = caller.remember(
+    let document = caller.get_or_compute(
         &question,
         &[Kind::Plan, Kind::SupportContact],
         |_before| None,
         move |records| {
             let document = active_document(records, kind)?;
-            Ok(document.map(|document| Made {
+            Ok(document.map(|document| CachedBody {
                 // The contacts are part of the document, so the tag is made of all its bytes.
                 tag: Some(conditional::etag_of(&document)),
-                ..Made::new(document)
+                ..CachedBody::new(document)
             }))
         },
     );
@@ -157,8 +159,8 @@ fn active_document(records: &mut Records<'_>, kind: PlanKind) -> Result<Option<V
     let Some(stored) = records.by_slot(Kind::Plan, kind.active_slot())? else {
         return Ok(None);
     };
-    let plan: Plan = opened(&stored.body)?;
-    let mut document = wire(&stored);
+    let plan: Plan = decode(&stored.body)?;
+    let mut document = encode(&stored);
     document.pop();
     document.extend_from_slice(b",\"contacts\":[");
     let mut first = true;
@@ -166,10 +168,10 @@ fn active_document(records: &mut Records<'_>, kind: PlanKind) -> Result<Option<V
         let Some(found) = records.get(Kind::SupportContact, *id)? else {
             continue;
         };
-        let mut contact: SupportContact = opened(&found.body)?;
+        let mut contact: SupportContact = decode(&found.body)?;
         // A note is for looking after the contact, not for the moment of need.
         contact.note = None;
-        let contact = wire(&Stored {
+        let contact = encode(&Stored {
             body: to_json(&contact),
             ..found
         });
@@ -186,7 +188,7 @@ fn active_document(records: &mut Records<'_>, kind: PlanKind) -> Result<Option<V
     Ok(Some(document))
 }
 
-async fn activate(caller: Caller) -> Outcome {
+async fn activate(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let expected = conditional::if_match_optional(&caller.request)?.unwrap_or(Expected::Any);
     let account = caller.state.store.account(caller.scope().account()).await?;
@@ -199,8 +201,12 @@ async fn activate(caller: Caller) -> Outcome {
         writer.lock()?;
         let (version, mut plan) = current::<Plan>(writer, id)?;
         expected.check(version)?;
-        let reply =
-            |stored: &Stored| Reply::new(private(tagged(HttpResponse::Ok(), stored.version)), wire(stored));
+        let reply = |stored: &Stored| {
+            Reply::new(
+                cache_private(tagged(HttpResponse::Ok(), stored.version)),
+                encode(stored),
+            )
+        };
         if plan.status == PlanStatus::Active {
             return Ok(reply(&writer.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?));
         }
@@ -223,7 +229,7 @@ async fn activate(caller: Caller) -> Outcome {
 
 fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), StoreError> {
     if let Some(stored) = writer.by_slot(Kind::Plan, kind.active_slot())? {
-        let mut plan: Plan = opened(&stored.body)?;
+        let mut plan: Plan = decode(&stored.body)?;
         plan.archive();
         writer.replace(&changed(&plan, stored.id), Expected::Version(stored.version))?;
     }
@@ -231,7 +237,7 @@ fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), S
 }
 
 /// Every number of a plan with the time at which it was made, oldest first.
-async fn all_numbers(caller: &Caller, id: Uuid) -> Outcome<Vec<(Plan, i64)>> {
+async fn all_numbers(caller: &Caller, id: Uuid) -> HandlerResult<Vec<(Plan, i64)>> {
     let read = caller.state.store.read_long(caller.scope(), move |records| {
         let latest = records.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?;
         let mut bodies: Vec<(Vec<u8>, i64)> = records
@@ -242,7 +248,7 @@ async fn all_numbers(caller: &Caller, id: Uuid) -> Outcome<Vec<(Plan, i64)>> {
         bodies.push((latest.body, latest.updated_at));
         let mut numbers: Vec<(Plan, i64)> = Vec::new();
         for (body, written_at) in bodies {
-            let plan: Plan = opened(&body)?;
+            let plan: Plan = decode(&body)?;
             // Activating and archiving keep the number: the first version that has it made it.
             if numbers.last().is_none_or(|(last, _)| last.number != plan.number) {
                 numbers.push((plan, written_at));
@@ -253,7 +259,7 @@ async fn all_numbers(caller: &Caller, id: Uuid) -> Outcome<Vec<(Plan, i64)>> {
     Ok(read.await?)
 }
 
-async fn numbers(caller: Caller) -> Outcome {
+async fn numbers(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let (limit, below) = numbered_page(&caller, 'n')?;
     let all = all_numbers(&caller, id).await?;
@@ -272,10 +278,10 @@ async fn numbers(caller: Caller) -> Outcome {
         .and(items.last())
         .map(|last| format!("n{}", last.number));
     let body = json!({ "items": items, "next_cursor": next });
-    Ok(finish(HttpResponse::Ok(), to_json(&body)))
+    Ok(json_response(HttpResponse::Ok(), to_json(&body)))
 }
 
-async fn number(caller: Caller) -> Outcome {
+async fn number(caller: Caller) -> HandlerResult {
     let (id, n): (Uuid, i64) = (caller.path_id("id")?, caller.path("n")?);
     let mut parameters = Parameters::read(&caller.request, &["compare_to"]);
     let compare_to = parameters.get("compare_to", "range", "must be a number of this plan", |t| {
@@ -299,7 +305,7 @@ async fn number(caller: Caller) -> Outcome {
         difference,
         ..at_number(id, plan.clone(), *written_at, latest)
     };
-    Ok(finish(HttpResponse::Ok(), to_json(&found)))
+    Ok(json_response(HttpResponse::Ok(), to_json(&found)))
 }
 
 fn at_number(id: Uuid, plan: Plan, written_at: i64, latest: usize) -> PlanNumber {

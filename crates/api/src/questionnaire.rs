@@ -8,7 +8,7 @@ use mainstay_domain::{
         trend::{MAX_POINTS, QuestionnaireTrend, trend},
     },
 };
-use mainstay_store::{Order, Range, Records, StoreError, cache::response_cache::Made};
+use mainstay_store::{Order, Range, Records, StoreError, cache::response_cache::CachedBody};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::{
         caller::Caller,
         conditional::etag_of,
         page::page_limit,
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
     },
     openapi::{
@@ -25,8 +25,8 @@ use crate::{
         schema::{add, add_list},
     },
     record::{
-        EXAMPLE_ID, collection, cursor_parameter, id_parameter, if_none_match, limit_parameter, list_body,
-        opened, questionnaire, versioned,
+        EXAMPLE_ID, collection, cursor_parameter, decode, id_parameter, if_none_match, limit_parameter,
+        list_body, questionnaire, versioned,
     },
 };
 
@@ -35,12 +35,12 @@ const LOOKED_AT: usize = 2000;
 
 /// The endpoints of questionnaires and of responses to them.
 pub fn endpoints() -> Vec<Endpoint> {
-    let mut all = vec![lists(), reads(), follows()];
+    let mut all = vec![list_endpoint(), read_endpoint(), follows()];
     all.extend(collection::<QuestionnaireResponse>(Tag::Questionnaires));
     all
 }
 
-fn lists() -> Endpoint {
+fn list_endpoint() -> Endpoint {
     let status = json!({ "$ref": "#/components/schemas/QuestionnaireStatus" });
     endpoint::get("/v1/questionnaires", list)
         .operation(Tag::Questionnaires, "listQuestionnaires", "List questionnaires")
@@ -73,7 +73,7 @@ fn questionnaire_id() -> Parameter {
     }
 }
 
-fn reads() -> Endpoint {
+fn read_endpoint() -> Endpoint {
     endpoint::get("/v1/questionnaires/{id}", read)
         .operation(Tag::Questionnaires, "getQuestionnaire", "Read one questionnaire")
         .about(
@@ -113,7 +113,7 @@ fn trend_example() -> Value {
     json!(trend(one.questionnaire_id, &responses))
 }
 
-async fn list(caller: Caller) -> Outcome {
+async fn list(caller: Caller) -> HandlerResult {
     let mut asked = Parameters::read(&caller.request, &["status", "url", "limit", "cursor"]);
     let status = asked.choice::<QuestionnaireStatus>("status");
     let url = asked.get("url", "length", "must have 1 to 500 characters", |text| {
@@ -148,31 +148,31 @@ async fn list(caller: Caller) -> Outcome {
     Ok(versioned(&caller.request, &etag_of(&body), || body))
 }
 
-async fn read(caller: Caller) -> Outcome {
+async fn read(caller: Caller) -> HandlerResult {
     let found = known(&caller).await?;
     let body = to_json(&found);
     Ok(versioned(&caller.request, &etag_of(&body), || body))
 }
 
 /// The questionnaire whose id is in the path.
-async fn known(caller: &Caller) -> Outcome<Questionnaire> {
+async fn known(caller: &Caller) -> HandlerResult<Questionnaire> {
     let found = questionnaire(&caller.state.store, caller.path_id("id")?).await?;
     found.ok_or(Problem::new(ProblemKind::NotFound))
 }
 
-async fn follow(caller: Caller) -> Outcome {
+async fn follow(caller: Caller) -> HandlerResult {
     let id = known(&caller).await?.id;
     let question = format!("trend {id}");
-    let made = caller.remember(
+    let made = caller.get_or_compute(
         &question,
         &[Kind::QuestionnaireResponse],
         |_before| None,
         move |records| {
             let bytes = to_json(&trend(id, &completed(records, id)?));
             let tag = Some(etag_of(&bytes));
-            Ok(Some(Made {
+            Ok(Some(CachedBody {
                 tag,
-                ..Made::new(bytes)
+                ..CachedBody::new(bytes)
             }))
         },
     );
@@ -195,7 +195,7 @@ fn completed(records: &mut Records<'_>, id: Uuid) -> Result<Vec<(Uuid, Questionn
         };
         let page = records.list(Kind::QuestionnaireResponse, &range)?;
         for stored in &page {
-            let response: QuestionnaireResponse = opened(&stored.body)?;
+            let response: QuestionnaireResponse = decode(&stored.body)?;
             if response.questionnaire_id == id && response.status == ResponseStatus::Completed {
                 found.push((stored.id, response));
             }

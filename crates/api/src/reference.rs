@@ -17,7 +17,8 @@ use serde_json::json;
 
 use crate::{
     http::{
-        caller::Caller, conditional::etag_of, network::client_address, problem::Outcome, query::Parameters,
+        caller::Caller, conditional::etag_of, network::client_address, problem::HandlerResult,
+        query::Parameters,
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
@@ -69,7 +70,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn practices(caller: Caller) -> Outcome {
+async fn practices(caller: Caller) -> HandlerResult {
     let mut parameters = Parameters::read(&caller.request, &["category"]);
     let category = parameters.choice::<StrategyCategory>("category");
     parameters.finish()?;
@@ -80,7 +81,7 @@ async fn practices(caller: Caller) -> Outcome {
     Ok(shared(&caller.request, &found))
 }
 
-async fn helplines(request: HttpRequest) -> Outcome {
+async fn helplines(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     state
         .limits

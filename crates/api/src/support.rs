@@ -21,7 +21,7 @@ use crate::{
         body::Body,
         caller::Caller,
         idempotency::{Reply, perform},
-        problem::Outcome,
+        problem::HandlerResult,
         query::Parameters,
     },
     openapi::{
@@ -29,8 +29,8 @@ use crate::{
         schema::{Components, add, add_record},
     },
     record::{
-        created_answer, finish, found, id_parameter, new_draft, opened, path_of_one, private, problem,
-        store_draft, wire,
+        cache_private, created_answer, decode, encode, find_by_path_id, id_parameter, json_response,
+        new_draft, path_of_one, problem, store_draft,
     },
 };
 
@@ -70,7 +70,7 @@ where
         .gives::<Toolkit>(200, "Help.", toolkit_example)
 }
 
-async fn now(caller: Caller) -> Outcome {
+async fn now(caller: Caller) -> HandlerResult {
     let mut parameters = Parameters::read(&caller.request, &["category"]);
     let category = parameters.choice::<SituationCategory>("category");
     parameters.finish()?;
@@ -82,21 +82,21 @@ async fn now(caller: Caller) -> Outcome {
         },
     )
     .await?;
-    Ok(finish(HttpResponse::Ok(), to_json(&help)))
+    Ok(json_response(HttpResponse::Ok(), to_json(&help)))
 }
 
-async fn of_event<T: Record>(caller: Caller) -> Outcome
+async fn of_event<T: Record>(caller: Caller) -> HandlerResult
 where
     for<'a> Occasion: From<&'a T>,
 {
-    let event: T = opened(&found(&caller, T::KIND).await?.body)?;
+    let event: T = decode(&find_by_path_id(&caller, T::KIND).await?.body)?;
     let help = help(&caller, Occasion::from(&event)).await?;
-    Ok(finish(HttpResponse::Ok(), to_json(&help)))
+    Ok(json_response(HttpResponse::Ok(), to_json(&help)))
 }
 
 /// Stores an event and answers with it and with help. Help that cannot be put together never hides that the event
 /// was stored: the helplines are always there.
-pub async fn create_with_help<T: Record>(body: Body<Incoming<T>>, member: &'static str) -> Outcome
+pub async fn create_with_help<T: Record>(body: Body<Incoming<T>>, member: &'static str) -> HandlerResult
 where
     for<'a> Occasion: From<&'a T>,
 {
@@ -110,7 +110,7 @@ where
             let help = help_from(
                 writer,
                 &profile,
-                |record| Ok(Occasion::from(&opened::<T>(record)?)),
+                |record| Ok(Occasion::from(&decode::<T>(record)?)),
                 &created,
                 now,
             )?;
@@ -120,7 +120,7 @@ where
     }
     let created = store_draft::<T>(caller, draft, now).await?;
     let (Created::New(record) | Created::Replayed(record)) = &created;
-    let occasion = Occasion::from(&opened::<T>(&record.body)?);
+    let occasion = Occasion::from(&decode::<T>(&record.body)?);
     let help = match help(caller, occasion.clone()).await {
         Ok(help) => help,
         Err(problem) => {
@@ -146,11 +146,11 @@ fn help_from(
 fn reply<T: Record>(created: &Created, help: &Toolkit, member: &str) -> Reply {
     let (answer, record) = created_answer::<T>(created);
     let mut body = format!("{{\"{member}\":").into_bytes();
-    body.extend_from_slice(&wire(record));
+    body.extend_from_slice(&encode(record));
     body.extend_from_slice(b",\"support\":");
     body.extend_from_slice(&to_json(help));
     body.push(b'}');
-    Reply::new(private(answer), body)
+    Reply::new(cache_private(answer), body)
 }
 
 fn fallback() -> Sources<'static> {
@@ -163,18 +163,18 @@ fn fallback() -> Sources<'static> {
     }
 }
 
-struct Known {
+struct WithId {
     plan: Option<(Uuid, Plan)>,
     contacts: Vec<(Uuid, SupportContact)>,
     events: Vec<CravingEvent>,
 }
 
-async fn profile(caller: &Caller) -> Outcome<Profile> {
+async fn profile(caller: &Caller) -> HandlerResult<Profile> {
     let account = caller.state.store.account(caller.scope().account()).await?;
     Ok(Profile::from(&account))
 }
 
-async fn help(caller: &Caller, occasion: Occasion) -> Outcome<Toolkit> {
+async fn help(caller: &Caller, occasion: Occasion) -> HandlerResult<Toolkit> {
     let profile = profile(caller).await?;
     let known = caller.state.store.read(caller.scope(), known).await?;
     Ok(put_together(
@@ -185,7 +185,7 @@ async fn help(caller: &Caller, occasion: Occasion) -> Outcome<Toolkit> {
     ))
 }
 
-fn put_together(occasion: &Occasion, profile: &Profile, known: &Known, now: DateTime<Utc>) -> Toolkit {
+fn put_together(occasion: &Occasion, profile: &Profile, known: &WithId, now: DateTime<Utc>) -> Toolkit {
     let helplines = helpline::select(
         profile.helpline_country().as_deref(),
         profile.language().as_deref(),
@@ -200,7 +200,7 @@ fn put_together(occasion: &Occasion, profile: &Profile, known: &Known, now: Date
     toolkit(occasion, &sources, now)
 }
 
-fn known(records: &mut Records<'_>) -> Result<Known, StoreError> {
+fn known(records: &mut Records<'_>) -> Result<WithId, StoreError> {
     let newest = |limit| Range {
         limit,
         order: Order::Descending,
@@ -208,19 +208,19 @@ fn known(records: &mut Records<'_>) -> Result<Known, StoreError> {
     };
     let plan = records.by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
     let plan = plan
-        .map(|stored| Ok::<_, StoreError>((stored.id, opened(&stored.body)?)))
+        .map(|stored| Ok::<_, StoreError>((stored.id, decode(&stored.body)?)))
         .transpose()?;
     let contacts = records.list(Kind::SupportContact, &newest(CONTACTS))?;
     let contacts = contacts
         .into_iter()
-        .map(|stored| Ok((stored.id, opened(&stored.body)?)))
+        .map(|stored| Ok((stored.id, decode(&stored.body)?)))
         .collect::<Result<_, StoreError>>()?;
     let events = records.list(Kind::CravingEvent, &newest(LEARNT_FROM))?;
     let events = events
         .into_iter()
-        .map(|stored| opened(&stored.body))
+        .map(|stored| decode(&stored.body))
         .collect::<Result<_, StoreError>>()?;
-    Ok(Known {
+    Ok(WithId {
         plan,
         contacts,
         events,

@@ -18,16 +18,16 @@ use crate::{
         caller::Caller,
         conditional,
         idempotency::{self, Reply, perform},
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::add_record,
     },
     record::{
-        created_answer, current, example, finish, found, id_parameter, if_match, if_none_match, lists,
-        opened, path, private, problem, reading, reads, remembers, removes, replace_in, replaces,
-        request_example, store_new, tagged, wire, write,
+        cache_private, created_answer, current, decode, delete_endpoint, encode, example, find_by_path_id,
+        history_endpoint, id_parameter, if_match, if_none_match, json_response, list_endpoint, path, problem,
+        read_endpoint, reading, replace_endpoint, replace_in, request_example, store_new, tagged, write,
     },
     server::id::new_id,
     support::{create_with_help, for_event, with_help_example, with_help_schema},
@@ -55,11 +55,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)), || with_help_example::<UseEvent>(MEMBER))
             .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
             .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
-        lists::<UseEvent>(tag),
-        reads::<UseEvent>(tag),
-        replaces::<UseEvent>(tag),
-        removes::<UseEvent>(tag),
-        remembers::<UseEvent>(tag),
+        list_endpoint::<UseEvent>(tag),
+        read_endpoint::<UseEvent>(tag),
+        replace_endpoint::<UseEvent>(tag),
+        delete_endpoint::<UseEvent>(tag),
+        history_endpoint::<UseEvent>(tag),
         for_event::<UseEvent>(tag),
         endpoint::put(REVIEW, put_review)
             .operation(tag, "putUseEventReview", "Write or replace the review of a use event")
@@ -96,16 +96,16 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn create(body: Body<Incoming<UseEvent>>) -> Outcome {
+async fn create(body: Body<Incoming<UseEvent>>) -> HandlerResult {
     create_with_help(body, MEMBER).await
 }
 
 /// A review lives under the id of its event.
-async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
+async fn put_review(body: Body<Incoming<UseEventReview>>) -> HandlerResult {
     let caller = &body.caller;
     let id = caller.same_id(&body.value)?;
     let expected = conditional::if_match_optional(&caller.request)?;
-    found(caller, Kind::UseEvent).await?;
+    find_by_path_id(caller, Kind::UseEvent).await?;
     if let Some(expected) = expected {
         let (now, incoming) = (caller.state.clock.now(), body.value);
         let stored = write(caller, now, problem::<UseEventReview>, move |writer| {
@@ -117,7 +117,10 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
             ProblemKind::NotFound => Problem::new(ProblemKind::VersionMismatch),
             _ => problem,
         })?;
-        return Ok(finish(tagged(HttpResponse::Ok(), stored.version), wire(&stored)));
+        return Ok(json_response(
+            tagged(HttpResponse::Ok(), stored.version),
+            encode(&stored),
+        ));
     }
     let incoming = Incoming {
         id: Some(id),
@@ -125,14 +128,14 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
         basis: None,
     };
     match store_new(caller, incoming).await {
-        Ok(Created::New(stored)) => Ok(finish(
+        Ok(Created::New(stored)) => Ok(json_response(
             tagged(HttpResponse::Created(), stored.version),
-            wire(&stored),
+            encode(&stored),
         )),
         Ok(Created::Replayed(stored)) => {
             let mut answer = tagged(HttpResponse::Ok(), stored.version);
             answer.insert_header(("Idempotent-Replayed", "true"));
-            Ok(finish(answer, wire(&stored)))
+            Ok(json_response(answer, encode(&stored)))
         }
         Err(problem) if problem.kind == ProblemKind::IdConflict => {
             Err(Problem::new(ProblemKind::PreconditionRequired))
@@ -142,7 +145,7 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> Outcome {
 }
 
 /// Each call makes another draft; with an `Idempotency-Key` a repeated one gets the first answer again.
-async fn draft_plan(caller: Caller) -> Outcome {
+async fn draft_plan(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let now = caller.state.clock.now();
     let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
@@ -151,7 +154,7 @@ async fn draft_plan(caller: Caller) -> Outcome {
         let (_, event) = current::<UseEvent>(writer, id)?;
         let (_, review) = current::<UseEventReview>(writer, id)?;
         let active = writer.by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
-        let active = active.map(|stored| opened::<Plan>(&stored.body)).transpose()?;
+        let active = active.map(|stored| decode::<Plan>(&stored.body)).transpose()?;
         let contacts = contacts_by_name(writer, &review)?;
         let contact = |name: &str| contacts.get(&name.trim().to_lowercase()).copied();
         let plan =
@@ -164,7 +167,7 @@ async fn draft_plan(caller: Caller) -> Outcome {
         let plan = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
         let created = writer.create(&plan)?;
         let (answer, record) = created_answer::<Plan>(&created);
-        Ok(Reply::new(private(answer), wire(record)))
+        Ok(Reply::new(cache_private(answer), encode(record)))
     })
     .await
 }
@@ -183,7 +186,7 @@ fn contacts_by_name(
     };
     let contacts = records.list(Kind::SupportContact, &all)?;
     let named = contacts.iter().map(|stored| {
-        let contact: SupportContact = opened(&stored.body)?;
+        let contact: SupportContact = decode(&stored.body)?;
         Ok((contact.name.trim().to_lowercase(), stored.id))
     });
     named.collect()

@@ -212,7 +212,7 @@ impl Record for CravingEvent {
             tried.id.get_or_insert_with(&mut *new_id);
         }
         if self.due_at().is_some_and(|due| due <= now) {
-            self.fall_due();
+            self.on_timer();
         }
     }
 
@@ -233,7 +233,7 @@ impl Record for CravingEvent {
             .then(|| self.occurred_at.to_utc() + TimeDelta::hours(CLOSES_AFTER_H))
     }
 
-    fn fall_due(&mut self) {
+    fn on_timer(&mut self) {
         self.outcome = CravingOutcome::Unsure;
     }
 

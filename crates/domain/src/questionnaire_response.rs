@@ -12,7 +12,7 @@ use super::reference::questionnaire::{
     score::{SafetyNote, Score, score},
 };
 use crate::{
-    record::{Basis, Kind, Record, check_past},
+    record::{Kind, Record, ValidationContext, check_past},
     reference::helpline::Helpline,
     value::{
         list::List,
@@ -93,16 +93,16 @@ impl Record for QuestionnaireResponse {
         }
     }
 
-    fn judged_by(&self) -> Option<Uuid> {
+    fn depends_on_questionnaire(&self) -> Option<Uuid> {
         Some(self.questionnaire_id)
     }
 
-    fn judge(&self, basis: &Basis, findings: &mut Findings) {
+    fn check_with(&self, basis: &ValidationContext, findings: &mut Findings) {
         let is_completed = self.status == ResponseStatus::Completed;
         Form::new(&basis.questionnaire, &self.answers).check(is_completed, findings);
     }
 
-    fn complete_by(&mut self, basis: &Basis) {
+    fn complete_with(&mut self, basis: &ValidationContext) {
         let is_completed = self.status == ResponseStatus::Completed;
         let outcome = score(&basis.questionnaire, &self.answers, is_completed);
         self.scores = outcome.scores;

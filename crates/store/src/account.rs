@@ -15,10 +15,10 @@ use crate::{
         schema::{
             accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
         },
-        types::{At, Key},
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    idempotency::KeptAnswer,
+    idempotency::StoredResponse,
     key::seal::DataKeys,
     on,
     record::Expected,
@@ -58,7 +58,7 @@ pub struct PasswordReplacement {
     pub hash: String,
 }
 
-type AccountColumns = (i64, String, i64, Vec<u8>, At, At);
+type AccountColumns = (i64, String, i64, Vec<u8>, DbTimestamp, DbTimestamp);
 
 impl Store {
     /// Makes an account, with a first session if there is one.
@@ -69,16 +69,16 @@ impl Store {
         &self,
         new: NewAccount,
         session: Option<NewSession>,
-        keep: Option<KeptAnswer>,
+        keep: Option<StoredResponse>,
         now: i64,
     ) -> Result<()> {
-        let now = At(now);
+        let now = DbTimestamp(now);
         let keys = self.keys.create(new.id, now).await?;
         let (id, index) = (new.id, self.email_index(&new.content.email));
         let write = self.data.write(move |conn| {
             let sealed = keys.seal("profile", new.id, &json(&new.content))?;
             let row = (
-                accounts::id.eq(Key(new.id)),
+                accounts::id.eq(DbUuid(new.id)),
                 accounts::role.eq(new.role.word()),
                 accounts::state.eq(ACTIVE),
                 accounts::version.eq(1),
@@ -133,7 +133,7 @@ impl Store {
                 .filter(logins::email_index.eq(index))
                 .filter(accounts::state.eq(ACTIVE))
                 .select((accounts::id, accounts::password_hash));
-            Ok(on!(conn, |c| query.first::<(Key, String)>(c).optional())?)
+            Ok(on!(conn, |c| query.first::<(DbUuid, String)>(c).optional())?)
         });
         let found = read.await?;
         Ok(found.map(|(account, password_hash)| Credentials {
@@ -146,7 +146,7 @@ impl Store {
     pub async fn password_hash(&self, account: Uuid) -> Result<String> {
         let read = self.data.read(move |conn| {
             let query = accounts::table
-                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::id.eq(DbUuid(account)))
                 .select(accounts::password_hash);
             Ok(on!(conn, |c| query.first::<String>(c))?)
         });
@@ -190,7 +190,7 @@ impl Store {
             let change = diesel::update(row).set((
                 accounts::version.eq(before.version + 1),
                 accounts::sealed.eq(sealed),
-                accounts::updated_at.eq(At(now)),
+                accounts::updated_at.eq(DbTimestamp(now)),
             ));
             if on!(&mut *conn, |c| change.execute(c))? == 0 {
                 return Err(StoreError::VersionMismatch {
@@ -208,29 +208,29 @@ impl Store {
         id: Uuid,
         password: PasswordReplacement,
         session: Uuid,
-        keep: Option<KeptAnswer>,
+        keep: Option<StoredResponse>,
         now: i64,
     ) -> Result<()> {
         let write = self.data.write(move |conn| {
             let change = diesel::update(
                 accounts::table
-                    .filter(accounts::id.eq(Key(id)))
+                    .filter(accounts::id.eq(DbUuid(id)))
                     .filter(accounts::password_hash.eq(password.verified)),
             )
             .set((
                 accounts::password_hash.eq(password.hash),
-                accounts::password_changed_at.eq(At(now)),
+                accounts::password_changed_at.eq(DbTimestamp(now)),
             ))
             .returning(accounts::no);
             let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;
             let others = sessions::table
                 .filter(sessions::account_no.eq(no))
-                .filter(sessions::id.ne(Key(session)))
+                .filter(sessions::id.ne(DbUuid(session)))
                 .filter(sessions::ended_at.is_null());
             on!(&mut *conn, |c| diesel::update(others)
-                .set(sessions::ended_at.eq(At(now)))
+                .set(sessions::ended_at.eq(DbTimestamp(now)))
                 .execute(c))?;
-            keep.map_or(Ok(()), |keep| keep.insert(conn, At(now)))
+            keep.map_or(Ok(()), |keep| keep.insert(conn, DbTimestamp(now)))
         });
         write.await
     }
@@ -238,7 +238,7 @@ impl Store {
     /// Erases an account and everything that belongs to it. The data key goes first: from then on nothing opens.
     pub async fn erase_account(&self, id: Uuid) -> Result<()> {
         let mark = self.data.write(move |conn| {
-            let change = diesel::update(accounts::table.filter(accounts::id.eq(Key(id))))
+            let change = diesel::update(accounts::table.filter(accounts::id.eq(DbUuid(id))))
                 .set(accounts::state.eq(ERASING));
             Ok(on!(conn, |c| change.execute(c))?)
         });
@@ -252,7 +252,7 @@ impl Store {
             let query = accounts::table
                 .filter(accounts::state.eq(ERASING))
                 .select(accounts::id);
-            Ok(on!(conn, |c| query.load::<Key>(c))?)
+            Ok(on!(conn, |c| query.load::<DbUuid>(c))?)
         });
         let pending = read.await?;
         for id in &pending {
@@ -270,7 +270,7 @@ impl Store {
     async fn delete_rows(&self, id: Uuid) -> Result<()> {
         let write = self.data.write(move |conn| {
             let query = accounts::table
-                .filter(accounts::id.eq(Key(id)))
+                .filter(accounts::id.eq(DbUuid(id)))
                 .select(accounts::no);
             let Some(no) = on!(&mut *conn, |c| query.first::<i64>(c).optional())? else {
                 return Ok(None);
@@ -290,7 +290,7 @@ impl Store {
         });
         // From here on nothing can be made of the record any more.
         if let Some(no) = write.await? {
-            self.remembered.forget_person(no);
+            self.response_cache.forget_person(no);
         }
         Ok(())
     }
@@ -305,7 +305,7 @@ impl Store {
 
 fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {
     let query = accounts::table
-        .filter(accounts::id.eq(Key(id)))
+        .filter(accounts::id.eq(DbUuid(id)))
         .filter(accounts::state.eq(ACTIVE))
         .select((
             accounts::no,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    engine::{connection::Conn, schema::kept_answers, types::At},
+    engine::{connection::Conn, schema::kept_answers, types::DbTimestamp},
     error::{Result, StoreError},
     key::seal::{DataKeys, Secret},
     on,
@@ -17,25 +17,25 @@ const NOBODY: i64 = 0;
 
 /// What a client calls a request, and what the request was, both as keyed hashes.
 #[derive(Clone)]
-pub struct AnswerKey {
+pub struct IdempotencyKey {
     key: Vec<u8>,
     fingerprint: Vec<u8>,
     /// Opens answers to requests without sign-in; made from the name and the request itself.
     seal: Secret,
 }
 
-impl std::fmt::Debug for AnswerKey {
+impl std::fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AnswerKey")
+        f.write_str("IdempotencyKey")
     }
 }
 
 impl Store {
     /// The key of a request. What two owners call their requests has nothing to do with each other.
-    pub fn answer_key(&self, owner: &[u8], name: &str, request: &[&[u8]]) -> AnswerKey {
+    pub fn idempotency_key(&self, owner: &[u8], name: &str, request: &[&[u8]]) -> IdempotencyKey {
         let named = [b"answer-key".as_slice(), owner, name.as_bytes()];
         let whole = [named.as_slice(), request].concat();
-        AnswerKey {
+        IdempotencyKey {
             key: self.blind_index.mac(&named).to_vec(),
             fingerprint: self
                 .blind_index
@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::KeyReused`] if the name was used for another request.
-    pub async fn kept_answer(&self, key: &AnswerKey) -> Result<Option<Vec<u8>>> {
+    pub async fn stored_response(&self, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
         let key = key.clone();
         let read = self.data.read(move |conn| {
             let sealed = find(conn, NOBODY, &key)?;
@@ -64,9 +64,9 @@ impl Store {
     }
 
     /// Forgets answers from before that time (microseconds).
-    pub async fn sweep_answers(&self, before: i64) -> Result<usize> {
+    pub async fn sweep_stored_responses(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
-            let old = kept_answers::table.filter(kept_answers::created_at.lt(At(before)));
+            let old = kept_answers::table.filter(kept_answers::created_at.lt(DbTimestamp(before)));
             Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
         });
         write.await
@@ -78,7 +78,7 @@ impl RecordWriter<'_> {
     ///
     /// # Errors
     /// [`StoreError::KeyReused`] if the name was used for another request.
-    pub fn kept_answer(&mut self, key: &AnswerKey) -> Result<Option<Vec<u8>>> {
+    pub fn stored_response(&mut self, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
         let (conn, scope, _) = self.parts();
         let sealed = find(conn, scope.no, key)?;
         sealed
@@ -87,7 +87,7 @@ impl RecordWriter<'_> {
     }
 
     /// Keeps the first answer to a request of this person.
-    pub fn keep_answer(&mut self, key: &AnswerKey, answer: &[u8]) -> Result<()> {
+    pub fn store_response(&mut self, key: &IdempotencyKey, answer: &[u8]) -> Result<()> {
         let (conn, scope, now) = self.parts();
         let sealed = scope.keys.seal("answer", Uuid::nil(), answer)?;
         keep(conn, scope.no, key, sealed, now)
@@ -96,25 +96,25 @@ impl RecordWriter<'_> {
 
 /// An answer to a request without sign-in, to be kept with its effect.
 #[derive(Debug, Clone)]
-pub struct KeptAnswer {
+pub struct StoredResponse {
     /// The key of the request.
-    pub key: AnswerKey,
+    pub key: IdempotencyKey,
     /// The answer.
     pub answer: Vec<u8>,
 }
 
-impl KeptAnswer {
-    pub(crate) fn insert(&self, conn: &mut Conn, now: At) -> Result<()> {
+impl StoredResponse {
+    pub(crate) fn insert(&self, conn: &mut Conn, now: DbTimestamp) -> Result<()> {
         let sealed = public_keys(&self.key)?.seal("answer", Uuid::nil(), &self.answer)?;
         keep(conn, NOBODY, &self.key, sealed, now)
     }
 }
 
-fn public_keys(key: &AnswerKey) -> Result<DataKeys> {
+fn public_keys(key: &IdempotencyKey) -> Result<DataKeys> {
     DataKeys::new(Uuid::nil(), &key.seal)
 }
 
-fn find(conn: &mut Conn, person_no: i64, key: &AnswerKey) -> Result<Option<Vec<u8>>> {
+fn find(conn: &mut Conn, person_no: i64, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
     let query = kept_answers::table
         .filter(kept_answers::person_no.eq(person_no))
         .filter(kept_answers::key.eq(&key.key))
@@ -125,7 +125,13 @@ fn find(conn: &mut Conn, person_no: i64, key: &AnswerKey) -> Result<Option<Vec<u
     }
 }
 
-fn keep(conn: &mut Conn, person_no: i64, key: &AnswerKey, sealed: Vec<u8>, now: At) -> Result<()> {
+fn keep(
+    conn: &mut Conn,
+    person_no: i64,
+    key: &IdempotencyKey,
+    sealed: Vec<u8>,
+    now: DbTimestamp,
+) -> Result<()> {
     let row = (
         kept_answers::person_no.eq(person_no),
         kept_answers::key.eq(&key.key),

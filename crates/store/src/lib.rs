@@ -29,26 +29,26 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sql_qu
 use uuid::Uuid;
 
 use crate::{
-    cache::response_cache::Remembered,
+    cache::response_cache::ResponseCache,
     engine::{
         Engine,
         migration::{Database, is_migrated, migrate},
         single,
-        types::At,
+        types::DbTimestamp,
     },
     key::{
         key_store::{INSTALLATION, KeyStore},
         seal::Secret,
     },
-    record::Together,
+    record::BatchInserter,
 };
 pub use crate::{
     engine::{PoolSize, connection::DatabaseUrl},
     error::{Result, StoreError},
     key::{key_store::MasterKeys, scope::PersonScope},
     record::{
-        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Sealed, Since, Standing,
-        Stored,
+        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Sealed, Since, Stored,
+        SyncState,
     },
 };
 
@@ -72,9 +72,9 @@ pub struct Locations {
 pub struct Store {
     data: Arc<Engine>,
     /// Where the engine is a server, which has no writer of ours.
-    together: Option<Arc<Together>>,
+    batch_inserter: Option<Arc<BatchInserter>>,
     keys: Arc<KeyStore>,
-    remembered: Arc<Remembered>,
+    response_cache: Arc<ResponseCache>,
     blind_index: Secret,
 }
 
@@ -84,15 +84,15 @@ impl Store {
         let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
         let data = Engine::open(&locations.data, locations.pool, PAGE_CACHE_KIB)?;
-        let together = match &locations.data {
+        let batch_inserter = match &locations.data {
             DatabaseUrl::Sqlite(_) => None,
-            url @ DatabaseUrl::Postgres(_) => Some(Arc::new(Together::start(url, &data.breaks())?)),
+            url @ DatabaseUrl::Postgres(_) => Some(Arc::new(BatchInserter::start(url, &data.breaks())?)),
         };
         Ok(Self {
-            together,
+            batch_inserter,
             data: Arc::new(data),
             keys: Arc::new(keys),
-            remembered: Arc::default(),
+            response_cache: Arc::default(),
             blind_index,
         })
     }
@@ -129,7 +129,14 @@ impl Store {
     {
         let scope = scope.clone();
         self.data
-            .write(move |conn| f(&mut RecordWriter::new(conn, &scope, At(now), Some(session))))
+            .write(move |conn| {
+                f(&mut RecordWriter::new(
+                    conn,
+                    &scope,
+                    DbTimestamp(now),
+                    Some(session),
+                ))
+            })
             .await
     }
 
@@ -175,7 +182,7 @@ pub fn has_data_keys(keys: &DatabaseUrl) -> Result<bool> {
         return Ok(false);
     }
     let found = on!(&mut conn, |c| engine::schema::data_keys::table
-        .filter(engine::schema::data_keys::account_id.ne(engine::types::Key(INSTALLATION)))
+        .filter(engine::schema::data_keys::account_id.ne(engine::types::DbUuid(INSTALLATION)))
         .select(engine::schema::data_keys::wrapped)
         .first::<Vec<u8>>(c)
         .optional())?;

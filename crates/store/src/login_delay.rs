@@ -4,7 +4,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
 use crate::{
     Store,
-    engine::{schema::login_delays, types::At},
+    engine::{schema::login_delays, types::DbTimestamp},
     error::Result,
     on,
 };
@@ -39,7 +39,9 @@ impl Store {
                 login_delays::retry_at,
                 login_delays::updated_at,
             ));
-            Ok(on!(conn, |c| query.first::<(i64, At, At)>(c).optional())?)
+            Ok(on!(conn, |c| query
+                .first::<(i64, DbTimestamp, DbTimestamp)>(c)
+                .optional())?)
         });
         let found = read.await?;
         Ok(
@@ -63,8 +65,8 @@ impl Store {
             let first = (
                 login_delays::key.eq(&key),
                 login_delays::failures.eq(0),
-                login_delays::retry_at.eq(At(0)),
-                login_delays::updated_at.eq(At(0)),
+                login_delays::retry_at.eq(DbTimestamp(0)),
+                login_delays::updated_at.eq(DbTimestamp(0)),
             );
             on!(&mut *conn, |c| {
                 diesel::insert_into(login_delays::table)
@@ -79,7 +81,8 @@ impl Store {
                     login_delays::retry_at,
                     login_delays::updated_at,
                 ));
-            let (count, retry_at, last_at): (i64, At, At) = on!(&mut *conn, |c| lock.get_result(c))?;
+            let (count, retry_at, last_at): (i64, DbTimestamp, DbTimestamp) =
+                on!(&mut *conn, |c| lock.get_result(c))?;
             let after = next(Failures {
                 count,
                 retry_at: retry_at.0,
@@ -87,8 +90,8 @@ impl Store {
             });
             let change = diesel::update(login_delays::table.filter(login_delays::key.eq(&key))).set((
                 login_delays::failures.eq(after.count),
-                login_delays::retry_at.eq(At(after.retry_at)),
-                login_delays::updated_at.eq(At(after.last_at)),
+                login_delays::retry_at.eq(DbTimestamp(after.retry_at)),
+                login_delays::updated_at.eq(DbTimestamp(after.last_at)),
             ));
             on!(&mut *conn, |c| change.execute(c))?;
             Ok(())
@@ -112,7 +115,7 @@ impl Store {
     /// Forgets failures older than that time.
     pub async fn sweep_failures(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
-            let old = login_delays::table.filter(login_delays::updated_at.lt(At(before)));
+            let old = login_delays::table.filter(login_delays::updated_at.lt(DbTimestamp(before)));
             Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
         });
         write.await

@@ -17,7 +17,7 @@ use crate::{
     engine::{
         connection::Conn,
         schema::{meeting_types, meetings},
-        types::{At, Key},
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
     on,
@@ -68,7 +68,7 @@ pub struct Replacement {
 #[derive(Insertable)]
 #[diesel(table_name = meetings, treat_none_as_default_value = false)]
 struct NewMeeting {
-    id: Key,
+    id: DbUuid,
     source: String,
     programme: &'static str,
     in_person: bool,
@@ -79,17 +79,17 @@ struct NewMeeting {
     minutes: Option<i16>,
     time_zone: Option<String>,
     body: String,
-    imported_at: At,
+    imported_at: DbTimestamp,
 }
 
-type CandidateRow = (Key, Option<f64>, Option<f64>, i16, Option<i16>, Option<String>);
+type CandidateRow = (DbUuid, Option<f64>, Option<f64>, i16, Option<i16>, Option<String>);
 
 impl Store {
     /// Puts meetings in the place of all that the feed had before, at once. `now` is in microseconds.
     pub async fn replace_meetings(&self, source: &str, new: Vec<Meeting>, now: i64) -> Result<Replacement> {
         let source = source.to_owned();
         self.data
-            .write(move |conn| replace(conn, &source, &new, At(now)))
+            .write(move |conn| replace(conn, &source, &new, DbTimestamp(now)))
             .await
     }
 
@@ -100,7 +100,7 @@ impl Store {
     {
         let read = self.data.read_long(move |conn| {
             let chosen = choose(candidates(conn, &search)?);
-            let keys: Vec<Key> = chosen.iter().copied().map(Key).collect();
+            let keys: Vec<DbUuid> = chosen.iter().copied().map(DbUuid).collect();
             let query = meetings::table
                 .filter(meetings::id.eq_any(keys))
                 .select(meetings::body);
@@ -119,7 +119,7 @@ impl Store {
     pub async fn meeting(&self, id: Uuid) -> Result<Option<Meeting>> {
         let read = self.data.read(move |conn| {
             let query = meetings::table
-                .filter(meetings::id.eq(Key(id)))
+                .filter(meetings::id.eq(DbUuid(id)))
                 .select(meetings::body);
             let body: Option<String> = on!(conn, |c| query.first(c).optional())?;
             body.map(|body| opened(&body)).transpose()
@@ -133,9 +133,9 @@ fn opened(body: &str) -> Result<Meeting> {
         .map_err(|e| StoreError::Internal(format!("a stored meeting cannot be read: {e}")))
 }
 
-fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: At) -> Result<Replacement> {
+fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: DbTimestamp) -> Result<Replacement> {
     let of_source = meetings::table.filter(meetings::source.eq(source));
-    let before: Vec<Key> = on!(&mut *conn, |c| of_source.select(meetings::id).load(c))?;
+    let before: Vec<DbUuid> = on!(&mut *conn, |c| of_source.select(meetings::id).load(c))?;
     on!(&mut *conn, |c| diesel::delete(of_source).execute(c))?;
     let rows = new
         .iter()
@@ -152,7 +152,7 @@ fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: At) -> Result<Re
         .map(|(id, code)| {
             (
                 meeting_types::code.eq(code.to_ascii_uppercase()),
-                meeting_types::meeting_id.eq(Key(id)),
+                meeting_types::meeting_id.eq(DbUuid(id)),
             )
         })
         .collect();
@@ -170,11 +170,11 @@ fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: At) -> Result<Re
     })
 }
 
-fn row(meeting: &Meeting, source: &str, now: At) -> Result<NewMeeting> {
+fn row(meeting: &Meeting, source: &str, now: DbTimestamp) -> Result<NewMeeting> {
     let weekly = meeting.weekly();
     let body = String::from_utf8(json(meeting)).map_err(|e| StoreError::Internal(e.to_string()))?;
     Ok(NewMeeting {
-        id: Key(meeting.id),
+        id: DbUuid(meeting.id),
         source: source.to_owned(),
         programme: meeting.programme.word(),
         in_person: meeting.in_person,

@@ -13,7 +13,7 @@ use crate::{
     engine::{
         connection::Conn,
         schema::questionnaires,
-        types::{At, Key},
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
     on,
@@ -35,7 +35,9 @@ pub enum QuestionnaireImport {
 impl Store {
     /// Stores a questionnaire, or renews what may change of one that is there. `now` is in microseconds.
     pub async fn import_questionnaire(&self, new: Questionnaire, now: i64) -> Result<QuestionnaireImport> {
-        self.data.write(move |conn| import(conn, &new, At(now))).await
+        self.data
+            .write(move |conn| import(conn, &new, DbTimestamp(now)))
+            .await
     }
 
     /// One questionnaire that was imported.
@@ -65,17 +67,17 @@ fn text<T: Serialize>(value: &T) -> Result<String> {
 
 fn found(conn: &mut Conn, id: Uuid) -> Result<Option<Questionnaire>> {
     let query = questionnaires::table
-        .filter(questionnaires::id.eq(Key(id)))
+        .filter(questionnaires::id.eq(DbUuid(id)))
         .select(questionnaires::body);
     let body: Option<String> = on!(conn, |c| query.first(c).optional())?;
     body.map(|body| opened(&body)).transpose()
 }
 
-fn import(conn: &mut Conn, new: &Questionnaire, now: At) -> Result<QuestionnaireImport> {
+fn import(conn: &mut Conn, new: &Questionnaire, now: DbTimestamp) -> Result<QuestionnaireImport> {
     let summary = text(&QuestionnaireSummary::from(new))?;
     let body = text(new)?;
     let row = (
-        questionnaires::id.eq(Key(new.id)),
+        questionnaires::id.eq(DbUuid(new.id)),
         questionnaires::url.eq(&new.url),
         questionnaires::version.eq(&new.version),
         questionnaires::summary.eq(&summary),
@@ -97,7 +99,7 @@ fn import(conn: &mut Conn, new: &Questionnaire, now: At) -> Result<Questionnaire
     if before == *new {
         return Ok(QuestionnaireImport::Unchanged);
     }
-    let change = diesel::update(questionnaires::table.filter(questionnaires::id.eq(Key(new.id)))).set((
+    let change = diesel::update(questionnaires::table.filter(questionnaires::id.eq(DbUuid(new.id)))).set((
         questionnaires::summary.eq(summary),
         questionnaires::body.eq(body),
         questionnaires::imported_at.eq(now),

@@ -13,10 +13,10 @@ use crate::{
     engine::{
         connection::Conn,
         schema::{accounts, sessions},
-        types::{At, Key},
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    idempotency::KeptAnswer,
+    idempotency::StoredResponse,
     key::{scope::PersonScope, seal::DataKeys},
     on,
 };
@@ -36,11 +36,17 @@ pub struct NewSession {
 }
 
 impl NewSession {
-    pub(crate) fn insert(self, conn: &mut Conn, account_no: i64, keys: &DataKeys, now: At) -> Result<()> {
+    pub(crate) fn insert(
+        self,
+        conn: &mut Conn,
+        account_no: i64,
+        keys: &DataKeys,
+        now: DbTimestamp,
+    ) -> Result<()> {
         let sealed = keys.seal("session", self.id, &json(&self.content))?;
         let row = (
             sessions::account_no.eq(account_no),
-            sessions::id.eq(Key(self.id)),
+            sessions::id.eq(DbUuid(self.id)),
             sessions::refresh_hash.eq(self.refresh_hash),
             sessions::counter.eq(0),
             sessions::rotated_at.eq(now),
@@ -91,7 +97,7 @@ pub struct Rotation {
     /// The hash of the next one.
     pub refresh_hash: Vec<u8>,
     /// The answer, if the client named its request.
-    pub keep: Option<KeptAnswer>,
+    pub keep: Option<StoredResponse>,
 }
 
 /// A session as its owner sees it.
@@ -116,21 +122,21 @@ impl Store {
         &self,
         credentials: Credentials,
         session: NewSession,
-        keep: Option<KeptAnswer>,
+        keep: Option<StoredResponse>,
         now: i64,
     ) -> Result<()> {
         let keys = self.keys.get(credentials.account).await?;
         let write = self.data.write(move |conn| {
             let query = accounts::table
-                .filter(accounts::id.eq(Key(credentials.account)))
+                .filter(accounts::id.eq(DbUuid(credentials.account)))
                 .filter(accounts::password_hash.eq(credentials.password_hash))
                 .filter(accounts::state.eq(ACTIVE))
                 .select(accounts::no);
             let no: i64 = on!(&mut *conn, |c| query.first(c))?;
             if let Some(keep) = keep {
-                keep.insert(conn, At(now))?;
+                keep.insert(conn, DbTimestamp(now))?;
             }
-            session.insert(conn, no, &keys, At(now))
+            session.insert(conn, no, &keys, DbTimestamp(now))
         });
         write.await
     }
@@ -145,11 +151,11 @@ impl Store {
         let read = self.data.read(move |conn| {
             let query = sessions::table
                 .inner_join(accounts::table)
-                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::id.eq(DbUuid(account)))
                 .filter(accounts::state.eq(ACTIVE))
-                .filter(sessions::id.eq(Key(session)))
+                .filter(sessions::id.eq(DbUuid(session)))
                 .filter(sessions::ended_at.is_null())
-                .filter(sessions::last_used_at.ge(At(idle_since)))
+                .filter(sessions::last_used_at.ge(DbTimestamp(idle_since)))
                 .select((accounts::no, accounts::role));
             Ok(on!(conn, |c| query.first::<(i64, String)>(c).optional())?)
         });
@@ -167,13 +173,20 @@ impl Store {
 
     /// The state of a session's refresh tokens.
     pub async fn refresh_state(&self, account: Uuid, session: Uuid) -> Result<Option<RefreshState>> {
-        type Columns = (i64, Vec<u8>, At, At, Option<At>, String);
+        type Columns = (
+            i64,
+            Vec<u8>,
+            DbTimestamp,
+            DbTimestamp,
+            Option<DbTimestamp>,
+            String,
+        );
         let read = self.data.read(move |conn| {
             let query = sessions::table
                 .inner_join(accounts::table)
-                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::id.eq(DbUuid(account)))
                 .filter(accounts::state.eq(ACTIVE))
-                .filter(sessions::id.eq(Key(session)))
+                .filter(sessions::id.eq(DbUuid(session)))
                 .select((
                     sessions::counter,
                     sessions::refresh_hash,
@@ -219,17 +232,17 @@ impl Store {
             } = rotation;
             let row = sessions::table
                 .filter(sessions::account_no.eq(no))
-                .filter(sessions::id.eq(Key(session)))
+                .filter(sessions::id.eq(DbUuid(session)))
                 .filter(sessions::counter.eq(counter).and(sessions::ended_at.is_null()));
             let change = diesel::update(row).set((
                 sessions::counter.eq(counter + 1),
                 sessions::refresh_hash.eq(refresh_hash),
-                sessions::rotated_at.eq(At(now)),
-                sessions::last_used_at.eq(At(now)),
+                sessions::rotated_at.eq(DbTimestamp(now)),
+                sessions::last_used_at.eq(DbTimestamp(now)),
             ));
             let is_first = on!(&mut *conn, |c| change.execute(c))? == 1;
             if let Some(keep) = keep.filter(|_| is_first) {
-                keep.insert(conn, At(now))?;
+                keep.insert(conn, DbTimestamp(now))?;
             }
             Ok(is_first)
         });
@@ -242,9 +255,9 @@ impl Store {
         let read = self.data.read(move |conn| {
             let query = sessions::table
                 .inner_join(accounts::table)
-                .filter(accounts::id.eq(Key(account)))
+                .filter(accounts::id.eq(DbUuid(account)))
                 .filter(sessions::ended_at.is_null())
-                .filter(sessions::last_used_at.ge(At(idle_since)))
+                .filter(sessions::last_used_at.ge(DbTimestamp(idle_since)))
                 .order((sessions::last_used_at.desc(), sessions::id.desc()))
                 .select((
                     sessions::id,
@@ -252,7 +265,7 @@ impl Store {
                     sessions::last_used_at,
                     sessions::sealed,
                 ));
-            let rows: Vec<(Key, At, At, Vec<u8>)> = on!(conn, |c| query.load(c))?;
+            let rows: Vec<(DbUuid, DbTimestamp, DbTimestamp, Vec<u8>)> = on!(conn, |c| query.load(c))?;
             rows.into_iter()
                 .map(|(id, created_at, last_used_at, sealed)| {
                     let plain = keys.open("session", id.0, &sealed)?;
@@ -277,22 +290,22 @@ impl Store {
         &self,
         account: Uuid,
         session: Uuid,
-        keep: Option<KeptAnswer>,
+        keep: Option<StoredResponse>,
         now: i64,
     ) -> Result<()> {
         let write = self.data.write(move |conn| {
             let no = account_no(conn, account)?;
             let row = sessions::table
                 .filter(sessions::account_no.eq(no))
-                .filter(sessions::id.eq(Key(session)))
+                .filter(sessions::id.eq(DbUuid(session)))
                 .filter(sessions::ended_at.is_null());
             let ended = on!(&mut *conn, |c| diesel::update(row)
-                .set(sessions::ended_at.eq(At(now)))
+                .set(sessions::ended_at.eq(DbTimestamp(now)))
                 .execute(c))?;
             if ended == 0 {
                 return Err(StoreError::NotFound);
             }
-            keep.map_or(Ok(()), |keep| keep.insert(conn, At(now)))
+            keep.map_or(Ok(()), |keep| keep.insert(conn, DbTimestamp(now)))
         });
         write.await
     }
@@ -302,8 +315,8 @@ impl Store {
         let write = self.data.write(move |conn| {
             let old = sessions::table.filter(
                 sessions::ended_at
-                    .lt(At(before))
-                    .or(sessions::last_used_at.lt(At(before))),
+                    .lt(DbTimestamp(before))
+                    .or(sessions::last_used_at.lt(DbTimestamp(before))),
             );
             Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
         });
@@ -313,7 +326,7 @@ impl Store {
 
 fn account_no(conn: &mut Conn, account: Uuid) -> Result<i64> {
     let query = accounts::table
-        .filter(accounts::id.eq(Key(account)))
+        .filter(accounts::id.eq(DbUuid(account)))
         .select(accounts::no);
     Ok(on!(conn, |c| query.first(c))?)
 }

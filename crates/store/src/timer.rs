@@ -1,14 +1,14 @@
 //! Records that the server changes by itself when their time has come.
 
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, RunQueryDsl};
-use mainstay_domain::record::{Kind, registry::fallen_due};
+use mainstay_domain::record::{Kind, registry::after_timer};
 use uuid::Uuid;
 
 use crate::{
     Store,
     engine::{
         schema::{accounts, timers},
-        types::{At, Key},
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
     key::scope::PersonScope,
@@ -23,20 +23,20 @@ const POSTPONE_US: i64 = 3_600_000_000;
 
 impl Store {
     /// Changes records whose time has come and says how many were looked at: [`AT_ONCE`] means that there may be more.
-    pub async fn settle_due(&self, now: i64) -> Result<usize> {
+    pub async fn run_timers(&self, now: i64) -> Result<usize> {
         let read = self.data.read(move |conn| {
             let query = timers::table
                 .inner_join(accounts::table.on(accounts::no.eq(timers::person_no)))
-                .filter(timers::due_at.le(At(now)))
+                .filter(timers::due_at.le(DbTimestamp(now)))
                 .order(timers::due_at.asc())
                 .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
                 .select((timers::person_no, accounts::id, timers::collection, timers::id));
-            Ok(on!(conn, |c| query.load::<(i64, Key, i16, Key)>(c))?)
+            Ok(on!(conn, |c| query.load::<(i64, DbUuid, i16, DbUuid)>(c))?)
         });
         let due = read.await?;
         let found = due.len();
         for (no, account, code, id) in due {
-            if let Err(error) = self.settle(no, account.0, code, id.0, now).await {
+            if let Err(error) = self.run_timer(no, account.0, code, id.0, now).await {
                 // One record that cannot be opened must not keep the others waiting.
                 log::error!(
                     "a due record of account {} could not be changed: {error}",
@@ -48,7 +48,7 @@ impl Store {
         Ok(found)
     }
 
-    async fn settle(&self, no: i64, account: Uuid, code: i16, id: Uuid, now: i64) -> Result<()> {
+    async fn run_timer(&self, no: i64, account: Uuid, code: i16, id: Uuid, now: i64) -> Result<()> {
         let kind = Kind::from_code(code).ok_or(StoreError::Internal("an unknown collection".to_owned()))?;
         let scope = PersonScope {
             no,
@@ -56,14 +56,14 @@ impl Store {
             keys: self.keys.get(account).await?,
         };
         let write = self.data.write(move |conn| {
-            let mut writer = RecordWriter::new(conn, &scope, At(now), None);
+            let mut writer = RecordWriter::new(conn, &scope, DbTimestamp(now), None);
             writer.lock()?;
             // Another node, or the person, may have been first.
             let Some(before) = writer.get(kind, id)? else {
                 return Ok(());
             };
             let after =
-                fallen_due(kind, id, &before.body).map_err(|e| StoreError::Internal(e.to_string()))?;
+                after_timer(kind, id, &before.body).map_err(|e| StoreError::Internal(e.to_string()))?;
             if after.body == before.body {
                 writer.clear_timer(kind, id)?;
                 return Ok(());
@@ -79,9 +79,9 @@ impl Store {
             let row = timers::table
                 .filter(timers::person_no.eq(no))
                 .filter(timers::collection.eq(code))
-                .filter(timers::id.eq(Key(id)));
+                .filter(timers::id.eq(DbUuid(id)));
             on!(conn, |c| diesel::update(row)
-                .set(timers::due_at.eq(At(until)))
+                .set(timers::due_at.eq(DbTimestamp(until)))
                 .execute(c))?;
             Ok(())
         });

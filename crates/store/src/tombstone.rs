@@ -6,7 +6,7 @@ use crate::{
     Store,
     engine::{
         connection::Conn,
-        types::{At, Instant},
+        types::{DbTimestamp, Instant},
     },
     error::Result,
     on,
@@ -38,12 +38,12 @@ impl Store {
                     "SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM records \
                      WHERE {deleted} AND {empty} AND updated_at < {parameter}) ORDER BY person_no FOR NO KEY UPDATE"
                 );
-                sql_query(sql).bind::<Instant, _>(At(before)).execute(c)?;
+                sql_query(sql).bind::<Instant, _>(DbTimestamp(before)).execute(c)?;
             }
             let sql = format!(
                 "DELETE FROM records WHERE {deleted} AND {empty} AND updated_at < {parameter} RETURNING person_no, rev"
             );
-            let query = sql_query(sql).bind::<Instant, _>(At(before));
+            let query = sql_query(sql).bind::<Instant, _>(DbTimestamp(before));
             let forgotten: Vec<Forgotten> = on!(&mut *conn, |c| query.load(c))?;
             let mut floors = std::collections::BTreeMap::<i64, i64>::new();
             for row in &forgotten {

@@ -11,7 +11,7 @@ on_both_databases! {
         assert_eq!(stored.body.get("outcome"), None);
         // However long nobody looks back on it.
         app.clock.advance(TimeDelta::days(60));
-        app.state().store.settle_due(app.clock.micros()).await.expect("it settles");
+        app.state().store.run_timers(app.clock.micros()).await.expect("it settles");
         let sam = sam.another_device().await;
         let path = stored.header("location");
         assert_eq!(sam.get(&path).await.expect(200).body, stored.body);

@@ -90,17 +90,17 @@ on_both_databases! {
 
         let store = &app.state().store;
         app.clock.advance(TimeDelta::minutes(239));
-        store.settle_due(app.clock.micros()).await.expect("it settles");
+        store.run_timers(app.clock.micros()).await.expect("it settles");
         assert_eq!(sam.client.get(&path).await.status, 401, "the access token has ended by then");
         let sam = sam.another_device().await;
         assert_eq!(sam.get(&path).await.body["outcome"], "ongoing");
         app.clock.advance(TimeDelta::minutes(2));
         // The server's own worker may have been first.
-        store.settle_due(app.clock.micros()).await.expect("it settles");
+        store.run_timers(app.clock.micros()).await.expect("it settles");
         let closed = sam.get(&path).await.expect(200);
         assert_eq!((&closed.body["outcome"], &closed.body["version"]), (&json!("unsure"), &json!(2)));
         assert_eq!(sam.get(&ended.header("location")).await.body["outcome"], "rode_it_out");
-        assert_eq!(store.settle_due(app.clock.micros()).await.expect("it settles"), 0);
+        assert_eq!(store.run_timers(app.clock.micros()).await.expect("it settles"), 0);
         // The app's first report, come again late, is still the same report.
         let mut again = report(0);
         again["occurred_at"] = closed.body["occurred_at"].clone();

@@ -44,12 +44,12 @@ async fn with_a_long_record(app: &TestApp) -> Person {
 on_both_databases! {
     async fn a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept(app) {
         let (sam, kim) = (with_a_long_record(app).await, with_a_long_record(app).await);
-        let kept = &app.state().kept_facts;
+        let cache = &app.state().facts_cache;
         let (sams, kims) = (scope(app, &sam).await, scope(app, &kim).await);
         for person in [&sam, &kim] {
             person.get("/v1/insights/summary").await.expect(200);
         }
-        assert!(kept.keeps(sams.account()) && kept.keeps(kims.account()));
+        assert!(cache.keeps(sams.account()) && kept.keeps(kims.account()));
 
         let (looking, looked) = (mpsc::channel::<()>(), mpsc::channel::<()>());
         let (state, account, now) = (app.state().clone(), sams.account(), app.clock.micros());
@@ -58,7 +58,7 @@ on_both_databases! {
         let look = tokio::spawn(async move {
             let needs = Needs { check_ins: Need::All, ..Needs::default() };
             store.read_long(&sams, move |records| {
-                state.kept_facts.look(records, account, needs, now, |facts| {
+                state.facts_cache.look(records, account, needs, now, |facts| {
                     begun.send(()).expect("the test waits");
                     go_on.recv().expect("the test goes on");
                     facts.check_ins.len()
@@ -72,11 +72,11 @@ on_both_databases! {
         let found = look.await.expect("no panic").expect("it was opened before");
         assert_eq!(found, usize::try_from(LONG).expect("it is small"));
 
-        assert!(!kept.keeps(account));
+        assert!(!cache.keeps(account));
         // Of other people what was kept stays, and what is looked at from now on is kept.
-        assert!(kept.keeps(kims.account()));
+        assert!(cache.keeps(kims.account()));
         kim.post("/v1/check-ins", &json!({ "kind": "momentary", "occurred_at": app.clock.now().to_rfc3339(), "answers": { "craving": 2 } })).await.expect(201);
         kim.get("/v1/insights/summary").await.expect(200);
-        assert!(kept.keeps(kims.account()));
+        assert!(cache.keeps(kims.account()));
     }
 }

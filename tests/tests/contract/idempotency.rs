@@ -166,7 +166,7 @@ on_both_databases! {
         post(&sam, "/v1/check-ins", "key", &note("one")).await.expect(201);
         let store = &app.state().store;
         app.clock.advance(TimeDelta::hours(24));
-        assert_eq!(store.sweep_answers(app.clock.micros() - 86_400_000_000 + 60_000_000).await.expect("it sweeps"), 1);
+        assert_eq!(store.sweep_stored_responses(app.clock.micros() - 86_400_000_000 + 60_000_000).await.expect("it sweeps"), 1);
         let sam = sam.another_device().await;
         post(&sam, "/v1/check-ins", "key", &note("two")).await.expect(201);
     }

@@ -26,10 +26,10 @@ use crate::{
         conditional::etag,
         idempotency::Reply,
         network::{client_address, network},
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Tag},
-    record::{finish, if_match, if_none_match, tagged, versioned},
+    record::{if_match, if_none_match, json_response, tagged, versioned},
     server::{id::new_id, state::State},
 };
 
@@ -79,7 +79,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn register(body: PublicBody<Registration>) -> Outcome {
+async fn register(body: PublicBody<Registration>) -> HandlerResult {
     let state = State::of(&body.request);
     let address = client_address(&body.request, &state.trusted_proxies);
     if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
@@ -127,14 +127,14 @@ async fn register(body: PublicBody<Registration>) -> Outcome {
     Ok(reply.into_response())
 }
 
-async fn read(caller: Caller) -> Outcome {
+async fn read(caller: Caller) -> HandlerResult {
     let account = caller.state.store.account(caller.scope().account()).await?;
     Ok(versioned(&caller.request, &etag(account.version), || {
         to_json(&account)
     }))
 }
 
-async fn replace(body: Body<AccountUpdate>) -> Outcome {
+async fn replace(body: Body<AccountUpdate>) -> HandlerResult {
     let caller = &body.caller;
     let expected = caller.if_match()?;
     let profile = Profile::from(body.value);
@@ -144,13 +144,13 @@ async fn replace(body: Body<AccountUpdate>) -> Outcome {
         .store
         .update_profile(id, profile, expected, caller.state.clock.micros())
         .await?;
-    Ok(finish(
+    Ok(json_response(
         tagged(HttpResponse::Ok(), account.version),
         to_json(&account),
     ))
 }
 
-async fn erase(body: Body<Erasure>) -> Outcome {
+async fn erase(body: Body<Erasure>) -> HandlerResult {
     let caller = &body.caller;
     confirm(caller, &body.value.password).await?;
     let (state, account) = (caller.state.clone(), caller.scope().account());
@@ -158,7 +158,7 @@ async fn erase(body: Body<Erasure>) -> Outcome {
     let erasing = actix_web::rt::spawn(async move {
         let erased = state.store.erase_account(account).await;
         state.sessions.forget_all();
-        state.kept_facts.drop_account(account);
+        state.facts_cache.drop_account(account);
         erased
     });
     erasing
@@ -169,7 +169,7 @@ async fn erase(body: Body<Erasure>) -> Outcome {
         .finish())
 }
 
-async fn change_password(body: Body<PasswordChange>) -> Outcome {
+async fn change_password(body: Body<PasswordChange>) -> HandlerResult {
     let (caller, state) = (&body.caller, &body.caller.state);
     if let Some(reply) = first_answer(state, body.key.as_ref()).await? {
         return Ok(reply.into_response());
@@ -196,7 +196,7 @@ async fn change_password(body: Body<PasswordChange>) -> Outcome {
 }
 
 /// Makes sure that it is the owner who asks. Wrong passwords bring the same delays as at sign-in.
-async fn confirm(caller: &Caller, password: &str) -> Outcome<String> {
+async fn confirm(caller: &Caller, password: &str) -> HandlerResult<String> {
     let state = &caller.state;
     let network = network(client_address(&caller.request, &state.trusted_proxies));
     let owner = format!("account {}", caller.scope().account());

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     auth::{access_token::Claims, refresh_token::IDLE_S},
-    http::problem::Outcome,
+    http::problem::HandlerResult,
 };
 
 /// How long a session's state is believed, in microseconds: an ended session stops everywhere within this time.
@@ -29,7 +29,12 @@ impl Default for Sessions {
 
 impl Sessions {
     /// Who is behind the session of an access token, if it lives.
-    pub async fn principal(&self, store: &Store, claims: &Claims, now: i64) -> Outcome<Option<Principal>> {
+    pub async fn principal(
+        &self,
+        store: &Store,
+        claims: &Claims,
+        now: i64,
+    ) -> HandlerResult<Option<Principal>> {
         if let Some((principal, seen_at)) = self.remembered.get(&claims.sid)
             && (0..BELIEVED_US).contains(&(now - seen_at))
             && principal.scope.account() == claims.sub

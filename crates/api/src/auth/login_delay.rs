@@ -7,7 +7,7 @@ use mainstay_store::{
     login_delay::{DelayKey, Failures},
 };
 
-use crate::http::problem::{Outcome, Problem, ProblemKind};
+use crate::http::problem::{HandlerResult, Problem, ProblemKind};
 
 /// Failures are forgotten after this long without a further one, in seconds.
 const FORGET_S: i64 = 15 * 60;
@@ -84,7 +84,7 @@ impl<'a> Attempt<'a> {
     ///
     /// # Errors
     /// 429 with the time to wait.
-    pub async fn check(&self) -> Outcome<()> {
+    pub async fn check(&self) -> HandlerResult<()> {
         let mut retry_at = 0;
         for key in self.counted().await? {
             retry_at = retry_at.max(self.store.failures(key).await?.retry_at);
@@ -98,7 +98,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Notes that the try did not succeed.
-    pub async fn failed(&self) -> Outcome<()> {
+    pub async fn failed(&self) -> HandlerResult<()> {
         let now = self.now;
         for (key, policy) in [
             (&self.pair, PAIR),
@@ -113,7 +113,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Notes that the try succeeded: the network is known from now on.
-    pub async fn succeeded(&self) -> Outcome<()> {
+    pub async fn succeeded(&self) -> HandlerResult<()> {
         self.store.clear_failures(&self.pair).await?;
         let now = self.now;
         self.store
@@ -127,7 +127,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The keys whose delays count for this try.
-    async fn counted(&self) -> Outcome<Vec<&DelayKey>> {
+    async fn counted(&self) -> HandlerResult<Vec<&DelayKey>> {
         if self.store.failures(&self.known).await?.last_at == 0 {
             Ok(vec![&self.pair, &self.network, &self.account])
         } else {

@@ -12,7 +12,7 @@ use mainstay_store::key::seal::Secret;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
-use crate::http::problem::{Outcome, Problem, ProblemKind};
+use crate::http::problem::{HandlerResult, Problem, ProblemKind};
 
 /// How long a sign-in may wait for its turn.
 const WAIT: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ impl Passwords {
     }
 
     /// The hash of a password, as a PHC string.
-    pub async fn hash(&self, password: &str) -> Outcome<String> {
+    pub async fn hash(&self, password: &str) -> HandlerResult<String> {
         let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
         self.in_turn(move || hash(&pepper, password.as_bytes()))
             .await?
@@ -68,7 +68,7 @@ impl Passwords {
     }
 
     /// Whether a password belongs to a hash. Without a hash it takes the same time and does not.
-    pub async fn verify(&self, password: &str, hash: Option<String>) -> Outcome<bool> {
+    pub async fn verify(&self, password: &str, hash: Option<String>) -> HandlerResult<bool> {
         let known = hash.is_some();
         let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
         let hash = hash.unwrap_or_else(|| self.nobody.clone());
@@ -78,7 +78,10 @@ impl Passwords {
         Ok(fits && known)
     }
 
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Outcome<T> {
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> HandlerResult<T> {
         let turn = tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned());
         let turn = turn
             .await

@@ -14,7 +14,7 @@ use mainstay_domain::{
 };
 use mainstay_store::{
     StoreError,
-    idempotency::{AnswerKey, KeptAnswer},
+    idempotency::{IdempotencyKey, StoredResponse},
     session::{NewSession, RefreshState, Rotation},
 };
 use serde::Serialize;
@@ -33,14 +33,14 @@ use crate::{
         caller::{Caller, claims},
         idempotency::{Reply, key},
         network::{client_address, network},
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::{add, add_list},
     },
-    record::{finish, id_parameter},
+    record::{id_parameter, json_response},
     server::{id::new_id, state::State},
 };
 
@@ -151,7 +151,7 @@ pub fn begin(
     account: Uuid,
     role: Role,
     content: SealedSession,
-) -> Outcome<(NewSession, Tokens)> {
+) -> HandlerResult<(NewSession, Tokens)> {
     let session = new_id();
     let tokens = issue(
         state,
@@ -174,7 +174,7 @@ pub fn begin(
 }
 
 /// The tokens of that number. The same number at the same second gives the same tokens.
-fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -> Outcome<Tokens> {
+fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -> HandlerResult<Tokens> {
     Ok(Tokens {
         access_token: state
             .tokens
@@ -188,7 +188,7 @@ fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -
     })
 }
 
-async fn login(body: PublicBody<Login>) -> Outcome {
+async fn login(body: PublicBody<Login>) -> HandlerResult {
     let state = State::of(&body.request);
     let address = client_address(&body.request, &state.trusted_proxies);
     if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
@@ -236,7 +236,7 @@ async fn login(body: PublicBody<Login>) -> Outcome {
     Ok(reply.into_response())
 }
 
-async fn refresh(body: PublicBody<Refresh>) -> Outcome {
+async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
     let state = State::of(&body.request);
     let refused = || Problem::new(ProblemKind::InvalidRefreshToken);
     let claims = state
@@ -295,7 +295,7 @@ async fn refresh(body: PublicBody<Refresh>) -> Outcome {
 }
 
 /// The state of a session that can be refreshed at all.
-async fn live(state: &State, claims: &RefreshClaims, now: i64) -> Outcome<RefreshState> {
+async fn live(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<RefreshState> {
     let known = state.store.refresh_state(claims.account, claims.session).await?;
     known
         .filter(|known| !known.ended && now - known.last_used_at < IDLE_S * 1_000_000)
@@ -303,11 +303,11 @@ async fn live(state: &State, claims: &RefreshClaims, now: i64) -> Outcome<Refres
 }
 
 /// The instant of so many microseconds.
-fn at(micros: i64) -> Outcome<DateTime<Utc>> {
+fn at(micros: i64) -> HandlerResult<DateTime<Utc>> {
     DateTime::from_timestamp_micros(micros).ok_or(Problem::internal("an instant out of range"))
 }
 
-async fn logout(request: HttpRequest) -> Outcome {
+async fn logout(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     let claims = claims(&request)?;
     let key = key(&request, Some(claims.sid), b"")?;
@@ -318,11 +318,11 @@ async fn logout(request: HttpRequest) -> Outcome {
     end_one(&Caller::of(&request).await?, claims.sid, key).await
 }
 
-async fn end(caller: Caller) -> Outcome {
+async fn end(caller: Caller) -> HandlerResult {
     end_one(&caller, caller.path_id("id")?, None).await
 }
 
-async fn end_one(caller: &Caller, session: Uuid, key: Option<AnswerKey>) -> Outcome {
+async fn end_one(caller: &Caller, session: Uuid, key: Option<IdempotencyKey>) -> HandlerResult {
     let state = &caller.state;
     let mut answer = HttpResponse::NoContent();
     answer.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -336,7 +336,7 @@ async fn end_one(caller: &Caller, session: Uuid, key: Option<AnswerKey>) -> Outc
     Ok(reply.into_response())
 }
 
-async fn list(caller: Caller) -> Outcome {
+async fn list(caller: Caller) -> HandlerResult {
     Parameters::read(&caller.request, &[]).finish()?;
     let idle_since = caller.state.clock.micros() - IDLE_S * 1_000_000;
     let sessions = caller
@@ -355,7 +355,7 @@ async fn list(caller: Caller) -> Outcome {
             last_used_at: Timestamp::from_micros(session.last_used_at),
         })
         .collect();
-    Ok(finish(
+    Ok(json_response(
         HttpResponse::Ok(),
         to_json(&json!({ "items": items, "next_cursor": null })),
     ))
@@ -368,15 +368,15 @@ pub fn signed_in(mut answer: HttpResponseBuilder, account: Account, tokens: Toke
 }
 
 /// The first answer to a request that may have come before.
-pub async fn first_answer(state: &State, key: Option<&AnswerKey>) -> Outcome<Option<Reply>> {
+pub async fn first_answer(state: &State, key: Option<&IdempotencyKey>) -> HandlerResult<Option<Reply>> {
     let Some(key) = key else { return Ok(None) };
-    let kept = state.store.kept_answer(key).await?;
+    let kept = state.store.stored_response(key).await?;
     Ok(kept.map(|kept| Reply::from_bytes(&kept)).transpose()?)
 }
 
 /// The answer to be kept with its effect, if the client named the request.
-pub fn to_keep(key: Option<AnswerKey>, reply: &Reply) -> Option<KeptAnswer> {
-    key.map(|key| KeptAnswer {
+pub fn to_keep(key: Option<IdempotencyKey>, reply: &Reply) -> Option<StoredResponse> {
+    key.map(|key| StoredResponse {
         key,
         answer: reply.to_bytes(),
     })

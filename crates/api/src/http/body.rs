@@ -13,7 +13,7 @@ use mainstay_domain::{
     record::{Incoming, Record},
     value::validation::{Finding, Findings},
 };
-use mainstay_store::idempotency::AnswerKey;
+use mainstay_store::idempotency::IdempotencyKey;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -25,7 +25,7 @@ use crate::{
         idempotency,
         json_number::within_reach,
         network::client_address,
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
         schema_validation::Shape,
         strict_json,
     },
@@ -106,7 +106,7 @@ pub struct PublicBody<T> {
     /// The request.
     pub request: HttpRequest,
     /// What the client calls the request.
-    pub key: Option<AnswerKey>,
+    pub key: Option<IdempotencyKey>,
 }
 
 /// A JSON body from someone signed in. The sign-in is looked at first.
@@ -116,12 +116,12 @@ pub struct Body<T> {
     /// What was sent.
     pub value: T,
     /// What the client calls the request.
-    pub key: Option<AnswerKey>,
+    pub key: Option<IdempotencyKey>,
 }
 
 impl<T: Input> FromRequest for PublicBody<T> {
     type Error = Problem;
-    type Future = LocalBoxFuture<'static, Outcome<Self>>;
+    type Future = LocalBoxFuture<'static, HandlerResult<Self>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -140,7 +140,7 @@ impl<T: Input> FromRequest for PublicBody<T> {
 
 impl<T: Input> FromRequest for Body<T> {
     type Error = Problem;
-    type Future = LocalBoxFuture<'static, Outcome<Self>>;
+    type Future = LocalBoxFuture<'static, HandlerResult<Self>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -159,7 +159,7 @@ async fn read<T: Input>(
     request: &HttpRequest,
     owner: Option<Uuid>,
     payload: &mut Payload,
-) -> Outcome<(T, Option<AnswerKey>)> {
+) -> HandlerResult<(T, Option<IdempotencyKey>)> {
     let state = State::of(request);
     let is_json = request.content_type().eq_ignore_ascii_case("application/json")
         && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
@@ -203,7 +203,7 @@ async fn read<T: Input>(
 ///
 /// # Errors
 /// 400 if it is no JSON; 422 that names every wrong field.
-pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Outcome<T> {
+pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> HandlerResult<T> {
     match read_whole::<T>(bytes) {
         Ok(value) => {
             let mut findings = Findings::default();
@@ -222,7 +222,7 @@ pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Outc
 ///
 /// # Errors
 /// 422 that names every wrong field.
-pub fn from_value<T: Input>(value: &Value, now: chrono::DateTime<chrono::Utc>) -> Outcome<T> {
+pub fn from_value<T: Input>(value: &Value, now: chrono::DateTime<chrono::Utc>) -> HandlerResult<T> {
     parse(&mainstay_domain::record::json(value), now)
 }
 

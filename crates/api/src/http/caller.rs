@@ -5,7 +5,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::record::{Incoming, Kind, Record};
 use mainstay_store::{
     Expected, PersonScope, Records, StoreError,
-    cache::response_cache::{Made, Stale},
+    cache::response_cache::{CachedBody, Stale},
     session::Principal,
 };
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{
     auth::access_token::Claims,
     http::{
         conditional,
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
     },
     server::state::State,
 };
@@ -34,7 +34,7 @@ impl Caller {
     ///
     /// # Errors
     /// 401 without a good access token of a live session; 429 if there were too many requests.
-    pub async fn of(request: &HttpRequest) -> Outcome<Self> {
+    pub async fn of(request: &HttpRequest) -> HandlerResult<Self> {
         let state = State::of(request);
         let claims = claims(request)?;
         let principal = state
@@ -60,19 +60,19 @@ impl Caller {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn remember<G, F>(
+    pub async fn get_or_compute<G, F>(
         &self,
         question: &str,
         of: &'static [Kind],
         grow: G,
         make: F,
-    ) -> Outcome<Option<Made>>
+    ) -> HandlerResult<Option<CachedBody>>
     where
-        G: FnOnce(&Stale) -> Option<Made>,
-        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>, StoreError> + Send + 'static,
+        G: FnOnce(&Stale) -> Option<CachedBody>,
+        F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>, StoreError> + Send + 'static,
     {
         let (store, now) = (&self.state.store, self.state.clock.micros());
-        let asked = store.remember(self.scope(), question, of, now, grow, make);
+        let asked = store.get_or_compute(self.scope(), question, of, now, grow, make);
         Ok(asked.await?)
     }
 
@@ -80,7 +80,7 @@ impl Caller {
     ///
     /// # Errors
     /// 404: what is no id names nothing.
-    pub fn path_id(&self, name: &str) -> Outcome<Uuid> {
+    pub fn path_id(&self, name: &str) -> HandlerResult<Uuid> {
         self.path(name)
     }
 
@@ -88,7 +88,7 @@ impl Caller {
     ///
     /// # Errors
     /// 404 if it has not the right form.
-    pub fn path<T: std::str::FromStr>(&self, name: &str) -> Outcome<T> {
+    pub fn path<T: std::str::FromStr>(&self, name: &str) -> HandlerResult<T> {
         let text = self.request.match_info().get(name).unwrap_or_default();
         text.parse()
             .map_err(|_no_such| Problem::new(ProblemKind::NotFound))
@@ -98,7 +98,7 @@ impl Caller {
     ///
     /// # Errors
     /// 428 without the header; 412 if it can match no version.
-    pub fn if_match(&self) -> Outcome<Expected> {
+    pub fn if_match(&self) -> HandlerResult<Expected> {
         conditional::if_match(&self.request)
     }
 
@@ -106,7 +106,7 @@ impl Caller {
     ///
     /// # Errors
     /// 404 if the path holds no id; 422 if the two differ.
-    pub fn same_id<T: Record>(&self, incoming: &Incoming<T>) -> Outcome<Uuid> {
+    pub fn same_id<T: Record>(&self, incoming: &Incoming<T>) -> HandlerResult<Uuid> {
         let id = self.path_id("id")?;
         match incoming.id {
             Some(sent) if sent != id => Err(Problem::invalid(
@@ -121,7 +121,7 @@ impl Caller {
 
 impl FromRequest for Caller {
     type Error = Problem;
-    type Future = LocalBoxFuture<'static, Outcome<Self>>;
+    type Future = LocalBoxFuture<'static, HandlerResult<Self>>;
 
     fn from_request(request: &HttpRequest, _payload: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -133,7 +133,7 @@ impl FromRequest for Caller {
 ///
 /// # Errors
 /// 401 without a good access token.
-pub fn claims(request: &HttpRequest) -> Outcome<Claims> {
+pub fn claims(request: &HttpRequest) -> HandlerResult<Claims> {
     let state = State::of(request);
     bearer(request)
         .and_then(|token| state.tokens.verify(token, state.clock.now()))

@@ -8,7 +8,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_store::Expected;
 use sha2::{Digest, Sha256};
 
-use crate::http::problem::{Outcome, Problem, ProblemKind};
+use crate::http::problem::{HandlerResult, Problem, ProblemKind};
 
 /// The entity tag of a version.
 pub fn etag(version: i64) -> String {
@@ -25,7 +25,7 @@ pub fn etag_of(document: &[u8]) -> String {
 ///
 /// # Errors
 /// 428 without the header; 412 if it can match no version.
-pub fn if_match(request: &HttpRequest) -> Outcome<Expected> {
+pub fn if_match(request: &HttpRequest) -> HandlerResult<Expected> {
     if_match_optional(request)?.ok_or(Problem::new(ProblemKind::PreconditionRequired))
 }
 
@@ -33,7 +33,7 @@ pub fn if_match(request: &HttpRequest) -> Outcome<Expected> {
 ///
 /// # Errors
 /// 412 if it can match no version.
-pub fn if_match_optional(request: &HttpRequest) -> Outcome<Option<Expected>> {
+pub fn if_match_optional(request: &HttpRequest) -> HandlerResult<Option<Expected>> {
     let Some(tags) = tags(request, &header::IF_MATCH) else {
         return Ok(None);
     };

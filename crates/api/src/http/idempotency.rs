@@ -7,14 +7,14 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use chrono::{DateTime, Utc};
-use mainstay_store::{RecordWriter, StoreError, idempotency::AnswerKey};
+use mainstay_store::{RecordWriter, StoreError, idempotency::IdempotencyKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     http::{
         caller::Caller,
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
     },
     server::{clock::micros, state::State},
 };
@@ -83,7 +83,7 @@ impl Reply {
 ///
 /// # Errors
 /// 400 if the header has no valid form.
-pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> Outcome<Option<AnswerKey>> {
+pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerResult<Option<IdempotencyKey>> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -103,7 +103,7 @@ pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> Outcome<O
         body,
     ];
     let owner = owner.unwrap_or_default();
-    Ok(Some(State::of(request).store.answer_key(
+    Ok(Some(State::of(request).store.idempotency_key(
         owner.as_bytes(),
         name,
         &request_parts,
@@ -113,19 +113,19 @@ pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> Outcome<O
 /// Does the work in one transaction, once for each key.
 pub async fn perform(
     caller: &Caller,
-    key: Option<AnswerKey>,
+    key: Option<IdempotencyKey>,
     now: DateTime<Utc>,
     explain: fn(StoreError) -> Problem,
     work: impl FnOnce(&mut RecordWriter<'_>) -> Result<Reply, StoreError> + Send + 'static,
-) -> Outcome {
+) -> HandlerResult {
     let once = move |writer: &mut RecordWriter<'_>| {
         let Some(key) = key else { return work(writer) };
         writer.lock()?;
-        if let Some(kept) = writer.kept_answer(&key)? {
+        if let Some(kept) = writer.stored_response(&key)? {
             return Reply::from_bytes(&kept);
         }
         let reply = work(writer)?;
-        writer.keep_answer(&key, &reply.to_bytes())?;
+        writer.store_response(&key, &reply.to_bytes())?;
         Ok(reply)
     };
     let done = caller

@@ -21,8 +21,8 @@ use futures_util::FutureExt;
 
 use crate::{
     http::{
-        problem::{Outcome, Problem, ProblemKind},
-        rate_limit::Standing,
+        problem::{HandlerResult, Problem, ProblemKind},
+        rate_limit::RateLimitStatus,
     },
     server::{id::new_id, metrics::RouteFigures},
 };
@@ -40,12 +40,12 @@ const MAX_REQUEST_ID: usize = 128;
 struct RequestId(String);
 
 /// Wraps every request.
-pub async fn frame(
+pub async fn request_layer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let id = RequestId(taken_over(request.headers()).unwrap_or_else(|| new_id().to_string()));
+    let id = RequestId(valid_request_id(request.headers()).unwrap_or_else(|| new_id().to_string()));
     let trace = trace_id(request.headers());
     request.extensions_mut().insert(id.clone());
     let method = label(request.method());
@@ -91,8 +91,8 @@ pub async fn frame(
             return Err(bare(ProblemView::of(&Problem::new(ProblemKind::Internal)), &id));
         }
     };
-    let standing = response.request().extensions().get::<Standing>().copied();
-    dress(response.headers_mut(), &id, standing);
+    let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
+    set_default_headers(response.headers_mut(), &id, rate_limit);
 
     // Every application has figures, and every path its own in front of them.
     if let Some(figures) = response.request().app_data::<RouteFigures>() {
@@ -177,7 +177,7 @@ fn kind_of(status: StatusCode) -> ProblemKind {
 /// The answer where the request is gone.
 fn bare(problem: ProblemView, id: &RequestId) -> Error {
     let mut answer = problem.0.answer(None, Some(&id.0));
-    dress(answer.headers_mut(), id, None);
+    set_default_headers(answer.headers_mut(), id, None);
     InternalError::from_response(problem.0, answer).into()
 }
 
@@ -187,7 +187,7 @@ fn answer_for(request: &HttpRequest, problem: &ProblemView, id: &RequestId) -> H
 }
 
 /// A request id that may be taken over: visible ASCII, not too long.
-fn taken_over(headers: &HeaderMap) -> Option<String> {
+fn valid_request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
     let good = !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.bytes().all(|b| b.is_ascii_graphic());
     good.then(|| id.to_owned())
@@ -237,7 +237,7 @@ fn media_ranges(path: &str) -> &'static [&'static str] {
 }
 
 /// Headers that every answer has.
-fn dress(headers: &mut HeaderMap, id: &RequestId, standing: Option<Standing>) {
+fn set_default_headers(headers: &mut HeaderMap, id: &RequestId, rate_limit: Option<RateLimitStatus>) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -264,10 +264,10 @@ fn dress(headers: &mut HeaderMap, id: &RequestId, standing: Option<Standing>) {
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         headers.insert(REQUEST_ID, value);
     }
-    if let Some(standing) = standing {
+    if let Some(rate_limit) = rate_limit {
         for (name, value) in [
-            (RATE_LIMIT_POLICY, standing.policy_header()),
-            (RATE_LIMIT, standing.header()),
+            (RATE_LIMIT_POLICY, rate_limit.policy_header()),
+            (RATE_LIMIT, rate_limit.header()),
         ] {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 headers.insert(name, value);
@@ -291,12 +291,12 @@ fn label(method: &Method) -> &'static str {
 }
 
 /// The answer to a path that is not there.
-pub fn no_such_path() -> Ready<Outcome> {
+pub fn no_such_path() -> Ready<HandlerResult> {
     ready(Err(Problem::new(ProblemKind::NotFound)))
 }
 
 /// The answer to a method that the path does not take.
-pub fn no_such_method(allow: String) -> Ready<Outcome> {
+pub fn no_such_method(allow: String) -> Ready<HandlerResult> {
     ready(Err(Problem {
         allow: Some(allow),
         ..Problem::new(ProblemKind::MethodNotAllowed)
@@ -315,7 +315,7 @@ mod tests {
             let request = TestRequest::default()
                 .insert_header((REQUEST_ID, id))
                 .to_http_request();
-            taken_over(request.headers())
+            valid_request_id(request.headers())
         };
         assert_eq!(taken("abc-123").as_deref(), Some("abc-123"));
         assert_eq!(taken("with space"), None);
@@ -376,7 +376,7 @@ mod tests {
         }
         let app = App::new()
             .app_data(RouteFigures::new("unmatched"))
-            .wrap(from_fn(frame))
+            .wrap(from_fn(request_layer))
             .route("/panics", web::get().to(panics))
             .route("/fine", web::get().to(HttpResponse::Ok));
         let app = test::init_service(app).await;

@@ -6,7 +6,7 @@ use mainstay_domain::{record::Kind, value::timestamp::Timestamp};
 use mainstay_store::{Order, Range};
 use uuid::Uuid;
 
-use crate::http::{problem::Outcome, query::Parameters};
+use crate::http::{problem::HandlerResult, query::Parameters};
 
 /// Records on a page if the client does not say.
 pub const DEFAULT_LIMIT: i64 = 50;
@@ -19,7 +19,7 @@ pub const PARAMETERS: [&str; 5] = ["limit", "cursor", "from", "to", "order"];
 ///
 /// # Errors
 /// 422 that names every wrong parameter.
-pub fn page(request: &HttpRequest, kind: Kind) -> Outcome<Range> {
+pub fn page(request: &HttpRequest, kind: Kind) -> HandlerResult<Range> {
     let mut parameters = Parameters::read(request, &PARAMETERS);
     let range = range(&mut parameters, kind);
     parameters.finish()?;

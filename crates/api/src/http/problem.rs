@@ -128,7 +128,7 @@ pub struct Problem {
 }
 
 /// What handlers give back.
-pub type Outcome<T = HttpResponse> = Result<T, Problem>;
+pub type HandlerResult<T = HttpResponse> = Result<T, Problem>;
 
 impl Problem {
     /// A problem with nothing more to say than its kind.

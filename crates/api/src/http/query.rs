@@ -7,7 +7,7 @@ use mainstay_domain::value::validation::{Finding, Findings, pointer_segment};
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 use utoipa::PartialSchema;
 
-use crate::http::problem::{Outcome, Problem};
+use crate::http::problem::{HandlerResult, Problem};
 
 /// The query parameters of a request.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Parameters {
     }
 
     /// Succeeds if nothing was wrong.
-    pub fn finish(self) -> Outcome<()> {
+    pub fn finish(self) -> HandlerResult<()> {
         if self.findings.is_empty() {
             Ok(())
         } else {

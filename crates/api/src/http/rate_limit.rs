@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::http::{
     network::network,
-    problem::{Outcome, Problem, ProblemKind},
+    problem::{HandlerResult, Problem, ProblemKind},
 };
 
 type Limiter<K> = RateLimiter<
@@ -36,7 +36,7 @@ pub struct Limits {
 
 /// What the answer says about the limit: the policy, and how many requests are left.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing {
+pub struct RateLimitStatus {
     /// Name of the policy.
     pub policy: &'static str,
     /// Requests within the window.
@@ -45,7 +45,7 @@ pub struct Standing {
     pub remaining: u32,
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// The value of `RateLimit-Policy`.
     pub fn policy_header(&self) -> String {
         format!("\"{}\";q={};w={WINDOW_S}", self.policy, self.quota)
@@ -80,7 +80,7 @@ impl Limits {
     ///
     /// # Errors
     /// 429 if there were too many.
-    pub fn count_account(&self, account: Uuid, request: &HttpRequest) -> Outcome<()> {
+    pub fn count_account(&self, account: Uuid, request: &HttpRequest) -> HandlerResult<()> {
         let Some((limiter, _)) = &self.limiters else {
             return Ok(());
         };
@@ -91,7 +91,7 @@ impl Limits {
     ///
     /// # Errors
     /// 429 if there were too many.
-    pub fn count_network(&self, address: Option<IpAddr>, request: &HttpRequest) -> Outcome<()> {
+    pub fn count_network(&self, address: Option<IpAddr>, request: &HttpRequest) -> HandlerResult<()> {
         let Some((_, limiter)) = &self.limiters else {
             return Ok(());
         };
@@ -128,7 +128,7 @@ fn count<K: std::hash::Hash + Eq + Clone>(
     policy: &'static str,
     quota: u32,
     request: &HttpRequest,
-) -> Outcome<()> {
+) -> HandlerResult<()> {
     let (remaining, outcome) = match limiter.check_key(key) {
         Ok(state) => (state.remaining_burst_capacity(), Ok(())),
         Err(until) => {
@@ -139,7 +139,7 @@ fn count<K: std::hash::Hash + Eq + Clone>(
             (0, Err(Problem::retry(ProblemKind::TooManyRequests, seconds)))
         }
     };
-    request.extensions_mut().insert(Standing {
+    request.extensions_mut().insert(RateLimitStatus {
         policy,
         quota,
         remaining,

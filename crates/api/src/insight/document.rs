@@ -13,7 +13,7 @@ use mainstay_domain::{
     goal::Goal,
     insight::{
         Insight,
-        facts::{AsOf, Basis, Facts, Known},
+        facts::{AsOf, Facts, ValidationContext, WithId},
     },
     medication::Medication,
     plan::{Plan, PlanStatus},
@@ -41,8 +41,8 @@ use crate::{
 /// The schema of an insight: what it was computed from, then what was found.
 pub fn insight_schema<T: ToSchema>(components: &mut Components) -> Value {
     let reference = add::<T>(components);
-    add::<Basis>(components);
-    let basis = components.remove(&*Basis::name()).unwrap_or_default();
+    add::<ValidationContext>(components);
+    let basis = components.remove(&*ValidationContext::name()).unwrap_or_default();
     if let Some(own) = components.get_mut(&*T::name())
         && own["properties"].get("as_of").is_none()
     {
@@ -102,8 +102,8 @@ pub fn example_moment() -> AsOf {
 
 /// The record that the examples are computed from: the example of each noun.
 pub fn example_facts() -> Facts {
-    fn one<T: Record>(id: &str) -> Vec<Known<T>> {
-        vec![Known {
+    fn one<T: Record>(id: &str) -> Vec<WithId<T>> {
+        vec![WithId {
             id: id.parse::<Uuid>().unwrap_or_default(),
             record: T::example(),
         }]

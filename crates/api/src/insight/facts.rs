@@ -2,12 +2,12 @@
 
 use chrono::{Days, NaiveDate};
 use mainstay_domain::{
-    insight::facts::{Facts, Known},
+    insight::facts::{Facts, WithId},
     record::{Kind, Record},
 };
 use mainstay_store::{Order, Range, Records, StoreError, Stored};
 
-use crate::record::opened;
+use crate::record::decode;
 
 /// Records that are read at once, so that sealed ones do not pile up beside opened ones.
 const PAGE: i64 = 500;
@@ -99,12 +99,12 @@ fn collection<T: Record>(
     records: &mut Records<'_>,
     need: Need,
     upto: Option<i64>,
-) -> Result<Vec<Known<T>>, StoreError> {
+) -> Result<Vec<WithId<T>>, StoreError> {
     let mut found = Vec::new();
     pages(records, T::KIND, need, upto, |stored| {
-        found.push(Known {
+        found.push(WithId {
             id: stored.id,
-            record: opened(&stored.body)?,
+            record: decode(&stored.body)?,
         });
         Ok(())
     })?;

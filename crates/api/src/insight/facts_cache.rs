@@ -10,19 +10,19 @@ use mainstay_domain::{
     check_in::CheckIn,
     craving_event::CravingEvent,
     dose::Dose,
-    insight::facts::{Facts, Known},
+    insight::facts::{Facts, WithId},
     medication::Medication,
     record::{Kind, Record},
     self_efficacy_profile::SelfEfficacyProfile,
     use_event::UseEvent,
     value::list::List,
 };
-use mainstay_store::{Change, Records, Since, Standing, StoreError, Stored};
+use mainstay_store::{Change, Records, Since, StoreError, Stored, SyncState};
 use quick_cache::{Weighter, sync::Cache};
 use uuid::Uuid;
 
 use super::facts::{MOST, Need, Needs, pages, read};
-use crate::record::opened;
+use crate::record::decode;
 
 /// Shorter records are opened anew: it takes a few milliseconds at most.
 const LONG: usize = 1_000;
@@ -47,13 +47,13 @@ type Key = (i64, Uuid);
 #[derive(Clone)]
 struct Collection<T> {
     keys: Vec<Key>,
-    known: Vec<Known<T>>,
+    known: Vec<WithId<T>>,
 }
 
 /// The long collections as they stood at a change.
 #[derive(Clone)]
 struct Kept {
-    standing: Standing,
+    sync_state: SyncState,
     asked_at: i64,
     check_ins: Collection<CheckIn>,
     cravings: Collection<CravingEvent>,
@@ -112,10 +112,10 @@ impl<T: Computed> Collection<T> {
         Ok(Self { keys, known })
     }
 
-    fn known(stored: &Stored) -> Result<Known<T>, StoreError> {
-        Ok(Known {
+    fn known(stored: &Stored) -> Result<WithId<T>, StoreError> {
+        Ok(WithId {
             id: stored.id,
-            record: opened::<T>(&stored.body)?.without_words(),
+            record: decode::<T>(&stored.body)?.without_words(),
         })
     }
 
@@ -139,14 +139,14 @@ impl<T: Computed> Collection<T> {
 
     fn bytes(&self) -> usize {
         // Most hold a list or a text beside themselves.
-        self.keys.len() * (size_of::<Key>() + size_of::<Known<T>>() + 64)
+        self.keys.len() * (size_of::<Key>() + size_of::<WithId<T>>() + 64)
     }
 }
 
 impl Kept {
-    fn read(records: &mut Records<'_>, standing: Standing) -> Result<Self, StoreError> {
+    fn read(records: &mut Records<'_>, sync_state: SyncState) -> Result<Self, StoreError> {
         Ok(Self {
-            standing,
+            sync_state,
             asked_at: 0,
             check_ins: Collection::read(records)?,
             cravings: Collection::read(records)?,
@@ -161,13 +161,13 @@ impl Kept {
     fn brought_to(
         mut self,
         records: &mut Records<'_>,
-        standing: Standing,
+        sync_state: SyncState,
     ) -> Result<Option<Self>, StoreError> {
-        if self.standing.epoch != standing.epoch {
+        if self.sync_state.epoch != sync_state.epoch {
             return Ok(None);
         }
-        if self.standing.rev != standing.rev {
-            let Since::Changed(changes) = records.since(self.standing.rev, &KINDS)? else {
+        if self.sync_state.rev != sync_state.rev {
+            let Since::Changed(changes) = records.since(self.sync_state.rev, &KINDS)? else {
                 return Ok(None);
             };
             for change in &changes {
@@ -181,7 +181,7 @@ impl Kept {
                     _ => {}
                 }
             }
-            self.standing = standing;
+            self.sync_state = sync_state;
         }
         Ok(Some(self))
     }
@@ -233,13 +233,13 @@ impl Weighter<Uuid, Kept> for Bytewise {
 }
 
 /// The long collections of several people.
-pub struct KeptFacts {
+pub struct FactsCache {
     kept: Cache<Uuid, Kept, Bytewise>,
     /// How many accounts were dropped. What is being looked at meanwhile may be of one of them.
     drops: RwLock<u64>,
 }
 
-impl Default for KeptFacts {
+impl Default for FactsCache {
     fn default() -> Self {
         Self {
             kept: Cache::with_weighter(16, MOST_BYTES, Bytewise),
@@ -248,7 +248,7 @@ impl Default for KeptFacts {
     }
 }
 
-impl KeptFacts {
+impl FactsCache {
     /// Looks at the whole of an account's record as it stands now: the kept collections, and of the others what is
     /// needed. `now` is in microseconds.
     ///
@@ -264,14 +264,14 @@ impl KeptFacts {
     ) -> Result<R, StoreError> {
         let drops = *self.drops.read().unwrap_or_else(PoisonError::into_inner);
         // Read first: what is newer than it says is looked at once more the next time, which changes nothing.
-        let standing = records.standing()?;
+        let sync_state = records.sync_state()?;
         let kept = match self.kept.remove(&account) {
-            Some((_, kept)) => kept.brought_to(records, standing)?,
+            Some((_, kept)) => kept.brought_to(records, sync_state)?,
             None => None,
         };
         let mut kept = match kept {
             Some(kept) => kept,
-            None => Kept::read(records, standing)?,
+            None => Kept::read(records, sync_state)?,
         };
         let others = Needs {
             check_ins: Need::None,

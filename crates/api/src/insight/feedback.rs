@@ -5,7 +5,7 @@ use mainstay_domain::{record::Incoming, warning_feedback::WarningFeedback};
 use crate::{
     http::{
         body::Body,
-        problem::{Outcome, ProblemKind},
+        problem::{HandlerResult, ProblemKind},
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
@@ -41,6 +41,6 @@ pub fn endpoints() -> Vec<Endpoint> {
     all
 }
 
-async fn give(body: Body<Incoming<WarningFeedback>>) -> Outcome {
+async fn give(body: Body<Incoming<WarningFeedback>>) -> HandlerResult {
     create(body).await
 }

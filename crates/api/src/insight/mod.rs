@@ -28,10 +28,10 @@ use serde_json::json;
 use self::{
     document::{example_helplines, insight, window_parameter},
     facts::{Need, Needs},
-    request::Asked,
+    request::InsightRequest,
 };
 use crate::{
-    http::{caller::Caller, problem::Outcome, query::Parameters},
+    http::{caller::Caller, problem::HandlerResult, query::Parameters},
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
 };
 
@@ -164,8 +164,8 @@ fn for_the_start() -> Vec<Endpoint> {
     ]
 }
 
-async fn get_abstinence(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "abstinence", &["as_of"]).await?;
+async fn get_abstinence(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "abstinence", &["as_of"]).await?;
     let needs = Needs {
         goals: true,
         uses: true,
@@ -177,8 +177,8 @@ async fn get_abstinence(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_milestones(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "milestones", &["as_of"]).await?;
+async fn get_milestones(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "milestones", &["as_of"]).await?;
     let needs = Needs {
         goals: true,
         uses: true,
@@ -190,13 +190,13 @@ async fn get_milestones(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_series(caller: Caller) -> Outcome {
+async fn get_series(caller: Caller) -> HandlerResult {
     let mut parameters = Parameters::read(&caller.request, &["metric", "bucket", "as_of", "window"]);
     parameters.require("metric");
     let metric = parameters.choice::<Metric>("metric");
     let bucket = parameters.choice::<Bucket>("bucket").unwrap_or_default();
     let words = format!("series {metric:?} {bucket:?}");
-    let asked = Asked::with(&caller, parameters, &words).await?;
+    let asked = InsightRequest::with(&caller, parameters, &words).await?;
     // Without a metric the question was refused.
     let metric = metric.unwrap_or(Metric::Craving);
     let (kind, since) = (series::source(metric), Need::since(asked.first_day()));
@@ -214,8 +214,8 @@ async fn get_series(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_cravings(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "cravings", &["as_of", "window"]).await?;
+async fn get_cravings(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "cravings", &["as_of", "window"]).await?;
     let trend_from = plus(asked.as_of.today(), 1 - TREND_DAYS);
     let since = Need::since(asked.first_day().map(|first| first.min(trend_from)));
     let needs = Needs {
@@ -230,8 +230,8 @@ async fn get_cravings(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_triggers(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "triggers", &["as_of", "window"]).await?;
+async fn get_triggers(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "triggers", &["as_of", "window"]).await?;
     let since = Need::since(asked.first_day());
     let needs = Needs {
         plans: true,
@@ -247,8 +247,8 @@ async fn get_triggers(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_strategies(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "strategies", &["as_of", "window"]).await?;
+async fn get_strategies(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "strategies", &["as_of", "window"]).await?;
     let needs = Needs {
         plans: true,
         cravings: Need::since(asked.first_day()),
@@ -261,8 +261,8 @@ async fn get_strategies(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_self_efficacy(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "self-efficacy", &["as_of", "window"]).await?;
+async fn get_self_efficacy(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "self-efficacy", &["as_of", "window"]).await?;
     let needs = Needs {
         profiles: Need::since(asked.first_day()),
         ..Needs::default()
@@ -274,8 +274,8 @@ async fn get_self_efficacy(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_medication(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "medication", &["as_of", "window"]).await?;
+async fn get_medication(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "medication", &["as_of", "window"]).await?;
     let needs = Needs {
         // A dose may be carried forward from long ago.
         medications: Need::All,
@@ -290,7 +290,7 @@ async fn get_medication(caller: Caller) -> Outcome {
 }
 
 /// The part of the record that the early-warning rules look at.
-pub fn for_warnings(asked: &Asked) -> Needs {
+pub fn for_warnings(asked: &InsightRequest) -> Needs {
     let today = asked.as_of.today();
     let recent = Need::From(warning::first_day(today));
     Needs {
@@ -307,8 +307,8 @@ pub fn for_warnings(asked: &Asked) -> Needs {
     }
 }
 
-async fn get_warnings(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "warnings", &["as_of"]).await?;
+async fn get_warnings(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "warnings", &["as_of"]).await?;
     let needs = for_warnings(&asked);
     asked
         .by_the_hour()
@@ -318,8 +318,8 @@ async fn get_warnings(caller: Caller) -> Outcome {
         .await
 }
 
-async fn get_summary(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "summary", &["as_of", "window"]).await?;
+async fn get_summary(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "summary", &["as_of", "window"]).await?;
     let needs = Needs {
         // The days that check-ins confirm, and urges ridden out, count from the beginning.
         check_ins: Need::All,

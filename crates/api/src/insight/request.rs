@@ -10,7 +10,7 @@ use mainstay_domain::{
     reference::helpline::{self, Helpline},
     value::timestamp::Timestamp,
 };
-use mainstay_store::{Records, StoreError, cache::response_cache::Made};
+use mainstay_store::{Records, StoreError, cache::response_cache::CachedBody};
 use serde::Serialize;
 
 use super::facts::{Needs, read};
@@ -18,7 +18,7 @@ use crate::{
     http::{
         caller::Caller,
         conditional::{etag_of, has_current},
-        problem::{Outcome, Problem},
+        problem::{HandlerResult, Problem},
         query::Parameters,
     },
     record::versioned,
@@ -44,7 +44,7 @@ pub struct Form {
 
 /// A question to the record.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct InsightRequest {
     /// The moment that is looked at.
     pub as_of: AsOf,
     /// The window.
@@ -58,12 +58,12 @@ pub struct Asked {
     words: String,
 }
 
-impl Asked {
+impl InsightRequest {
     /// Reads a question that has no parameters of its own.
     ///
     /// # Errors
     /// 422 that names every wrong parameter.
-    pub async fn of(caller: &Caller, name: &str, parameters: &[&str]) -> Outcome<Self> {
+    pub async fn of(caller: &Caller, name: &str, parameters: &[&str]) -> HandlerResult<Self> {
         Self::with(caller, Parameters::read(&caller.request, parameters), name).await
     }
 
@@ -71,7 +71,7 @@ impl Asked {
     ///
     /// # Errors
     /// 422 that names every wrong parameter.
-    pub async fn with(caller: &Caller, mut parameters: Parameters, words: &str) -> Outcome<Self> {
+    pub async fn with(caller: &Caller, mut parameters: Parameters, words: &str) -> HandlerResult<Self> {
         let now = caller.state.clock.now();
         let window = parameters.get("window", "enum", "must be 7d, 30d, 90d, 365d or all", |text| {
             Window::ALL.into_iter().find(|window| window.word() == text)
@@ -135,7 +135,7 @@ impl Asked {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn answer<T, F>(self, caller: &Caller, needs: Needs, compute: F) -> Outcome
+    pub async fn answer<T, F>(self, caller: &Caller, needs: Needs, compute: F) -> HandlerResult
     where
         T: Serialize,
         F: FnOnce(&Facts, &Self) -> T + Send + 'static,
@@ -151,18 +151,18 @@ impl Asked {
         );
         let (is_now, account) = (self.upto.is_none(), scope.account());
         let store = &caller.state.store;
-        let work = move |records: &mut Records<'_>| -> Result<Option<Made>, StoreError> {
+        let work = move |records: &mut Records<'_>| -> Result<Option<CachedBody>, StoreError> {
             let body = |facts: &Facts| to_json(&compute(facts, &self));
             let body = if is_now && needs.is_whole() {
-                state.kept_facts.look(records, account, needs, now, body)?
+                state.facts_cache.look(records, account, needs, now, body)?
             } else {
                 body(&read(records, needs, self.upto)?)
             };
-            Ok(Some(Made::new(body)))
+            Ok(Some(CachedBody::new(body)))
         };
         // What was asked of one moment of the past is hardly asked again.
         let made = if is_now {
-            store.remember_long(&scope, &question, now, work).await?
+            store.get_or_compute_long(&scope, &question, now, work).await?
         } else {
             store.read_long(&scope, work).await?
         };
@@ -175,7 +175,7 @@ impl Asked {
     ///
     /// # Errors
     /// What the store says.
-    pub async fn answer_in<F>(self, caller: &Caller, form: &Form, make: F) -> Outcome
+    pub async fn answer_in<F>(self, caller: &Caller, form: &Form, make: F) -> HandlerResult
     where
         F: FnOnce(&mut Records<'_>, &Self) -> Result<Vec<u8>, StoreError> + Send + 'static,
     {
@@ -199,7 +199,7 @@ impl Asked {
     }
 
     /// The question in words with its moment, and the entity tag of its answer at the present state of the record.
-    async fn question(&self, caller: &Caller) -> Outcome<(String, String)> {
+    async fn question(&self, caller: &Caller) -> HandlerResult<(String, String)> {
         let moment = match (self.upto, self.holds) {
             (Some(micros), _) => format!("at {micros}"),
             (None, Holds::Day) => format!("on {}", self.as_of.today()),

@@ -462,5 +462,5 @@ methods! {
     get GET "An endpoint that reads.";
     post POST "An endpoint that makes something, or does something.";
     put PUT "An endpoint that replaces.";
-    delete DELETE "An endpoint that removes.";
+    delete DELETE "An endpoint that deletes.";
 }

@@ -4,7 +4,7 @@ use mainstay_domain::record::{Record, json as to_json};
 use mainstay_store::Stored;
 use serde_json::{Value, json};
 
-use super::wire;
+use super::encode;
 
 /// The id of every example.
 pub const EXAMPLE_ID: &str = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47";
@@ -31,5 +31,5 @@ pub fn example<T: Record>() -> Value {
         updated_at: 1_772_418_600_000_000,
         body: to_json(&T::example()),
     };
-    serde_json::from_slice(&wire(&record)).unwrap_or_default()
+    serde_json::from_slice(&encode(&record)).unwrap_or_default()
 }

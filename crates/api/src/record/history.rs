@@ -9,11 +9,11 @@ use mainstay_store::{Replaced, StoreError};
 use serde_json::{Value, json};
 
 use super::{
-    EXAMPLE_ID, cursor_parameter, finish, id_parameter, limit_parameter, list_body, numbered_page, one_of,
-    path_of_one,
+    EXAMPLE_ID, cursor_parameter, id_parameter, json_response, limit_parameter, list_body, numbered_page,
+    one_of, path_of_one,
 };
 use crate::{
-    http::{caller::Caller, problem::Outcome},
+    http::{caller::Caller, problem::HandlerResult},
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::{Components, add_list, add_record},
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// `GET /v1/{collection}/{id}/history`.
-pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
+pub fn history_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::get(format!("{}/history", path_of_one::<T>()), history_of(T::KIND))
         .operation(tag, format!("list{name}History"), format!("List the earlier versions of {}", one_of::<T>()))
@@ -32,11 +32,11 @@ pub fn remembers<T: Record>(tag: Tag) -> Endpoint {
         .gives_schema(200, "A page.", Box::new(history_schema::<T>), || json!({ "items": [history_example::<T>()], "next_cursor": null }))
 }
 
-fn history_of(kind: Kind) -> impl Handler<(Caller,), Output = Outcome> {
+fn history_of(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {
     move |caller| history(caller, kind)
 }
 
-async fn history(caller: Caller, kind: Kind) -> Outcome {
+async fn history(caller: Caller, kind: Kind) -> HandlerResult {
     let id = caller.path_id("id")?;
     let (limit, below) = numbered_page(&caller, 'v')?;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
@@ -72,7 +72,10 @@ async fn history(caller: Caller, kind: Kind) -> Outcome {
         out.push(b'}');
         out
     });
-    Ok(finish(HttpResponse::Ok(), list_body(items, next.as_deref())))
+    Ok(json_response(
+        HttpResponse::Ok(),
+        list_body(items, next.as_deref()),
+    ))
 }
 
 fn history_schema<T: Record>(components: &mut Components) -> Value {

@@ -6,17 +6,17 @@ use actix_web::{Handler, HttpResponse};
 use mainstay_domain::record::{Kind, Record, json as to_json};
 use mainstay_store::{
     Change, Order, Range, Records, StoreError,
-    cache::response_cache::{Made, Place, Stale},
+    cache::response_cache::{CachedBody, ItemSpan, Stale},
 };
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{example, finish, page_parameters, path, wire};
+use super::{encode, example, json_response, page_parameters, path};
 use crate::{
     http::{
         caller::Caller,
         page::{cursor, page},
-        problem::{Outcome, Problem},
+        problem::{HandlerResult, Problem},
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
@@ -25,10 +25,10 @@ use crate::{
 };
 
 /// Lists that were asked for in more words than this are not remembered.
-const MOST_REMEMBERED: usize = 200;
+const MAX_CACHED_LIMIT: usize = 200;
 
 /// `GET /v1/{collection}`.
-pub fn lists<T: Record>(tag: Tag) -> Endpoint {
+pub fn list_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     let endpoint = endpoint::get(path::<T>(), listing(T::KIND))
         .operation(tag, format!("list{}", plural(&name)), format!("List {}", plural(one)))
@@ -44,20 +44,20 @@ fn plural(word: &str) -> String {
 }
 
 /// What answers for a collection. It is the same code for all, as wherever a noun's type is of no matter.
-fn listing(kind: Kind) -> impl Handler<(Caller,), Output = Outcome> {
+fn listing(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {
     move |caller| list(caller, kind)
 }
 
-async fn list(caller: Caller, kind: Kind) -> Outcome {
+async fn list(caller: Caller, kind: Kind) -> HandlerResult {
     let range = page(&caller.request, kind)?;
     let question = format!("list {} {}", kind.path(), caller.request.query_string());
-    let listed = if question.len() > MOST_REMEMBERED {
+    let listed = if question.len() > MAX_CACHED_LIMIT {
         let store = &caller.state.store;
         store
             .read(caller.scope(), move |r| listed(r, kind, range))
             .await?
     } else {
-        let remembered = caller.remember(
+        let remembered = caller.get_or_compute(
             &question,
             kind.alone(),
             |before| with_new(before, kind, &range),
@@ -67,19 +67,19 @@ async fn list(caller: Caller, kind: Kind) -> Outcome {
             .await?
             .ok_or(Problem::internal("a list without a body"))?
     };
-    Ok(finish(HttpResponse::Ok(), listed.bytes))
+    Ok(json_response(HttpResponse::Ok(), listed.bytes))
 }
 
 type Key = (i64, Uuid);
 
 /// A page, read.
-fn listed(records: &mut Records<'_>, kind: Kind, mut range: Range) -> Result<Made, StoreError> {
+fn listed(records: &mut Records<'_>, kind: Kind, mut range: Range) -> Result<CachedBody, StoreError> {
     let limit = range.limit;
     range.limit += 1;
     let found: Vec<(Key, Vec<u8>)> = records
         .list(kind, &range)?
         .iter()
-        .map(|record| ((record.occurred_at, record.id), wire(record)))
+        .map(|record| ((record.occurred_at, record.id), encode(record)))
         .collect();
     let items: Vec<(Key, &[u8])> = found.iter().map(|(key, item)| (*key, item.as_slice())).collect();
     Ok(page_of(items, limit, false, kind, range.order))
@@ -87,11 +87,11 @@ fn listed(records: &mut Records<'_>, kind: Kind, mut range: Range) -> Result<Mad
 
 /// The page of before with what is new since, if nothing else has changed; most often that is the latest entry of a
 /// diary. Anything else is read again.
-fn with_new(before: &Stale, kind: Kind, range: &Range) -> Option<Made> {
+fn with_new(before: &Stale, kind: Kind, range: &Range) -> Option<CachedBody> {
     if range.from.is_some() || range.to.is_some() || range.after.is_some() {
         return None;
     }
-    let Made { bytes, places, .. } = &before.made;
+    let CachedBody { bytes, spans, .. } = &before.made;
     let new = before.changes.iter().map(|change| match change {
         Change {
             version: 1,
@@ -104,12 +104,12 @@ fn with_new(before: &Stale, kind: Kind, range: &Range) -> Option<Made> {
     let new = new.collect::<Option<Vec<_>>>()?;
     let wires: Vec<(Key, Vec<u8>)> = new
         .into_iter()
-        .filter(|record| places.iter().all(|place| place.key.1 != record.id))
-        .map(|record| ((record.occurred_at, record.id), wire(record)))
+        .filter(|record| spans.iter().all(|span| span.key.1 != record.id))
+        .map(|record| ((record.occurred_at, record.id), encode(record)))
         .collect();
-    let mut items = places
+    let mut items = spans
         .iter()
-        .map(|place| Some((place.key, bytes.get(place.start..place.end)?)))
+        .map(|span| Some((span.key, bytes.get(span.start..span.end)?)))
         .collect::<Option<Vec<_>>>()?;
     let has_more = !bytes.ends_with(LAST_PAGE);
     let last = items.last().map(|(key, _)| *key);
@@ -131,7 +131,7 @@ fn in_order(one: &Key, other: &Key, order: Order) -> Ordering {
 }
 
 /// A page of at most so many of the items, which says where the next one begins if there are more.
-fn page_of(mut items: Vec<(Key, &[u8])>, limit: i64, has_more: bool, kind: Kind, order: Order) -> Made {
+fn page_of(mut items: Vec<(Key, &[u8])>, limit: i64, has_more: bool, kind: Kind, order: Order) -> CachedBody {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = has_more || items.len() > limit;
     items.truncate(limit);
@@ -139,30 +139,30 @@ fn page_of(mut items: Vec<(Key, &[u8])>, limit: i64, has_more: bool, kind: Kind,
         .last()
         .filter(|_| has_more)
         .map(|(key, _)| cursor(*key, kind, order));
-    let mut places = Vec::with_capacity(items.len());
+    let mut spans = Vec::with_capacity(items.len());
     let body = list_body(
         items.into_iter().map(|(key, item)| {
-            places.push((key, item.len()));
+            spans.push((key, item.len()));
             item
         }),
         next.as_deref(),
     );
     let mut start = FIRST_ITEM;
-    let places = places
+    let spans = spans
         .into_iter()
         .map(|(key, length)| {
-            let place = Place {
+            let span = ItemSpan {
                 key,
                 start,
                 end: start + length,
             };
-            start = place.end + 1;
-            place
+            start = span.end + 1;
+            span
         })
         .collect();
-    Made {
-        places,
-        ..Made::new(body)
+    CachedBody {
+        spans,
+        ..CachedBody::new(body)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, perform},
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
@@ -31,12 +31,12 @@ use crate::{
 /// All operations of a collection.
 pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
     vec![
-        creates::<T>(tag),
-        lists::<T>(tag),
-        reads::<T>(tag),
-        replaces::<T>(tag),
-        removes::<T>(tag),
-        remembers::<T>(tag),
+        create_endpoint::<T>(tag),
+        list_endpoint::<T>(tag),
+        read_endpoint::<T>(tag),
+        replace_endpoint::<T>(tag),
+        delete_endpoint::<T>(tag),
+        history_endpoint::<T>(tag),
     ]
 }
 
@@ -52,7 +52,7 @@ pub fn one_of<T: Record>() -> String {
 }
 
 /// `POST /v1/{collection}`.
-pub fn creates<T: Record>(tag: Tag) -> Endpoint {
+pub fn create_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::post(path::<T>(), create::<T>)
         .operation(tag, format!("create{name}"), format!("Store a new {one}"))
@@ -75,7 +75,7 @@ pub fn creates<T: Record>(tag: Tag) -> Endpoint {
 }
 
 /// `GET /v1/{collection}/{id}`.
-pub fn reads<T: Record>(tag: Tag) -> Endpoint {
+pub fn read_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::get(path_of_one::<T>(), reading(T::KIND))
         .operation(tag, format!("get{name}"), format!("Read one {one}"))
@@ -89,7 +89,7 @@ pub fn reads<T: Record>(tag: Tag) -> Endpoint {
 }
 
 /// `PUT /v1/{collection}/{id}`.
-pub fn replaces<T: Record>(tag: Tag) -> Endpoint {
+pub fn replace_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::put(path_of_one::<T>(), replace::<T>)
         .operation(tag, format!("replace{name}"), format!("Replace {}", one_of::<T>()))
@@ -104,7 +104,7 @@ pub fn replaces<T: Record>(tag: Tag) -> Endpoint {
 }
 
 /// `DELETE /v1/{collection}/{id}`.
-pub fn removes<T: Record>(tag: Tag) -> Endpoint {
+pub fn delete_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     let about = match T::DELETION {
         Deletion::Tombstone => {
@@ -124,8 +124,8 @@ pub fn removes<T: Record>(tag: Tag) -> Endpoint {
 }
 
 /// Stores the record in the body.
-pub async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
-    let incoming = judged(&body.caller, body.value).await?;
+pub async fn create<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
+    let incoming = with_context(&body.caller, body.value).await?;
     if body.key.is_none() {
         let created = store_new(&body.caller, incoming).await?;
         return Ok(stored_answer::<T>(&created).into_response());
@@ -140,51 +140,54 @@ pub async fn create<T: Record>(body: Body<Incoming<T>>) -> Outcome {
 
 fn stored_answer<T: Record>(created: &Created) -> Reply {
     let (answer, record) = created_answer::<T>(created);
-    Reply::new(private(answer), wire(record))
+    Reply::new(cache_private(answer), encode(record))
 }
 
 /// The record whose id is in the path.
 ///
 /// # Errors
 /// 404 if the person has none.
-pub async fn found(caller: &Caller, kind: Kind) -> Outcome<Stored> {
+pub async fn find_by_path_id(caller: &Caller, kind: Kind) -> HandlerResult<Stored> {
     let id = caller.path_id("id")?;
     let read = caller.state.store.read(caller.scope(), move |r| r.get(kind, id));
     read.await?.ok_or(Problem::new(ProblemKind::NotFound))
 }
 
 /// What answers with the record of a collection whose id is in the path.
-pub fn reading(kind: Kind) -> impl Handler<(Caller,), Output = Outcome> {
+pub fn reading(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {
     move |caller| read(caller, kind)
 }
 
-async fn read(caller: Caller, kind: Kind) -> Outcome {
-    let record = found(&caller, kind).await?;
+async fn read(caller: Caller, kind: Kind) -> HandlerResult {
+    let record = find_by_path_id(&caller, kind).await?;
     Ok(versioned(&caller.request, &etag(record.version), || {
-        wire(&record)
+        encode(&record)
     }))
 }
 
-async fn replace<T: Record>(body: Body<Incoming<T>>) -> Outcome {
+async fn replace<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
     let caller = &body.caller;
     let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
     let now = caller.state.clock.now();
-    let incoming = judged(caller, body.value).await?;
+    let incoming = with_context(caller, body.value).await?;
     let record = write(caller, now, problem::<T>, move |writer| {
         replace_in(writer, incoming, id, expected, now)
     })
     .await?;
-    Ok(finish(tagged(HttpResponse::Ok(), record.version), wire(&record)))
+    Ok(json_response(
+        tagged(HttpResponse::Ok(), record.version),
+        encode(&record),
+    ))
 }
 
 /// How a noun deletes.
 type Remove = fn(&mut RecordWriter<'_>, Uuid, Expected) -> Result<(), StoreError>;
 
-fn removing(remove_in: Remove) -> impl Handler<(Caller,), Output = Outcome> {
+fn removing(remove_in: Remove) -> impl Handler<(Caller,), Output = HandlerResult> {
     move |caller| remove(caller, remove_in)
 }
 
-async fn remove(caller: Caller, remove_in: Remove) -> Outcome {
+async fn remove(caller: Caller, remove_in: Remove) -> HandlerResult {
     let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
     let now = caller.state.clock.now();
     write(&caller, now, Problem::from, move |writer| {

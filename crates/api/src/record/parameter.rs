@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::EXAMPLE_ID;
 use crate::{
-    http::{caller::Caller, page::page_limit, problem::Outcome, query::Parameters},
+    http::{caller::Caller, page::page_limit, problem::HandlerResult, query::Parameters},
     openapi::endpoint::Parameter,
 };
 
@@ -12,7 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// 422 that names every wrong parameter.
-pub fn numbered_page(caller: &Caller, mark: char) -> Outcome<(usize, Option<i64>)> {
+pub fn numbered_page(caller: &Caller, mark: char) -> HandlerResult<(usize, Option<i64>)> {
     let mut parameters = Parameters::read(&caller.request, &["limit", "cursor"]);
     let limit = page_limit(&mut parameters);
     let below = parameters.get("cursor", "cursor", "must be a next_cursor of this list", |text| {

@@ -11,7 +11,7 @@ use mainstay_store::{Created, Stored};
 use crate::http::conditional::{etag, has_current};
 
 /// A record on the wire: its body, which is never parsed, between the members that every record has.
-pub fn wire(record: &Stored) -> Vec<u8> {
+pub fn encode(record: &Stored) -> Vec<u8> {
     let inner = record
         .body
         .strip_prefix(b"{")
@@ -88,14 +88,14 @@ pub fn unless_current<B: MessageBody + 'static>(
 }
 
 /// An answer about a person's record, which only they may keep.
-pub fn private(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
+pub fn cache_private(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
     answer.insert_header((header::CACHE_CONTROL, PRIVATE));
     answer
 }
 
 /// A JSON answer about a person's record.
-pub fn finish(answer: HttpResponseBuilder, body: impl MessageBody + 'static) -> HttpResponse {
-    private(answer).content_type("application/json").body(body)
+pub fn json_response(answer: HttpResponseBuilder, body: impl MessageBody + 'static) -> HttpResponse {
+    cache_private(answer).content_type("application/json").body(body)
 }
 
 /// The path of a collection.

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use mainstay_domain::{
     account::Profile,
-    record::{Basis, Incoming, Record},
+    record::{Incoming, Record, ValidationContext},
     reference::{
         helpline,
         questionnaire::{Questionnaire, shipped},
@@ -14,16 +14,16 @@ use mainstay_domain::{
 use mainstay_store::Store;
 use uuid::Uuid;
 
-use crate::http::{caller::Caller, problem::Outcome};
+use crate::http::{caller::Caller, problem::HandlerResult};
 
 /// Bases by the ids of their questionnaires.
-pub type Bases = HashMap<Uuid, Basis>;
+pub type ValidationContexts = HashMap<Uuid, ValidationContext>;
 
 /// A questionnaire that this server has.
 ///
 /// # Errors
 /// What the store says.
-pub async fn questionnaire(store: &Store, id: Uuid) -> Outcome<Option<Questionnaire>> {
+pub async fn questionnaire(store: &Store, id: Uuid) -> HandlerResult<Option<Questionnaire>> {
     match shipped(id) {
         Some(own) => Ok(Some(own.clone())),
         None => Ok(store.questionnaire(id).await?),
@@ -34,9 +34,12 @@ pub async fn questionnaire(store: &Store, id: Uuid) -> Outcome<Option<Questionna
 ///
 /// # Errors
 /// What the store says.
-pub async fn judged<T: Record>(caller: &Caller, mut incoming: Incoming<T>) -> Outcome<Incoming<T>> {
-    if let Some(id) = incoming.body.judged_by() {
-        incoming.basis = bases(caller, [id]).await?.remove(&id);
+pub async fn with_context<T: Record>(
+    caller: &Caller,
+    mut incoming: Incoming<T>,
+) -> HandlerResult<Incoming<T>> {
+    if let Some(id) = incoming.body.depends_on_questionnaire() {
+        incoming.basis = validation_contexts(caller, [id]).await?.remove(&id);
     }
     Ok(incoming)
 }
@@ -45,8 +48,11 @@ pub async fn judged<T: Record>(caller: &Caller, mut incoming: Incoming<T>) -> Ou
 ///
 /// # Errors
 /// What the store says.
-pub async fn bases(caller: &Caller, ids: impl IntoIterator<Item = Uuid>) -> Outcome<Bases> {
-    let mut found = Bases::new();
+pub async fn validation_contexts(
+    caller: &Caller,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> HandlerResult<ValidationContexts> {
+    let mut found = ValidationContexts::new();
     let mut helplines = None;
     for id in ids {
         if found.contains_key(&id) {
@@ -66,7 +72,7 @@ pub async fn bases(caller: &Caller, ids: impl IntoIterator<Item = Uuid>) -> Outc
             let lines = helpline::select(country.as_deref(), language.as_deref());
             helplines = Some(lines.into_iter().cloned().collect::<Arc<[_]>>());
         }
-        let made = Basis {
+        let made = ValidationContext {
             questionnaire: Arc::new(questionnaire),
             helplines: helplines.clone().unwrap_or_default(),
         };

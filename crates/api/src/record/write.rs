@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     http::{
         caller::Caller,
-        problem::{Outcome, Problem, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemKind},
     },
     server::{clock::micros, id::new_id},
 };
@@ -17,20 +17,24 @@ use crate::{
 ///
 /// # Errors
 /// 422 that names every wrong field.
-pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>) -> Outcome<Draft> {
+pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>) -> HandlerResult<Draft> {
     let id = incoming.id.unwrap_or_else(new_id);
     draft(incoming, id, None, now, &mut new_id).map_err(Problem::validation)
 }
 
 /// Stores a new record for the caller.
-pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> Outcome<Created> {
+pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> HandlerResult<Created> {
     let now = caller.state.clock.now();
     let draft = new_draft(incoming, now)?;
     store_draft::<T>(caller, draft, now).await
 }
 
 /// Stores a record that is ready for the caller.
-pub async fn store_draft<T: Record>(caller: &Caller, draft: Draft, now: DateTime<Utc>) -> Outcome<Created> {
+pub async fn store_draft<T: Record>(
+    caller: &Caller,
+    draft: Draft,
+    now: DateTime<Utc>,
+) -> HandlerResult<Created> {
     let (store, session) = (&caller.state.store, caller.principal.session);
     let stored = store.create(caller.scope(), session, micros(now), draft).await;
     stored.map_err(problem::<T>)
@@ -42,7 +46,7 @@ pub async fn write<R>(
     now: DateTime<Utc>,
     explain: fn(StoreError) -> Problem,
     work: impl FnOnce(&mut RecordWriter<'_>) -> Result<R, StoreError> + Send + 'static,
-) -> Outcome<R>
+) -> HandlerResult<R>
 where
     R: Send + 'static,
 {
@@ -105,11 +109,11 @@ pub fn remove_in<T: Record>(
 /// A record as it stands, with its version.
 pub fn current<T: Record>(writer: &mut RecordWriter<'_>, id: Uuid) -> Result<(i64, T), StoreError> {
     let found = writer.get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
-    Ok((found.version, opened(&found.body)?))
+    Ok((found.version, decode(&found.body)?))
 }
 
 /// The record in a stored body.
-pub fn opened<T: Record>(body: &[u8]) -> Result<T, StoreError> {
+pub fn decode<T: Record>(body: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(body).map_err(|e| StoreError::unreadable(T::KIND, &e))
 }
 

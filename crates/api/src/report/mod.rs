@@ -25,18 +25,18 @@ use uuid::Uuid;
 
 use self::{chart::ChartName, page::page};
 use crate::{
-    http::{caller::Caller, problem::Outcome},
+    http::{caller::Caller, problem::HandlerResult},
     insight::{
         document::{as_of_parameter, example_facts, example_helplines, example_moment, window_parameter},
         facts::{Need, Needs, read},
         for_warnings,
-        request::{Asked, Form},
+        request::{Form, InsightRequest},
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::add,
     },
-    record::{if_none_match, opened},
+    record::{decode, if_none_match},
 };
 
 /// The page and the charts load nothing and run nothing.
@@ -105,8 +105,8 @@ fn example() -> Progress {
     )
 }
 
-async fn get_report(caller: Caller) -> Outcome {
-    let asked = Asked::of(&caller, "report", &["as_of", "window"])
+async fn get_report(caller: Caller) -> HandlerResult {
+    let asked = InsightRequest::of(&caller, "report", &["as_of", "window"])
         .await?
         .by_the_hour();
     let cravings = Need::since(
@@ -122,21 +122,21 @@ async fn get_report(caller: Caller) -> Outcome {
         profiles: Need::since(asked.first_day()),
         ..for_warnings(&asked)
     };
-    let work = move |records: &mut Records<'_>, asked: &Asked| {
+    let work = move |records: &mut Records<'_>, asked: &InsightRequest| {
         let found = found(records, needs, asked)?;
         Ok(page(&found, asked.discretion()).into_string().into_bytes())
     };
     asked.answer_in(&caller, &PAGE, work).await
 }
 
-async fn get_chart(caller: Caller) -> Outcome {
+async fn get_chart(caller: Caller) -> HandlerResult {
     let name: ChartName = caller.path("name")?;
     let words = format!("chart {}", name.word());
-    let asked = Asked::of(&caller, &words, &["as_of", "window"])
+    let asked = InsightRequest::of(&caller, &words, &["as_of", "window"])
         .await?
         .by_the_hour();
     let needs = needs(name, &asked);
-    let work = move |records: &mut Records<'_>, asked: &Asked| {
+    let work = move |records: &mut Records<'_>, asked: &InsightRequest| {
         let found = found(records, needs, asked)?;
         Ok(name.of(&found).svg(name).into_string().into_bytes())
     };
@@ -144,7 +144,7 @@ async fn get_chart(caller: Caller) -> Outcome {
 }
 
 /// The part of the record that a chart alone needs.
-fn needs(name: ChartName, asked: &Asked) -> Needs {
+fn needs(name: ChartName, asked: &InsightRequest) -> Needs {
     let since = Need::since(asked.first_day());
     let none = Needs::default();
     match name {
@@ -192,7 +192,7 @@ fn needs(name: ChartName, asked: &Asked) -> Needs {
     }
 }
 
-fn found(records: &mut Records<'_>, needs: Needs, asked: &Asked) -> Result<Progress, StoreError> {
+fn found(records: &mut Records<'_>, needs: Needs, asked: &InsightRequest) -> Result<Progress, StoreError> {
     let facts: Facts = read(records, needs, asked.upto())?;
     let mut plans = Vec::new();
     for plan in facts
@@ -222,7 +222,7 @@ fn versions(records: &mut Records<'_>, id: Uuid) -> Result<Vec<PlanVersion>, Sto
     }
     let version = |(body, written_at): (Vec<u8>, i64)| {
         Ok(PlanVersion {
-            plan: opened::<Plan>(&body)?,
+            plan: decode::<Plan>(&body)?,
             written_at: Timestamp::from_micros(written_at),
         })
     };

@@ -20,7 +20,7 @@ use crate::{
         body, middleware,
         rate_limit::{LimitMode, Limits},
     },
-    insight::facts_cache::KeptFacts,
+    insight::facts_cache::FactsCache,
     openapi::endpoint::Endpoint,
     routes,
     server::{
@@ -81,7 +81,7 @@ impl Application {
             refresh,
             passwords,
             sessions: Sessions::default(),
-            kept_facts: KeptFacts::default(),
+            facts_cache: FactsCache::default(),
             pushes: Arc::new(Semaphore::new(PUSHES)),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
@@ -116,7 +116,7 @@ impl Application {
                 .app_data(body::config())
                 .app_data(RouteFigures::new("unmatched"))
                 .wrap(Compress::default())
-                .wrap(actix_web::middleware::from_fn(middleware::frame))
+                .wrap(actix_web::middleware::from_fn(middleware::request_layer))
                 .configure(|config| configure(config, routes::endpoints()))
                 .default_service(web::to(middleware::no_such_path))
         });

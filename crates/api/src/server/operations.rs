@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    http::problem::{Outcome, Problem, ProblemKind},
+    http::problem::{HandlerResult, Problem, ProblemKind},
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
     routes::document_text,
     server::state::State,
@@ -124,11 +124,11 @@ fn json_answer<T: Serialize>(value: &T) -> HttpResponse {
         .body(to_json(value))
 }
 
-async fn live() -> Outcome {
+async fn live() -> HandlerResult {
     Ok(json_answer(&Health { status: "ok" }))
 }
 
-async fn ready(request: HttpRequest) -> Outcome {
+async fn ready(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     match state.store.check().await {
         Ok(()) => Ok(json_answer(&Health { status: "ok" })),
@@ -139,7 +139,7 @@ async fn ready(request: HttpRequest) -> Outcome {
     }
 }
 
-async fn jwks(request: HttpRequest) -> Outcome {
+async fn jwks(request: HttpRequest) -> HandlerResult {
     let keys = to_json(State::of(&request).tokens.published());
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
@@ -149,13 +149,13 @@ async fn jwks(request: HttpRequest) -> Outcome {
 /// Made when it is first asked for; most servers are never asked.
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document_text().into());
 
-async fn openapi() -> Outcome {
+async fn openapi() -> HandlerResult {
     let mut answer = HttpResponse::Ok();
     answer.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
     Ok(answer.content_type("application/json").body(DOCUMENT.clone()))
 }
 
-async fn docs_page() -> Outcome {
+async fn docs_page() -> HandlerResult {
     let page = "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Mainstay API</title>\
         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
         <link rel=\"stylesheet\" href=\"/docs/swagger-ui.css\"><link rel=\"icon\" href=\"/docs/favicon-32x32.png\"></head>\
@@ -164,7 +164,7 @@ async fn docs_page() -> Outcome {
     Ok(docs_answer("text/html; charset=utf-8").body(page))
 }
 
-async fn docs_file(request: HttpRequest) -> Outcome {
+async fn docs_file(request: HttpRequest) -> HandlerResult {
     let name = request.match_info().get("file").unwrap_or_default();
     let config = Arc::new(
         Config::from("/openapi.json")
@@ -185,7 +185,7 @@ fn docs_answer(content_type: &str) -> HttpResponseBuilder {
     answer
 }
 
-async fn problem_page(request: HttpRequest) -> Outcome {
+async fn problem_page(request: HttpRequest) -> HandlerResult {
     let slug = request.match_info().get("slug").unwrap_or_default();
     let kind = ProblemKind::ALL
         .iter()

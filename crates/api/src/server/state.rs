@@ -12,7 +12,7 @@ use crate::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
     },
     http::rate_limit::Limits,
-    insight::facts_cache::KeptFacts,
+    insight::facts_cache::FactsCache,
     server::{clock::Clock, metrics::Metrics},
 };
 
@@ -33,7 +33,7 @@ pub struct Parts {
     /// Live sessions.
     pub sessions: Sessions,
     /// Long records, opened.
-    pub kept_facts: KeptFacts,
+    pub facts_cache: FactsCache,
     /// Turns for those who push changes.
     pub pushes: Arc<Semaphore>,
     /// Rate limits.

@@ -6,7 +6,7 @@ use actix_web::rt;
 
 use mainstay_store::timer::AT_ONCE;
 
-use crate::{auth::refresh_token::IDLE_S, http::problem::Outcome, server::state::State};
+use crate::{auth::refresh_token::IDLE_S, http::problem::HandlerResult, server::state::State};
 
 /// How often due records are looked for, in seconds.
 const SETTLE_EVERY_S: u64 = 5;
@@ -25,13 +25,13 @@ pub fn start(state: State) {
     let settling = state.clone();
     rt::spawn(async move {
         loop {
-            match settling.store.settle_due(settling.clock.micros()).await {
+            match settling.store.run_timers(settling.clock.micros()).await {
                 Ok(AT_ONCE) => continue,
                 Ok(_) => {}
                 Err(error) => log::error!("due records could not be closed: {error}"),
             }
-            settling.store.sweep_remembered(settling.clock.micros());
-            settling.kept_facts.sweep(settling.clock.micros());
+            settling.store.sweep_response_cache(settling.clock.micros());
+            settling.facts_cache.sweep(settling.clock.micros());
             rt::time::sleep(Duration::from_secs(SETTLE_EVERY_S)).await;
         }
     });
@@ -52,13 +52,13 @@ pub fn start(state: State) {
     });
 }
 
-async fn sweep(state: &State) -> Outcome<()> {
+async fn sweep(state: &State) -> HandlerResult<()> {
     let now = state.clock.micros();
     state.limits.sweep();
     state.store.resume_erasures().await?;
     state
         .store
-        .sweep_answers(now - KEEP_ANSWERS_S * 1_000_000)
+        .sweep_stored_responses(now - KEEP_ANSWERS_S * 1_000_000)
         .await?;
     let forgotten = now - state.tombstone_days * 86_400_000_000;
     state.store.sweep_tombstones(forgotten).await?;

@@ -5,7 +5,7 @@ use mainstay_store::key::seal::Secret;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::http::{caller::Caller, problem::Outcome};
+use crate::http::{caller::Caller, problem::HandlerResult};
 
 /// A place in the changes of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(super) struct Cursors {
 
 impl Cursors {
     /// The cursors of the caller's account.
-    pub fn new(caller: &Caller) -> Outcome<Self> {
+    pub fn new(caller: &Caller) -> HandlerResult<Self> {
         Ok(Self {
             key: caller.state.store.derive_key("mainstay cursor 1")?,
             account: caller.scope().account(),

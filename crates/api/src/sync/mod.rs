@@ -22,17 +22,17 @@ use uuid::Uuid;
 
 use self::{
     cursor::{Cursors, Position},
-    pull::{pull, standing},
+    pull::{pull, sync_state},
     push::{Push, named_questionnaires},
 };
 use crate::{
     http::{
         body::{Body, Input},
         idempotency::{Reply, perform},
-        problem::{Outcome, Problem, ProblemDocument, ProblemKind},
+        problem::{HandlerResult, Problem, ProblemDocument, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Tag},
-    record::{Bases, bases, private},
+    record::{ValidationContexts, cache_private, validation_contexts},
 };
 
 /// Most changes in one push.
@@ -188,7 +188,7 @@ pub struct SyncAnswer {
     pub server_time: Timestamp,
 }
 
-async fn sync(body: Body<SyncRequest>) -> Outcome {
+async fn sync(body: Body<SyncRequest>) -> HandlerResult {
     let caller = &body.caller;
     let request = body.value;
     let cursors = Cursors::new(caller)?;
@@ -202,16 +202,16 @@ async fn sync(body: Body<SyncRequest>) -> Outcome {
             )
         })?),
     };
-    let standing = caller.state.store.read(caller.scope(), standing).await?;
+    let sync_state = caller.state.store.read(caller.scope(), sync_state).await?;
     if let Some(after) = after
-        && (after.epoch != standing.epoch || after.rev < standing.floor_rev)
+        && (after.epoch != sync_state.epoch || after.rev < sync_state.floor_rev)
     {
         return Err(Problem::new(ProblemKind::CursorExpired));
     }
     let limit = request.limit.map_or(DEFAULT_LIMIT, Int::get);
     let work = move |now| Work {
         after,
-        epoch: standing.epoch,
+        epoch: sync_state.epoch,
         limit,
         now,
     };
@@ -222,11 +222,11 @@ async fn sync(body: Body<SyncRequest>) -> Outcome {
         });
         return Ok(answer.await.map_err(expired)?.into_response());
     }
-    let bases = bases(caller, named_questionnaires(&request.changes)).await?;
+    let validation_contexts = validation_contexts(caller, named_questionnaires(&request.changes)).await?;
     let turn = timeout(WAIT, Arc::clone(&caller.state.pushes).acquire_owned()).await;
     let turn = turn.ok().and_then(Result::ok).ok_or(StoreError::Busy)?;
     let now = caller.state.clock.now();
-    let push = judged(request.changes, caller.scope().clone(), bases, now).await?;
+    let push = judged(request.changes, caller.scope().clone(), validation_contexts, now).await?;
     let work = work(now);
     perform(caller, body.key, now, expired, move |writer| {
         // Kept until this is done, also if nobody waits for it any more.
@@ -242,13 +242,13 @@ async fn sync(body: Body<SyncRequest>) -> Outcome {
 async fn judged(
     changes: List<SyncPush, MAX_CHANGES>,
     scope: PersonScope,
-    bases: Bases,
+    validation_contexts: ValidationContexts,
     now: DateTime<Utc>,
 ) -> Result<Push, StoreError> {
     if changes.len() <= FEW {
-        return Push::judge(changes, &scope, bases, now);
+        return Push::prepare_change(changes, &scope, validation_contexts, now);
     }
-    spawn_blocking(move || Push::judge(changes, &scope, bases, now))
+    spawn_blocking(move || Push::prepare_change(changes, &scope, validation_contexts, now))
         .await
         .map_err(|_panic| StoreError::Internal("changes could not be judged".to_owned()))?
 }
@@ -279,7 +279,9 @@ impl Work {
     ) -> Result<Reply, StoreError> {
         let from = self.after.map_or(0, |after| after.rev);
         let pulled = pull(records, from, self.limit)?;
-        if pulled.standing.epoch != self.epoch || (self.after.is_some() && from < pulled.standing.floor_rev) {
+        if pulled.sync_state.epoch != self.epoch
+            || (self.after.is_some() && from < pulled.sync_state.floor_rev)
+        {
             return Err(StoreError::NotFound);
         }
         let answer = SyncAnswer {
@@ -292,7 +294,7 @@ impl Work {
             has_more: pulled.has_more,
             server_time: Timestamp::utc(self.now),
         };
-        Ok(Reply::new(private(HttpResponse::Ok()), to_json(&answer)))
+        Ok(Reply::new(cache_private(HttpResponse::Ok()), to_json(&answer)))
     }
 }
 

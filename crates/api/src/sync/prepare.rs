@@ -14,68 +14,68 @@ use crate::{
         body::parse,
         problem::{Problem, ProblemKind},
     },
-    record::Bases,
+    record::ValidationContexts,
     server::{clock::micros, id::new_id},
 };
 
 /// What is known of a change before the database has its turn.
-pub(super) enum Judged {
+pub(super) enum Prepared {
     /// Whatever the database holds, it is rejected.
     Rejected(Problem),
     /// A new record.
     New(Sealed),
     /// The rest, which depends on how the record stands.
-    Depends,
+    NeedsCurrent,
 }
 
 /// Judges a change by itself. A new record is sealed.
 ///
 /// # Errors
 /// Of sealing.
-pub(super) fn judge(
+pub(super) fn prepare_change(
     change: &SyncPush,
     scope: &PersonScope,
-    bases: &Bases,
+    validation_contexts: &ValidationContexts,
     now: DateTime<Utc>,
-) -> Result<Judged, StoreError> {
+) -> Result<Prepared, StoreError> {
     let Some(kind) = Kind::from_path(&change.kind) else {
-        return Ok(Judged::Rejected(Problem::new(ProblemKind::UnknownKind)));
+        return Ok(Prepared::Rejected(Problem::new(ProblemKind::UnknownKind)));
     };
-    let judge = Judge {
+    let prepare_change = Judge {
         change,
         scope,
-        bases,
+        validation_contexts,
         now,
     };
-    for_noun(kind, judge)
+    for_noun(kind, prepare_change)
 }
 
 struct Judge<'a> {
     change: &'a SyncPush,
     scope: &'a PersonScope,
-    bases: &'a Bases,
+    validation_contexts: &'a ValidationContexts,
     now: DateTime<Utc>,
 }
 
 impl ForNoun for Judge<'_> {
-    type Output = Result<Judged, StoreError>;
+    type Output = Result<Prepared, StoreError>;
 
     fn run<T: Record>(self) -> Self::Output {
         let Self {
             change,
             scope,
-            bases,
+            validation_contexts,
             now,
         } = self;
         if !matches!(change.op, SyncOperation::Upsert) || change.base_version.is_some() {
-            return Ok(Judged::Depends);
+            return Ok(Prepared::NeedsCurrent);
         }
-        let made = incoming::<T>(change, bases, now).and_then(|incoming| {
+        let made = incoming::<T>(change, validation_contexts, now).and_then(|incoming| {
             draft(incoming, change.id, None, now, &mut new_id).map_err(Problem::validation)
         });
         match made {
-            Ok(draft) => Sealed::new(scope, draft, micros(now)).map(Judged::New),
-            Err(problem) => Ok(Judged::Rejected(problem)),
+            Ok(draft) => Sealed::new(scope, draft, micros(now)).map(Prepared::New),
+            Err(problem) => Ok(Prepared::Rejected(problem)),
         }
     }
 }
@@ -83,7 +83,7 @@ impl ForNoun for Judge<'_> {
 /// What the change says, read into its noun.
 pub(super) fn incoming<T: Record>(
     change: &SyncPush,
-    bases: &Bases,
+    validation_contexts: &ValidationContexts,
     now: DateTime<Utc>,
 ) -> Result<Incoming<T>, Problem> {
     let record = change.record.as_ref().map_or("null", |record| record.get());
@@ -96,7 +96,9 @@ pub(super) fn incoming<T: Record>(
         ));
     }
     incoming.id = Some(change.id);
-    let judged_by = incoming.body.judged_by();
-    incoming.basis = judged_by.and_then(|id| bases.get(&id)).cloned();
+    let depends_on_questionnaire = incoming.body.depends_on_questionnaire();
+    incoming.basis = depends_on_questionnaire
+        .and_then(|id| validation_contexts.get(&id))
+        .cloned();
     Ok(incoming)
 }

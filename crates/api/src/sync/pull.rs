@@ -1,10 +1,10 @@
 //! The pull: a page of what changed since the cursor.
 
-use mainstay_store::{Change, Records, Standing, StoreError, Stored};
+use mainstay_store::{Change, Records, StoreError, Stored, SyncState};
 use serde_json::value::RawValue;
 
 use super::SyncChange;
-use crate::record::wire;
+use crate::record::encode;
 
 /// A page ends before it becomes larger than this, in bytes, unless one record alone is larger.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
@@ -12,7 +12,7 @@ const PAGE_BYTES: usize = 2 * 1024 * 1024;
 /// A page of changes.
 pub(super) struct Pulled {
     /// Where the person's changes stand.
-    pub standing: Standing,
+    pub sync_state: SyncState,
     changes: Vec<Change>,
     /// The number of the last change on the page.
     pub upto: i64,
@@ -37,13 +37,13 @@ impl Pulled {
 }
 
 /// Where the person's changes stand.
-pub(super) fn standing(records: &mut Records<'_>) -> Result<Standing, StoreError> {
-    records.standing()
+pub(super) fn sync_state(records: &mut Records<'_>) -> Result<SyncState, StoreError> {
+    records.sync_state()
 }
 
 /// The changes behind that number, as many as a page holds.
 pub(super) fn pull(records: &mut Records<'_>, after: i64, limit: i64) -> Result<Pulled, StoreError> {
-    let standing = records.standing()?;
+    let sync_state = records.sync_state()?;
     let mut changes = records.changes(after, limit + 1)?;
     let mut has_more = i64::try_from(changes.len()).unwrap_or(i64::MAX) > limit;
     changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -61,7 +61,7 @@ pub(super) fn pull(records: &mut Records<'_>, after: i64, limit: i64) -> Result<
     }
     let upto = changes.last().map_or(after, |change| change.rev);
     Ok(Pulled {
-        standing,
+        sync_state,
         changes,
         upto,
         has_more,
@@ -70,12 +70,12 @@ pub(super) fn pull(records: &mut Records<'_>, after: i64, limit: i64) -> Result<
 
 /// A record as it is answered, which needs no reading to be passed on.
 pub(super) fn value(stored: &Stored) -> Result<Box<RawValue>, StoreError> {
-    raw(wire(stored))
+    raw(encode(stored))
 }
 
 /// A deleted record as it is answered.
 pub(super) fn deleted_value(stored: &Stored) -> Result<Box<RawValue>, StoreError> {
-    let mut text = wire(stored);
+    let mut text = encode(stored);
     text.pop();
     text.extend_from_slice(b",\"deleted\":true}");
     raw(text)

@@ -20,18 +20,18 @@ use uuid::Uuid;
 
 use super::{
     MAX_CHANGES, SyncOperation, SyncPush, SyncResult, SyncStatus,
-    prepare::{Judged, incoming, judge},
+    prepare::{Prepared, incoming, prepare_change},
     pull::{deleted_value, value},
 };
 use crate::{
     http::problem::{Problem, ProblemKind},
-    record::{Bases, problem_of, remove_in},
+    record::{ValidationContexts, problem_of, remove_in},
     server::id::new_id,
 };
 
 /// The changes in the order in which they are applied: as they were sent, but those to one record by the version
 /// that they were made to, so that a shuffled batch gives the same state.
-fn in_order(changes: &[SyncPush], judged: Vec<Judged>) -> Vec<Item<'_>> {
+fn in_order(changes: &[SyncPush], judged: Vec<Prepared>) -> Vec<Item<'_>> {
     let mut chains: HashMap<(&str, Uuid), Vec<Item<'_>>> = HashMap::new();
     for (no, (change, judged)) in changes.iter().zip(judged).enumerate() {
         let item = Item {
@@ -73,7 +73,7 @@ struct Item<'a> {
     /// Where it stands in the push.
     no: usize,
     change: &'a SyncPush,
-    judged: Judged,
+    judged: Prepared,
     /// Whether it was stored, for a new record that was tried together with others.
     is_stored: Option<bool>,
     result: Option<SyncResult>,
@@ -87,7 +87,9 @@ impl<'a> Item<'a> {
     /// A new record that can be stored together with others, if that was not tried yet.
     fn untried(&self) -> Option<&Sealed> {
         match &self.judged {
-            Judged::New(new) if new.stands_alone() && self.is_stored.is_none() && self.result.is_none() => {
+            Prepared::New(new)
+                if new.has_no_side_effects() && self.is_stored.is_none() && self.result.is_none() =>
+            {
                 Some(new)
             }
             _ => None,
@@ -98,25 +100,25 @@ impl<'a> Item<'a> {
 /// The changes of a push, judged as far as that can be done before the database has its turn.
 pub(super) struct Push {
     changes: List<SyncPush, MAX_CHANGES>,
-    judged: Vec<Judged>,
-    bases: Bases,
+    judged: Vec<Prepared>,
+    validation_contexts: ValidationContexts,
     now: DateTime<Utc>,
 }
 
 impl Push {
     /// Judges each change by itself, and seals the new records.
-    pub fn judge(
+    pub fn prepare_change(
         changes: List<SyncPush, MAX_CHANGES>,
         scope: &PersonScope,
-        bases: Bases,
+        validation_contexts: ValidationContexts,
         now: DateTime<Utc>,
     ) -> Result<Self, StoreError> {
-        let judge = |change| judge(change, scope, &bases, now);
-        let judged = changes.iter().map(judge).collect::<Result<_, _>>()?;
+        let prepare_change = |change| prepare_change(change, scope, &validation_contexts, now);
+        let judged = changes.iter().map(prepare_change).collect::<Result<_, _>>()?;
         Ok(Self {
             changes,
             judged,
-            bases,
+            validation_contexts,
             now,
         })
     }
@@ -127,7 +129,7 @@ impl Push {
         let Self {
             changes,
             judged,
-            bases,
+            validation_contexts,
             now,
         } = self;
         let mut items = in_order(&changes, judged);
@@ -149,7 +151,7 @@ impl Push {
                     create_run(writer, item, later, |place| {
                         waiting.contains(place) || failed.contains(place)
                     })?;
-                    apply(writer, item, &bases, now)?
+                    apply(writer, item, &validation_contexts, now)?
                 };
                 if is_unresolved(&made) {
                     waiting.insert(place);
@@ -201,7 +203,7 @@ fn create_run<'a>(
         .chain(later.iter_mut().take(following))
         .collect();
     let new: Vec<&Sealed> = run.iter().filter_map(|item| item.untried()).collect();
-    let stored = writer.create_together(&new)?;
+    let stored = writer.create_batch(&new)?;
     for (item, is_stored) in run.iter_mut().zip(stored) {
         item.is_stored = Some(is_stored);
     }
@@ -236,23 +238,23 @@ fn rejected(change: &SyncPush, problem: &Problem) -> SyncResult {
 fn apply(
     writer: &mut RecordWriter<'_>,
     item: &mut Item<'_>,
-    bases: &Bases,
+    validation_contexts: &ValidationContexts,
     now: DateTime<Utc>,
 ) -> Result<SyncResult, StoreError> {
     let change = item.change;
     match (&mut item.judged, Kind::from_path(&change.kind)) {
-        (Judged::Rejected(problem), _) => Ok(rejected(change, problem)),
-        (Judged::New(new), _) => create(writer, change, new, item.is_stored),
-        (Judged::Depends, Some(kind)) => for_noun(
+        (Prepared::Rejected(problem), _) => Ok(rejected(change, problem)),
+        (Prepared::New(new), _) => create(writer, change, new, item.is_stored),
+        (Prepared::NeedsCurrent, Some(kind)) => for_noun(
             kind,
             Apply {
                 writer,
                 change,
-                bases,
+                validation_contexts,
                 now,
             },
         ),
-        (Judged::Depends, None) => Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind))),
+        (Prepared::NeedsCurrent, None) => Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind))),
     }
 }
 
@@ -284,7 +286,7 @@ fn create(
 struct Apply<'a, 'w> {
     writer: &'a mut RecordWriter<'w>,
     change: &'a SyncPush,
-    bases: &'a Bases,
+    validation_contexts: &'a ValidationContexts,
     now: DateTime<Utc>,
 }
 
@@ -312,10 +314,10 @@ impl Apply<'_, '_> {
         let Self {
             writer,
             change,
-            bases,
+            validation_contexts,
             now,
         } = self;
-        let incoming = match incoming::<T>(change, bases, now) {
+        let incoming = match incoming::<T>(change, validation_contexts, now) {
             Ok(incoming) => incoming,
             Err(problem) => return Ok(rejected(change, &problem)),
         };
@@ -323,7 +325,7 @@ impl Apply<'_, '_> {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
         let before = match &known.record {
-            Some(stored) if !known.deleted => Some(crate::record::opened::<T>(&stored.body)?),
+            Some(stored) if !known.deleted => Some(crate::record::decode::<T>(&stored.body)?),
             _ => None,
         };
         let draft = match draft(incoming, change.id, before.as_ref(), now, &mut new_id) {

@@ -255,7 +255,7 @@ pub(super) fn reports(facts: &Facts) -> (DaySet, DaySet) {
 }
 
 /// The goals that an answer tells of, active ones first, then the newest.
-pub fn goals_in_order(facts: &Facts) -> Vec<&super::facts::Known<Goal>> {
+pub fn goals_in_order(facts: &Facts) -> Vec<&super::facts::WithId<Goal>> {
     let mut goals: Vec<_> = facts.goals.iter().collect();
     goals.sort_by(|a, b| {
         (a.record.status != GoalStatus::Active)

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::{
     abstinence::{Course, goals_in_order, reports},
     calendar::{DaySet, Span, length, plus},
-    facts::{AsOf, Facts, Known, Window},
+    facts::{AsOf, Facts, Window, WithId},
 };
 use crate::{
     goal::{Goal, GoalStatus},
@@ -60,7 +60,7 @@ pub fn day_calendars(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<DayCale
 }
 
 fn of_goal(
-    goal: &Known<Goal>,
+    goal: &WithId<Goal>,
     no_use: &DaySet,
     facts: &Facts,
     today: NaiveDate,

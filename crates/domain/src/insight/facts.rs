@@ -26,7 +26,7 @@ use crate::{
 
 /// A record with its id.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known<T> {
+pub struct WithId<T> {
     /// Its id.
     pub id: Uuid,
     /// The record.
@@ -135,7 +135,7 @@ pub struct Counted {
 
 /// What every insight says about what it was computed from.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Basis {
+pub struct ValidationContext {
     /// The moment that was looked at, with the offset of the person's zone.
     pub as_of: Timestamp,
     /// The date there.
@@ -186,7 +186,7 @@ impl Tally {
     }
 
     /// The basis of an insight that looks at a window. Without a bound it begins with the first day that was looked at.
-    pub fn basis(self, as_of: &AsOf, window: Window) -> Basis {
+    pub fn basis(self, as_of: &AsOf, window: Window) -> ValidationContext {
         let today = as_of.today();
         let days = DaySet::of(self.days);
         let earliest = self.from.into_iter().chain(days.first()).min();
@@ -197,7 +197,7 @@ impl Tally {
         let span = (from, today);
         #[expect(clippy::cast_precision_loss, reason = "days are far below 2^53")]
         let coverage = days.count(span) as f64 / length(span).max(1) as f64;
-        Basis {
+        ValidationContext {
             as_of: as_of.local(),
             today,
             window,
@@ -214,34 +214,34 @@ impl Tally {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
     /// Goals.
-    pub goals: Vec<Known<Goal>>,
+    pub goals: Vec<WithId<Goal>>,
     /// Plans.
-    pub plans: Vec<Known<Plan>>,
+    pub plans: Vec<WithId<Plan>>,
     /// Check-ins.
-    pub check_ins: Vec<Known<CheckIn>>,
+    pub check_ins: Vec<WithId<CheckIn>>,
     /// Craving events.
-    pub cravings: Vec<Known<CravingEvent>>,
+    pub cravings: Vec<WithId<CravingEvent>>,
     /// Use events.
-    pub uses: Vec<Known<UseEvent>>,
+    pub uses: Vec<WithId<UseEvent>>,
     /// Medications.
-    pub medications: Vec<Known<Medication>>,
+    pub medications: Vec<WithId<Medication>>,
     /// Doses.
-    pub doses: Vec<Known<Dose>>,
+    pub doses: Vec<WithId<Dose>>,
     /// Practice sessions.
-    pub practice_sessions: Vec<Known<PracticeSession>>,
+    pub practice_sessions: Vec<WithId<PracticeSession>>,
     /// Attendances of meetings.
-    pub attendances: Vec<Known<Attendance>>,
+    pub attendances: Vec<WithId<Attendance>>,
     /// Self-efficacy profiles.
-    pub profiles: Vec<Known<SelfEfficacyProfile>>,
+    pub profiles: Vec<WithId<SelfEfficacyProfile>>,
     /// Feedback on early warnings.
-    pub feedback: Vec<Known<WarningFeedback>>,
+    pub feedback: Vec<WithId<WarningFeedback>>,
     /// Support contacts.
-    pub contacts: Vec<Known<SupportContact>>,
+    pub contacts: Vec<WithId<SupportContact>>,
 }
 
 impl Facts {
     /// The events that count as use: not as prescribed, not entered in error.
-    pub fn counting_uses(&self) -> impl Iterator<Item = &Known<UseEvent>> {
+    pub fn counting_uses(&self) -> impl Iterator<Item = &WithId<UseEvent>> {
         self.uses
             .iter()
             .filter(|event| !event.record.as_prescribed && !event.record.entered_in_error)
@@ -274,7 +274,7 @@ impl Facts {
     }
 
     /// The plan in use: the one for staying well before the one for a crisis.
-    pub fn active_plan(&self) -> Option<&Known<Plan>> {
+    pub fn active_plan(&self) -> Option<&WithId<Plan>> {
         use crate::plan::PlanKind::{RelapsePrevention, Safety};
         [RelapsePrevention, Safety].into_iter().find_map(|kind| {
             (self.plans.iter()).find(|p| p.record.status == PlanStatus::Active && p.record.kind == kind)

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Insight,
     calendar::{Span, plus},
-    facts::{AsOf, Facts, Known, Tally, Window},
+    facts::{AsOf, Facts, Tally, Window, WithId},
 };
 use crate::{
     dose::{Dose, DoseStatus},
@@ -139,9 +139,9 @@ fn taking_part(
 /// How much of the window each medication covered.
 pub fn medication(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<MedicationCoverage> {
     let today = as_of.today();
-    let mut medications: Vec<&Known<Medication>> = facts.medications.iter().collect();
+    let mut medications: Vec<&WithId<Medication>> = facts.medications.iter().collect();
     medications.sort_by(|a, b| {
-        let rank = |m: &Known<Medication>| m.record.status != MedicationStatus::Active;
+        let rank = |m: &WithId<Medication>| m.record.status != MedicationStatus::Active;
         (rank(a).cmp(&rank(b)))
             .then(b.record.started_on.cmp(&a.record.started_on))
             .then(a.id.cmp(&b.id))
@@ -169,7 +169,7 @@ pub fn medication(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Medica
 }
 
 fn of_one(
-    medication: &Known<Medication>,
+    medication: &WithId<Medication>,
     doses: &[(Uuid, Dose)],
     as_of: &AsOf,
     window: Window,
@@ -240,13 +240,13 @@ fn of_one(
 mod tests {
     use super::*;
     use crate::{
-        insight::facts::Known,
+        insight::facts::WithId,
         record::Record,
         value::{number::Int, timestamp::Timestamp},
     };
 
-    fn known(n: u128, covers_days: i64, started_on: &str) -> Known<Medication> {
-        Known {
+    fn known(n: u128, covers_days: i64, started_on: &str) -> WithId<Medication> {
+        WithId {
             id: Uuid::from_u128(n),
             record: Medication {
                 covers_days: Int::clamped(covers_days),
@@ -256,8 +256,8 @@ mod tests {
         }
     }
 
-    fn doses(medication: u128, all: &[(&str, DoseStatus)]) -> Vec<Known<Dose>> {
-        let dose = |(n, (at, status)): (u128, &(&str, DoseStatus))| Known {
+    fn doses(medication: u128, all: &[(&str, DoseStatus)]) -> Vec<WithId<Dose>> {
+        let dose = |(n, (at, status)): (u128, &(&str, DoseStatus))| WithId {
             id: Uuid::from_u128(medication * 1000 + n),
             record: Dose {
                 medication_id: Uuid::from_u128(medication),
@@ -271,8 +271,8 @@ mod tests {
     }
 
     fn found(
-        medications: Vec<Known<Medication>>,
-        doses: Vec<Known<Dose>>,
+        medications: Vec<WithId<Medication>>,
+        doses: Vec<WithId<Dose>>,
         at: &str,
     ) -> Insight<MedicationCoverage> {
         let facts = Facts {

@@ -32,14 +32,14 @@ pub mod warning;
 
 use serde::Serialize;
 
-use self::facts::Basis;
+use self::facts::ValidationContext;
 
 /// An insight with what it was computed from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Insight<T> {
     /// What it was computed from.
     #[serde(flatten)]
-    pub basis: Basis,
+    pub basis: ValidationContext,
     /// What was found.
     #[serde(flatten)]
     pub found: T,

@@ -110,11 +110,11 @@ pub fn busiest_hours(cravings: &Cravings, most: usize) -> Vec<BusyHour> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{craving_event::CravingEvent, insight::facts::Known, record::Record};
+    use crate::{craving_event::CravingEvent, insight::facts::WithId, record::Record};
 
     #[test]
     fn the_busiest_hours_come_first_and_hours_without_cravings_not_at_all() {
-        let at = |time: &str| Known {
+        let at = |time: &str| WithId {
             id: uuid::Uuid::nil(),
             record: CravingEvent {
                 occurred_at: time.parse().unwrap(),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    facts::{AsOf, Facts, Known, Tally, Window},
+    facts::{AsOf, Facts, Tally, Window, WithId},
 };
 use crate::{
     record::Kind,
@@ -66,7 +66,7 @@ pub struct SelfEfficacy {
 /// What the profiles of the window tell.
 pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<SelfEfficacy> {
     let today = as_of.today();
-    let mut profiles: Vec<&Known<SelfEfficacyProfile>> = facts
+    let mut profiles: Vec<&WithId<SelfEfficacyProfile>> = facts
         .profiles
         .iter()
         .filter(|profile| window.has(profile.record.occurred_at.local_date(), today))
@@ -118,7 +118,7 @@ pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Sel
     Insight { basis, found }
 }
 
-fn point(profile: &Known<SelfEfficacyProfile>) -> ProfilePoint {
+fn point(profile: &WithId<SelfEfficacyProfile>) -> ProfilePoint {
     let sum: f64 = profile
         .record
         .confidence

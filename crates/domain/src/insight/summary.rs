@@ -296,7 +296,7 @@ fn in_short(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
 }
 
 /// The check-ins and events of the window.
-fn basis(facts: &Facts, as_of: &AsOf, window: Window) -> super::facts::Basis {
+fn basis(facts: &Facts, as_of: &AsOf, window: Window) -> super::facts::ValidationContext {
     let today = as_of.today();
     let check_ins = facts.check_ins.iter().map(|c| check_in_day(&c.record));
     let cravings = facts.cravings.iter().map(|e| e.record.occurred_at.local_date());

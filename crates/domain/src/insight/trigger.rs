@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    facts::{AsOf, Facts, Known, Tally, Window, check_in_day},
+    facts::{AsOf, Facts, Tally, Window, WithId, check_in_day},
     statistics::{Interval, Share, share},
 };
 use crate::{
@@ -103,7 +103,7 @@ pub struct Triggers {
 }
 
 /// Whether use followed a craving; none if that is not known.
-fn outcome(event: &Known<CravingEvent>, followed: &HashSet<Uuid>) -> Option<bool> {
+fn outcome(event: &WithId<CravingEvent>, followed: &HashSet<Uuid>) -> Option<bool> {
     match event.record.outcome {
         CravingOutcome::Used => Some(true),
         _ if followed.contains(&event.id) => Some(true),

@@ -76,8 +76,8 @@ pub enum Deletion {
 
 /// What a record is judged by that is no part of the person's record.
 #[derive(Debug, Clone)]
-pub struct Basis {
-    /// The questionnaire that [`Record::judged_by`] names.
+pub struct ValidationContext {
+    /// The questionnaire that [`Record::depends_on_questionnaire`] names.
     pub questionnaire: Arc<Questionnaire>,
     /// Helplines of the person's country.
     pub helplines: Arc<[Helpline]>,
@@ -105,15 +105,15 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
     fn check_change(&self, _before: &Self, _findings: &mut Findings) {}
 
     /// The questionnaire by which the record is judged. What names one is not stored unless it was looked up.
-    fn judged_by(&self) -> Option<Uuid> {
+    fn depends_on_questionnaire(&self) -> Option<Uuid> {
         None
     }
 
     /// Notes everything that is wrong with the record by what it is judged by.
-    fn judge(&self, _basis: &Basis, _findings: &mut Findings) {}
+    fn check_with(&self, _basis: &ValidationContext, _findings: &mut Findings) {}
 
     /// Completes what follows from what the record is judged by.
-    fn complete_by(&mut self, _basis: &Basis) {}
+    fn complete_with(&mut self, _basis: &ValidationContext) {}
 
     /// Completes what the server owns: computed members, ids of items, states that time has already changed.
     fn complete(&mut self, _now: DateTime<Utc>, _new_id: NewId<'_>) {}
@@ -145,7 +145,7 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
     fn mark_deleted(&mut self) {}
 
     /// Changes the record because its time has come.
-    fn fall_due(&mut self) {}
+    fn on_timer(&mut self) {}
 
     /// A valid record for the documentation and the tests.
     fn example() -> Self;
@@ -159,7 +159,7 @@ pub struct Incoming<T> {
     /// The record.
     pub body: T,
     /// What it is judged by, once that was looked up.
-    pub basis: Option<Basis>,
+    pub basis: Option<ValidationContext>,
 }
 
 impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
@@ -257,12 +257,12 @@ pub fn draft<T: Record>(
     if let Some(before) = before {
         record.check_change(before, &mut findings);
     }
-    let basis = match record.judged_by() {
+    let basis = match record.depends_on_questionnaire() {
         None => None,
         Some(id) => {
             let basis = incoming.basis.filter(|basis| basis.questionnaire.id == id);
             match &basis {
-                Some(basis) => record.judge(basis, &mut findings),
+                Some(basis) => record.check_with(basis, &mut findings),
                 None => findings.add(
                     "/questionnaire_id",
                     "unknown-reference",
@@ -281,7 +281,7 @@ pub fn draft<T: Record>(
     }
     record.complete(now, new_id);
     if let Some(basis) = &basis {
-        record.complete_by(basis);
+        record.complete_with(basis);
     }
     Ok(stored(&record, id, canonical))
 }

@@ -64,21 +64,21 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
 ///
 /// # Errors
 /// If the body is none of that collection.
-pub fn fallen_due(kind: Kind, id: Uuid, body: &[u8]) -> Result<Draft, serde_json::Error> {
-    for_noun(kind, FallDue { id, body })
+pub fn after_timer(kind: Kind, id: Uuid, body: &[u8]) -> Result<Draft, serde_json::Error> {
+    for_noun(kind, OnTimer { id, body })
 }
 
-struct FallDue<'a> {
+struct OnTimer<'a> {
     id: Uuid,
     body: &'a [u8],
 }
 
-impl ForNoun for FallDue<'_> {
+impl ForNoun for OnTimer<'_> {
     type Output = Result<Draft, serde_json::Error>;
 
     fn run<T: Record>(self) -> Self::Output {
         let mut record: T = serde_json::from_slice(self.body)?;
-        record.fall_due();
+        record.on_timer();
         Ok(stored(&record, self.id, Vec::new()))
     }
 }
@@ -89,7 +89,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        record::{Basis, Incoming, draft, json},
+        record::{Incoming, ValidationContext, draft, json},
         reference::questionnaire::shipped,
         value::{timestamp::example_time, validation::Findings},
     };
@@ -100,10 +100,13 @@ mod tests {
         T::example().check(now, &mut findings);
         assert_eq!(findings.into_vec(), [], "{}", T::KIND.path());
         let mut incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
-        incoming.basis = T::example().judged_by().and_then(shipped).map(|own| Basis {
-            questionnaire: Arc::new(own.clone()),
-            helplines: Arc::default(),
-        });
+        incoming.basis = T::example()
+            .depends_on_questionnaire()
+            .and_then(shipped)
+            .map(|own| ValidationContext {
+                questionnaire: Arc::new(own.clone()),
+                helplines: Arc::default(),
+            });
         let mut next = 0;
         let made = draft(incoming, Uuid::nil(), None, now, &mut || {
             next += 1;

@@ -15,14 +15,14 @@ use zeroize::Zeroizing;
 
 use crate::{
     Store,
-    cache::revision::{Known, Looked, Revision},
+    cache::revision::{CachedRevision, Revision, RevisionSnapshot},
     error::{Result, StoreError},
     key::scope::PersonScope,
     record::{Change, Records, Since, since},
 };
 
 /// Most bytes that are remembered, packed.
-const MOST_BYTES: u64 = 8 * 1024 * 1024;
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// What an entry costs beside its bytes.
 const ENTRY_BYTES: usize = 200;
 /// About how many entries there are.
@@ -32,18 +32,18 @@ const FORGOTTEN_US: i64 = 10 * 60 * 1_000_000;
 
 /// Bytes made of a record, with the tag that names them if there is one. They are overwritten when they are forgotten.
 #[derive(Debug, Clone)]
-pub struct Made {
+pub struct CachedBody {
     /// The bytes.
     pub bytes: Bytes,
     /// Their entity tag.
     pub tag: Option<String>,
     /// Where each record of a list stands in the bytes.
-    pub places: Arc<[Place]>,
+    pub spans: Arc<[ItemSpan]>,
 }
 
 /// Where a record of a list stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct ItemSpan {
     /// The time by which it is ordered, in microseconds, and its id.
     pub key: (i64, Uuid),
     /// Its first byte.
@@ -56,31 +56,31 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct Stale {
     /// What was made.
-    pub made: Made,
+    pub made: CachedBody,
     /// What changed in the collections that it is made of, in that order. One or the other change may be part of it
     /// already.
     pub changes: Vec<Change>,
 }
 
-impl Made {
+impl CachedBody {
     /// Bytes without a tag.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self {
             bytes: Bytes::from_owner(Zeroizing::new(bytes)),
             tag: None,
-            places: Arc::default(),
+            spans: Arc::default(),
         }
     }
 }
 
 /// Whose record it was made of, and what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Question {
+struct CacheKey {
     person_no: i64,
     text: Box<str>,
 }
 
-impl Question {
+impl CacheKey {
     fn of(scope: &PersonScope, text: &str) -> Self {
         Self {
             person_no: scope.no,
@@ -101,34 +101,34 @@ struct Entry {
 struct Packed {
     bytes: Arc<Zeroizing<Vec<u8>>>,
     tag: Option<String>,
-    places: Arc<[Place]>,
+    spans: Arc<[ItemSpan]>,
 }
 
 impl Packed {
-    fn of(made: &Made) -> Self {
+    fn of(made: &CachedBody) -> Self {
         let packed = Zeroizing::new(compress_prepend_size(&made.bytes));
         Self {
             // Without the room that was kept for what does not get smaller.
             bytes: Arc::new(Zeroizing::new(packed.as_slice().to_vec())),
             tag: made.tag.clone(),
-            places: Arc::clone(&made.places),
+            spans: Arc::clone(&made.spans),
         }
     }
 
-    fn unpack(&self) -> Result<Made> {
+    fn unpack(&self) -> Result<CachedBody> {
         let bytes = decompress_size_prepended(&self.bytes)
-            .map_err(|e| StoreError::Internal(format!("a remembered answer: {e}")))?;
-        Ok(Made {
+            .map_err(|e| StoreError::Internal(format!("a cached body: {e}")))?;
+        Ok(CachedBody {
             // On its way into an answer, of which other copies are made.
             bytes: bytes.into(),
             tag: self.tag.clone(),
-            places: Arc::clone(&self.places),
+            spans: Arc::clone(&self.spans),
         })
     }
 }
 
 impl Entry {
-    fn of(made: Option<&Made>, revision: Revision, made_at: i64) -> Self {
+    fn of(made: Option<&CachedBody>, revision: Revision, made_at: i64) -> Self {
         Self {
             revision,
             made: made.map(Packed::of),
@@ -136,7 +136,7 @@ impl Entry {
         }
     }
 
-    fn unpack(&self) -> Result<Option<Made>> {
+    fn unpack(&self) -> Result<Option<CachedBody>> {
         self.made.as_ref().map(Packed::unpack).transpose()
     }
 }
@@ -144,28 +144,28 @@ impl Entry {
 #[derive(Clone)]
 struct Bytewise;
 
-impl Weighter<Question, Entry> for Bytewise {
-    fn weight(&self, question: &Question, entry: &Entry) -> u64 {
+impl Weighter<CacheKey, Entry> for Bytewise {
+    fn weight(&self, question: &CacheKey, entry: &Entry) -> u64 {
         let bytes = entry.made.as_ref().map_or(0, |made| made.bytes.len());
-        let places = entry
+        let spans = entry
             .made
             .as_ref()
-            .map_or(0, |made| made.places.len() * size_of::<Place>());
-        u64::try_from(ENTRY_BYTES + question.text.len() + bytes + places).unwrap_or(u64::MAX)
+            .map_or(0, |made| made.spans.len() * size_of::<ItemSpan>());
+        u64::try_from(ENTRY_BYTES + question.text.len() + bytes + spans).unwrap_or(u64::MAX)
     }
 }
 
 /// Answers that may be given again.
-pub(crate) struct Remembered {
-    answers: Cache<Question, Entry, Bytewise>,
+pub(crate) struct ResponseCache {
+    answers: Cache<CacheKey, Entry, Bytewise>,
     /// How often somebody was forgotten.
     forgotten: AtomicU64,
 }
 
-impl Default for Remembered {
+impl Default for ResponseCache {
     fn default() -> Self {
         Self {
-            answers: Cache::with_weighter(ENTRIES, MOST_BYTES, Bytewise),
+            answers: Cache::with_weighter(ENTRIES, MAX_BYTES, Bytewise),
             forgotten: AtomicU64::new(0),
         }
     }
@@ -178,24 +178,26 @@ impl Store {
     ///
     /// # Errors
     /// What the database or the making says.
-    pub async fn remember<G, F>(
+    pub async fn get_or_compute<G, F>(
         &self,
         scope: &PersonScope,
         question: &str,
         of: &'static [Kind],
         now: i64,
-        grow: G,
+        apply_changes: G,
         work: F,
-    ) -> Result<Option<Made>>
+    ) -> Result<Option<CachedBody>>
     where
-        G: FnOnce(&Stale) -> Option<Made>,
-        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
+        G: FnOnce(&Stale) -> Option<CachedBody>,
+        F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>> + Send + 'static,
     {
-        let question = Question::of(scope, question);
-        let forgotten = self.remembered.forgotten();
-        let before = self.remembered.answers.get(&question);
-        let known = before.as_ref().map(|entry| Known::of(entry.revision, of));
-        let Looked { revision, changed } = self.data.look(scope.no, known).await?;
+        let question = CacheKey::of(scope, question);
+        let forgotten = self.response_cache.forgotten();
+        let before = self.response_cache.answers.get(&question);
+        let known = before
+            .as_ref()
+            .map(|entry| CachedRevision::of(entry.revision, of));
+        let RevisionSnapshot { revision, changed } = self.data.fetch_revision(scope.no, known).await?;
         if let Some(entry) = before.filter(|entry| entry.revision.epoch == revision.epoch) {
             if entry.revision == revision {
                 return entry.unpack();
@@ -206,19 +208,19 @@ impl Store {
                 let made = entry.unpack()?;
                 if changes.is_empty() {
                     let entry = Entry { revision, ..entry };
-                    self.remembered.put(&question, entry, forgotten);
+                    self.response_cache.put(&question, entry, forgotten);
                     return Ok(made);
                 }
-                if let Some(made) = made.and_then(|made| grow(&Stale { made, changes })) {
+                if let Some(made) = made.and_then(|made| apply_changes(&Stale { made, changes })) {
                     let entry = Entry::of(Some(&made), revision, now);
-                    self.remembered.put(&question, entry, forgotten);
+                    self.response_cache.put(&question, entry, forgotten);
                     return Ok(Some(made));
                 }
             }
         }
         let made = self.read(scope, work).await?;
         let entry = Entry::of(made.as_ref(), revision, now);
-        self.remembered.put(&question, entry, forgotten);
+        self.response_cache.put(&question, entry, forgotten);
         Ok(made)
     }
 
@@ -226,25 +228,25 @@ impl Store {
     ///
     /// # Errors
     /// What the database or the making says.
-    pub async fn remember_long<F>(
+    pub async fn get_or_compute_long<F>(
         &self,
         scope: &PersonScope,
         question: &str,
         now: i64,
         work: F,
-    ) -> Result<Option<Made>>
+    ) -> Result<Option<CachedBody>>
     where
-        F: FnOnce(&mut Records<'_>) -> Result<Option<Made>> + Send + 'static,
+        F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>> + Send + 'static,
     {
-        let question = Question::of(scope, question);
-        let forgotten = self.remembered.forgotten();
+        let question = CacheKey::of(scope, question);
+        let forgotten = self.response_cache.forgotten();
         let revision = self.revision(scope).await?;
-        if let Some(entry) = self.remembered.current(&question, revision) {
+        if let Some(entry) = self.response_cache.current(&question, revision) {
             return entry.unpack();
         }
         let made = self.read_long(scope, work).await?;
         let entry = Entry::of(made.as_ref(), revision, now);
-        self.remembered.put(&question, entry, forgotten);
+        self.response_cache.put(&question, entry, forgotten);
         Ok(made)
     }
 
@@ -253,20 +255,20 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn revision(&self, scope: &PersonScope) -> Result<Revision> {
-        Ok(self.data.look(scope.no, None).await?.revision)
+        Ok(self.data.fetch_revision(scope.no, None).await?.revision)
     }
 
     /// Forgets what was made long ago. `now` is in microseconds.
-    pub fn sweep_remembered(&self, now: i64) {
-        self.remembered
+    pub fn sweep_response_cache(&self, now: i64) {
+        self.response_cache
             .answers
             .retain(|_, entry| now - entry.made_at < FORGOTTEN_US);
     }
 }
 
-impl Remembered {
+impl ResponseCache {
     /// The entry, if it was made at that revision.
-    fn current(&self, question: &Question, revision: Revision) -> Option<Entry> {
+    fn current(&self, question: &CacheKey, revision: Revision) -> Option<Entry> {
         self.answers
             .get(question)
             .filter(|entry| entry.revision == revision)
@@ -278,7 +280,7 @@ impl Remembered {
     }
 
     /// Remembers an answer, unless somebody was forgotten since the record was looked at: it may have been them.
-    fn put(&self, question: &Question, entry: Entry, forgotten: u64) {
+    fn put(&self, question: &CacheKey, entry: Entry, forgotten: u64) {
         self.answers.insert(question.clone(), entry);
         if self.forgotten() != forgotten {
             self.answers.remove(question);
@@ -298,28 +300,34 @@ mod tests {
 
     #[test]
     fn what_was_made_of_somebody_who_is_forgotten_meanwhile_is_not_kept() {
-        let question = |person_no| Question {
+        let question = |person_no| CacheKey {
             person_no,
             text: "latest".into(),
         };
-        let entry = || Entry::of(Some(&Made::new(b"{}".to_vec())), Revision { rev: 1, epoch: 1 }, 0);
-        let remembered = Remembered::default();
-        let before = remembered.forgotten();
-        remembered.put(&question(1), entry(), before);
-        remembered.put(&question(2), entry(), before);
-        remembered.forget_person(1);
-        assert!(remembered.answers.get(&question(1)).is_none());
-        assert!(remembered.answers.get(&question(2)).is_some());
+        let entry = || {
+            Entry::of(
+                Some(&CachedBody::new(b"{}".to_vec())),
+                Revision { rev: 1, epoch: 1 },
+                0,
+            )
+        };
+        let response_cache = ResponseCache::default();
+        let before = response_cache.forgotten();
+        response_cache.put(&question(1), entry(), before);
+        response_cache.put(&question(2), entry(), before);
+        response_cache.forget_person(1);
+        assert!(response_cache.answers.get(&question(1)).is_none());
+        assert!(response_cache.answers.get(&question(2)).is_some());
         // Somebody looked before that and comes back only now.
-        remembered.put(&question(1), entry(), before);
-        assert!(remembered.answers.get(&question(1)).is_none());
+        response_cache.put(&question(1), entry(), before);
+        assert!(response_cache.answers.get(&question(1)).is_none());
     }
 
     #[test]
     fn what_is_packed_comes_back_as_it_was_and_took_less_room() {
-        let made = Made {
+        let made = CachedBody {
             tag: Some("\"1\"".to_owned()),
-            ..Made::new(b"{\"craving\":3,\"mood\":6},".repeat(50))
+            ..CachedBody::new(b"{\"craving\":3,\"mood\":6},".repeat(50))
         };
         let packed = Packed::of(&made);
         let again = packed.unpack().unwrap();
@@ -331,7 +339,7 @@ mod tests {
         );
         assert_eq!(packed.bytes.capacity(), packed.bytes.len());
         assert!(
-            Packed::of(&Made::new(Vec::new()))
+            Packed::of(&CachedBody::new(Vec::new()))
                 .unpack()
                 .unwrap()
                 .bytes

@@ -18,13 +18,13 @@ use tokio::sync::oneshot;
 
 use crate::{
     engine::{
-        connection::{Access, Breaks, Conn, DatabaseUrl, connect_for_lists},
-        statement::Stands,
-        types::{At, Identifier, Instant, Key},
+        connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, connect_for_lists},
+        statement::SelectSyncState,
+        types::{DbTimestamp, DbUuid, Identifier, Instant},
     },
     error::{Result, StoreError},
     on,
-    record::{Answered, Changed, FEW, changed_after},
+    record::{ChangedRow, MAX_TRACKED_CHANGES, StoredColumns, changed_after},
 };
 
 /// Questions that may wait before further ones are turned away.
@@ -43,14 +43,14 @@ pub struct Revision {
 
 /// What somebody has of a person's record.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct CachedRevision {
     /// How it stood then.
     revision: Revision,
     /// The collections that it is about, a bit for each.
     kinds: i64,
 }
 
-impl Known {
+impl CachedRevision {
     /// What was made of some collections when the record stood so.
     pub fn of(revision: Revision, kinds: &[Kind]) -> Self {
         let kinds = kinds.iter().fold(0, |kinds, kind| kinds | bit(*kind));
@@ -63,23 +63,27 @@ fn bit(kind: Kind) -> i64 {
 }
 
 /// How a person's record stands.
-pub(crate) struct Looked {
+pub(crate) struct RevisionSnapshot {
     /// Its revision.
     pub revision: Revision,
-    /// What changed after what is known, in that order, and no more than [`FEW`]. What is of other collections may
+    /// What changed after what is known, in that order, and no more than [`MAX_TRACKED_CHANGES`]. What is of other collections may
     /// stand there without its sealed bytes.
-    pub changed: Vec<Changed>,
+    pub changed: Vec<ChangedRow>,
 }
 
 /// How one person's record stands in SQLite, where a change is a row with the latest number: what is known stands if
 /// no row came after it. Erasure makes everything unknown that is known of a person.
-pub(crate) fn look(conn: &mut Conn, person_no: i64, known: Option<Known>) -> Result<Looked> {
+pub(crate) fn fetch_revision(
+    conn: &mut Conn,
+    person_no: i64,
+    known: Option<CachedRevision>,
+) -> Result<RevisionSnapshot> {
     let Some(known) = known else {
         let (revision, changed) = (stands(conn, person_no)?, Vec::new());
-        return Ok(Looked { revision, changed });
+        return Ok(RevisionSnapshot { revision, changed });
     };
-    let changed = changed_after(conn, person_no, known.revision.rev, FEW)?;
-    let are_all = i64::try_from(changed.len()).is_ok_and(|many| many < FEW);
+    let changed = changed_after(conn, person_no, known.revision.rev, MAX_TRACKED_CHANGES)?;
+    let are_all = i64::try_from(changed.len()).is_ok_and(|many| many < MAX_TRACKED_CHANGES);
     let revision = match changed.last() {
         None => known.revision,
         Some(last) if are_all => Revision {
@@ -88,11 +92,11 @@ pub(crate) fn look(conn: &mut Conn, person_no: i64, known: Option<Known>) -> Res
         },
         Some(_) => stands(conn, person_no)?,
     };
-    Ok(Looked { revision, changed })
+    Ok(RevisionSnapshot { revision, changed })
 }
 
 fn stands(conn: &mut Conn, person_no: i64) -> Result<Revision> {
-    let stands = Stands(person_no);
+    let stands = SelectSyncState(person_no);
     let found = on!(conn, |c| stands.get_result(c).optional())?;
     found
         .map(|(rev, epoch, _floor): (i64, i64, i64)| Revision { rev, epoch })
@@ -100,19 +104,19 @@ fn stands(conn: &mut Conn, person_no: i64) -> Result<Revision> {
 }
 
 /// Whose record is asked for, and what is known of it.
-type Question = (i64, Option<Known>);
-type Asked = (Question, oneshot::Sender<Result<Looked>>);
+type RevisionQuery = (i64, Option<CachedRevision>);
+type Waiting = (RevisionQuery, oneshot::Sender<Result<RevisionSnapshot>>);
 
 /// Asks a server for the revisions of all who wait at once: one round trip for many requests, as group commit is one
 /// write for many. Each question is asked of the database after it was put.
 pub(crate) struct Revisions {
-    questions: Option<SyncSender<Asked>>,
+    questions: Option<SyncSender<Waiting>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Revisions {
     /// Starts the thread that asks, with a connection of its own.
-    pub fn start(url: &DatabaseUrl, breaks: Breaks) -> Result<Self> {
+    pub fn start(url: &DatabaseUrl, breaks: ConnectionEpoch) -> Result<Self> {
         let (questions, queue) = sync_channel(QUEUE);
         let url = url.clone();
         let thread = std::thread::Builder::new()
@@ -126,7 +130,11 @@ impl Revisions {
     }
 
     /// How one person's record stands.
-    pub async fn look(&self, person_no: i64, known: Option<Known>) -> Result<Looked> {
+    pub async fn fetch_revision(
+        &self,
+        person_no: i64,
+        known: Option<CachedRevision>,
+    ) -> Result<RevisionSnapshot> {
         let (answer, answered) = oneshot::channel();
         let questions = self.questions.as_ref().ok_or(StoreError::Busy)?;
         questions
@@ -150,12 +158,12 @@ impl Drop for Revisions {
     }
 }
 
-fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Receiver<Asked>) {
+fn run(url: &DatabaseUrl, breaks: &ConnectionEpoch, queue: &Receiver<Waiting>) {
     let mut conn = None;
     while let Ok(first) = queue.recv() {
         let mut asked = vec![first];
         asked.extend(queue.try_iter().take(BATCH - 1));
-        let (questions, answers): (Vec<Question>, Vec<_>) = asked.into_iter().unzip();
+        let (questions, answers): (Vec<RevisionQuery>, Vec<_>) = asked.into_iter().unzip();
         // A connection that broke since the last time is replaced; reading twice does no harm.
         let found = ask(url, &mut conn, &questions).or_else(|_broken| {
             if conn.take().is_some() {
@@ -183,7 +191,11 @@ fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Receiver<Asked>) {
 }
 
 /// What each question found, in the order of the questions.
-fn ask(url: &DatabaseUrl, conn: &mut Option<Conn>, questions: &[Question]) -> Result<Vec<Option<Looked>>> {
+fn ask(
+    url: &DatabaseUrl,
+    conn: &mut Option<Conn>,
+    questions: &[RevisionQuery],
+) -> Result<Vec<Option<RevisionSnapshot>>> {
     if conn.is_none() {
         let mut made =
             connect_for_lists(url, Access::Read).map_err(|e| StoreError::Unavailable(e.to_string()))?;
@@ -196,12 +208,12 @@ fn ask(url: &DatabaseUrl, conn: &mut Option<Conn>, questions: &[Question]) -> Re
     let Some(Conn::Postgres(c)) = conn else {
         return Err(StoreError::Internal("a connection of another engine".to_owned()));
     };
-    let rows: Vec<FoundRow> = LookTogether::of(questions).load(c)?;
-    let mut found: Vec<Option<Looked>> = questions.iter().map(|_| None).collect();
+    let rows: Vec<FoundRow> = SelectRevisions::of(questions).load(c)?;
+    let mut found: Vec<Option<RevisionSnapshot>> = questions.iter().map(|_| None).collect();
     for row in rows {
         let place = usize::try_from(row.0 - 1).unwrap_or(usize::MAX);
         if let Some(place) = found.get_mut(place) {
-            let looked = place.get_or_insert_with(|| Looked {
+            let looked = place.get_or_insert_with(|| RevisionSnapshot {
                 revision: Revision {
                     rev: row.1,
                     epoch: row.2,
@@ -225,21 +237,21 @@ type FoundRow = (
     Option<i16>,
     Option<i64>,
     Option<bool>,
-    Option<Key>,
+    Option<DbUuid>,
     Option<i64>,
-    Option<At>,
+    Option<DbTimestamp>,
     Option<Vec<u8>>,
-    Option<At>,
-    Option<At>,
+    Option<DbTimestamp>,
+    Option<DbTimestamp>,
 );
 
-fn changed(row: FoundRow) -> Option<Changed> {
+fn changed(row: FoundRow) -> Option<ChangedRow> {
     let (_, _, _, collection, rev, deleted, id, version, occurred_at, sealed, created_at, updated_at) = row;
-    Some(Changed {
+    Some(ChangedRow {
         collection: collection?,
         rev: rev?,
         deleted: deleted?,
-        answered: Answered {
+        answered: StoredColumns {
             id: id?,
             version: version?,
             occurred_at: occurred_at?,
@@ -251,14 +263,14 @@ fn changed(row: FoundRow) -> Option<Changed> {
 }
 
 /// How the records of several people stand, and for each the first changes after a number.
-struct LookTogether {
+struct SelectRevisions {
     person_no: Vec<i64>,
     after: Vec<Option<i64>>,
     kinds: Vec<i64>,
 }
 
-impl LookTogether {
-    fn of(questions: &[Question]) -> Self {
+impl SelectRevisions {
+    fn of(questions: &[RevisionQuery]) -> Self {
         let known = || questions.iter().map(|(_, known)| known);
         Self {
             person_no: questions.iter().map(|(person_no, _)| *person_no).collect(),
@@ -272,12 +284,12 @@ impl LookTogether {
     }
 }
 
-impl QueryId for LookTogether {
+impl QueryId for SelectRevisions {
     type QueryId = Self;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl Query for LookTogether {
+impl Query for SelectRevisions {
     type SqlType = (
         BigInt,
         BigInt,
@@ -294,9 +306,9 @@ impl Query for LookTogether {
     );
 }
 
-impl RunQueryDsl<PgConnection> for LookTogether {}
+impl RunQueryDsl<PgConnection> for SelectRevisions {}
 
-impl QueryFragment<Pg> for LookTogether {
+impl QueryFragment<Pg> for SelectRevisions {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
             "SELECT place, people.rev, epoch, c.collection, c.rev, deleted, id, version, occurred_at, sealed, \
@@ -315,7 +327,7 @@ impl QueryFragment<Pg> for LookTogether {
              FROM records WHERE records.person_no = asked.person_no AND records.rev > after AND people.rev > after \
              ORDER BY records.rev LIMIT ",
         );
-        out.push_bind_param::<BigInt, _>(&FEW)?;
+        out.push_bind_param::<BigInt, _>(&MAX_TRACKED_CHANGES)?;
         out.push_sql(") AS c ON true");
         Ok(())
     }
@@ -327,7 +339,7 @@ mod tests {
 
     #[test]
     fn each_collection_has_a_bit_of_its_own() {
-        let all = Known::of(Revision { rev: 0, epoch: 1 }, Kind::ALL);
+        let all = CachedRevision::of(Revision { rev: 0, epoch: 1 }, Kind::ALL);
         assert_eq!(usize::try_from(all.kinds.count_ones()).unwrap(), Kind::ALL.len());
         assert!(all.kinds > 0);
     }

@@ -120,9 +120,9 @@ pub fn connect_for_lists(url: &DatabaseUrl, access: Access) -> Result<Conn, Conn
 /// How often a connection was found broken. Those that were made before that may be broken too, as after a restart of
 /// the server, and are looked at before they are used again.
 #[derive(Debug, Clone, Default)]
-pub struct Breaks(Arc<AtomicU64>);
+pub struct ConnectionEpoch(Arc<AtomicU64>);
 
-impl Breaks {
+impl ConnectionEpoch {
     /// Notes that one was found.
     pub fn note(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
@@ -138,7 +138,7 @@ impl Breaks {
 #[derive(Debug)]
 pub struct Manager {
     /// What was found broken.
-    pub breaks: Breaks,
+    pub breaks: ConnectionEpoch,
     /// Where to connect to.
     pub url: DatabaseUrl,
     /// What for.
@@ -159,7 +159,7 @@ pub struct Pooled {
 
 impl Pooled {
     /// Whether the connection is sound, as far as is known without using it.
-    pub fn is_sound(&mut self, breaks: &Breaks) -> bool {
+    pub fn is_sound(&mut self, breaks: &ConnectionEpoch) -> bool {
         let count = breaks.count();
         if self.sound_at != count {
             self.is_broken = self.conn.check().is_err();

@@ -19,10 +19,10 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionMa
 use tokio::sync::Semaphore;
 
 use crate::{
-    cache::revision::{Known, Looked, Revisions, look},
+    cache::revision::{CachedRevision, RevisionSnapshot, Revisions, fetch_revision},
     engine::{
-        connection::{Access, Breaks, Conn, DatabaseUrl, Manager, connect},
-        writer::{Step, Writer},
+        connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Manager, connect},
+        writer::{Isolation, Writer},
     },
     error::{Result, StoreError},
 };
@@ -32,9 +32,9 @@ const POOL_WAIT: Duration = Duration::from_secs(2);
 
 /// Work for a connection. Jobs of all types go the same way to their connection, which is compiled once: a server has
 /// hundreds of them.
-pub(crate) type Job = Box<dyn FnOnce(&mut Conn) -> Result<Given> + Send>;
+pub(crate) type Job = Box<dyn FnOnce(&mut Conn) -> Result<JobOutput> + Send>;
 /// What a job gives to whoever asked for it.
-pub(crate) type Given = Box<dyn Any + Send>;
+pub(crate) type JobOutput = Box<dyn Any + Send>;
 
 fn job<T, F>(f: F) -> Job
 where
@@ -44,7 +44,7 @@ where
     Box::new(move |conn| Ok(Box::new(f(conn)?)))
 }
 
-fn given<T: 'static>(given: Given) -> Result<T> {
+fn given<T: 'static>(given: JobOutput) -> Result<T> {
     let own = given.downcast::<T>().map(|given| *given);
     own.map_err(|_other| StoreError::Internal("a job gave what nobody asked for".to_owned()))
 }
@@ -56,7 +56,7 @@ pub struct Engine {
     /// Turns for long reads, fewer than there are connections, so that short ones always find one.
     long_reads: Arc<Semaphore>,
     pool: r2d2::Pool<Manager>,
-    breaks: Breaks,
+    breaks: ConnectionEpoch,
 }
 
 enum Kind {
@@ -79,7 +79,7 @@ impl Engine {
             DatabaseUrl::Sqlite(_) => Access::Read,
             DatabaseUrl::Postgres(_) => Access::Write,
         };
-        let breaks = Breaks::default();
+        let breaks = ConnectionEpoch::default();
         let kind = match url {
             DatabaseUrl::Sqlite(_) => Kind::Sqlite(Writer::start(url)?),
             DatabaseUrl::Postgres(_) => Kind::Postgres(
@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// What was found broken, for connections outside of the pool.
-    pub fn breaks(&self) -> Breaks {
+    pub fn breaks(&self) -> ConnectionEpoch {
         self.breaks.clone()
     }
 
@@ -169,16 +169,20 @@ impl Engine {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         given(match &self.kind {
-            Kind::Sqlite(writer) => writer.write(Step::Plain, job(f)).await?,
+            Kind::Sqlite(writer) => writer.write(Isolation::None, job(f)).await?,
             Kind::Postgres(permits, _) => self.blocking(permits, job(f)).await?,
         })
     }
 
     /// How a person's record stands.
-    pub(crate) async fn look(&self, person_no: i64, known: Option<Known>) -> Result<Looked> {
+    pub(crate) async fn fetch_revision(
+        &self,
+        person_no: i64,
+        known: Option<CachedRevision>,
+    ) -> Result<RevisionSnapshot> {
         match &self.kind {
-            Kind::Sqlite(_) => self.with_connection(|conn| look(conn, person_no, known)),
-            Kind::Postgres(_, revisions) => revisions.look(person_no, known).await,
+            Kind::Sqlite(_) => self.with_connection(|conn| fetch_revision(conn, person_no, known)),
+            Kind::Postgres(_, revisions) => revisions.fetch_revision(person_no, known).await,
         }
     }
 
@@ -189,7 +193,7 @@ impl Engine {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         given(match &self.kind {
-            Kind::Sqlite(writer) => writer.write(Step::Undoable, job(f)).await?,
+            Kind::Sqlite(writer) => writer.write(Isolation::Savepoint, job(f)).await?,
             Kind::Postgres(permits, _) => {
                 let job = job(f);
                 let work: Job = Box::new(|conn| in_transaction(conn, job));
@@ -207,7 +211,7 @@ impl Engine {
     }
 
     /// Waits shortly for a turn, then runs on a thread that may block.
-    async fn blocking(&self, permits: &Arc<Semaphore>, job: Job) -> Result<Given> {
+    async fn blocking(&self, permits: &Arc<Semaphore>, job: Job) -> Result<JobOutput> {
         let waiting = tokio::time::timeout(POOL_WAIT, Arc::clone(permits).acquire_owned());
         let permit = waiting
             .await
@@ -240,7 +244,7 @@ impl Engine {
 }
 
 /// Runs a job of a server's pool in a transaction of its own.
-fn in_transaction(conn: &mut Conn, job: Job) -> Result<Given> {
+fn in_transaction(conn: &mut Conn, job: Job) -> Result<JobOutput> {
     let Conn::Postgres(c) = conn else {
         return Err(StoreError::Internal("a pool of another engine".to_owned()));
     };
@@ -257,7 +261,7 @@ fn in_transaction(conn: &mut Conn, job: Job) -> Result<Given> {
 }
 
 /// Runs a job whose panic is an error like others.
-pub(crate) fn caught(conn: &mut Conn, job: Job) -> Result<Given> {
+pub(crate) fn caught(conn: &mut Conn, job: Job) -> Result<JobOutput> {
     catch_unwind(AssertUnwindSafe(|| job(conn))).unwrap_or_else(|_| Err(panicked()))
 }
 

@@ -70,20 +70,20 @@ where
 
 /// Where the changes of a person stand: the number of the latest, the epoch, the latest whose tombstone is gone.
 #[derive(Debug, Clone, Copy)]
-pub struct Stands(pub i64);
+pub struct SelectSyncState(pub i64);
 
-impl QueryId for Stands {
+impl QueryId for SelectSyncState {
     type QueryId = Self;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl Query for Stands {
+impl Query for SelectSyncState {
     type SqlType = (BigInt, BigInt, BigInt);
 }
 
-impl<C: Connection> RunQueryDsl<C> for Stands {}
+impl<C: Connection> RunQueryDsl<C> for SelectSyncState {}
 
-impl<DB> QueryFragment<DB> for Stands
+impl<DB> QueryFragment<DB> for SelectSyncState
 where
     DB: Backend + HasSqlType<BigInt> + LatestRev,
     i64: ToSql<BigInt, DB>,

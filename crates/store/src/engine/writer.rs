@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     engine::{
-        Given, Job, caught,
+        Job, JobOutput, caught,
         checkpoint::Checkpoints,
         connection::{Access, Conn, DatabaseUrl, connect},
         statement::{BeginJob, KeepJob, UndoJob},
@@ -34,32 +34,32 @@ const IDLE_AFTER: Duration = Duration::from_millis(100);
 
 /// How a job stands among the others of its transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum Isolation {
     /// If it does not succeed, all that it did is undone.
-    Undoable,
+    Savepoint,
     /// What its statements did may stay in any case.
-    Plain,
+    None,
 }
 
 /// A job that waits for its transaction.
 struct Waiting {
-    step: Step,
+    isolation: Isolation,
     job: Job,
-    answer: oneshot::Sender<Result<Given>>,
+    answer: oneshot::Sender<Result<JobOutput>>,
 }
 
 impl Waiting {
     /// Does the job; the answer is for after the commit.
     fn run(self, conn: &mut Conn) -> Done {
-        let outcome = match self.step {
-            Step::Undoable => in_savepoint(conn, self.job),
-            Step::Plain => caught(conn, self.job),
+        let outcome = match self.isolation {
+            Isolation::Savepoint => in_savepoint(conn, self.job),
+            Isolation::None => caught(conn, self.job),
         };
         (outcome, self.answer)
     }
 }
 
-type Done = (Result<Given>, oneshot::Sender<Result<Given>>);
+type Done = (Result<JobOutput>, oneshot::Sender<Result<JobOutput>>);
 
 /// The thread that writes, and what is queued for it.
 pub(crate) struct Writer {
@@ -85,14 +85,18 @@ impl Writer {
     }
 
     /// Runs a job in the next transaction; the answer comes after the commit.
-    pub async fn write(&self, step: Step, job: Job) -> Result<Given> {
+    pub async fn write(&self, isolation: Isolation, job: Job) -> Result<JobOutput> {
         let (answer, answered) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(StoreError::Busy)?;
-        jobs.try_send(Waiting { step, job, answer })
-            .map_err(|e| match e {
-                TrySendError::Full(_) => StoreError::Busy,
-                TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
-            })?;
+        jobs.try_send(Waiting {
+            isolation,
+            job,
+            answer,
+        })
+        .map_err(|e| match e {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
+        })?;
         answered
             .await
             .map_err(|_gone| StoreError::Unavailable("the write did not run".to_owned()))?
@@ -109,7 +113,7 @@ impl Drop for Writer {
     }
 }
 
-fn in_savepoint(conn: &mut Conn, job: Job) -> Result<Given> {
+fn in_savepoint(conn: &mut Conn, job: Job) -> Result<JobOutput> {
     let Conn::Sqlite(c) = conn else {
         return Err(StoreError::Internal("a writer of another engine".to_owned()));
     };

@@ -13,7 +13,7 @@ use crate::{
         connection::{Conn, DatabaseUrl},
         schema::data_keys,
         single,
-        types::{At, Key},
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
     key::seal::{DataKeys, Secret, unwrap, wrap},
@@ -132,13 +132,13 @@ impl KeyStore {
     }
 
     /// Makes and keeps a data key for a new account.
-    pub async fn create(&self, account: Uuid, now: At) -> Result<Arc<DataKeys>> {
+    pub async fn create(&self, account: Uuid, now: DbTimestamp) -> Result<Arc<DataKeys>> {
         let data_key = Secret::random()?;
         let wrapped = wrap(&self.master.current, account, &data_key)?;
         let master_key_id = self.master.current_id.clone();
         let write = self.engine.write(move |conn| {
             let row = (
-                data_keys::account_id.eq(Key(account)),
+                data_keys::account_id.eq(DbUuid(account)),
                 data_keys::master_key_id.eq(master_key_id),
                 data_keys::wrapped.eq(wrapped),
                 data_keys::created_at.eq(now),
@@ -161,7 +161,7 @@ impl KeyStore {
         }
         let read = self.engine.read(move |conn| {
             let query = data_keys::table
-                .filter(data_keys::account_id.eq(Key(account)))
+                .filter(data_keys::account_id.eq(DbUuid(account)))
                 .select((data_keys::master_key_id, data_keys::wrapped));
             Ok(on!(conn, |c| query.first::<(Vec<u8>, Vec<u8>)>(c).optional())?)
         });
@@ -180,7 +180,7 @@ impl KeyStore {
     /// Destroys the data key of an account: what was sealed with it is gone.
     pub async fn destroy(&self, account: Uuid) -> Result<()> {
         let write = self.engine.write(move |conn| {
-            let query = diesel::delete(data_keys::table.filter(data_keys::account_id.eq(Key(account))));
+            let query = diesel::delete(data_keys::table.filter(data_keys::account_id.eq(DbUuid(account))));
             on!(conn, |c| query.execute(c))?;
             Ok(())
         });
@@ -198,7 +198,7 @@ impl KeyStore {
                 data_keys::wrapped,
             ));
             Ok(on!(conn, |c| query
-                .first::<(Key, Vec<u8>, Vec<u8>)>(c)
+                .first::<(DbUuid, Vec<u8>, Vec<u8>)>(c)
                 .optional())?)
         });
         if let Some((account, master_id, wrapped)) = read.await? {
@@ -219,16 +219,16 @@ pub(crate) const INSTALLATION: Uuid = Uuid::nil();
 fn installation_secret(conn: &mut Conn, master: &MasterKeys) -> Result<Secret> {
     let query = || {
         data_keys::table
-            .filter(data_keys::account_id.eq(Key(INSTALLATION)))
+            .filter(data_keys::account_id.eq(DbUuid(INSTALLATION)))
             .select((data_keys::master_key_id, data_keys::wrapped))
     };
     let mut found: Option<(Vec<u8>, Vec<u8>)> = on!(&mut *conn, |c| query().first(c).optional())?;
     if found.is_none() {
         let row = (
-            data_keys::account_id.eq(Key(INSTALLATION)),
+            data_keys::account_id.eq(DbUuid(INSTALLATION)),
             data_keys::master_key_id.eq(master.current_id.clone()),
             data_keys::wrapped.eq(wrap(&master.current, INSTALLATION, &Secret::random()?)?),
-            data_keys::created_at.eq(At(0)),
+            data_keys::created_at.eq(DbTimestamp(0)),
         );
         on!(&mut *conn, |c| diesel::insert_into(data_keys::table)
             .values(row)

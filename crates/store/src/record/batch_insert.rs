@@ -19,13 +19,13 @@ use diesel::{
 use tokio::sync::oneshot;
 
 use super::{
-    create::{INSERT, create_alone},
+    create::{INSERT, insert_one},
     write::NewRow,
 };
 use crate::{
     engine::{
-        connection::{Access, Breaks, Conn, DatabaseUrl, Pooled, connect_for_lists},
-        types::{At, Identifier, Instant, Key},
+        connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Pooled, connect_for_lists},
+        types::{DbTimestamp, DbUuid, Identifier, Instant},
     },
     error::{Result, StoreError},
 };
@@ -41,14 +41,14 @@ type Waiting = (NewRow, oneshot::Sender<Result<bool>>);
 type Queue = Arc<Mutex<Receiver<Waiting>>>;
 
 /// Stores new records that refer to nothing on a PostgreSQL server.
-pub(crate) struct Together {
+pub(crate) struct BatchInserter {
     rows: Option<SyncSender<Waiting>>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Together {
+impl BatchInserter {
     /// Starts the threads that store, each with a connection of its own.
-    pub fn start(url: &DatabaseUrl, breaks: &Breaks) -> Result<Self> {
+    pub fn start(url: &DatabaseUrl, breaks: &ConnectionEpoch) -> Result<Self> {
         let (rows, queue) = sync_channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
         let threads = (0..CONNECTIONS).map(|_| {
@@ -79,7 +79,7 @@ impl Together {
     }
 }
 
-impl Drop for Together {
+impl Drop for BatchInserter {
     /// Finishes what is queued.
     fn drop(&mut self) {
         drop(self.rows.take());
@@ -90,13 +90,13 @@ impl Drop for Together {
 }
 
 /// The place of a row, which only one may have.
-type Place = (i64, i16, Key);
+type RecordKey = (i64, i16, DbUuid);
 
-fn place(row: &NewRow) -> Place {
+fn record_key(row: &NewRow) -> RecordKey {
     (row.person_no, row.collection, row.id)
 }
 
-fn run(url: &DatabaseUrl, breaks: &Breaks, queue: &Queue) {
+fn run(url: &DatabaseUrl, breaks: &ConnectionEpoch, queue: &Queue) {
     let mut conn = None;
     let mut late = Vec::new();
     while let Some(batch) = next(queue, &mut late) {
@@ -127,7 +127,9 @@ fn next(queue: &Queue, late: &mut Vec<Waiting>) -> Option<Vec<Waiting>> {
         batch.extend(queue.try_iter().take(room));
     }
     let mut places = HashSet::with_capacity(batch.len());
-    let (first, again) = batch.into_iter().partition(|(row, _)| places.insert(place(row)));
+    let (first, again) = batch
+        .into_iter()
+        .partition(|(row, _)| places.insert(record_key(row)));
     *late = again;
     Some(first)
 }
@@ -135,7 +137,7 @@ fn next(queue: &Queue, late: &mut Vec<Waiting>) -> Option<Vec<Waiting>> {
 /// What became of each row.
 fn store(
     url: &DatabaseUrl,
-    breaks: &Breaks,
+    breaks: &ConnectionEpoch,
     conn: &mut Option<Pooled>,
     rows: &[NewRow],
 ) -> Vec<Result<bool>> {
@@ -161,14 +163,14 @@ fn store(
     let Some(Conn::Postgres(c)) = conn.as_mut().map(|pooled| &mut pooled.conn) else {
         return unavailable("a connection of another engine");
     };
-    if let Ok(stored) = create_together(c, rows.iter()) {
+    if let Ok(stored) = create_batch(c, rows.iter()) {
         return stored.into_iter().map(Ok).collect();
     }
     if let Some(Pooled { conn: alive, .. }) = conn
         && alive.check().is_ok()
     {
         // Nothing of the statement stands, and what stopped it may be of one row only.
-        return rows.iter().map(|row| create_alone(alive, row)).collect();
+        return rows.iter().map(|row| insert_one(alive, row)).collect();
     }
     breaks.note();
     // The server went away, perhaps after the commit: who tries again with the same id learns that.
@@ -178,33 +180,33 @@ fn store(
 
 /// Stores rows of different places in one statement, and says of each whether it is stored: not if its place, or its
 /// slot, is taken.
-pub(super) fn create_together<'a>(
+pub(super) fn create_batch<'a>(
     conn: &mut PgConnection,
     rows: impl Iterator<Item = &'a NewRow> + Clone,
 ) -> QueryResult<Vec<bool>> {
-    let stored = CreateTogether::of(rows.clone()).load::<Place>(conn)?;
-    let stored: HashSet<Place> = stored.into_iter().collect();
-    Ok(rows.map(|row| stored.contains(&place(row))).collect())
+    let stored = InsertBatch::of(rows.clone()).load::<RecordKey>(conn)?;
+    let stored: HashSet<RecordKey> = stored.into_iter().collect();
+    Ok(rows.map(|row| stored.contains(&record_key(row))).collect())
 }
 
 /// Takes as many numbers of each person's changes as there are new rows of theirs, and stores the rows under them, in
 /// the order given. People are locked in the order of their own numbers, so that two such statements cannot wait for
 /// each other.
-struct CreateTogether<'a> {
+struct InsertBatch<'a> {
     person_no: Vec<i64>,
     collection: Vec<i16>,
-    id: Vec<Key>,
+    id: Vec<DbUuid>,
     version: Vec<i64>,
-    occurred_at: Vec<At>,
+    occurred_at: Vec<DbTimestamp>,
     slot: Vec<Option<&'a [u8]>>,
     origin: Vec<&'a [u8]>,
     digest: Vec<&'a [u8]>,
     sealed: Vec<&'a [u8]>,
-    created_at: Vec<At>,
-    updated_at: Vec<At>,
+    created_at: Vec<DbTimestamp>,
+    updated_at: Vec<DbTimestamp>,
 }
 
-impl<'a> CreateTogether<'a> {
+impl<'a> InsertBatch<'a> {
     fn of(rows: impl Iterator<Item = &'a NewRow> + Clone) -> Self {
         Self {
             person_no: rows.clone().map(|row| row.person_no).collect(),
@@ -222,18 +224,18 @@ impl<'a> CreateTogether<'a> {
     }
 }
 
-impl QueryId for CreateTogether<'_> {
-    type QueryId = CreateTogether<'static>;
+impl QueryId for InsertBatch<'_> {
+    type QueryId = InsertBatch<'static>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl Query for CreateTogether<'_> {
+impl Query for InsertBatch<'_> {
     type SqlType = (BigInt, SmallInt, Identifier);
 }
 
-impl RunQueryDsl<PgConnection> for CreateTogether<'_> {}
+impl RunQueryDsl<PgConnection> for InsertBatch<'_> {}
 
-impl QueryFragment<Pg> for CreateTogether<'_> {
+impl QueryFragment<Pg> for InsertBatch<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH new AS (SELECT * FROM unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.person_no)?;
@@ -257,7 +259,7 @@ impl QueryFragment<Pg> for CreateTogether<'_> {
         }
         out.push_sql(
             ") WITH ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, sealed, \
-             created_at, updated_at, place)), \
+             created_at, updated_at, record_key)), \
              locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) \
              ORDER BY person_no FOR NO KEY UPDATE), \
              passed AS (UPDATE people SET rev = rev + wanted.many \
@@ -267,9 +269,9 @@ impl QueryFragment<Pg> for CreateTogether<'_> {
         );
         out.push_sql(INSERT);
         out.push_sql(
-            " SELECT new.person_no, before + row_number() OVER (PARTITION BY new.person_no ORDER BY place), \
+            " SELECT new.person_no, before + row_number() OVER (PARTITION BY new.person_no ORDER BY record_key), \
              collection, id, version, occurred_at, slot, false, origin, digest, sealed, created_at, updated_at \
-             FROM new JOIN passed USING (person_no) ORDER BY place \
+             FROM new JOIN passed USING (person_no) ORDER BY record_key \
              ON CONFLICT DO NOTHING RETURNING person_no, collection, id",
         );
         Ok(())

@@ -8,7 +8,7 @@ use mainstay_domain::record::Draft;
 
 use crate::{
     Store,
-    engine::{connection::Conn, schema::records, types::At},
+    engine::{connection::Conn, schema::records, types::DbTimestamp},
     error::{Result, StoreError},
     key::scope::PersonScope,
     on,
@@ -48,7 +48,7 @@ fn create(conn: &mut Conn, new: &[NewRecord]) -> Result<()> {
                 .get_mut(&record.scope.no)
                 .ok_or_else(|| StoreError::Internal("a person without numbers".to_owned()))?;
             *rev += 1;
-            NewRow::sealed(&record.scope, &record.draft, *rev, At(record.at))
+            NewRow::sealed(&record.scope, &record.draft, *rev, DbTimestamp(record.at))
         });
         let rows = rows.collect::<Result<Vec<_>>>()?;
         on!(&mut *conn, |c| diesel::insert_into(records::table)
@@ -56,7 +56,7 @@ fn create(conn: &mut Conn, new: &[NewRecord]) -> Result<()> {
             .execute(c))?;
     }
     for record in new {
-        RecordWriter::new(conn, &record.scope, At(record.at), None).after_write(&record.draft)?;
+        RecordWriter::new(conn, &record.scope, DbTimestamp(record.at), None).after_write(&record.draft)?;
     }
     Ok(())
 }
@@ -71,7 +71,7 @@ fn take_revs(conn: &mut Conn, new: &[NewRecord]) -> Result<BTreeMap<i64, i64>> {
     people
         .into_iter()
         .map(|(no, (scope, count))| {
-            let last = RecordWriter::new(conn, scope, At(0), None).take_revs(count)?;
+            let last = RecordWriter::new(conn, scope, DbTimestamp(0), None).take_revs(count)?;
             Ok((no, last - count))
         })
         .collect()

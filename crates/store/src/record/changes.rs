@@ -3,7 +3,7 @@
 use diesel::{ExpressionMethods, QueryDsl, Queryable, RunQueryDsl, Selectable, SelectableHelper};
 use mainstay_domain::record::Kind;
 
-use super::{Change, Since, read::Answered};
+use super::{Change, Since, read::StoredColumns};
 use crate::{
     engine::{connection::Conn, schema::records},
     error::{Result, StoreError},
@@ -12,27 +12,27 @@ use crate::{
 };
 
 /// From so many changes on they are not looked at one by one.
-pub(crate) const FEW: i64 = 16;
+pub(crate) const MAX_TRACKED_CHANGES: i64 = 16;
 
 /// A row with what is to be known of its last change.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
-pub(crate) struct Changed {
+pub(crate) struct ChangedRow {
     pub(crate) collection: i16,
     pub(crate) rev: i64,
     pub(crate) deleted: bool,
     #[diesel(embed)]
-    pub(crate) answered: Answered,
+    pub(crate) answered: StoredColumns,
 }
 
-impl std::ops::Deref for Changed {
-    type Target = Answered;
-    fn deref(&self) -> &Answered {
+impl std::ops::Deref for ChangedRow {
+    type Target = StoredColumns;
+    fn deref(&self) -> &StoredColumns {
         &self.answered
     }
 }
 
-impl Changed {
+impl ChangedRow {
     /// Deleted, but kept to be read.
     pub(super) fn is_marked(&self) -> bool {
         self.deleted && !self.sealed.is_empty()
@@ -59,18 +59,23 @@ impl Changed {
 }
 
 /// What changed after a number of the person's changes, in that order.
-pub(crate) fn changed_after(conn: &mut Conn, person_no: i64, after: i64, limit: i64) -> Result<Vec<Changed>> {
+pub(crate) fn changed_after(
+    conn: &mut Conn,
+    person_no: i64,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<ChangedRow>> {
     let query = records::table
         .filter(records::person_no.eq(person_no))
         .filter(records::rev.gt(after))
         .order(records::rev.asc())
         .limit(limit);
-    Ok(on!(conn, |c| query.select(Changed::as_select()).load(c))?)
+    Ok(on!(conn, |c| query.select(ChangedRow::as_select()).load(c))?)
 }
 
-/// What happened in some collections, of at most [`FEW`] changes of the record.
-pub(crate) fn since(rows: &[Changed], kinds: &[Kind], scope: &PersonScope) -> Result<Since> {
-    if i64::try_from(rows.len()).unwrap_or(FEW) >= FEW {
+/// What happened in some collections, of at most [`MAX_TRACKED_CHANGES`] changes of the record.
+pub(crate) fn since(rows: &[ChangedRow], kinds: &[Kind], scope: &PersonScope) -> Result<Since> {
+    if i64::try_from(rows.len()).unwrap_or(MAX_TRACKED_CHANGES) >= MAX_TRACKED_CHANGES {
         return Ok(Since::TooMuch);
     }
     let theirs = rows

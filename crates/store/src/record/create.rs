@@ -12,14 +12,14 @@ use diesel::{
 use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Created, RecordWriter, Stored, batch_insert::create_together, read::Row, write::NewRow};
+use super::{Created, RecordWriter, Stored, batch_insert::create_batch, read::Row, write::NewRow};
 use crate::{
     Store,
     engine::{
         connection::Conn,
         schema::{people, records},
         statement::LatestRev,
-        types::{At, Identifier, Instant, Key},
+        types::{DbTimestamp, DbUuid, Identifier, Instant},
     },
     error::{Result, StoreError},
     key::scope::PersonScope,
@@ -39,22 +39,18 @@ impl Store {
         now: i64,
         draft: Draft,
     ) -> Result<Created> {
-        let row = NewRow::sealed(scope, &draft, 0, At(now))?;
-        if !stands_alone(&draft) {
+        let row = NewRow::sealed(scope, &draft, 0, DbTimestamp(now))?;
+        if !has_no_side_effects(&draft) {
             let mut row = row;
             let work = move |writer: &mut RecordWriter<'_>| writer.create_row(&mut row, &draft);
             return self.write(scope, session, now, work).await;
         }
-        let is_stored = match self.together.as_deref() {
-            Some(together) => together.create(row).await,
-            None => {
-                self.data
-                    .write_plainly(move |conn| create_alone(conn, &row))
-                    .await
-            }
+        let is_stored = match self.batch_inserter.as_deref() {
+            Some(batch_inserter) => batch_inserter.create(row).await,
+            None => self.data.write_plainly(move |conn| insert_one(conn, &row)).await,
         };
         if is_stored? {
-            return Ok(Created::New(first(&draft, At(now))));
+            return Ok(Created::New(first(&draft, DbTimestamp(now))));
         }
         // The place is taken: by the same record, or by what refuses it.
         self.write(scope, session, now, move |writer| writer.create(&draft))
@@ -74,7 +70,7 @@ impl Sealed {
     /// # Errors
     /// Of sealing.
     pub fn new(scope: &PersonScope, draft: Draft, now: i64) -> Result<Self> {
-        let row = NewRow::sealed(scope, &draft, 0, At(now))?;
+        let row = NewRow::sealed(scope, &draft, 0, DbTimestamp(now))?;
         Ok(Self { row, draft })
     }
 
@@ -84,8 +80,8 @@ impl Sealed {
     }
 
     /// Whether nothing but the record itself is stored or looked at.
-    pub fn stands_alone(&self) -> bool {
-        stands_alone(&self.draft)
+    pub fn has_no_side_effects(&self) -> bool {
+        has_no_side_effects(&self.draft)
     }
 }
 
@@ -113,11 +109,11 @@ impl RecordWriter<'_> {
     ///
     /// # Errors
     /// Of the database.
-    pub fn create_together(&mut self, new: &[&Sealed]) -> Result<Vec<bool>> {
+    pub fn create_batch(&mut self, new: &[&Sealed]) -> Result<Vec<bool>> {
         let rows = new.iter().map(|new| &new.row);
         let stored: Vec<bool> = match &mut *self.records.conn {
-            Conn::Postgres(c) if new.len() > 1 => create_together(c, rows)?,
-            conn => rows.map(|row| create_alone(conn, row)).collect::<Result<_>>()?,
+            Conn::Postgres(c) if new.len() > 1 => create_batch(c, rows)?,
+            conn => rows.map(|row| insert_one(conn, row)).collect::<Result<_>>()?,
         };
         if matches!(self.records.conn, Conn::Postgres(_)) {
             // The numbers that were passed over before the last that is used are missed by nobody.
@@ -137,9 +133,9 @@ impl RecordWriter<'_> {
 
     /// Stores a new record under the next number.
     fn create_row(&mut self, row: &mut NewRow, draft: &Draft) -> Result<Created> {
-        let is_alone = stands_alone(draft);
+        let is_alone = has_no_side_effects(draft);
         let is_new = if is_alone {
-            create_alone(self.records.conn, row)?
+            insert_one(self.records.conn, row)?
         } else {
             row.rev = self.next_rev()?;
             let row = &*row;
@@ -195,7 +191,7 @@ impl RecordWriter<'_> {
 }
 
 /// The first version of a record as it is answered.
-fn first(draft: &Draft, now: At) -> Stored {
+fn first(draft: &Draft, now: DbTimestamp) -> Stored {
     Stored {
         id: draft.id,
         version: 1,
@@ -207,15 +203,15 @@ fn first(draft: &Draft, now: At) -> Stored {
 }
 
 /// Whether nothing but the row itself is stored or looked at.
-fn stands_alone(draft: &Draft) -> bool {
+fn has_no_side_effects(draft: &Draft) -> bool {
     draft.items.is_empty() && draft.references.is_empty() && !draft.kind.has_timers()
 }
 
 /// False if the place is taken. PostgreSQL has passed over a number then, which nobody misses.
-pub(super) fn create_alone(conn: &mut Conn, row: &NewRow) -> Result<bool> {
+pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
     let inserted = match conn {
-        Conn::Postgres(c) => CreateAlone(row).execute(c)?,
-        Conn::Sqlite(c) => InsertNext(row).execute(c)?,
+        Conn::Postgres(c) => InsertOneOnPostgres(row).execute(c)?,
+        Conn::Sqlite(c) => InsertOneOnSqlite(row).execute(c)?,
     };
     Ok(inserted == 1)
 }
@@ -223,16 +219,16 @@ pub(super) fn create_alone(conn: &mut Conn, row: &NewRow) -> Result<bool> {
 /// Takes the next number of the person's changes and stores the row under it, in one statement, which can be a
 /// transaction of its own. Diesel has no data-changing `WITH`, so the text is ours; it is prepared once for each
 /// connection.
-struct CreateAlone<'a>(&'a NewRow);
+struct InsertOneOnPostgres<'a>(&'a NewRow);
 
-impl QueryId for CreateAlone<'_> {
-    type QueryId = CreateAlone<'static>;
+impl QueryId for InsertOneOnPostgres<'_> {
+    type QueryId = InsertOneOnPostgres<'static>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl RunQueryDsl<PgConnection> for CreateAlone<'_> {}
+impl RunQueryDsl<PgConnection> for InsertOneOnPostgres<'_> {}
 
-impl QueryFragment<Pg> for CreateAlone<'_> {
+impl QueryFragment<Pg> for InsertOneOnPostgres<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH next AS (UPDATE people SET rev = rev + 1 WHERE person_no = ");
         out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
@@ -246,16 +242,16 @@ impl QueryFragment<Pg> for CreateAlone<'_> {
 }
 
 /// Stores the row under the next number of the person's changes, which is not taken otherwise: the row has it.
-struct InsertNext<'a>(&'a NewRow);
+struct InsertOneOnSqlite<'a>(&'a NewRow);
 
-impl QueryId for InsertNext<'_> {
-    type QueryId = InsertNext<'static>;
+impl QueryId for InsertOneOnSqlite<'_> {
+    type QueryId = InsertOneOnSqlite<'static>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl RunQueryDsl<SqliteConnection> for InsertNext<'_> {}
+impl RunQueryDsl<SqliteConnection> for InsertOneOnSqlite<'_> {}
 
-impl QueryFragment<Sqlite> for InsertNext<'_> {
+impl QueryFragment<Sqlite> for InsertOneOnSqlite<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
         out.push_sql(INSERT);
         out.push_sql(" VALUES (");
@@ -289,8 +285,8 @@ where
     bool: ToSql<Bool, DB>,
     Vec<u8>: ToSql<Binary, DB>,
     Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
-    Key: ToSql<Identifier, DB>,
-    At: ToSql<Instant, DB>,
+    DbUuid: ToSql<Identifier, DB>,
+    DbTimestamp: ToSql<Instant, DB>,
 {
     out.push_sql(", ");
     out.push_bind_param::<SmallInt, _>(&row.collection)?;

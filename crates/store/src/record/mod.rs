@@ -14,11 +14,11 @@ mod create;
 mod read;
 mod write;
 
-pub(crate) use batch_insert::Together;
-pub(crate) use changes::{Changed, FEW, changed_after, since};
+pub(crate) use batch_insert::BatchInserter;
+pub(crate) use changes::{ChangedRow, MAX_TRACKED_CHANGES, changed_after, since};
 pub use create::Sealed;
-pub(crate) use read::Answered;
 pub use read::Records;
+pub(crate) use read::StoredColumns;
 pub(crate) use write::NewRow;
 pub use write::RecordWriter;
 
@@ -118,7 +118,7 @@ pub struct Replaced {
 
 /// Where the changes of a person stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct SyncState {
     /// The number of the latest change.
     pub rev: i64,
     /// Another one means that the record was restored from a backup.

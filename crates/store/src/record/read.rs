@@ -8,15 +8,15 @@ use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
 use super::{
-    Change, Order, Range, Replaced, Since, Standing, Stored,
-    changes::{Changed, FEW, changed_after, since},
+    Change, Order, Range, Replaced, Since, Stored, SyncState,
+    changes::{ChangedRow, MAX_TRACKED_CHANGES, changed_after, since},
 };
 use crate::{
     engine::{
         connection::Conn,
         schema::{record_history, records},
-        statement::Stands,
-        types::{At, Key},
+        statement::SelectSyncState,
+        types::{DbTimestamp, DbUuid},
     },
     error::Result,
     key::scope::PersonScope,
@@ -31,12 +31,12 @@ pub(super) struct Row {
     pub(super) origin: Vec<u8>,
     pub(super) digest: Vec<u8>,
     #[diesel(embed)]
-    pub(super) changed: Changed,
+    pub(super) changed: ChangedRow,
 }
 
 impl std::ops::Deref for Row {
-    type Target = Changed;
-    fn deref(&self) -> &Changed {
+    type Target = ChangedRow;
+    fn deref(&self) -> &ChangedRow {
         &self.changed
     }
 }
@@ -44,16 +44,16 @@ impl std::ops::Deref for Row {
 /// What an answer needs of a row, and no more: lists are long.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = records)]
-pub(crate) struct Answered {
-    pub(crate) id: Key,
+pub(crate) struct StoredColumns {
+    pub(crate) id: DbUuid,
     pub(crate) version: i64,
-    pub(crate) occurred_at: At,
+    pub(crate) occurred_at: DbTimestamp,
     pub(crate) sealed: Vec<u8>,
-    pub(crate) created_at: At,
-    pub(crate) updated_at: At,
+    pub(crate) created_at: DbTimestamp,
+    pub(crate) updated_at: DbTimestamp,
 }
 
-impl Answered {
+impl StoredColumns {
     pub(super) fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
         Ok(Stored {
             id: self.id.0,
@@ -132,7 +132,7 @@ impl<'a> Records<'a> {
             .filter(records::collection.eq(kind.code()))
             .filter(records::slot.eq(slot));
         let row = on!(&mut *self.conn, |c| query
-            .select(Answered::as_select())
+            .select(StoredColumns::as_select())
             .first(c)
             .optional())?;
         row.map(|row| row.open(kind, self.scope)).transpose()
@@ -141,36 +141,36 @@ impl<'a> Records<'a> {
     /// Part of a collection in the order of its time.
     pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
         let bounds = Bounds::of(range);
-        let (at, id) = (At(bounds.after.0), Key(bounds.after.1));
+        let (at, id) = (DbTimestamp(bounds.after.0), DbUuid(bounds.after.1));
         // The same text for every page, so that it is prepared once. `t <= k AND (t < k OR id < i)` lets both engines
         // use the index; a plain OR does not.
         let part = records::table
             .filter(records::person_no.eq(self.scope.no))
             .filter(records::collection.eq(kind.code()))
             .filter(records::deleted.eq(false))
-            .filter(records::occurred_at.ge(At(bounds.earliest)))
-            .filter(records::occurred_at.le(At(bounds.latest)))
+            .filter(records::occurred_at.ge(DbTimestamp(bounds.earliest)))
+            .filter(records::occurred_at.le(DbTimestamp(bounds.latest)))
             .limit(range.limit);
-        let rows: Vec<Answered> = on!(&mut *self.conn, |c| match range.order {
+        let rows: Vec<StoredColumns> = on!(&mut *self.conn, |c| match range.order {
             Order::Descending => part
                 .filter(records::occurred_at.lt(at).or(records::id.lt(id)))
                 .order((records::occurred_at.desc(), records::id.desc()))
-                .select(Answered::as_select())
+                .select(StoredColumns::as_select())
                 .load(c),
             Order::Ascending => part
                 .filter(records::occurred_at.gt(at).or(records::id.gt(id)))
                 .order((records::occurred_at.asc(), records::id.asc()))
-                .select(Answered::as_select())
+                .select(StoredColumns::as_select())
                 .load(c),
         })?;
         rows.into_iter().map(|row| row.open(kind, self.scope)).collect()
     }
 
     /// Where the person's changes stand.
-    pub fn standing(&mut self) -> Result<Standing> {
-        let stands = Stands(self.scope.no);
+    pub fn sync_state(&mut self) -> Result<SyncState> {
+        let stands = SelectSyncState(self.scope.no);
         let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| stands.get_result::<(i64, i64, i64)>(c))?;
-        Ok(Standing {
+        Ok(SyncState {
             rev,
             epoch,
             floor_rev,
@@ -185,7 +185,7 @@ impl<'a> Records<'a> {
 
     /// What changed in some collections after a number of the person's changes.
     pub fn since(&mut self, after: i64, kinds: &[Kind]) -> Result<Since> {
-        let rows = changed_after(self.conn, self.scope.no, after, FEW)?;
+        let rows = changed_after(self.conn, self.scope.no, after, MAX_TRACKED_CHANGES)?;
         since(&rows, kinds, self.scope)
     }
 
@@ -214,7 +214,7 @@ impl<'a> Records<'a> {
         let query = record_history::table
             .filter(record_history::person_no.eq(self.scope.no))
             .filter(record_history::collection.eq(draft.kind.code()))
-            .filter(record_history::id.eq(Key(draft.id)))
+            .filter(record_history::id.eq(DbUuid(draft.id)))
             .filter(record_history::version.eq(version))
             .select(record_history::digest);
         let found = on!(&mut *self.conn, |c| query.first::<Vec<u8>>(c).optional())?;
@@ -223,11 +223,11 @@ impl<'a> Records<'a> {
 
     /// Each version of a record that was replaced, oldest first.
     pub fn history(&mut self, kind: Kind, id: Uuid) -> Result<Vec<Replaced>> {
-        type Columns = (i64, Vec<u8>, At, At, Option<Key>);
+        type Columns = (i64, Vec<u8>, DbTimestamp, DbTimestamp, Option<DbUuid>);
         let query = record_history::table
             .filter(record_history::person_no.eq(self.scope.no))
             .filter(record_history::collection.eq(kind.code()))
-            .filter(record_history::id.eq(Key(id)))
+            .filter(record_history::id.eq(DbUuid(id)))
             .order(record_history::version.asc())
             .select((
                 record_history::version,
@@ -252,7 +252,7 @@ impl<'a> Records<'a> {
 
     pub(super) fn row(&mut self, kind: Kind, id: Uuid) -> Result<Option<Row>> {
         let query = records::table
-            .filter(records::id.eq(Key(id)))
+            .filter(records::id.eq(DbUuid(id)))
             .filter(records::person_no.eq(self.scope.no))
             .filter(records::collection.eq(kind.code()));
         Ok(on!(&mut *self.conn, |c| query

@@ -22,7 +22,7 @@ use crate::{
         panicked,
         schema::{people, record_history, record_items, records, timers},
         statement::TakeRevs,
-        types::{At, Key},
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
     key::scope::PersonScope,
@@ -35,31 +35,31 @@ use crate::{
 pub(crate) struct NewRow {
     pub(super) person_no: i64,
     pub(super) collection: i16,
-    pub(super) id: Key,
+    pub(super) id: DbUuid,
     pub(super) version: i64,
     pub(super) rev: i64,
-    pub(super) occurred_at: At,
+    pub(super) occurred_at: DbTimestamp,
     pub(super) slot: Option<Vec<u8>>,
     pub(super) deleted: bool,
     pub(super) origin: Vec<u8>,
     pub(super) digest: Vec<u8>,
     pub(super) sealed: Vec<u8>,
-    pub(super) created_at: At,
-    pub(super) updated_at: At,
+    pub(super) created_at: DbTimestamp,
+    pub(super) updated_at: DbTimestamp,
 }
 
 impl NewRow {
     /// The first version of a record, sealed, as the change of that number.
-    pub(crate) fn sealed(scope: &PersonScope, draft: &Draft, rev: i64, now: At) -> Result<Self> {
+    pub(crate) fn sealed(scope: &PersonScope, draft: &Draft, rev: i64, now: DbTimestamp) -> Result<Self> {
         let collection = draft.kind.code();
         let origin = scope.keys.origin(&draft.canonical);
         Ok(Self {
             person_no: scope.no,
             collection,
-            id: Key(draft.id),
+            id: DbUuid(draft.id),
             version: 1,
             rev,
-            occurred_at: At(draft.occurred_at.unwrap_or(now.0)),
+            occurred_at: DbTimestamp(draft.occurred_at.unwrap_or(now.0)),
             slot: draft
                 .slot
                 .as_deref()
@@ -79,19 +79,19 @@ impl NewRow {
 struct NewHistory {
     person_no: i64,
     collection: i16,
-    id: Key,
+    id: DbUuid,
     version: i64,
     digest: Vec<u8>,
     sealed: Vec<u8>,
-    written_at: At,
-    replaced_at: At,
-    replaced_by: Option<Key>,
+    written_at: DbTimestamp,
+    replaced_at: DbTimestamp,
+    replaced_by: Option<DbUuid>,
 }
 
 /// A person's record inside a writing transaction.
 pub struct RecordWriter<'a> {
     pub(super) records: Records<'a>,
-    pub(super) now: At,
+    pub(super) now: DbTimestamp,
     session: Option<Uuid>,
 }
 
@@ -109,7 +109,12 @@ impl std::ops::DerefMut for RecordWriter<'_> {
 }
 
 impl<'a> RecordWriter<'a> {
-    pub(crate) fn new(conn: &'a mut Conn, scope: &'a PersonScope, now: At, session: Option<Uuid>) -> Self {
+    pub(crate) fn new(
+        conn: &'a mut Conn,
+        scope: &'a PersonScope,
+        now: DbTimestamp,
+        session: Option<Uuid>,
+    ) -> Self {
         Self {
             records: Records::new(conn, scope),
             now,
@@ -118,7 +123,7 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// What the writer works with.
-    pub(crate) fn parts(&mut self) -> (&mut Conn, &PersonScope, At) {
+    pub(crate) fn parts(&mut self) -> (&mut Conn, &PersonScope, DbTimestamp) {
         (&mut *self.records.conn, self.records.scope, self.now)
     }
 
@@ -169,7 +174,7 @@ impl<'a> RecordWriter<'a> {
         let change = diesel::update(records::table.filter(records::no.eq(no))).set((
             records::version.eq(version),
             records::rev.eq(rev),
-            records::occurred_at.eq(At(after.occurred_at)),
+            records::occurred_at.eq(DbTimestamp(after.occurred_at)),
             records::slot.eq(slot),
             records::digest.eq(scope.keys.origin(&draft.canonical)),
             records::sealed.eq(sealed),
@@ -257,7 +262,7 @@ impl<'a> RecordWriter<'a> {
             sealed: before.changed.answered.sealed,
             written_at: before.changed.answered.updated_at,
             replaced_at: self.now,
-            replaced_by: self.session.map(Key),
+            replaced_by: self.session.map(DbUuid),
         };
         on!(&mut *self.records.conn, |c| diesel::insert_into(
             record_history::table
@@ -291,7 +296,7 @@ impl<'a> RecordWriter<'a> {
                 .map(|(id, kind)| {
                     (
                         record_items::person_no.eq(person_no),
-                        record_items::id.eq(Key(*id)),
+                        record_items::id.eq(DbUuid(*id)),
                         record_items::kind.eq(kind.code()),
                     )
                 })
@@ -307,7 +312,7 @@ impl<'a> RecordWriter<'a> {
         self.set_timer(
             draft.kind,
             draft.id,
-            draft.due_at.map(|at| At(at.timestamp_micros())),
+            draft.due_at.map(|at| DbTimestamp(at.timestamp_micros())),
         )
     }
 
@@ -315,7 +320,7 @@ impl<'a> RecordWriter<'a> {
         self.set_timer(kind, id, None)
     }
 
-    fn set_timer(&mut self, kind: Kind, id: Uuid, due_at: Option<At>) -> Result<()> {
+    fn set_timer(&mut self, kind: Kind, id: Uuid, due_at: Option<DbTimestamp>) -> Result<()> {
         // Only kinds with timers pay for them.
         if !kind.has_timers() {
             return Ok(());
@@ -324,13 +329,13 @@ impl<'a> RecordWriter<'a> {
         let old = timers::table
             .filter(timers::person_no.eq(person_no))
             .filter(timers::collection.eq(kind.code()))
-            .filter(timers::id.eq(Key(id)));
+            .filter(timers::id.eq(DbUuid(id)));
         on!(&mut *self.records.conn, |c| diesel::delete(old).execute(c))?;
         if let Some(due_at) = due_at {
             let row = (
                 timers::person_no.eq(person_no),
                 timers::collection.eq(kind.code()),
-                timers::id.eq(Key(id)),
+                timers::id.eq(DbUuid(id)),
                 timers::due_at.eq(due_at),
             );
             on!(&mut *self.records.conn, |c| diesel::insert_into(timers::table)
@@ -366,7 +371,7 @@ impl<'a> RecordWriter<'a> {
     fn has_item(&mut self, id: Uuid, kind: i16) -> Result<bool> {
         let query = record_items::table
             .filter(record_items::person_no.eq(self.records.scope.no))
-            .filter(record_items::id.eq(Key(id)))
+            .filter(record_items::id.eq(DbUuid(id)))
             .filter(record_items::kind.eq(kind))
             .select(record_items::kind);
         Ok(on!(&mut *self.records.conn, |c| query.first::<i16>(c).optional())?.is_some())

@@ -2,7 +2,7 @@ use mainstay_domain::{
     check_in::CheckIn,
     craving_event::{CravingEvent, StrategyUse},
     insight::{
-        facts::{AsOf, Facts, Known, Window},
+        facts::{AsOf, Facts, Window, WithId},
         progress::progress,
     },
     record::Record,
@@ -92,7 +92,7 @@ fn a_chart_has_the_name_that_it_has_on_the_wire() {
 /// Cravings that began at these moments, each with a practice that was rated before and after.
 fn cravings(times: &[&str], before: i64, after: i64) -> Facts {
     let craving =
-        |(n, at): (u128, &&str)| Known {
+        |(n, at): (u128, &&str)| WithId {
             id: Uuid::from_u128(n),
             record: CravingEvent {
                 occurred_at: at.parse().unwrap(),
@@ -155,7 +155,7 @@ fn nothing_is_said_to_help_first_where_nothing_has_helped_yet() {
 #[test]
 fn no_row_and_no_day_lies_ahead() {
     // The example's moment is Sunday, 8 March, where the person is; 90 days are told by week.
-    let check_ins = ["02-20", "02-27", "03-05", "03-06", "03-07"].map(|day| Known {
+    let check_ins = ["02-20", "02-27", "03-05", "03-06", "03-07"].map(|day| WithId {
         id: Uuid::from_u128(u128::from(day.as_bytes()[4])),
         record: CheckIn {
             occurred_at: format!("2026-{day}T20:00:00-05:00").parse().unwrap(),

@@ -1,7 +1,7 @@
 use mainstay_domain::{
     goal::Goal,
     insight::{
-        facts::{Facts, Known},
+        facts::{Facts, WithId},
         progress::progress,
     },
     record::Record,
@@ -41,7 +41,7 @@ fn every_word_of_the_page_is_kind_and_its_title_says_nothing_unless_asked() {
 fn what_a_person_wrote_is_text_whatever_it_looks_like() {
     let hostile = "<script>alert(1)</script>\"'&</svg>";
     let facts = Facts {
-        goals: vec![Known {
+        goals: vec![WithId {
             id: uuid::Uuid::nil(),
             record: Goal {
                 label: Some(serde_json::from_value(serde_json::json!(hostile)).unwrap()),
@@ -67,7 +67,7 @@ fn limits_money_and_time_of_a_goal_are_told() {
             goal[member] = value.clone();
         }
         let facts = Facts {
-            goals: vec![Known {
+            goals: vec![WithId {
                 id: uuid::Uuid::nil(),
                 record: serde_json::from_value(goal).unwrap(),
             }],

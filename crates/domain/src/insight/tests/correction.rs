@@ -11,7 +11,7 @@ use crate::{
     insight::{
         abstinence::abstinence,
         craving::cravings,
-        facts::{AsOf, Facts, Known, Window},
+        facts::{AsOf, Facts, Window, WithId},
         medication::medication,
         milestone::milestones,
         progress::{busiest_hours, progress},
@@ -64,7 +64,7 @@ fn change(as_of: AsOf) -> impl Strategy<Value = Change> {
     ]
 }
 
-fn replace<T>(all: &mut [Known<T>], n: usize, record: T) {
+fn replace<T>(all: &mut [WithId<T>], n: usize, record: T) {
     if let Some(known) = all.get_mut(n) {
         known.record = record;
     }
@@ -75,15 +75,15 @@ fn apply(facts: &mut Facts, n: u128, change: Change) {
     match change {
         Change::Add(all) => {
             let (u, c, e) = *all;
-            facts.uses.push(Known {
+            facts.uses.push(WithId {
                 id: id(20_000),
                 record: u,
             });
-            facts.check_ins.push(Known {
+            facts.check_ins.push(WithId {
                 id: id(30_000),
                 record: c,
             });
-            facts.cravings.push(Known {
+            facts.cravings.push(WithId {
                 id: id(40_000),
                 record: e,
             });

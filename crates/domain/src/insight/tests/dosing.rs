@@ -19,7 +19,7 @@ use crate::{
     dose::{Dose, DoseStatus},
     insight::{
         calendar::plus,
-        facts::{AsOf, Facts, Known},
+        facts::{AsOf, Facts, WithId},
     },
     medication::{DoseStanding, MedicationStatus},
 };
@@ -152,8 +152,8 @@ pub struct Due {
 #[derive(Debug, Clone)]
 pub struct Regimen {
     pub rhythm: Rhythm,
-    pub medication: Known<crate::medication::Medication>,
-    pub doses: Vec<Known<Dose>>,
+    pub medication: WithId<crate::medication::Medication>,
+    pub doses: Vec<WithId<Dose>>,
 }
 
 impl Regimen {

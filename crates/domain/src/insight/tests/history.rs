@@ -11,7 +11,7 @@ use crate::{
     goal::{Goal, GoalBaseline, GoalKind, GoalLimits, GoalStatus, TaperStep},
     insight::{
         calendar::plus,
-        facts::{AsOf, Facts, Known, Window},
+        facts::{AsOf, Facts, Window, WithId},
     },
     record::Record,
     use_event::UseEvent,
@@ -261,10 +261,10 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
 }
 
 /// Records under ids of their own.
-pub fn known<T>(records: Vec<T>, from: u128) -> Vec<Known<T>> {
+pub fn known<T>(records: Vec<T>, from: u128) -> Vec<WithId<T>> {
     (from..)
         .zip(records)
-        .map(|(n, record)| Known {
+        .map(|(n, record)| WithId {
             id: Uuid::from_u128(n),
             record,
         })

@@ -16,7 +16,7 @@ use crate::{
     goal::{GoalKind, GoalStatus},
     insight::{
         calendar::plus,
-        facts::{AsOf, Facts, Known},
+        facts::{AsOf, Facts, WithId},
         warning::{Level, Rule},
     },
     use_event::UseEvent,
@@ -80,7 +80,7 @@ impl Look<'_> {
 
     /// Check-ins of the last so many days, newest first.
     fn check_ins(&self, days: i64) -> Vec<&CheckIn> {
-        let mut found: Vec<&Known<CheckIn>> = self
+        let mut found: Vec<&WithId<CheckIn>> = self
             .facts
             .check_ins
             .iter()

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     dose::DoseStatus,
     insight::{
-        facts::{AsOf, Facts, Known},
+        facts::{AsOf, Facts, WithId},
         warning::{FiredRule, Level, Rule, Thresholds, replay},
     },
     record::Record,
@@ -131,7 +131,7 @@ fn worsen(facts: &mut Facts, worse: Worse, as_of: &AsOf) {
                 up(&mut feelings.felt_control, -by);
             }
         }
-        Worse::MoreUse => facts.uses.push(Known {
+        Worse::MoreUse => facts.uses.push(WithId {
             id: Uuid::from_u128(9000),
             record: UseEvent {
                 occurred_at: Timestamp::in_zone(as_of.at, as_of.zone),

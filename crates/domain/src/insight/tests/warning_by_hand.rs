@@ -8,7 +8,7 @@ use crate::{
     check_in::{CheckIn, CheckInAnswers},
     dose::{Dose, DoseStatus},
     insight::{
-        facts::{AsOf, Facts, Known},
+        facts::{AsOf, Facts, WithId},
         warning::Rule,
     },
     medication::Medication,
@@ -34,7 +34,7 @@ fn noon() -> AsOf {
 #[test]
 fn what_answers_a_sign_is_not_the_sign() {
     let as_of = noon();
-    let contact = |n: u128, name: &str, status| Known {
+    let contact = |n: u128, name: &str, status| WithId {
         id: Uuid::from_u128(n),
         record: SupportContact {
             name: Label::of(name),

@@ -10,7 +10,7 @@ use crate::{
     check_in::CheckIn,
     insight::{
         calendar::{Span, plus},
-        facts::{AsOf, Facts, Known, check_in_day},
+        facts::{AsOf, Facts, WithId, check_in_day},
         statistics::median,
     },
     record::Kind,
@@ -76,7 +76,7 @@ impl WarningInput {
     }
 
     /// An answer of a check-in.
-    pub fn answer(check_in: &Known<CheckIn>, member: &str, value: Rating) -> Self {
+    pub fn answer(check_in: &WithId<CheckIn>, member: &str, value: Rating) -> Self {
         let at = check_in.record.occurred_at;
         Self::new(
             Kind::CheckIn,
@@ -195,7 +195,7 @@ pub struct View<'a> {
 
 impl<'a> View<'a> {
     /// Check-ins of the last so many days, newest first.
-    pub fn check_ins(&self, days: i64) -> Vec<&'a Known<CheckIn>> {
+    pub fn check_ins(&self, days: i64) -> Vec<&'a WithId<CheckIn>> {
         let first = self.when.first_of(days);
         let mut found: Vec<_> = (self.facts.check_ins.iter())
             .filter(|check_in| first <= check_in_day(&check_in.record))
@@ -205,7 +205,7 @@ impl<'a> View<'a> {
     }
 
     /// Check-ins of the baseline.
-    pub fn usual_check_ins(&self) -> impl Iterator<Item = &'a Known<CheckIn>> {
+    pub fn usual_check_ins(&self) -> impl Iterator<Item = &'a WithId<CheckIn>> {
         let (from, to) = self.when.baseline();
         (self.facts.check_ins.iter()).filter(move |c| (from..=to).contains(&check_in_day(&c.record)))
     }

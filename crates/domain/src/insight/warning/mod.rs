@@ -327,7 +327,7 @@ fn muted(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
 }
 
 /// The check-ins and events of the last seven days.
-fn basis(view: &View<'_>) -> super::facts::Basis {
+fn basis(view: &View<'_>) -> super::facts::ValidationContext {
     let first = view.when.first_of(7);
     let check_ins = view.check_ins(7).into_iter().map(|c| check_in_day(&c.record));
     let cravings = view

@@ -15,7 +15,7 @@ use crate::{
     goal::{Goal, GoalKind, GoalStatus},
     insight::{
         calendar::{DaySet, days_between, plus},
-        facts::{AsOf, Facts, Known, use_span},
+        facts::{AsOf, Facts, WithId, use_span},
     },
     record::Kind,
     reference::helpline::{Helpline, HelplineTopic},
@@ -128,7 +128,7 @@ fn to_call(helplines: &[Helpline]) -> Vec<Helpline> {
     found
 }
 
-fn input(event: &Known<UseEvent>) -> WarningInput {
+fn input(event: &WithId<UseEvent>) -> WarningInput {
     WarningInput::new(
         Kind::UseEvent,
         event.id,
@@ -180,7 +180,7 @@ fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveD
         (1..=days).contains(&since) && used.count(week) >= DAILY && is_heavy(&events, substance, week)
     });
     if let (true, Some(last)) = (by_events, last) {
-        let week = |event: &&&Known<UseEvent>| use_span(&event.record).1 >= plus(last, -6);
+        let week = |event: &&&WithId<UseEvent>| use_span(&event.record).1 >= plus(last, -6);
         return newest_first(events.iter().filter(week).map(|event| input(event)));
     }
     let goals = facts
@@ -194,7 +194,7 @@ fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveD
 }
 
 /// Whether the use of a week was heavy, as far as its amounts are known. Any daily sedative is.
-fn is_heavy(events: &[&Known<UseEvent>], substance: Substance, (from, to): (NaiveDate, NaiveDate)) -> bool {
+fn is_heavy(events: &[&WithId<UseEvent>], substance: Substance, (from, to): (NaiveDate, NaiveDate)) -> bool {
     let of_week = events
         .iter()
         .filter(|event| (from..=to).contains(&use_span(&event.record).0));
@@ -205,7 +205,7 @@ fn is_heavy(events: &[&Known<UseEvent>], substance: Substance, (from, to): (Naiv
 }
 
 fn began_lately(
-    goal: &Known<Goal>,
+    goal: &WithId<Goal>,
     substance: Substance,
     days: i64,
     today: NaiveDate,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     check_in::CheckIn,
-    insight::{calendar::plus, facts::Known},
+    insight::{calendar::plus, facts::WithId},
     record::Kind,
 };
 
@@ -74,7 +74,7 @@ pub fn low_mood_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool 
 /// Days that `halt` looks at: three running that end today or yesterday.
 const HALT_DAYS: i64 = 4;
 
-fn halt_answers(check_in: &Known<CheckIn>) -> Vec<WarningInput> {
+fn halt_answers(check_in: &WithId<CheckIn>) -> Vec<WarningInput> {
     let answers = &check_in.record.answers;
     let named = [
         ("hungry", answers.hungry),

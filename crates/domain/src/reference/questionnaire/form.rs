@@ -49,7 +49,7 @@ impl<'a> Form<'a> {
         };
         // One that was imported has an order; without one nothing would be asked.
         for place in form.order().unwrap_or_default() {
-            let enabled = form.judge(place);
+            let enabled = form.check_with(place);
             if let Some(slot) = form.enabled.get_mut(place) {
                 *slot = enabled;
             }
@@ -89,7 +89,7 @@ impl<'a> Form<'a> {
     }
 
     /// Whether an item is asked. What is looked at has been judged before.
-    fn judge(&self, place: usize) -> bool {
+    fn check_with(&self, place: usize) -> bool {
         let Some(item) = self.items.get(place) else {
             return false;
         };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     questionnaire_response::{QuestionnaireResponse, ResponseStatus},
-    record::{Basis, Incoming, Record, draft},
+    record::{Incoming, Record, ValidationContext, draft},
     reference::questionnaire::{answer::Answer, form::Form, score::score, trend::trend},
     value::{kindness::unkind_words, validation::Findings},
 };
@@ -38,7 +38,10 @@ fn statuses_have_the_same_word_everywhere() {
     }
 }
 
-fn incoming(response: QuestionnaireResponse, basis: Option<Basis>) -> Incoming<QuestionnaireResponse> {
+fn incoming(
+    response: QuestionnaireResponse,
+    basis: Option<ValidationContext>,
+) -> Incoming<QuestionnaireResponse> {
     Incoming {
         id: None,
         body: response,
@@ -49,11 +52,11 @@ fn incoming(response: QuestionnaireResponse, basis: Option<Basis>) -> Incoming<Q
 #[test]
 fn a_response_that_was_not_judged_is_never_stored() {
     let now = "2026-03-02T00:00:00Z".parse().unwrap();
-    let basis = Basis {
+    let basis = ValidationContext {
         questionnaire: std::sync::Arc::new(own().clone()),
         helplines: std::sync::Arc::default(),
     };
-    let other = Basis {
+    let other = ValidationContext {
         questionnaire: std::sync::Arc::new(Questionnaire {
             id: Uuid::nil(),
             ..own().clone()
@@ -88,19 +91,19 @@ fn a_note_comes_with_helplines_also_before_it_is_completed() {
         answers: crate::value::list::List::of([answer]),
         ..QuestionnaireResponse::example()
     };
-    let basis = Basis {
+    let basis = ValidationContext {
         questionnaire: std::sync::Arc::new(own().clone()),
         helplines: crate::reference::helpline::select(Some("US"), None)
             .into_iter()
             .cloned()
             .collect(),
     };
-    response.complete_by(&basis);
+    response.complete_with(&basis);
     assert_eq!(response.safety_notes.len(), 1);
     assert!(response.scores.is_empty() && !response.helplines.is_empty());
     assert_eq!(unkind_words(&response.safety_notes[0].text), Vec::<&str>::new());
     response.answers = crate::value::list::List::default();
-    response.complete_by(&basis);
+    response.complete_with(&basis);
     assert!(
         response.safety_notes.is_empty()
             && response.helplines.is_empty()

@@ -10,7 +10,7 @@ use crate::{
     dose::{Dose, DoseStatus},
     insight::{
         calendar::plus,
-        facts::{AsOf, Known},
+        facts::{AsOf, WithId},
         tests::history::{known, place},
     },
     medication::{Medication, MedicationStatus},
@@ -95,7 +95,7 @@ pub fn regimen(as_of: AsOf, id: u128) -> impl Strategy<Value = Regimen> {
                 status,
                 ..Medication::example()
             };
-            let medication = Known {
+            let medication = WithId {
                 id: Uuid::from_u128(id),
                 record: medication,
             };
