@@ -49,7 +49,7 @@ on_both_databases! {
         for person in [&sam, &kim] {
             person.get("/v1/insights/summary").await.expect(200);
         }
-        assert!(cache.keeps(sams.account()) && kept.keeps(kims.account()));
+        assert!(cache.keeps(sams.account()) && cache.keeps(kims.account()));
 
         let (looking, looked) = (mpsc::channel::<()>(), mpsc::channel::<()>());
         let (state, account, now) = (app.state().clone(), sams.account(), app.clock.micros());
