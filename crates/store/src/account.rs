@@ -28,6 +28,9 @@ use crate::{
 /// The account is being erased: nobody signs in any more.
 const ERASING: &str = "erasing";
 
+/// Pending keys that one sweep looks at.
+const PENDING_KEYS: i64 = 1000;
+
 /// A new account.
 #[derive(Clone)]
 pub struct NewAccount {
@@ -116,12 +119,53 @@ impl Store {
             }
             session.map_or(Ok(()), |session| session.insert(conn, no, &keys, now))
         });
-        let outcome = write.await;
-        if outcome.is_err() {
-            // The key of an account that was not made is of no use.
-            self.keys.destroy(id).await?;
+        match write.await {
+            Ok(()) => {
+                // If this fails, the sweep does it.
+                if let Err(error) = self.keys.confirm(id).await {
+                    log::warn!("a new key could not be confirmed, and will be later: {error}");
+                }
+                Ok(())
+            }
+            // The account may be there: its key stays, and the sweep finds out.
+            Err(error @ StoreError::OutcomeUnknown(_)) => Err(error),
+            Err(refused) => {
+                // The key of an account that was not stored is of no use. If this fails, the sweep does it.
+                if let Err(error) = self.keys.destroy(id).await {
+                    log::warn!("the key of an account that was refused stays for now: {error}");
+                }
+                Err(refused)
+            }
         }
-        outcome
+    }
+
+    /// Looks after keys whose accounts may or may not have been stored: confirms those whose account is there, and
+    /// destroys the others. Only keys that have been pending since before `before` (microseconds) are looked at. Gives
+    /// how many there were.
+    ///
+    /// # Errors
+    /// What the databases say.
+    pub async fn sweep_pending_keys(&self, before: i64) -> Result<usize> {
+        let pending = self.keys.pending(DbTimestamp(before), PENDING_KEYS).await?;
+        for account in &pending {
+            if self.has_account(*account).await? {
+                self.keys.confirm(*account).await?;
+            } else {
+                self.keys.destroy(*account).await?;
+            }
+        }
+        Ok(pending.len())
+    }
+
+    /// True if the account is stored, in whatever state.
+    async fn has_account(&self, account: Uuid) -> Result<bool> {
+        let read = self.data.read(move |conn| {
+            let query = accounts::table
+                .filter(accounts::id.eq(DbUuid(account)))
+                .select(accounts::no);
+            Ok(on!(conn, |c| query.first::<i64>(c).optional())?.is_some())
+        });
+        read.await
     }
 
     /// The hash to check a password against, for the account with that address.
@@ -264,7 +308,7 @@ impl Store {
     async fn finish_erasure(&self, id: Uuid) -> Result<()> {
         self.keys.destroy(id).await?;
         self.delete_rows(id).await?;
-        self.data.forget_deleted().await
+        self.data.truncate_log().await
     }
 
     async fn delete_rows(&self, id: Uuid) -> Result<()> {

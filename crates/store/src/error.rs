@@ -48,6 +48,10 @@ pub enum StoreError {
     /// The database does not answer.
     #[error("the database is out of reach: {0}")]
     Unavailable(String),
+    /// The write may have happened, or not: the connection was lost, or the disk failed, while it was being committed.
+    /// Nothing outside of the transaction may be undone because of it. Sending the same request again is safe.
+    #[error("the outcome of the write is unknown: {0}")]
+    OutcomeUnknown(String),
     /// A sealed value does not open: wrong key, or moved or altered bytes.
     #[error("a sealed value of {0} does not open")]
     Sealed(&'static str),
@@ -60,6 +64,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// The same error for another caller of the same batch.
+    pub(crate) fn repeated(&self) -> Self {
+        match self {
+            Self::Unavailable(cause) => Self::Unavailable(cause.clone()),
+            Self::OutcomeUnknown(cause) => Self::OutcomeUnknown(cause.clone()),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+
     /// A stored record that is none of its collection. The parser's own words may hold what a person wrote.
     pub fn unreadable(kind: Kind, error: &serde_json::Error) -> Self {
         Self::Internal(format!(

@@ -1,13 +1,12 @@
-//! Storage: the only crate that speaks SQL. [`Store::read`] and [`Store::write`] are the doors to a person's
-//! record; accounts, sessions and the rest have functions of their own. Knows nothing of HTTP.
+//! Storage: the only crate that speaks SQL. It knows nothing of HTTP.
 //!
-//! - [`record`]: the one mechanism for every noun;
-//! - [`scope`]: the right to reach a record;
-//! - [`seal`], [`keys`]: what is kept so that only its owner's key opens it;
-//! - [`engine`], [`conn`]: two database engines behind one door;
-//! - [`bulk`]: many new records of several people at once;
-//! - [`meeting`], [`questionnaire`]: reference data that operators import;
-//! - [`account`], [`session`], [`login_delay`], [`timer`]: the rest, each with its table.
+//! [`Store::read`] and [`Store::write`] are the doors to a person's record. Accounts, sessions and reference data have
+//! functions of their own, in the file that is named after their table. The folders:
+//!
+//! - [`record`]: stores, replaces, lists and deletes the records of every noun;
+//! - [`engine`]: connections and transactions on SQLite and PostgreSQL, the tables, the migrations;
+//! - [`cache`]: responses that were derived from a record, and the revision that validates them;
+//! - [`key`]: master keys, the key store, sealing, and the right to reach one person's record.
 
 pub mod account;
 pub mod cache;
@@ -29,7 +28,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sql_qu
 use uuid::Uuid;
 
 use crate::{
-    cache::response_cache::ResponseCache,
+    cache::{response_cache::ResponseCache, revision::RevisionThread},
     engine::{
         Engine,
         migration::{Database, is_migrated, migrate},
@@ -47,49 +46,79 @@ pub use crate::{
     error::{Result, StoreError},
     key::{key_store::MasterKeys, scope::PersonScope},
     record::{
-        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Sealed, Since, Stored,
+        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, SealedDraft, Since, Stored,
         SyncState,
     },
 };
 
-/// What each of the connections that read keeps of the record's pages, in KiB: there are several, so less than the
-/// writer's.
+/// The pages that each reading connection caches, in KiB. There are several, so it is less than the writer's.
 const PAGE_CACHE_KIB: u32 = 1000;
 
-/// Where everything is.
+/// Where the databases are.
 #[derive(Debug, Clone)]
 pub struct Locations {
     /// The record.
     pub data: DatabaseUrl,
     /// The key store.
     pub keys: DatabaseUrl,
-    /// How large the pools are.
+    /// The size of each database's pool.
     pub pool: PoolSize,
 }
 
-/// The databases, opened.
+/// The opened databases. Cheap to clone.
+///
+/// ```
+/// use mainstay_store::{DatabaseUrl, Locations, MasterKeys, PoolSize, Store, migrate_all};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let directory = tempfile::tempdir()?;
+/// let file = |name| DatabaseUrl::Sqlite(directory.path().join(name));
+/// let locations = Locations {
+///     data: file("data.db"),
+///     keys: file("keys.db"),
+///     pool: PoolSize { connections: 4 },
+/// };
+/// migrate_all(&locations)?;
+/// let store = Store::open(&locations, MasterKeys::parse(&MasterKeys::generate()?)?)?;
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// # runtime.block_on(async {
+/// // Nobody has signed up yet, so no session has the right to reach a record.
+/// let session = store.principal(uuid::Uuid::nil(), uuid::Uuid::nil(), 0).await?;
+/// assert!(session.is_none());
+/// # Ok(()) })
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Store {
     data: Arc<Engine>,
-    /// Where the engine is a server, which has no writer of ours.
+    /// On PostgreSQL only: SQLite's writer batches all writes.
     batch_inserter: Option<Arc<BatchInserter>>,
+    /// On PostgreSQL only: SQLite is asked at once.
+    revisions: Option<Arc<RevisionThread>>,
     keys: Arc<KeyStore>,
     response_cache: Arc<ResponseCache>,
     blind_index: Secret,
 }
 
 impl Store {
-    /// Opens databases that are migrated.
+    /// Opens databases that have been migrated.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], and [`StoreError::Sealed`] if the master key does not fit the key store.
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
         let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
         let data = Engine::open(&locations.data, locations.pool, PAGE_CACHE_KIB)?;
-        let batch_inserter = match &locations.data {
-            DatabaseUrl::Sqlite(_) => None,
-            url @ DatabaseUrl::Postgres(_) => Some(Arc::new(BatchInserter::start(url, &data.breaks())?)),
+        let (batch_inserter, revisions) = match &locations.data {
+            DatabaseUrl::Sqlite(_) => (None, None),
+            url @ DatabaseUrl::Postgres(_) => (
+                Some(Arc::new(BatchInserter::start(url, &data.connection_epoch())?)),
+                Some(Arc::new(RevisionThread::start(url, data.connection_epoch())?)),
+            ),
         };
         Ok(Self {
             batch_inserter,
+            revisions,
             data: Arc::new(data),
             keys: Arc::new(keys),
             response_cache: Arc::default(),
@@ -97,7 +126,7 @@ impl Store {
         })
     }
 
-    /// Reads a person's record. Short, indexed work only.
+    /// Reads a person's record. On SQLite the work runs on the calling thread, so it must be short and indexed.
     pub async fn read<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -109,7 +138,7 @@ impl Store {
             .await
     }
 
-    /// Reads a person's record where that may take its time.
+    /// Reads a person's record with work that may take long, on a thread that may block.
     pub async fn read_long<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -122,6 +151,9 @@ impl Store {
     }
 
     /// Writes to a person's record in one transaction, on behalf of a session. `now` is in microseconds.
+    ///
+    /// # Errors
+    /// Those of the work, [`StoreError::Busy`], [`StoreError::Unavailable`] and [`StoreError::OutcomeUnknown`].
     pub async fn write<T, F>(&self, scope: &PersonScope, session: Uuid, now: i64, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -140,12 +172,12 @@ impl Store {
             .await
     }
 
-    /// A key of the installation for another purpose.
+    /// Derives a key of the installation for one purpose.
     pub fn derive_key(&self, purpose: &str) -> Result<Secret> {
         self.keys.derive(purpose)
     }
 
-    /// Succeeds if both databases answer, are migrated, and the master key fits.
+    /// Succeeds if both databases answer and are migrated, and the master key fits.
     pub async fn check(&self) -> Result<()> {
         self.data
             .read(|conn| {
@@ -160,7 +192,7 @@ impl Store {
     }
 }
 
-/// Migrates both databases and says how many migrations ran.
+/// Migrates both databases. Gives the number of migrations that ran.
 pub fn migrate_all(locations: &Locations) -> Result<usize> {
     let mut done = 0;
     for (url, database) in [
@@ -172,7 +204,7 @@ pub fn migrate_all(locations: &Locations) -> Result<usize> {
     Ok(done)
 }
 
-/// True if the key store holds the key of any account. One that is not there, or not migrated, holds none.
+/// True if the key store holds the key of any account. A key store that is missing, or not migrated, holds none.
 pub fn has_data_keys(keys: &DatabaseUrl) -> Result<bool> {
     if matches!(keys, DatabaseUrl::Sqlite(path) if !path.exists()) {
         return Ok(false);

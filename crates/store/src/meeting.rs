@@ -98,7 +98,7 @@ impl Store {
     where
         F: FnOnce(Vec<Candidate>) -> Vec<Uuid> + Send + 'static,
     {
-        let read = self.data.read_long(move |conn| {
+        let read = self.data.search_public(move |conn| {
             let chosen = choose(candidates(conn, &search)?);
             let keys: Vec<DbUuid> = chosen.iter().copied().map(DbUuid).collect();
             let query = meetings::table

@@ -219,7 +219,7 @@ impl From<StoreError> for Problem {
             StoreError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused),
             StoreError::EmailTaken => Self::new(ProblemKind::EmailTaken),
             StoreError::Busy => Self::retry(ProblemKind::Unavailable, 1),
-            StoreError::Unavailable(cause) => Self {
+            StoreError::Unavailable(cause) | StoreError::OutcomeUnknown(cause) => Self {
                 cause: Some(cause),
                 ..Self::retry(ProblemKind::Unavailable, 2)
             },

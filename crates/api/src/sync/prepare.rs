@@ -6,7 +6,7 @@ use mainstay_domain::record::{
     Incoming, Kind, Record, draft,
     registry::{ForNoun, for_noun},
 };
-use mainstay_store::{PersonScope, Sealed, StoreError};
+use mainstay_store::{PersonScope, SealedDraft, StoreError};
 
 use super::{SyncOperation, SyncPush};
 use crate::{
@@ -23,7 +23,7 @@ pub(super) enum Prepared {
     /// Whatever the database holds, it is rejected.
     Rejected(Problem),
     /// A new record.
-    New(Sealed),
+    New(SealedDraft),
     /// The rest, which depends on how the record stands.
     NeedsCurrent,
 }
@@ -74,7 +74,7 @@ impl ForNoun for Judge<'_> {
             draft(incoming, change.id, None, now, &mut new_id).map_err(Problem::validation)
         });
         match made {
-            Ok(draft) => Sealed::new(scope, draft, micros(now)).map(Prepared::New),
+            Ok(draft) => SealedDraft::new(scope, draft, micros(now)).map(Prepared::New),
             Err(problem) => Ok(Prepared::Rejected(problem)),
         }
     }

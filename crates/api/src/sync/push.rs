@@ -10,7 +10,7 @@ use mainstay_domain::{
     },
     value::{list::List, number::Int},
 };
-use mainstay_store::{Created, Expected, PersonScope, RecordWriter, Sealed, StoreError};
+use mainstay_store::{Created, Expected, PersonScope, RecordWriter, SealedDraft, StoreError};
 use serde::Deserialize;
 use serde_json::{
     json,
@@ -85,7 +85,7 @@ impl<'a> Item<'a> {
     }
 
     /// A new record that can be stored together with others, if that was not tried yet.
-    fn untried(&self) -> Option<&Sealed> {
+    fn untried(&self) -> Option<&SealedDraft> {
         match &self.judged {
             Prepared::New(new)
                 if new.has_no_side_effects() && self.is_stored.is_none() && self.result.is_none() =>
@@ -202,7 +202,7 @@ fn create_run<'a>(
     let mut run: Vec<&mut Item<'a>> = std::iter::once(first)
         .chain(later.iter_mut().take(following))
         .collect();
-    let new: Vec<&Sealed> = run.iter().filter_map(|item| item.untried()).collect();
+    let new: Vec<&SealedDraft> = run.iter().filter_map(|item| item.untried()).collect();
     let stored = writer.create_batch(&new)?;
     for (item, is_stored) in run.iter_mut().zip(stored) {
         item.is_stored = Some(is_stored);
@@ -262,12 +262,12 @@ fn apply(
 fn create(
     writer: &mut RecordWriter<'_>,
     change: &SyncPush,
-    new: &mut Sealed,
+    new: &mut SealedDraft,
     is_stored: Option<bool>,
 ) -> Result<SyncResult, StoreError> {
     let created = match is_stored {
         Some(true) => return Ok(done(change, SyncStatus::Applied, 1)),
-        Some(false) => writer.why_taken(new),
+        Some(false) => writer.explain_conflict(new),
         None => writer.try_create(new),
     };
     let kind = new.draft().kind;

@@ -197,7 +197,7 @@ impl Store {
         let known = before
             .as_ref()
             .map(|entry| CachedRevision::of(entry.revision, of));
-        let RevisionSnapshot { revision, changed } = self.data.fetch_revision(scope.no, known).await?;
+        let RevisionSnapshot { revision, changed } = self.fetch_revision(scope, known).await?;
         if let Some(entry) = before.filter(|entry| entry.revision.epoch == revision.epoch) {
             if entry.revision == revision {
                 return entry.unpack();
@@ -248,14 +248,6 @@ impl Store {
         let entry = Entry::of(made.as_ref(), revision, now);
         self.response_cache.put(&question, entry, forgotten);
         Ok(made)
-    }
-
-    /// The state of a person's record.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn revision(&self, scope: &PersonScope) -> Result<Revision> {
-        Ok(self.data.fetch_revision(scope.no, None).await?.revision)
     }
 
     /// Forgets what was made long ago. `now` is in microseconds.

@@ -1,10 +1,4 @@
-//! The revision of a person's record, asked before anything that was remembered is used again, and what has changed
-//! since.
-
-use std::{
-    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
-    thread::JoinHandle,
-};
+//! The revision of a person's record: asked before anything cached is used again, together with what changed since.
 
 use diesel::{
     OptionalExtension, QueryResult, RunQueryDsl,
@@ -14,44 +8,45 @@ use diesel::{
     sql_types::{Array, BigInt, Binary, Bool, Nullable, SmallInt},
 };
 use mainstay_domain::record::Kind;
-use tokio::sync::oneshot;
 
 use crate::{
+    Store,
     engine::{
+        BatchThread, Queue,
         connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, connect_for_lists},
         statement::SelectSyncState,
         types::{DbTimestamp, DbUuid, Identifier, Instant},
     },
     error::{Result, StoreError},
+    key::scope::PersonScope,
     on,
     record::{ChangedRow, MAX_TRACKED_CHANGES, StoredColumns, changed_after},
 };
 
-/// Questions that may wait before further ones are turned away.
+/// Queries that may wait before further ones are turned away.
 const QUEUE: usize = 4096;
-/// Most people in one query.
+/// People in one query.
 const BATCH: usize = 256;
 
-/// The state of a person's record: any write makes another.
+/// The state of a person's record. Any write makes another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revision {
     /// The number of the latest change.
     pub rev: i64,
-    /// Another one means that the record was restored from a backup.
+    /// The epoch; it changes when the record is restored from a backup.
     pub epoch: i64,
 }
 
-/// What somebody has of a person's record.
+/// The revision at which something was derived from some collections of a person's record.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CachedRevision {
-    /// How it stood then.
     revision: Revision,
-    /// The collections that it is about, a bit for each.
+    /// The collections, a bit for each.
     kinds: i64,
 }
 
 impl CachedRevision {
-    /// What was made of some collections when the record stood so.
+    /// The revision at which something was derived from those collections.
     pub fn of(revision: Revision, kinds: &[Kind]) -> Self {
         let kinds = kinds.iter().fold(0, |kinds, kind| kinds | bit(*kind));
         Self { revision, kinds }
@@ -62,175 +57,152 @@ fn bit(kind: Kind) -> i64 {
     1_i64.wrapping_shl(u32::from(kind.code().unsigned_abs()))
 }
 
-/// How a person's record stands.
+/// The present revision of a person's record, with what changed since a cached one.
 pub(crate) struct RevisionSnapshot {
-    /// Its revision.
+    /// The revision.
     pub revision: Revision,
-    /// What changed after what is known, in that order, and no more than [`MAX_TRACKED_CHANGES`]. What is of other collections may
-    /// stand there without its sealed bytes.
+    /// The changes since the cached revision in their order, at most [`MAX_TRACKED_CHANGES`]. Changes of other collections
+    /// than the cached ones may come without their sealed bytes.
     pub changed: Vec<ChangedRow>,
 }
 
-/// How one person's record stands in SQLite, where a change is a row with the latest number: what is known stands if
-/// no row came after it. Erasure makes everything unknown that is known of a person.
-pub(crate) fn fetch_revision(
-    conn: &mut Conn,
-    person_no: i64,
-    known: Option<CachedRevision>,
-) -> Result<RevisionSnapshot> {
-    let Some(known) = known else {
-        let (revision, changed) = (stands(conn, person_no)?, Vec::new());
+impl Store {
+    /// Reads the revision of a person's record.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the account is gone.
+    pub async fn revision(&self, scope: &PersonScope) -> Result<Revision> {
+        Ok(self.fetch_revision(scope, None).await?.revision)
+    }
+
+    /// Reads the revision of a person's record with what changed since a cached one: SQLite is asked at once, PostgreSQL
+    /// for all who wait in one query.
+    pub(crate) async fn fetch_revision(
+        &self,
+        scope: &PersonScope,
+        cached: Option<CachedRevision>,
+    ) -> Result<RevisionSnapshot> {
+        match self.revisions.as_deref() {
+            None => self.data.read_inline(|conn| fetch(conn, scope.no, cached)),
+            Some(revisions) => revisions.0.call((scope.no, cached)).await,
+        }
+    }
+}
+
+/// Reads a revision from SQLite. A change there is a row with the latest number, so the cached revision is still the
+/// present one if no row came after it. (Erasure drops whatever is cached of a person.)
+fn fetch(conn: &mut Conn, person_no: i64, cached: Option<CachedRevision>) -> Result<RevisionSnapshot> {
+    let Some(cached) = cached else {
+        let (revision, changed) = (select_one(conn, person_no)?, Vec::new());
         return Ok(RevisionSnapshot { revision, changed });
     };
-    let changed = changed_after(conn, person_no, known.revision.rev, MAX_TRACKED_CHANGES)?;
-    let are_all = i64::try_from(changed.len()).is_ok_and(|many| many < MAX_TRACKED_CHANGES);
+    let changed = changed_after(conn, person_no, cached.revision.rev, MAX_TRACKED_CHANGES)?;
+    let are_all = i64::try_from(changed.len()).is_ok_and(|count| count < MAX_TRACKED_CHANGES);
     let revision = match changed.last() {
-        None => known.revision,
+        None => cached.revision,
         Some(last) if are_all => Revision {
             rev: last.rev,
-            ..known.revision
+            ..cached.revision
         },
-        Some(_) => stands(conn, person_no)?,
+        Some(_) => select_one(conn, person_no)?,
     };
     Ok(RevisionSnapshot { revision, changed })
 }
 
-fn stands(conn: &mut Conn, person_no: i64) -> Result<Revision> {
-    let stands = SelectSyncState(person_no);
-    let found = on!(conn, |c| stands.get_result(c).optional())?;
+fn select_one(conn: &mut Conn, person_no: i64) -> Result<Revision> {
+    let select = SelectSyncState(person_no);
+    let found = on!(conn, |c| select.get_result(c).optional())?;
     found
         .map(|(rev, epoch, _floor): (i64, i64, i64)| Revision { rev, epoch })
         .ok_or(StoreError::NotFound)
 }
 
-/// Whose record is asked for, and what is known of it.
+/// Whose record is asked for, and what is cached of it.
 type RevisionQuery = (i64, Option<CachedRevision>);
-type Waiting = (RevisionQuery, oneshot::Sender<Result<RevisionSnapshot>>);
 
-/// Asks a server for the revisions of all who wait at once: one round trip for many requests, as group commit is one
-/// write for many. Each question is asked of the database after it was put.
-pub(crate) struct Revisions {
-    questions: Option<SyncSender<Waiting>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// Asks PostgreSQL for the revisions of all who wait at once: one round trip for many requests, as group commit is one
+/// write for many. Each query runs after its request came in.
+pub(crate) struct RevisionThread(BatchThread<RevisionQuery, RevisionSnapshot>);
 
-impl Revisions {
-    /// Starts the thread that asks, with a connection of its own.
-    pub fn start(url: &DatabaseUrl, breaks: ConnectionEpoch) -> Result<Self> {
-        let (questions, queue) = sync_channel(QUEUE);
+impl RevisionThread {
+    /// Starts the thread with a connection of its own.
+    pub fn start(url: &DatabaseUrl, epoch: ConnectionEpoch) -> Result<Self> {
         let url = url.clone();
-        let thread = std::thread::Builder::new()
-            .name("mainstay-revisions".to_owned())
-            .spawn(move || run(&url, &breaks, &queue))
-            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        Ok(Self {
-            questions: Some(questions),
-            thread: Some(thread),
-        })
-    }
-
-    /// How one person's record stands.
-    pub async fn fetch_revision(
-        &self,
-        person_no: i64,
-        known: Option<CachedRevision>,
-    ) -> Result<RevisionSnapshot> {
-        let (answer, answered) = oneshot::channel();
-        let questions = self.questions.as_ref().ok_or(StoreError::Busy)?;
-        questions
-            .try_send(((person_no, known), answer))
-            .map_err(|e| match e {
-                TrySendError::Full(_) => StoreError::Busy,
-                TrySendError::Disconnected(_) => StoreError::Internal("nobody asks for revisions".to_owned()),
-            })?;
-        answered
-            .await
-            .map_err(|_gone| StoreError::Unavailable("the revision was not asked for".to_owned()))?
+        let serve = move |queue: &Queue<_, _>| serve(&url, &epoch, queue);
+        BatchThread::start("mainstay-revisions", QUEUE, [serve]).map(Self)
     }
 }
 
-impl Drop for Revisions {
-    fn drop(&mut self) {
-        drop(self.questions.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(url: &DatabaseUrl, breaks: &ConnectionEpoch, queue: &Receiver<Waiting>) {
+fn serve(url: &DatabaseUrl, epoch: &ConnectionEpoch, queue: &Queue<RevisionQuery, RevisionSnapshot>) {
     let mut conn = None;
-    while let Ok(first) = queue.recv() {
-        let mut asked = vec![first];
-        asked.extend(queue.try_iter().take(BATCH - 1));
-        let (questions, answers): (Vec<RevisionQuery>, Vec<_>) = asked.into_iter().unzip();
+    while let Some(batch) = queue.next_batch(BATCH) {
+        let (queries, replies): (Vec<RevisionQuery>, Vec<_>) = batch
+            .into_iter()
+            .map(|pending| (pending.request, pending.reply))
+            .unzip();
         // A connection that broke since the last time is replaced; reading twice does no harm.
-        let found = ask(url, &mut conn, &questions).or_else(|_broken| {
+        let snapshots = select(url, &mut conn, &queries).or_else(|_broken| {
             if conn.take().is_some() {
-                breaks.note();
+                epoch.advance();
             }
-            ask(url, &mut conn, &questions)
+            select(url, &mut conn, &queries)
         });
-        // Whoever has gone away needs no answer.
-        match found {
-            Ok(found) => {
-                for (looked, answer) in found.into_iter().zip(answers) {
-                    let _ = answer.send(looked.ok_or(StoreError::NotFound));
+        match snapshots {
+            Ok(snapshots) => {
+                for (snapshot, reply) in snapshots.into_iter().zip(replies) {
+                    reply.send(snapshot.ok_or(StoreError::NotFound));
                 }
             }
             Err(cause) => {
-                for answer in answers {
-                    let _ = answer.send(Err(match &cause {
-                        StoreError::Unavailable(what) => StoreError::Unavailable(what.clone()),
-                        other => StoreError::Internal(other.to_string()),
-                    }));
+                for reply in replies {
+                    reply.send(Err(cause.repeated()));
                 }
             }
         }
     }
 }
 
-/// What each question found, in the order of the questions.
-fn ask(
+/// Selects the revisions of several people, in the order of the queries. `None` where there is no such person.
+fn select(
     url: &DatabaseUrl,
     conn: &mut Option<Conn>,
-    questions: &[RevisionQuery],
+    queries: &[RevisionQuery],
 ) -> Result<Vec<Option<RevisionSnapshot>>> {
     if conn.is_none() {
-        let mut made =
+        let mut new =
             connect_for_lists(url, Access::Read).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        if let Conn::Postgres(c) = &mut made {
+        if let Conn::Postgres(c) = &mut new {
             // A plan that is made before the lists are known would rather read all people than look for some.
             c.batch_execute("SET enable_hashjoin = off; SET enable_mergejoin = off")?;
         }
-        *conn = Some(made);
+        *conn = Some(new);
     }
     let Some(Conn::Postgres(c)) = conn else {
         return Err(StoreError::Internal("a connection of another engine".to_owned()));
     };
-    let rows: Vec<FoundRow> = SelectRevisions::of(questions).load(c)?;
-    let mut found: Vec<Option<RevisionSnapshot>> = questions.iter().map(|_| None).collect();
+    let rows: Vec<SelectedRow> = SelectRevisions::of(queries).load(c)?;
+    let mut snapshots: Vec<Option<RevisionSnapshot>> = queries.iter().map(|_| None).collect();
     for row in rows {
-        let place = usize::try_from(row.0 - 1).unwrap_or(usize::MAX);
-        if let Some(place) = found.get_mut(place) {
-            let looked = place.get_or_insert_with(|| RevisionSnapshot {
+        let index = usize::try_from(row.0 - 1).unwrap_or(usize::MAX);
+        if let Some(slot) = snapshots.get_mut(index) {
+            let snapshot = slot.get_or_insert_with(|| RevisionSnapshot {
                 revision: Revision {
                     rev: row.1,
                     epoch: row.2,
                 },
                 changed: Vec::new(),
             });
-            looked.changed.extend(changed(row));
+            snapshot.changed.extend(changed_row(row));
         }
     }
-    for looked in found.iter_mut().flatten() {
-        looked.changed.sort_unstable_by_key(|changed| changed.rev);
+    for snapshot in snapshots.iter_mut().flatten() {
+        snapshot.changed.sort_unstable_by_key(|changed| changed.rev);
     }
-    Ok(found)
+    Ok(snapshots)
 }
 
-/// The place of the question, the revision, and a change if there is one.
-type FoundRow = (
+/// The number of the query from 1, revision and epoch, and a change if there is one.
+type SelectedRow = (
     i64,
     i64,
     i64,
@@ -245,13 +217,13 @@ type FoundRow = (
     Option<DbTimestamp>,
 );
 
-fn changed(row: FoundRow) -> Option<ChangedRow> {
+fn changed_row(row: SelectedRow) -> Option<ChangedRow> {
     let (_, _, _, collection, rev, deleted, id, version, occurred_at, sealed, created_at, updated_at) = row;
     Some(ChangedRow {
         collection: collection?,
         rev: rev?,
         deleted: deleted?,
-        answered: StoredColumns {
+        columns: StoredColumns {
             id: id?,
             version: version?,
             occurred_at: occurred_at?,
@@ -262,23 +234,23 @@ fn changed(row: FoundRow) -> Option<ChangedRow> {
     })
 }
 
-/// How the records of several people stand, and for each the first changes after a number.
-struct SelectRevisions {
+/// Selects the revisions of several people, and for each the first changes after a number.
+pub(crate) struct SelectRevisions {
     person_no: Vec<i64>,
     after: Vec<Option<i64>>,
     kinds: Vec<i64>,
 }
 
 impl SelectRevisions {
-    fn of(questions: &[RevisionQuery]) -> Self {
-        let known = || questions.iter().map(|(_, known)| known);
+    fn of(queries: &[RevisionQuery]) -> Self {
+        let cached = || queries.iter().map(|(_, cached)| cached);
         Self {
-            person_no: questions.iter().map(|(person_no, _)| *person_no).collect(),
-            after: known()
-                .map(|known| known.map(|known| known.revision.rev))
+            person_no: queries.iter().map(|(person_no, _)| *person_no).collect(),
+            after: cached()
+                .map(|cached| cached.map(|cached| cached.revision.rev))
                 .collect(),
-            kinds: known()
-                .map(|known| known.map_or(0, |known| known.kinds))
+            kinds: cached()
+                .map(|cached| cached.map_or(0, |cached| cached.kinds))
                 .collect(),
         }
     }

@@ -44,7 +44,7 @@ pub enum DatabaseUrl {
 }
 
 impl std::fmt::Debug for DatabaseUrl {
-    /// Names the engine only: the address of a server may hold a password.
+    /// Shows the engine only: the address of a server may hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
@@ -71,7 +71,7 @@ impl FromStr for DatabaseUrl {
     }
 }
 
-/// What a connection is for.
+/// Whether a connection may write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Reading only.
@@ -80,10 +80,12 @@ pub enum Access {
     Write,
 }
 
-/// How every connection to SQLite is set up. Pages of 2 KiB: a check-in changes a few bytes of two or three pages of
-/// indexes, and each of them goes into the log whole. FULL: a commit that was acknowledged survives the loss of power.
-/// The log is folded back by `checkpoint`, in a transaction's own time only if it grows to twice what that allows.
-/// A small cache of pages, in KiB: what is not in it is in the system's, and writes are not slower for it.
+/// Sets up every connection to SQLite.
+///
+/// - Pages of 2 KiB: a check-in changes a few bytes of two or three index pages, and each goes into the log whole.
+/// - `synchronous = FULL`: a commit that was acknowledged survives a loss of power.
+/// - `wal_autocheckpoint`: [`super::checkpoint`] folds the log back; SQLite does so itself only at twice that length.
+/// - A small page cache: other pages are in the system's cache, and writes are not slower for it.
 pub const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout = 5000; PRAGMA page_size = 2048; \
     PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
     PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1500; PRAGMA secure_delete = ON; \
@@ -106,8 +108,8 @@ pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionErro
     }
 }
 
-/// Opens a connection to a server for a few statements that come again and again with other lists: planned anew each
-/// time, as the server would do for short lists, they cost more than they do.
+/// Opens a connection for statements that take lists. On PostgreSQL it keeps one plan for each: for short lists the server
+/// would plan anew each time, which costs more than the statement itself.
 pub fn connect_for_lists(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionError> {
     let mut conn = connect(url, access)?;
     if let Conn::Postgres(c) = &mut conn {
@@ -117,19 +119,19 @@ pub fn connect_for_lists(url: &DatabaseUrl, access: Access) -> Result<Conn, Conn
     Ok(conn)
 }
 
-/// How often a connection was found broken. Those that were made before that may be broken too, as after a restart of
-/// the server, and are looked at before they are used again.
+/// A number that rises whenever a connection is found broken. Connections of an earlier epoch may be broken too, as after a
+/// restart of the server, and are checked before they are used again.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionEpoch(Arc<AtomicU64>);
 
 impl ConnectionEpoch {
-    /// Notes that one was found.
-    pub fn note(&self) {
+    /// Begins a new epoch, after a connection was found broken.
+    pub fn advance(&self) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// How many were found so far.
-    pub fn count(&self) -> u64 {
+    /// The current epoch.
+    pub fn current(&self) -> u64 {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -137,33 +139,42 @@ impl ConnectionEpoch {
 /// Makes and checks pooled connections of either engine.
 #[derive(Debug)]
 pub struct Manager {
-    /// What was found broken.
-    pub breaks: ConnectionEpoch,
+    /// The epoch of the pool's connections.
+    pub epoch: ConnectionEpoch,
     /// Where to connect to.
     pub url: DatabaseUrl,
-    /// What for.
+    /// Whether the connections may write.
     pub access: Access,
-    /// How many KiB of pages a connection to SQLite keeps.
+    /// The pages that a connection to SQLite caches, in KiB.
     pub page_cache_kib: u32,
 }
 
-/// A connection of a pool.
+/// A connection with what is known of its soundness.
 pub struct Pooled {
     /// The connection.
     pub conn: Conn,
-    /// Whether it is of no use any more; diesel itself notices that only when it begins a transaction.
+    /// True once it is of no more use. Diesel itself notices that only when it begins a transaction.
     pub is_broken: bool,
-    /// How many connections had been found broken when this one was known to be sound.
-    pub sound_at: u64,
+    /// The epoch in which it was last known to be sound.
+    pub sound_in: u64,
 }
 
 impl Pooled {
-    /// Whether the connection is sound, as far as is known without using it.
-    pub fn is_sound(&mut self, breaks: &ConnectionEpoch) -> bool {
-        let count = breaks.count();
-        if self.sound_at != count {
+    /// A connection that was just made. `epoch` is read before it is made.
+    pub fn new(conn: Conn, epoch: u64) -> Self {
+        Self {
+            conn,
+            is_broken: false,
+            sound_in: epoch,
+        }
+    }
+
+    /// True if the connection is sound. It is asked only if others were found broken since the last time.
+    pub fn is_sound(&mut self, epoch: &ConnectionEpoch) -> bool {
+        let current = epoch.current();
+        if self.sound_in != current {
             self.is_broken = self.conn.check().is_err();
-            self.sound_at = count;
+            self.sound_in = current;
         }
         !self.is_broken
     }
@@ -181,18 +192,14 @@ impl r2d2::ManageConnection for Manager {
     type Error = diesel::r2d2::Error;
 
     fn connect(&self) -> Result<Pooled, Self::Error> {
-        let sound_at = self.breaks.count();
+        let epoch = self.epoch.current();
         let mut conn = connect(&self.url, self.access).map_err(diesel::r2d2::Error::ConnectionError)?;
         if let Conn::Sqlite(c) = &mut conn {
             let kib = self.page_cache_kib;
             c.batch_execute(&format!("PRAGMA cache_size = -{kib};"))
                 .map_err(diesel::r2d2::Error::QueryError)?;
         }
-        Ok(Pooled {
-            conn,
-            is_broken: false,
-            sound_at,
-        })
+        Ok(Pooled::new(conn, epoch))
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Self::Error> {

@@ -12,7 +12,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 const SQLITE_KEYS: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite-keys");
 const POSTGRES_KEYS: EmbeddedMigrations = embed_migrations!("../../migrations/postgres-keys");
 
-/// Which of the two databases.
+/// One of the two databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Database {
     /// The record.
@@ -25,7 +25,7 @@ fn failed(error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Internal(format!("migration: {error}"))
 }
 
-/// Runs what is pending and says how many that were.
+/// Runs the pending migrations. Gives their number.
 pub fn migrate(conn: &mut Conn, database: Database) -> Result<usize> {
     let done = match (conn, database) {
         (Conn::Sqlite(c), Database::Data) => {
@@ -39,7 +39,7 @@ pub fn migrate(conn: &mut Conn, database: Database) -> Result<usize> {
     done.map_err(|e| failed(&e))
 }
 
-/// True if nothing is pending. Changes nothing, except that an empty database gets its list of migrations.
+/// True if no migration is pending. Changes nothing, except that an empty database gets its list of migrations.
 pub fn is_migrated(conn: &mut Conn, database: Database) -> Result<bool> {
     let pending = match (conn, database) {
         (Conn::Sqlite(c), Database::Data) => c.has_pending_migration(SQLITE),

@@ -1,12 +1,15 @@
 //! Transactions on two engines: one writer thread with group commit on SQLite, a bounded pool on PostgreSQL.
+//!
+//! [`Engine`] runs jobs on connections. It knows no table and no record.
 
-pub mod checkpoint;
+mod batch_thread;
+mod checkpoint;
 pub mod connection;
 pub mod migration;
 pub(crate) mod schema;
 pub(crate) mod statement;
 pub mod types;
-pub(crate) mod writer;
+mod writer;
 
 use std::{
     any::Any,
@@ -18,25 +21,27 @@ use std::{
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use tokio::sync::Semaphore;
 
-use crate::{
-    cache::revision::{CachedRevision, RevisionSnapshot, Revisions, fetch_revision},
-    engine::{
-        connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Manager, connect},
-        writer::{Isolation, Writer},
-    },
-    error::{Result, StoreError},
+pub(crate) use self::batch_thread::{BatchThread, Pending, Queue};
+use self::{
+    connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Manager, connect},
+    writer::{Isolation, Writer},
 };
+use crate::error::{Result, StoreError};
 
 /// How long a request may wait for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(2);
+/// Long reads of people's records at the same time, fewer than there are connections, so that short reads always find one.
+const LONG_READS: usize = 2;
+/// Searches of public reference data at the same time.
+const PUBLIC_SEARCHES: usize = 1;
 
 /// Work for a connection. Jobs of all types go the same way to their connection, which is compiled once: a server has
 /// hundreds of them.
 pub(crate) type Job = Box<dyn FnOnce(&mut Conn) -> Result<JobOutput> + Send>;
-/// What a job gives to whoever asked for it.
+/// The result of a [`Job`], of whatever type its caller expects.
 pub(crate) type JobOutput = Box<dyn Any + Send>;
 
-fn job<T, F>(f: F) -> Job
+pub(crate) fn job<T, F>(f: F) -> Job
 where
     T: Send + 'static,
     F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
@@ -44,24 +49,27 @@ where
     Box::new(move |conn| Ok(Box::new(f(conn)?)))
 }
 
-fn given<T: 'static>(given: JobOutput) -> Result<T> {
-    let own = given.downcast::<T>().map(|given| *given);
-    own.map_err(|_other| StoreError::Internal("a job gave what nobody asked for".to_owned()))
+fn downcast<T: 'static>(output: JobOutput) -> Result<T> {
+    let output = output.downcast::<T>().map(|output| *output);
+    output.map_err(|_other| StoreError::Internal("a job's output has another type".to_owned()))
 }
 
 /// A database with its transactions.
 pub struct Engine {
     url: DatabaseUrl,
     kind: Kind,
-    /// Turns for long reads, fewer than there are connections, so that short ones always find one.
+    /// Turns for long reads of people's records.
     long_reads: Arc<Semaphore>,
+    /// Turns for searches that need no sign-in: they never take a person's turn.
+    public_searches: Arc<Semaphore>,
     pool: r2d2::Pool<Manager>,
-    breaks: ConnectionEpoch,
+    connection_epoch: ConnectionEpoch,
 }
 
 enum Kind {
     Sqlite(Writer),
-    Postgres(Arc<Semaphore>, Revisions),
+    /// With turns for the connections of the pool.
+    Postgres(Arc<Semaphore>),
 }
 
 /// How large the pools are.
@@ -72,20 +80,19 @@ pub struct PoolSize {
 }
 
 impl Engine {
-    /// Opens a database; the file's directory must be there. Each of the pool's connections to SQLite keeps that many
-    /// KiB of pages.
+    /// Opens a database; the file's directory must be there. Each of the pool's connections to SQLite caches
+    /// `page_cache_kib` KiB of pages.
     pub fn open(url: &DatabaseUrl, size: PoolSize, page_cache_kib: u32) -> Result<Self> {
         let access = match url {
             DatabaseUrl::Sqlite(_) => Access::Read,
             DatabaseUrl::Postgres(_) => Access::Write,
         };
-        let breaks = ConnectionEpoch::default();
+        let connection_epoch = ConnectionEpoch::default();
         let kind = match url {
             DatabaseUrl::Sqlite(_) => Kind::Sqlite(Writer::start(url)?),
-            DatabaseUrl::Postgres(_) => Kind::Postgres(
-                Arc::new(Semaphore::new(usize::try_from(size.connections).unwrap_or(8))),
-                Revisions::start(url, breaks.clone())?,
-            ),
+            DatabaseUrl::Postgres(_) => Kind::Postgres(Arc::new(Semaphore::new(
+                usize::try_from(size.connections).unwrap_or(8),
+            ))),
         };
         let pool = r2d2::Pool::builder()
             .max_size(size.connections)
@@ -94,7 +101,7 @@ impl Engine {
             .connection_timeout(POOL_WAIT)
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(Manager {
-                breaks: breaks.clone(),
+                epoch: connection_epoch.clone(),
                 url: url.clone(),
                 access,
                 page_cache_kib,
@@ -102,15 +109,16 @@ impl Engine {
         Ok(Self {
             url: url.clone(),
             kind,
-            long_reads: Arc::new(Semaphore::new(2)),
+            long_reads: Arc::new(Semaphore::new(LONG_READS)),
+            public_searches: Arc::new(Semaphore::new(PUBLIC_SEARCHES)),
             pool,
-            breaks,
+            connection_epoch,
         })
     }
 
-    /// Folds the write-ahead log back and empties it, so that what was deleted stands nowhere any more.
-    pub async fn forget_deleted(&self) -> Result<()> {
-        if matches!(self.kind, Kind::Postgres(..)) {
+    /// Folds the write-ahead log back and empties it, so that no deleted row stands in it any more.
+    pub async fn truncate_log(&self) -> Result<()> {
+        if self.is_postgres() {
             return Ok(());
         }
         let url = self.url.clone();
@@ -125,114 +133,126 @@ impl Engine {
             .map_err(|_panic| panicked())?
     }
 
-    /// Runs a reading closure that may take its time, on a thread that may block.
-    pub async fn read_long<T, F>(&self, f: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
-    {
-        let permits = match &self.kind {
-            Kind::Sqlite(_) => &self.long_reads,
-            Kind::Postgres(permits, _) => permits,
-        };
-        given(self.blocking(permits, job(f)).await?)
-    }
-
-    /// Runs a reading closure. On SQLite it runs at once on the calling thread: it must be short and indexed.
+    /// Runs a reading job. On SQLite it runs at once on the calling thread: it must be short and indexed.
     pub async fn read<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        given(match &self.kind {
-            Kind::Sqlite(_) => self.with_connection(job(f))?,
-            Kind::Postgres(permits, _) => self.blocking(permits, job(f)).await?,
+        downcast(match &self.kind {
+            Kind::Sqlite(_) => self.read_inline(job(f))?,
+            Kind::Postgres(connections) => self.blocking(connections, job(f)).await?,
         })
     }
 
-    /// What was found broken, for connections outside of the pool.
-    pub fn breaks(&self) -> ConnectionEpoch {
-        self.breaks.clone()
-    }
-
-    /// Whether the database is a PostgreSQL server.
-    pub fn is_postgres(&self) -> bool {
-        matches!(self.kind, Kind::Postgres(..))
-    }
-
-    /// Runs a closure whose every statement may stay for itself, whatever becomes of the next: one statement, as a
-    /// rule. On PostgreSQL each is a transaction of its own; on SQLite they need no savepoint among the writer's jobs.
-    /// The answer comes after the commit.
-    pub async fn write_plainly<T, F>(&self, f: F) -> Result<T>
+    /// Runs a reading job that may take long, on a thread that may block.
+    pub async fn read_long<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        given(match &self.kind {
-            Kind::Sqlite(writer) => writer.write(Isolation::None, job(f)).await?,
-            Kind::Postgres(permits, _) => self.blocking(permits, job(f)).await?,
-        })
+        let turns = match &self.kind {
+            Kind::Sqlite(_) => &self.long_reads,
+            Kind::Postgres(connections) => connections,
+        };
+        downcast(self.blocking(turns, job(f)).await?)
     }
 
-    /// How a person's record stands.
-    pub(crate) async fn fetch_revision(
-        &self,
-        person_no: i64,
-        known: Option<CachedRevision>,
-    ) -> Result<RevisionSnapshot> {
-        match &self.kind {
-            Kind::Sqlite(_) => self.with_connection(|conn| fetch_revision(conn, person_no, known)),
-            Kind::Postgres(_, revisions) => revisions.fetch_revision(person_no, known).await,
-        }
+    /// Runs a search of public reference data, on a thread that may block. It has turns of its own, so that however many
+    /// people search, reads of a person's record do not wait for them.
+    pub async fn search_public<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let search = wait_for_turn(&self.public_searches).await?;
+        let connection = match &self.kind {
+            Kind::Sqlite(_) => None,
+            Kind::Postgres(connections) => Some(wait_for_turn(connections).await?),
+        };
+        downcast(self.run_blocking((search, connection), job(f)).await?)
     }
 
-    /// Runs a closure in a transaction; the answer comes after the commit. An error leaves nothing behind.
+    /// Runs a reading job at once on the calling thread.
+    pub(crate) fn read_inline<T>(&self, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+        let mut pooled = self
+            .pool
+            .get()
+            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        f(&mut pooled.conn)
+    }
+
+    /// Counts the times when a connection was found broken, for connections outside of the pool.
+    pub fn connection_epoch(&self) -> ConnectionEpoch {
+        self.connection_epoch.clone()
+    }
+
+    /// True if the database is a PostgreSQL server.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres(_))
+    }
+
+    /// Runs a job in a transaction, and returns after the commit. An error leaves nothing behind, except
+    /// [`StoreError::OutcomeUnknown`].
     pub async fn write<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        given(match &self.kind {
+        downcast(match &self.kind {
             Kind::Sqlite(writer) => writer.write(Isolation::Savepoint, job(f)).await?,
-            Kind::Postgres(permits, _) => {
+            Kind::Postgres(connections) => {
                 let job = job(f);
                 let work: Job = Box::new(|conn| in_transaction(conn, job));
-                self.blocking(permits, work).await?
+                self.blocking(connections, work).await?
             }
         })
     }
 
-    fn with_connection<T>(&self, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-        let mut conn = self
-            .pool
-            .get()
-            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        f(&mut conn.conn)
+    /// Runs a job each of whose statements may stay, whatever becomes of the next: one statement, as a rule. On PostgreSQL
+    /// each is a transaction of its own; on SQLite they share the writer's. Returns after the commit.
+    pub async fn write_unisolated<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        downcast(match &self.kind {
+            Kind::Sqlite(writer) => writer.write(Isolation::None, job(f)).await?,
+            Kind::Postgres(connections) => self.blocking(connections, job(f)).await?,
+        })
     }
 
-    /// Waits shortly for a turn, then runs on a thread that may block.
-    async fn blocking(&self, permits: &Arc<Semaphore>, job: Job) -> Result<JobOutput> {
-        let waiting = tokio::time::timeout(POOL_WAIT, Arc::clone(permits).acquire_owned());
-        let permit = waiting
-            .await
-            .map_err(|_elapsed| StoreError::Busy)?
-            .map_err(|e| StoreError::Internal(e.to_string()))?;
-        let (pool, breaks) = (self.pool.clone(), self.breaks.clone());
+    /// Waits shortly for a turn, then runs a job on a thread that may block.
+    async fn blocking(&self, turns: &Arc<Semaphore>, job: Job) -> Result<JobOutput> {
+        let turn = wait_for_turn(turns).await?;
+        self.run_blocking(turn, job).await
+    }
+
+    /// Runs a job on a thread that may block, and holds its turn until the job is done.
+    async fn run_blocking(&self, turn: impl Send + 'static, job: Job) -> Result<JobOutput> {
+        let (pool, epoch) = (self.pool.clone(), self.connection_epoch.clone());
         let run = move || {
-            let _permit = permit;
+            let _turn = turn;
             let mut pooled = loop {
                 let mut pooled = pool.get().map_err(|e| StoreError::Unavailable(e.to_string()))?;
-                if pooled.is_sound(&breaks) {
+                if pooled.is_sound(&epoch) {
                     break pooled;
                 }
             };
-            let outcome = job(&mut pooled.conn);
-            match outcome {
-                // The server went away: the pool makes another connection, and the caller may try again.
-                Err(StoreError::Database(_) | StoreError::Unavailable(_)) if pooled.conn.check().is_err() => {
+            let output = catch_panic(&mut pooled.conn, job);
+            match output {
+                Err(
+                    error @ (StoreError::Database(_)
+                    | StoreError::Unavailable(_)
+                    | StoreError::OutcomeUnknown(_)),
+                ) if pooled.conn.check().is_err() => {
+                    // The server went away: the pool makes another connection, and the caller may try again.
                     pooled.is_broken = true;
-                    breaks.note();
-                    Err(StoreError::Unavailable("the connection is broken".to_owned()))
+                    epoch.advance();
+                    Err(match error {
+                        StoreError::OutcomeUnknown(_) => error,
+                        _ => StoreError::Unavailable("the connection is broken".to_owned()),
+                    })
                 }
                 other => other,
             }
@@ -243,29 +263,40 @@ impl Engine {
     }
 }
 
+async fn wait_for_turn(turns: &Arc<Semaphore>) -> Result<tokio::sync::OwnedSemaphorePermit> {
+    tokio::time::timeout(POOL_WAIT, Arc::clone(turns).acquire_owned())
+        .await
+        .map_err(|_elapsed| StoreError::Busy)?
+        .map_err(|e| StoreError::Internal(e.to_string()))
+}
+
 /// Runs a job of a server's pool in a transaction of its own.
 fn in_transaction(conn: &mut Conn, job: Job) -> Result<JobOutput> {
     let Conn::Postgres(c) = conn else {
         return Err(StoreError::Internal("a pool of another engine".to_owned()));
     };
     AnsiTransactionManager::begin_transaction(c)?;
-    let outcome = caught(conn, job);
-    let Conn::Postgres(c) = conn else { return outcome };
-    if outcome.is_ok() {
-        AnsiTransactionManager::commit_transaction(c)?;
-    } else {
-        // The first error is the one that matters; a broken connection is discarded by the pool.
+    let output = catch_panic(conn, job);
+    let Conn::Postgres(c) = conn else { return output };
+    if output.is_err() {
+        // The first error is the one that matters; the pool discards a broken connection.
         let _ = AnsiTransactionManager::rollback_transaction(c);
+        return output;
     }
-    outcome
+    match AnsiTransactionManager::commit_transaction(c) {
+        Ok(()) => output,
+        // A server that still speaks on this connection has refused the commit itself.
+        Err(refused) if conn.check().is_ok() => Err(refused.into()),
+        Err(lost) => Err(StoreError::OutcomeUnknown(lost.to_string())),
+    }
 }
 
-/// Runs a job whose panic is an error like others.
-pub(crate) fn caught(conn: &mut Conn, job: Job) -> Result<JobOutput> {
+/// Runs a job; a panic is an error like others.
+fn catch_panic(conn: &mut Conn, job: Job) -> Result<JobOutput> {
     catch_unwind(AssertUnwindSafe(|| job(conn))).unwrap_or_else(|_| Err(panicked()))
 }
 
-/// What became of a job that panicked.
+/// The error of a job that panicked.
 pub(crate) fn panicked() -> StoreError {
     StoreError::Internal("a database job panicked".to_owned())
 }
@@ -273,16 +304,4 @@ pub(crate) fn panicked() -> StoreError {
 /// Opens one connection outside the pools, for migrations and checks.
 pub fn single(url: &DatabaseUrl) -> Result<Conn> {
     connect(url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))
-}
-
-/// Runs a closure in a transaction of its own on a single connection.
-pub fn transaction<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    crate::on!(&mut *conn, |c| AnsiTransactionManager::begin_transaction(c))?;
-    let outcome = f(conn);
-    crate::on!(&mut *conn, |c| if outcome.is_ok() {
-        AnsiTransactionManager::commit_transaction(c)
-    } else {
-        AnsiTransactionManager::rollback_transaction(c)
-    })?;
-    outcome
 }

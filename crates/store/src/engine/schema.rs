@@ -1,4 +1,4 @@
-//! The tables, kept by hand; a test compares them with both migrated databases.
+//! The tables, written by hand. A test compares them with both migrated databases.
 
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
@@ -177,13 +177,14 @@ table! {
 }
 
 table! {
-    use diesel::sql_types::Binary;
+    use diesel::sql_types::{Binary, Bool};
     use crate::engine::types::{Identifier, Instant};
     data_keys (account_id) {
         account_id -> Identifier,
         master_key_id -> Binary,
         wrapped -> Binary,
         created_at -> Instant,
+        pending -> Bool,
     }
 }
 

@@ -1,5 +1,5 @@
-//! Statements of the hottest paths that diesel would have prepared anew each time: it keeps no `UPDATE` and no
-//! savepoint. Their text is fixed, so each is prepared once for each connection.
+//! Statements with a fixed text, each prepared once a connection. Diesel would prepare them anew each time: it caches no
+//! `UPDATE` and no savepoint.
 
 use diesel::{
     QueryResult, RunQueryDsl,
@@ -12,13 +12,14 @@ use diesel::{
     sqlite::Sqlite,
 };
 
-/// The number of a person's latest change. PostgreSQL keeps it beside the person, where its lock keeps two writers of
-/// one person apart. SQLite has one writer, so there the latest of the person's records says it, which is in the same
-/// page of the index as the next one will be; a page of `people` for each record would be a quarter of its log. What
-/// stands beside the person is the number taken last otherwise ([`TakeRevs`]): by a change of a record, a deletion
-/// (whose row goes away some day), or several at once.
+/// The SQL expression for the number of a person's latest change, inside a statement on `people`.
+///
+/// PostgreSQL keeps the number in `people.rev`, whose row lock keeps two writers of one person apart. SQLite has one
+/// writer, so a new record does not write `people`: that page would be a quarter of its log. There the number is the
+/// higher one of `people.rev`, which [`TakeRevs`] raises for replacements, deletions (whose row goes away some day) and
+/// batches, and the highest `rev` of the person's records.
 pub(crate) trait LatestRev {
-    /// In a statement of `people`.
+    /// The expression.
     const LATEST_REV: &str;
 }
 
@@ -31,10 +32,10 @@ impl LatestRev for Sqlite {
                               WHERE records.person_no = people.person_no), 0))";
 }
 
-/// Takes that many numbers of a person's changes and gives the last.
+/// Takes the next numbers of a person's changes. Gives the last of them.
 #[derive(Debug, Clone, Copy)]
 pub struct TakeRevs {
-    /// Whose.
+    /// The person.
     pub person_no: i64,
     /// How many.
     pub count: i64,
@@ -68,7 +69,8 @@ where
     }
 }
 
-/// Where the changes of a person stand: the number of the latest, the epoch, the latest whose tombstone is gone.
+/// Selects the sync state of a person: the number of the latest change, the epoch, and the latest change whose tombstone
+/// has been swept.
 #[derive(Debug, Clone, Copy)]
 pub struct SelectSyncState(pub i64);
 
@@ -97,7 +99,7 @@ where
     }
 }
 
-/// Statements without values or rows.
+/// Declares statements without values or rows.
 macro_rules! plain_statements {
     ($($(#[$about:meta])* $name:ident: $text:literal;)*) => {
         $(
@@ -125,8 +127,8 @@ macro_rules! plain_statements {
 plain_statements! {
     /// Begins one job of a batch.
     BeginJob: "SAVEPOINT job";
-    /// Keeps what the job has done, as far as the batch is kept.
+    /// Ends the job's savepoint. Its work stays if the batch is committed.
     KeepJob: "RELEASE SAVEPOINT job";
-    /// Undoes what the job has done; [`KeepJob`] ends it.
+    /// Undoes the job's work. [`KeepJob`] then ends its savepoint.
     UndoJob: "ROLLBACK TO SAVEPOINT job";
 }

@@ -1,4 +1,4 @@
-//! Values that the two engines store differently: identifiers and instants.
+//! SQL types that the two engines store differently: identifiers and instants.
 
 use diesel::{
     backend::Backend,

@@ -1,178 +1,245 @@
-//! The one thread that writes to an SQLite database: whatever waits goes into one transaction.
+//! The one thread that writes to an SQLite database. It takes the jobs that are waiting into one transaction.
 
-use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
-    thread::JoinHandle,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use diesel::{
-    RunQueryDsl, SqliteConnection,
+    RunQueryDsl,
     connection::{AnsiTransactionManager, TransactionManager},
 };
-use tokio::sync::oneshot;
 
-use crate::{
-    engine::{
-        Job, JobOutput, caught,
-        checkpoint::Checkpoints,
-        connection::{Access, Conn, DatabaseUrl, connect},
-        statement::{BeginJob, KeepJob, UndoJob},
-    },
-    error::{Result, StoreError},
+use super::{
+    Job, JobOutput,
+    batch_thread::{BatchThread, Next, Pending, Queue, Reply},
+    catch_panic,
+    checkpoint::Checkpoints,
+    connection::{Access, Conn, DatabaseUrl, connect},
+    statement::{BeginJob, KeepJob, UndoJob},
 };
+use crate::error::{Result, StoreError};
 
-/// Write jobs that may wait before further ones are turned away.
+/// Jobs that may wait before further ones are turned away.
 const QUEUE: usize = 1024;
-/// So many jobs one transaction takes if they wait. More would spare little of a commit, and all of them wait for the last
-/// one: so it takes more only as long as they cost no more time than the commit before, which counts when the disk is busy.
+/// Jobs in one transaction. More would spare little of a commit, and all of them wait for the last one. A batch is
+/// longer only while it costs no more time than the last commit did, which counts when the disk is busy.
 const BATCH: usize = 64;
-/// A batch is closed after this time even if more jobs wait.
+/// A batch is closed after this time even if more jobs are waiting.
 const BATCH_TIME: Duration = Duration::from_millis(20);
 /// After this time without a job the writer counts as idle.
 const IDLE_AFTER: Duration = Duration::from_millis(100);
 
-/// How a job stands among the others of its transaction.
+/// How a job is kept apart from the others of its transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Isolation {
-    /// If it does not succeed, all that it did is undone.
+    /// By a savepoint: if the job fails, all that it did is undone.
     Savepoint,
-    /// What its statements did may stay in any case.
+    /// Not at all: each of its statements may stay, whatever becomes of the next.
     None,
 }
 
-/// A job that waits for its transaction.
-struct Waiting {
-    isolation: Isolation,
-    job: Job,
-    answer: oneshot::Sender<Result<JobOutput>>,
-}
-
-impl Waiting {
-    /// Does the job; the answer is for after the commit.
-    fn run(self, conn: &mut Conn) -> Done {
-        let outcome = match self.isolation {
-            Isolation::Savepoint => in_savepoint(conn, self.job),
-            Isolation::None => caught(conn, self.job),
-        };
-        (outcome, self.answer)
-    }
-}
-
-type Done = (Result<JobOutput>, oneshot::Sender<Result<JobOutput>>);
-
-/// The thread that writes, and what is queued for it.
-pub(crate) struct Writer {
-    jobs: Option<SyncSender<Waiting>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// The thread that writes, with its queue.
+pub(crate) struct Writer(BatchThread<(Isolation, Job), JobOutput>);
 
 impl Writer {
-    /// Starts the thread, with a connection of its own, and the one that keeps the log short.
+    /// Starts the thread with a connection of its own, and the one that folds the log back.
     pub fn start(url: &DatabaseUrl) -> Result<Self> {
-        let unavailable = |e: &dyn std::fmt::Display| StoreError::Unavailable(e.to_string());
-        let mut conn = connect(url, Access::Write).map_err(|e| unavailable(&e))?;
-        let mut checkpoints = Checkpoints::start(url)?;
-        let (jobs, queue) = sync_channel(QUEUE);
-        let thread = std::thread::Builder::new()
-            .name("mainstay-writer".to_owned())
-            .spawn(move || run(&mut conn, &queue, &mut checkpoints))
-            .map_err(|e| unavailable(&e))?;
-        Ok(Self {
-            jobs: Some(jobs),
-            thread: Some(thread),
-        })
-    }
-
-    /// Runs a job in the next transaction; the answer comes after the commit.
-    pub async fn write(&self, isolation: Isolation, job: Job) -> Result<JobOutput> {
-        let (answer, answered) = oneshot::channel();
-        let jobs = self.jobs.as_ref().ok_or(StoreError::Busy)?;
-        jobs.try_send(Waiting {
-            isolation,
-            job,
-            answer,
-        })
-        .map_err(|e| match e {
-            TrySendError::Full(_) => StoreError::Busy,
-            TrySendError::Disconnected(_) => StoreError::Internal("the writer has stopped".to_owned()),
-        })?;
-        answered
-            .await
-            .map_err(|_gone| StoreError::Unavailable("the write did not run".to_owned()))?
-    }
-}
-
-impl Drop for Writer {
-    /// Finishes what is queued.
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn in_savepoint(conn: &mut Conn, job: Job) -> Result<JobOutput> {
-    let Conn::Sqlite(c) = conn else {
-        return Err(StoreError::Internal("a writer of another engine".to_owned()));
-    };
-    BeginJob.execute(c)?;
-    let outcome = caught(conn, job);
-    let Conn::Sqlite(c) = conn else { return outcome };
-    if outcome.is_err() {
-        UndoJob.execute(c)?;
-    }
-    KeepJob.execute(c)?;
-    outcome
-}
-
-/// Takes whatever waits into one transaction, commits once, then answers all.
-fn run(conn: &mut Conn, queue: &Receiver<Waiting>, checkpoints: &mut Checkpoints) {
-    let mut last_commit = Duration::ZERO;
-    loop {
-        let first = match queue.recv_timeout(IDLE_AFTER) {
-            Err(RecvTimeoutError::Timeout) => {
-                let Conn::Sqlite(c) = &mut *conn else { return };
-                checkpoints.when_idle(c);
-                queue.recv().map_err(|_closed| RecvTimeoutError::Disconnected)
-            }
-            other => other,
+        let conn = open(url)?;
+        let checkpoints = Checkpoints::start(url)?;
+        let mut thread = WriterThread {
+            url: url.clone(),
+            conn: Some(conn),
+            checkpoints,
+            last_commit: Duration::ZERO,
         };
-        let Ok(first) = first else { return };
-        let Conn::Sqlite(c) = &mut *conn else { return };
-        if let Err(error) = AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE") {
-            log::error!("the writer cannot begin a transaction: {error}");
-            // Dropping the job tells its caller that it did not run.
-            drop(first);
-            continue;
-        }
-        let started = Instant::now();
-        let mut done = vec![first.run(conn)];
-        while done.len() < BATCH && started.elapsed() < BATCH_TIME
-            || started.elapsed() < last_commit.min(BATCH_TIME)
-        {
-            let Ok(next) = queue.try_recv() else { break };
-            done.push(next.run(conn));
-        }
-        let Conn::Sqlite(c) = &mut *conn else { return };
-        let worked = Instant::now();
-        let committed = commit(c, done.len());
-        for (outcome, answer) in done {
-            let committed = committed.clone().map_err(StoreError::Unavailable);
-            // A caller that has gone away needs no answer.
-            let _ = answer.send(outcome.and_then(|given| committed.map(|()| given)));
-        }
-        checkpoints.after_commit(c);
-        // With what the writer does for the log after it, which makes whoever waits wait as well.
-        last_commit = worked.elapsed();
+        let serve = move |queue: &Queue<_, _>| thread.serve(queue);
+        BatchThread::start("mainstay-writer", QUEUE, [serve]).map(Self)
+    }
+
+    /// Runs a job in the next transaction, and returns after the commit.
+    pub async fn write(&self, isolation: Isolation, job: Job) -> Result<JobOutput> {
+        self.0.call((isolation, job)).await
     }
 }
 
-fn commit(conn: &mut SqliteConnection, jobs: usize) -> std::result::Result<(), String> {
-    AnsiTransactionManager::commit_transaction(conn).map_err(|error| {
-        log::error!("a batch of {jobs} writes could not be committed: {error}");
-        let _ = AnsiTransactionManager::rollback_transaction(conn);
-        error.to_string()
-    })
+fn open(url: &DatabaseUrl) -> Result<Conn> {
+    connect(url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))
 }
+
+type PendingJob = Pending<(Isolation, Job), JobOutput>;
+type Finished = (Result<JobOutput>, Reply<JobOutput>);
+
+struct WriterThread {
+    url: DatabaseUrl,
+    /// `None` after a transaction was lost: then what the connection would do next is not known.
+    conn: Option<Conn>,
+    checkpoints: Checkpoints,
+    last_commit: Duration,
+}
+
+impl WriterThread {
+    fn serve(&mut self, queue: &Queue<(Isolation, Job), JobOutput>) {
+        loop {
+            let first = match queue.next_within(IDLE_AFTER) {
+                Next::Request(first) => Some(first),
+                Next::Closed => None,
+                Next::Idle => {
+                    if let Some(Conn::Sqlite(c)) = &mut self.conn {
+                        self.checkpoints.when_idle(c);
+                    }
+                    queue.next()
+                }
+            };
+            let Some(first) = first else { return };
+            self.run_batch(first, queue);
+        }
+    }
+
+    /// Runs what is waiting in one transaction, commits it, and then replies to all.
+    fn run_batch(&mut self, first: PendingJob, queue: &Queue<(Isolation, Job), JobOutput>) {
+        let mut conn = match self.begin() {
+            Ok(conn) => conn,
+            Err(error) => {
+                log::error!("the writer cannot begin a transaction: {error}");
+                return first.reply.send(Err(error));
+            }
+        };
+        let started = Instant::now();
+        let mut finished = Vec::new();
+        let mut next = Some(first);
+        let mut lost = None;
+        while let Some(Pending { request, reply }) = next {
+            let (output, state) = run_job(&mut conn, request.0, request.1);
+            finished.push((output, reply));
+            if let TransactionState::Lost(cause) = state {
+                lost = Some(cause);
+                break;
+            }
+            let has_room = finished.len() < BATCH && started.elapsed() < BATCH_TIME
+                || started.elapsed() < self.last_commit.min(BATCH_TIME);
+            next = if has_room { queue.try_next() } else { None };
+        }
+        let commit_began = Instant::now();
+        if let Some(cause) = lost {
+            log::error!("a batch of {} writes was given up: {cause}", finished.len());
+            // Closing the connection undoes what is left of the transaction.
+            drop(conn);
+            return reply_all(finished, || Err(StoreError::Unavailable(cause.to_string())));
+        }
+        match commit(&mut conn) {
+            Ok(()) => reply_all(finished, || Ok(())),
+            Err(cause) => {
+                log::error!(
+                    "a batch of {} writes could not be committed: {cause}",
+                    finished.len()
+                );
+                drop(conn);
+                // The end of the transaction may stand in the log, where the next recovery finds it.
+                return reply_all(finished, || Err(StoreError::OutcomeUnknown(cause.to_string())));
+            }
+        }
+        if let Conn::Sqlite(c) = &mut conn {
+            self.checkpoints.after_commit(c);
+        }
+        self.conn = Some(conn);
+        // With the work on the log, which makes those who wait wait as well.
+        self.last_commit = commit_began.elapsed();
+    }
+
+    /// A connection with a transaction begun. After a lost one the connection is opened anew.
+    fn begin(&mut self) -> Result<Conn> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => open(&self.url)?,
+        };
+        let Conn::Sqlite(c) = &mut conn else {
+            return Err(StoreError::Internal("a writer of another engine".to_owned()));
+        };
+        AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")
+            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        Ok(conn)
+    }
+}
+
+/// Gives each caller the outcome of its own job, if the batch as a whole came to a good end.
+fn reply_all(finished: Vec<Finished>, batch: impl Fn() -> Result<()>) {
+    for (output, reply) in finished {
+        reply.send(output.and_then(|output| batch().map(|()| output)));
+    }
+}
+
+/// What became of a batch's transaction during a job.
+enum TransactionState {
+    /// It goes on.
+    Open,
+    /// It was rolled back by the engine, or can no longer be trusted: a job could not be undone.
+    Lost(diesel::result::Error),
+}
+
+/// Runs a job inside the batch's transaction.
+///
+/// Some errors make SQLite roll back the whole transaction by itself: a full disk, an I/O error, no memory. From then on
+/// every further statement would be committed alone. With a savepoint, undoing or releasing it fails then; without one,
+/// an error is followed by a look at the transaction.
+fn run_job(conn: &mut Conn, isolation: Isolation, job: Job) -> (Result<JobOutput>, TransactionState) {
+    let state = |checked: diesel::QueryResult<()>| match checked {
+        Ok(()) => TransactionState::Open,
+        Err(error) => TransactionState::Lost(error),
+    };
+    match isolation {
+        Isolation::None => {
+            let output = catch_panic(conn, job);
+            let checked = if output.is_err() {
+                check_transaction(conn)
+            } else {
+                Ok(())
+            };
+            (output, state(checked))
+        }
+        Isolation::Savepoint => {
+            if let Err(error) = execute(conn, BeginJob) {
+                let output = Err(StoreError::Unavailable(error.to_string()));
+                return (output, TransactionState::Lost(error));
+            }
+            let output = catch_panic(conn, job);
+            let undone = if output.is_err() {
+                execute(conn, UndoJob)
+            } else {
+                Ok(())
+            };
+            (output, state(undone.and_then(|()| execute(conn, KeepJob))))
+        }
+    }
+}
+
+fn execute<Statement>(conn: &mut Conn, statement: Statement) -> diesel::QueryResult<()>
+where
+    Statement: RunQueryDsl<diesel::SqliteConnection>
+        + diesel::query_builder::QueryFragment<diesel::sqlite::Sqlite>
+        + diesel::query_builder::QueryId,
+{
+    match conn {
+        Conn::Sqlite(c) => statement.execute(c).map(drop),
+        Conn::Postgres(_) => Err(diesel::result::Error::NotInTransaction),
+    }
+}
+
+/// Succeeds if the batch's transaction is still open: a savepoint that is begun and released in one that is not open
+/// would be a transaction of its own, so `BEGIN` is tried, which is refused inside a transaction.
+fn check_transaction(conn: &mut Conn) -> diesel::QueryResult<()> {
+    let Conn::Sqlite(c) = conn else {
+        return Err(diesel::result::Error::NotInTransaction);
+    };
+    match diesel::sql_query("BEGIN").execute(c) {
+        Err(_refused) => Ok(()),
+        Ok(_) => Err(diesel::result::Error::NotInTransaction),
+    }
+}
+
+fn commit(conn: &mut Conn) -> diesel::QueryResult<()> {
+    match conn {
+        Conn::Sqlite(c) => AnsiTransactionManager::commit_transaction(c),
+        Conn::Postgres(_) => Err(diesel::result::Error::NotInTransaction),
+    }
+}
+
+#[cfg(test)]
+mod tests;

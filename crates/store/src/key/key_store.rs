@@ -1,4 +1,4 @@
-//! The master key, the key store, and the opened data keys.
+//! The master keys, the key store, and the cache of unwrapped data keys.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ use crate::{
     on,
 };
 
-/// Opened data keys that are kept at hand.
+/// Unwrapped data keys in the cache.
 const CACHED: usize = 20_000;
-/// What a connection that reads from the key store keeps of its pages, in KiB: a key is read once and then kept opened.
+/// The pages that each connection to the key store caches, in KiB. A key is read once and then cached unwrapped.
 const PAGE_CACHE_KIB: u32 = 64;
 
-/// The master keys: the first wraps, all open. Each is known by an id derived from it.
+/// The master keys. The first wraps new data keys; all of them unwrap. Each has an id that is derived from it.
 pub struct MasterKeys {
     all: Vec<(Vec<u8>, Secret)>,
     current: Secret,
@@ -33,10 +33,10 @@ pub struct MasterKeys {
 }
 
 impl MasterKeys {
-    /// Takes keys as hexadecimal lines; the first is the current one.
+    /// Reads keys from hexadecimal lines. The first is the current one.
     ///
     /// # Errors
-    /// Says which line is wrong, never what it holds.
+    /// Names the wrong line, never its content.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let mut all = Vec::new();
         for (n, line) in text
@@ -73,7 +73,7 @@ impl MasterKeys {
         })
     }
 
-    /// A new master key as a hexadecimal line.
+    /// Makes a new master key, as a hexadecimal line.
     pub fn generate() -> Result<Zeroizing<String>> {
         let key = Secret::random()?;
         Ok(Zeroizing::new(key.as_bytes().iter().fold(
@@ -102,7 +102,7 @@ fn decode_hex(line: &str) -> Option<[u8; 32]> {
     Some(out)
 }
 
-/// The data key of every account, wrapped, in a database of its own.
+/// The wrapped data key of every account, in a database of its own.
 pub struct KeyStore {
     engine: Engine,
     master: MasterKeys,
@@ -111,7 +111,7 @@ pub struct KeyStore {
 }
 
 impl KeyStore {
-    /// Puts the store together. On the first call for a key store it makes the secret of the installation.
+    /// Opens the key store. The first time it makes the secret of the installation.
     ///
     /// # Errors
     /// [`StoreError::Sealed`] if the master key is another than the one that the store was made with.
@@ -126,12 +126,12 @@ impl KeyStore {
         })
     }
 
-    /// A key for the whole installation, which stays the same whatever master key wraps it.
+    /// Derives a key of the installation. It stays the same when the master key changes.
     pub fn derive(&self, purpose: &str) -> Result<Secret> {
         self.installation.derive(purpose)
     }
 
-    /// Makes and keeps a data key for a new account.
+    /// Makes a data key for a new account. It is pending until [`Self::confirm`] says that the account is stored.
     pub async fn create(&self, account: Uuid, now: DbTimestamp) -> Result<Arc<DataKeys>> {
         let data_key = Secret::random()?;
         let wrapped = wrap(&self.master.current, account, &data_key)?;
@@ -142,6 +142,7 @@ impl KeyStore {
                 data_keys::master_key_id.eq(master_key_id),
                 data_keys::wrapped.eq(wrapped),
                 data_keys::created_at.eq(now),
+                data_keys::pending.eq(true),
             );
             on!(conn, |c| diesel::insert_into(data_keys::table)
                 .values(row)
@@ -152,6 +153,32 @@ impl KeyStore {
         let keys = Arc::new(DataKeys::new(account, &data_key)?);
         self.cache.insert(account, Arc::clone(&keys));
         Ok(keys)
+    }
+
+    /// Notes that the account of a pending key is stored.
+    pub async fn confirm(&self, account: Uuid) -> Result<()> {
+        let write = self.engine.write(move |conn| {
+            let row = data_keys::table.filter(data_keys::account_id.eq(DbUuid(account)));
+            on!(conn, |c| diesel::update(row)
+                .set(data_keys::pending.eq(false))
+                .execute(c))?;
+            Ok(())
+        });
+        write.await
+    }
+
+    /// The accounts of keys that have been pending since before that time, at most `limit` of them.
+    pub async fn pending(&self, before: DbTimestamp, limit: i64) -> Result<Vec<Uuid>> {
+        let read = self.engine.read(move |conn| {
+            let query = data_keys::table
+                .filter(data_keys::pending.eq(true))
+                .filter(data_keys::created_at.lt(before))
+                .select(data_keys::account_id)
+                .limit(limit);
+            Ok(on!(conn, |c| query.load::<DbUuid>(c))?)
+        });
+        let pending = read.await?;
+        Ok(pending.into_iter().map(|account| account.0).collect())
     }
 
     /// The data key of an account.
@@ -177,7 +204,7 @@ impl KeyStore {
         Ok(keys)
     }
 
-    /// Destroys the data key of an account: what was sealed with it is gone.
+    /// Destroys the data key of an account. Nothing that was sealed with it opens any more.
     pub async fn destroy(&self, account: Uuid) -> Result<()> {
         let write = self.engine.write(move |conn| {
             let query = diesel::delete(data_keys::table.filter(data_keys::account_id.eq(DbUuid(account))));
@@ -186,10 +213,10 @@ impl KeyStore {
         });
         write.await?;
         self.cache.remove(&account);
-        self.engine.forget_deleted().await
+        self.engine.truncate_log().await
     }
 
-    /// True if the key store answers and the master key opens what is in it.
+    /// Succeeds if the key store answers and the master key unwraps a key in it.
     pub async fn check(&self) -> Result<()> {
         let read = self.engine.read(|conn| {
             let query = data_keys::table.select((
@@ -212,10 +239,10 @@ impl KeyStore {
     }
 }
 
-/// The account number under which the secret of the installation is kept: nobody's.
+/// The account id under which the secret of the installation is stored. No account has it.
 pub(crate) const INSTALLATION: Uuid = Uuid::nil();
 
-/// Reads the secret of the installation, or makes it. Of several nodes that start at once the first one's counts.
+/// Reads the secret of the installation, or makes it. If several servers start at once, the first one's counts.
 fn installation_secret(conn: &mut Conn, master: &MasterKeys) -> Result<Secret> {
     let query = || {
         data_keys::table
@@ -229,6 +256,7 @@ fn installation_secret(conn: &mut Conn, master: &MasterKeys) -> Result<Secret> {
             data_keys::master_key_id.eq(master.current_id.clone()),
             data_keys::wrapped.eq(wrap(&master.current, INSTALLATION, &Secret::random()?)?),
             data_keys::created_at.eq(DbTimestamp(0)),
+            data_keys::pending.eq(false),
         );
         on!(&mut *conn, |c| diesel::insert_into(data_keys::table)
             .values(row)

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::key::seal::DataKeys;
 
-/// Whose record a query is about, with the keys that open it.
+/// The right to reach one person's record, with the keys that open it. Every query on a record takes one.
 #[derive(Clone)]
 pub struct PersonScope {
     pub(crate) no: i64,

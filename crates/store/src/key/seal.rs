@@ -1,4 +1,4 @@
-//! Sealing: XChaCha20-Poly1305 over what a person wrote, bound to the place where it stands.
+//! Sealing: XChaCha20-Poly1305 over a person's content, bound to the row where it is stored.
 
 use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
@@ -31,7 +31,7 @@ impl Secret {
         Ok(Self(bytes))
     }
 
-    /// The given bytes.
+    /// A secret of the given bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -70,9 +70,9 @@ pub fn fill_random(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).map_err(|e| StoreError::Internal(format!("no random bytes: {e}")))
 }
 
-/// Seals with a key: format, key number, nonce, ciphertext with its tag.
+/// Seals with a key. The result is format, key number, nonce, and ciphertext with its tag.
 fn seal_with(cipher: &XChaCha20Poly1305, place: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
-    // Nonces need not be secret, only never the same twice: a generator that the operating system seeds is enough.
+    // A nonce need not be secret, only unique: a generator that the operating system seeds is enough.
     let mut nonce = [0; NONCE];
     rand::rng().fill_bytes(&mut nonce);
     let sealed = cipher
@@ -135,7 +135,7 @@ fn wrap_place(account: Uuid) -> Vec<u8> {
     [b"data-key".as_slice(), account.as_bytes()].concat()
 }
 
-/// The opened keys of one account.
+/// The keys of one account, unwrapped.
 pub struct DataKeys {
     cipher: XChaCha20Poly1305,
     marks: Secret,
@@ -143,7 +143,7 @@ pub struct DataKeys {
 }
 
 impl DataKeys {
-    /// Derives what is needed from the data key.
+    /// Derives the keys from the account's data key.
     pub fn new(account: Uuid, data_key: &Secret) -> Result<Self> {
         Ok(Self {
             cipher: XChaCha20Poly1305::new(&data_key.derive("mainstay seal 1")?.0.into()),
@@ -177,7 +177,7 @@ impl DataKeys {
         open_with(&self.cipher, &self.place(what, id), sealed, what)
     }
 
-    /// The keyed hash under which a slot stands in clear.
+    /// The keyed hash of a slot, which is stored in clear.
     pub fn slot(&self, collection: i16, slot: &str) -> Vec<u8> {
         half(
             &self
@@ -186,7 +186,7 @@ impl DataKeys {
         )
     }
 
-    /// The keyed hash by which a replay is known.
+    /// The keyed hash of a record's canonical form, by which a replay is recognised.
     pub fn origin(&self, canonical: &[u8]) -> Vec<u8> {
         half(&self.marks.mac(&[b"origin", canonical]))
     }

@@ -1,25 +1,20 @@
-//! Storing one new record: the most common write.
+//! Creating records: the most common write.
 
-use diesel::{
-    ExpressionMethods, QueryDsl, QueryResult, RunQueryDsl, SqliteConnection,
-    backend::Backend,
-    pg::{Pg, PgConnection},
-    query_builder::{AstPass, QueryFragment, QueryId},
-    serialize::ToSql,
-    sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, SmallInt},
-    sqlite::Sqlite,
-};
+use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Created, RecordWriter, Stored, batch_insert::create_batch, read::Row, write::NewRow};
+use super::{
+    Created, RecordWriter, Stored,
+    columns::FullRow,
+    insert::{NewRow, insert_batch, insert_one},
+};
 use crate::{
     Store,
     engine::{
         connection::Conn,
         schema::{people, records},
-        statement::LatestRev,
-        types::{DbTimestamp, DbUuid, Identifier, Instant},
+        types::DbTimestamp,
     },
     error::{Result, StoreError},
     key::scope::PersonScope,
@@ -27,8 +22,8 @@ use crate::{
 };
 
 impl Store {
-    /// Stores a new record, or knows it as one that was stored before. `now` is in microseconds. The record is sealed
-    /// before the database is asked for its turn, and where the engine can do it in one statement, that is all.
+    /// Stores a new record, or recognises it as a replay. `now` is in microseconds. The record is sealed before the database
+    /// is asked for a turn, and one without side effects takes a single statement.
     ///
     /// # Errors
     /// As [`RecordWriter::create`](super::RecordWriter::create).
@@ -46,25 +41,29 @@ impl Store {
             return self.write(scope, session, now, work).await;
         }
         let is_stored = match self.batch_inserter.as_deref() {
-            Some(batch_inserter) => batch_inserter.create(row).await,
-            None => self.data.write_plainly(move |conn| insert_one(conn, &row)).await,
+            Some(batch_inserter) => batch_inserter.insert(row).await,
+            None => {
+                self.data
+                    .write_unisolated(move |conn| insert_one(conn, &row))
+                    .await
+            }
         };
         if is_stored? {
-            return Ok(Created::New(first(&draft, DbTimestamp(now))));
+            return Ok(Created::New(first_version(&draft, DbTimestamp(now))));
         }
-        // The place is taken: by the same record, or by what refuses it.
+        // Its key or its slot is taken: by the same record, or by one that refuses it.
         self.write(scope, session, now, move |writer| writer.create(&draft))
             .await
     }
 }
 
-/// A new record, sealed before the database is asked for its turn.
-pub struct Sealed {
+/// A new record, sealed before the database is asked for a turn.
+pub struct SealedDraft {
     row: NewRow,
     draft: Draft,
 }
 
-impl Sealed {
+impl SealedDraft {
     /// Seals the first version of a record. `now` is in microseconds.
     ///
     /// # Errors
@@ -74,19 +73,19 @@ impl Sealed {
         Ok(Self { row, draft })
     }
 
-    /// What it was made of.
+    /// The draft that was sealed.
     pub fn draft(&self) -> &Draft {
         &self.draft
     }
 
-    /// Whether nothing but the record itself is stored or looked at.
+    /// True if storing the record stores and checks nothing else: no plan items, no references, no timers.
     pub fn has_no_side_effects(&self) -> bool {
         has_no_side_effects(&self.draft)
     }
 }
 
 impl RecordWriter<'_> {
-    /// Stores a new record, or knows it as one that was stored before.
+    /// Stores a new record, or recognises it as a replay.
     ///
     /// # Errors
     /// [`StoreError::IdConflict`], [`StoreError::IdDeleted`], [`StoreError::SlotTaken`], [`StoreError::Findings`]
@@ -100,35 +99,35 @@ impl RecordWriter<'_> {
     ///
     /// # Errors
     /// As [`Self::create`].
-    pub fn try_create(&mut self, new: &mut Sealed) -> Result<Created> {
+    pub fn try_create(&mut self, new: &mut SealedDraft) -> Result<Created> {
         self.attempt(|writer| writer.create_row(&mut new.row, &new.draft))
     }
 
-    /// Stores new records that stand alone in the order given, and says of each whether it is stored. No two may be of
-    /// one collection and have one id. Why one is not stored, [`Self::why_taken`] says.
+    /// Stores new records without side effects in the order given. Gives for each whether it was stored; if not,
+    /// [`Self::explain_conflict`] says why. No two may have the same collection and id.
     ///
     /// # Errors
     /// Of the database.
-    pub fn create_batch(&mut self, new: &[&Sealed]) -> Result<Vec<bool>> {
+    pub fn create_batch(&mut self, new: &[&SealedDraft]) -> Result<Vec<bool>> {
         let rows = new.iter().map(|new| &new.row);
         let stored: Vec<bool> = match &mut *self.records.conn {
-            Conn::Postgres(c) if new.len() > 1 => create_batch(c, rows)?,
+            Conn::Postgres(c) if new.len() > 1 => insert_batch(c, rows)?,
             conn => rows.map(|row| insert_one(conn, row)).collect::<Result<_>>()?,
         };
         if matches!(self.records.conn, Conn::Postgres(_)) {
-            // The numbers that were passed over before the last that is used are missed by nobody.
+            // Nobody misses numbers that were passed over before the last one in use.
             let unused = stored.iter().rev().take_while(|is_stored| !**is_stored).count();
-            self.give_revs_back(unused)?;
+            self.return_revs(unused)?;
         }
         Ok(stored)
     }
 
-    /// What stands where a new record was to be stored: the same one, or what refuses it.
+    /// Finds out why a new record was not stored: it is a replay, or another record has its id or its slot.
     ///
     /// # Errors
     /// As [`Self::create`].
-    pub fn why_taken(&mut self, new: &Sealed) -> Result<Created> {
-        self.known_by(&new.draft, &new.row.origin)
+    pub fn explain_conflict(&mut self, new: &SealedDraft) -> Result<Created> {
+        self.conflict_with(&new.draft, &new.row.origin)
     }
 
     /// Stores a new record under the next number.
@@ -147,23 +146,25 @@ impl RecordWriter<'_> {
             })? == 1
         };
         if !is_new {
-            let known = self.known_by(draft, &row.origin)?;
+            let existing = self.conflict_with(draft, &row.origin)?;
             if !is_alone || matches!(self.records.conn, Conn::Postgres(_)) {
-                self.give_revs_back(1)?;
+                self.return_revs(1)?;
             }
-            return Ok(known);
+            return Ok(existing);
         }
         self.after_write(draft)?;
-        Ok(Created::New(first(draft, self.now)))
+        Ok(Created::New(first_version(draft, self.now)))
     }
 
-    /// Says why an insert found its place taken.
-    fn known_by(&mut self, draft: &Draft, origin: &[u8]) -> Result<Created> {
+    /// Finds out why an insert found its key or its slot taken.
+    fn conflict_with(&mut self, draft: &Draft, origin: &[u8]) -> Result<Created> {
         match self.row(draft.kind, draft.id)? {
-            Some(row) if row.deleted => Err(StoreError::IdDeleted),
+            Some(row) if row.is_deleted() => Err(StoreError::IdDeleted),
             Some(row) if row.origin == origin => self.replayed(draft.kind, &row),
-            // What the server filled in may come back as it was answered.
-            Some(row) if row.version == 1 && self.open(draft.kind, &row)?.body == draft.body => {
+            // A client may send back what the server had filled in.
+            Some(row)
+                if row.version() == 1 && row.open(draft.kind, self.records.scope)?.body == draft.body =>
+            {
                 self.replayed(draft.kind, &row)
             }
             Some(_) => Err(StoreError::IdConflict),
@@ -175,12 +176,12 @@ impl RecordWriter<'_> {
         }
     }
 
-    fn replayed(&mut self, kind: Kind, row: &Row) -> Result<Created> {
-        Ok(Created::Replayed(self.open(kind, row)?))
+    fn replayed(&mut self, kind: Kind, row: &FullRow) -> Result<Created> {
+        Ok(Created::Replayed(row.open(kind, self.records.scope)?))
     }
 
-    /// Where numbers were taken and not used, the counter goes back; its row is locked by this transaction.
-    fn give_revs_back(&mut self, count: usize) -> Result<()> {
+    /// Sets the counter back by numbers that were taken and not used. This transaction holds the lock on it.
+    fn return_revs(&mut self, count: usize) -> Result<()> {
         if count > 0 {
             let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
                 .set(people::rev.eq(people::rev - i64::try_from(count).unwrap_or(i64::MAX)));
@@ -190,8 +191,8 @@ impl RecordWriter<'_> {
     }
 }
 
-/// The first version of a record as it is answered.
-fn first(draft: &Draft, now: DbTimestamp) -> Stored {
+/// The first version of a record, as the response shows it.
+fn first_version(draft: &Draft, now: DbTimestamp) -> Stored {
     Stored {
         id: draft.id,
         version: 1,
@@ -202,111 +203,7 @@ fn first(draft: &Draft, now: DbTimestamp) -> Stored {
     }
 }
 
-/// Whether nothing but the row itself is stored or looked at.
+/// True if storing the record stores and checks nothing but its row.
 fn has_no_side_effects(draft: &Draft) -> bool {
     draft.items.is_empty() && draft.references.is_empty() && !draft.kind.has_timers()
-}
-
-/// False if the place is taken. PostgreSQL has passed over a number then, which nobody misses.
-pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
-    let inserted = match conn {
-        Conn::Postgres(c) => InsertOneOnPostgres(row).execute(c)?,
-        Conn::Sqlite(c) => InsertOneOnSqlite(row).execute(c)?,
-    };
-    Ok(inserted == 1)
-}
-
-/// Takes the next number of the person's changes and stores the row under it, in one statement, which can be a
-/// transaction of its own. Diesel has no data-changing `WITH`, so the text is ours; it is prepared once for each
-/// connection.
-struct InsertOneOnPostgres<'a>(&'a NewRow);
-
-impl QueryId for InsertOneOnPostgres<'_> {
-    type QueryId = InsertOneOnPostgres<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl RunQueryDsl<PgConnection> for InsertOneOnPostgres<'_> {}
-
-impl QueryFragment<Pg> for InsertOneOnPostgres<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH next AS (UPDATE people SET rev = rev + 1 WHERE person_no = ");
-        out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
-        out.push_sql(" RETURNING person_no, rev) ");
-        out.push_sql(INSERT);
-        out.push_sql(" SELECT person_no, rev");
-        values(self.0, out.reborrow())?;
-        out.push_sql(" FROM next ON CONFLICT DO NOTHING");
-        Ok(())
-    }
-}
-
-/// Stores the row under the next number of the person's changes, which is not taken otherwise: the row has it.
-struct InsertOneOnSqlite<'a>(&'a NewRow);
-
-impl QueryId for InsertOneOnSqlite<'_> {
-    type QueryId = InsertOneOnSqlite<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl RunQueryDsl<SqliteConnection> for InsertOneOnSqlite<'_> {}
-
-impl QueryFragment<Sqlite> for InsertOneOnSqlite<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        out.push_sql(INSERT);
-        out.push_sql(" VALUES (");
-        out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
-        out.push_sql(", (SELECT ");
-        out.push_sql(Sqlite::LATEST_REV);
-        out.push_sql(" + 1 FROM people WHERE person_no = ");
-        out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
-        out.push_sql(")");
-        values(self.0, out.reborrow())?;
-        out.push_sql(") ON CONFLICT DO NOTHING");
-        Ok(())
-    }
-}
-
-pub(super) const INSERT: &str = "INSERT INTO records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, \
-    digest, sealed, created_at, updated_at)";
-
-/// The values of a row but for the person and the number, each with a comma before it.
-fn values<'b, DB>(row: &'b NewRow, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
-where
-    DB: Backend
-        + HasSqlType<SmallInt>
-        + HasSqlType<BigInt>
-        + HasSqlType<Binary>
-        + HasSqlType<Bool>
-        + HasSqlType<Identifier>
-        + HasSqlType<Instant>,
-    i16: ToSql<SmallInt, DB>,
-    i64: ToSql<BigInt, DB>,
-    bool: ToSql<Bool, DB>,
-    Vec<u8>: ToSql<Binary, DB>,
-    Option<Vec<u8>>: ToSql<Nullable<Binary>, DB>,
-    DbUuid: ToSql<Identifier, DB>,
-    DbTimestamp: ToSql<Instant, DB>,
-{
-    out.push_sql(", ");
-    out.push_bind_param::<SmallInt, _>(&row.collection)?;
-    out.push_sql(", ");
-    out.push_bind_param::<Identifier, _>(&row.id)?;
-    out.push_sql(", ");
-    out.push_bind_param::<BigInt, _>(&row.version)?;
-    out.push_sql(", ");
-    out.push_bind_param::<Instant, _>(&row.occurred_at)?;
-    out.push_sql(", ");
-    out.push_bind_param::<Nullable<Binary>, _>(&row.slot)?;
-    out.push_sql(", ");
-    out.push_bind_param::<Bool, _>(&row.deleted)?;
-    for bytes in [&row.origin, &row.digest, &row.sealed] {
-        out.push_sql(", ");
-        out.push_bind_param::<Binary, _>(bytes)?;
-    }
-    for at in [&row.created_at, &row.updated_at] {
-        out.push_sql(", ");
-        out.push_bind_param::<Instant, _>(at)?;
-    }
-    Ok(())
 }

@@ -10,16 +10,18 @@ use crate::error::{Result, StoreError};
 mod batch_insert;
 pub mod bulk;
 mod changes;
+mod columns;
 mod create;
+mod insert;
 mod read;
 mod write;
 
 pub(crate) use batch_insert::BatchInserter;
-pub(crate) use changes::{ChangedRow, MAX_TRACKED_CHANGES, changed_after, since};
-pub use create::Sealed;
+pub(crate) use changes::{MAX_TRACKED_CHANGES, changed_after, since};
+pub(crate) use columns::{ChangedRow, StoredColumns};
+pub use create::SealedDraft;
+pub(crate) use insert::NewRow;
 pub use read::Records;
-pub(crate) use read::StoredColumns;
-pub(crate) use write::NewRow;
 pub use write::RecordWriter;
 
 /// A record as it stands, opened.

@@ -1,15 +1,15 @@
 //! Reading a person's record.
 
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, Queryable, RunQueryDsl,
-    Selectable, SelectableHelper,
+    BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
 };
 use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
 use super::{
     Change, Order, Range, Replaced, Since, Stored, SyncState,
-    changes::{ChangedRow, MAX_TRACKED_CHANGES, changed_after, since},
+    changes::{MAX_TRACKED_CHANGES, changed_after, since},
+    columns::{FullRow, StoredColumns},
 };
 use crate::{
     engine::{
@@ -22,51 +22,6 @@ use crate::{
     key::scope::PersonScope,
     on,
 };
-
-/// A row with all that writing looks at.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = records)]
-pub(super) struct Row {
-    pub(super) no: i64,
-    pub(super) origin: Vec<u8>,
-    pub(super) digest: Vec<u8>,
-    #[diesel(embed)]
-    pub(super) changed: ChangedRow,
-}
-
-impl std::ops::Deref for Row {
-    type Target = ChangedRow;
-    fn deref(&self) -> &ChangedRow {
-        &self.changed
-    }
-}
-
-/// What an answer needs of a row, and no more: lists are long.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = records)]
-pub(crate) struct StoredColumns {
-    pub(crate) id: DbUuid,
-    pub(crate) version: i64,
-    pub(crate) occurred_at: DbTimestamp,
-    pub(crate) sealed: Vec<u8>,
-    pub(crate) created_at: DbTimestamp,
-    pub(crate) updated_at: DbTimestamp,
-}
-
-impl StoredColumns {
-    pub(super) fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
-        Ok(Stored {
-            id: self.id.0,
-            version: self.version,
-            occurred_at: self.occurred_at.0,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-            body: scope
-                .keys
-                .open_record(kind.code(), self.id.0, self.version, &self.sealed)?,
-        })
-    }
-}
 
 /// The bounds of a part of a collection, all of them given: times in microseconds, from the year 1 to 9999.
 struct Bounds {
@@ -120,8 +75,10 @@ impl<'a> Records<'a> {
 
     /// The record of that id, unless it was deleted without a mark.
     pub fn get(&mut self, kind: Kind, id: Uuid) -> Result<Option<Stored>> {
-        let row = self.row(kind, id)?.filter(|row| !row.deleted || row.is_marked());
-        row.map(|row| self.open(kind, &row)).transpose()
+        let row = self
+            .row(kind, id)?
+            .filter(|row| !row.is_deleted() || row.changed.is_marked());
+        row.map(|row| row.open(kind, self.scope)).transpose()
     }
 
     /// The record that holds a slot.
@@ -192,7 +149,7 @@ impl<'a> Records<'a> {
     /// What is known of an id, deleted or not.
     pub fn known(&mut self, kind: Kind, id: Uuid) -> Result<Option<Change>> {
         let row = self.row(kind, id)?;
-        row.map(|row| row.open(self.scope)).transpose()
+        row.map(|row| row.changed.open(self.scope)).transpose()
     }
 
     /// Whether the record of that id, deleted or not, was first made from that content.
@@ -207,7 +164,7 @@ impl<'a> Records<'a> {
     pub fn has_version_of(&mut self, draft: &Draft, version: i64) -> Result<bool> {
         let wanted = self.scope.keys.origin(&draft.canonical);
         if let Some(row) = self.row(draft.kind, draft.id)?
-            && row.version == version
+            && row.version() == version
         {
             return Ok(row.digest == wanted);
         }
@@ -250,18 +207,14 @@ impl<'a> Records<'a> {
             .collect()
     }
 
-    pub(super) fn row(&mut self, kind: Kind, id: Uuid) -> Result<Option<Row>> {
+    pub(super) fn row(&mut self, kind: Kind, id: Uuid) -> Result<Option<FullRow>> {
         let query = records::table
             .filter(records::id.eq(DbUuid(id)))
             .filter(records::person_no.eq(self.scope.no))
             .filter(records::collection.eq(kind.code()));
         Ok(on!(&mut *self.conn, |c| query
-            .select(Row::as_select())
+            .select(FullRow::as_select())
             .first(c)
             .optional())?)
-    }
-
-    pub(super) fn open(&self, kind: Kind, row: &Row) -> Result<Stored> {
-        row.changed.answered.open(kind, self.scope)
     }
 }

@@ -12,10 +12,7 @@ use mainstay_domain::{
 };
 use uuid::Uuid;
 
-use super::{
-    Expected, Stored,
-    read::{Records, Row},
-};
+use super::{Expected, Stored, columns::FullRow, read::Records};
 use crate::{
     engine::{
         connection::Conn,
@@ -28,51 +25,6 @@ use crate::{
     key::scope::PersonScope,
     on,
 };
-
-/// The row of a new record.
-#[derive(Insertable)]
-#[diesel(table_name = records, treat_none_as_default_value = false)]
-pub(crate) struct NewRow {
-    pub(super) person_no: i64,
-    pub(super) collection: i16,
-    pub(super) id: DbUuid,
-    pub(super) version: i64,
-    pub(super) rev: i64,
-    pub(super) occurred_at: DbTimestamp,
-    pub(super) slot: Option<Vec<u8>>,
-    pub(super) deleted: bool,
-    pub(super) origin: Vec<u8>,
-    pub(super) digest: Vec<u8>,
-    pub(super) sealed: Vec<u8>,
-    pub(super) created_at: DbTimestamp,
-    pub(super) updated_at: DbTimestamp,
-}
-
-impl NewRow {
-    /// The first version of a record, sealed, as the change of that number.
-    pub(crate) fn sealed(scope: &PersonScope, draft: &Draft, rev: i64, now: DbTimestamp) -> Result<Self> {
-        let collection = draft.kind.code();
-        let origin = scope.keys.origin(&draft.canonical);
-        Ok(Self {
-            person_no: scope.no,
-            collection,
-            id: DbUuid(draft.id),
-            version: 1,
-            rev,
-            occurred_at: DbTimestamp(draft.occurred_at.unwrap_or(now.0)),
-            slot: draft
-                .slot
-                .as_deref()
-                .map(|slot| scope.keys.slot(collection, slot)),
-            deleted: false,
-            digest: origin.clone(),
-            origin,
-            sealed: scope.keys.seal_record(collection, draft.id, 1, &draft.body)?,
-            created_at: now,
-            updated_at: now,
-        })
-    }
-}
 
 #[derive(Insertable)]
 #[diesel(table_name = record_history, treat_none_as_default_value = false)]
@@ -153,12 +105,12 @@ impl<'a> RecordWriter<'a> {
         {
             return Err(StoreError::SlotTaken { id: holder.id });
         }
-        let version = before.version + 1;
+        let version = before.version() + 1;
         let after = Stored {
             id: draft.id,
             version,
-            occurred_at: draft.occurred_at.unwrap_or(before.created_at.0),
-            created_at: before.created_at.0,
+            occurred_at: draft.occurred_at.unwrap_or(before.changed.columns.created_at.0),
+            created_at: before.changed.columns.created_at.0,
             updated_at: self.now.0,
             body: draft.body.clone(),
         };
@@ -170,7 +122,7 @@ impl<'a> RecordWriter<'a> {
             .as_deref()
             .map(|slot| scope.keys.slot(collection, slot));
         let no = before.no;
-        self.keep(draft.kind, before)?;
+        self.archive(draft.kind, before)?;
         let change = diesel::update(records::table.filter(records::no.eq(no))).set((
             records::version.eq(version),
             records::rev.eq(rev),
@@ -219,12 +171,12 @@ impl<'a> RecordWriter<'a> {
     fn delete(&mut self, kind: Kind, id: Uuid, expected: Expected, stays: Option<&[u8]>) -> Result<()> {
         let rev = self.next_rev()?;
         let before = self.live_row(kind, id, expected)?;
-        let (no, version) = (before.no, before.version + 1);
+        let (no, version) = (before.no, before.version() + 1);
         let keys = &self.records.scope.keys;
         let sealed = stays.map_or(Ok(Vec::new()), |body| {
             keys.seal_record(kind.code(), id, version, body)
         })?;
-        self.keep(kind, before)?;
+        self.archive(kind, before)?;
         let change = diesel::update(records::table.filter(records::no.eq(no))).set((
             records::version.eq(version),
             records::rev.eq(rev),
@@ -239,28 +191,28 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// The row of a record that may still change.
-    fn live_row(&mut self, kind: Kind, id: Uuid, expected: Expected) -> Result<Row> {
+    fn live_row(&mut self, kind: Kind, id: Uuid, expected: Expected) -> Result<FullRow> {
         let row = self.row(kind, id)?.ok_or(StoreError::NotFound)?;
-        if row.is_marked() {
+        if row.changed.is_marked() {
             return Err(StoreError::Final);
         }
-        if row.deleted {
+        if row.is_deleted() {
             return Err(StoreError::NotFound);
         }
-        expected.check(row.version)?;
+        expected.check(row.version())?;
         Ok(row)
     }
 
     /// Puts the version that is being replaced into the history.
-    fn keep(&mut self, kind: Kind, before: Row) -> Result<()> {
+    fn archive(&mut self, kind: Kind, before: FullRow) -> Result<()> {
         let row = NewHistory {
             person_no: self.records.scope.no,
             collection: kind.code(),
-            id: before.id,
-            version: before.version,
+            id: before.changed.columns.id,
+            version: before.version(),
             digest: before.digest,
-            sealed: before.changed.answered.sealed,
-            written_at: before.changed.answered.updated_at,
+            sealed: before.changed.columns.sealed,
+            written_at: before.changed.columns.updated_at,
             replaced_at: self.now,
             replaced_by: self.session.map(DbUuid),
         };

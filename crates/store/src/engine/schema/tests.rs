@@ -1,4 +1,4 @@
-//! The hand-kept tables are those of both migrated databases.
+//! The tables written by hand are those of both migrated databases.
 
 use std::collections::BTreeSet;
 

@@ -1,0 +1,106 @@
+//! The columns of a record's row that reading and writing need.
+
+use diesel::{Queryable, Selectable};
+use mainstay_domain::record::Kind;
+
+use super::{Change, Stored};
+use crate::{
+    engine::{
+        schema::records,
+        types::{DbTimestamp, DbUuid},
+    },
+    error::{Result, StoreError},
+    key::scope::PersonScope,
+};
+
+/// The columns of a response, and no more: lists are long.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = records)]
+pub(crate) struct StoredColumns {
+    pub(crate) id: DbUuid,
+    pub(crate) version: i64,
+    pub(crate) occurred_at: DbTimestamp,
+    pub(crate) sealed: Vec<u8>,
+    pub(crate) created_at: DbTimestamp,
+    pub(crate) updated_at: DbTimestamp,
+}
+
+impl StoredColumns {
+    /// Opens the record.
+    pub(super) fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
+        Ok(Stored {
+            id: self.id.0,
+            version: self.version,
+            occurred_at: self.occurred_at.0,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+            body: scope
+                .keys
+                .open_record(kind.code(), self.id.0, self.version, &self.sealed)?,
+        })
+    }
+}
+
+/// A row with the columns that tell of its last change.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = records)]
+pub(crate) struct ChangedRow {
+    pub(crate) collection: i16,
+    pub(crate) rev: i64,
+    pub(crate) deleted: bool,
+    #[diesel(embed)]
+    pub(crate) columns: StoredColumns,
+}
+
+impl ChangedRow {
+    /// True for a record that is deleted, but kept to be read.
+    pub(super) fn is_marked(&self) -> bool {
+        self.deleted && !self.columns.sealed.is_empty()
+    }
+
+    /// Opens the change.
+    pub(super) fn open(&self, scope: &PersonScope) -> Result<Change> {
+        let kind = Kind::from_code(self.collection)
+            .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
+        let is_gone = self.deleted && !self.is_marked();
+        Ok(Change {
+            rev: self.rev,
+            kind,
+            id: self.columns.id.0,
+            version: self.columns.version,
+            deleted: self.deleted,
+            record: if is_gone {
+                None
+            } else {
+                Some(self.columns.open(kind, scope)?)
+            },
+        })
+    }
+}
+
+/// A row with the columns that a write compares.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = records)]
+pub(super) struct FullRow {
+    pub(super) no: i64,
+    /// The keyed hash of the first version's canonical form, by which a replay is recognised.
+    pub(super) origin: Vec<u8>,
+    /// The same of the present version.
+    pub(super) digest: Vec<u8>,
+    #[diesel(embed)]
+    pub(super) changed: ChangedRow,
+}
+
+impl FullRow {
+    pub(super) fn version(&self) -> i64 {
+        self.changed.columns.version
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.changed.deleted
+    }
+
+    pub(super) fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
+        self.changed.columns.open(kind, scope)
+    }
+}
