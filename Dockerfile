@@ -1,12 +1,12 @@
 # docker build -t mainstay .
 # docker run -p 127.0.0.1:8080:8080 -v mainstay:/data mainstay
 #
-# Both bases can be replaced by images of one's own, with the same Debian release on both sides.
+# Both base images can be replaced with build arguments. They must be of the same Debian release.
 ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
 FROM ${BUILD_IMAGE} AS build
-# The official image has these already.
+# The official Rust image has these packages already; another base image may lack them.
 RUN cc --version >/dev/null && make --version >/dev/null && pkg-config --exists openssl || \
     (apt-get update && \
     apt-get install -y --no-install-recommends gcc libc6-dev libssl-dev make pkg-config && \
@@ -14,7 +14,7 @@ RUN cc --version >/dev/null && make --version >/dev/null && pkg-config --exists 
 ENV CARGO_HOME=/cargo
 WORKDIR /source
 COPY . .
-# Downloaded crates and compiled dependencies outlive a change of the source.
+# The cache mounts keep downloaded crates and compiled dependencies when the source changes.
 RUN --mount=type=cache,target=/cargo/registry \
     --mount=type=cache,target=/source/target \
     cargo build --release --locked --bin mainstay && \
@@ -31,15 +31,15 @@ RUN apt-get update && \
 COPY --from=build /usr/local/bin/mainstay /usr/local/bin/mainstay
 USER mainstay
 WORKDIR /data
-# The allocator gives memory that is free back after 10 ms instead of a second.
+# MIMALLOC_PURGE_DELAY: the allocator returns free memory to the system after 10 ms instead of a second.
 ENV MAINSTAY_DATA_DIR=/data \
     MAINSTAY_LISTEN=0.0.0.0:8080 \
     MIMALLOC_PURGE_DELAY=10
 VOLUME /data
 EXPOSE 8080
-# Orchestrators ask /health/live (restart me?) and /health/ready (send me requests?) themselves.
+# Orchestrators probe /health/live (restart if it fails) and /health/ready (route requests to it) themselves.
 HEALTHCHECK NONE
-# Stops taking requests, finishes those it has, and ends.
+# On SIGTERM the server stops accepting connections, finishes requests in progress, and exits.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["mainstay"]
 CMD ["serve"]
