@@ -14,7 +14,7 @@ use mainstay_domain::{
     value::{text::Label, timestamp::Timestamp},
 };
 use mainstay_store::{
-    Expected, RecordWriter, Records, StoreError, Stored, cache::response_cache::CachedBody,
+    Expected, KeyedRecords, RecordWriter, StoreError, Stored, cache::response_cache::CachedBody,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -155,7 +155,10 @@ async fn active(caller: Caller) -> HandlerResult {
 }
 
 /// The active plan with its contacts, as bytes.
-fn active_document(records: &mut Records<'_>, kind: PlanKind) -> Result<Option<Vec<u8>>, StoreError> {
+fn active_document(
+    records: &mut KeyedRecords<'_, '_>,
+    kind: PlanKind,
+) -> Result<Option<Vec<u8>>, StoreError> {
     let Some(stored) = records.by_slot(Kind::Plan, kind.active_slot())? else {
         return Ok(None);
     };

@@ -8,7 +8,7 @@ use mainstay_domain::{
         trend::{MAX_POINTS, QuestionnaireTrend, trend},
     },
 };
-use mainstay_store::{Order, Range, Records, StoreError, cache::response_cache::CachedBody};
+use mainstay_store::{KeyedRecords, Order, Range, StoreError, cache::response_cache::CachedBody};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -183,7 +183,10 @@ async fn follow(caller: Caller) -> HandlerResult {
 }
 
 /// The latest completed responses to a questionnaire, oldest first.
-fn completed(records: &mut Records<'_>, id: Uuid) -> Result<Vec<(Uuid, QuestionnaireResponse)>, StoreError> {
+fn completed(
+    records: &mut KeyedRecords<'_, '_>,
+    id: Uuid,
+) -> Result<Vec<(Uuid, QuestionnaireResponse)>, StoreError> {
     let mut found = Vec::new();
     let (mut looked_at, mut after) = (0, None);
     loop {

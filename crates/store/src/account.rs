@@ -1,4 +1,4 @@
-//! Accounts: making, finding, changing and erasing them.
+//! Accounts: creates, finds, changes and erases them.
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
@@ -25,7 +25,7 @@ use crate::{
     session::{ACTIVE, NewSession},
 };
 
-/// The account is being erased: nobody signs in any more.
+/// The state of an account that is being erased. Nobody can sign in any more.
 const ERASING: &str = "erasing";
 
 /// Pending keys that one sweep looks at.
@@ -36,7 +36,7 @@ const PENDING_KEYS: i64 = 1000;
 pub struct NewAccount {
     /// Its id.
     pub id: Uuid,
-    /// What it is for.
+    /// The role of the account.
     pub role: Role,
     /// The address to sign in with, and the profile.
     pub content: SealedAccount,
@@ -44,7 +44,7 @@ pub struct NewAccount {
     pub password_hash: String,
 }
 
-/// What is needed to check a password.
+/// An account with the hash of its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The account.
@@ -53,9 +53,9 @@ pub struct Credentials {
     pub password_hash: String,
 }
 
-/// A new password for one that was verified. If another change came in between, there is none to replace.
+/// A new password in the place of one that was verified. If another change came in between, nothing is replaced.
 pub struct PasswordReplacement {
-    /// The hash that the password fitted (PHC string).
+    /// The hash against which the old password was verified (PHC string).
     pub verified: String,
     /// The hash of the new password (PHC string).
     pub hash: String,
@@ -64,7 +64,7 @@ pub struct PasswordReplacement {
 type AccountColumns = (i64, String, i64, Vec<u8>, DbTimestamp, DbTimestamp);
 
 impl Store {
-    /// Makes an account, with a first session if there is one.
+    /// Creates an account, with a first session if one is given.
     ///
     /// # Errors
     /// [`StoreError::EmailTaken`].
@@ -148,7 +148,7 @@ impl Store {
     pub async fn sweep_pending_keys(&self, before: i64) -> Result<usize> {
         let pending = self.keys.pending(DbTimestamp(before), PENDING_KEYS).await?;
         for account in &pending {
-            if self.has_account(*account).await? {
+            if self.account_no(*account).await?.is_some() {
                 self.keys.confirm(*account).await?;
             } else {
                 self.keys.destroy(*account).await?;
@@ -157,18 +157,18 @@ impl Store {
         Ok(pending.len())
     }
 
-    /// True if the account is stored, in whatever state.
-    async fn has_account(&self, account: Uuid) -> Result<bool> {
+    /// The number of an account, in whatever state it is.
+    async fn account_no(&self, account: Uuid) -> Result<Option<i64>> {
         let read = self.data.read(move |conn| {
             let query = accounts::table
                 .filter(accounts::id.eq(DbUuid(account)))
                 .select(accounts::no);
-            Ok(on!(conn, |c| query.first::<i64>(c).optional())?.is_some())
+            Ok(on!(conn, |c| query.first::<i64>(c).optional())?)
         });
         read.await
     }
 
-    /// The hash to check a password against, for the account with that address.
+    /// The credentials of the account with that address.
     pub async fn credentials(&self, email: &Email) -> Result<Option<Credentials>> {
         let index = self.email_index(email);
         let read = self.data.read(move |conn| {
@@ -186,7 +186,7 @@ impl Store {
         }))
     }
 
-    /// The hash to check a password against, for an account.
+    /// The hash of an account's password (PHC string).
     pub async fn password_hash(&self, account: Uuid) -> Result<String> {
         let read = self.data.read(move |conn| {
             let query = accounts::table
@@ -279,7 +279,7 @@ impl Store {
         write.await
     }
 
-    /// Erases an account and everything that belongs to it. The data key goes first: from then on nothing opens.
+    /// Erases an account and everything that belongs to it. The data key is destroyed first: from then on nothing opens.
     pub async fn erase_account(&self, id: Uuid) -> Result<()> {
         let mark = self.data.write(move |conn| {
             let change = diesel::update(accounts::table.filter(accounts::id.eq(DbUuid(id))))
@@ -290,7 +290,7 @@ impl Store {
         self.finish_erasure(id).await
     }
 
-    /// Goes on with erasures that a stop of the server interrupted, and says how many there were.
+    /// Completes erasures that a stop of the server interrupted. Gives their number.
     pub async fn resume_erasures(&self) -> Result<usize> {
         let read = self.data.read(|conn| {
             let query = accounts::table
@@ -307,18 +307,17 @@ impl Store {
 
     async fn finish_erasure(&self, id: Uuid) -> Result<()> {
         self.keys.destroy(id).await?;
-        self.delete_rows(id).await?;
+        if let Some(no) = self.account_no(id).await? {
+            self.cache.forget_person(no);
+            self.delete_rows(no).await?;
+            // Again, since requests that had the key already could read until now.
+            self.cache.forget_person(no);
+        }
         self.data.truncate_log().await
     }
 
-    async fn delete_rows(&self, id: Uuid) -> Result<()> {
+    async fn delete_rows(&self, no: i64) -> Result<()> {
         let write = self.data.write(move |conn| {
-            let query = accounts::table
-                .filter(accounts::id.eq(DbUuid(id)))
-                .select(accounts::no);
-            let Some(no) = on!(&mut *conn, |c| query.first::<i64>(c).optional())? else {
-                return Ok(None);
-            };
             on!(conn, |c| {
                 diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
                 diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
@@ -329,17 +328,13 @@ impl Store {
                 diesel::delete(sessions::table.filter(sessions::account_no.eq(no))).execute(c)?;
                 diesel::delete(logins::table.filter(logins::account_no.eq(no))).execute(c)?;
                 diesel::delete(accounts::table.filter(accounts::no.eq(no))).execute(c)?;
-                Ok::<_, StoreError>(Some(no))
+                Ok(())
             })
         });
-        // From here on nothing can be made of the record any more.
-        if let Some(no) = write.await? {
-            self.response_cache.forget_person(no);
-        }
-        Ok(())
+        write.await
     }
 
-    /// The keyed hash under which an address stands in the database.
+    /// The keyed hash of an address, which stands for it in the database.
     fn email_index(&self, email: &Email) -> Vec<u8> {
         self.blind_index
             .mac(&[b"email", email.normalised().as_bytes()])

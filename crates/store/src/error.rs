@@ -1,9 +1,9 @@
-//! Why a call to the store did not succeed. The caller decides what that means to its own caller.
+//! The errors of the store. The caller decides what each means to its own caller.
 
 use mainstay_domain::{record::Kind, value::validation::Finding};
 use uuid::Uuid;
 
-/// What went wrong.
+/// The reason why a call to the store did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// There is no such record, or it was deleted.
@@ -15,10 +15,10 @@ pub enum StoreError {
         /// The version it has.
         current: i64,
     },
-    /// The id names a record with other content.
+    /// The id belongs to a record with other content.
     #[error("the id is taken by other content")]
     IdConflict,
-    /// The id names a record that was deleted.
+    /// The id belongs to a deleted record.
     #[error("the id is that of a deleted record")]
     IdDeleted,
     /// Another record holds the slot.
@@ -30,20 +30,20 @@ pub enum StoreError {
     /// The record cannot be changed any more.
     #[error("the record cannot be changed")]
     Final,
-    /// The input does not fit what is stored: unknown references, or rules that a change must keep.
+    /// The input does not fit the stored record: unknown references, or a change that breaks a rule.
     #[error("{} findings", .0.len())]
     Findings(Vec<Finding>),
     /// Another account has the address.
     #[error("the address is taken")]
     EmailTaken,
-    /// A request of that name is still running.
-    #[error("a request of that name is running")]
+    /// A request with that `Idempotency-Key` is still running.
+    #[error("a request with that key is running")]
     KeyInUse,
-    /// The name of a request was used for another one.
-    #[error("the name was used for another request")]
+    /// The `Idempotency-Key` was used for another request.
+    #[error("the key was used for another request")]
     KeyReused,
-    /// Too much is waiting; try again shortly.
-    #[error("too much is waiting")]
+    /// A queue is full, or no turn came in time. Trying again shortly helps.
+    #[error("too many requests are waiting")]
     Busy,
     /// The database does not answer.
     #[error("the database is out of reach: {0}")]
@@ -52,10 +52,10 @@ pub enum StoreError {
     /// Nothing outside of the transaction may be undone because of it. Sending the same request again is safe.
     #[error("the outcome of the write is unknown: {0}")]
     OutcomeUnknown(String),
-    /// A sealed value does not open: wrong key, or moved or altered bytes.
+    /// A sealed value does not open: another key, or bytes that were moved or altered.
     #[error("a sealed value of {0} does not open")]
     Sealed(&'static str),
-    /// Anything else of the database.
+    /// Any other error of the database.
     #[error("database: {0}")]
     Database(diesel::result::Error),
     /// A fault of our own.
@@ -73,7 +73,8 @@ impl StoreError {
         }
     }
 
-    /// A stored record that is none of its collection. The parser's own words may hold what a person wrote.
+    /// The error for a stored record that is not valid JSON of its collection. The parser's own message is left out, since
+    /// it may quote the record.
     pub fn unreadable(kind: Kind, error: &serde_json::Error) -> Self {
         Self::Internal(format!(
             "a stored {} cannot be read: {:?} at {}:{}",
@@ -99,5 +100,5 @@ impl From<diesel::result::Error> for StoreError {
     }
 }
 
-/// What the store's functions give back.
+/// The result of the store's functions.
 pub type Result<T> = std::result::Result<T, StoreError>;

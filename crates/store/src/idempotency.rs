@@ -1,4 +1,4 @@
-//! First answers to requests that may be sent again, kept in the transaction of their effect.
+//! First responses to requests with an `Idempotency-Key`, stored in the transaction of their effect.
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
@@ -12,15 +12,15 @@ use crate::{
     record::RecordWriter,
 };
 
-/// The number of nobody, for requests without sign-in.
+/// The person number of requests without sign-in. No person has it.
 const NOBODY: i64 = 0;
 
-/// What a client calls a request, and what the request was, both as keyed hashes.
+/// An `Idempotency-Key` with the fingerprint of its request, both as keyed hashes.
 #[derive(Clone)]
 pub struct IdempotencyKey {
     key: Vec<u8>,
     fingerprint: Vec<u8>,
-    /// Opens answers to requests without sign-in; made from the name and the request itself.
+    /// Opens responses to requests without sign-in. Derived from the key and the request itself.
     seal: Secret,
 }
 
@@ -31,7 +31,7 @@ impl std::fmt::Debug for IdempotencyKey {
 }
 
 impl Store {
-    /// The key of a request. What two owners call their requests has nothing to do with each other.
+    /// Hashes the `Idempotency-Key` of a request together with its owner, so that the keys of two owners never meet.
     pub fn idempotency_key(&self, owner: &[u8], name: &str, request: &[&[u8]]) -> IdempotencyKey {
         let named = [b"answer-key".as_slice(), owner, name.as_bytes()];
         let whole = [named.as_slice(), request].concat();
@@ -48,10 +48,10 @@ impl Store {
         }
     }
 
-    /// The first answer to a request without sign-in.
+    /// The first response to a request without sign-in.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`] if the name was used for another request.
+    /// [`StoreError::KeyReused`] if the key was used for another request.
     pub async fn stored_response(&self, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
         let key = key.clone();
         let read = self.data.read(move |conn| {
@@ -63,7 +63,7 @@ impl Store {
         read.await
     }
 
-    /// Forgets answers from before that time (microseconds).
+    /// Deletes responses from before that time (microseconds). Gives their number.
     pub async fn sweep_stored_responses(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
             let old = kept_answers::table.filter(kept_answers::created_at.lt(DbTimestamp(before)));
@@ -74,10 +74,10 @@ impl Store {
 }
 
 impl RecordWriter<'_> {
-    /// The first answer to a request of this person.
+    /// The first response to a request of this person.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`] if the name was used for another request.
+    /// [`StoreError::KeyReused`] if the key was used for another request.
     pub fn stored_response(&mut self, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
         let (conn, scope, _) = self.parts();
         let sealed = find(conn, scope.no, key)?;
@@ -86,7 +86,7 @@ impl RecordWriter<'_> {
             .transpose()
     }
 
-    /// Keeps the first answer to a request of this person.
+    /// Stores the first response to a request of this person.
     pub fn store_response(&mut self, key: &IdempotencyKey, answer: &[u8]) -> Result<()> {
         let (conn, scope, now) = self.parts();
         let sealed = scope.keys.seal("answer", Uuid::nil(), answer)?;
@@ -94,12 +94,12 @@ impl RecordWriter<'_> {
     }
 }
 
-/// An answer to a request without sign-in, to be kept with its effect.
+/// A response to a request without sign-in, to be stored in the transaction of its effect.
 #[derive(Debug, Clone)]
 pub struct StoredResponse {
     /// The key of the request.
     pub key: IdempotencyKey,
-    /// The answer.
+    /// The response.
     pub answer: Vec<u8>,
 }
 
@@ -143,7 +143,7 @@ fn keep(
         .values(row)
         .on_conflict_do_nothing()
         .execute(c))?;
-    // Another request of that name came in between; its effect is the one that counts.
+    // Another request with that key came in between. Its effect is the one that counts.
     if kept == 0 {
         Err(StoreError::KeyInUse)
     } else {

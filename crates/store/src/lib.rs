@@ -16,6 +16,8 @@ pub mod idempotency;
 pub mod key;
 pub mod login_delay;
 pub mod meeting;
+#[cfg(test)]
+mod query_tests;
 pub mod questionnaire;
 pub mod record;
 pub mod session;
@@ -28,7 +30,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sql_qu
 use uuid::Uuid;
 
 use crate::{
-    cache::{response_cache::ResponseCache, revision::RevisionThread},
+    cache::{RecordCache, revision::RevisionThread},
     engine::{
         Engine,
         migration::{Database, is_migrated, migrate},
@@ -46,8 +48,8 @@ pub use crate::{
     error::{Result, StoreError},
     key::{key_store::MasterKeys, scope::PersonScope},
     record::{
-        Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, SealedDraft, Since, Stored,
-        SyncState,
+        Change, Created, Expected, KeyedRecords, Order, Range, RecordWriter, Records, Replaced, SealedDraft,
+        Since, Stored, SyncState,
     },
 };
 
@@ -96,7 +98,7 @@ pub struct Store {
     /// On PostgreSQL only: SQLite is asked at once.
     revisions: Option<Arc<RevisionThread>>,
     keys: Arc<KeyStore>,
-    response_cache: Arc<ResponseCache>,
+    cache: Arc<RecordCache>,
     blind_index: Secret,
 }
 
@@ -121,7 +123,7 @@ impl Store {
             revisions,
             data: Arc::new(data),
             keys: Arc::new(keys),
-            response_cache: Arc::default(),
+            cache: Arc::default(),
             blind_index,
         })
     }

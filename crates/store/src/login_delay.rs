@@ -1,4 +1,4 @@
-//! Failed sign-ins and how long to wait after them, kept so that every node and every restart knows.
+//! Failed sign-ins and the delays after them, stored so that every server knows them, also after a restart.
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 
@@ -9,28 +9,28 @@ use crate::{
     on,
 };
 
-/// Whom a delay is for. Only a keyed hash of it is kept.
+/// The subject of a delay. Only a keyed hash of it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DelayKey {
-    /// The account of an address, whether there is one or not.
+    /// An e-mail address, whether it has an account or not.
     Account(String),
     /// A network.
     Network(String),
 }
 
-/// Failures of late.
+/// Recent failures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Failures {
-    /// How many.
+    /// Their number.
     pub count: i64,
-    /// No further try before this time, in microseconds.
+    /// The earliest time of the next try, in microseconds.
     pub retry_at: i64,
-    /// The last one, in microseconds.
+    /// The time of the latest one, in microseconds.
     pub last_at: i64,
 }
 
 impl Store {
-    /// The failures noted for a key.
+    /// The recent failures of a key.
     pub async fn failures(&self, key: &DelayKey) -> Result<Failures> {
         let key = self.delay_index(key);
         let read = self.data.read(move |conn| {
@@ -53,7 +53,7 @@ impl Store {
         )
     }
 
-    /// Notes one failure more. `next` makes the new state from the one before, inside the transaction.
+    /// Records one more failure. `next` computes the new state from the present one, inside the transaction.
     pub async fn note_failure(
         &self,
         key: &DelayKey,
@@ -61,7 +61,7 @@ impl Store {
     ) -> Result<()> {
         let key = self.delay_index(key);
         let write = self.data.write(move |conn| {
-            // Take the row's lock first, so that failures at the same moment all count.
+            // The row is locked first, so that failures at the same moment all count.
             let first = (
                 login_delays::key.eq(&key),
                 login_delays::failures.eq(0),
@@ -99,7 +99,7 @@ impl Store {
         write.await
     }
 
-    /// Forgets the failures of a key.
+    /// Deletes the failures of a key.
     pub async fn clear_failures(&self, key: &DelayKey) -> Result<()> {
         let key = self.delay_index(key);
         let write = self.data.write(move |conn| {
@@ -112,7 +112,7 @@ impl Store {
         write.await
     }
 
-    /// Forgets failures older than that time.
+    /// Deletes failures from before that time (microseconds). Gives the number of keys.
     pub async fn sweep_failures(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
             let old = login_delays::table.filter(login_delays::updated_at.lt(DbTimestamp(before)));

@@ -1,4 +1,4 @@
-//! Meetings: reference data that operators import, the same for everyone.
+//! Meetings: reference data that operators import. It is the same for everyone.
 
 use std::collections::HashSet;
 
@@ -26,42 +26,42 @@ use crate::{
 /// Rows in one statement.
 const ROWS: usize = 500;
 
-/// Which meetings are looked for.
+/// The conditions of a search for meetings.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MeetingSearch {
-    /// Those with a place in this part of the globe.
+    /// In this part of the globe.
     pub area: Option<GeoBox>,
-    /// Those of this programme.
+    /// Of this programme.
     pub programme: Option<Programme>,
-    /// Those of this feed.
+    /// From this feed.
     pub source: Option<String>,
-    /// Those that can, or cannot, be taken part in online.
+    /// With, or without, a way to take part online.
     pub online: Option<bool>,
-    /// Those that do, or do not, take place in a room.
+    /// With, or without, a room.
     pub in_person: Option<bool>,
-    /// Those of all the types with these codes.
+    /// Of all the types with these codes.
     pub type_codes: Vec<String>,
 }
 
-/// What is needed to put meetings in their order.
+/// The part of a meeting by which it is ordered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     /// The meeting's id.
     pub id: Uuid,
-    /// Where it is.
+    /// Its location.
     pub point: Option<Point>,
-    /// When it takes place.
+    /// Its time in the week.
     pub weekly: Weekly,
 }
 
-/// What became of the meetings of a feed.
+/// The outcome of importing a feed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replacement {
-    /// Those that were not there before.
+    /// The number of meetings that are new.
     pub added: usize,
-    /// Those that were there before.
+    /// The number of meetings that were there before.
     pub kept: usize,
-    /// Those that are gone.
+    /// The number of meetings that were removed.
     pub gone: usize,
 }
 
@@ -85,7 +85,7 @@ struct NewMeeting {
 type CandidateRow = (DbUuid, Option<f64>, Option<f64>, i16, Option<i16>, Option<String>);
 
 impl Store {
-    /// Puts meetings in the place of all that the feed had before, at once. `now` is in microseconds.
+    /// Replaces all meetings of a feed, in one transaction. `now` is in microseconds.
     pub async fn replace_meetings(&self, source: &str, new: Vec<Meeting>, now: i64) -> Result<Replacement> {
         let source = source.to_owned();
         self.data
@@ -93,7 +93,8 @@ impl Store {
             .await
     }
 
-    /// The meetings that `choose` picks from those that are looked for, in its order.
+    /// Searches for meetings. `choose` picks from the candidates, and the result has its order. The search has turns of its
+    /// own and never takes one of a person's reads.
     pub async fn search_meetings<F>(&self, search: MeetingSearch, choose: F) -> Result<Vec<Meeting>>
     where
         F: FnOnce(Vec<Candidate>) -> Vec<Uuid> + Send + 'static,
@@ -107,7 +108,7 @@ impl Store {
             let bodies: Vec<String> = on!(conn, |c| query.load(c))?;
             let mut found = bodies
                 .iter()
-                .map(|body| opened(body))
+                .map(|body| decode(body))
                 .collect::<Result<Vec<_>>>()?;
             found.sort_by_key(|meeting| chosen.iter().position(|id| *id == meeting.id));
             Ok(found)
@@ -122,13 +123,13 @@ impl Store {
                 .filter(meetings::id.eq(DbUuid(id)))
                 .select(meetings::body);
             let body: Option<String> = on!(conn, |c| query.first(c).optional())?;
-            body.map(|body| opened(&body)).transpose()
+            body.map(|body| decode(&body)).transpose()
         });
         read.await
     }
 }
 
-fn opened(body: &str) -> Result<Meeting> {
+fn decode(body: &str) -> Result<Meeting> {
     serde_json::from_str(body)
         .map_err(|e| StoreError::Internal(format!("a stored meeting cannot be read: {e}")))
 }
@@ -141,9 +142,9 @@ fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: DbTimestamp) -> 
         .iter()
         .map(|meeting| row(meeting, source, now))
         .collect::<Result<Vec<_>>>()?;
-    for some in rows.chunks(ROWS) {
+    for chunk in rows.chunks(ROWS) {
         on!(&mut *conn, |c| diesel::insert_into(meetings::table)
-            .values(some)
+            .values(chunk)
             .execute(c))?;
     }
     let types: Vec<_> = new
@@ -156,9 +157,9 @@ fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: DbTimestamp) -> 
             )
         })
         .collect();
-    for some in types.chunks(ROWS) {
+    for chunk in types.chunks(ROWS) {
         on!(&mut *conn, |c| diesel::insert_into(meeting_types::table)
-            .values(some)
+            .values(chunk)
             .execute(c))?;
     }
     let before: HashSet<Uuid> = before.into_iter().map(|key| key.0).collect();

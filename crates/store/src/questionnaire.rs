@@ -1,4 +1,4 @@
-//! Questionnaires: reference data that operators import, the same for everyone.
+//! Questionnaires: reference data that operators import. It is the same for everyone.
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
@@ -19,44 +19,44 @@ use crate::{
     on,
 };
 
-/// What became of an import.
+/// The outcome of importing a questionnaire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuestionnaireImport {
     /// It is new.
     New,
-    /// It was there, asking the same, and is now as it was sent: terms, status, scoring.
+    /// It was there with the same questions. Its terms, status and scoring are those of the import now.
     Renewed,
-    /// It was there as it was sent.
+    /// It was there already, the same in every part.
     Unchanged,
-    /// It was there, asking something else: nothing was changed.
+    /// It was there with other questions. Nothing was changed.
     AsksOther,
 }
 
 impl Store {
-    /// Stores a questionnaire, or renews what may change of one that is there. `now` is in microseconds.
+    /// Stores a questionnaire, or renews the parts of an existing one that may change. `now` is in microseconds.
     pub async fn import_questionnaire(&self, new: Questionnaire, now: i64) -> Result<QuestionnaireImport> {
         self.data
             .write(move |conn| import(conn, &new, DbTimestamp(now)))
             .await
     }
 
-    /// One questionnaire that was imported.
+    /// One imported questionnaire.
     pub async fn questionnaire(&self, id: Uuid) -> Result<Option<Questionnaire>> {
         self.data.read(move |conn| found(conn, id)).await
     }
 
-    /// What a list tells of every questionnaire that was imported.
+    /// The summaries of all imported questionnaires.
     pub async fn questionnaires(&self) -> Result<Vec<QuestionnaireSummary>> {
         let read = self.data.read(|conn| {
             let query = questionnaires::table.select(questionnaires::summary);
             let all: Vec<String> = on!(conn, |c| query.load(c))?;
-            all.iter().map(|summary| opened(summary)).collect()
+            all.iter().map(|summary| decode(summary)).collect()
         });
         read.await
     }
 }
 
-fn opened<T: DeserializeOwned>(text: &str) -> Result<T> {
+fn decode<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text)
         .map_err(|e| StoreError::Internal(format!("a stored questionnaire cannot be read: {e}")))
 }
@@ -70,7 +70,7 @@ fn found(conn: &mut Conn, id: Uuid) -> Result<Option<Questionnaire>> {
         .filter(questionnaires::id.eq(DbUuid(id)))
         .select(questionnaires::body);
     let body: Option<String> = on!(conn, |c| query.first(c).optional())?;
-    body.map(|body| opened(&body)).transpose()
+    body.map(|body| decode(&body)).transpose()
 }
 
 fn import(conn: &mut Conn, new: &Questionnaire, now: DbTimestamp) -> Result<QuestionnaireImport> {
@@ -91,7 +91,7 @@ fn import(conn: &mut Conn, new: &Questionnaire, now: DbTimestamp) -> Result<Ques
     if inserted == 1 {
         return Ok(QuestionnaireImport::New);
     }
-    // Its id follows from address and version, so what is in the way is this one.
+    // The id follows from address and version, so the conflict is with this very questionnaire.
     let before = found(conn, new.id)?.ok_or(StoreError::Busy)?;
     if before.items != new.items {
         return Ok(QuestionnaireImport::AsksOther);

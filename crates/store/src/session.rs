@@ -1,4 +1,4 @@
-//! Sessions: one for each device that is signed in, with a refresh token that rotates.
+//! Sessions: one for each device that is signed in, with a rotating refresh token.
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
@@ -31,7 +31,7 @@ pub struct NewSession {
     pub id: Uuid,
     /// The hash of its first refresh token.
     pub refresh_hash: Vec<u8>,
-    /// What the device is called.
+    /// The name of the device.
     pub content: SealedSession,
 }
 
@@ -61,12 +61,12 @@ impl NewSession {
     }
 }
 
-/// Who is behind a live session.
+/// The person behind a live session.
 #[derive(Debug, Clone)]
 pub struct Principal {
-    /// The right to reach one's own record.
+    /// The right to reach their own record.
     pub scope: PersonScope,
-    /// What the account is for.
+    /// The role of the account.
     pub role: Role,
     /// The session.
     pub session: Uuid,
@@ -75,7 +75,7 @@ pub struct Principal {
 /// The state of a session's refresh tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefreshState {
-    /// How often it was refreshed; the number of the token that is good now.
+    /// How often it was refreshed, which is the number of the valid token.
     pub counter: i64,
     /// The hash of that token.
     pub refresh_hash: Vec<u8>,
@@ -83,20 +83,20 @@ pub struct RefreshState {
     pub rotated_at: i64,
     /// When it was last used, in microseconds.
     pub last_used_at: i64,
-    /// Whether it was ended.
+    /// True if it was ended.
     pub ended: bool,
-    /// What the account is for.
+    /// The role of the account.
     pub role: Role,
 }
 
 /// The next refresh token of a session.
 #[derive(Debug, Clone)]
 pub struct Rotation {
-    /// The number of the token that is good now.
+    /// The number of the valid token.
     pub counter: i64,
     /// The hash of the next one.
     pub refresh_hash: Vec<u8>,
-    /// The answer, if the client named its request.
+    /// The response to store, if the request has an `Idempotency-Key`.
     pub keep: Option<StoredResponse>,
 }
 
@@ -109,12 +109,12 @@ pub struct Device {
     pub created_at: i64,
     /// When it was last used, in microseconds.
     pub last_used_at: i64,
-    /// What the device is called.
+    /// The name of the device.
     pub content: SealedSession,
 }
 
 impl Store {
-    /// Begins a session for credentials that were checked.
+    /// Begins a session for verified credentials.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the account is gone, or its password has changed since.
@@ -141,7 +141,7 @@ impl Store {
         write.await
     }
 
-    /// Who is behind a session; nobody if it has ended, or was not used since `idle_since` (microseconds).
+    /// The person behind a session. `None` if it has ended, or was not used since `idle_since` (microseconds).
     pub async fn principal(
         &self,
         account: Uuid,
@@ -214,8 +214,8 @@ impl Store {
             .transpose()
     }
 
-    /// Puts the next refresh token in place of the one with that number, and keeps the answer with it; false if
-    /// another call was first.
+    /// Replaces the refresh token with that number by the next one, and stores the response in the same transaction. False
+    /// if another call was first.
     pub async fn rotate_session(
         &self,
         account: Uuid,
@@ -282,7 +282,7 @@ impl Store {
         read.await
     }
 
-    /// Ends a session, and keeps the answer with it.
+    /// Ends a session, and stores the response in the same transaction.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the account has no such live session.
@@ -310,7 +310,7 @@ impl Store {
         write.await
     }
 
-    /// Forgets sessions that ended, or were last used, before that time.
+    /// Deletes sessions that ended, or were last used, before that time (microseconds). Gives their number.
     pub async fn sweep_sessions(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
             let old = sessions::table.filter(

@@ -1,4 +1,4 @@
-//! Tombstones: kept long enough for every device to hear of a deletion, then forgotten.
+//! Tombstones: they stay long enough for every device to learn of a deletion, and are swept then.
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(QueryableByName)]
-struct Forgotten {
+struct Swept {
     #[diesel(sql_type = BigInt)]
     person_no: i64,
     #[diesel(sql_type = BigInt)]
@@ -21,19 +21,19 @@ struct Forgotten {
 }
 
 impl Store {
-    /// Forgets tombstones of deletions before that time (microseconds) and says how many there were. Cursors from
-    /// before such a deletion are not good any more. What is marked but kept to be read stays.
+    /// Sweeps the tombstones of deletions before that time (microseconds). Gives their number. Cursors from before such a
+    /// deletion expire. Records that are only marked as deleted stay.
     pub async fn sweep_tombstones(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
-            // In SQL of its own: the partial index is used only where the condition stands as a constant.
+            // In SQL of our own: the partial index is used only if the condition is a constant.
             let (deleted, empty) = match conn {
                 Conn::Sqlite(_) => ("deleted = 1", "length(sealed) = 0"),
                 Conn::Postgres(_) => ("deleted", "octet_length(sealed) = 0"),
             };
             let parameter = if matches!(conn, Conn::Sqlite(_)) { "?" } else { "$1" };
             if let Conn::Postgres(c) = &mut *conn {
-                // First the people, in the order of their numbers, as whoever writes a record does: else one who makes
-                // it again and this sweep could wait for each other.
+                // People are locked first and in the order of their numbers, as by every writer. Otherwise a client that
+                // creates such a record again and this sweep could wait for each other.
                 let sql = format!(
                     "SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM records \
                      WHERE {deleted} AND {empty} AND updated_at < {parameter}) ORDER BY person_no FOR NO KEY UPDATE"
@@ -44,16 +44,16 @@ impl Store {
                 "DELETE FROM records WHERE {deleted} AND {empty} AND updated_at < {parameter} RETURNING person_no, rev"
             );
             let query = sql_query(sql).bind::<Instant, _>(DbTimestamp(before));
-            let forgotten: Vec<Forgotten> = on!(&mut *conn, |c| query.load(c))?;
+            let swept: Vec<Swept> = on!(&mut *conn, |c| query.load(c))?;
             let mut floors = std::collections::BTreeMap::<i64, i64>::new();
-            for row in &forgotten {
+            for row in &swept {
                 let floor = floors.entry(row.person_no).or_default();
                 *floor = row.rev.max(*floor);
             }
             for (person_no, floor) in floors {
                 raise_floor(conn, person_no, floor)?;
             }
-            Ok(forgotten.len())
+            Ok(swept.len())
         });
         write.await
     }

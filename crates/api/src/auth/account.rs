@@ -158,7 +158,7 @@ async fn erase(body: Body<Erasure>) -> HandlerResult {
     let erasing = actix_web::rt::spawn(async move {
         let erased = state.store.erase_account(account).await;
         state.sessions.forget_all();
-        state.facts_cache.drop_account(account);
+
         erased
     });
     erasing

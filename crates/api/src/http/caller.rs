@@ -4,7 +4,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::record::{Incoming, Kind, Record};
 use mainstay_store::{
-    Expected, PersonScope, Records, StoreError,
+    Expected, KeyedRecords, PersonScope, StoreError,
     cache::response_cache::{CachedBody, Stale},
     session::Principal,
 };
@@ -55,25 +55,25 @@ impl Caller {
         &self.principal.scope
     }
 
-    /// What was made of some collections of the caller's record at their present state, made now if need be: brought
-    /// up to date if that can be done, else made anew.
+    /// Gives the response with that name, derived from some collections of the caller's record: from the cache, brought up
+    /// to date if that can be done, or computed.
     ///
     /// # Errors
-    /// What the store says.
-    pub async fn get_or_compute<G, F>(
+    /// Those of the store.
+    pub async fn get_or_compute<A, F>(
         &self,
-        question: &str,
-        of: &'static [Kind],
-        grow: G,
-        make: F,
+        name: &str,
+        kinds: &'static [Kind],
+        apply_changes: A,
+        compute: F,
     ) -> HandlerResult<Option<CachedBody>>
     where
-        G: FnOnce(&Stale) -> Option<CachedBody>,
-        F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>, StoreError> + Send + 'static,
+        A: FnOnce(&Stale) -> Option<CachedBody>,
+        F: FnOnce(&mut KeyedRecords<'_, '_>) -> Result<Option<CachedBody>, StoreError> + Send + 'static,
     {
         let (store, now) = (&self.state.store, self.state.clock.micros());
-        let asked = store.get_or_compute(self.scope(), question, of, now, grow, make);
-        Ok(asked.await?)
+        let body = store.get_or_compute(self.scope(), name, kinds, now, apply_changes, compute);
+        Ok(body.await?)
     }
 
     /// An id from the path.

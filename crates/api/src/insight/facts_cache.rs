@@ -1,10 +1,7 @@
-//! The long collections of a long record, kept opened for a while: opening thousands of records takes far longer than
-//! computing with them, and of those an app asks about at each start all but the latest are the same as the last time.
+//! Caches the opened collections of a long record. Opening thousands of records takes far longer than computing with them.
 //!
-//! What is kept is brought up to the person's revision before it is used, so that it is never older than the last
-//! write. Notes and tags are left out: nothing is computed from them.
-
-use std::sync::{PoisonError, RwLock};
+//! The collections are brought up to the person's present revision before each use, so that they are never older than the
+//! last write. Notes and tags are left out: nothing is computed from them.
 
 use mainstay_domain::{
     check_in::CheckIn,
@@ -17,20 +14,20 @@ use mainstay_domain::{
     use_event::UseEvent,
     value::list::List,
 };
-use mainstay_store::{Change, Records, Since, StoreError, Stored, SyncState};
-use quick_cache::{Weighter, sync::Cache};
+use mainstay_store::{
+    Change, PersonScope, Records, Since, Store, StoreError, Stored, SyncState,
+    cache::{opened::Opened, revision::Revision},
+};
 use uuid::Uuid;
 
 use super::facts::{MOST, Need, Needs, pages, read};
 use crate::record::decode;
 
-/// Shorter records are opened anew: it takes a few milliseconds at most.
+/// The number of records from which on they are cached. Opening fewer takes a few milliseconds at most.
 const LONG: usize = 1_000;
-/// Most bytes that are kept.
-const MOST_BYTES: u64 = 8 * 1024 * 1024;
-/// What nobody asked about in this time, in microseconds, is dropped.
-const DROPPED_US: i64 = 10 * 60 * 1_000_000;
-/// What is kept, in the order in which it is read.
+/// The name of the entry in the cache.
+const NAME: &str = "facts";
+/// The cached collections, in the order in which they are read.
 const KINDS: [Kind; 6] = [
     Kind::CheckIn,
     Kind::CravingEvent,
@@ -40,21 +37,17 @@ const KINDS: [Kind; 6] = [
     Kind::SelfEfficacyProfile,
 ];
 
-/// Where a record stands in its collection: its time in microseconds, and its id.
+/// The order of a record in its collection: its time in microseconds, and its id.
 type Key = (i64, Uuid);
 
 /// A collection, newest first.
-#[derive(Clone)]
 struct Collection<T> {
     keys: Vec<Key>,
     known: Vec<WithId<T>>,
 }
 
-/// The long collections as they stood at a change.
-#[derive(Clone)]
-struct Kept {
-    sync_state: SyncState,
-    asked_at: i64,
+/// The collections that grow long.
+struct OpenedCollections {
     check_ins: Collection<CheckIn>,
     cravings: Collection<CravingEvent>,
     uses: Collection<UseEvent>,
@@ -63,15 +56,16 @@ struct Kept {
     profiles: Collection<SelfEfficacyProfile>,
 }
 
-/// A record without what nothing is computed from.
+/// A record that insights are computed from.
 trait Computed: Record {
-    fn without_words(self) -> Self {
+    /// Leaves out the texts, from which nothing is computed.
+    fn without_texts(self) -> Self {
         self
     }
 }
 
 impl Computed for CheckIn {
-    fn without_words(self) -> Self {
+    fn without_texts(self) -> Self {
         Self {
             note: None,
             tags: List::default(),
@@ -81,19 +75,19 @@ impl Computed for CheckIn {
 }
 
 impl Computed for CravingEvent {
-    fn without_words(self) -> Self {
+    fn without_texts(self) -> Self {
         Self { note: None, ..self }
     }
 }
 
 impl Computed for UseEvent {
-    fn without_words(self) -> Self {
+    fn without_texts(self) -> Self {
         Self { note: None, ..self }
     }
 }
 
 impl Computed for Dose {
-    fn without_words(self) -> Self {
+    fn without_texts(self) -> Self {
         Self { reason: None, ..self }
     }
 }
@@ -106,32 +100,32 @@ impl<T: Computed> Collection<T> {
         let (mut keys, mut known) = (Vec::new(), Vec::new());
         pages(records, T::KIND, Need::All, None, |stored| {
             keys.push((stored.occurred_at, stored.id));
-            known.push(Self::known(&stored)?);
+            known.push(Self::open(&stored)?);
             Ok(())
         })?;
         Ok(Self { keys, known })
     }
 
-    fn known(stored: &Stored) -> Result<WithId<T>, StoreError> {
+    fn open(stored: &Stored) -> Result<WithId<T>, StoreError> {
         Ok(WithId {
             id: stored.id,
-            record: decode::<T>(&stored.body)?.without_words(),
+            record: decode::<T>(&stored.body)?.without_texts(),
         })
     }
 
-    /// Puts a record where it stands now, or takes it away.
-    fn take_in(&mut self, change: &Change) -> Result<(), StoreError> {
-        if let Some(place) = self.keys.iter().position(|(_, id)| *id == change.id) {
-            self.keys.remove(place);
-            self.known.remove(place);
+    /// Puts the changed record in its place, or removes it.
+    fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+        if let Some(index) = self.keys.iter().position(|(_, id)| *id == change.id) {
+            self.keys.remove(index);
+            self.known.remove(index);
         }
         let Some(stored) = change.record.as_ref().filter(|_| !change.deleted) else {
             return Ok(());
         };
         let key = (stored.occurred_at, stored.id);
-        let place = self.keys.partition_point(|other| *other > key);
-        self.known.insert(place, Self::known(stored)?);
-        self.keys.insert(place, key);
+        let index = self.keys.partition_point(|other| *other > key);
+        self.known.insert(index, Self::open(stored)?);
+        self.keys.insert(index, key);
         self.keys.truncate(MOST);
         self.known.truncate(MOST);
         Ok(())
@@ -143,11 +137,9 @@ impl<T: Computed> Collection<T> {
     }
 }
 
-impl Kept {
-    fn read(records: &mut Records<'_>, sync_state: SyncState) -> Result<Self, StoreError> {
+impl OpenedCollections {
+    fn read(records: &mut Records<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            sync_state,
-            asked_at: 0,
             check_ins: Collection::read(records)?,
             cravings: Collection::read(records)?,
             uses: Collection::read(records)?,
@@ -157,36 +149,37 @@ impl Kept {
         })
     }
 
-    /// The same at a later change, if little has happened since.
-    fn brought_to(
+    /// The same at a later revision, if little has changed since.
+    fn updated(
         mut self,
         records: &mut Records<'_>,
-        sync_state: SyncState,
+        from: Revision,
+        to: Revision,
     ) -> Result<Option<Self>, StoreError> {
-        if self.sync_state.epoch != sync_state.epoch {
+        if from.epoch != to.epoch {
             return Ok(None);
         }
-        if self.sync_state.rev != sync_state.rev {
-            let Since::Changed(changes) = records.since(self.sync_state.rev, &KINDS)? else {
-                return Ok(None);
-            };
-            for change in &changes {
-                match change.kind {
-                    Kind::CheckIn => self.check_ins.take_in(change)?,
-                    Kind::CravingEvent => self.cravings.take_in(change)?,
-                    Kind::UseEvent => self.uses.take_in(change)?,
-                    Kind::Medication => self.medications.take_in(change)?,
-                    Kind::Dose => self.doses.take_in(change)?,
-                    Kind::SelfEfficacyProfile => self.profiles.take_in(change)?,
-                    _ => {}
-                }
+        if from.rev == to.rev {
+            return Ok(Some(self));
+        }
+        let Since::Changed(changes) = records.since(from.rev, &KINDS)? else {
+            return Ok(None);
+        };
+        for change in &changes {
+            match change.kind {
+                Kind::CheckIn => self.check_ins.apply(change)?,
+                Kind::CravingEvent => self.cravings.apply(change)?,
+                Kind::UseEvent => self.uses.apply(change)?,
+                Kind::Medication => self.medications.apply(change)?,
+                Kind::Dose => self.doses.apply(change)?,
+                Kind::SelfEfficacyProfile => self.profiles.apply(change)?,
+                _ => {}
             }
-            self.sync_state = sync_state;
         }
         Ok(Some(self))
     }
 
-    fn records(&self) -> usize {
+    fn count(&self) -> usize {
         self.check_ins.keys.len()
             + self.cravings.keys.len()
             + self.uses.keys.len()
@@ -196,7 +189,7 @@ impl Kept {
     }
 
     /// Lends the collections to facts that have the others, and takes them back.
-    fn lend<R>(&mut self, others: Facts, look: impl FnOnce(&Facts) -> R) -> R {
+    fn lend<R>(&mut self, others: Facts, compute: impl FnOnce(&Facts) -> R) -> R {
         let facts = Facts {
             check_ins: std::mem::take(&mut self.check_ins.known),
             cravings: std::mem::take(&mut self.cravings.known),
@@ -206,113 +199,74 @@ impl Kept {
             profiles: std::mem::take(&mut self.profiles.known),
             ..others
         };
-        let found = look(&facts);
+        let computed = compute(&facts);
         self.check_ins.known = facts.check_ins;
         self.cravings.known = facts.cravings;
         self.uses.known = facts.uses;
         self.medications.known = facts.medications;
         self.doses.known = facts.doses;
         self.profiles.known = facts.profiles;
-        found
+        computed
     }
 }
 
-#[derive(Clone)]
-struct Bytewise;
-
-impl Weighter<Uuid, Kept> for Bytewise {
-    fn weight(&self, _account: &Uuid, kept: &Kept) -> u64 {
-        let bytes = kept.check_ins.bytes()
-            + kept.cravings.bytes()
-            + kept.uses.bytes()
-            + kept.medications.bytes()
-            + kept.doses.bytes()
-            + kept.profiles.bytes();
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+impl OpenedCollections {
+    fn bytes(&self) -> usize {
+        self.check_ins.bytes()
+            + self.cravings.bytes()
+            + self.uses.bytes()
+            + self.medications.bytes()
+            + self.doses.bytes()
+            + self.profiles.bytes()
     }
 }
 
-/// The long collections of several people.
-pub struct FactsCache {
-    kept: Cache<Uuid, Kept, Bytewise>,
-    /// How many accounts were dropped. What is being looked at meanwhile may be of one of them.
-    drops: RwLock<u64>,
-}
-
-impl Default for FactsCache {
-    fn default() -> Self {
-        Self {
-            kept: Cache::with_weighter(16, MOST_BYTES, Bytewise),
-            drops: RwLock::default(),
-        }
-    }
-}
-
-impl FactsCache {
-    /// Looks at the whole of an account's record as it stands now: the kept collections, and of the others what is
-    /// needed. `now` is in microseconds.
-    ///
-    /// # Errors
-    /// What the database says, or a record that does not open.
-    pub fn look<R>(
-        &self,
-        records: &mut Records<'_>,
-        account: Uuid,
-        needs: Needs,
-        now: i64,
-        look: impl FnOnce(&Facts) -> R,
-    ) -> Result<R, StoreError> {
-        let drops = *self.drops.read().unwrap_or_else(PoisonError::into_inner);
-        // Read first: what is newer than it says is looked at once more the next time, which changes nothing.
-        let sync_state = records.sync_state()?;
-        let kept = match self.kept.remove(&account) {
-            Some((_, kept)) => kept.brought_to(records, sync_state)?,
-            None => None,
+/// Computes with the whole of a person's record as it is now: the cached collections, and of the others what is needed.
+/// `now` is in microseconds.
+///
+/// # Errors
+/// Those of the database, and a record that does not open.
+pub fn with_facts<R>(
+    store: &Store,
+    scope: &PersonScope,
+    records: &mut Records<'_>,
+    needs: Needs,
+    now: i64,
+    compute: impl FnOnce(&Facts) -> R,
+) -> Result<R, StoreError> {
+    let (cached, slot) = store.take_opened::<OpenedCollections>(scope, NAME);
+    // Read first. A change that comes after it is applied twice, which changes nothing.
+    let SyncState { rev, epoch, .. } = records.sync_state()?;
+    let revision = Revision { rev, epoch };
+    let current = match cached {
+        Some(opened) => opened.records.updated(records, opened.revision, revision)?,
+        None => None,
+    };
+    let mut collections = match current {
+        Some(collections) => collections,
+        None => OpenedCollections::read(records)?,
+    };
+    let others = Needs {
+        check_ins: Need::None,
+        cravings: Need::None,
+        uses: false,
+        medications: Need::None,
+        profiles: Need::None,
+        ..needs
+    };
+    let computed = collections.lend(read(records, others, None)?, compute);
+    if collections.count() >= LONG {
+        let bytes = collections.bytes();
+        let opened = Opened {
+            records: collections,
+            revision,
         };
-        let mut kept = match kept {
-            Some(kept) => kept,
-            None => Kept::read(records, sync_state)?,
-        };
-        let others = Needs {
-            check_ins: Need::None,
-            cravings: Need::None,
-            uses: false,
-            medications: Need::None,
-            profiles: Need::None,
-            ..needs
-        };
-        let found = kept.lend(read(records, others, None)?, look);
-        if kept.records() >= LONG {
-            kept.asked_at = now;
-            self.keep(account, kept, drops);
-        }
-        Ok(found)
+        store.put_opened(&slot, opened, bytes, now);
     }
+    Ok(computed)
+}
 
-    /// Keeps what was opened when so many accounts had been dropped, unless one was since: it may be this one.
-    fn keep(&self, account: Uuid, kept: Kept, drops: u64) {
-        // Held until it is there, so that a drop comes before, and is seen, or after, and takes it away.
-        let now = self.drops.read().unwrap_or_else(PoisonError::into_inner);
-        if *now == drops {
-            self.kept.insert(account, kept);
-        }
-    }
-
-    /// Drops what is kept of an account, and sees to it that what is being looked at is not kept. Nothing may open the
-    /// account's record any more.
-    pub fn drop_account(&self, account: Uuid) {
-        let mut drops = self.drops.write().unwrap_or_else(PoisonError::into_inner);
-        *drops = drops.wrapping_add(1);
-        self.kept.remove(&account);
-    }
-
-    /// Whether something is kept of an account.
-    pub fn keeps(&self, account: Uuid) -> bool {
-        self.kept.peek(&account).is_some()
-    }
-
-    /// Drops what nobody asked about for long. `now` is in microseconds.
-    pub fn sweep(&self, now: i64) {
-        self.kept.retain(|_, kept| now - kept.asked_at < DROPPED_US);
-    }
+/// True if the collections of the person are cached.
+pub fn is_cached(store: &Store, scope: &PersonScope) -> bool {
+    store.has_opened(scope, NAME)
 }

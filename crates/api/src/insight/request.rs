@@ -10,10 +10,16 @@ use mainstay_domain::{
     reference::helpline::{self, Helpline},
     value::timestamp::Timestamp,
 };
-use mainstay_store::{Records, StoreError, cache::response_cache::CachedBody};
+use mainstay_store::{
+    Records, StoreError,
+    cache::{response_cache::CachedBody, revision::Revision},
+};
 use serde::Serialize;
 
-use super::facts::{Needs, read};
+use super::{
+    facts::{Needs, read},
+    facts_cache::with_facts,
+};
 use crate::{
     http::{
         caller::Caller,
@@ -140,21 +146,17 @@ impl InsightRequest {
         T: Serialize,
         F: FnOnce(&Facts, &Self) -> T + Send + 'static,
     {
-        let (question, tag) = self.question(caller).await?;
+        let (question, tag, revision) = self.question(caller).await?;
         if has_current(&caller.request, &tag) {
             return Ok(versioned(&caller.request, &tag, Vec::new));
         }
-        let (state, scope, now) = (
-            caller.state.clone(),
-            caller.scope().clone(),
-            caller.state.clock.micros(),
-        );
-        let (is_now, account) = (self.upto.is_none(), scope.account());
+        let (scope, now) = (caller.scope().clone(), caller.state.clock.micros());
+        let (is_now, owner, cache) = (self.upto.is_none(), scope.clone(), caller.state.store.clone());
         let store = &caller.state.store;
         let work = move |records: &mut Records<'_>| -> Result<Option<CachedBody>, StoreError> {
             let body = |facts: &Facts| to_json(&compute(facts, &self));
             let body = if is_now && needs.is_whole() {
-                state.facts_cache.look(records, account, needs, now, body)?
+                with_facts(&cache, &owner, records, needs, now, body)?
             } else {
                 body(&read(records, needs, self.upto)?)
             };
@@ -162,7 +164,9 @@ impl InsightRequest {
         };
         // What was asked of one moment of the past is hardly asked again.
         let made = if is_now {
-            store.get_or_compute_long(&scope, &question, now, work).await?
+            store
+                .get_or_compute_long(&scope, &question, revision, now, work)
+                .await?
         } else {
             store.read_long(&scope, work).await?
         };
@@ -179,7 +183,7 @@ impl InsightRequest {
     where
         F: FnOnce(&mut Records<'_>, &Self) -> Result<Vec<u8>, StoreError> + Send + 'static,
     {
-        let (_, tag) = self.question(caller).await?;
+        let (_, tag, _) = self.question(caller).await?;
         let mut answer = if has_current(&caller.request, &tag) {
             versioned(&caller.request, &tag, Vec::new)
         } else {
@@ -198,8 +202,8 @@ impl InsightRequest {
         Ok(answer)
     }
 
-    /// The question in words with its moment, and the entity tag of its answer at the present state of the record.
-    async fn question(&self, caller: &Caller) -> HandlerResult<(String, String)> {
+    /// The question in words with its moment, the entity tag of its answer at the present revision, and the revision.
+    async fn question(&self, caller: &Caller) -> HandlerResult<(String, String, Revision)> {
         let moment = match (self.upto, self.holds) {
             (Some(micros), _) => format!("at {micros}"),
             (None, Holds::Day) => format!("on {}", self.as_of.today()),
@@ -210,7 +214,7 @@ impl InsightRequest {
         let state = format!("{question} {} {}", revision.epoch, revision.rev);
         // Weak: within the day the answer means the same, while its `as_of` may be another moment.
         let tag = format!("W/{}", etag_of(state.as_bytes()));
-        Ok((question, tag))
+        Ok((question, tag, revision))
     }
 }
 

@@ -40,7 +40,7 @@ async fn history(caller: Caller, kind: Kind) -> HandlerResult {
     let id = caller.path_id("id")?;
     let (limit, below) = numbered_page(&caller, 'v')?;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
-        records.known(kind, id)?.ok_or(StoreError::NotFound)?;
+        records.latest_change(kind, id)?.ok_or(StoreError::NotFound)?;
         records.history(kind, id)
     });
     let mut earlier = read

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use actix_web::{Handler, HttpResponse};
 use mainstay_domain::record::{Kind, Record, json as to_json};
 use mainstay_store::{
-    Change, Order, Range, Records, StoreError,
+    Change, Order, Range, StoreError, Stored,
     cache::response_cache::{CachedBody, ItemSpan, Stale},
 };
 use serde_json::json;
@@ -54,14 +54,16 @@ async fn list(caller: Caller, kind: Kind) -> HandlerResult {
     let listed = if question.len() > MAX_CACHED_LIMIT {
         let store = &caller.state.store;
         store
-            .read(caller.scope(), move |r| listed(r, kind, range))
+            .read(caller.scope(), move |r| {
+                listed(&range, kind, |range| r.list(kind, range))
+            })
             .await?
     } else {
         let remembered = caller.get_or_compute(
             &question,
             kind.alone(),
             |before| with_new(before, kind, &range),
-            move |records| listed(records, kind, range).map(Some),
+            move |records| listed(&range, kind, |range| records.list(kind, range)).map(Some),
         );
         remembered
             .await?
@@ -72,12 +74,18 @@ async fn list(caller: Caller, kind: Kind) -> HandlerResult {
 
 type Key = (i64, Uuid);
 
-/// A page, read.
-fn listed(records: &mut Records<'_>, kind: Kind, mut range: Range) -> Result<CachedBody, StoreError> {
+/// Reads a page with one record more, which tells whether there is a next page.
+fn listed(
+    range: &Range,
+    kind: Kind,
+    list: impl FnOnce(&Range) -> Result<Vec<Stored>, StoreError>,
+) -> Result<CachedBody, StoreError> {
     let limit = range.limit;
-    range.limit += 1;
-    let found: Vec<(Key, Vec<u8>)> = records
-        .list(kind, &range)?
+    let with_next = Range {
+        limit: limit + 1,
+        ..*range
+    };
+    let found: Vec<(Key, Vec<u8>)> = list(&with_next)?
         .iter()
         .map(|record| ((record.occurred_at, record.id), encode(record)))
         .collect();
@@ -91,7 +99,7 @@ fn with_new(before: &Stale, kind: Kind, range: &Range) -> Option<CachedBody> {
     if range.from.is_some() || range.to.is_some() || range.after.is_some() {
         return None;
     }
-    let CachedBody { bytes, spans, .. } = &before.made;
+    let CachedBody { bytes, spans, .. } = &before.body;
     let new = before.changes.iter().map(|change| match change {
         Change {
             version: 1,

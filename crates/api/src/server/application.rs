@@ -20,7 +20,6 @@ use crate::{
         body, middleware,
         rate_limit::{LimitMode, Limits},
     },
-    insight::facts_cache::FactsCache,
     openapi::endpoint::Endpoint,
     routes,
     server::{
@@ -81,7 +80,7 @@ impl Application {
             refresh,
             passwords,
             sessions: Sessions::default(),
-            facts_cache: FactsCache::default(),
+
             pushes: Arc::new(Semaphore::new(PUSHES)),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,

@@ -12,7 +12,6 @@ use crate::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
     },
     http::rate_limit::Limits,
-    insight::facts_cache::FactsCache,
     server::{clock::Clock, metrics::Metrics},
 };
 
@@ -32,8 +31,7 @@ pub struct Parts {
     pub passwords: Passwords,
     /// Live sessions.
     pub sessions: Sessions,
-    /// Long records, opened.
-    pub facts_cache: FactsCache,
+
     /// Turns for those who push changes.
     pub pushes: Arc<Semaphore>,
     /// Rate limits.

@@ -30,8 +30,7 @@ pub fn start(state: State) {
                 Ok(_) => {}
                 Err(error) => log::error!("due records could not be closed: {error}"),
             }
-            settling.store.sweep_response_cache(settling.clock.micros());
-            settling.facts_cache.sweep(settling.clock.micros());
+            settling.store.sweep_cache(settling.clock.micros());
             rt::time::sleep(Duration::from_secs(SETTLE_EVERY_S)).await;
         }
     });

@@ -274,8 +274,10 @@ fn create(
     match created {
         Ok(Created::New(stored)) => Ok(done(change, SyncStatus::Applied, stored.version)),
         Ok(Created::Replayed(stored)) => Ok(done(change, SyncStatus::Replayed, stored.version)),
-        Err(StoreError::IdDeleted) if writer.was_made_of(new.draft())? => {
-            let known = writer.known(kind, change.id)?.ok_or(StoreError::NotFound)?;
+        Err(StoreError::IdDeleted) if writer.was_created_as(new.draft())? => {
+            let known = writer
+                .latest_change(kind, change.id)?
+                .ok_or(StoreError::NotFound)?;
             Ok(done(change, SyncStatus::Replayed, known.version))
         }
         Err(StoreError::IdConflict | StoreError::IdDeleted) => conflict(writer, kind, change),
@@ -321,7 +323,7 @@ impl Apply<'_, '_> {
             Ok(incoming) => incoming,
             Err(problem) => return Ok(rejected(change, &problem)),
         };
-        let Some(known) = writer.known(T::KIND, change.id)? else {
+        let Some(known) = writer.latest_change(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
         let before = match &known.record {
@@ -347,7 +349,7 @@ impl Apply<'_, '_> {
 
     fn delete<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
         let (change, writer) = (self.change, self.writer);
-        let Some(known) = writer.known(T::KIND, change.id)? else {
+        let Some(known) = writer.latest_change(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
         if known.deleted {
@@ -369,7 +371,9 @@ fn done(change: &SyncPush, status: SyncStatus, version: i64) -> SyncResult {
 }
 
 fn conflict(writer: &mut RecordWriter<'_>, kind: Kind, change: &SyncPush) -> Result<SyncResult, StoreError> {
-    let known = writer.known(kind, change.id)?.ok_or(StoreError::NotFound)?;
+    let known = writer
+        .latest_change(kind, change.id)?
+        .ok_or(StoreError::NotFound)?;
     let current = match &known.record {
         Some(stored) if known.deleted => deleted_value(stored)?,
         Some(stored) => value(stored)?,

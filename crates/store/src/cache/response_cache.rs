@@ -1,69 +1,57 @@
-//! What was made of a person's record, remembered for as long as the record stays as it is. Every use asks the
-//! database for the person's revision, so that an answer is never older than the last write, whichever server took it.
+//! Responses in the cache: their bytes, compressed, with what is needed to bring them up to date.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use lz4_flex::block::{compress_prepend_size, decompress_size_prepended};
 use mainstay_domain::record::Kind;
-use quick_cache::{Weighter, sync::Cache};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::{
+    CacheKey, Content, Entry,
+    revision::{CachedRevision, Revision, RevisionSnapshot},
+};
 use crate::{
     Store,
-    cache::revision::{CachedRevision, Revision, RevisionSnapshot},
     error::{Result, StoreError},
     key::scope::PersonScope,
-    record::{Change, Records, Since, since},
+    record::{Change, KeyedRecords, Records, Since, since},
 };
 
-/// Most bytes that are remembered, packed.
-const MAX_BYTES: u64 = 8 * 1024 * 1024;
-/// What an entry costs beside its bytes.
-const ENTRY_BYTES: usize = 200;
-/// About how many entries there are.
-const ENTRIES: usize = 4_000;
-/// What nobody asked for in this time, in microseconds, is forgotten.
-const FORGOTTEN_US: i64 = 10 * 60 * 1_000_000;
-
-/// Bytes made of a record, with the tag that names them if there is one. They are overwritten when they are forgotten.
+/// The body of a response, with its entity tag if it has one.
 #[derive(Debug, Clone)]
 pub struct CachedBody {
-    /// The bytes.
+    /// The bytes. They are overwritten when they are dropped.
     pub bytes: Bytes,
     /// Their entity tag.
     pub tag: Option<String>,
-    /// Where each record of a list stands in the bytes.
+    /// The places of a list's records in the bytes.
     pub spans: Arc<[ItemSpan]>,
 }
 
-/// Where a record of a list stands.
+/// The place of a list's record in the bytes of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ItemSpan {
     /// The time by which it is ordered, in microseconds, and its id.
     pub key: (i64, Uuid),
-    /// Its first byte.
+    /// The index of its first byte.
     pub start: usize,
-    /// The byte behind its last.
+    /// The index after its last byte.
     pub end: usize,
 }
 
-/// What was made before, and what has changed since.
+/// A cached response with the changes since it was derived.
 #[derive(Debug, Clone)]
 pub struct Stale {
-    /// What was made.
-    pub made: CachedBody,
-    /// What changed in the collections that it is made of, in that order. One or the other change may be part of it
-    /// already.
+    /// The response.
+    pub body: CachedBody,
+    /// The changes of the collections it is derived from, in their order. Some of them may be part of it already.
     pub changes: Vec<Change>,
 }
 
 impl CachedBody {
-    /// Bytes without a tag.
+    /// A body without an entity tag.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self {
             bytes: Bytes::from_owner(Zeroizing::new(bytes)),
@@ -73,216 +61,141 @@ impl CachedBody {
     }
 }
 
-/// Whose record it was made of, and what was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct CacheKey {
-    person_no: i64,
-    text: Box<str>,
-}
-
-impl CacheKey {
-    fn of(scope: &PersonScope, text: &str) -> Self {
-        Self {
-            person_no: scope.no,
-            text: text.into(),
-        }
-    }
-}
-
+/// A body compressed with LZ4. Bodies are JSON, in which much is said again and again: a third of the size is left.
 #[derive(Clone)]
-struct Entry {
-    revision: Revision,
-    made: Option<Packed>,
-    made_at: i64,
-}
-
-/// What was made, in a form that takes little room: answers are JSON, in which much is said again and again.
-#[derive(Clone)]
-struct Packed {
+pub(crate) struct CompressedBody {
     bytes: Arc<Zeroizing<Vec<u8>>>,
     tag: Option<String>,
     spans: Arc<[ItemSpan]>,
 }
 
-impl Packed {
-    fn of(made: &CachedBody) -> Self {
-        let packed = Zeroizing::new(compress_prepend_size(&made.bytes));
+impl CompressedBody {
+    fn compress(body: &CachedBody) -> Self {
+        let compressed = Zeroizing::new(compress_prepend_size(&body.bytes));
         Self {
-            // Without the room that was kept for what does not get smaller.
-            bytes: Arc::new(Zeroizing::new(packed.as_slice().to_vec())),
-            tag: made.tag.clone(),
-            spans: Arc::clone(&made.spans),
+            // Without the spare room for bytes that do not compress.
+            bytes: Arc::new(Zeroizing::new(compressed.as_slice().to_vec())),
+            tag: body.tag.clone(),
+            spans: Arc::clone(&body.spans),
         }
     }
 
-    fn unpack(&self) -> Result<CachedBody> {
+    fn decompress(&self) -> Result<CachedBody> {
         let bytes = decompress_size_prepended(&self.bytes)
             .map_err(|e| StoreError::Internal(format!("a cached body: {e}")))?;
         Ok(CachedBody {
-            // On its way into an answer, of which other copies are made.
+            // On the way into a response, of which other copies are made.
             bytes: bytes.into(),
             tag: self.tag.clone(),
             spans: Arc::clone(&self.spans),
         })
     }
+
+    /// The size in bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.spans.len() * size_of::<ItemSpan>()
+    }
 }
 
 impl Entry {
-    fn of(made: Option<&CachedBody>, revision: Revision, made_at: i64) -> Self {
+    fn of_body(body: Option<&CachedBody>, revision: Revision, derived_at: i64) -> Self {
         Self {
             revision,
-            made: made.map(Packed::of),
-            made_at,
+            derived_at,
+            content: Content::Body(body.map(CompressedBody::compress)),
         }
     }
 
-    fn unpack(&self) -> Result<Option<CachedBody>> {
-        self.made.as_ref().map(Packed::unpack).transpose()
-    }
-}
-
-#[derive(Clone)]
-struct Bytewise;
-
-impl Weighter<CacheKey, Entry> for Bytewise {
-    fn weight(&self, question: &CacheKey, entry: &Entry) -> u64 {
-        let bytes = entry.made.as_ref().map_or(0, |made| made.bytes.len());
-        let spans = entry
-            .made
-            .as_ref()
-            .map_or(0, |made| made.spans.len() * size_of::<ItemSpan>());
-        u64::try_from(ENTRY_BYTES + question.text.len() + bytes + spans).unwrap_or(u64::MAX)
-    }
-}
-
-/// Answers that may be given again.
-pub(crate) struct ResponseCache {
-    answers: Cache<CacheKey, Entry, Bytewise>,
-    /// How often somebody was forgotten.
-    forgotten: AtomicU64,
-}
-
-impl Default for ResponseCache {
-    fn default() -> Self {
-        Self {
-            answers: Cache::with_weighter(ENTRIES, MAX_BYTES, Bytewise),
-            forgotten: AtomicU64::new(0),
+    fn body(&self) -> Result<Option<CachedBody>> {
+        match &self.content {
+            Content::Body(body) => body.as_ref().map(CompressedBody::decompress).transpose(),
+            Content::Opened(..) => Err(StoreError::Internal(
+                "opened records in the place of a body".to_owned(),
+            )),
         }
     }
 }
 
 impl Store {
-    /// What was made of some collections of a person's record at their present state, made now if need be. The
-    /// question says what was asked, and nothing but those collections may take part in the answer. Whoever can bring
-    /// what was made before up to date is asked first. `now` is in microseconds.
+    /// Gives the response with that name at the present revision of a person's record: from the cache, or computed now.
+    ///
+    /// The response may be derived from the collections in `kinds` and from nothing else: `compute` gets no others to read.
+    /// `apply_changes` brings a cached response up to date where it can. `now` is in microseconds.
     ///
     /// # Errors
-    /// What the database or the making says.
-    pub async fn get_or_compute<G, F>(
+    /// Those of the database and of `compute`.
+    pub async fn get_or_compute<A, F>(
         &self,
         scope: &PersonScope,
-        question: &str,
-        of: &'static [Kind],
+        name: &str,
+        kinds: &'static [Kind],
         now: i64,
-        apply_changes: G,
-        work: F,
+        apply_changes: A,
+        compute: F,
     ) -> Result<Option<CachedBody>>
     where
-        G: FnOnce(&Stale) -> Option<CachedBody>,
-        F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>> + Send + 'static,
+        A: FnOnce(&Stale) -> Option<CachedBody>,
+        F: FnOnce(&mut KeyedRecords<'_, '_>) -> Result<Option<CachedBody>> + Send + 'static,
     {
-        let question = CacheKey::of(scope, question);
-        let forgotten = self.response_cache.forgotten();
-        let before = self.response_cache.answers.get(&question);
-        let known = before
+        let key = CacheKey::new(scope, name);
+        let generation = self.cache.generation();
+        let cached = self.cache.get(&key);
+        let cached_revision = cached
             .as_ref()
-            .map(|entry| CachedRevision::of(entry.revision, of));
-        let RevisionSnapshot { revision, changed } = self.fetch_revision(scope, known).await?;
-        if let Some(entry) = before.filter(|entry| entry.revision.epoch == revision.epoch) {
+            .map(|entry| CachedRevision::of(entry.revision, kinds));
+        let RevisionSnapshot { revision, changed } = self.fetch_revision(scope, cached_revision).await?;
+        if let Some(entry) = cached.filter(|entry| entry.revision.epoch == revision.epoch) {
             if entry.revision == revision {
-                return entry.unpack();
+                return entry.body();
             }
-            // A change that came while they were looked up makes the entry newer than its revision says, which only
-            // costs a look more.
-            if let Since::Changed(changes) = since(&changed, of, scope)? {
-                let made = entry.unpack()?;
+            // A change that came while the changes were read makes the response newer than its revision, which only costs
+            // one more look.
+            if let Since::Changed(changes) = since(&changed, kinds, scope)? {
+                let body = entry.body()?;
                 if changes.is_empty() {
                     let entry = Entry { revision, ..entry };
-                    self.response_cache.put(&question, entry, forgotten);
-                    return Ok(made);
+                    self.cache.put(&key, entry, generation);
+                    return Ok(body);
                 }
-                if let Some(made) = made.and_then(|made| apply_changes(&Stale { made, changes })) {
-                    let entry = Entry::of(Some(&made), revision, now);
-                    self.response_cache.put(&question, entry, forgotten);
-                    return Ok(Some(made));
+                if let Some(body) = body.and_then(|body| apply_changes(&Stale { body, changes })) {
+                    let entry = Entry::of_body(Some(&body), revision, now);
+                    self.cache.put(&key, entry, generation);
+                    return Ok(Some(body));
                 }
             }
         }
-        let made = self.read(scope, work).await?;
-        let entry = Entry::of(made.as_ref(), revision, now);
-        self.response_cache.put(&question, entry, forgotten);
-        Ok(made)
+        let compute = move |records: &mut Records<'_>| compute(&mut KeyedRecords::new(records, kinds));
+        let body = self.read(scope, compute).await?;
+        let entry = Entry::of_body(body.as_ref(), revision, now);
+        self.cache.put(&key, entry, generation);
+        Ok(body)
     }
 
-    /// What was made of a person's whole record at its present state, made now if need be, which may take its time.
+    /// Gives the response with that name, derived from a person's whole record at a revision that was read just now: from
+    /// the cache, or computed on a thread that may block. `now` is in microseconds.
     ///
     /// # Errors
-    /// What the database or the making says.
+    /// Those of the database and of `compute`.
     pub async fn get_or_compute_long<F>(
         &self,
         scope: &PersonScope,
-        question: &str,
+        name: &str,
+        revision: Revision,
         now: i64,
-        work: F,
+        compute: F,
     ) -> Result<Option<CachedBody>>
     where
         F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>> + Send + 'static,
     {
-        let question = CacheKey::of(scope, question);
-        let forgotten = self.response_cache.forgotten();
-        let revision = self.revision(scope).await?;
-        if let Some(entry) = self.response_cache.current(&question, revision) {
-            return entry.unpack();
+        let key = CacheKey::new(scope, name);
+        let generation = self.cache.generation();
+        if let Some(entry) = self.cache.get(&key).filter(|entry| entry.revision == revision) {
+            return entry.body();
         }
-        let made = self.read_long(scope, work).await?;
-        let entry = Entry::of(made.as_ref(), revision, now);
-        self.response_cache.put(&question, entry, forgotten);
-        Ok(made)
-    }
-
-    /// Forgets what was made long ago. `now` is in microseconds.
-    pub fn sweep_response_cache(&self, now: i64) {
-        self.response_cache
-            .answers
-            .retain(|_, entry| now - entry.made_at < FORGOTTEN_US);
-    }
-}
-
-impl ResponseCache {
-    /// The entry, if it was made at that revision.
-    fn current(&self, question: &CacheKey, revision: Revision) -> Option<Entry> {
-        self.answers
-            .get(question)
-            .filter(|entry| entry.revision == revision)
-    }
-
-    /// How often somebody was forgotten so far: to be asked before the record is looked at.
-    fn forgotten(&self) -> u64 {
-        self.forgotten.load(Ordering::SeqCst)
-    }
-
-    /// Remembers an answer, unless somebody was forgotten since the record was looked at: it may have been them.
-    fn put(&self, question: &CacheKey, entry: Entry, forgotten: u64) {
-        self.answers.insert(question.clone(), entry);
-        if self.forgotten() != forgotten {
-            self.answers.remove(question);
-        }
-    }
-
-    /// Forgets what was made of one person's record.
-    pub fn forget_person(&self, person_no: i64) {
-        self.forgotten.fetch_add(1, Ordering::SeqCst);
-        self.answers.retain(|question, _| question.person_no != person_no);
+        let body = self.read_long(scope, compute).await?;
+        let entry = Entry::of_body(body.as_ref(), revision, now);
+        self.cache.put(&key, entry, generation);
+        Ok(body)
     }
 }
 
@@ -291,51 +204,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_made_of_somebody_who_is_forgotten_meanwhile_is_not_kept() {
-        let question = |person_no| CacheKey {
-            person_no,
-            text: "latest".into(),
-        };
-        let entry = || {
-            Entry::of(
-                Some(&CachedBody::new(b"{}".to_vec())),
-                Revision { rev: 1, epoch: 1 },
-                0,
-            )
-        };
-        let response_cache = ResponseCache::default();
-        let before = response_cache.forgotten();
-        response_cache.put(&question(1), entry(), before);
-        response_cache.put(&question(2), entry(), before);
-        response_cache.forget_person(1);
-        assert!(response_cache.answers.get(&question(1)).is_none());
-        assert!(response_cache.answers.get(&question(2)).is_some());
-        // Somebody looked before that and comes back only now.
-        response_cache.put(&question(1), entry(), before);
-        assert!(response_cache.answers.get(&question(1)).is_none());
-    }
-
-    #[test]
-    fn what_is_packed_comes_back_as_it_was_and_took_less_room() {
-        let made = CachedBody {
+    fn a_compressed_body_comes_back_as_it_was_and_takes_less_room() {
+        let body = CachedBody {
             tag: Some("\"1\"".to_owned()),
             ..CachedBody::new(b"{\"craving\":3,\"mood\":6},".repeat(50))
         };
-        let packed = Packed::of(&made);
-        let again = packed.unpack().unwrap();
-        assert_eq!((&again.bytes, &again.tag), (&made.bytes, &made.tag));
-        assert!(
-            packed.bytes.len() < made.bytes.len() / 10,
-            "{}",
-            packed.bytes.len()
-        );
-        assert_eq!(packed.bytes.capacity(), packed.bytes.len());
-        assert!(
-            Packed::of(&CachedBody::new(Vec::new()))
-                .unpack()
-                .unwrap()
-                .bytes
-                .is_empty()
-        );
+        let compressed = CompressedBody::compress(&body);
+        let again = compressed.decompress().unwrap();
+        assert_eq!((&again.bytes, &again.tag), (&body.bytes, &body.tag));
+        assert!(compressed.size() < body.bytes.len() / 10, "{}", compressed.size());
+        assert_eq!(compressed.bytes.capacity(), compressed.bytes.len());
+        let empty = CompressedBody::compress(&CachedBody::new(Vec::new()));
+        assert!(empty.decompress().unwrap().bytes.is_empty());
     }
 }

@@ -242,7 +242,7 @@ pub(crate) struct SelectRevisions {
 }
 
 impl SelectRevisions {
-    fn of(queries: &[RevisionQuery]) -> Self {
+    pub(crate) fn of(queries: &[RevisionQuery]) -> Self {
         let cached = || queries.iter().map(|(_, cached)| cached);
         Self {
             person_no: queries.iter().map(|(person_no, _)| *person_no).collect(),

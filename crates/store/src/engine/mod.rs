@@ -3,7 +3,7 @@
 //! [`Engine`] runs jobs on connections. It knows no table and no record.
 
 mod batch_thread;
-mod checkpoint;
+pub mod checkpoint;
 pub mod connection;
 pub mod migration;
 pub(crate) mod schema;

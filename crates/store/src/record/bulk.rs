@@ -1,5 +1,7 @@
-//! Many new records of several people in one transaction, for imports and for load tests. Each is stored exactly as
-//! [`RecordWriter::create`] stores it, but rows go in by the hundred and a person's numbers are taken at once.
+//! Creates many records of several people in one transaction, for imports and load tests.
+//!
+//! Each is stored exactly as [`RecordWriter::create`] stores it. Rows are inserted by the hundred, and the numbers of a
+//! person's changes are taken at once.
 
 use std::collections::BTreeMap;
 
@@ -15,26 +17,26 @@ use crate::{
     record::{NewRow, RecordWriter},
 };
 
-/// Rows in one statement: enough to make the statement's own cost small, and far from the engines' limits on
-/// parameters (32 766 on SQLite).
+/// Rows in one statement: enough to make the statement's own cost small, and far from the engines' limit on parameters
+/// (32 766 on SQLite).
 const ROWS: usize = 500;
 
-/// A record to be made.
+/// A record to be created.
 pub struct NewRecord {
-    /// Whose it is.
+    /// The person.
     pub scope: PersonScope,
-    /// What it says.
+    /// The checked record.
     pub draft: Draft,
-    /// When it is made, in microseconds.
+    /// When it is created, in microseconds.
     pub at: i64,
 }
 
 impl Store {
-    /// Stores records in the order given: all or none. A record may refer to one of the same call.
+    /// Creates all of the records in the order given, or none. A record may refer to another one of the same call.
     ///
     /// # Errors
-    /// Of the database, also for an id or a slot that is taken: unlike [`RecordWriter::create`], this knows no
-    /// replays. [`StoreError::Findings`] for references to what the person does not have.
+    /// Those of the database, also for an id or a slot that is taken: unlike [`RecordWriter::create`], this recognises no
+    /// replays. [`StoreError::Findings`] for references to records that the person does not have.
     pub async fn create_in_bulk(&self, new: Vec<NewRecord>) -> Result<()> {
         self.data.write(move |conn| create(conn, &new)).await
     }
@@ -42,8 +44,8 @@ impl Store {
 
 fn create(conn: &mut Conn, new: &[NewRecord]) -> Result<()> {
     let mut next = take_revs(conn, new)?;
-    for some in new.chunks(ROWS) {
-        let rows = some.iter().map(|record| {
+    for chunk in new.chunks(ROWS) {
+        let rows = chunk.iter().map(|record| {
             let rev = next
                 .get_mut(&record.scope.no)
                 .ok_or_else(|| StoreError::Internal("a person without numbers".to_owned()))?;
@@ -61,8 +63,8 @@ fn create(conn: &mut Conn, new: &[NewRecord]) -> Result<()> {
     Ok(())
 }
 
-/// Takes the numbers of each person's changes and gives the one before the first. People come in the order of their
-/// own numbers, so that two calls at the same time cannot wait for each other.
+/// Takes the numbers of each person's changes. Gives for each person the number before the first. People are locked in the
+/// order of their own numbers, so that two calls at the same time cannot wait for each other.
 fn take_revs(conn: &mut Conn, new: &[NewRecord]) -> Result<BTreeMap<i64, i64>> {
     let mut people: BTreeMap<i64, (&PersonScope, i64)> = BTreeMap::new();
     for record in new {

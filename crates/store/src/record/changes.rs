@@ -1,4 +1,4 @@
-//! What has changed in a person's record after one of its changes.
+//! The changes of a person's record since an earlier revision.
 
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, SelectableHelper};
 use mainstay_domain::record::Kind;
@@ -11,10 +11,10 @@ use crate::{
     on,
 };
 
-/// From so many changes on they are not looked at one by one.
+/// The number of changes from which on they are not applied one by one.
 pub(crate) const MAX_TRACKED_CHANGES: i64 = 16;
 
-/// What changed after a number of the person's changes, in that order.
+/// Selects the changes after a number, in their order.
 pub(crate) fn changed_after(
     conn: &mut Conn,
     person_no: i64,
@@ -29,14 +29,14 @@ pub(crate) fn changed_after(
     Ok(on!(conn, |c| query.select(ChangedRow::as_select()).load(c))?)
 }
 
-/// What happened in some collections, of at most [`MAX_TRACKED_CHANGES`] changes of the record.
+/// Opens the changes of some collections, among at most [`MAX_TRACKED_CHANGES`] changes of the record.
 pub(crate) fn since(rows: &[ChangedRow], kinds: &[Kind], scope: &PersonScope) -> Result<Since> {
     if i64::try_from(rows.len()).unwrap_or(MAX_TRACKED_CHANGES) >= MAX_TRACKED_CHANGES {
         return Ok(Since::TooMuch);
     }
-    let theirs = rows
+    let selected = rows
         .iter()
         .filter(|row| kinds.iter().any(|kind| kind.code() == row.collection));
-    let changes = theirs.map(|row| row.open(scope)).collect::<Result<_>>()?;
+    let changes = selected.map(|row| row.open(scope)).collect::<Result<_>>()?;
     Ok(Since::Changed(changes))
 }

@@ -90,7 +90,7 @@ pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
 
 /// Takes the next number of the person's changes and inserts the row under it, in one statement, which can be a
 /// transaction of its own. Diesel has no data-changing `WITH`, so the text is ours. It is prepared once a connection.
-struct InsertOneOnPostgres<'a>(&'a NewRow);
+pub(crate) struct InsertOneOnPostgres<'a>(pub(crate) &'a NewRow);
 
 impl QueryId for InsertOneOnPostgres<'_> {
     type QueryId = InsertOneOnPostgres<'static>;
@@ -114,7 +114,7 @@ impl QueryFragment<Pg> for InsertOneOnPostgres<'_> {
 
 /// Inserts the row under the next number of the person's changes. The counter of the person is not written: the row itself
 /// holds the latest number.
-struct InsertOneOnSqlite<'a>(&'a NewRow);
+pub(crate) struct InsertOneOnSqlite<'a>(pub(crate) &'a NewRow);
 
 impl QueryId for InsertOneOnSqlite<'_> {
     type QueryId = InsertOneOnSqlite<'static>;
@@ -197,7 +197,7 @@ pub(super) fn insert_batch<'a>(
 /// Takes as many numbers of each person's changes as there are new rows of theirs, and inserts the rows under them in the
 /// order given. People are locked in the order of their own numbers, so that two such statements cannot wait for each
 /// other.
-struct InsertBatch<'a> {
+pub(crate) struct InsertBatch<'a> {
     person_no: Vec<i64>,
     collection: Vec<i16>,
     id: Vec<DbUuid>,
@@ -212,7 +212,7 @@ struct InsertBatch<'a> {
 }
 
 impl<'a> InsertBatch<'a> {
-    fn of(rows: impl Iterator<Item = &'a NewRow> + Clone) -> Self {
+    pub(crate) fn of(rows: impl Iterator<Item = &'a NewRow> + Clone) -> Self {
         Self {
             person_no: rows.clone().map(|row| row.person_no).collect(),
             collection: rows.clone().map(|row| row.collection).collect(),

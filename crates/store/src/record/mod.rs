@@ -1,6 +1,6 @@
-//! The one mechanism for every noun of a person's record: create, replay, replace, remove, read, list, history.
+//! Stores the records of every noun: create, replay, replace, delete, read, list, history.
 //!
-//! [`Records`] reads; [`RecordWriter`] reads and writes inside one transaction.
+//! [`Records`] reads. [`RecordWriter`] writes inside one transaction.
 
 use mainstay_domain::record::Kind;
 use uuid::Uuid;
@@ -12,7 +12,8 @@ pub mod bulk;
 mod changes;
 mod columns;
 mod create;
-mod insert;
+pub(crate) mod insert;
+mod keyed;
 mod read;
 mod write;
 
@@ -21,10 +22,11 @@ pub(crate) use changes::{MAX_TRACKED_CHANGES, changed_after, since};
 pub(crate) use columns::{ChangedRow, StoredColumns};
 pub use create::SealedDraft;
 pub(crate) use insert::NewRow;
+pub use keyed::KeyedRecords;
 pub use read::Records;
 pub use write::RecordWriter;
 
-/// A record as it stands, opened.
+/// The present version of a record, opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// Its id.
@@ -33,20 +35,20 @@ pub struct Stored {
     pub version: i64,
     /// The time that orders its collection, in microseconds.
     pub occurred_at: i64,
-    /// When it was made, in microseconds.
+    /// When it was created, in microseconds.
     pub created_at: i64,
     /// When it was last changed, in microseconds.
     pub updated_at: i64,
-    /// Its JSON object without the members that are known here.
+    /// Its JSON object, without the members that are fields here.
     pub body: Vec<u8>,
 }
 
-/// How a record came to be stored.
+/// The outcome of creating a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It is new.
     New(Stored),
-    /// It was sent before; this is how it stands now.
+    /// It was created before. This is its present version.
     Replayed(Stored),
 }
 
@@ -78,7 +80,7 @@ impl Expected {
     }
 }
 
-/// In which direction a list goes.
+/// The direction of a list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
     /// Oldest first.
@@ -95,15 +97,15 @@ pub struct Range {
     pub from: Option<i64>,
     /// Before this time, in microseconds.
     pub to: Option<i64>,
-    /// Behind this place: time and id of the last record seen.
+    /// After this record, by its time and id.
     pub after: Option<(i64, Uuid)>,
     /// Direction.
     pub order: Order,
-    /// Most records to give.
+    /// At most this many records.
     pub limit: i64,
 }
 
-/// A version that was replaced, opened.
+/// An earlier version of a record, opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
     /// The version.
@@ -118,18 +120,18 @@ pub struct Replaced {
     pub body: Vec<u8>,
 }
 
-/// Where the changes of a person stand.
+/// How far the changes of a person have come, for sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SyncState {
     /// The number of the latest change.
     pub rev: i64,
-    /// Another one means that the record was restored from a backup.
+    /// The epoch; it changes when the record is restored from a backup.
     pub epoch: i64,
-    /// The latest change whose tombstone is gone.
+    /// The number of the latest change whose tombstone has been swept.
     pub floor_rev: i64,
 }
 
-/// A record as the latest change left it.
+/// The latest change of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The number of the change.
@@ -142,15 +144,15 @@ pub struct Change {
     pub version: i64,
     /// Whether it is deleted.
     pub deleted: bool,
-    /// The record, unless it is gone.
+    /// The record, unless it was deleted without a mark.
     pub record: Option<Stored>,
 }
 
-/// What happened in some collections after a number of the person's changes.
+/// The changes of some collections since an earlier revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
-    /// These records changed, in the order of their changes; none of another collection is among them.
+    /// The changed records of those collections, in the order of their changes.
     Changed(Vec<Change>),
-    /// So much that reading everything again is no dearer.
+    /// There are so many changes that reading everything again costs no more.
     TooMuch,
 }

@@ -23,7 +23,7 @@ use crate::{
     on,
 };
 
-/// The bounds of a part of a collection, all of them given: times in microseconds, from the year 1 to 9999.
+/// The bounds of a part of a collection, with defaults filled in. Times are in microseconds, from the year 1 to 9999.
 struct Bounds {
     earliest: i64,
     latest: i64,
@@ -62,7 +62,7 @@ impl Bounds {
     }
 }
 
-/// A person's record inside a transaction or a read.
+/// Reads a person's record, inside a transaction or outside of one.
 pub struct Records<'a> {
     pub(super) conn: &'a mut Conn,
     pub(super) scope: &'a PersonScope,
@@ -95,13 +95,13 @@ impl<'a> Records<'a> {
         row.map(|row| row.open(kind, self.scope)).transpose()
     }
 
-    /// Part of a collection in the order of its time.
+    /// A part of a collection, in the order of time and id.
     pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
         let bounds = Bounds::of(range);
         let (at, id) = (DbTimestamp(bounds.after.0), DbUuid(bounds.after.1));
-        // The same text for every page, so that it is prepared once. `t <= k AND (t < k OR id < i)` lets both engines
-        // use the index; a plain OR does not.
-        let part = records::table
+        // The text is the same for every page, so that it is prepared once. `t <= k AND (t < k OR id < i)` lets both
+        // engines use the index; a plain OR does not.
+        let in_bounds = records::table
             .filter(records::person_no.eq(self.scope.no))
             .filter(records::collection.eq(kind.code()))
             .filter(records::deleted.eq(false))
@@ -109,12 +109,12 @@ impl<'a> Records<'a> {
             .filter(records::occurred_at.le(DbTimestamp(bounds.latest)))
             .limit(range.limit);
         let rows: Vec<StoredColumns> = on!(&mut *self.conn, |c| match range.order {
-            Order::Descending => part
+            Order::Descending => in_bounds
                 .filter(records::occurred_at.lt(at).or(records::id.lt(id)))
                 .order((records::occurred_at.desc(), records::id.desc()))
                 .select(StoredColumns::as_select())
                 .load(c),
-            Order::Ascending => part
+            Order::Ascending => in_bounds
                 .filter(records::occurred_at.gt(at).or(records::id.gt(id)))
                 .order((records::occurred_at.asc(), records::id.asc()))
                 .select(StoredColumns::as_select())
@@ -123,7 +123,7 @@ impl<'a> Records<'a> {
         rows.into_iter().map(|row| row.open(kind, self.scope)).collect()
     }
 
-    /// Where the person's changes stand.
+    /// The sync state of the person.
     pub fn sync_state(&mut self) -> Result<SyncState> {
         let stands = SelectSyncState(self.scope.no);
         let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| stands.get_result::<(i64, i64, i64)>(c))?;
@@ -134,39 +134,39 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// What changed after a number of the person's changes, in their order: each record once, as it stands now.
+    /// The records that changed after a number, in the order of their latest changes, each once.
     pub fn changes(&mut self, after: i64, limit: i64) -> Result<Vec<Change>> {
         let rows = changed_after(self.conn, self.scope.no, after, limit)?;
         rows.iter().map(|row| row.open(self.scope)).collect()
     }
 
-    /// What changed in some collections after a number of the person's changes.
+    /// The changes of some collections after a number.
     pub fn since(&mut self, after: i64, kinds: &[Kind]) -> Result<Since> {
         let rows = changed_after(self.conn, self.scope.no, after, MAX_TRACKED_CHANGES)?;
         since(&rows, kinds, self.scope)
     }
 
-    /// What is known of an id, deleted or not.
-    pub fn known(&mut self, kind: Kind, id: Uuid) -> Result<Option<Change>> {
+    /// The latest change of a record, deleted or not.
+    pub fn latest_change(&mut self, kind: Kind, id: Uuid) -> Result<Option<Change>> {
         let row = self.row(kind, id)?;
         row.map(|row| row.changed.open(self.scope)).transpose()
     }
 
-    /// Whether the record of that id, deleted or not, was first made from that content.
-    pub fn was_made_of(&mut self, draft: &Draft) -> Result<bool> {
-        let wanted = self.scope.keys.origin(&draft.canonical);
+    /// True if the record of that id, deleted or not, was created with that content.
+    pub fn was_created_as(&mut self, draft: &Draft) -> Result<bool> {
+        let origin = self.scope.keys.origin(&draft.canonical);
         Ok(self
             .row(draft.kind, draft.id)?
-            .is_some_and(|row| row.origin == wanted))
+            .is_some_and(|row| row.origin == origin))
     }
 
-    /// Whether a version of a record was made from that content.
+    /// True if that version of the record has that content.
     pub fn has_version_of(&mut self, draft: &Draft, version: i64) -> Result<bool> {
-        let wanted = self.scope.keys.origin(&draft.canonical);
+        let expected = self.scope.keys.origin(&draft.canonical);
         if let Some(row) = self.row(draft.kind, draft.id)?
             && row.version() == version
         {
-            return Ok(row.digest == wanted);
+            return Ok(row.digest == expected);
         }
         let query = record_history::table
             .filter(record_history::person_no.eq(self.scope.no))
@@ -175,7 +175,7 @@ impl<'a> Records<'a> {
             .filter(record_history::version.eq(version))
             .select(record_history::digest);
         let found = on!(&mut *self.conn, |c| query.first::<Vec<u8>>(c).optional())?;
-        Ok(found.is_some_and(|digest| digest == wanted))
+        Ok(found.is_some_and(|digest| digest == expected))
     }
 
     /// Each version of a record that was replaced, oldest first.

@@ -1,4 +1,4 @@
-//! Writing a person's record: every write takes the next number of the person's changes.
+//! Replaces and deletes records. Every write takes the next number of the person's changes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -40,7 +40,7 @@ struct NewHistory {
     replaced_by: Option<DbUuid>,
 }
 
-/// A person's record inside a writing transaction.
+/// Writes a person's record inside one transaction.
 pub struct RecordWriter<'a> {
     pub(super) records: Records<'a>,
     pub(super) now: DbTimestamp,
@@ -74,7 +74,7 @@ impl<'a> RecordWriter<'a> {
         }
     }
 
-    /// What the writer works with.
+    /// The connection, the person and the time of the transaction.
     pub(crate) fn parts(&mut self) -> (&mut Conn, &PersonScope, DbTimestamp) {
         (&mut *self.records.conn, self.records.scope, self.now)
     }
@@ -137,7 +137,7 @@ impl<'a> RecordWriter<'a> {
         Ok(after)
     }
 
-    /// Does a part of the work that leaves nothing behind if it does not succeed, while the rest of the transaction goes on.
+    /// Runs a part of the work in a savepoint: if it fails, it leaves nothing behind and the transaction goes on.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         on!(&mut *self.records.conn, |c| {
             AnsiTransactionManager::begin_transaction(c)
@@ -151,7 +151,7 @@ impl<'a> RecordWriter<'a> {
         outcome
     }
 
-    /// Deletes a record: a tombstone stays, which frees its slot and never comes back to life.
+    /// Deletes a record. A tombstone stays: its slot is free, and the id is never used again.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
@@ -159,7 +159,7 @@ impl<'a> RecordWriter<'a> {
         self.delete(kind, id, expected, None)
     }
 
-    /// Deletes a record but keeps it to be read, as the draft has it. It leaves every list and frees its slot.
+    /// Marks a record as deleted, with the content of the draft. It can still be read, leaves every list and frees its slot.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`], [`StoreError::Final`].
@@ -167,13 +167,13 @@ impl<'a> RecordWriter<'a> {
         self.delete(draft.kind, draft.id, expected, Some(&draft.body))
     }
 
-    /// Deletes a record, of which nothing or that body stays.
-    fn delete(&mut self, kind: Kind, id: Uuid, expected: Expected, stays: Option<&[u8]>) -> Result<()> {
+    /// Deletes a record. Its body is removed, or replaced by `body`.
+    fn delete(&mut self, kind: Kind, id: Uuid, expected: Expected, body: Option<&[u8]>) -> Result<()> {
         let rev = self.next_rev()?;
         let before = self.live_row(kind, id, expected)?;
         let (no, version) = (before.no, before.version() + 1);
         let keys = &self.records.scope.keys;
-        let sealed = stays.map_or(Ok(Vec::new()), |body| {
+        let sealed = body.map_or(Ok(Vec::new()), |body| {
             keys.seal_record(kind.code(), id, version, body)
         })?;
         self.archive(kind, before)?;
@@ -203,7 +203,7 @@ impl<'a> RecordWriter<'a> {
         Ok(row)
     }
 
-    /// Puts the version that is being replaced into the history.
+    /// Moves the version that is being replaced to the history.
     fn archive(&mut self, kind: Kind, before: FullRow) -> Result<()> {
         let row = NewHistory {
             person_no: self.records.scope.no,
@@ -228,8 +228,8 @@ impl<'a> RecordWriter<'a> {
         self.take_revs(1)
     }
 
-    /// Takes that many numbers of the person's changes and gives the last; other writers of the same person wait
-    /// for this one.
+    /// Takes the next numbers of the person's changes. Gives the last of them. Other writers of the same person wait until
+    /// this transaction ends.
     pub(crate) fn take_revs(&mut self, count: i64) -> Result<i64> {
         let take = TakeRevs {
             person_no: self.records.scope.no,
@@ -238,7 +238,7 @@ impl<'a> RecordWriter<'a> {
         Ok(on!(&mut *self.records.conn, |c| take.get_result(c))?)
     }
 
-    /// Stores what goes with a record, and makes sure that what it refers to is there.
+    /// Stores the plan items and the timer of a record, and checks its references.
     pub(crate) fn after_write(&mut self, draft: &Draft) -> Result<()> {
         if !draft.items.is_empty() {
             let person_no = self.records.scope.no;
@@ -297,7 +297,7 @@ impl<'a> RecordWriter<'a> {
         Ok(())
     }
 
-    /// Finds every reference to something that the person does not have.
+    /// Finds every reference to a record or plan item that the person does not have.
     fn check_references(&mut self, references: &[Reference]) -> Result<()> {
         let mut unknown = Vec::new();
         for reference in references {

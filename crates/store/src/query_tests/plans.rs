@@ -1,0 +1,356 @@
+//! Every statement of a person's usual day is answered from an index, on both engines, and the hot ones from the index
+//! that was made for them.
+
+use std::sync::{Mutex, PoisonError};
+
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation},
+    sql_query,
+    sql_types::Text,
+};
+use mainstay_domain::{
+    account::{Profile, Role, SealedAccount, SealedSession},
+    check_in::CheckIn,
+    craving_event::CravingEvent,
+    goal::Goal,
+    plan::Plan,
+    record::{Draft, Incoming, Kind, Record, draft},
+    value::place::{Email, ZoneName},
+};
+use uuid::Uuid;
+
+use super::database::TestDatabase;
+use crate::{
+    DatabaseUrl, Expected, PersonScope, Range, Store,
+    account::{NewAccount, PasswordReplacement},
+    engine::{connection::Conn, single},
+    login_delay::{DelayKey, Failures},
+    on,
+    session::{NewSession, Rotation},
+};
+
+static STATEMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Recorder;
+
+impl Instrumentation for Recorder {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            let text = query.to_string();
+            let text = text.split(" -- binds").next().unwrap_or_default().trim();
+            statements().push(text.to_owned());
+        }
+    }
+}
+
+fn statements() -> std::sync::MutexGuard<'static, Vec<String>> {
+    STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Records the statements of every connection that is made from now on.
+pub(super) fn record_statements() {
+    set_default_instrumentation(|| Some(Box::new(Recorder))).unwrap();
+}
+
+/// Takes the statements that were recorded so far, in their order.
+pub(super) fn recorded() -> Vec<String> {
+    std::mem::take(&mut *statements())
+}
+
+const NOW: i64 = 1_800_000_000_000_000;
+
+fn new_draft<T: Record>(id: u128) -> Draft {
+    let incoming = Incoming {
+        id: None,
+        body: T::example(),
+        basis: None,
+    };
+    let now = chrono::DateTime::from_timestamp_micros(NOW).unwrap();
+    let mut next = id * 1000;
+    draft(incoming, Uuid::from_u128(id), None, now, &mut || {
+        next += 1;
+        Uuid::from_u128(next)
+    })
+    .unwrap()
+}
+
+/// A draft without references, which need not exist then.
+fn alone<T: Record>(id: u128) -> Draft {
+    Draft {
+        references: Vec::new(),
+        ..new_draft::<T>(id)
+    }
+}
+
+async fn sign_up(store: &Store) -> (PersonScope, Uuid) {
+    let (account, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let new = NewAccount {
+        id: account,
+        role: Role::Person,
+        content: SealedAccount {
+            email: Email::new("sam@example.org").unwrap(),
+            profile: Profile::new(ZoneName(chrono_tz::UTC)),
+        },
+        password_hash: "hash".to_owned(),
+    };
+    let first = NewSession {
+        id: session,
+        refresh_hash: vec![1],
+        content: SealedSession::default(),
+    };
+    store.create_account(new, Some(first), None, NOW).await.unwrap();
+    let principal = store.principal(account, session, 0).await.unwrap().unwrap();
+    (principal.scope, session)
+}
+
+/// What a server does for one person on a usual day.
+async fn live_a_day(store: &Store) {
+    let (scope, session) = sign_up(store).await;
+    let account = scope.account();
+    for draft in [
+        alone::<CheckIn>(10),
+        alone::<CravingEvent>(11),
+        alone::<Goal>(12),
+        alone::<Plan>(13),
+    ] {
+        store.create(&scope, session, NOW, draft).await.unwrap();
+    }
+    store
+        .read(&scope, |records| {
+            records.get(Kind::CheckIn, Uuid::from_u128(10))?.unwrap();
+            records.by_slot(Kind::Plan, "active:relapse_prevention")?;
+            for order in [crate::Order::Ascending, crate::Order::Descending] {
+                let range = Range {
+                    order,
+                    limit: 30,
+                    ..Range::default()
+                };
+                records.list(Kind::CheckIn, &range)?;
+            }
+            records.sync_state()?;
+            records.changes(0, 20)?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    store.revision(&scope).await.unwrap();
+    store
+        .write(&scope, session, NOW, |writer| {
+            writer.replace(&alone::<CheckIn>(10), Expected::Any)?;
+            writer.has_version_of(&alone::<CheckIn>(10), 1)?;
+            writer.replace(&new_draft::<Plan>(13), Expected::Any)?;
+            writer.remove(Kind::CravingEvent, Uuid::from_u128(11), Expected::Any)
+        })
+        .await
+        .unwrap();
+    store
+        .credentials(&Email::new("sam@example.org").unwrap())
+        .await
+        .unwrap();
+    store.refresh_state(account, session).await.unwrap();
+    let rotation = Rotation {
+        counter: 0,
+        refresh_hash: vec![2],
+        keep: None,
+    };
+    store
+        .rotate_session(account, session, rotation, NOW)
+        .await
+        .unwrap();
+    store.sessions(account, 0).await.unwrap();
+    let key = DelayKey::Account("sam".to_owned());
+    store
+        .note_failure(&key, |_| Failures {
+            count: 1,
+            ..Failures::default()
+        })
+        .await
+        .unwrap();
+    store.failures(&key).await.unwrap();
+    let profile = Profile::new(ZoneName(chrono_tz::UTC));
+    store
+        .update_profile(account, profile, Expected::Any, NOW)
+        .await
+        .unwrap();
+    let password = PasswordReplacement {
+        verified: "hash".to_owned(),
+        hash: "other".to_owned(),
+    };
+    store
+        .change_password(account, password, session, None, NOW)
+        .await
+        .unwrap();
+    store.run_timers(NOW + 1).await.unwrap();
+    store.sweep_stored_responses(0).await.unwrap();
+    store.sweep_failures(0).await.unwrap();
+    store.sweep_tombstones(0).await.unwrap();
+    store.erase_account(account).await.unwrap();
+}
+
+#[derive(QueryableByName)]
+struct SqlitePlan {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct PostgresPlan {
+    #[diesel(sql_type = Text)]
+    #[diesel(column_name = "QUERY PLAN")]
+    plan: String,
+}
+
+/// The types of a statement's values, where PostgreSQL cannot tell them from the text.
+fn parameter_types(sql: &str) -> &'static str {
+    if sql.contains("AS asked") {
+        "(bigint[], bigint[], bigint[])"
+    } else if sql.contains("unnest") {
+        "(bigint[], smallint[], uuid[], bigint[], timestamptz[], bytea[], bytea[], bytea[], bytea[], timestamptz[], \
+         timestamptz[])"
+    } else {
+        ""
+    }
+}
+
+/// How the engine would run a statement whose values it does not know.
+fn plan(conn: &mut Conn, sql: &str) -> String {
+    match conn {
+        Conn::Sqlite(c) => {
+            let rows: Vec<SqlitePlan> = sql_query(format!("EXPLAIN QUERY PLAN {sql}"))
+                .load(c)
+                .unwrap_or_else(|e| panic!("{e}: {sql}"));
+            rows.into_iter().map(|row| row.detail + "\n").collect()
+        }
+        Conn::Postgres(c) => {
+            let values = (1..100).take_while(|n| sql.contains(&format!("${n}"))).count();
+            let nulls = vec!["NULL"; values].join(", ");
+            let list = if values == 0 {
+                String::new()
+            } else {
+                format!("({nulls})")
+            };
+            for setup in [
+                // A few rows are read faster without an index, whichever there is.
+                "SET enable_seqscan = off".to_owned(),
+                "SET plan_cache_mode = force_generic_plan".to_owned(),
+                format!("PREPARE statement{} AS {sql}", parameter_types(sql)),
+            ] {
+                sql_query(&setup)
+                    .execute(c)
+                    .unwrap_or_else(|e| panic!("{e}: {setup}"));
+            }
+            let rows: Vec<PostgresPlan> = sql_query(format!("EXPLAIN EXECUTE statement{list}"))
+                .load(c)
+                .unwrap();
+            sql_query("DEALLOCATE statement").execute(c).unwrap();
+            rows.into_iter().map(|row| row.plan + "\n").collect()
+        }
+    }
+}
+
+/// People with records, so that PostgreSQL has something to estimate from. On empty tables it takes any index.
+const POPULATION: &[&str] = &[
+    "INSERT INTO accounts (id, role, state, version, sealed, password_hash, password_changed_at, created_at, updated_at) \
+     SELECT gen_random_uuid(), 'person', 'active', 1, '', '', now(), now(), now() FROM generate_series(1, 200)",
+    "INSERT INTO people SELECT no, 50, 1, 0 FROM accounts",
+    "INSERT INTO records (person_no, collection, id, version, rev, occurred_at, slot, deleted, origin, digest, sealed, \
+     created_at, updated_at) SELECT person_no, 1 + n % 3, gen_random_uuid(), 1, n, now() - n * interval '1 hour', \
+     decode(md5(n::text), 'hex'), n % 20 = 0, '', '', 'x', now(), now() FROM people, generate_series(1, 50) n",
+    "INSERT INTO record_history (person_no, collection, id, version, digest, sealed, written_at, replaced_at) \
+     SELECT person_no, collection, id, 1, '', '', now(), now() FROM records",
+    "INSERT INTO timers SELECT person_no, collection, id, now() FROM records",
+    "ANALYZE",
+];
+
+/// A part of each hot statement, and the index that was made for it.
+const HOT: &[(&str, &str)] = &[
+    ("ORDER BY \"records\".\"occurred_at\" DESC", "records_time"),
+    ("ORDER BY \"records\".\"occurred_at\" ASC", "records_time"),
+    ("(\"records\".\"rev\" > ", "records_rev"),
+    ("(\"records\".\"slot\" = ", "records_slot"),
+    ("WHERE (((\"records\".\"id\" = ", "records_id"),
+    ("FROM \"record_history\"", "record_history_version"),
+    ("FROM (\"timers\"", "timers_due"),
+];
+
+/// Statements for which no index is wanted: they run every ten minutes at most, on tables that stay small.
+const WITHOUT_INDEX: &[&str] = &[
+    // Erasures that were interrupted, and the sessions of all people that have long ended.
+    "WHERE (\"accounts\".\"state\" = ",
+    "DELETE  FROM \"sessions\" WHERE ((\"sessions\".\"ended_at\"",
+];
+
+/// True for a statement that changes or reads rows of ours.
+fn has_a_plan(sql: &str) -> bool {
+    ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"]
+        .iter()
+        .any(|word| sql.starts_with(word))
+        && !sql.contains("sqlite_version")
+        && !sql.contains("__diesel_schema_migrations")
+        && !sql.contains("data_keys")
+        && !sql.contains("pg_")
+        && sql != "SELECT 1"
+}
+
+async fn every_statement_uses_an_index(database: TestDatabase) {
+    record_statements();
+    let store = database.store();
+    live_a_day(&store).await;
+    drop(store);
+    let mut statements = recorded();
+    statements.retain(|sql| has_a_plan(sql));
+    statements.sort();
+    statements.dedup();
+    let mut conn = single(&database.locations.data).unwrap();
+    if let Conn::Postgres(c) = &mut conn {
+        for sql in POPULATION {
+            sql_query(*sql)
+                .execute(c)
+                .unwrap_or_else(|e| panic!("{e}: {sql}"));
+        }
+    }
+    let quoted = |sql: &str| sql.replace('`', "\"");
+    let mut missing: Vec<&str> = HOT.iter().map(|(part, _)| *part).collect();
+    for sql in statements {
+        let plan = plan(&mut conn, &sql);
+        let text = quoted(&sql);
+        for (part, index) in HOT.iter().filter(|(part, _)| text.contains(part)) {
+            assert!(plan.contains(index), "{text}\nis to use {index}:\n{plan}");
+            missing.retain(|other| other != part);
+        }
+        if WITHOUT_INDEX.iter().any(|part| text.contains(part)) {
+            continue;
+        }
+        let scans_a_table = plan.lines().any(|line| {
+            line.contains("Seq Scan")
+                || line.trim_start().starts_with("SCAN ")
+                    && !line.contains("USING")
+                    && !line.contains("CONSTANT ROW")
+                    && !line.contains("VALUES CLAUSE")
+        });
+        assert!(!scans_a_table, "{text}\nreads a whole table:\n{plan}");
+    }
+    assert!(missing.is_empty(), "the day has no statement with {missing:?}");
+}
+
+#[tokio::test]
+async fn on_sqlite_every_statement_uses_an_index() {
+    let database = TestDatabase::sqlite();
+    assert!(matches!(database.locations.data, DatabaseUrl::Sqlite(_)));
+    every_statement_uses_an_index(database).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_every_statement_uses_an_index() {
+    every_statement_uses_an_index(TestDatabase::postgres("plans")).await;
+}
+
+#[test]
+fn a_statement_without_an_index_is_found() {
+    let database = TestDatabase::sqlite();
+    let mut conn = single(&database.locations.data).unwrap();
+    let plan = plan(&mut conn, "SELECT no FROM records WHERE version = 3");
+    assert!(plan.starts_with("SCAN records"), "{plan}");
+    on!(&mut conn, |c| sql_query("SELECT 1").execute(c)).unwrap();
+}

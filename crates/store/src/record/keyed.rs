@@ -1,0 +1,46 @@
+//! Reading some collections of a person's record and no others.
+
+use mainstay_domain::record::Kind;
+use uuid::Uuid;
+
+use super::{Range, Records, Stored};
+use crate::error::{Result, StoreError};
+
+/// Reads the collections on which a cached response is keyed. Reading another one is an error, since a change of it would
+/// not be noticed.
+pub struct KeyedRecords<'r, 'a> {
+    records: &'r mut Records<'a>,
+    kinds: &'static [Kind],
+}
+
+impl<'r, 'a> KeyedRecords<'r, 'a> {
+    pub(crate) fn new(records: &'r mut Records<'a>, kinds: &'static [Kind]) -> Self {
+        Self { records, kinds }
+    }
+
+    /// The record of that id, as [`Records::get`].
+    pub fn get(&mut self, kind: Kind, id: Uuid) -> Result<Option<Stored>> {
+        self.check(kind)?.get(kind, id)
+    }
+
+    /// The record that holds a slot, as [`Records::by_slot`].
+    pub fn by_slot(&mut self, kind: Kind, slot: &str) -> Result<Option<Stored>> {
+        self.check(kind)?.by_slot(kind, slot)
+    }
+
+    /// A part of a collection, as [`Records::list`].
+    pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
+        self.check(kind)?.list(kind, range)
+    }
+
+    fn check(&mut self, kind: Kind) -> Result<&mut Records<'a>> {
+        if self.kinds.contains(&kind) {
+            Ok(self.records)
+        } else {
+            Err(StoreError::Internal(format!(
+                "a cached response is not keyed on {}",
+                kind.path()
+            )))
+        }
+    }
+}
