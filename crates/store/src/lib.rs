@@ -16,11 +16,11 @@ pub mod idempotency;
 pub mod key;
 pub mod login_delay;
 pub mod meeting;
-#[cfg(test)]
-mod query_tests;
 pub mod questionnaire;
 pub mod record;
 pub mod session;
+#[cfg(test)]
+mod tests;
 pub mod timer;
 pub mod tombstone;
 

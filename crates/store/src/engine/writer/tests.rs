@@ -147,3 +147,26 @@ async fn a_savepoint_that_cannot_be_undone_ends_the_batch() {
     }
     assert_eq!(stored(&url), [3, 3]);
 }
+
+#[tokio::test]
+async fn a_commit_that_fails_has_an_unknown_outcome() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = DatabaseUrl::Sqlite(directory.path().join("test.db"));
+    let mut conn = connect(&url, Access::Write).unwrap();
+    for sql in [
+        "CREATE TABLE numbers (n INTEGER NOT NULL PRIMARY KEY, filler BLOB NOT NULL)",
+        "CREATE TABLE squares (n INTEGER NOT NULL REFERENCES numbers (n) DEFERRABLE INITIALLY DEFERRED)",
+    ] {
+        sql_query(sql).execute(sqlite(&mut conn)).unwrap();
+    }
+    let writer = Writer::start(&url).unwrap();
+    let refused_at_commit = job(|conn| {
+        Ok(sql_query("INSERT INTO squares VALUES (7)")
+            .execute(sqlite(conn))
+            .map(drop)?)
+    });
+    let outcome = writer.write(Isolation::Savepoint, refused_at_commit).await;
+    assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))));
+    assert!(writer.write(Isolation::Savepoint, insert(1)).await.is_ok());
+    assert_eq!(stored(&url), [1]);
+}

@@ -8,6 +8,7 @@ use crate::{Locations, MasterKeys, PoolSize, Store, engine::single, migrate_all,
 /// A fresh database with its key store. It is gone when it is dropped.
 pub(super) struct TestDatabase {
     pub locations: Locations,
+    master_key: String,
     directory: TempDir,
     server: Option<(String, String)>,
 }
@@ -52,16 +53,21 @@ impl TestDatabase {
         migrate_all(&locations).unwrap();
         Self {
             locations,
+            master_key: MasterKeys::generate().unwrap().to_string(),
             directory,
             server,
         }
     }
 
-    /// Opens the databases with a new master key.
+    /// Opens the databases.
     pub fn store(&self) -> Store {
+        self.store_at(&self.locations)
+    }
+
+    /// Opens the same databases by another way.
+    pub fn store_at(&self, locations: &Locations) -> Store {
         assert!(self.directory.path().exists());
-        let master = MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap();
-        Store::open(&self.locations, master).unwrap()
+        Store::open(locations, MasterKeys::parse(&self.master_key).unwrap()).unwrap()
     }
 }
 

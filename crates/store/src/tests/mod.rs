@@ -1,0 +1,6 @@
+//! Tests of the store on both engines: the SQL itself, the indexes that are used for it, and outcomes that nobody knows.
+
+mod database;
+mod plans;
+mod statements;
+mod unknown_outcome;
