@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    insight::warning::Rule,
+    insight::warning::rule::Rule,
     record::{Kind, Record},
     value::{text::Note, timestamp::Timestamp, validation::Findings},
 };

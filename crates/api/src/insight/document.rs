@@ -13,7 +13,7 @@ use mainstay_domain::{
     goal::Goal,
     insight::{
         Insight,
-        facts::{AsOf, Facts, ValidationContext, WithId},
+        facts::{AsOf, Facts, InsightBasis, WithId},
     },
     medication::Medication,
     plan::{Plan, PlanStatus},
@@ -41,8 +41,8 @@ use crate::{
 /// The schema of an insight: what it was computed from, then what was found.
 pub fn insight_schema<T: ToSchema>(components: &mut Components) -> Value {
     let reference = add::<T>(components);
-    add::<ValidationContext>(components);
-    let basis = components.remove(&*ValidationContext::name()).unwrap_or_default();
+    add::<InsightBasis>(components);
+    let basis = components.remove(&*InsightBasis::name()).unwrap_or_default();
     if let Some(own) = components.get_mut(&*T::name())
         && own["properties"].get("as_of").is_none()
     {

@@ -9,7 +9,7 @@ pub mod request;
 use mainstay_domain::{
     insight::{
         abstinence::abstinence,
-        calendar::plus,
+        calendar::add_days,
         craving::{TREND_DAYS, cravings},
         facts::Window,
         medication::medication,
@@ -199,7 +199,7 @@ async fn get_series(caller: Caller) -> HandlerResult {
     let asked = InsightRequest::with(&caller, parameters, &words).await?;
     // Without a metric the question was refused.
     let metric = metric.unwrap_or(Metric::Craving);
-    let (kind, since) = (series::source(metric), Need::since(asked.first_day()));
+    let (kind, since) = (series::source_collection(metric), Need::since(asked.first_day()));
     let needed = |of: Kind| if kind == of { since } else { Need::None };
     let needs = Needs {
         check_ins: needed(Kind::CheckIn),
@@ -216,7 +216,7 @@ async fn get_series(caller: Caller) -> HandlerResult {
 
 async fn get_cravings(caller: Caller) -> HandlerResult {
     let asked = InsightRequest::of(&caller, "cravings", &["as_of", "window"]).await?;
-    let trend_from = plus(asked.as_of.today(), 1 - TREND_DAYS);
+    let trend_from = add_days(asked.as_of.today(), 1 - TREND_DAYS);
     let since = Need::since(asked.first_day().map(|first| first.min(trend_from)));
     let needs = Needs {
         check_ins: since,
@@ -292,15 +292,15 @@ async fn get_medication(caller: Caller) -> HandlerResult {
 /// The part of the record that the early-warning rules look at.
 pub fn for_warnings(asked: &InsightRequest) -> Needs {
     let today = asked.as_of.today();
-    let recent = Need::From(warning::first_day(today));
+    let recent = Need::From(warning::earliest_day(today));
     Needs {
         goals: true,
         plans: true,
         check_ins: recent,
         cravings: recent,
         uses: true,
-        medications: Need::From(plus(today, -MEDICATION_DAYS)),
-        protective: Need::From(plus(today, -4)),
+        medications: Need::From(add_days(today, -MEDICATION_DAYS)),
+        protective: Need::From(add_days(today, -4)),
         feedback: true,
         contacts: true,
         profiles: Need::None,

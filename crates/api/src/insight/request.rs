@@ -80,7 +80,7 @@ impl InsightRequest {
     pub async fn with(caller: &Caller, mut parameters: Parameters, words: &str) -> HandlerResult<Self> {
         let now = caller.state.clock.now();
         let window = parameters.get("window", "enum", "must be 7d, 30d, 90d, 365d or all", |text| {
-            Window::ALL.into_iter().find(|window| window.word() == text)
+            Window::ALL.into_iter().find(|window| window.as_str() == text)
         });
         let at = as_of(&mut parameters, now);
         parameters.finish()?;
@@ -98,7 +98,7 @@ impl InsightRequest {
             holds: Holds::Day,
             words: format!(
                 "{words} {} account {} {}",
-                window.word(),
+                window.as_str(),
                 account.version,
                 env!("CARGO_PKG_VERSION")
             ),
@@ -134,7 +134,7 @@ impl InsightRequest {
 
     /// First day of the window.
     pub fn first_day(&self) -> Option<NaiveDate> {
-        self.window.first(self.as_of.today())
+        self.window.first_day(self.as_of.today())
     }
 
     /// Answers with what `compute` finds in the part of the record that it needs.
@@ -207,7 +207,7 @@ impl InsightRequest {
         let moment = match (self.upto, self.holds) {
             (Some(micros), _) => format!("at {micros}"),
             (None, Holds::Day) => format!("on {}", self.as_of.today()),
-            (None, Holds::Hour) => format!("on {} from {}", self.as_of.today(), self.as_of.hour()),
+            (None, Holds::Hour) => format!("on {} from {}", self.as_of.today(), self.as_of.last_full_hour()),
         };
         let question = format!("insight {} {moment}", self.words);
         let revision = caller.state.store.revision(caller.scope()).await?;

@@ -8,7 +8,7 @@ mod words;
 
 use mainstay_domain::{
     insight::{
-        calendar::plus,
+        calendar::add_days,
         craving::TREND_DAYS,
         facts::{Facts, Window},
         over_time::PlanVersion,
@@ -112,7 +112,7 @@ async fn get_report(caller: Caller) -> HandlerResult {
     let cravings = Need::since(
         asked
             .first_day()
-            .map(|first| first.min(warning::first_day(asked.as_of.today()))),
+            .map(|first| first.min(warning::earliest_day(asked.as_of.today()))),
     );
     let needs = Needs {
         // The days that check-ins confirm count from the beginning of a goal.
@@ -164,7 +164,7 @@ fn needs(name: ChartName, asked: &InsightRequest) -> Needs {
             cravings: Need::since(
                 asked
                     .first_day()
-                    .map(|first| first.min(plus(asked.as_of.today(), 1 - TREND_DAYS))),
+                    .map(|first| first.min(add_days(asked.as_of.today(), 1 - TREND_DAYS))),
             ),
             ..none
         },

@@ -155,7 +155,7 @@ fn signs(found: &Warnings) -> Markup {
     html! {
         section.long id="signs" {
             h2 { "Early signs, explained" }
-            p { (level(found.level, found.silent_signs())) }
+            p { (level(found.level, found.muted_signs())) }
             @for note in &found.safety {
                 div.box {
                     p { (note.text) }
@@ -174,7 +174,7 @@ fn signs(found: &Warnings) -> Markup {
             @if !found.muted.is_empty() {
                 p.soft {
                     (count(found.muted.len(), "sign is", "signs are")) " silent because you asked for it."
-                    @if found.silent_signs() > 0 { " " (found.silent_signs()) " of them would show now." }
+                    @if found.muted_signs() > 0 { " " (found.muted_signs()) " of them would show now." }
                 }
             }
             p.soft { (found.about) }

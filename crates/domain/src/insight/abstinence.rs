@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    calendar::{DaySet, Span, days_between, length, plus},
-    facts::{AsOf, Facts, Tally, Window, check_in_day, use_span},
+    calendar::{DaySet, add_days, days_in},
+    course::{Course, Run},
+    facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
     limit::{WithinLimits, within_limits},
-    statistics::{days_real, mean},
+    statistics::{days_as_f64, mean},
 };
 use crate::{
     check_in::Used,
@@ -38,20 +39,6 @@ pub struct Abstinence {
     /// The goals, active ones first, then the newest.
     #[schema(max_items = 100)]
     pub goals: Vec<GoalAbstinence>,
-}
-
-/// A stretch of days without use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Run {
-    /// First day.
-    pub from: NaiveDate,
-    /// Last day; the open run goes up to today.
-    pub to: NaiveDate,
-    /// Its days; of the open run those that are completed.
-    #[schema(minimum = 0)]
-    pub days: i64,
-    /// Whether no use has ended it.
-    pub open: bool,
 }
 
 /// The share of days without use.
@@ -166,82 +153,10 @@ pub struct GoalAbstinence {
     pub within_limits: Option<WithinLimits>,
 }
 
-/// The days of a goal that abstinence is reckoned over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Course {
-    /// S.
-    pub start: NaiveDate,
-    /// The day that the goal is in, or its last one: min(T, E).
-    pub last: NaiveDate,
-    /// The day before which days are completed: min(T, E + 1).
-    pub boundary: NaiveDate,
-    /// U.
-    pub used: DaySet,
-}
-
-impl Course {
-    /// The course of a goal up to today.
-    pub fn of(goal: &Goal, facts: &Facts, today: NaiveDate) -> Self {
-        let end = goal.ended_on;
-        let used = facts.use_days(goal.substance);
-        Self {
-            start: goal.started_on,
-            last: end.map_or(today, |end| end.min(today)),
-            boundary: end.map_or(today, |end| plus(end, 1).min(today)),
-            // What comes after a goal has ended is no longer part of it.
-            used: end.map_or(used.clone(), |end| DaySet::of(used.within((NaiveDate::MIN, end)))),
-        }
-    }
-
-    /// A: the first day of the current run.
-    pub fn run_from(&self) -> NaiveDate {
-        match self.used.last() {
-            Some(last) if last >= self.start => plus(last, 1),
-            _ => self.start,
-        }
-    }
-
-    /// Runs in their order.
-    pub fn runs(&self) -> Vec<Run> {
-        let mut runs: Vec<Run> = (self.used.gaps((self.start, self.last)).into_iter())
-            .map(|(from, to)| Run {
-                from,
-                to,
-                days: length((from, to)),
-                open: false,
-            })
-            .collect();
-        if let Some(run) = runs.last_mut()
-            && run.from == self.run_from()
-        {
-            run.open = true;
-            run.days = self.days_completed();
-        }
-        runs
-    }
-
-    /// Full days of the current run.
-    pub fn days_completed(&self) -> i64 {
-        days_between(self.run_from(), self.boundary).max(0)
-    }
-
-    /// The completed days of the goal, if there are some.
-    pub fn completed(&self) -> Option<Span> {
-        let last = plus(self.boundary, -1);
-        (self.start <= last).then_some((self.start, last))
-    }
-
-    /// Completed days without use.
-    pub fn abstinent_days(&self) -> i64 {
-        self.completed()
-            .map_or(0, |span| length(span) - self.used.count(span))
-    }
-}
-
 /// Days on which check-ins said that there was no use, and those on which one said that there was.
-pub(super) fn reports(facts: &Facts) -> (DaySet, DaySet) {
+pub(super) fn reported_days(facts: &Facts) -> (DaySet, DaySet) {
     let said = |word: Used| {
-        DaySet::of(
+        DaySet::from_spans(
             facts
                 .check_ins
                 .iter()
@@ -251,11 +166,11 @@ pub(super) fn reports(facts: &Facts) -> (DaySet, DaySet) {
         )
     };
     let yes = said(Used::Yes);
-    (said(Used::No).without(&yes), yes)
+    (said(Used::No).difference(&yes), yes)
 }
 
 /// The goals that an answer tells of, active ones first, then the newest.
-pub fn goals_in_order(facts: &Facts) -> Vec<&super::facts::WithId<Goal>> {
+pub fn ordered_goals(facts: &Facts) -> Vec<&super::facts::WithId<Goal>> {
     let mut goals: Vec<_> = facts.goals.iter().collect();
     goals.sort_by(|a, b| {
         (a.record.status != GoalStatus::Active)
@@ -269,33 +184,33 @@ pub fn goals_in_order(facts: &Facts) -> Vec<&super::facts::WithId<Goal>> {
 
 /// Days without use, for each goal.
 pub fn abstinence(facts: &Facts, as_of: &AsOf) -> Insight<Abstinence> {
-    let (no_use, use_reported) = reports(facts);
-    let goals = goals_in_order(facts)
+    let (no_use, use_reported) = reported_days(facts);
+    let goals = ordered_goals(facts)
         .into_iter()
-        .map(|goal| for_goal(goal.id, &goal.record, facts, (&no_use, &use_reported), as_of))
+        .map(|goal| goal_abstinence(goal.id, &goal.record, facts, (&no_use, &use_reported), as_of))
         .collect();
     let answered = facts
         .check_ins
         .iter()
         .filter(|c| matches!(c.record.answers.used, Some(Used::Yes | Used::No)));
-    let basis = Tally::default()
-        .and(
+    let basis = BasisBuilder::default()
+        .records(
             Kind::CheckIn,
             answered.map(|c| check_in_day(&c.record)).map(|day| (day, day)),
         )
-        .and(
+        .records(
             Kind::UseEvent,
-            facts.counting_uses().map(|event| use_span(&event.record)),
+            facts.counted_uses().map(|event| use_span(&event.record)),
         )
-        .from(facts.goals.iter().map(|goal| goal.record.started_on))
-        .basis(as_of, Window::All);
+        .starting_with(facts.goals.iter().map(|goal| goal.record.started_on))
+        .build(as_of, Window::All);
     Insight {
         basis,
-        found: Abstinence { goals },
+        result: Abstinence { goals },
     }
 }
 
-fn for_goal(
+fn goal_abstinence(
     goal_id: Uuid,
     goal: &Goal,
     facts: &Facts,
@@ -307,7 +222,7 @@ fn for_goal(
     let closed: Vec<f64> = runs
         .iter()
         .filter(|r| !r.open)
-        .map(|r| days_real(r.days))
+        .map(|r| days_as_f64(r.days))
         .collect();
     let run_from = course.run_from();
     let abstinent = course.abstinent_days();
@@ -326,7 +241,7 @@ fn for_goal(
         ended_on: goal.ended_on,
         run_from,
         days_completed: course.days_completed(),
-        day_number: length((run_from, course.last)),
+        day_number: days_in((run_from, course.last)),
         longest_days,
         previous,
         closed_runs: closed.len(),
@@ -337,7 +252,7 @@ fn for_goal(
             .map(|window| days_abstinent(&course, window, no_use))
             .to_vec(),
         days_to_clarify: use_reported
-            .without(&course.used)
+            .difference(&course.used)
             .count((course.start, course.last)),
         saved: saved(goal, abstinent),
         within_limits: within_limits(goal, &course, facts, as_of.week_start),
@@ -346,14 +261,16 @@ fn for_goal(
 
 fn days_abstinent(course: &Course, window: Window, no_use: &DaySet) -> DaysAbstinent {
     let span = course.completed().map(|(from, to)| {
-        let first = window.days().map_or(from, |days| plus(course.boundary, -days));
+        let first = window
+            .days()
+            .map_or(from, |days| add_days(course.boundary, -days));
         (from.max(first), to)
     });
     let (days, used, confirmed) = span.map_or((0, 0, 0), |span| {
-        let confirmed = no_use.without(&course.used).count(span);
-        (length(span), course.used.count(span), confirmed)
+        let confirmed = no_use.difference(&course.used).count(span);
+        (days_in(span), course.used.count(span), confirmed)
     });
-    let percent = |part: i64| (days > 0).then(|| 100.0 * days_real(part) / days_real(days));
+    let percent = |part: i64| (days > 0).then(|| 100.0 * days_as_f64(part) / days_as_f64(days));
     DaysAbstinent {
         window,
         days,
@@ -363,7 +280,7 @@ fn days_abstinent(course: &Course, window: Window, no_use: &DaySet) -> DaysAbsti
         assumed_percent: percent(days - used),
         confirmed_percent: percent(confirmed),
         coverage: if days > 0 {
-            days_real(confirmed + used) / days_real(days)
+            days_as_f64(confirmed + used) / days_as_f64(days)
         } else {
             0.0
         },

@@ -3,12 +3,12 @@
 use chrono::{Datelike, NaiveDate};
 
 /// The day after a date; the date itself at the end of time.
-pub fn next(date: NaiveDate) -> NaiveDate {
+pub fn next_day(date: NaiveDate) -> NaiveDate {
     date.succ_opt().unwrap_or(date)
 }
 
 /// The date that lies so many days after another, or before it.
-pub fn plus(date: NaiveDate, days: i64) -> NaiveDate {
+pub fn add_days(date: NaiveDate, days: i64) -> NaiveDate {
     chrono::TimeDelta::try_days(days)
         .and_then(|delta| date.checked_add_signed(delta))
         .unwrap_or(date)
@@ -20,7 +20,7 @@ pub fn days_between(from: NaiveDate, to: NaiveDate) -> i64 {
 }
 
 /// Days of an interval whose both ends count; 0 if it is empty.
-pub fn length((from, to): Span) -> i64 {
+pub fn days_in((from, to): Span) -> i64 {
     (days_between(from, to) + 1).max(0)
 }
 
@@ -33,13 +33,13 @@ pub struct DaySet(Vec<Span>);
 
 impl DaySet {
     /// The days of all intervals; an interval that ends before it begins has only its first day.
-    pub fn of(spans: impl IntoIterator<Item = Span>) -> Self {
+    pub fn from_spans(spans: impl IntoIterator<Item = Span>) -> Self {
         let mut spans: Vec<Span> = spans.into_iter().map(|(a, b)| (a, b.max(a))).collect();
         spans.sort_unstable();
         let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
         for (from, to) in spans {
             match merged.last_mut() {
-                Some(last) if from <= next(last.1) => last.1 = last.1.max(to),
+                Some(last) if from <= next_day(last.1) => last.1 = last.1.max(to),
                 _ => merged.push((from, to)),
             }
         }
@@ -59,7 +59,7 @@ impl DaySet {
 
     /// How many days the set has within an interval.
     pub fn count(&self, span: Span) -> i64 {
-        self.within(span).map(length).sum()
+        self.within(span).map(days_in).sum()
     }
 
     /// Whether the day is in the set.
@@ -83,9 +83,9 @@ impl DaySet {
         let mut free_from = from;
         for (a, b) in self.within((from, to)) {
             if free_from < a {
-                gaps.push((free_from, plus(a, -1)));
+                gaps.push((free_from, add_days(a, -1)));
             }
-            free_from = next(b);
+            free_from = next_day(b);
         }
         if free_from <= to {
             gaps.push((free_from, to));
@@ -95,14 +95,14 @@ impl DaySet {
 
     /// The days that are in this set and not in another.
     #[must_use]
-    pub fn without(&self, other: &Self) -> Self {
-        Self::of(self.0.iter().flat_map(|span| other.gaps(*span)))
+    pub fn difference(&self, other: &Self) -> Self {
+        Self::from_spans(self.0.iter().flat_map(|span| other.gaps(*span)))
     }
 
     /// The days of either set.
     #[must_use]
-    pub fn or(&self, other: &Self) -> Self {
-        Self::of(self.0.iter().chain(&other.0).copied())
+    pub fn union(&self, other: &Self) -> Self {
+        Self::from_spans(self.0.iter().chain(&other.0).copied())
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use crate::insight::tests::history::property;
 
     fn day(n: i64) -> NaiveDate {
-        plus(NaiveDate::from_ymd_opt(2024, 2, 20).unwrap(), n)
+        add_days(NaiveDate::from_ymd_opt(2024, 2, 20).unwrap(), n)
     }
 
     fn spans() -> impl Strategy<Value = Vec<(i64, i64)>> {
@@ -132,7 +132,7 @@ mod tests {
 
         #[test]
         fn intervals_are_the_set_of_their_days(one in spans(), two in spans(), from in 0_i64..60, len in 0_i64..30) {
-            let set = |s: &[(i64, i64)]| DaySet::of(s.iter().map(|(a, b)| (day(*a), day(*b))));
+            let set = |s: &[(i64, i64)]| DaySet::from_spans(s.iter().map(|(a, b)| (day(*a), day(*b))));
             let (one_set, two_set) = (set(&one), set(&two));
             let (one, two) = (plain(&one), plain(&two));
             let to = from + len;
@@ -145,12 +145,12 @@ mod tests {
             let free: BTreeSet<NaiveDate> = (from..=to).filter(|n| !one.contains(n)).map(day).collect();
             let gaps = one_set.gaps(span);
             let gap_days: BTreeSet<NaiveDate> =
-                gaps.iter().flat_map(|(a, b)| (0..length((*a, *b))).map(|n| plus(*a, n))).collect();
+                gaps.iter().flat_map(|(a, b)| (0..days_in((*a, *b))).map(|n| add_days(*a, n))).collect();
             prop_assert_eq!(gap_days, free);
             prop_assert!(gaps.windows(2).all(|pair| days_between(pair[0].1, pair[1].0) > 1));
             for n in 0..70 {
-                prop_assert_eq!(one_set.without(&two_set).contains(day(n)), one.contains(&n) && !two.contains(&n));
-                prop_assert_eq!(one_set.or(&two_set).contains(day(n)), one.contains(&n) || two.contains(&n));
+                prop_assert_eq!(one_set.difference(&two_set).contains(day(n)), one.contains(&n) && !two.contains(&n));
+                prop_assert_eq!(one_set.union(&two_set).contains(day(n)), one.contains(&n) || two.contains(&n));
             }
         }
     }

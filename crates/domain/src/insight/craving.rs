@@ -13,9 +13,9 @@ use utoipa::ToSchema;
 
 use super::{
     Insight,
-    calendar::{days_between, plus},
-    facts::{AsOf, Facts, Tally, Window, check_in_day},
-    statistics::{Share, days_real, mean, median, share, theil_sen},
+    calendar::{add_days, days_between},
+    facts::{AsOf, BasisBuilder, Facts, Window, check_in_day},
+    statistics::{Share, days_as_f64, mean, median, share, theil_sen},
 };
 use crate::{
     craving_event::{CravingEvent, CravingOutcome},
@@ -184,10 +184,10 @@ pub fn daily_maximum(facts: &Facts) -> BTreeMap<NaiveDate, Rating> {
 
 /// Where cravings are heading.
 pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
-    let from = plus(today, 1 - TREND_DAYS);
+    let from = add_days(today, 1 - TREND_DAYS);
     let points: Vec<(f64, f64)> = daily_maximum(facts)
         .range(from..=today)
-        .map(|(day, rating)| (days_real(days_between(from, *day)), rating.as_f64()))
+        .map(|(day, rating)| (days_as_f64(days_between(from, *day)), rating.as_f64()))
         .collect();
     let slope = theil_sen(&points).filter(|_| points.len() >= MIN_TREND_DAYS);
     CravingTrend {
@@ -211,23 +211,23 @@ pub fn cravings(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Cravings
     let rated = facts.check_ins.iter().filter(|check_in| {
         let answers = &check_in.record.answers;
         answers.craving.max(answers.craving_max).is_some()
-            && window.has(check_in_day(&check_in.record), today)
+            && window.contains(check_in_day(&check_in.record), today)
     });
-    let basis = Tally::default()
-        .and(
+    let basis = BasisBuilder::default()
+        .records(
             Kind::CravingEvent,
             events
                 .iter()
                 .map(|e| e.occurred_at.local_date())
                 .map(|day| (day, day)),
         )
-        .and(
+        .records(
             Kind::CheckIn,
             rated.map(|c| check_in_day(&c.record)).map(|day| (day, day)),
         )
-        .basis(as_of, window);
+        .build(as_of, window);
     let peaks: Vec<f64> = events.iter().map(|event| peak(event).as_f64()).collect();
-    let found = Cravings {
+    let result = Cravings {
         events: events.len(),
         trend: trend(facts, today),
         heat_map: heat_map(&events),
@@ -239,7 +239,7 @@ pub fn cravings(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Cravings
             highest: events.iter().map(|event| peak(event).get()).max(),
         },
     };
-    Insight { basis, found }
+    Insight { basis, result }
 }
 
 fn heat_map(events: &[&CravingEvent]) -> Vec<HeatMapDay> {
@@ -264,7 +264,7 @@ fn durations(events: &[&CravingEvent]) -> CravingDurations {
     let mut minutes: Vec<f64> = events
         .iter()
         .filter_map(|event| Some(event.ended_at?.millis() - event.occurred_at.millis()))
-        .map(|millis| days_real(millis) / 60_000.0)
+        .map(|millis| days_as_f64(millis) / 60_000.0)
         .collect();
     minutes.sort_unstable_by(f64::total_cmp);
     CravingDurations {

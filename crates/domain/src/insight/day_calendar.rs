@@ -3,8 +3,9 @@
 use chrono::NaiveDate;
 
 use super::{
-    abstinence::{Course, goals_in_order, reports},
-    calendar::{DaySet, Span, length, plus},
+    abstinence::{ordered_goals, reported_days},
+    calendar::{DaySet, Span, add_days, days_in},
+    course::Course,
     facts::{AsOf, Facts, Window, WithId},
 };
 use crate::{
@@ -47,19 +48,19 @@ pub struct DayCalendar {
 
 /// The days of the active goals, or of the newest goal if none is active. Today is one of them.
 pub fn day_calendars(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<DayCalendar> {
-    let (no_use, _) = reports(facts);
-    let goals = goals_in_order(facts);
+    let (no_use, _) = reported_days(facts);
+    let goals = ordered_goals(facts);
     let active = goals
         .iter()
         .filter(|goal| goal.record.status == GoalStatus::Active)
         .count();
     let shown = active.clamp(1, MAX_CALENDARS);
     let all = goals.into_iter().take(shown);
-    all.filter_map(|goal| of_goal(goal, &no_use, facts, as_of.today(), window))
+    all.filter_map(|goal| goal_calendar(goal, &no_use, facts, as_of.today(), window))
         .collect()
 }
 
-fn of_goal(
+fn goal_calendar(
     goal: &WithId<Goal>,
     no_use: &DaySet,
     facts: &Facts,
@@ -68,12 +69,12 @@ fn of_goal(
 ) -> Option<DayCalendar> {
     let course = Course::of(&goal.record, facts, today);
     let (start, last) = (course.start, course.last);
-    let first = window.first(today).map_or(start, |first| first.max(start));
-    let span: Span = (first.max(plus(last, 1 - MAX_DAYS)), last);
-    if length(span) == 0 {
+    let first = window.first_day(today).map_or(start, |first| first.max(start));
+    let span: Span = (first.max(add_days(last, 1 - MAX_DAYS)), last);
+    if days_in(span) == 0 {
         return None;
     }
-    let free = no_use.without(&course.used);
+    let free = no_use.difference(&course.used);
     let state = |day| {
         if course.used.contains(day) {
             DayState::Use
@@ -83,8 +84,8 @@ fn of_goal(
             DayState::NothingReported
         }
     };
-    let days: Vec<_> = (0..length(span))
-        .map(|n| plus(span.0, n))
+    let days: Vec<_> = (0..days_in(span))
+        .map(|n| add_days(span.0, n))
         .map(|day| (day, state(day)))
         .collect();
     let (used, reported) = (course.used.count(span), free.count(span));
@@ -94,7 +95,7 @@ fn of_goal(
         days,
         use_days: used,
         no_use_reported: reported,
-        nothing_reported: length(span) - used - reported,
+        nothing_reported: days_in(span) - used - reported,
     })
 }
 
@@ -123,7 +124,7 @@ mod tests {
             prop_assert!(calendars.len() <= MAX_CALENDARS);
             for calendar in &calendars {
                 prop_assert!(i64::try_from(calendar.days.len()).unwrap() <= window.days().unwrap_or(MAX_DAYS));
-                prop_assert!(calendar.days.windows(2).all(|pair| pair[1].0 == plus(pair[0].0, 1)));
+                prop_assert!(calendar.days.windows(2).all(|pair| pair[1].0 == add_days(pair[0].0, 1)));
                 let last = calendar.days.last().unwrap().0;
                 prop_assert!(last <= as_of.today());
                 let count = |wanted| i64::try_from(calendar.days.iter().filter(|day| day.1 == wanted).count()).unwrap();
@@ -131,7 +132,7 @@ mod tests {
                 prop_assert_eq!(count(DayState::NoUseReported), calendar.no_use_reported);
                 prop_assert_eq!(count(DayState::NothingReported), calendar.nothing_reported);
                 for (day, state) in &calendar.days {
-                    let used = facts.counting_uses().any(|event| {
+                    let used = facts.counted_uses().any(|event| {
                         let (from, to) = use_span(&event.record);
                         event.record.substance == calendar.substance && from <= *day && *day <= to
                     });

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::calendar::{DaySet, Span, length, plus};
+use super::calendar::{DaySet, Span, add_days, days_in};
 use crate::{
     attendance::Attendance,
     check_in::CheckIn,
@@ -51,7 +51,7 @@ impl AsOf {
     }
 
     /// The last full hour. Spans of hours reach back from it, so that an answer holds for an hour.
-    pub fn hour(&self) -> DateTime<Utc> {
+    pub fn last_full_hour(&self) -> DateTime<Utc> {
         let past = TimeDelta::minutes(i64::from(self.at.minute()))
             + TimeDelta::seconds(i64::from(self.at.second()))
             + TimeDelta::nanoseconds(i64::from(self.at.nanosecond()));
@@ -90,7 +90,7 @@ impl Window {
     pub const ALL: [Self; 5] = [Self::Week, Self::Month, Self::Quarter, Self::Year, Self::All];
 
     /// Its word on the wire.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Week => "7d",
             Self::Month => "30d",
@@ -112,19 +112,20 @@ impl Window {
     }
 
     /// Its first day, if it has one.
-    pub fn first(self, today: NaiveDate) -> Option<NaiveDate> {
-        self.days().map(|days| plus(today, 1 - days))
+    pub fn first_day(self, today: NaiveDate) -> Option<NaiveDate> {
+        self.days().map(|days| add_days(today, 1 - days))
     }
 
     /// Whether a day of the record lies in it. A day after today does too: it was recorded further east.
-    pub fn has(self, day: NaiveDate, today: NaiveDate) -> bool {
-        self.first(today).is_none_or(|first| first <= day)
+    pub fn contains(self, day: NaiveDate, today: NaiveDate) -> bool {
+        self.first_day(today).is_none_or(|first| first <= day)
     }
 }
 
 /// How many records of a collection took part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Counted {
+#[schema(as = Counted)]
+pub struct CollectionCount {
     /// The collection.
     #[schema(max_length = 60, example = "check-ins")]
     pub collection: String,
@@ -135,7 +136,7 @@ pub struct Counted {
 
 /// What every insight says about what it was computed from.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct ValidationContext {
+pub struct InsightBasis {
     /// The moment that was looked at, with the offset of the person's zone.
     pub as_of: Timestamp,
     /// The date there.
@@ -154,24 +155,24 @@ pub struct ValidationContext {
     pub coverage: f64,
     /// The same by collection.
     #[schema(max_items = 20)]
-    pub computed_from: Vec<Counted>,
+    pub computed_from: Vec<CollectionCount>,
 }
 
 /// Collects what an insight is computed from.
 #[derive(Debug, Default)]
-pub struct Tally {
-    counted: Vec<Counted>,
+pub struct BasisBuilder {
+    counted: Vec<CollectionCount>,
     days: Vec<Span>,
     from: Option<NaiveDate>,
 }
 
-impl Tally {
+impl BasisBuilder {
     /// Counts the records of a collection, each with the days on which it lies.
     #[must_use]
-    pub fn and(mut self, kind: Kind, days: impl IntoIterator<Item = Span>) -> Self {
+    pub fn records(mut self, kind: Kind, days: impl IntoIterator<Item = Span>) -> Self {
         let before = self.days.len();
         self.days.extend(days);
-        self.counted.push(Counted {
+        self.counted.push(CollectionCount {
             collection: kind.path().to_owned(),
             n: self.days.len() - before,
         });
@@ -180,24 +181,24 @@ impl Tally {
 
     /// The first of these days was looked at too, whether a record lies on it or not.
     #[must_use]
-    pub fn from(mut self, days: impl IntoIterator<Item = NaiveDate>) -> Self {
+    pub fn starting_with(mut self, days: impl IntoIterator<Item = NaiveDate>) -> Self {
         self.from = self.from.into_iter().chain(days).min();
         self
     }
 
     /// The basis of an insight that looks at a window. Without a bound it begins with the first day that was looked at.
-    pub fn basis(self, as_of: &AsOf, window: Window) -> ValidationContext {
+    pub fn build(self, as_of: &AsOf, window: Window) -> InsightBasis {
         let today = as_of.today();
-        let days = DaySet::of(self.days);
+        let days = DaySet::from_spans(self.days);
         let earliest = self.from.into_iter().chain(days.first()).min();
         let from = window
-            .first(today)
+            .first_day(today)
             .or(earliest)
             .map_or(today, |first| first.min(today));
         let span = (from, today);
         #[expect(clippy::cast_precision_loss, reason = "days are far below 2^53")]
-        let coverage = days.count(span) as f64 / length(span).max(1) as f64;
-        ValidationContext {
+        let coverage = days.count(span) as f64 / days_in(span).max(1) as f64;
+        InsightBasis {
             as_of: as_of.local(),
             today,
             window,
@@ -241,7 +242,7 @@ pub struct Facts {
 
 impl Facts {
     /// The events that count as use: not as prescribed, not entered in error.
-    pub fn counting_uses(&self) -> impl Iterator<Item = &WithId<UseEvent>> {
+    pub fn counted_uses(&self) -> impl Iterator<Item = &WithId<UseEvent>> {
         self.uses
             .iter()
             .filter(|event| !event.record.as_prescribed && !event.record.entered_in_error)
@@ -249,8 +250,8 @@ impl Facts {
 
     /// The days of use of a substance.
     pub fn use_days(&self, substance: Substance) -> DaySet {
-        DaySet::of(
-            self.counting_uses()
+        DaySet::from_spans(
+            self.counted_uses()
                 .filter(|event| event.record.substance == substance)
                 .map(|event| use_span(&event.record)),
         )
@@ -260,7 +261,7 @@ impl Facts {
     pub fn cravings_in(&self, window: Window, today: NaiveDate) -> Vec<&CravingEvent> {
         let events = self.cravings.iter().map(|event| &event.record);
         events
-            .filter(|event| window.has(event.occurred_at.local_date(), today))
+            .filter(|event| window.contains(event.occurred_at.local_date(), today))
             .collect()
     }
 
@@ -347,7 +348,7 @@ mod tests {
             today(chrono_tz::Asia::Kathmandu, "2026-03-01T18:15:00Z"),
             "2026-03-02"
         );
-        let hour = as_of(chrono_tz::Asia::Kathmandu, "2026-03-01T18:15:59.999Z").hour();
+        let hour = as_of(chrono_tz::Asia::Kathmandu, "2026-03-01T18:15:59.999Z").last_full_hour();
         assert_eq!(hour.to_rfc3339(), "2026-03-01T18:00:00+00:00");
     }
 
@@ -355,9 +356,9 @@ mod tests {
     fn a_window_has_as_many_days_as_it_says() {
         let today = NaiveDate::from_ymd_opt(2026, 3, 1).unwrap();
         for window in Window::ALL {
-            let days = window.first(today).map(|first| length((first, today)));
+            let days = window.first_day(today).map(|first| days_in((first, today)));
             assert_eq!(days, window.days());
-            assert_eq!(serde_json::to_value(window).unwrap(), window.word());
+            assert_eq!(serde_json::to_value(window).unwrap(), window.as_str());
         }
     }
 
@@ -375,22 +376,22 @@ mod tests {
             (day(10), day(10)),
             (day(1), day(2)),
         ];
-        let basis = Tally::default()
-            .and(Kind::CheckIn, days)
-            .basis(&as_of, Window::Week);
+        let basis = BasisBuilder::default()
+            .records(Kind::CheckIn, days)
+            .build(&as_of, Window::Week);
         assert_eq!((basis.n, basis.from), (4, day(4)));
         assert!((basis.coverage - 2.0 / 7.0).abs() < 1e-12);
-        let all = Tally::default()
-            .and(Kind::CheckIn, days)
-            .basis(&as_of, Window::All);
+        let all = BasisBuilder::default()
+            .records(Kind::CheckIn, days)
+            .build(&as_of, Window::All);
         assert!((all.coverage - 0.4).abs() < 1e-12);
         // A goal that began earlier was looked at from its first day on.
-        let earlier = Tally::default()
-            .and(Kind::CheckIn, days)
-            .from([plus(day(1), -10), day(5)])
-            .basis(&as_of, Window::All);
-        assert_eq!((earlier.from, earlier.coverage), (plus(day(1), -10), 0.2));
-        let nothing = Tally::default().basis(&as_of, Window::All);
+        let earlier = BasisBuilder::default()
+            .records(Kind::CheckIn, days)
+            .starting_with([add_days(day(1), -10), day(5)])
+            .build(&as_of, Window::All);
+        assert_eq!((earlier.from, earlier.coverage), (add_days(day(1), -10), 0.2));
+        let nothing = BasisBuilder::default().build(&as_of, Window::All);
         assert_eq!((nothing.n, nothing.from, nothing.coverage), (0, day(10), 0.0));
     }
 }

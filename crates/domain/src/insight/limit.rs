@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
-    abstinence::Course,
-    calendar::{DaySet, Span, days_between, length, plus},
+    calendar::{DaySet, Span, add_days, days_between, days_in},
+    course::Course,
     facts::{Facts, use_span},
 };
 use crate::{goal::Goal, use_event::UseEvent};
@@ -46,14 +46,14 @@ pub struct WithinLimits {
 }
 
 /// What is known of the amounts of a substance.
-struct Amounts {
+struct DailyAmounts {
     /// Units by day; an event that spans midnight counts on its first day.
     by_day: BTreeMap<NaiveDate, f64>,
     /// Days on which they are not known.
     unknown: DaySet,
 }
 
-fn amounts<'a>(events: impl Iterator<Item = &'a UseEvent>) -> Amounts {
+fn daily_amounts<'a>(events: impl Iterator<Item = &'a UseEvent>) -> DailyAmounts {
     let (mut by_day, mut units, mut unknown) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     for event in events {
         let (day, last) = use_span(event);
@@ -67,13 +67,13 @@ fn amounts<'a>(events: impl Iterator<Item = &'a UseEvent>) -> Amounts {
         }
         *by_day.entry(day).or_insert(0.0) += amount.get();
     }
-    let unknown = DaySet::of(unknown);
+    let unknown = DaySet::from_spans(unknown);
     // A sum of unlike things, or of a part only, is none.
     by_day.retain(|day, _| !unknown.contains(*day));
-    Amounts { by_day, unknown }
+    DailyAmounts { by_day, unknown }
 }
 
-/// The most units on a day: the smaller of the limit a day and the taper's step of that day.
+/// The limit units on a day: the smaller of the limit a day and the taper's step of that day.
 pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
     let daily = goal.limits.as_ref().and_then(|limits| limits.units_per_day);
     let step = goal.taper.iter().rev().find(|step| step.from <= day);
@@ -85,22 +85,22 @@ pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
 }
 
 /// Whether the use of a day is known to be within what the goal allows on it.
-pub fn is_within(goal: &Goal, day: NaiveDate, facts: &Facts) -> bool {
+pub fn is_use_within_limit(goal: &Goal, day: NaiveDate, facts: &Facts) -> bool {
     let of_day = facts
-        .counting_uses()
+        .counted_uses()
         .map(|event| &event.record)
         .filter(|event| event.substance == goal.substance)
         .filter(|event| (use_span(event).0..=use_span(event).1).contains(&day));
-    let amounts = amounts(of_day);
+    let amounts = daily_amounts(of_day);
     let limit = day_limit(goal, day);
     let used = amounts.by_day.get(&day).copied().unwrap_or(0.0);
     !amounts.unknown.contains(day) && limit.is_some_and(|limit| used <= limit)
 }
 
 /// The first day of the week that a day is in.
-pub fn week_of(day: NaiveDate, week_start: u8) -> NaiveDate {
+pub fn first_day_of_week(day: NaiveDate, week_start: u8) -> NaiveDate {
     let past = i64::from(day.weekday().number_from_monday()) - i64::from(week_start);
-    plus(day, -past.rem_euclid(7))
+    add_days(day, -past.rem_euclid(7))
 }
 
 /// Days and weeks within the limits of a goal, if it has some.
@@ -110,9 +110,9 @@ pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, week_start: u8
     if !has_day_limit && limits.units_per_week.is_none() && limits.heavy_day_units.is_none() {
         return None;
     }
-    let amounts = amounts(
+    let amounts = daily_amounts(
         facts
-            .counting_uses()
+            .counted_uses()
             .map(|event| &event.record)
             .filter(|event| event.substance == goal.substance),
     );
@@ -122,7 +122,7 @@ pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, week_start: u8
         days: has_day_limit.then(|| days_within(goal, &amounts, completed)),
         weeks: limits
             .units_per_week
-            .map(|most| weeks_within(most.get(), &amounts, completed, week_start)),
+            .map(|limit| weeks_within(limit.get(), &amounts, completed, week_start)),
         heavy_days: limits.heavy_day_units.map(|heavy| {
             let is_heavy = |(day, units): &(&NaiveDate, &f64)| in_course(**day) && **units >= heavy.get();
             i64::try_from(amounts.by_day.iter().filter(is_heavy).count()).unwrap_or(i64::MAX)
@@ -130,52 +130,56 @@ pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, week_start: u8
     })
 }
 
-fn days_within(goal: &Goal, amounts: &Amounts, completed: Option<Span>) -> LimitCount {
-    let always = goal
+fn days_within(goal: &Goal, amounts: &DailyAmounts, completed: Option<Span>) -> LimitCount {
+    let has_daily_limit = goal
         .limits
         .as_ref()
         .is_some_and(|limits| limits.units_per_day.is_some());
     let first_step = goal.taper.first().map(|step| step.from);
     let under_limit = completed.and_then(|(from, to)| {
-        let from = if always { from } else { from.max(first_step?) };
+        let from = if has_daily_limit {
+            from
+        } else {
+            from.max(first_step?)
+        };
         (from <= to).then_some((from, to))
     });
     let Some((from, to)) = under_limit else {
         return LimitCount::default();
     };
     let is_over =
-        |(day, units): &(&NaiveDate, &f64)| day_limit(goal, **day).is_some_and(|most| **units > most);
+        |(day, units): &(&NaiveDate, &f64)| day_limit(goal, **day).is_some_and(|limit| **units > limit);
     let over = amounts.by_day.range(from..=to).filter(is_over).count();
-    counted(length((from, to)), over, amounts.unknown.count((from, to)))
+    limit_count(days_in((from, to)), over, amounts.unknown.count((from, to)))
 }
 
-fn weeks_within(most: f64, amounts: &Amounts, completed: Option<Span>, week_start: u8) -> LimitCount {
+fn weeks_within(limit: f64, amounts: &DailyAmounts, completed: Option<Span>, week_start: u8) -> LimitCount {
     let Some((from, to)) = completed else {
         return LimitCount::default();
     };
     // Only weeks that lie wholly within the completed days.
-    let first = week_of(plus(from, 6), week_start);
-    let last = plus(week_of(plus(to, 1), week_start), -1);
+    let first = first_day_of_week(add_days(from, 6), week_start);
+    let last = add_days(first_day_of_week(add_days(to, 1), week_start), -1);
     if last < first {
         return LimitCount::default();
     }
-    let unknown = DaySet::of(
-        amounts
-            .unknown
-            .within((first, last))
-            .map(|(a, b)| (week_of(a, week_start), plus(week_of(b, week_start), 6))),
-    );
+    let unknown = DaySet::from_spans(amounts.unknown.within((first, last)).map(|(a, b)| {
+        (
+            first_day_of_week(a, week_start),
+            add_days(first_day_of_week(b, week_start), 6),
+        )
+    }));
     let mut by_week: BTreeMap<NaiveDate, f64> = BTreeMap::new();
     for (day, units) in amounts.by_day.range(first..=last) {
-        *by_week.entry(week_of(*day, week_start)).or_insert(0.0) += units;
+        *by_week.entry(first_day_of_week(*day, week_start)).or_insert(0.0) += units;
     }
-    let is_over = |(week, units): &(&NaiveDate, &f64)| **units > most && !unknown.contains(**week);
+    let is_over = |(week, units): &(&NaiveDate, &f64)| **units > limit && !unknown.contains(**week);
     let over = by_week.iter().filter(is_over).count();
     let weeks = (days_between(first, last) + 1) / 7;
-    counted(weeks, over, unknown.count((first, last)) / 7)
+    limit_count(weeks, over, unknown.count((first, last)) / 7)
 }
 
-fn counted(n: i64, over: usize, unknown: i64) -> LimitCount {
+fn limit_count(n: i64, over: usize, unknown: i64) -> LimitCount {
     let over = i64::try_from(over).unwrap_or(i64::MAX);
     LimitCount {
         n,

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    calendar::{Span, plus},
-    facts::{AsOf, Facts, Tally, Window, WithId},
+    calendar::{Span, add_days},
+    facts::{AsOf, BasisBuilder, Facts, Window, WithId},
 };
 use crate::{
     dose::{Dose, DoseStatus},
@@ -132,7 +132,7 @@ fn taking_part(
         days.extend(placed.into_iter().map(|stretch| (stretch.from, stretch.to)));
     }
     // Further east it may be tomorrow.
-    days.retain(|(from, to)| window.has(*to, today) && *from <= plus(today, 1));
+    days.retain(|(from, to)| window.contains(*to, today) && *from <= add_days(today, 1));
     days
 }
 
@@ -154,17 +154,17 @@ pub fn medication(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Medica
     let days = taken
         .iter()
         .flat_map(|(m, doses)| taking_part(&m.record, doses, window, today));
-    let basis = Tally::default()
-        .and(Kind::Dose, days)
-        .from(taken.iter().map(|(m, _)| m.record.started_on))
-        .basis(as_of, window);
+    let basis = BasisBuilder::default()
+        .records(Kind::Dose, days)
+        .starting_with(taken.iter().map(|(m, _)| m.record.started_on))
+        .build(as_of, window);
     let medications = taken
         .iter()
         .map(|(m, doses)| of_one(m, doses, as_of, window))
         .collect();
     Insight {
         basis,
-        found: MedicationCoverage { medications },
+        result: MedicationCoverage { medications },
     }
 }
 
@@ -176,12 +176,12 @@ fn of_one(
 ) -> MedicationInsight {
     let (record, today) = (&medication.record, as_of.today());
     let first = window
-        .first(today)
+        .first_day(today)
         .map_or(record.started_on, |first| first.max(record.started_on));
     let last = record.ended_on.map_or(today, |end| end.min(today));
     let covered = covers_of(record, doses);
     // The dose of today may still come.
-    let completed = last.min(plus(today, -1));
+    let completed = last.min(add_days(today, -1));
     let is_covered = |day| proportion_of_days_covered(&covered, Stretch { from: day, to: day });
     let upto = if is_covered(last).is_some_and(|day| day.covered > 0) {
         last
@@ -201,7 +201,7 @@ fn of_one(
     let mut counts = DoseCounts::default();
     for (_, dose) in doses
         .iter()
-        .filter(|(_, dose)| window.has(dose.occurred_at.local_date(), today))
+        .filter(|(_, dose)| window.contains(dose.occurred_at.local_date(), today))
     {
         match dose.status {
             DoseStatus::Taken => counts.taken += 1,
@@ -298,7 +298,7 @@ mod tests {
         ];
         let figures = |n: usize, at: &str| {
             let all = found(daily(), doses(1, &taken[..n]), at);
-            let found = all.found.medications[0].clone();
+            let found = all.result.medications[0].clone();
             (found.days, found.covered_days, found.proportion)
         };
         assert_eq!(figures(2, "2026-03-08T06:00:00Z"), (2, 2, Some(1.0)));
@@ -317,7 +317,7 @@ mod tests {
             doses(2, &[("2026-03-02T08:00:00Z", DoseStatus::Missed)]),
             "2026-03-09T12:00:00Z",
         );
-        let [one, two] = all.found.medications.as_slice() else {
+        let [one, two] = all.result.medications.as_slice() else {
             panic!("two medications");
         };
         assert_eq!((one.proportion, one.covered_enough), (None, None));
@@ -344,6 +344,6 @@ mod tests {
         // From 27 February, one day carried forward, up to 26 March; and from the 28th on.
         assert_eq!((told.basis.n, told.basis.computed_from[0].n), (3, 3));
         assert!((told.basis.coverage - 6.0 / 7.0).abs() < 1e-12);
-        assert_eq!(told.found.medications[0].covered_days, 6);
+        assert_eq!(told.result.medications[0].covered_days, 6);
     }
 }

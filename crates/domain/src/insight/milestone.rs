@@ -1,4 +1,4 @@
-//! What was reached: days and years without use, in one run and in all, and urges ridden out.
+//! What was reached: days and years without use, in one run and in all, and urges ridden_out out.
 //!
 //! A run that began on A reaches n days on A + n, if that many days of it are completed by then; a year is the
 //! calendar's, so that a run from 29 February reaches its first on 28 February. Days need not follow each other for
@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    abstinence::{Course, Run, goals_in_order},
-    calendar::{days_between, plus},
-    facts::{AsOf, Facts, Tally, Window, use_span},
+    abstinence::ordered_goals,
+    calendar::{add_days, days_between},
+    course::{Course, Run},
+    facts::{AsOf, BasisBuilder, Facts, Window, use_span},
 };
 use crate::{craving_event::CravingOutcome, record::Kind, value::vocabulary::Substance};
 
@@ -24,7 +25,7 @@ use crate::{craving_event::CravingOutcome, record::Kind, value::vocabulary::Subs
 pub const DAYS: [i64; 11] = [1, 3, 7, 14, 21, 30, 60, 90, 100, 180, 270];
 /// Milestones in months, before those of each further year.
 pub const MONTHS: [u32; 3] = [12, 18, 24];
-/// Milestones in urges ridden out.
+/// Milestones in urges ridden_out out.
 pub const URGES: [i64; 6] = [1, 5, 10, 25, 50, 100];
 /// The last year that has a milestone.
 const LAST_YEAR: u32 = 300;
@@ -37,7 +38,7 @@ pub enum MilestoneUnit {
     Days,
     /// Months: 12, 18, and whole years.
     Months,
-    /// Urges ridden out.
+    /// Urges ridden_out out.
     Urges,
 }
 
@@ -120,15 +121,15 @@ pub struct Milestones {
     /// How many urges passed without use.
     #[schema(minimum = 0)]
     pub urges_ridden_out: usize,
-    /// Urges ridden out.
+    /// Urges ridden_out out.
     pub urges: MilestoneTrack,
 }
 
 /// Every milestone of a run that begins on a day, in order, each with its date.
-pub fn dates_from(start: NaiveDate) -> impl Iterator<Item = (Milestone, NaiveDate)> {
+pub fn run_milestones(start: NaiveDate) -> impl Iterator<Item = (Milestone, NaiveDate)> {
     let days = DAYS.into_iter().map(move |count| {
         let unit = MilestoneUnit::Days;
-        (Milestone { unit, count }, plus(start, count))
+        (Milestone { unit, count }, add_days(start, count))
     });
     let months = MONTHS.into_iter().chain((3..=LAST_YEAR).map(|years| years * 12));
     days.chain(months.filter_map(move |count| {
@@ -145,7 +146,7 @@ pub fn dates_from(start: NaiveDate) -> impl Iterator<Item = (Milestone, NaiveDat
 }
 
 /// Every milestone of cumulative days, in order, with the days that it needs.
-pub fn cumulative() -> impl Iterator<Item = (Milestone, i64)> {
+pub fn cumulative_milestones() -> impl Iterator<Item = (Milestone, i64)> {
     let days = DAYS.into_iter().map(|count| {
         let unit = MilestoneUnit::Days;
         (Milestone { unit, count }, count)
@@ -162,7 +163,7 @@ pub fn cumulative() -> impl Iterator<Item = (Milestone, i64)> {
 /// What was reached.
 pub fn milestones(facts: &Facts, as_of: &AsOf) -> Insight<Milestones> {
     let today = as_of.today();
-    let goals = goals_in_order(facts)
+    let goals = ordered_goals(facts)
         .into_iter()
         .map(|goal| {
             let course = Course::of(&goal.record, facts, today);
@@ -170,58 +171,58 @@ pub fn milestones(facts: &Facts, as_of: &AsOf) -> Insight<Milestones> {
                 goal_id: goal.id,
                 substance: goal.record.substance,
                 label: goal.record.label.as_ref().map(ToString::to_string),
-                run: in_runs(&course),
-                cumulative: in_all(&course),
+                run: run_track(&course),
+                cumulative: cumulative_track(&course),
             }
         })
         .collect();
-    let ridden = ridden_out(facts);
-    let basis = Tally::default()
-        .and(
+    let ridden_out = ridden_out_dates(facts);
+    let basis = BasisBuilder::default()
+        .records(
             Kind::UseEvent,
-            facts.counting_uses().map(|event| use_span(&event.record)),
+            facts.counted_uses().map(|event| use_span(&event.record)),
         )
-        .and(Kind::CravingEvent, ridden.iter().map(|day| (*day, *day)))
-        .from(facts.goals.iter().map(|goal| goal.record.started_on))
-        .basis(as_of, Window::All);
+        .records(Kind::CravingEvent, ridden_out.iter().map(|day| (*day, *day)))
+        .starting_with(facts.goals.iter().map(|goal| goal.record.started_on))
+        .build(as_of, Window::All);
     Insight {
         basis,
-        found: Milestones {
+        result: Milestones {
             goals,
-            urges_ridden_out: ridden.len(),
-            urges: urges(&ridden),
+            urges_ridden_out: ridden_out.len(),
+            urges: urge_track(&ridden_out),
         },
     }
 }
 
 /// The last date by which a run can have reached something: the day behind its last completed one.
-fn reach(run: &Run, course: &Course) -> NaiveDate {
+fn last_reach_date(run: &Run, course: &Course) -> NaiveDate {
     if run.open {
         course.boundary
     } else {
-        plus(run.to, 1).min(course.boundary)
+        add_days(run.to, 1).min(course.boundary)
     }
 }
 
-fn in_runs(course: &Course) -> MilestoneTrack {
+fn run_track(course: &Course) -> MilestoneTrack {
     let mut earned: Vec<EarnedMilestone> = Vec::new();
     for run in course.runs() {
-        let reached = dates_from(run.from).take_while(|(_, on)| *on <= reach(&run, course));
+        let reached = run_milestones(run.from).take_while(|(_, on)| *on <= last_reach_date(&run, course));
         for (n, (milestone, on)) in reached.enumerate() {
             match earned.get_mut(n) {
                 Some(known) => {
                     known.times += 1;
                     known.last_earned_on = on;
                 }
-                None => earned.push(once(milestone, on)),
+                None => earned.push(first_earned(milestone, on)),
             }
         }
     }
-    let next = dates_from(course.run_from()).find(|(_, on)| *on > course.boundary);
+    let next = run_milestones(course.run_from()).find(|(_, on)| *on > course.boundary);
     MilestoneTrack {
         earned,
         next: next
-            .filter(|_| goes_on(course))
+            .filter(|_| is_ongoing(course))
             .map(|(milestone, on)| NextMilestone {
                 unit: milestone.unit,
                 count: milestone.count,
@@ -232,11 +233,11 @@ fn in_runs(course: &Course) -> MilestoneTrack {
 }
 
 /// Whether the goal is still being lived: it has begun to count or will, and has not ended.
-fn goes_on(course: &Course) -> bool {
+fn is_ongoing(course: &Course) -> bool {
     course.boundary == course.last
 }
 
-const fn once(milestone: Milestone, on: NaiveDate) -> EarnedMilestone {
+const fn first_earned(milestone: Milestone, on: NaiveDate) -> EarnedMilestone {
     EarnedMilestone {
         unit: milestone.unit,
         count: milestone.count,
@@ -246,14 +247,14 @@ const fn once(milestone: Milestone, on: NaiveDate) -> EarnedMilestone {
     }
 }
 
-fn in_all(course: &Course) -> MilestoneTrack {
+fn cumulative_track(course: &Course) -> MilestoneTrack {
     let mut earned = Vec::new();
-    let mut waiting = cumulative().peekable();
+    let mut waiting = cumulative_milestones().peekable();
     let mut before = 0;
     for run in course.runs() {
         let days = run.days.min(days_between(run.from, course.boundary));
         while let Some((milestone, needed)) = waiting.next_if(|(_, needed)| *needed <= before + days) {
-            earned.push(once(milestone, plus(run.from, needed - before)));
+            earned.push(first_earned(milestone, add_days(run.from, needed - before)));
         }
         before += days;
     }
@@ -262,18 +263,18 @@ fn in_all(course: &Course) -> MilestoneTrack {
         earned,
         next: waiting
             .next()
-            .filter(|_| goes_on(course))
+            .filter(|_| is_ongoing(course))
             .map(|(milestone, needed)| NextMilestone {
                 unit: milestone.unit,
                 count: milestone.count,
-                on: Some(plus(from, needed - before)),
+                on: Some(add_days(from, needed - before)),
                 remaining: needed - before,
             }),
     }
 }
 
 /// The dates of the urges that passed without use, in their order.
-fn ridden_out(facts: &Facts) -> Vec<NaiveDate> {
+fn ridden_out_dates(facts: &Facts) -> Vec<NaiveDate> {
     let mut passed: Vec<_> = facts
         .cravings
         .iter()
@@ -289,14 +290,14 @@ fn ridden_out(facts: &Facts) -> Vec<NaiveDate> {
     passed.into_iter().map(|(_, day)| day).collect()
 }
 
-fn urges(ridden: &[NaiveDate]) -> MilestoneTrack {
+fn urge_track(ridden_out: &[NaiveDate]) -> MilestoneTrack {
     let unit = MilestoneUnit::Urges;
-    let have = i64::try_from(ridden.len()).unwrap_or(i64::MAX);
-    let on = |count: i64| usize::try_from(count - 1).ok().and_then(|n| ridden.get(n));
+    let have = i64::try_from(ridden_out.len()).unwrap_or(i64::MAX);
+    let on = |count: i64| usize::try_from(count - 1).ok().and_then(|n| ridden_out.get(n));
     MilestoneTrack {
         earned: URGES
             .into_iter()
-            .filter_map(|count| Some(once(Milestone { unit, count }, *on(count)?)))
+            .filter_map(|count| Some(first_earned(Milestone { unit, count }, *on(count)?)))
             .collect(),
         next: URGES
             .into_iter()

@@ -14,6 +14,7 @@
 
 pub mod abstinence;
 pub mod calendar;
+pub mod course;
 pub mod craving;
 pub mod day_calendar;
 pub mod facts;
@@ -32,17 +33,17 @@ pub mod warning;
 
 use serde::Serialize;
 
-use self::facts::ValidationContext;
+use self::facts::InsightBasis;
 
 /// An insight with what it was computed from.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Insight<T> {
     /// What it was computed from.
     #[serde(flatten)]
-    pub basis: ValidationContext,
+    pub basis: InsightBasis,
     /// What was found.
     #[serde(flatten)]
-    pub found: T,
+    pub result: T,
 }
 
 #[cfg(test)]

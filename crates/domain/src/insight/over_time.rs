@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::{
-    calendar::{DaySet, Span, length},
+    calendar::{DaySet, Span, days_in},
     facts::{AsOf, Facts, Window, use_span},
     series::{Bucket, Metric, Series, SeriesPoint, series},
-    statistics::real,
+    statistics::count_as_f64,
 };
 use crate::{
     plan::{Plan, PlanStatus},
@@ -104,12 +104,12 @@ pub fn over_time(facts: &Facts, plans: &[Vec<PlanVersion>], as_of: &AsOf, window
     let today = as_of.today();
     let of = |metric, bucket| series(facts, metric, bucket, as_of, window);
     let (craving, mood) = (of(Metric::Craving, Bucket::Day), of(Metric::Mood, Bucket::Day));
-    let used = DaySet::of(facts.counting_uses().map(|event| use_span(&event.record)));
-    let from = window.first(today).unwrap_or_else(|| {
+    let used = DaySet::from_spans(facts.counted_uses().map(|event| use_span(&event.record)));
+    let from = window.first_day(today).unwrap_or_else(|| {
         let first_use = used.first().unwrap_or(today);
         craving.basis.from.min(mood.basis.from).min(first_use)
     });
-    let bucket = match length((from, today)) {
+    let bucket = match days_in((from, today)) {
         days if days <= BY_DAY => Bucket::Day,
         days if days <= BY_WEEK => Bucket::Week,
         _ => Bucket::Month,
@@ -125,10 +125,10 @@ pub fn over_time(facts: &Facts, plans: &[Vec<PlanVersion>], as_of: &AsOf, window
         from,
         to: today,
         bucket,
-        overall_craving: overall(&craving.found),
-        overall_mood: overall(&mood.found),
-        craving: of(Metric::Craving, bucket).found.points,
-        mood: of(Metric::Mood, bucket).found.points,
+        overall_craving: overall(&craving.result),
+        overall_mood: overall(&mood.result),
+        craving: of(Metric::Craving, bucket).result.points,
+        mood: of(Metric::Mood, bucket).result.points,
         uses: used.within((from, today)).collect(),
         use_days: used.count((from, today)),
         plan_changes: plan_changes.split_off(surplus),
@@ -143,7 +143,7 @@ fn overall(series: &Series) -> Option<Overall> {
     let sum: f64 = series.points.iter().map(|point| point.sum).sum();
     Some(Overall {
         n,
-        mean: sum / real(n),
+        mean: sum / count_as_f64(n),
         min: series
             .points
             .iter()
@@ -211,7 +211,7 @@ mod tests {
             let today = as_of.today();
             prop_assert_eq!(found.to, today);
             let answers: Vec<f64> = facts.check_ins.iter()
-                .filter(|c| window.has(check_in_day(&c.record), today))
+                .filter(|c| window.contains(check_in_day(&c.record), today))
                 .filter_map(|c| c.record.answers.craving)
                 .map(crate::value::number::Rating::as_f64)
                 .collect();
@@ -219,19 +219,19 @@ mod tests {
                 None => prop_assert!(answers.len() < MIN_ANSWERS),
                 Some(all) => {
                     prop_assert_eq!(all.n, answers.len());
-                    prop_assert!((all.mean - answers.iter().sum::<f64>() / real(answers.len())).abs() < 1e-9);
+                    prop_assert!((all.mean - answers.iter().sum::<f64>() / count_as_f64(answers.len())).abs() < 1e-9);
                     prop_assert!(answers.iter().all(|value| all.min <= *value && *value <= all.max));
                 }
             }
             let points: usize = found.craving.iter().map(|point| point.n).sum();
             prop_assert_eq!(points, answers.len());
-            let days = (0..length((found.from, today))).map(|n| super::super::calendar::plus(found.from, n));
-            let used = days.filter(|day| facts.counting_uses().any(|event| {
+            let days = (0..days_in((found.from, today))).map(|n| super::super::calendar::add_days(found.from, n));
+            let used = days.filter(|day| facts.counted_uses().any(|event| {
                 let (from, to) = use_span(&event.record);
                 from <= *day && *day <= to
             }));
             prop_assert_eq!(found.use_days, i64::try_from(used.count()).unwrap());
-            prop_assert_eq!(found.use_days, found.uses.iter().map(|span| length(*span)).sum::<i64>());
+            prop_assert_eq!(found.use_days, found.uses.iter().map(|span| days_in(*span)).sum::<i64>());
         }
     }
 

@@ -69,7 +69,7 @@ pub fn progress(
     window: Window,
 ) -> Progress {
     fn found<T>(insight: Insight<T>) -> T {
-        insight.found
+        insight.result
     }
     let over_time = over_time(facts, plans, as_of, window);
     Progress {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    facts::{AsOf, Facts, Tally, Window, WithId},
+    facts::{AsOf, BasisBuilder, Facts, Window, WithId},
 };
 use crate::{
     record::Kind,
@@ -69,18 +69,18 @@ pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Sel
     let mut profiles: Vec<&WithId<SelfEfficacyProfile>> = facts
         .profiles
         .iter()
-        .filter(|profile| window.has(profile.record.occurred_at.local_date(), today))
+        .filter(|profile| window.contains(profile.record.occurred_at.local_date(), today))
         .collect();
     profiles.sort_by_key(|profile| (profile.record.occurred_at.millis(), profile.id));
-    let basis = Tally::default()
-        .and(
+    let basis = BasisBuilder::default()
+        .records(
             Kind::SelfEfficacyProfile,
             profiles
                 .iter()
                 .map(|p| p.record.occurred_at.local_date())
                 .map(|day| (day, day)),
         )
-        .basis(as_of, window);
+        .build(as_of, window);
     let latest = profiles.last();
     let first = profiles.first().filter(|_| profiles.len() > 1);
     let categories: Vec<CategoryConfidence> = latest.map_or_else(Vec::new, |latest| {
@@ -101,7 +101,7 @@ pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Sel
     let mut lowest = categories.clone();
     lowest.sort_by_key(|category| category.confidence);
     let skipped = profiles.len().saturating_sub(MAX_PROFILES);
-    let found = SelfEfficacy {
+    let result = SelfEfficacy {
         latest_id: latest.map(|latest| latest.id),
         focus: lowest
             .iter()
@@ -115,7 +115,7 @@ pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Sel
             .map(|profile| point(profile))
             .collect(),
     };
-    Insight { basis, found }
+    Insight { basis, result }
 }
 
 fn point(profile: &WithId<SelfEfficacyProfile>) -> ProfilePoint {

@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use super::{
     Insight,
-    calendar::plus,
+    calendar::add_days,
     craving::peak,
-    facts::{AsOf, Facts, Tally, Window, check_in_day, use_span},
-    limit::week_of,
+    facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
+    limit::first_day_of_week,
     statistics::{mean, median},
 };
 use crate::{check_in::CheckInAnswers, record::Kind, value::number::Rating};
@@ -122,24 +122,24 @@ pub struct Series {
 
 impl Bucket {
     /// First and last day of the bucket that a day is in.
-    pub fn of(self, day: NaiveDate, week_start: u8) -> (NaiveDate, NaiveDate) {
+    pub fn span_of(self, day: NaiveDate, week_start: u8) -> (NaiveDate, NaiveDate) {
         match self {
             Self::Day => (day, day),
             Self::Week => {
-                let first = week_of(day, week_start);
-                (first, plus(first, 6))
+                let first = first_day_of_week(day, week_start);
+                (first, add_days(first, 6))
             }
             Self::Month => {
                 let first = day.with_day(1).unwrap_or(day);
                 let next = first.checked_add_months(Months::new(1)).unwrap_or(day);
-                (first, plus(next, -1).max(first))
+                (first, add_days(next, -1).max(first))
             }
         }
     }
 }
 
 /// The answer of a check-in that a metric is about.
-fn answer(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
+fn answer_value(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
     let rating = match metric {
         Metric::Craving => answers.craving,
         Metric::CravingMax => answers.craving_max,
@@ -168,7 +168,7 @@ fn answer(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
 }
 
 /// The collection that a metric is read from.
-pub const fn source(metric: Metric) -> Kind {
+pub const fn source_collection(metric: Metric) -> Kind {
     match metric {
         Metric::CravingPeak | Metric::CravingEvents => Kind::CravingEvent,
         Metric::UseDays => Kind::UseEvent,
@@ -193,24 +193,25 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf, window: Window) -> Vec<(N
             .map(|e| (e.record.occurred_at.local_date(), 1.0))
             .collect(),
         Metric::UseDays => {
-            let days =
-                super::calendar::DaySet::of(facts.counting_uses().map(|event| use_span(&event.record)));
-            let first = window.first(today).unwrap_or(NaiveDate::MIN);
+            let days = super::calendar::DaySet::from_spans(
+                facts.counted_uses().map(|event| use_span(&event.record)),
+            );
+            let first = window.first_day(today).unwrap_or(NaiveDate::MIN);
             // Newest first, so that an event of a century does not take more than what can be shown.
             let spans: Vec<_> = days.within((first, today)).collect();
             let dates = spans.into_iter().rev().flat_map(|(from, to)| {
-                (0..super::calendar::length((from, to))).map(move |back| (plus(to, -back), 1.0))
+                (0..super::calendar::days_in((from, to))).map(move |back| (add_days(to, -back), 1.0))
             });
             dates.take(MAX_POINTS * 31).collect()
         }
         _ => facts
             .check_ins
             .iter()
-            .filter_map(|c| Some((check_in_day(&c.record), answer(metric, &c.record.answers)?)))
+            .filter_map(|c| Some((check_in_day(&c.record), answer_value(metric, &c.record.answers)?)))
             .collect(),
     };
     all.into_iter()
-        .filter(|(day, _)| window.has(*day, today))
+        .filter(|(day, _)| window.contains(*day, today))
         .collect()
 }
 
@@ -226,7 +227,7 @@ pub fn series(
     let mut buckets: BTreeMap<(NaiveDate, NaiveDate), Vec<f64>> = BTreeMap::new();
     for (day, value) in &values {
         buckets
-            .entry(bucket.of(*day, as_of.week_start))
+            .entry(bucket.span_of(*day, as_of.week_start))
             .or_default()
             .push(*value);
     }
@@ -237,12 +238,15 @@ pub fn series(
         .filter_map(|((from, to), values)| point(from, to, &values))
         .collect();
     points.reverse();
-    let basis = Tally::default()
-        .and(source(metric), values.iter().map(|(day, _)| (*day, *day)))
-        .basis(as_of, window);
+    let basis = BasisBuilder::default()
+        .records(
+            source_collection(metric),
+            values.iter().map(|(day, _)| (*day, *day)),
+        )
+        .build(as_of, window);
     Insight {
         basis,
-        found: Series {
+        result: Series {
             metric,
             bucket,
             points,

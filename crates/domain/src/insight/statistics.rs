@@ -31,19 +31,19 @@ pub struct Share {
 
 /// A count as a number to reckon with.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-pub const fn real(n: usize) -> f64 {
+pub const fn count_as_f64(n: usize) -> f64 {
     n as f64
 }
 
 /// A number of days as a number to reckon with.
 #[expect(clippy::cast_precision_loss, reason = "days are far below 2^53")]
-pub const fn days_real(n: i64) -> f64 {
+pub const fn days_as_f64(n: i64) -> f64 {
     n as f64
 }
 
 /// The mean, unless there is nothing.
 pub fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / real(values.len()))
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / count_as_f64(values.len()))
 }
 
 /// The median, unless there is nothing: the middle value, or the mean of the two in the middle.
@@ -69,7 +69,7 @@ pub fn share(count: usize, n: usize) -> Option<Share> {
     if n == 0 {
         return None;
     }
-    let (z, total, p) = (Z_95, real(n), real(count) / real(n));
+    let (z, total, p) = (Z_95, count_as_f64(n), count_as_f64(count) / count_as_f64(n));
     let z2 = z * z;
     let centre = (p + z2 / (2.0 * total)) / (1.0 + z2 / total);
     let half = z / (1.0 + z2 / total) * (p * (1.0 - p) / total + z2 / (4.0 * total * total)).sqrt();
@@ -95,7 +95,7 @@ pub fn mean_interval(values: &[f64]) -> Option<Interval> {
     if values.len() < MIN_FOR_INTERVAL {
         return None;
     }
-    let (n, centre) = (real(values.len()), mean(values)?);
+    let (n, centre) = (count_as_f64(values.len()), mean(values)?);
     let squares: f64 = values.iter().map(|v| (v - centre).powi(2)).sum();
     let standard_error = (squares / (n - 1.0) / n).sqrt();
     let t = StudentsT::new(0.0, 1.0, n - 1.0).ok()?.inverse_cdf(0.975);
@@ -138,9 +138,9 @@ mod tests {
         for (values, t) in [
             (vec![0.0, 1.0, 2.0], 4.302_653),
             (vec![1.0, 1.0, 2.0, 3.0, 3.0, 2.0], 2.570_582),
-            ((0..31).map(real).collect(), 2.042_272),
+            ((0..31).map(count_as_f64).collect(), 2.042_272),
         ] {
-            let (n, centre) = (real(values.len()), mean(&values).unwrap());
+            let (n, centre) = (count_as_f64(values.len()), mean(&values).unwrap());
             let sd = (values.iter().map(|v| (v - centre) * (v - centre)).sum::<f64>() / (n - 1.0)).sqrt();
             let interval = mean_interval(&values).unwrap();
             assert!(
@@ -160,8 +160,9 @@ mod tests {
 
     /// The Wilson interval by its definition: all p whose z score the observed share does not exceed.
     fn wilson_by_search(count: usize, n: usize) -> (f64, f64) {
-        let observed = real(count) / real(n);
-        let fits = |p: f64| (observed - p).abs() <= 1.959_963_984_540_054 * (p * (1.0 - p) / real(n)).sqrt();
+        let observed = count_as_f64(count) / count_as_f64(n);
+        let fits =
+            |p: f64| (observed - p).abs() <= 1.959_963_984_540_054 * (p * (1.0 - p) / count_as_f64(n)).sqrt();
         let bisect = |mut inside: f64, mut outside: f64| {
             for _ in 0..100 {
                 let middle = f64::midpoint(inside, outside);
@@ -200,7 +201,7 @@ mod tests {
         #[test]
         fn theil_sen_splits_the_pairs_in_half(ys in prop::collection::vec(prop::option::of(0_i32..11), 0..16)) {
             let points: Vec<(f64, f64)> = ys.iter().enumerate()
-                .filter_map(|(x, y)| Some((real(x), f64::from((*y)?)))).collect();
+                .filter_map(|(x, y)| Some((count_as_f64(x), f64::from((*y)?)))).collect();
             let slope = theil_sen(&points);
             prop_assert_eq!(slope.is_some(), points.len() > 1);
             if let Some(slope) = slope {

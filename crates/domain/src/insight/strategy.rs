@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    facts::{AsOf, Facts, Tally, Window},
+    facts::{AsOf, BasisBuilder, Facts, Window},
     statistics::Interval,
 };
 use crate::{
@@ -138,18 +138,18 @@ pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strate
     rated.truncate(MAX_STRATEGIES);
     unrated.sort_by_key(|strategy| std::cmp::Reverse(strategy.uses));
     unrated.truncate(MAX_STRATEGIES);
-    let basis = Tally::default()
-        .and(
+    let basis = BasisBuilder::default()
+        .records(
             Kind::CravingEvent,
             events
                 .iter()
                 .map(|e| e.occurred_at.local_date())
                 .map(|day| (day, day)),
         )
-        .basis(as_of, window);
+        .build(as_of, window);
     Insight {
         basis,
-        found: Strategies {
+        result: Strategies {
             strategies: rated,
             unrated,
         },

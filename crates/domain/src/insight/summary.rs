@@ -8,7 +8,7 @@ use super::{
     Insight,
     abstinence::{DaysAbstinent, Saved, abstinence},
     craving::{CravingTrend, cravings},
-    facts::{AsOf, Facts, Tally, Window, check_in_day, use_span},
+    facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
     medication::medication,
     milestone::{NextMilestone, milestones},
     self_efficacy::self_efficacy,
@@ -189,7 +189,7 @@ pub struct Summary {
 
 /// All of it, small.
 pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> {
-    let reached = milestones(facts, as_of).found;
+    let reached = milestones(facts, as_of).result;
     let next_of = |goal: Uuid| {
         reached
             .goals
@@ -197,12 +197,12 @@ pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> 
             .find(|g| g.goal_id == goal)
             .and_then(|g| g.run.next)
     };
-    let goals = abstinence(facts, as_of).found.goals.into_iter();
+    let goals = abstinence(facts, as_of).result.goals.into_iter();
     let goals = goals
         .filter(|goal| goal.status == GoalStatus::Active)
         .take(MAX_ITEMS);
-    let craved = cravings(facts, as_of, window).found;
-    let found = Summary {
+    let craved = cravings(facts, as_of, window).result;
+    let result = Summary {
         goals: goals
             .map(|goal| SummaryGoal {
                 next_milestone: next_of(goal.goal_id),
@@ -227,18 +227,18 @@ pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> 
         ridden_out_share: craved.outcomes.ridden_out_share,
         triggers: top_triggers(facts, as_of, window),
         strategies: top_strategies(facts, as_of, window),
-        focus: self_efficacy(facts, as_of, Window::All).found.focus,
+        focus: self_efficacy(facts, as_of, Window::All).result.focus,
         medications: medications(facts, as_of, window),
         warnings: in_short(facts, as_of),
     };
     Insight {
         basis: basis(facts, as_of, window),
-        found,
+        result,
     }
 }
 
 fn top_triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryTrigger> {
-    let found = triggers(facts, as_of, window).found.triggers.into_iter();
+    let found = triggers(facts, as_of, window).result.triggers.into_iter();
     let told = found
         .filter(|trigger| trigger.figures.events > 0)
         .map(|trigger| SummaryTrigger {
@@ -250,7 +250,7 @@ fn top_triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryTrigg
 }
 
 fn top_strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryStrategy> {
-    let found = strategies(facts, as_of, window).found.strategies.into_iter();
+    let found = strategies(facts, as_of, window).result.strategies.into_iter();
     let helped = found.filter(|strategy| strategy.score > 0.0 && strategy.mean_drop > 0.0);
     let told = helped.map(|strategy| SummaryStrategy {
         strategy: strategy.strategy,
@@ -262,7 +262,7 @@ fn top_strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryStr
 
 fn medications(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryMedication> {
     use crate::medication::MedicationStatus::Active;
-    let found = medication(facts, as_of, window).found.medications.into_iter();
+    let found = medication(facts, as_of, window).result.medications.into_iter();
     let told = found.filter(|m| m.status == Active).map(|m| SummaryMedication {
         medication_id: m.medication_id,
         name: m.name,
@@ -272,9 +272,9 @@ fn medications(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryMedica
 }
 
 fn in_short(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
-    let found = warnings(facts, &[], as_of, &Thresholds::V1).found;
+    let found = warnings(facts, &[], as_of, &Thresholds::V1).result;
     SummaryWarnings {
-        muted: found.silent_signs(),
+        muted: found.muted_signs(),
         rules_version: found.rules_version,
         level: found.level,
         score: found.score,
@@ -296,21 +296,21 @@ fn in_short(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
 }
 
 /// The check-ins and events of the window.
-fn basis(facts: &Facts, as_of: &AsOf, window: Window) -> super::facts::ValidationContext {
+fn basis(facts: &Facts, as_of: &AsOf, window: Window) -> super::facts::InsightBasis {
     let today = as_of.today();
     let check_ins = facts.check_ins.iter().map(|c| check_in_day(&c.record));
     let cravings = facts.cravings.iter().map(|e| e.record.occurred_at.local_date());
-    let uses = facts.counting_uses().map(|event| use_span(&event.record));
+    let uses = facts.counted_uses().map(|event| use_span(&event.record));
     let day = |day| (day, day);
-    Tally::default()
-        .and(
+    BasisBuilder::default()
+        .records(
             Kind::CheckIn,
-            check_ins.filter(|day| window.has(*day, today)).map(day),
+            check_ins.filter(|day| window.contains(*day, today)).map(day),
         )
-        .and(
+        .records(
             Kind::CravingEvent,
-            cravings.filter(|day| window.has(*day, today)).map(day),
+            cravings.filter(|day| window.contains(*day, today)).map(day),
         )
-        .and(Kind::UseEvent, uses.filter(|span| window.has(span.1, today)))
-        .basis(as_of, window)
+        .records(Kind::UseEvent, uses.filter(|span| window.contains(span.1, today)))
+        .build(as_of, window)
 }

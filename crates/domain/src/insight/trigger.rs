@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Insight,
-    facts::{AsOf, Facts, Tally, Window, WithId, check_in_day},
+    facts::{AsOf, BasisBuilder, Facts, Window, WithId, check_in_day},
     statistics::{Interval, Share, share},
 };
 use crate::{
@@ -116,13 +116,13 @@ fn outcome(event: &WithId<CravingEvent>, followed: &HashSet<Uuid>) -> Option<boo
 pub fn triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Triggers> {
     let today = as_of.today();
     let followed: HashSet<Uuid> = facts
-        .counting_uses()
+        .counted_uses()
         .filter_map(|event| event.record.craving_event_id)
         .collect();
     let events: Vec<(&CravingEvent, Option<bool>)> = facts
         .cravings
         .iter()
-        .filter(|event| window.has(event.record.occurred_at.local_date(), today))
+        .filter(|event| window.contains(event.record.occurred_at.local_date(), today))
         .map(|event| (&event.record, outcome(event, &followed)))
         .collect();
     let overall = use_share(events.iter().map(|(_, used)| *used));
@@ -133,7 +133,7 @@ pub fn triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Triggers
         figures(&outcomes, events.len(), overall)
     };
     let mut noticed: BTreeMap<Uuid, usize> = BTreeMap::new();
-    let check_ins = || (facts.check_ins.iter()).filter(|c| window.has(check_in_day(&c.record), today));
+    let check_ins = || (facts.check_ins.iter()).filter(|c| window.contains(check_in_day(&c.record), today));
     for check_in in check_ins() {
         for trigger in distinct(&check_in.record.trigger_ids) {
             *noticed.entry(trigger).or_default() += 1;
@@ -169,29 +169,29 @@ pub fn triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Triggers
         .filter(|situation| situation.figures.events > 0)
         .collect();
     situations.sort_by_key(|situation| std::cmp::Reverse(situation.figures.events));
-    let basis = Tally::default()
-        .and(
+    let basis = BasisBuilder::default()
+        .records(
             Kind::CravingEvent,
             events
                 .iter()
                 .map(|(e, _)| e.occurred_at.local_date())
                 .map(|day| (day, day)),
         )
-        .and(
+        .records(
             Kind::CheckIn,
             check_ins()
                 .filter(|c| !c.record.trigger_ids.is_empty())
                 .map(|c| check_in_day(&c.record))
                 .map(|day| (day, day)),
         )
-        .basis(as_of, window);
-    let found = Triggers {
+        .build(as_of, window);
+    let result = Triggers {
         events: events.len(),
         use_share: overall,
         triggers: by_trigger,
         situations,
     };
-    Insight { basis, found }
+    Insight { basis, result }
 }
 
 fn distinct(ids: &[Uuid]) -> BTreeSet<Uuid> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     craving_event::{CravingEvent, StrategyUse},
-    insight::statistics::{Interval, mean, mean_interval, median, real},
+    insight::statistics::{Interval, count_as_f64, mean, mean_interval, median},
     value::number::Rating,
 };
 
@@ -95,7 +95,7 @@ pub fn effectiveness<'a>(
     drops
         .into_iter()
         .map(|(key, (raw, adjusted))| {
-            let n = real(raw.len());
+            let n = count_as_f64(raw.len());
             let adjusted = mean(&adjusted).unwrap_or(0.0);
             let score = (n * adjusted + SHRINKAGE_USES * overall) / (n + SHRINKAGE_USES);
             (

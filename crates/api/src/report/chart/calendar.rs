@@ -4,7 +4,7 @@ use chrono::{Datelike, NaiveDate};
 use mainstay_domain::insight::{
     calendar::days_between,
     day_calendar::{DayCalendar, DayState},
-    limit::week_of,
+    limit::first_day_of_week,
     progress::Progress,
 };
 
@@ -146,7 +146,7 @@ impl<'a> Layout<'a> {
     /// The row of a day within its month.
     fn week(&self, date: NaiveDate) -> i32 {
         let first = date.with_day(1).unwrap_or(date);
-        let weeks = days_between(week_of(first, self.week_start), date) / 7;
+        let weeks = days_between(first_day_of_week(first, self.week_start), date) / 7;
         i32::try_from(weeks).unwrap_or(0)
     }
 
@@ -204,7 +204,8 @@ impl<'a> Layout<'a> {
         }
         let first_week = self.week(*first);
         for (date, state) in days {
-            let column = i32::try_from(days_between(week_of(*date, week_start), *date)).unwrap_or(0);
+            let column =
+                i32::try_from(days_between(first_day_of_week(*date, week_start), *date)).unwrap_or(0);
             let x = left + column * self.cell + half;
             let y = top + HEAD + (self.week(*date) - first_week) * self.cell + half;
             let number = (self.cell > 20).then(|| date.day());

@@ -2,11 +2,11 @@
 
 use chrono::{Datelike, NaiveDate};
 use mainstay_domain::insight::{
-    calendar::{Span, days_between, next, plus},
+    calendar::{Span, add_days, days_between, next_day},
     over_time::{OverTime, Overall, PlanStep},
     progress::Progress,
     series::SeriesPoint,
-    statistics::days_real,
+    statistics::days_as_f64,
 };
 
 use super::{
@@ -131,10 +131,10 @@ fn table(found: &OverTime) -> Table {
 }
 
 fn on(sheet: &Sheet<'_>, found: &OverTime) {
-    let days = days_real(days_between(found.from, found.to).max(1));
+    let days = days_as_f64(days_between(found.from, found.to).max(1));
     let across = Scale::new((0.0, days), (LEFT + 4, RIGHT - 4));
     let up = Scale::new((0.0, 10.0), (BOTTOM, TOP));
-    let x = |date: NaiveDate| across.at(days_real(days_between(found.from, date)));
+    let x = |date: NaiveDate| across.at(days_as_f64(days_between(found.from, date)));
     legend(sheet, found);
     for value in [0, 2, 4, 6, 8, 10] {
         let y = up.at(f64::from(value));
@@ -179,7 +179,7 @@ fn on(sheet: &Sheet<'_>, found: &OverTime) {
 
 /// Points without a gap between them: over what is missing no line is drawn.
 fn stretches(points: &[SeriesPoint]) -> impl Iterator<Item = &[SeriesPoint]> {
-    points.chunk_by(|one, two| next(one.to) == two.from)
+    points.chunk_by(|one, two| next_day(one.to) == two.from)
 }
 
 fn legend(sheet: &Sheet<'_>, found: &OverTime) {
@@ -204,7 +204,7 @@ fn dates(sheet: &Sheet<'_>, found: &OverTime, x: &impl Fn(NaiveDate) -> i32) {
     let length = days_between(found.from, found.to);
     let mut last: Option<NaiveDate> = None;
     for quarter in 0..=4 {
-        let date = plus(found.from, length * quarter / 4);
+        let date = add_days(found.from, length * quarter / 4);
         if last == Some(date) {
             continue;
         }

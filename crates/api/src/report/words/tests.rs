@@ -129,7 +129,7 @@ fn what_a_rule_looked_at_is_told_in_words() {
 /// Whatever fires for the example's record, none of it is told by the names of the wire.
 #[test]
 fn no_name_of_the_wire_is_on_the_page() {
-    let found = warnings(&example_facts(), &[], &example_moment(), &Thresholds::V1).found;
+    let found = warnings(&example_facts(), &[], &example_moment(), &Thresholds::V1).result;
     assert!(found.fired.iter().any(|told| told.rule == Rule::RecentUse));
     for said in found.fired.iter().flat_map(inputs) {
         assert!(!said.contains(['_', '.']) && !said.contains("occurred"), "{said}");

@@ -52,7 +52,7 @@ fn today(as_of: &AsOf) -> NaiveDate {
     (as_of.at.naive_utc() + chrono::TimeDelta::seconds(offset.local_minus_utc().into())).date()
 }
 
-struct Counted {
+struct DayCounts {
     run_lengths: Vec<(NaiveDate, i64, bool)>,
     days_completed: i64,
     day_number: i64,
@@ -60,9 +60,9 @@ struct Counted {
 }
 
 /// Walks through the goal's days.
-fn count(goal: &Goal, used: &BTreeSet<NaiveDate>, today: NaiveDate) -> Counted {
+fn count(goal: &Goal, used: &BTreeSet<NaiveDate>, today: NaiveDate) -> DayCounts {
     let ended = goal.ended_on.is_some_and(|end| end < today);
-    let mut found = Counted {
+    let mut found = DayCounts {
         run_lengths: Vec::new(),
         days_completed: 0,
         day_number: 0,
@@ -148,12 +148,12 @@ proptest! {
         let today = today(&as_of);
         prop_assert_eq!(today, as_of.today());
         let answer = abstinence(&facts, &as_of);
-        prop_assert_eq!(answer.found.goals.len(), facts.goals.len());
+        prop_assert_eq!(answer.result.goals.len(), facts.goals.len());
         // What was looked at begins with the earliest goal, also if nothing is recorded of its first days.
         let first = facts.goals.iter().map(|goal| goal.record.started_on).min().unwrap();
         prop_assert!(answer.basis.from <= first.min(today));
         prop_assert!(milestones(&facts, &as_of).basis.from <= first.min(today));
-        for found in &answer.found.goals {
+        for found in &answer.result.goals {
             let goal = &facts.goals.iter().find(|g| g.id == found.goal_id).unwrap().record;
             let used = use_dates(goal, &facts);
             let expected = count(goal, &used, today);
@@ -185,7 +185,7 @@ proptest! {
         let day = lapse.occurred_at.local_date();
         let mut more = facts.clone();
         more.uses.extend(known(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse.clone() }], 9000));
-        let (before, after) = (abstinence(&facts, &as_of).found, abstinence(&more, &as_of).found);
+        let (before, after) = (abstinence(&facts, &as_of).result, abstinence(&more, &as_of).result);
         for (one, two) in before.goals.iter().zip(&after.goals) {
             let earlier = |goal: &GoalAbstinence| -> Vec<Vec<u8>> {
                 goal.runs.iter().filter(|run| run.to < day && !run.open).map(json).collect()
@@ -205,7 +205,7 @@ proptest! {
     #[test]
     fn days_and_weeks_within_limits_are_what_counting_gives((as_of, facts) in history()) {
         let today = as_of.today();
-        for found in abstinence(&facts, &as_of).found.goals {
+        for found in abstinence(&facts, &as_of).result.goals {
             let goal = &facts.goals.iter().find(|g| g.id == found.goal_id).unwrap().record;
             let limits = goal.limits.clone().unwrap_or_default();
             let boundary = goal.ended_on.map_or(today, |end| end.succ_opt().unwrap().min(today));
@@ -307,7 +307,7 @@ fn a_short_life_by_hand() {
         week_start: 1,
     };
     let answer = abstinence(&facts, &as_of);
-    let found = &answer.found.goals[0];
+    let found = &answer.result.goals[0];
     assert_eq!(found.goal_id, Uuid::from_u128(1));
     assert_eq!((found.days_completed, found.day_number), (19, 20));
     assert_eq!(

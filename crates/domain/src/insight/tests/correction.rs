@@ -144,11 +144,11 @@ proptest! {
     /// The summary and the report say what the insights say that have their own oracles.
     #[test]
     fn the_summary_and_the_report_say_what_the_insights_say(((as_of, facts), window) in (story(), window()), most in 0_usize..12) {
-        let told = summary(&facts, &as_of, window).found;
-        let reached = milestones(&facts, &as_of).found.goals;
+        let told = summary(&facts, &as_of, window).result;
+        let reached = milestones(&facts, &as_of).result.goals;
         let report = progress(&facts, &[], &[], &as_of, window);
-        let (days, craved) = (abstinence(&facts, &as_of).found, cravings(&facts, &as_of, window).found);
-        let warned = warnings(&facts, &[], &as_of, &Thresholds::V1).found;
+        let (days, craved) = (abstinence(&facts, &as_of).result, cravings(&facts, &as_of, window).result);
+        let warned = warnings(&facts, &[], &as_of, &Thresholds::V1).result;
         prop_assert_eq!(told.goals.len(), days.goals.len());
         for (short, whole) in told.goals.iter().zip(&days.goals) {
             prop_assert_eq!((short.goal_id, short.days_completed, short.day_number), (whole.goal_id, whole.days_completed, whole.day_number));
@@ -160,7 +160,7 @@ proptest! {
         prop_assert_eq!(told.ridden_out_share, craved.outcomes.ridden_out_share);
         prop_assert_eq!((told.warnings.level, told.warnings.score), (warned.level, warned.score));
         prop_assert_eq!(told.warnings.fired.iter().map(|f| f.rule).collect::<Vec<_>>(), warned.fired.iter().map(|f| f.rule).collect::<Vec<_>>());
-        let own = medication(&facts, &as_of, window).found;
+        let own = medication(&facts, &as_of, window).result;
         let in_use = own.medications.iter().filter(|m| m.status == crate::medication::MedicationStatus::Active);
         prop_assert_eq!(told.medications.iter().map(|m| (m.medication_id, m.proportion)).collect::<Vec<_>>(), in_use.map(|m| (m.medication_id, m.proportion)).collect::<Vec<_>>());
         prop_assert_eq!((&report.abstinence, &report.cravings, &report.medication, &report.warnings), (&days, &craved, &own, &warned));

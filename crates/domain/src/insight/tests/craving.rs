@@ -8,7 +8,7 @@ use super::history::{history, known, property, window};
 use crate::{
     craving_event::{CravingEvent, CravingOutcome, CravingRating},
     insight::{
-        calendar::plus,
+        calendar::add_days,
         craving::{Direction, cravings},
         facts::{Facts, Window},
         trigger::triggers,
@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn cravings_are_what_counting_gives(((as_of, facts), window) in (history(), window())) {
-        let (today, found) = (as_of.today(), cravings(&facts, &as_of, window).found);
+        let (today, found) = (as_of.today(), cravings(&facts, &as_of, window).result);
         let events: Vec<&CravingEvent> = facts.cravings.iter().map(|e| &e.record)
             .filter(|e| in_window(wall(e.occurred_at).date(), today, window)).collect();
         prop_assert_eq!(found.events, events.len());
@@ -116,7 +116,7 @@ proptest! {
 
     #[test]
     fn triggers_are_what_counting_gives(((as_of, facts), window) in (history(), window())) {
-        let (today, found) = (as_of.today(), triggers(&facts, &as_of, window).found);
+        let (today, found) = (as_of.today(), triggers(&facts, &as_of, window).result);
         // A use that names the craving followed it, whatever was written of its end before.
         let followed = |id: Uuid| facts.uses.iter().map(|u| &u.record)
             .any(|u| u.craving_event_id == Some(id) && !u.as_prescribed && !u.entered_in_error);
@@ -146,7 +146,7 @@ proptest! {
 
 fn daily(values: &[(i64, i64)], today: NaiveDate) -> Facts {
     let event = |(ago, value): &(i64, i64)| CravingEvent {
-        occurred_at: Timestamp::utc(plus(today, -ago).and_hms_opt(12, 0, 0).unwrap().and_utc()),
+        occurred_at: Timestamp::utc(add_days(today, -ago).and_hms_opt(12, 0, 0).unwrap().and_utc()),
         ratings: List::of([CravingRating {
             offset_s: Int::clamped(0),
             value: Rating::clamped(*value),
@@ -169,7 +169,7 @@ fn a_trend_needs_five_days_and_a_tenth_of_a_point() {
     };
     let direction = |values: &[(i64, i64)]| {
         cravings(&daily(values, today), &as_of, Window::Week)
-            .found
+            .result
             .trend
             .direction
     };

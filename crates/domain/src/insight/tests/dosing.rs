@@ -18,7 +18,7 @@ use super::history::{ANCHORS, as_of};
 use crate::{
     dose::{Dose, DoseStatus},
     insight::{
-        calendar::plus,
+        calendar::add_days,
         facts::{AsOf, Facts, WithId},
     },
     medication::{DoseStanding, MedicationStatus},
@@ -270,7 +270,7 @@ impl Regimen {
             return Vec::new();
         }
         let today = as_of.today();
-        let times = self.times(as_of.zone, plus(today, -70), plus(today, 20));
+        let times = self.times(as_of.zone, add_days(today, -70), add_days(today, 20));
         let is_before_end = |due: &Due| {
             let on = due.at.with_timezone(&as_of.zone).date_naive();
             self.medication.record.ended_on.is_none_or(|last| on <= last)
@@ -282,7 +282,11 @@ impl Regimen {
 
     /// When the last of the doses was taken that count for what is due in a span.
     pub fn last_taken(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-        let times = self.times(as_of.zone, plus(as_of.today(), -70), plus(as_of.today(), 20));
+        let times = self.times(
+            as_of.zone,
+            add_days(as_of.today(), -70),
+            add_days(as_of.today(), 20),
+        );
         let given = self.doses.iter().filter(|dose| dose.record.status.is_given());
         let due = self.due(as_of, span);
         let counting = given.filter(|dose| {
@@ -296,18 +300,18 @@ impl Regimen {
     /// at the time of day of the first.
     pub fn due_since(&self, zone: Tz) -> Due {
         let start = self.medication.record.started_on;
-        let first = self.times(zone, start, plus(start, 100))[0];
+        let first = self.times(zone, start, add_days(start, 100))[0];
         let given = self.doses.iter().filter(|dose| dose.record.status.is_given());
         let Some(last) = given.max_by_key(|dose| (dose.record.occurred_at.millis(), dose.id)) else {
             return first;
         };
-        let day = plus(last.record.occurred_at.local_date(), self.rhythm.covers);
+        let day = add_days(last.record.occurred_at.local_date(), self.rhythm.covers);
         if first.until > first.at {
             let at = moment(zone, day.and_time(NaiveTime::MIN));
             let of_day = at.with_timezone(&zone).date_naive();
             return Due {
                 at,
-                until: moment(zone, plus(of_day, 1).and_time(NaiveTime::MIN)),
+                until: moment(zone, add_days(of_day, 1).and_time(NaiveTime::MIN)),
             };
         }
         let at = moment(zone, day.and_time(first.at.with_timezone(&zone).time()));

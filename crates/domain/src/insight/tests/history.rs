@@ -10,7 +10,7 @@ use crate::{
     craving_event::{CravingEvent, CravingOutcome, CravingRating},
     goal::{Goal, GoalBaseline, GoalKind, GoalLimits, GoalStatus, TaperStep},
     insight::{
-        calendar::plus,
+        calendar::add_days,
         facts::{AsOf, Facts, Window, WithId},
     },
     record::Record,
@@ -226,10 +226,10 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
     let age = prop_oneof![5 => -3_i64..40, 3 => 0_i64..200, 1 => 0_i64..1300];
     (substance(), kind, age, ended, limits, steps).prop_map(
         move |(substance, kind, ago, ended, limits, steps)| {
-            let started_on = plus(today, -ago);
-            let mut from = plus(started_on, -50);
+            let started_on = add_days(today, -ago);
+            let mut from = add_days(started_on, -50);
             let taper = steps.into_iter().map(|(after, most)| {
-                from = plus(from, after);
+                from = add_days(from, after);
                 TaperStep {
                     from,
                     max_units_per_day: Amount::new(f64::from(most)).unwrap(),
@@ -239,7 +239,7 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
                 substance,
                 kind,
                 started_on,
-                ended_on: ended.map(|days| plus(started_on, days)),
+                ended_on: ended.map(|days| add_days(started_on, days)),
                 status: GoalStatus::Active,
                 limits: limits.map(|(units_per_day, units_per_week, heavy_day_units)| GoalLimits {
                     units_per_day,

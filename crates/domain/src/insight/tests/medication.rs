@@ -12,7 +12,7 @@ use super::{
 use crate::{
     dose::DoseStatus,
     insight::{
-        calendar::plus,
+        calendar::add_days,
         facts::{AsOf, Facts, Window},
         medication::{MedicationInsight, medication},
     },
@@ -32,7 +32,7 @@ fn days_of(regimen: &Regimen) -> BTreeSet<NaiveDate> {
 fn check_days(told: &MedicationInsight, regimen: &Regimen, as_of: &AsOf, window: Window) {
     let (record, today, covered) = (&regimen.medication.record, as_of.today(), days_of(regimen));
     let last = record.ended_on.map_or(today, |end| end.min(today));
-    let own = |day: &NaiveDate| window.days().is_none_or(|days| *day > plus(today, -days));
+    let own = |day: &NaiveDate| window.days().is_none_or(|days| *day > add_days(today, -days));
     let all: Vec<NaiveDate> = each_day(record.started_on, last).filter(own).collect();
     // Today may still be covered, so that it is no gap before it is.
     let counting: Vec<NaiveDate> = (all.iter().copied())
@@ -54,14 +54,14 @@ fn check_days(told: &MedicationInsight, regimen: &Regimen, as_of: &AsOf, window:
     let inside: Vec<NaiveDate> = all.into_iter().filter(|day| covered.contains(day)).collect();
     let reach = |from: NaiveDate| {
         let mut end = from;
-        while let Some(next) = (1..=8).map(|n| plus(end, n)).find(|day| inside.contains(day)) {
+        while let Some(next) = (1..=8).map(|n| add_days(end, n)).find(|day| inside.contains(day)) {
             end = next;
         }
         end
     };
     let starts = inside
         .iter()
-        .filter(|day| (1..=8).all(|n| !inside.contains(&plus(**day, -n))));
+        .filter(|day| (1..=8).all(|n| !inside.contains(&add_days(**day, -n))));
     let stretches: Vec<(NaiveDate, NaiveDate)> = starts.map(|from| (*from, reach(*from))).collect();
     let longest = stretches
         .iter()
@@ -94,8 +94,8 @@ fn taking_part(regimen: &Regimen, as_of: &AsOf, window: Window) -> (usize, BTree
         };
         let reaches = window
             .days()
-            .is_none_or(|length| days.iter().any(|day| *day > plus(today, -length)));
-        if reaches && days.iter().any(|day| *day <= plus(today, 1)) {
+            .is_none_or(|length| days.iter().any(|day| *day > add_days(today, -length)));
+        if reaches && days.iter().any(|day| *day <= add_days(today, 1)) {
             n += 1;
             touched.extend(days);
         }
@@ -138,20 +138,20 @@ proptest! {
     fn coverage_is_what_counting_each_day_gives(((as_of, regimens), window) in (regimens(), window())) {
         let today = as_of.today();
         let answer = medication(&with_regimens(Facts::default(), &regimens), &as_of, window);
-        prop_assert_eq!(answer.found.medications.len(), regimens.len());
-        for told in &answer.found.medications {
+        prop_assert_eq!(answer.result.medications.len(), regimens.len());
+        for told in &answer.result.medications {
             let regimen = regimens.iter().find(|r| r.medication.id == told.medication_id).unwrap();
             check_days(told, regimen, &as_of, window);
             let count = |status| regimen.doses.iter().filter(|dose| {
                 let day = dose.record.occurred_at.local_date();
-                dose.record.status == status && window.days().is_none_or(|days| day > plus(today, -days))
+                dose.record.status == status && window.days().is_none_or(|days| day > add_days(today, -days))
             }).count();
             let counts = [DoseStatus::Taken, DoseStatus::Late, DoseStatus::Skipped, DoseStatus::Missed].map(count);
             let doses = told.doses;
             prop_assert_eq!([doses.taken, doses.late, doses.skipped, doses.missed], counts);
         }
         // Those in use first, then the newest.
-        let order: Vec<_> = answer.found.medications.iter().map(|told| {
+        let order: Vec<_> = answer.result.medications.iter().map(|told| {
             let record = &regimens.iter().find(|r| r.medication.id == told.medication_id).unwrap().medication.record;
             (told.status != MedicationStatus::Active, std::cmp::Reverse(record.started_on), told.medication_id)
         }).collect();
@@ -161,7 +161,7 @@ proptest! {
         let touched: BTreeSet<NaiveDate> = parts.into_iter().flat_map(|(_, days)| days).collect();
         let starts = regimens.iter().map(|r| r.medication.record.started_on);
         let first = match window.days() {
-            Some(days) => plus(today, 1 - days),
+            Some(days) => add_days(today, 1 - days),
             None => touched.iter().copied().chain(starts).min().map_or(today, |first| first.min(today)),
         };
         let looked_at: Vec<NaiveDate> = each_day(first, today).collect();

@@ -11,7 +11,7 @@ use crate::{
     goal::Goal,
     insight::{
         facts::Facts,
-        milestone::{MilestoneTrack, MilestoneUnit, dates_from, milestones},
+        milestone::{MilestoneTrack, MilestoneUnit, milestones, run_milestones},
     },
     use_event::UseEvent,
 };
@@ -86,7 +86,7 @@ proptest! {
     #[test]
     fn milestones_are_those_that_living_through_the_days_gives((as_of, facts) in history()) {
         let answer = milestones(&facts, &as_of);
-        for found in &answer.found.goals {
+        for found in &answer.result.goals {
             let goal = &facts.goals.iter().find(|g| g.id == found.goal_id).unwrap().record;
             let (in_run, in_all) = lived(goal, &facts, as_of.today());
             prop_assert_eq!(earned(&found.run), in_run);
@@ -99,7 +99,7 @@ proptest! {
         let passed = facts.cravings.iter().filter(|c| c.record.outcome == crate::craving_event::CravingOutcome::RodeItOut);
         let mut days: Vec<_> = passed.map(|c| (c.record.occurred_at.to_utc(), c.record.occurred_at.local_date())).collect();
         days.sort();
-        for (count, milestone) in [1, 5, 10].into_iter().zip(&answer.found.urges.earned) {
+        for (count, milestone) in [1, 5, 10].into_iter().zip(&answer.result.urges.earned) {
             prop_assert_eq!((milestone.count, milestone.earned_on), (count, days[usize::try_from(count).unwrap() - 1].1));
         }
     }
@@ -112,7 +112,7 @@ proptest! {
         let day = lapse.occurred_at.local_date();
         let mut more = facts.clone();
         more.uses.extend(known(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse }], 9000));
-        let (before, after) = (milestones(&facts, &as_of).found, milestones(&more, &as_of).found);
+        let (before, after) = (milestones(&facts, &as_of).result, milestones(&more, &as_of).result);
         for (one, two) in before.goals.iter().zip(&after.goals) {
             for (one, two) in [(&one.run, &two.run), (&one.cumulative, &two.cumulative)] {
                 for milestone in one.earned.iter().filter(|m| m.earned_on <= day) {
@@ -127,7 +127,8 @@ proptest! {
 #[test]
 fn a_year_from_29_february_is_reached_on_the_28th() {
     let start: NaiveDate = "2024-02-29".parse().unwrap();
-    let on = |months| dates_from(start).find(|(m, _)| m.unit == MilestoneUnit::Months && m.count == months);
+    let on =
+        |months| run_milestones(start).find(|(m, _)| m.unit == MilestoneUnit::Months && m.count == months);
     assert_eq!(on(12).unwrap().1.to_string(), "2025-02-28");
     assert_eq!(on(18).unwrap().1.to_string(), "2025-08-29");
     assert_eq!(on(48).unwrap().1.to_string(), "2028-02-29");

@@ -15,7 +15,7 @@ use crate::{
     check_in::{CheckIn, Used},
     goal::{GoalKind, GoalStatus},
     insight::{
-        calendar::plus,
+        calendar::add_days,
         facts::{AsOf, Facts, WithId},
         warning::{Level, Rule},
     },
@@ -51,13 +51,13 @@ impl Look<'_> {
 
     /// Whether it lies in the last so many days, today being one of them.
     fn is_recent(&self, at: Timestamp, days: i64) -> bool {
-        Self::day(at) > plus(self.as_of.today(), -days)
+        Self::day(at) > add_days(self.as_of.today(), -days)
     }
 
     /// Whether it lies in the 28 days before the last seven.
     fn is_usual(&self, at: Timestamp) -> bool {
         let (today, day) = (self.as_of.today(), Self::day(at));
-        (7..35).any(|back| day == plus(today, -back))
+        (7..35).any(|back| day == add_days(today, -back))
     }
 
     /// So many hours before the last full hour.
@@ -134,7 +134,7 @@ impl Look<'_> {
 
     fn recent_use(&self) -> bool {
         let week: Vec<NaiveDate> =
-            each_day(plus(self.as_of.today(), -6), plus(self.as_of.today(), 1)).collect();
+            each_day(add_days(self.as_of.today(), -6), add_days(self.as_of.today(), 1)).collect();
         let uses = self.uses();
         let by_event = uses.iter().any(|event| {
             let days = Self::days_of(event);
@@ -142,7 +142,7 @@ impl Look<'_> {
                 .iter()
                 .any(|day| week.contains(day) && !self.is_allowed(event, *day));
             // Furthest east it may be two dates later than furthest west, where no goal is looked at yet.
-            is_told || days.iter().all(|day| *day > plus(self.as_of.today(), 1))
+            is_told || days.iter().all(|day| *day > add_days(self.as_of.today(), 1))
         });
         let told: Vec<NaiveDate> = uses.iter().flat_map(|event| Self::days_of(event)).collect();
         let by_answer = self

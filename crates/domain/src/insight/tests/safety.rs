@@ -10,7 +10,7 @@ use super::{
 use crate::{
     goal::{Goal, GoalBaseline, GoalKind, GoalStatus},
     insight::{
-        calendar::plus,
+        calendar::add_days,
         facts::{AsOf, Facts},
         warning::safety::{SafetyTopic, safety_notes},
     },
@@ -60,7 +60,7 @@ fn new_goal(as_of: AsOf) -> impl Strategy<Value = Goal> {
         .prop_map(move |(substance, kind, ago, units, is_active)| Goal {
             substance,
             kind,
-            started_on: plus(as_of.today(), -ago),
+            started_on: add_days(as_of.today(), -ago),
             status: if is_active {
                 GoalStatus::Active
             } else {
@@ -93,7 +93,7 @@ fn opioid(facts: &Facts, today: NaiveDate) -> bool {
     let dates: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
     uses.iter().any(|u| {
         let first = days_of(u)[0];
-        first > plus(today, -7) && (1..=3).all(|back| !dates.contains(&plus(first, -back)))
+        first > add_days(today, -7) && (1..=3).all(|back| !dates.contains(&add_days(first, -back)))
     })
 }
 
@@ -106,7 +106,7 @@ fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -
     let dates: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
     let last = dates.last().copied();
     let by_events = last.is_some_and(|last| {
-        let week: Vec<NaiveDate> = (0..7).map(|back| plus(last, -back)).collect();
+        let week: Vec<NaiveDate> = (0..7).map(|back| add_days(last, -back)).collect();
         let days = week.iter().filter(|day| dates.contains(day)).count();
         let amounts: Vec<Option<f64>> = (uses.iter().filter(|u| week.contains(&days_of(u)[0])))
             .map(|u| u.amount.map(Amount::get))
@@ -114,7 +114,7 @@ fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -
         let sum: f64 = amounts.iter().flatten().sum();
         let is_heavy =
             is_sedative || amounts.contains(&None) || sum >= 4.0 * f64::from(u32::try_from(days).unwrap());
-        (1..=within).any(|back| plus(today, -back) == last) && days >= 5 && is_heavy
+        (1..=within).any(|back| add_days(today, -back) == last) && days >= 5 && is_heavy
     });
     let by_goal = facts.goals.iter().map(|goal| &goal.record).any(|goal| {
         let units = goal
@@ -122,7 +122,7 @@ fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -
             .as_ref()
             .and_then(|b| b.units_per_day)
             .map_or(0.0, Amount::get);
-        let is_new = (0..=within).any(|back| plus(today, -back) == goal.started_on);
+        let is_new = (0..=within).any(|back| add_days(today, -back) == goal.started_on);
         let stops = goal.substance == substance
             && goal.kind == GoalKind::Abstain
             && goal.status == GoalStatus::Active;

@@ -68,7 +68,7 @@ proptest! {
         let mut inside: Vec<_> = facts.profiles.iter().filter(|p| is_in(date(&p.record))).collect();
         inside.sort_by_key(|p| (p.record.occurred_at.to_utc(), p.id));
         prop_assert_eq!(answer.basis.n, inside.len());
-        let found = answer.found;
+        let found = answer.result;
         prop_assert_eq!(found.latest_id, inside.last().map(|p| p.id));
         let points: Vec<_> = inside.iter().map(|p| (p.id, p.record.occurred_at)).collect();
         prop_assert_eq!(found.profiles.iter().map(|p| (p.id, p.occurred_at)).collect::<Vec<_>>(), points);

@@ -125,8 +125,8 @@ proptest! {
         for (day, value) in &inside {
             expected.entry(bucket_of(*day, bucket, as_of.week_start)).or_default().push(*value);
         }
-        prop_assert_eq!(answer.found.points.len(), expected.len());
-        for (point, ((from, to), mut values)) in answer.found.points.iter().zip(expected) {
+        prop_assert_eq!(answer.result.points.len(), expected.len());
+        for (point, ((from, to), mut values)) in answer.result.points.iter().zip(expected) {
             values.sort_by(f64::total_cmp);
             let n = values.len();
             let sum: f64 = values.iter().sum();
@@ -137,7 +137,7 @@ proptest! {
         }
         // What it rests on: as many values, and the share of days with one.
         let days: BTreeSet<NaiveDate> = inside.iter().map(|(day, _)| *day).collect();
-        let first = window.days().map_or_else(|| days.first().map_or(today, |d| today.min(*d)), |n| crate::insight::calendar::plus(today, 1 - n));
+        let first = window.days().map_or_else(|| days.first().map_or(today, |d| today.min(*d)), |n| crate::insight::calendar::add_days(today, 1 - n));
         let looked_at: Vec<NaiveDate> = each_day(first, today).collect();
         let with = looked_at.iter().filter(|day| days.contains(day)).count();
         prop_assert_eq!((answer.basis.n, answer.basis.from, answer.basis.window == Window::All), (inside.len(), first, window == Window::All));

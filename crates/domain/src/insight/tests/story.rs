@@ -162,5 +162,5 @@ pub fn story() -> impl Strategy<Value = (AsOf, Facts)> {
 }
 
 pub fn found(facts: &Facts, as_of: &AsOf) -> Warnings {
-    warnings(facts, &[], as_of, &Thresholds::V1).found
+    warnings(facts, &[], as_of, &Thresholds::V1).result
 }

@@ -85,7 +85,7 @@ proptest! {
             cravings: known(events.iter().map(|e| event(e.clone(), at)).collect(), 1),
             ..Facts::default()
         };
-        let found = strategies(&facts, &as_of, Window::All).found;
+        let found = strategies(&facts, &as_of, Window::All).result;
         // What a craving of a band loses by itself, from five untreated ones on.
         let natural = |of: u8| {
             let drops: Vec<f64> = events.iter()

@@ -49,7 +49,7 @@ fn up(rating: &mut Option<Rating>, by: i64) {
 
 /// Makes what lies in the last seven days worse; the baseline before them stays.
 fn worsen(facts: &mut Facts, worse: Worse, as_of: &AsOf) {
-    let is_recent = |at: Timestamp| at.local_date() >= crate::insight::calendar::plus(as_of.today(), -6);
+    let is_recent = |at: Timestamp| at.local_date() >= crate::insight::calendar::add_days(as_of.today(), -6);
     match worse {
         Worse::Up(n, by) => {
             if let Some(check_in) = facts
@@ -282,7 +282,7 @@ proptest! {
         // It says whether it would speak, so that nobody takes its silence for good news.
         let fires = before.fired.iter().any(|told| told.rule == rule);
         prop_assert_eq!(after.muted[0].would_fire, fires);
-        prop_assert_eq!(after.silent_signs(), usize::from(fires && rule != Rule::Protective));
+        prop_assert_eq!(after.muted_signs(), usize::from(fires && rule != Rule::Protective));
         prop_assert_eq!(before.safety, after.safety);
     }
 }

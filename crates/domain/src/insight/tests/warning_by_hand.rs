@@ -120,7 +120,7 @@ fn medicine(doses: &[(i64, DoseStatus)], as_of: &AsOf) -> Facts {
     let medication = Medication {
         schedule: Text::of("FREQ=DAILY;INTERVAL=28"),
         covers_days: Int::clamped(28),
-        started_on: crate::insight::calendar::plus(as_of.today(), -10),
+        started_on: crate::insight::calendar::add_days(as_of.today(), -10),
         ..Medication::example()
     };
     let doses = doses.iter().map(|(days_ago, status)| Dose {

@@ -5,18 +5,18 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use chrono::{NaiveDate, TimeDelta};
 
 use super::{
-    evidence::{Evaluation, Evidence, MAX_INPUTS, View, WarningInput, When},
+    evidence::{Evaluation, Evidence, MAX_INPUTS, RuleContext, RuleTime, WarningInput},
     rule::Thresholds,
 };
 use crate::{
     check_in::Used,
     goal::{GoalKind, GoalStatus},
     insight::{
-        calendar::{DaySet, length, plus},
+        calendar::{DaySet, add_days, days_in},
         facts::{check_in_day, use_span},
-        limit::is_within,
+        limit::is_use_within_limit,
         medication::coverage,
-        statistics::{days_real, real},
+        statistics::{count_as_f64, days_as_f64},
     },
     medication::{DoseStanding, MedicationStatus, due_doses, overdue_days},
     plan::Stage,
@@ -25,30 +25,32 @@ use crate::{
 };
 
 /// Days of the last week on which the use of a substance is known to be within what an active goal allows.
-fn allowed(view: &View<'_>, first: NaiveDate) -> HashSet<(Substance, NaiveDate)> {
-    let goals = view.facts.goals.iter().map(|goal| &goal.record);
+fn allowed(context: &RuleContext<'_>, first: NaiveDate) -> HashSet<(Substance, NaiveDate)> {
+    let goals = context.facts.goals.iter().map(|goal| &goal.record);
     let allowing = goals.filter(|g| g.status == GoalStatus::Active && g.kind != GoalKind::Abstain);
-    let days = 0..length((first, plus(view.when.today, 1)));
+    let days = 0..days_in((first, add_days(context.time.today, 1)));
     allowing
-        .flat_map(|goal| days.clone().map(move |n| (goal, plus(first, n))))
-        .filter(|(goal, day)| is_within(goal, *day, view.facts))
+        .flat_map(|goal| days.clone().map(move |n| (goal, add_days(first, n))))
+        .filter(|(goal, day)| is_use_within_limit(goal, *day, context.facts))
         .map(|(goal, day)| (goal.substance, day))
         .collect()
 }
 
 /// Use of the last 7 days that no active goal allows, and check-ins that tell of some.
-pub fn recent_use(view: &View<'_>) -> Evaluation {
-    let first = view.when.first_of(view.thresholds.recent_use_days);
-    let allowed = allowed(view, first);
+pub fn recent_use(context: &RuleContext<'_>) -> Evaluation {
+    let first = context
+        .time
+        .first_of_last_days(context.thresholds.recent_use_days);
+    let allowed = allowed(context, first);
     let (mut inputs, mut told) = (Vec::new(), Vec::new());
-    for event in view.facts.counting_uses() {
+    for event in context.facts.counted_uses() {
         let (from, to) = use_span(&event.record);
         if to < first {
             continue;
         }
         told.push((from, to));
-        let within = (from.max(first), to.min(plus(view.when.today, 1)));
-        let days = (0..length(within)).map(|n| plus(within.0, n));
+        let within = (from.max(first), to.min(add_days(context.time.today, 1)));
+        let days = (0..days_in(within)).map(|n| add_days(within.0, n));
         if days.clone().next().is_some()
             && days
                 .clone()
@@ -63,8 +65,8 @@ pub fn recent_use(view: &View<'_>) -> Evaluation {
         };
         inputs.push(WarningInput::new(Kind::UseEvent, event.id, member, 1.0, at));
     }
-    let told = DaySet::of(told);
-    let check_ins = view.check_ins(view.thresholds.recent_use_days);
+    let told = DaySet::from_spans(told);
+    let check_ins = context.check_ins(context.thresholds.recent_use_days);
     if check_ins.is_empty() && inputs.is_empty() {
         return Err("a check-in or a use event of the last 7 days");
     }
@@ -77,25 +79,25 @@ pub fn recent_use(view: &View<'_>) -> Evaluation {
             .map(|c| WarningInput::new(Kind::CheckIn, c.id, "answers.used", 1.0, c.record.occurred_at)),
     );
     inputs.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
-    Ok(Evidence::of(inputs))
+    Ok(Evidence::new(inputs))
 }
 
-pub fn recent_use_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
+pub fn recent_use_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
     evidence
         .inputs
         .iter()
-        .any(|input| when.is_within_days(input, t.recent_use_days))
+        .any(|input| time.is_in_last_days(input, t.recent_use_days))
 }
 
 /// The warning signs of a stage that were noticed in the last days.
-fn signs(view: &View<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> {
-    let active = view.facts.active_plan().map(|plan| plan.id);
-    let plans = view
+fn signs(context: &RuleContext<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> {
+    let active = context.facts.active_plan().map(|plan| plan.id);
+    let plans = context
         .facts
         .plans
         .iter()
         .filter(|plan| active != Some(plan.id))
-        .chain(view.facts.active_plan())
+        .chain(context.facts.active_plan())
         .flat_map(|plan| plan.record.content.warning_signs.iter());
     // What the plan in use calls it comes last, and so stays.
     let of_stage: HashMap<_, _> = plans
@@ -105,8 +107,8 @@ fn signs(view: &View<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> 
     if of_stage.is_empty() {
         return None;
     }
-    let first = view.when.first_of(days);
-    let check_ins = (view.facts.check_ins.iter()).map(|c| {
+    let first = context.time.first_of_last_days(days);
+    let check_ins = (context.facts.check_ins.iter()).map(|c| {
         (
             Kind::CheckIn,
             c.id,
@@ -114,7 +116,7 @@ fn signs(view: &View<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> 
             &c.record.warning_sign_ids,
         )
     });
-    let uses = (view.facts.counting_uses()).map(|e| {
+    let uses = (context.facts.counted_uses()).map(|e| {
         (
             Kind::UseEvent,
             e.id,
@@ -144,44 +146,44 @@ fn signs(view: &View<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> 
     Some(first.into_iter().chain(rest).take(MAX_INPUTS).collect())
 }
 
-fn told(view: &View<'_>, days: i64, missing: &'static str, signs: Vec<WarningInput>) -> Evaluation {
-    if signs.is_empty() && view.check_ins(days).is_empty() {
+fn told(context: &RuleContext<'_>, days: i64, missing: &'static str, signs: Vec<WarningInput>) -> Evaluation {
+    if signs.is_empty() && context.check_ins(days).is_empty() {
         return Err(missing);
     }
-    Ok(Evidence::of(signs))
+    Ok(Evidence::new(signs))
 }
 
-pub fn physical_sign(view: &View<'_>) -> Evaluation {
-    let days = view.thresholds.sign_days;
-    let found = signs(view, Stage::Physical, days).ok_or("a physical-stage warning sign in a plan")?;
-    told(view, days, "a check-in of the last 3 days", found)
+pub fn physical_sign(context: &RuleContext<'_>) -> Evaluation {
+    let days = context.thresholds.sign_days;
+    let found = signs(context, Stage::Physical, days).ok_or("a physical-stage warning sign in a plan")?;
+    told(context, days, "a check-in of the last 3 days", found)
 }
 
-pub fn mental_sign(view: &View<'_>) -> Evaluation {
-    let days = view.thresholds.sign_days;
-    let found = signs(view, Stage::Mental, days).ok_or("a mental-stage warning sign in a plan")?;
-    told(view, days, "a check-in of the last 3 days", found)
+pub fn mental_sign(context: &RuleContext<'_>) -> Evaluation {
+    let days = context.thresholds.sign_days;
+    let found = signs(context, Stage::Mental, days).ok_or("a mental-stage warning sign in a plan")?;
+    told(context, days, "a check-in of the last 3 days", found)
 }
 
-pub fn sign_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
+pub fn sign_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
     evidence
         .inputs
         .iter()
-        .any(|input| when.is_within_days(input, t.sign_days))
+        .any(|input| time.is_in_last_days(input, t.sign_days))
 }
 
-pub fn emotional_signs(view: &View<'_>) -> Evaluation {
-    let (days, _) = view.thresholds.emotional_signs;
-    let found = signs(view, Stage::Emotional, days).ok_or("an emotional-stage warning sign in a plan")?;
-    told(view, days, "a check-in of the last 7 days", found)
+pub fn emotional_signs(context: &RuleContext<'_>) -> Evaluation {
+    let (days, _) = context.thresholds.emotional_signs;
+    let found = signs(context, Stage::Emotional, days).ok_or("an emotional-stage warning sign in a plan")?;
+    told(context, days, "a check-in of the last 7 days", found)
 }
 
-pub fn emotional_signs_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
+pub fn emotional_signs_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
     let (days, least) = t.emotional_signs;
     let recent = evidence
         .inputs
         .iter()
-        .filter(|input| when.is_within_days(input, days));
+        .filter(|input| time.is_in_last_days(input, days));
     recent
         .filter_map(|input| input.item_id)
         .collect::<HashSet<_>>()
@@ -193,9 +195,9 @@ pub fn emotional_signs_holds(evidence: &Evidence, when: When, t: &Thresholds) ->
 const AFTER_LAPSE_DAYS: i64 = 7;
 
 /// The feelings after each use of the last 7 days.
-pub fn after_lapse(view: &View<'_>) -> Evaluation {
-    let first = view.when.first_of(AFTER_LAPSE_DAYS);
-    let mut recent: Vec<_> = (view.facts.counting_uses())
+pub fn after_lapse(context: &RuleContext<'_>) -> Evaluation {
+    let first = context.time.first_of_last_days(AFTER_LAPSE_DAYS);
+    let mut recent: Vec<_> = (context.facts.counted_uses())
         .filter(|event| first <= event.record.occurred_at.local_date())
         .collect();
     recent.sort_by_key(|event| std::cmp::Reverse((event.record.occurred_at.millis(), event.id)));
@@ -222,8 +224,8 @@ pub fn after_lapse(view: &View<'_>) -> Evaluation {
         return Err("how you felt after the use of the last 7 days");
     }
     // Those that decide come first, should there be more than can be told.
-    inputs.sort_by_key(|given| !is_heavy(given, view.thresholds));
-    Ok(Evidence::of(inputs.into_iter().flatten()))
+    inputs.sort_by_key(|given| !is_heavy(given, context.thresholds));
+    Ok(Evidence::new(inputs.into_iter().flatten()))
 }
 
 fn is_heavy(given: &[WarningInput], t: &Thresholds) -> bool {
@@ -239,7 +241,7 @@ fn is_heavy(given: &[WarningInput], t: &Thresholds) -> bool {
         && value("feelings.felt_control").is_some_and(|control| control <= little)
 }
 
-pub fn after_lapse_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn after_lapse_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     evidence
         .inputs
         .chunk_by(|a, b| a.id == b.id)
@@ -252,18 +254,18 @@ pub const COVERAGE_DAYS: i64 = 28;
 const MISSED_DAYS: i64 = 14;
 
 /// For each active medication whose course has not ended: doses missed in a row, how long a long-acting one is overdue, and its coverage.
-pub fn medication_gap(view: &View<'_>) -> Evaluation {
-    let active: Vec<_> = (view.facts.medications.iter())
+pub fn medication_gap(context: &RuleContext<'_>) -> Evaluation {
+    let active: Vec<_> = (context.facts.medications.iter())
         .filter(|m| m.record.status == MedicationStatus::Active)
-        .filter(|m| (m.record.ended_on).is_none_or(|last| view.when.today <= last))
+        .filter(|m| (m.record.ended_on).is_none_or(|last| context.time.today <= last))
         .collect();
     let mut inputs = Vec::new();
     for medication in active {
-        let doses = view.facts.doses_of(medication.id);
+        let doses = context.facts.doses_of(medication.id);
         if doses.is_empty() {
             continue;
         }
-        let (at, now) = (view.as_of.local(), view.as_of.at);
+        let (at, now) = (context.as_of.local(), context.as_of.at);
         let mut add = |member, value| {
             inputs.push(WarningInput::new(
                 Kind::Medication,
@@ -274,7 +276,7 @@ pub fn medication_gap(view: &View<'_>) -> Evaluation {
             ));
         };
         let span = now - TimeDelta::days(MISSED_DAYS)..now;
-        let due = due_doses(&medication.record, &doses, view.as_of.zone, &span, now);
+        let due = due_doses(&medication.record, &doses, context.as_of.zone, &span, now);
         let settled = due
             .iter()
             .rev()
@@ -282,12 +284,15 @@ pub fn medication_gap(view: &View<'_>) -> Evaluation {
         let missed = settled
             .take_while(|due| due.standing == DoseStanding::Missed)
             .count();
-        add("missed_in_a_row", real(missed));
+        add("missed_in_a_row", count_as_f64(missed));
         if medication.record.is_long_acting() {
-            let overdue = overdue_days(&medication.record, &doses, view.as_of.zone, now);
-            add("overdue_days", days_real(overdue));
+            let overdue = overdue_days(&medication.record, &doses, context.as_of.zone, now);
+            add("overdue_days", days_as_f64(overdue));
         }
-        let (from, to) = (plus(view.when.today, -COVERAGE_DAYS), plus(view.when.today, -1));
+        let (from, to) = (
+            add_days(context.time.today, -COVERAGE_DAYS),
+            add_days(context.time.today, -1),
+        );
         if medication.record.started_on <= from
             && let Some(found) = coverage(&medication.record, &doses, (from, to))
         {
@@ -297,8 +302,8 @@ pub fn medication_gap(view: &View<'_>) -> Evaluation {
     if inputs.is_empty() {
         return Err("a medication in use with its doses");
     }
-    inputs.sort_by_key(|input| (!gap(input, view.thresholds), input.id));
-    Ok(Evidence::of(inputs))
+    inputs.sort_by_key(|input| (!gap(input, context.thresholds), input.id));
+    Ok(Evidence::new(inputs))
 }
 
 fn gap(input: &WarningInput, t: &Thresholds) -> bool {
@@ -310,6 +315,6 @@ fn gap(input: &WarningInput, t: &Thresholds) -> bool {
     }
 }
 
-pub fn medication_gap_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn medication_gap_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     evidence.inputs.iter().any(|input| gap(input, t))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    evidence::{Evaluation, Evidence, View, WarningInput, When},
+    evidence::{Evaluation, Evidence, RuleContext, RuleTime, WarningInput},
     rule::Thresholds,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     insight::{
         calendar::days_between,
         facts::check_in_day,
-        statistics::{median, real},
+        statistics::{count_as_f64, median},
     },
     medication::{DoseStanding, MedicationStatus, due_doses},
     record::Kind,
@@ -20,10 +20,10 @@ use crate::{
 const CONTACTED: &str = "answers.support_contacted";
 
 /// Support contacts of the last 7 days against those of a usual week.
-pub fn isolation(view: &View<'_>) -> Evaluation {
-    let (from, _) = view.when.baseline();
+pub fn isolation(context: &RuleContext<'_>) -> Evaluation {
+    let (from, _) = context.time.baseline();
     let (mut weeks, mut answered) = ([0.0; 4], 0);
-    for check_in in view.usual_check_ins() {
+    for check_in in context.usual_check_ins() {
         if let Some(contacted) = check_in.record.answers.support_contacted {
             answered += 1;
             let week = usize::try_from(days_between(from, check_in_day(&check_in.record)) / 7).unwrap_or(0);
@@ -33,34 +33,34 @@ pub fn isolation(view: &View<'_>) -> Evaluation {
         }
     }
     let usual = median(&weeks).unwrap_or(0.0);
-    let baseline = (view.baseline_of(usual, answered))
+    let baseline = (context.baseline_of(usual, answered))
         .ok_or("support contact in 7 check-ins of the 28 days before this week")?;
-    let recent: Vec<bool> = (view.check_ins(7).iter())
+    let recent: Vec<bool> = (context.check_ins(7).iter())
         .filter_map(|c| c.record.answers.support_contacted)
         .collect();
     if recent.is_empty() {
         return Err("support contact in a check-in of the last 7 days");
     }
     let contacts = recent.iter().filter(|contacted| **contacted).count();
-    let count = WarningInput::count(Kind::CheckIn, CONTACTED, real(contacts));
-    Ok(Evidence::of([count]).against(Some(baseline)))
+    let count = WarningInput::count(Kind::CheckIn, CONTACTED, count_as_f64(contacts));
+    Ok(Evidence::new([count]).with_baseline(Some(baseline)))
 }
 
-pub fn isolation_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn isolation_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     let found = evidence.value(CONTACTED).zip(evidence.baseline);
     found.is_some_and(|(contacts, usual)| contacts < 1.0 && usual.value >= t.isolation)
 }
 
 /// Check-ins of the last 7 days against those of a usual week.
-pub fn gone_quiet(view: &View<'_>) -> Evaluation {
-    let usual = view.usual_check_ins().count();
-    let baseline =
-        (view.baseline_of(real(usual) / 4.0, usual)).ok_or("7 check-ins in the 28 days before this week")?;
-    let count = WarningInput::count(Kind::CheckIn, "count", real(view.check_ins(7).len()));
-    Ok(Evidence::of([count]).against(Some(baseline)))
+pub fn gone_quiet(context: &RuleContext<'_>) -> Evaluation {
+    let usual = context.usual_check_ins().count();
+    let baseline = (context.baseline_of(count_as_f64(usual) / 4.0, usual))
+        .ok_or("7 check-ins in the 28 days before this week")?;
+    let count = WarningInput::count(Kind::CheckIn, "count", count_as_f64(context.check_ins(7).len()));
+    Ok(Evidence::new([count]).with_baseline(Some(baseline)))
 }
 
-pub fn gone_quiet_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn gone_quiet_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     let found = evidence.value("count").zip(evidence.baseline);
     found.is_some_and(|(n, usual)| n <= t.gone_quiet * usual.value)
 }
@@ -69,8 +69,8 @@ pub fn gone_quiet_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> boo
 const PROTECTIVE_HOURS: i64 = 48;
 
 /// Things that protect: meetings, practice, support contact, all doses; the latest of each member.
-pub fn protective(view: &View<'_>) -> Evidence {
-    let facts = view.facts;
+pub fn protective(context: &RuleContext<'_>) -> Evidence {
+    let facts = context.facts;
     let meetings = facts
         .attendances
         .iter()
@@ -117,31 +117,37 @@ pub fn protective(view: &View<'_>) -> Evidence {
         .chain(sessions)
         .chain(tried)
         .chain(answers)
-        .chain(doses_taken(view))
+        .chain(doses_taken(context))
         .filter(|input| {
             input
                 .at
-                .is_some_and(|at| view.when.is_within_hours(at, PROTECTIVE_HOURS))
+                .is_some_and(|at| context.time.is_in_last_hours(at, PROTECTIVE_HOURS))
         })
         .collect();
     found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
     let mut seen = BTreeSet::new();
     found.retain(|input| seen.insert((input.kind.clone(), input.member.clone())));
-    Evidence::of(found)
+    Evidence::new(found)
 }
 
 /// The latest dose, if every dose that was due in the last 48 hours was taken and there was one.
-fn doses_taken(view: &View<'_>) -> Option<WarningInput> {
-    let span = view.when.hour - chrono::TimeDelta::hours(PROTECTIVE_HOURS)..view.as_of.at;
+fn doses_taken(context: &RuleContext<'_>) -> Option<WarningInput> {
+    let span = context.time.hour - chrono::TimeDelta::hours(PROTECTIVE_HOURS)..context.as_of.at;
     let mut latest: Option<WarningInput> = None;
-    let active = view
+    let active = context
         .facts
         .medications
         .iter()
         .filter(|m| m.record.status == MedicationStatus::Active);
     for medication in active {
-        let doses = view.facts.doses_of(medication.id);
-        for due in due_doses(&medication.record, &doses, view.as_of.zone, &span, view.as_of.at) {
+        let doses = context.facts.doses_of(medication.id);
+        for due in due_doses(
+            &medication.record,
+            &doses,
+            context.as_of.zone,
+            &span,
+            context.as_of.at,
+        ) {
             match due.standing {
                 DoseStanding::Taken | DoseStanding::Late => {}
                 DoseStanding::Upcoming | DoseStanding::Open => continue,
@@ -179,12 +185,12 @@ fn good(input: &WarningInput) -> u8 {
     }
 }
 
-pub fn protective_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
+pub fn protective_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
     let recent = evidence.inputs.iter();
     let recent = recent.filter(|input| {
         input
             .at
-            .is_some_and(|at| when.is_within_hours(at, PROTECTIVE_HOURS))
+            .is_some_and(|at| time.is_in_last_hours(at, PROTECTIVE_HOURS))
     });
     recent.map(good).collect::<BTreeSet<_>>().len() >= t.protective
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::{
-    evidence::{Evaluation, Evidence, View, WarningInput, When},
+    evidence::{Evaluation, Evidence, RuleContext, RuleTime, WarningInput},
     rule::Thresholds,
 };
 use crate::{
     insight::{
         craving::{daily_maximum, peak},
         facts::check_in_day,
-        statistics::{median, real},
+        statistics::{count_as_f64, median},
     },
     record::Kind,
 };
@@ -21,8 +21,8 @@ use crate::{
 const RECENT_DAYS: i64 = 3;
 
 /// The latest answer on self-efficacy of the last 2 days.
-pub fn low_efficacy(view: &View<'_>) -> Evaluation {
-    let mut recent = view.check_ins(2).into_iter();
+pub fn low_efficacy(context: &RuleContext<'_>) -> Evaluation {
+    let mut recent = context.check_ins(2).into_iter();
     let latest = recent
         .find_map(|c| {
             Some(WarningInput::answer(
@@ -32,14 +32,14 @@ pub fn low_efficacy(view: &View<'_>) -> Evaluation {
             ))
         })
         .ok_or("self-efficacy in a check-in of the last 2 days")?;
-    let usual = view
+    let usual = context
         .usual_check_ins()
         .filter_map(|c| c.record.answers.self_efficacy);
     let usual: Vec<f64> = usual.map(crate::value::number::Int::as_f64).collect();
-    Ok(Evidence::of([latest]).against(view.baseline(&usual)))
+    Ok(Evidence::new([latest]).with_baseline(context.baseline(&usual)))
 }
 
-pub fn low_efficacy_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn low_efficacy_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     let (low, _) = t.low_efficacy;
     evidence.inputs.iter().any(|input| input.value <= low) || is_below_usual(evidence, t)
 }
@@ -54,8 +54,8 @@ pub fn is_below_usual(evidence: &Evidence, t: &Thresholds) -> bool {
 
 /// The cravings of the last 48 hours, strongest first. `craving_max` of a check-in may tell of a craving that has an
 /// event of its own, so it never counts as the second of two.
-fn cravings_by_the_hour(view: &View<'_>, hours: i64) -> Vec<WarningInput> {
-    let events = view.facts.cravings.iter().map(|event| {
+fn cravings_by_the_hour(context: &RuleContext<'_>, hours: i64) -> Vec<WarningInput> {
+    let events = context.facts.cravings.iter().map(|event| {
         let at = event.record.occurred_at;
         WarningInput::new(
             Kind::CravingEvent,
@@ -65,7 +65,7 @@ fn cravings_by_the_hour(view: &View<'_>, hours: i64) -> Vec<WarningInput> {
             at,
         )
     });
-    let check_ins = view.facts.check_ins.iter().flat_map(|c| {
+    let check_ins = context.facts.check_ins.iter().flat_map(|c| {
         let answers = &c.record.answers;
         let named = [("craving", answers.craving), ("craving_max", answers.craving_max)];
         named
@@ -74,7 +74,11 @@ fn cravings_by_the_hour(view: &View<'_>, hours: i64) -> Vec<WarningInput> {
     });
     let mut found: Vec<WarningInput> = events
         .chain(check_ins)
-        .filter(|input| input.at.is_some_and(|at| view.when.is_within_hours(at, hours)))
+        .filter(|input| {
+            input
+                .at
+                .is_some_and(|at| context.time.is_in_last_hours(at, hours))
+        })
         .collect();
     found.sort_by(|a, b| {
         (b.value.total_cmp(&a.value))
@@ -85,14 +89,14 @@ fn cravings_by_the_hour(view: &View<'_>, hours: i64) -> Vec<WarningInput> {
 }
 
 /// The strongest craving of 24 hours, and the two strongest of 48.
-pub fn craving_peak(view: &View<'_>) -> Evaluation {
-    let (_, day) = view.thresholds.craving_peak;
-    let (_, two_days) = view.thresholds.craving_twice;
-    let all = cravings_by_the_hour(view, two_days);
+pub fn craving_peak(context: &RuleContext<'_>) -> Evaluation {
+    let (_, day) = context.thresholds.craving_peak;
+    let (_, two_days) = context.thresholds.craving_twice;
+    let all = cravings_by_the_hour(context, two_days);
     if all.is_empty() {
         return Err("a craving in a check-in or craving event of the last 48 hours");
     }
-    let in_a_day = |input: &&WarningInput| input.at.is_some_and(|at| view.when.is_within_hours(at, day));
+    let in_a_day = |input: &&WarningInput| input.at.is_some_and(|at| context.time.is_in_last_hours(at, day));
     let strongest = all.iter().find(in_a_day).cloned();
     let twice = all.iter().filter(|input| counts_twice(input)).take(2).cloned();
     let mut inputs: Vec<WarningInput> = strongest.into_iter().collect();
@@ -101,15 +105,15 @@ pub fn craving_peak(view: &View<'_>) -> Evaluation {
             inputs.push(input);
         }
     }
-    Ok(Evidence::of(inputs))
+    Ok(Evidence::new(inputs))
 }
 
 fn counts_twice(input: &WarningInput) -> bool {
     !input.member.ends_with("craving_max")
 }
 
-pub fn craving_peak_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
-    let within = |input: &WarningInput, hours| input.at.is_some_and(|at| when.is_within_hours(at, hours));
+pub fn craving_peak_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
+    let within = |input: &WarningInput, hours| input.at.is_some_and(|at| time.is_in_last_hours(at, hours));
     let (strong, hours) = t.craving_peak;
     let (often, more_hours) = t.craving_twice;
     let inputs = || evidence.inputs.iter();
@@ -121,20 +125,20 @@ pub fn craving_peak_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bo
 }
 
 /// The strongest craving of each of the last 3 days against that of a usual day.
-pub fn craving_rise(view: &View<'_>) -> Evaluation {
-    let (from, to) = view.when.baseline();
-    let usual: Vec<f64> = daily_maximum(view.facts)
+pub fn craving_rise(context: &RuleContext<'_>) -> Evaluation {
+    let (from, to) = context.time.baseline();
+    let usual: Vec<f64> = daily_maximum(context.facts)
         .range(from..=to)
         .map(|(_, rating)| rating.as_f64())
         .collect();
-    let baseline = view
+    let baseline = context
         .baseline(&usual)
         .ok_or("cravings on 7 of the 28 days before this week")?;
     let mut by_day: BTreeMap<NaiveDate, WarningInput> = BTreeMap::new();
     // Every craving of the days, strongest first, so that the first of each day is its maximum.
-    for input in cravings_by_the_hour(view, (RECENT_DAYS + 2) * 24) {
+    for input in cravings_by_the_hour(context, (RECENT_DAYS + 2) * 24) {
         if let Some(day) = input.day()
-            && view.when.is_within_days(&input, RECENT_DAYS)
+            && context.time.is_in_last_days(&input, RECENT_DAYS)
         {
             by_day.entry(day).or_insert(input);
         }
@@ -142,63 +146,63 @@ pub fn craving_rise(view: &View<'_>) -> Evaluation {
     if by_day.is_empty() {
         return Err("a craving in a check-in or craving event of the last 3 days");
     }
-    Ok(Evidence::of(by_day.into_values()).against(Some(baseline)))
+    Ok(Evidence::new(by_day.into_values()).with_baseline(Some(baseline)))
 }
 
-pub fn craving_rise_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn craving_rise_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     let values: Vec<f64> = evidence.inputs.iter().map(|input| input.value).collect();
     (median(&values).zip(evidence.baseline)).is_some_and(|(now, usual)| now >= usual.value + t.craving_rise)
 }
 
 /// The craving events of the last 3 days against what three usual days have.
-pub fn craving_frequency(view: &View<'_>) -> Evaluation {
+pub fn craving_frequency(context: &RuleContext<'_>) -> Evaluation {
     let day_of = |event: &crate::craving_event::CravingEvent| event.occurred_at.local_date();
-    let (from, to) = view.when.baseline();
-    let events = view.facts.cravings.iter();
+    let (from, to) = context.time.baseline();
+    let events = context.facts.cravings.iter();
     let usual_days: Vec<NaiveDate> = (events.clone().map(|e| day_of(&e.record)))
         .filter(|day| (from..=to).contains(day))
         .collect();
     // A day without a check-in or an event is not known to have had no cravings.
     let mut known: Vec<NaiveDate> = usual_days.clone();
-    known.extend(view.usual_check_ins().map(|c| check_in_day(&c.record)));
+    known.extend(context.usual_check_ins().map(|c| check_in_day(&c.record)));
     known.sort_unstable();
     known.dedup();
-    let rate = real(usual_days.len()) * 3.0 / 28.0;
+    let rate = count_as_f64(usual_days.len()) * 3.0 / 28.0;
     let baseline =
-        (view.baseline_of(rate, known.len())).ok_or("records on 7 of the 28 days before this week")?;
-    let first = view.when.first_of(RECENT_DAYS);
+        (context.baseline_of(rate, known.len())).ok_or("records on 7 of the 28 days before this week")?;
+    let first = context.time.first_of_last_days(RECENT_DAYS);
     let mut recent: Vec<_> = events.filter(|e| first <= day_of(&e.record)).collect();
     recent.sort_by_key(|e| std::cmp::Reverse((e.record.occurred_at.millis(), e.id)));
-    let count = WarningInput::count(Kind::CravingEvent, "count", real(recent.len()));
+    let count = WarningInput::count(Kind::CravingEvent, "count", count_as_f64(recent.len()));
     let named = recent.into_iter().take(20).map(|e| {
         let at = e.record.occurred_at;
         WarningInput::new(Kind::CravingEvent, e.id, "peak", peak(&e.record).as_f64(), at)
     });
-    Ok(Evidence::of(std::iter::once(count).chain(named)).against(Some(baseline)))
+    Ok(Evidence::new(std::iter::once(count).chain(named)).with_baseline(Some(baseline)))
 }
 
-pub fn craving_frequency_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn craving_frequency_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     let (least, times) = t.craving_frequency;
     let found = evidence.value("count").zip(evidence.baseline);
     found.is_some_and(|(n, usual)| n >= least && n >= times * usual.value)
 }
 
 /// The latest answer of 24 hours on the situations to come.
-pub fn risky_situation(view: &View<'_>) -> Evaluation {
-    let latest = view
+pub fn risky_situation(context: &RuleContext<'_>) -> Evaluation {
+    let latest = context
         .check_ins(3)
         .into_iter()
-        .filter(|c| view.when.is_within_hours(c.record.occurred_at, 24))
+        .filter(|c| context.time.is_in_last_hours(c.record.occurred_at, 24))
         .find_map(|c| {
             let expected = c.record.answers.risky_situation_expected?;
             Some(WarningInput::answer(c, "risky_situation_expected", expected))
         });
     latest
-        .map(|input| Evidence::of([input]))
+        .map(|input| Evidence::new([input]))
         .ok_or("the risky situations expected in a check-in of the last 24 hours")
 }
 
-pub fn risky_situation_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn risky_situation_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     evidence
         .inputs
         .iter()

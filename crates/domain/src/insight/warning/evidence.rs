@@ -9,7 +9,7 @@ use super::rule::Thresholds;
 use crate::{
     check_in::CheckIn,
     insight::{
-        calendar::{Span, plus},
+        calendar::{Span, add_days},
         facts::{AsOf, Facts, WithId, check_in_day},
         statistics::median,
     },
@@ -36,7 +36,7 @@ pub struct WarningInput {
     pub member: String,
     /// Its value; 1 for a fact that has no size.
     pub value: f64,
-    /// When it was recorded; none if the value counts several.
+    /// RuleTime it was recorded; none if the value counts several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
     /// The item of the plan that it names.
@@ -118,7 +118,7 @@ pub struct Evidence {
 
 impl Evidence {
     /// Evidence without a baseline.
-    pub fn of(inputs: impl IntoIterator<Item = WarningInput>) -> Self {
+    pub fn new(inputs: impl IntoIterator<Item = WarningInput>) -> Self {
         Self {
             inputs: inputs.into_iter().take(MAX_INPUTS).collect(),
             baseline: None,
@@ -127,7 +127,7 @@ impl Evidence {
 
     /// The same with a baseline.
     #[must_use]
-    pub fn against(self, baseline: Option<WarningBaseline>) -> Self {
+    pub fn with_baseline(self, baseline: Option<WarningBaseline>) -> Self {
         Self { baseline, ..self }
     }
 
@@ -143,60 +143,62 @@ pub type Evaluation = Result<Evidence, &'static str>;
 
 /// The moment at which a rule decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct When {
+pub struct RuleTime {
     /// Today.
     pub today: NaiveDate,
     /// The last full hour.
     pub hour: DateTime<Utc>,
 }
 
-impl When {
+impl RuleTime {
     /// The moment that is looked at.
-    pub fn of(as_of: &AsOf) -> Self {
+    pub fn at(as_of: &AsOf) -> Self {
         Self {
             today: as_of.today(),
-            hour: as_of.hour(),
+            hour: as_of.last_full_hour(),
         }
     }
 
     /// The first of the last so many days.
-    pub fn first_of(self, days: i64) -> NaiveDate {
-        plus(self.today, 1 - days)
+    pub fn first_of_last_days(self, days: i64) -> NaiveDate {
+        add_days(self.today, 1 - days)
     }
 
     /// Whether an input lies in the last so many days.
-    pub fn is_within_days(self, input: &WarningInput, days: i64) -> bool {
-        input.day().is_some_and(|day| self.first_of(days) <= day)
+    pub fn is_in_last_days(self, input: &WarningInput, days: i64) -> bool {
+        input
+            .day()
+            .is_some_and(|day| self.first_of_last_days(days) <= day)
     }
 
     /// Whether an input lies in the last so many hours.
-    pub fn is_within_hours(self, at: Timestamp, hours: i64) -> bool {
+    pub fn is_in_last_hours(self, at: Timestamp, hours: i64) -> bool {
         at.to_utc() >= self.hour - TimeDelta::hours(hours)
     }
 
     /// The days of the baseline.
     pub fn baseline(self) -> Span {
-        (plus(self.today, -6 - BASELINE_DAYS), plus(self.today, -7))
+        (add_days(self.today, -6 - BASELINE_DAYS), add_days(self.today, -7))
     }
 }
 
 /// What the rules look at.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
+pub struct RuleContext<'a> {
     /// The record.
     pub facts: &'a Facts,
     /// The moment.
     pub as_of: &'a AsOf,
     /// The same, as rules ask for it.
-    pub when: When,
+    pub time: RuleTime,
     /// What they compare with.
     pub thresholds: &'a Thresholds,
 }
 
-impl<'a> View<'a> {
+impl<'a> RuleContext<'a> {
     /// Check-ins of the last so many days, newest first.
     pub fn check_ins(&self, days: i64) -> Vec<&'a WithId<CheckIn>> {
-        let first = self.when.first_of(days);
+        let first = self.time.first_of_last_days(days);
         let mut found: Vec<_> = (self.facts.check_ins.iter())
             .filter(|check_in| first <= check_in_day(&check_in.record))
             .collect();
@@ -206,7 +208,7 @@ impl<'a> View<'a> {
 
     /// Check-ins of the baseline.
     pub fn usual_check_ins(&self) -> impl Iterator<Item = &'a WithId<CheckIn>> {
-        let (from, to) = self.when.baseline();
+        let (from, to) = self.time.baseline();
         (self.facts.check_ins.iter()).filter(move |c| (from..=to).contains(&check_in_day(&c.record)))
     }
 
@@ -217,7 +219,7 @@ impl<'a> View<'a> {
 
     /// A baseline of that value, if it is made of enough.
     pub fn baseline_of(&self, value: f64, n: usize) -> Option<WarningBaseline> {
-        let (from, to) = self.when.baseline();
+        let (from, to) = self.time.baseline();
         (n >= self.thresholds.baseline_values).then_some(WarningBaseline { value, n, from, to })
     }
 }

@@ -27,7 +27,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::{
-    evidence::{Evaluation, Evidence, View, When},
+    evidence::{Evaluation, Evidence, RuleContext, RuleTime},
     response::{plan_items, practices},
     safety::safety_notes,
 };
@@ -39,7 +39,7 @@ pub use self::{
 };
 use super::{
     Insight,
-    facts::{AsOf, Facts, Tally, Window, check_in_day, use_span},
+    facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
 };
 use crate::{plan::Stage, record::Kind, reference::helpline::Helpline, value::timestamp::Timestamp};
 
@@ -156,7 +156,7 @@ pub struct Warnings {
 
 impl Warnings {
     /// How many signs would show if none were silent.
-    pub fn silent_signs(&self) -> usize {
+    pub fn muted_signs(&self) -> usize {
         let signs = (self.muted.iter()).filter(|silent| silent.would_fire && silent.rule != Rule::Protective);
         signs.count()
     }
@@ -166,30 +166,33 @@ impl Warnings {
 pub const ABOUT: &str = "These signs come from fixed rules over what you wrote, compared with your own usual days. They \
      are not validated, no prediction and no diagnosis; you and the people who care for you know more.";
 
-type Look = fn(&View<'_>) -> Evaluation;
-type Holds = fn(&Evidence, When, &Thresholds) -> bool;
+type CollectEvidence = fn(&RuleContext<'_>) -> Evaluation;
+type Fires = fn(&Evidence, RuleTime, &Thresholds) -> bool;
 
 /// How a rule collects what it looks at, and how it decides by that alone.
-fn functions(rule: Rule) -> (Look, Holds) {
+fn functions(rule: Rule) -> (CollectEvidence, Fires) {
     match rule {
-        Rule::RecentUse => (body::recent_use, body::recent_use_holds),
-        Rule::PhysicalSign => (body::physical_sign, body::sign_holds),
-        Rule::LowEfficacy => (craving::low_efficacy, craving::low_efficacy_holds),
-        Rule::CravingPeak => (craving::craving_peak, craving::craving_peak_holds),
-        Rule::CravingRise => (craving::craving_rise, craving::craving_rise_holds),
-        Rule::CravingFrequency => (craving::craving_frequency, craving::craving_frequency_holds),
-        Rule::RiskySituation => (craving::risky_situation, craving::risky_situation_holds),
-        Rule::MentalSign => (body::mental_sign, body::sign_holds),
-        Rule::AfterLapse => (body::after_lapse, body::after_lapse_holds),
-        Rule::MedicationGap => (body::medication_gap, body::medication_gap_holds),
-        Rule::Stress => (strain::stress, strain::stress_holds),
-        Rule::LowMood => (strain::low_mood, strain::low_mood_holds),
-        Rule::Halt => (strain::halt, strain::halt_holds),
-        Rule::Sleep => (strain::sleep, strain::sleep_holds),
-        Rule::Isolation => (contact::isolation, contact::isolation_holds),
-        Rule::EmotionalSigns => (body::emotional_signs, body::emotional_signs_holds),
-        Rule::GoneQuiet => (contact::gone_quiet, contact::gone_quiet_holds),
-        Rule::Protective => (|view| Ok(contact::protective(view)), contact::protective_holds),
+        Rule::RecentUse => (body::recent_use, body::recent_use_fires),
+        Rule::PhysicalSign => (body::physical_sign, body::sign_fires),
+        Rule::LowEfficacy => (craving::low_efficacy, craving::low_efficacy_fires),
+        Rule::CravingPeak => (craving::craving_peak, craving::craving_peak_fires),
+        Rule::CravingRise => (craving::craving_rise, craving::craving_rise_fires),
+        Rule::CravingFrequency => (craving::craving_frequency, craving::craving_frequency_fires),
+        Rule::RiskySituation => (craving::risky_situation, craving::risky_situation_fires),
+        Rule::MentalSign => (body::mental_sign, body::sign_fires),
+        Rule::AfterLapse => (body::after_lapse, body::after_lapse_fires),
+        Rule::MedicationGap => (body::medication_gap, body::medication_gap_fires),
+        Rule::Stress => (strain::stress, strain::stress_fires),
+        Rule::LowMood => (strain::low_mood, strain::low_mood_fires),
+        Rule::Halt => (strain::halt, strain::halt_fires),
+        Rule::Sleep => (strain::sleep, strain::sleep_fires),
+        Rule::Isolation => (contact::isolation, contact::isolation_fires),
+        Rule::EmotionalSigns => (body::emotional_signs, body::emotional_signs_fires),
+        Rule::GoneQuiet => (contact::gone_quiet, contact::gone_quiet_fires),
+        Rule::Protective => (
+            |context| Ok(contact::protective(context)),
+            contact::protective_fires,
+        ),
     }
 }
 
@@ -202,12 +205,12 @@ pub fn replay(fired: &FiredRule, as_of: &AsOf, thresholds: &Thresholds) -> bool 
         baseline: fired.baseline,
     };
     let (_, holds) = functions(fired.rule);
-    holds(&evidence, When::of(as_of), thresholds)
+    holds(&evidence, RuleTime::at(as_of), thresholds)
 }
 
 /// The first day that any rule looks at.
-pub fn first_day(today: NaiveDate) -> NaiveDate {
-    super::calendar::plus(today, -6 - evidence::BASELINE_DAYS)
+pub fn earliest_day(today: NaiveDate) -> NaiveDate {
+    super::calendar::add_days(today, -6 - evidence::BASELINE_DAYS)
 }
 
 /// Early warnings.
@@ -217,19 +220,19 @@ pub fn warnings(
     as_of: &AsOf,
     thresholds: &Thresholds,
 ) -> Insight<Warnings> {
-    let view = View {
+    let context = RuleContext {
         facts,
         as_of,
-        when: When::of(as_of),
+        time: RuleTime::at(as_of),
         thresholds,
     };
     let mut muted = muted(facts, as_of);
     let (mut fired, mut not_evaluable) = (Vec::new(), Vec::new());
     for rule in Rule::ALL {
         let (look, holds) = functions(rule);
-        let seen = look(&view);
+        let seen = look(&context);
         if let Some(silent) = muted.iter_mut().find(|silent| silent.rule == rule) {
-            silent.would_fire = seen.is_ok_and(|evidence| holds(&evidence, view.when, thresholds));
+            silent.would_fire = seen.is_ok_and(|evidence| holds(&evidence, context.time, thresholds));
             continue;
         }
         match seen {
@@ -237,18 +240,18 @@ pub fn warnings(
                 rule,
                 missing: missing.to_owned(),
             }),
-            Ok(evidence) if holds(&evidence, view.when, thresholds) => {
+            Ok(evidence) if holds(&evidence, context.time, thresholds) => {
                 fired.push(told(rule, evidence, facts, thresholds));
             }
             Ok(_) => {}
         }
     }
     let score = settle(&mut fired);
-    let check_ins = view.check_ins(7);
+    let check_ins = context.check_ins(7);
     let has = |rule| fired.iter().any(|told| told.rule == rule);
     let is_known =
         check_ins.len() >= thresholds.enough_check_ins || has(Rule::RecentUse) || has(Rule::PhysicalSign);
-    let found = Warnings {
+    let result = Warnings {
         rules_version: RULES_VERSION,
         level: if is_known {
             Level::of(score)
@@ -264,8 +267,8 @@ pub fn warnings(
         about: ABOUT.to_owned(),
     };
     Insight {
-        basis: basis(&view),
-        found,
+        basis: basis(&context),
+        result,
     }
 }
 
@@ -283,7 +286,7 @@ fn settle(fired: &mut [FiredRule]) -> i64 {
 fn told(rule: Rule, evidence: Evidence, facts: &Facts, thresholds: &Thresholds) -> FiredRule {
     let plan = facts.active_plan();
     let message = if rule == Rule::LowEfficacy && !craving::is_below_usual(&evidence, thresholds) {
-        Rule::LOW_BY_ITSELF
+        Rule::LOW_EFFICACY_WITHOUT_BASELINE
     } else {
         rule.message()
     };
@@ -327,21 +330,21 @@ fn muted(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
 }
 
 /// The check-ins and events of the last seven days.
-fn basis(view: &View<'_>) -> super::facts::ValidationContext {
-    let first = view.when.first_of(7);
-    let check_ins = view.check_ins(7).into_iter().map(|c| check_in_day(&c.record));
-    let cravings = view
+fn basis(context: &RuleContext<'_>) -> super::facts::InsightBasis {
+    let first = context.time.first_of_last_days(7);
+    let check_ins = context.check_ins(7).into_iter().map(|c| check_in_day(&c.record));
+    let cravings = context
         .facts
         .cravings
         .iter()
         .map(|e| e.record.occurred_at.local_date());
-    let uses = view.facts.counting_uses().map(|event| use_span(&event.record));
-    Tally::default()
-        .and(Kind::CheckIn, check_ins.map(|day| (day, day)))
-        .and(
+    let uses = context.facts.counted_uses().map(|event| use_span(&event.record));
+    BasisBuilder::default()
+        .records(Kind::CheckIn, check_ins.map(|day| (day, day)))
+        .records(
             Kind::CravingEvent,
             cravings.filter(|day| first <= *day).map(|day| (day, day)),
         )
-        .and(Kind::UseEvent, uses.filter(|span| first <= span.1))
-        .basis(view.as_of, Window::Week)
+        .records(Kind::UseEvent, uses.filter(|span| first <= span.1))
+        .build(context.as_of, Window::Week)
 }

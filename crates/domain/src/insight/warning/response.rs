@@ -84,7 +84,7 @@ pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -
         .filter(|_| matches!(rule, Rule::RiskySituation | Rule::LowEfficacy))
         .map(|situation| item(PlanSection::Situations, situation.id, &situation.label));
     let families = (content.strategies.iter())
-        .filter(|strategy| rule.answers().contains(&strategy.category))
+        .filter(|strategy| rule.strategy_categories().contains(&strategy.category))
         .map(|strategy| item(PlanSection::Strategies, strategy.id, &strategy.label));
     let routines = (content.routines.iter())
         .filter(|_| {

@@ -180,11 +180,11 @@ impl Rule {
     }
 
     /// What is said of confidence that is low by itself, where nothing says that it was higher.
-    pub(super) const LOW_BY_ITSELF: &str = "Staying with your goal feels hard right now. That is worth telling someone, and a small plan for \
+    pub(super) const LOW_EFFICACY_WITHOUT_BASELINE: &str = "Staying with your goal feels hard right now. That is worth telling someone, and a small plan for \
          today can bring some confidence.";
 
     /// The families of strategies that answer it.
-    pub(super) const fn answers(self) -> &'static [StrategyCategory] {
+    pub(super) const fn strategy_categories(self) -> &'static [StrategyCategory] {
         use StrategyCategory as S;
         match self {
             Self::RecentUse | Self::PhysicalSign => &[S::CallSomeone, S::Meeting, S::ChangeScene],
@@ -312,7 +312,10 @@ mod tests {
         for rule in Rule::ALL {
             assert_eq!(unkind_words(rule.message()), Vec::<&str>::new(), "{rule:?}");
         }
-        assert_eq!(unkind_words(Rule::LOW_BY_ITSELF), Vec::<&str>::new());
+        assert_eq!(
+            unkind_words(Rule::LOW_EFFICACY_WITHOUT_BASELINE),
+            Vec::<&str>::new()
+        );
     }
 
     /// Each is of a family that answers the rule, one of each; and none is meant for good times, but where a risky
@@ -324,7 +327,7 @@ mod tests {
             let families: Vec<_> = (rule.practices().iter())
                 .map(|slug| find(slug).unwrap().category)
                 .collect();
-            assert_eq!(families, rule.answers(), "{rule:?}");
+            assert_eq!(families, rule.strategy_categories(), "{rule:?}");
             for slug in rule.practices() {
                 let good_for = &find(slug).unwrap().good_for;
                 let hard = [

@@ -14,7 +14,7 @@ use super::evidence::{MAX_INPUTS, WarningInput};
 use crate::{
     goal::{Goal, GoalKind, GoalStatus},
     insight::{
-        calendar::{DaySet, days_between, plus},
+        calendar::{DaySet, add_days, days_between},
         facts::{AsOf, Facts, WithId, use_span},
     },
     record::Kind,
@@ -141,16 +141,16 @@ fn input(event: &WithId<UseEvent>) -> WarningInput {
 /// The opioid use of the last week that came after three or more days without, as far as is written down.
 fn opioid_after_days(facts: &Facts, today: NaiveDate) -> Vec<WarningInput> {
     let events: Vec<_> = facts
-        .counting_uses()
+        .counted_uses()
         .filter(|e| e.record.substance.is_opioid())
         .collect();
-    let days = DaySet::of(events.iter().map(|e| use_span(&e.record)));
-    let first = plus(today, 1 - RECENT_DAYS);
+    let days = DaySet::from_spans(events.iter().map(|e| use_span(&e.record)));
+    let first = add_days(today, 1 - RECENT_DAYS);
     let found = events
         .into_iter()
         .filter(|event| {
             let from = use_span(&event.record).0;
-            from >= first && days.count((plus(from, -ABSTINENT_DAYS), plus(from, -1))) == 0
+            from >= first && days.count((add_days(from, -ABSTINENT_DAYS), add_days(from, -1))) == 0
         })
         .map(input);
     newest_first(found)
@@ -172,15 +172,15 @@ fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveD
     let events: Vec<_> = events
         .filter(|e| !e.record.as_prescribed || substance == Substance::Sedative)
         .collect();
-    let used = DaySet::of(events.iter().map(|e| use_span(&e.record)));
+    let used = DaySet::from_spans(events.iter().map(|e| use_span(&e.record)));
     let last = used.last();
     let by_events = last.is_some_and(|last| {
-        let week = (plus(last, -6), last);
+        let week = (add_days(last, -6), last);
         let since = days_between(last, today);
         (1..=days).contains(&since) && used.count(week) >= DAILY && is_heavy(&events, substance, week)
     });
     if let (true, Some(last)) = (by_events, last) {
-        let week = |event: &&&WithId<UseEvent>| use_span(&event.record).1 >= plus(last, -6);
+        let week = |event: &&&WithId<UseEvent>| use_span(&event.record).1 >= add_days(last, -6);
         return newest_first(events.iter().filter(week).map(|event| input(event)));
     }
     let goals = facts
@@ -199,9 +199,9 @@ fn is_heavy(events: &[&WithId<UseEvent>], substance: Substance, (from, to): (Nai
         .iter()
         .filter(|event| (from..=to).contains(&use_span(&event.record).0));
     let amounts: Option<f64> = of_week.map(|event| Some(event.record.amount?.get())).sum();
-    let days = DaySet::of(events.iter().map(|event| use_span(&event.record))).count((from, to));
+    let days = DaySet::from_spans(events.iter().map(|event| use_span(&event.record))).count((from, to));
     substance == Substance::Sedative
-        || amounts.is_none_or(|sum| sum >= HEAVY_DRINKS * crate::insight::statistics::days_real(days))
+        || amounts.is_none_or(|sum| sum >= HEAVY_DRINKS * crate::insight::statistics::days_as_f64(days))
 }
 
 fn began_lately(

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use super::{
-    evidence::{Evaluation, Evidence, View, WarningInput, When},
+    evidence::{Evaluation, Evidence, RuleContext, RuleTime, WarningInput},
     rule::Thresholds,
 };
 use crate::{
     check_in::CheckIn,
-    insight::{calendar::plus, facts::WithId},
+    insight::{calendar::add_days, facts::WithId},
     record::Kind,
 };
 
 /// The last three answers on stress of 7 days.
-pub fn stress(view: &View<'_>) -> Evaluation {
-    let answers = view.check_ins(7).into_iter();
+pub fn stress(context: &RuleContext<'_>) -> Evaluation {
+    let answers = context.check_ins(7).into_iter();
     let last: Vec<WarningInput> = answers
         .filter_map(|c| Some(WarningInput::answer(c, "stress", c.record.answers.stress?)))
         .take(3)
@@ -24,10 +24,10 @@ pub fn stress(view: &View<'_>) -> Evaluation {
     if last.len() < 2 {
         return Err("stress in 2 check-ins of the last 7 days");
     }
-    Ok(Evidence::of(last))
+    Ok(Evidence::new(last))
 }
 
-pub fn stress_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn stress_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     evidence
         .inputs
         .iter()
@@ -37,15 +37,15 @@ pub fn stress_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
 }
 
 /// The lowest mood of each of the last three days with an answer on it, within 7 days.
-pub fn low_mood(view: &View<'_>) -> Evaluation {
-    let answers = view.check_ins(7).into_iter();
+pub fn low_mood(context: &RuleContext<'_>) -> Evaluation {
+    let answers = context.check_ins(7).into_iter();
     let moods = answers.filter_map(|c| Some(WarningInput::answer(c, "mood", c.record.answers.mood?)));
     let by_day = extremes(moods, |new, known| new < known);
     let last: Vec<WarningInput> = by_day.into_values().rev().take(3).collect();
     if last.len() < 3 {
         return Err("mood on 3 of the last 7 days");
     }
-    Ok(Evidence::of(last))
+    Ok(Evidence::new(last))
 }
 
 /// The most extreme input of each day.
@@ -66,7 +66,7 @@ fn extremes(
     by_day
 }
 
-pub fn low_mood_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn low_mood_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     let low = evidence.inputs.iter().filter(|input| input.value <= t.low_mood);
     low.filter_map(WarningInput::day).collect::<BTreeSet<_>>().len() >= 3
 }
@@ -89,8 +89,8 @@ fn halt_answers(check_in: &WithId<CheckIn>) -> Vec<WarningInput> {
 }
 
 /// Strong hunger, anger, loneliness and tiredness: the strongest of each day and kind.
-pub fn halt(view: &View<'_>) -> Evaluation {
-    let all: Vec<WarningInput> = view
+pub fn halt(context: &RuleContext<'_>) -> Evaluation {
+    let all: Vec<WarningInput> = context
         .check_ins(HALT_DAYS)
         .into_iter()
         .flat_map(halt_answers)
@@ -101,7 +101,7 @@ pub fn halt(view: &View<'_>) -> Evaluation {
     let mut strongest: BTreeMap<(NaiveDate, String), WarningInput> = BTreeMap::new();
     for input in all
         .into_iter()
-        .filter(|input| input.value >= view.thresholds.halt)
+        .filter(|input| input.value >= context.thresholds.halt)
     {
         let Some(day) = input.day() else { continue };
         let known = strongest
@@ -111,17 +111,17 @@ pub fn halt(view: &View<'_>) -> Evaluation {
             *known = input;
         }
     }
-    Ok(Evidence::of(strongest.into_values()))
+    Ok(Evidence::new(strongest.into_values()))
 }
 
-pub fn halt_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
+pub fn halt_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
     let strong: BTreeSet<(NaiveDate, &str)> = evidence
         .inputs
         .iter()
         .filter(|input| input.value >= t.halt)
         .filter_map(|input| Some((input.day()?, input.member.as_str())))
         .collect();
-    let recent = when.first_of(3);
+    let recent = time.first_of_last_days(3);
     let two_on_a_day = strong
         .iter()
         .filter(|(day, _)| recent <= *day)
@@ -129,7 +129,7 @@ pub fn halt_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
     let three_running = strong.iter().any(|(day, member)| {
         [1, 2]
             .into_iter()
-            .all(|more| strong.contains(&(plus(*day, more), *member)))
+            .all(|more| strong.contains(&(add_days(*day, more), *member)))
     });
     two_on_a_day || three_running
 }
@@ -138,10 +138,10 @@ pub fn halt_holds(evidence: &Evidence, when: When, t: &Thresholds) -> bool {
 const NIGHTS: i64 = 5;
 
 /// The short or restless nights of the last five.
-pub fn sleep(view: &View<'_>) -> Evaluation {
-    let (short, low) = view.thresholds.sleep;
+pub fn sleep(context: &RuleContext<'_>) -> Evaluation {
+    let (short, low) = context.thresholds.sleep;
     let (mut told, mut hard) = (BTreeSet::new(), BTreeMap::new());
-    for check_in in view.check_ins(NIGHTS) {
+    for check_in in context.check_ins(NIGHTS) {
         let (answers, at) = (&check_in.record.answers, check_in.record.occurred_at);
         let minutes = answers.sleep_minutes.map(|minutes| {
             WarningInput::new(
@@ -166,10 +166,10 @@ pub fn sleep(view: &View<'_>) -> Evaluation {
     if told.len() < 3 {
         return Err("sleep on 3 of the last 5 days");
     }
-    Ok(Evidence::of(hard.into_values()))
+    Ok(Evidence::new(hard.into_values()))
 }
 
-pub fn sleep_holds(evidence: &Evidence, _when: When, t: &Thresholds) -> bool {
+pub fn sleep_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
     let (short, low) = t.sleep;
     let is_hard = |input: &&WarningInput| {
         if input.member == "answers.sleep_minutes" {

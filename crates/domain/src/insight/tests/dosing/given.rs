@@ -9,7 +9,7 @@ use super::{Due, LONG_RHYTHMS, RHYTHMS, Regimen};
 use crate::{
     dose::{Dose, DoseStatus},
     insight::{
-        calendar::plus,
+        calendar::add_days,
         facts::{AsOf, WithId},
         tests::history::{known, place},
     },
@@ -49,7 +49,7 @@ fn doses(regimen: &Regimen, as_of: &AsOf, adherence: u8, rolls: &[Roll]) -> Vec<
     let from = if regimen.is_long_acting() {
         regimen.medication.record.started_on
     } else {
-        plus(today, -45)
+        add_days(today, -45)
     };
     let times = regimen.times(as_of.zone, from, today);
     let newest: Vec<&Due> = times.iter().rev().collect();
@@ -86,12 +86,12 @@ pub fn regimen(as_of: AsOf, id: u128) -> impl Strategy<Value = Regimen> {
     let adherence = select(&[97_u8, 97, 88, 60, 10][..]);
     (rhythm, status, age, ended, adherence, rolls(as_of.zone)).prop_map(
         move |(rhythm, status, age, ended, adherence, rolls)| {
-            let started_on = plus(as_of.today(), -age);
+            let started_on = add_days(as_of.today(), -age);
             let medication = Medication {
                 schedule: Text::of(rhythm.text),
                 covers_days: Int::clamped(rhythm.covers),
                 started_on,
-                ended_on: ended.map(|ago| plus(as_of.today(), -ago).max(started_on)),
+                ended_on: ended.map(|ago| add_days(as_of.today(), -ago).max(started_on)),
                 status,
                 ..Medication::example()
             };

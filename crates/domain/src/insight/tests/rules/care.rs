@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Look, count, median};
 use crate::{
     check_in::{CheckInAnswers, MedicationTaken},
-    insight::{calendar::plus, tests::dosing::days_on_the_wall},
+    insight::{calendar::add_days, tests::dosing::days_on_the_wall},
     medication::{DoseStanding, MedicationStatus, due_doses},
     value::number::Rating,
 };
@@ -44,7 +44,7 @@ impl Look<'_> {
                     .count();
                 found.push((regimen.medication.id, "missed_in_a_row", count(missed)));
             }
-            let month: Vec<NaiveDate> = (1..=28).map(|back| plus(today, -back)).collect();
+            let month: Vec<NaiveDate> = (1..=28).map(|back| add_days(today, -back)).collect();
             if month.iter().all(|day| record.started_on <= *day) {
                 let covered = regimen.covered();
                 let n = month
@@ -100,8 +100,8 @@ impl Look<'_> {
         };
         let today = self.as_of.today();
         // Furthest east it may be two dates later than furthest west.
-        let two = (-2..=2).any(|n| (0..4).filter(|item| strong(*item, plus(today, n))).count() >= 2);
-        let running = |item| (-3..=0).any(|n| (n..n + 3).all(|n| strong(item, plus(today, n))));
+        let two = (-2..=2).any(|n| (0..4).filter(|item| strong(*item, add_days(today, n))).count() >= 2);
+        let running = |item| (-3..=0).any(|n| (n..n + 3).all(|n| strong(item, add_days(today, n))));
         two || (0..4).any(running)
     }
 
@@ -124,7 +124,9 @@ impl Look<'_> {
             if let Some(contacted) = c.answers.support_contacted {
                 answered += 1;
                 let day = Self::day(c.occurred_at);
-                let back = (7_i64..35).find(|n| day == plus(self.as_of.today(), -n)).unwrap();
+                let back = (7_i64..35)
+                    .find(|n| day == add_days(self.as_of.today(), -n))
+                    .unwrap();
                 weeks[usize::try_from((back - 7) / 7).unwrap()] += if contacted { 1.0 } else { 0.0 };
             }
         }
