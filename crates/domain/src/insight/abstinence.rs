@@ -1,12 +1,10 @@
-//! Days without use, for each goal: the current run, earlier runs, shares of days, what was saved.
+//! Days without use, for each goal: the current run, earlier runs, shares of days, and savings.
 //!
 //! With S the first day of the goal, T today, E the goal's last day if it has ended, and U the days of use of its
 //! substance:
-//! - the current run begins at A = S if no day of use lies on or after S, else on the day after the last one;
-//! - `days_completed` = max(0, min(T, E + 1) − A), `day_number` = min(T, E) − A + 1 if A ≤ min(T, E), else 0;
-//! - runs are the longest intervals of `[S, min(T, E)]` without a day of U. A closed run has as many days as its
-//!   interval; the open one has `days_completed`, so that a day of use today makes no run shorter than it was shown;
-//! - shares look at completed days only: the last 7, 30, 90 before today, and all since S.
+//! - the current run begins on a day A, and its runs and `days_completed` are those of [`super::course`];
+//! - `day_number` = min(T, E) − A + 1 if A ≤ min(T, E), else 0;
+//! - shares count completed days only: the last 7, 30 and 90 before today, and all since S.
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -28,60 +26,60 @@ use crate::{
     value::vocabulary::Substance,
 };
 
-/// Most goals that one answer tells of.
+/// Maximum number of goals in one response.
 pub const MAX_GOALS: usize = 100;
-/// Most runs that one answer lists.
+/// Maximum number of runs of one goal in one response.
 pub const MAX_RUNS: usize = 100;
 
 /// Days without use, for each goal.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Abstinence {
-    /// The goals, active ones first, then the newest.
+    /// The goals. Active ones come first, then newer before older.
     #[schema(max_items = 100)]
     pub goals: Vec<GoalAbstinence>,
 }
 
-/// The share of days without use.
+/// The share of days without use in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct DaysAbstinent {
-    /// How far back.
+    /// The window, counted back from today.
     pub window: Window,
-    /// Completed days of the goal in it.
+    /// Completed days of the goal in the window.
     #[schema(minimum = 0)]
     pub days: i64,
-    /// Days without a use event; nothing reported counts as no use.
+    /// Days without a use event. A day without any report counts as a day without use.
     #[schema(minimum = 0)]
     pub assumed_days: i64,
-    /// Days that a check-in reported as free of use, and none as with use.
+    /// Days without a use event on which a check-in said that there was no use and none said that there was.
     #[schema(minimum = 0)]
     pub confirmed_days: i64,
     /// Days of use.
     #[schema(minimum = 0)]
     pub use_days: i64,
-    /// `assumed_days` in 100 `days`.
+    /// `assumed_days` as a percentage of `days`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 100)]
     pub assumed_percent: Option<f64>,
-    /// `confirmed_days` in 100 `days`.
+    /// `confirmed_days` as a percentage of `days`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 100)]
     pub confirmed_percent: Option<f64>,
-    /// The share of `days` that is known either way, 0–1.
+    /// The share of `days` on which use or no use was recorded, 0–1.
     #[schema(minimum = 0, maximum = 1)]
     pub coverage: f64,
 }
 
-/// What was saved against the goal's baseline: baseline a day × abstinent days.
+/// Money and time saved compared with the goal's baseline: baseline per day × days without use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Saved {
-    /// Days that count.
+    /// Days without use that were multiplied.
     #[schema(minimum = 0)]
     pub days: i64,
     /// Money, in the currency's minor unit (cents).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub cost_minor: Option<i64>,
-    /// Its currency (ISO 4217).
+    /// Currency of `cost_minor` (ISO 4217).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 3, example = "EUR")]
     pub currency: Option<String>,
@@ -96,80 +94,81 @@ pub struct Saved {
 pub struct GoalAbstinence {
     /// The goal.
     pub goal_id: Uuid,
-    /// What it is about.
+    /// The substance that the goal is about.
     pub substance: Substance,
-    /// The person's own name for it.
+    /// The person's own name for the substance.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub label: Option<String>,
-    /// What it aims at.
+    /// What the goal aims at.
     pub kind: GoalKind,
-    /// Where it stands.
+    /// Status of the goal.
     pub status: GoalStatus,
-    /// First day.
+    /// First day of the goal.
     pub started_on: NaiveDate,
-    /// Last day, if it has ended.
+    /// Last day of the goal, if it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_on: Option<NaiveDate>,
     /// The first day of the current run.
     pub run_from: NaiveDate,
-    /// Full days of the current run.
+    /// Completed days of the current run.
     #[schema(minimum = 0)]
     pub days_completed: i64,
-    /// Which day of the run today is; 0 if the run has not begun.
+    /// Number of today within the current run, counted from 1. 0 if the run has not begun.
     #[schema(minimum = 0)]
     pub day_number: i64,
-    /// The longest run, the open one included.
+    /// Days of the longest run, including the open one.
     #[schema(minimum = 0)]
     pub longest_days: i64,
-    /// The last closed run.
+    /// The latest closed run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Run>,
-    /// How many runs are closed.
+    /// Number of closed runs.
     #[schema(minimum = 0)]
     pub closed_runs: usize,
-    /// Their mean length in days.
+    /// Mean length of the closed runs, in days.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub mean_closed_days: Option<f64>,
-    /// Runs, newest first; at most 100.
+    /// Runs, newest first, at most 100.
     #[schema(max_items = 100)]
     pub runs: Vec<Run>,
-    /// All completed days without use since the goal began, whatever lies between them.
+    /// All completed days without use since the goal began, consecutive or not.
     #[schema(minimum = 0)]
     pub cumulative_abstinent_days: i64,
-    /// Shares over the last 7, 30, 90 days, and since the goal began.
+    /// Shares of days over the last 7, 30 and 90 days, and since the goal began.
     #[schema(max_items = 4)]
     pub shares: Vec<DaysAbstinent>,
-    /// Days on which a check-in said that there was use, without a use event of this substance: they count as no
-    /// use of it, and are never confirmed.
+    /// Days on which a check-in said that there was use, but without a use event of this substance. They count as
+    /// days without use of it, and never as confirmed.
     #[schema(minimum = 0)]
     pub days_to_clarify: i64,
-    /// What was saved, if the goal has a baseline.
+    /// Money and time saved, if the goal has a baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
-    /// Days and weeks within the goal's limits, if it has some.
+    /// Days and weeks within the goal's limits, if it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_limits: Option<WithinLimits>,
 }
 
-/// Days on which check-ins said that there was no use, and those on which one said that there was.
+/// Returns the days that check-ins report as free of use, and the days that they report as days of use.
+/// A day with both reports is a day of use.
 pub(super) fn reported_days(facts: &Facts) -> (DaySet, DaySet) {
-    let said = |word: Used| {
+    let days_reported_as = |used: Used| {
         DaySet::from_spans(
             facts
                 .check_ins
                 .iter()
-                .filter(|check_in| check_in.record.answers.used == Some(word))
+                .filter(|check_in| check_in.record.answers.used == Some(used))
                 .map(|check_in| check_in_day(&check_in.record))
                 .map(|day| (day, day)),
         )
     };
-    let yes = said(Used::Yes);
-    (said(Used::No).difference(&yes), yes)
+    let use_days = days_reported_as(Used::Yes);
+    (days_reported_as(Used::No).difference(&use_days), use_days)
 }
 
-/// The goals that an answer tells of, active ones first, then the newest.
+/// Returns at most [`MAX_GOALS`] goals. Active ones come first, then newer before older.
 pub fn ordered_goals(facts: &Facts) -> Vec<&super::facts::WithId<Goal>> {
     let mut goals: Vec<_> = facts.goals.iter().collect();
     goals.sort_by(|a, b| {
@@ -182,21 +181,21 @@ pub fn ordered_goals(facts: &Facts) -> Vec<&super::facts::WithId<Goal>> {
     goals
 }
 
-/// Days without use, for each goal.
+/// Computes the days without use, for each goal.
 pub fn abstinence(facts: &Facts, as_of: &AsOf) -> Insight<Abstinence> {
     let (no_use, use_reported) = reported_days(facts);
     let goals = ordered_goals(facts)
         .into_iter()
         .map(|goal| goal_abstinence(goal.id, &goal.record, facts, (&no_use, &use_reported), as_of))
         .collect();
-    let answered = facts
+    let with_answer = facts
         .check_ins
         .iter()
         .filter(|c| matches!(c.record.answers.used, Some(Used::Yes | Used::No)));
     let basis = BasisBuilder::default()
         .records(
             Kind::CheckIn,
-            answered.map(|c| check_in_day(&c.record)).map(|day| (day, day)),
+            with_answer.map(|c| check_in_day(&c.record)).map(|day| (day, day)),
         )
         .records(
             Kind::UseEvent,
@@ -219,13 +218,13 @@ fn goal_abstinence(
 ) -> GoalAbstinence {
     let course = Course::of(goal, facts, as_of.today());
     let mut runs = course.runs();
-    let closed: Vec<f64> = runs
+    let closed_lengths: Vec<f64> = runs
         .iter()
         .filter(|r| !r.open)
         .map(|r| days_as_f64(r.days))
         .collect();
     let run_from = course.run_from();
-    let abstinent = course.abstinent_days();
+    let abstinent_days = course.abstinent_days();
     let longest_days = runs.iter().map(|run| run.days).max().unwrap_or(0);
     let previous = runs.iter().rfind(|run| !run.open).copied();
     runs.reverse();
@@ -244,17 +243,17 @@ fn goal_abstinence(
         day_number: days_in((run_from, course.last)),
         longest_days,
         previous,
-        closed_runs: closed.len(),
-        mean_closed_days: mean(&closed),
+        closed_runs: closed_lengths.len(),
+        mean_closed_days: mean(&closed_lengths),
         runs,
-        cumulative_abstinent_days: abstinent,
+        cumulative_abstinent_days: abstinent_days,
         shares: windows
             .map(|window| days_abstinent(&course, window, no_use))
             .to_vec(),
         days_to_clarify: use_reported
             .difference(&course.used)
             .count((course.start, course.last)),
-        saved: saved(goal, abstinent),
+        saved: saved(goal, abstinent_days),
         within_limits: within_limits(goal, &course, facts, as_of.week_start),
     }
 }
@@ -287,7 +286,8 @@ fn days_abstinent(course: &Course, window: Window, no_use: &DaySet) -> DaysAbsti
     }
 }
 
-/// Baseline a day × days, in whole minor units and minutes.
+/// Multiplies the goal's baseline per day by a number of days, in whole minor units and minutes. `None` without a
+/// baseline of money or time.
 pub fn saved(goal: &Goal, days: i64) -> Option<Saved> {
     let baseline = goal.baseline.as_ref()?;
     let cost_minor = baseline

@@ -1,30 +1,32 @@
-//! Sets of calendar days as intervals, so that an event of a century costs no more than one of a day.
+//! Calculation with calendar days. Sets of days are stored as intervals, so that an event that lasts a century costs
+//! no more than one that lasts a day.
 
 use chrono::{Datelike, NaiveDate};
 
-/// The day after a date; the date itself at the end of time.
+/// Returns the day after a date. The last date that can be represented is returned unchanged.
 pub fn next_day(date: NaiveDate) -> NaiveDate {
     date.succ_opt().unwrap_or(date)
 }
 
-/// The date that lies so many days after another, or before it.
+/// Returns the date a number of days after another, or before it if the number is negative. A date that cannot be
+/// represented leaves the given date unchanged.
 pub fn add_days(date: NaiveDate, days: i64) -> NaiveDate {
     chrono::TimeDelta::try_days(days)
         .and_then(|delta| date.checked_add_signed(delta))
         .unwrap_or(date)
 }
 
-/// Days from one date to another; negative if the other lies before.
+/// Returns the number of days from one date to another. It is negative if the second date is earlier.
 pub fn days_between(from: NaiveDate, to: NaiveDate) -> i64 {
     i64::from(to.num_days_from_ce()) - i64::from(from.num_days_from_ce())
 }
 
-/// Days of an interval whose both ends count; 0 if it is empty.
+/// Returns the number of days in an interval, both ends included. An interval that ends before it begins has 0.
 pub fn days_in((from, to): Span) -> i64 {
     (days_between(from, to) + 1).max(0)
 }
 
-/// First and last day of an interval.
+/// The first and last day of an interval.
 pub type Span = (NaiveDate, NaiveDate);
 
 /// A set of calendar days.
@@ -32,7 +34,7 @@ pub type Span = (NaiveDate, NaiveDate);
 pub struct DaySet(Vec<Span>);
 
 impl DaySet {
-    /// The days of all intervals; an interval that ends before it begins has only its first day.
+    /// Builds a set from intervals. Of an interval that ends before it begins, only the first day is taken.
     pub fn from_spans(spans: impl IntoIterator<Item = Span>) -> Self {
         let mut spans: Vec<Span> = spans.into_iter().map(|(a, b)| (a, b.max(a))).collect();
         spans.sort_unstable();
@@ -46,7 +48,7 @@ impl DaySet {
         Self(merged)
     }
 
-    /// The days that the set has within an interval, as intervals that do not touch.
+    /// Returns the days of the set within an interval, as intervals that do not touch.
     pub fn within(&self, (from, to): Span) -> impl Iterator<Item = Span> + '_ {
         let first = self.0.partition_point(|span| span.1 < from);
         self.0
@@ -57,49 +59,49 @@ impl DaySet {
             .map(move |span| (span.0.max(from), span.1.min(to)))
     }
 
-    /// How many days the set has within an interval.
+    /// Counts the days of the set within an interval.
     pub fn count(&self, span: Span) -> i64 {
         self.within(span).map(days_in).sum()
     }
 
-    /// Whether the day is in the set.
+    /// Returns whether a day is in the set.
     pub fn contains(&self, day: NaiveDate) -> bool {
         self.within((day, day)).next().is_some()
     }
 
-    /// The last day of all.
+    /// Returns the last day of the set.
     pub fn last(&self) -> Option<NaiveDate> {
         self.0.last().map(|span| span.1)
     }
 
-    /// The first day of all.
+    /// Returns the first day of the set.
     pub fn first(&self) -> Option<NaiveDate> {
         self.0.first().map(|span| span.0)
     }
 
-    /// The longest intervals within an interval that have no day of the set, in their order.
+    /// Returns the longest stretches within an interval that contain no day of the set, in order.
     pub fn gaps(&self, (from, to): Span) -> Vec<Span> {
         let mut gaps = Vec::new();
-        let mut free_from = from;
+        let mut gap_start = from;
         for (a, b) in self.within((from, to)) {
-            if free_from < a {
-                gaps.push((free_from, add_days(a, -1)));
+            if gap_start < a {
+                gaps.push((gap_start, add_days(a, -1)));
             }
-            free_from = next_day(b);
+            gap_start = next_day(b);
         }
-        if free_from <= to {
-            gaps.push((free_from, to));
+        if gap_start <= to {
+            gaps.push((gap_start, to));
         }
         gaps
     }
 
-    /// The days that are in this set and not in another.
+    /// Returns the days that are in this set but not in the other.
     #[must_use]
     pub fn difference(&self, other: &Self) -> Self {
         Self::from_spans(self.0.iter().flat_map(|span| other.gaps(*span)))
     }
 
-    /// The days of either set.
+    /// Returns the days that are in this set, in the other, or in both.
     #[must_use]
     pub fn union(&self, other: &Self) -> Self {
         Self::from_spans(self.0.iter().chain(&other.0).copied())
@@ -123,7 +125,7 @@ mod tests {
         prop::collection::vec((0_i64..60, -2_i64..6).prop_map(|(a, n)| (a, a + n)), 0..12)
     }
 
-    fn plain(spans: &[(i64, i64)]) -> BTreeSet<i64> {
+    fn expected_days(spans: &[(i64, i64)]) -> BTreeSet<i64> {
         spans.iter().flat_map(|(a, b)| *a..=(*b).max(*a)).collect()
     }
 
@@ -134,7 +136,7 @@ mod tests {
         fn intervals_are_the_set_of_their_days(one in spans(), two in spans(), from in 0_i64..60, len in 0_i64..30) {
             let set = |s: &[(i64, i64)]| DaySet::from_spans(s.iter().map(|(a, b)| (day(*a), day(*b))));
             let (one_set, two_set) = (set(&one), set(&two));
-            let (one, two) = (plain(&one), plain(&two));
+            let (one, two) = (expected_days(&one), expected_days(&two));
             let to = from + len;
             let span = (day(from), day(to));
             let inside: Vec<i64> = one.range(from..=to).copied().collect();

@@ -22,30 +22,30 @@ use crate::goal::Goal;
 pub struct Run {
     /// First day.
     pub from: NaiveDate,
-    /// Last day; the open run goes up to today.
+    /// Last day. For the open run this is today, or the last day of the goal if it has ended.
     pub to: NaiveDate,
-    /// Its days; of the open run those that are completed.
+    /// Number of days. For the open run, only completed days.
     #[schema(minimum = 0)]
     pub days: i64,
-    /// Whether no use has ended it.
+    /// Whether no use has ended the run.
     pub open: bool,
 }
 
-/// The days of a goal that abstinence is reckoned over.
+/// The course of one goal up to today. Days without use are counted over it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Course {
-    /// S.
+    /// S: the first day of the goal.
     pub start: NaiveDate,
-    /// The day that the goal is in, or its last one: min(T, E).
+    /// Today, or the last day of the goal if it has ended: min(T, E).
     pub last: NaiveDate,
-    /// The day before which days are completed: min(T, E + 1).
+    /// Every day before this one is completed: min(T, E + 1).
     pub boundary: NaiveDate,
-    /// U.
+    /// U: the days of use of the goal's substance, up to the end of the goal.
     pub used: DaySet,
 }
 
 impl Course {
-    /// The course of a goal up to today.
+    /// Returns the course of a goal up to today.
     pub fn of(goal: &Goal, facts: &Facts, today: NaiveDate) -> Self {
         let end = goal.ended_on;
         let used = facts.use_days(goal.substance);
@@ -53,14 +53,14 @@ impl Course {
             start: goal.started_on,
             last: end.map_or(today, |end| end.min(today)),
             boundary: end.map_or(today, |end| add_days(end, 1).min(today)),
-            // What comes after a goal has ended is no longer part of it.
+            // Use after the end of a goal is not part of its course.
             used: end.map_or(used.clone(), |end| {
                 DaySet::from_spans(used.within((NaiveDate::MIN, end)))
             }),
         }
     }
 
-    /// A: the first day of the current run.
+    /// Returns A, the first day of the current run.
     pub fn run_from(&self) -> NaiveDate {
         match self.used.last() {
             Some(last) if last >= self.start => add_days(last, 1),
@@ -68,7 +68,7 @@ impl Course {
         }
     }
 
-    /// Runs in their order.
+    /// Returns the runs, oldest first.
     pub fn runs(&self) -> Vec<Run> {
         let mut runs: Vec<Run> = (self.used.gaps((self.start, self.last)).into_iter())
             .map(|(from, to)| Run {
@@ -87,18 +87,18 @@ impl Course {
         runs
     }
 
-    /// Full days of the current run.
+    /// Returns the number of completed days of the current run.
     pub fn days_completed(&self) -> i64 {
         days_between(self.run_from(), self.boundary).max(0)
     }
 
-    /// The completed days of the goal, if there are some.
+    /// Returns the first and last completed day of the goal. `None` if no day is completed yet.
     pub fn completed(&self) -> Option<Span> {
         let last = add_days(self.boundary, -1);
         (self.start <= last).then_some((self.start, last))
     }
 
-    /// Completed days without use.
+    /// Returns the number of completed days without use.
     pub fn abstinent_days(&self) -> i64 {
         self.completed()
             .map_or(0, |span| days_in(span) - self.used.count(span))

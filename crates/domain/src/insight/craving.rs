@@ -1,8 +1,8 @@
-//! Cravings: the trend, the hours of the week, how long they last, how they end.
+//! Cravings: their trend, the hours of the week in which they begin, how long they last, and how they end.
 //!
-//! The trend is the Theil–Sen slope of the daily maximum over the last 14 days, from 5 observed days on: falling at
-//! −0.10 points a day or less, rising at +0.10 or more, else steady. A day without a rating is missing, not zero. The
-//! maximum of a day is the strongest of its craving events' ratings and of `craving` and `craving_max` of its
+//! The trend is the Theil–Sen slope of the daily maximum over the last 14 days. It needs 5 observed days. −0.10 points a
+//! day or less is falling, +0.10 or more is rising, anything between is steady. A day without a rating is missing, not
+//! zero. The maximum of a day is the strongest of its craving events' ratings and of `craving` and `craving_max` of its
 //! check-ins.
 
 use std::collections::BTreeMap;
@@ -23,62 +23,62 @@ use crate::{
     value::number::Rating,
 };
 
-/// Days that the trend looks at.
+/// Number of days that the trend covers.
 pub const TREND_DAYS: i64 = 14;
-/// Observed days that a trend needs.
+/// Minimum number of observed days for a trend.
 pub const MIN_TREND_DAYS: usize = 5;
-/// From which slope on, in points a day, the trend is not steady.
+/// Slope, in points a day, from which the trend is rising or falling.
 pub const TREND_SLOPE: f64 = 0.10;
-/// Sums of tenths are not exact.
-const TOLERANCE: f64 = 1e-9;
+/// Tolerance of the comparison with [`TREND_SLOPE`], because tenths have no exact floating-point value.
+const SLOPE_TOLERANCE: f64 = 1e-9;
 
-/// Where cravings are heading.
+/// Direction in which cravings change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// They get weaker.
+    /// Cravings get weaker.
     Falling,
-    /// They stay about as they are.
+    /// Cravings stay about the same.
     Steady,
-    /// They get stronger.
+    /// Cravings get stronger.
     Rising,
-    /// Too few days are known.
+    /// Fewer than 5 days have a rating.
     InsufficientData,
 }
 
 /// The trend of the daily maximum over the last 14 days.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct CravingTrend {
-    /// Where cravings are heading.
+    /// Direction in which cravings change.
     pub direction: Direction,
-    /// Points a day, by Theil and Sen.
+    /// Theil–Sen slope, in points a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -10, maximum = 10)]
     pub slope_per_day: Option<f64>,
-    /// Days with a rating.
+    /// Number of days with a rating.
     #[schema(minimum = 0, maximum = 14)]
     pub observed_days: usize,
-    /// First day that was looked at.
+    /// First day of the trend.
     pub from: NaiveDate,
-    /// Last day.
+    /// Last day of the trend.
     pub to: NaiveDate,
 }
 
-/// The craving events of one day of the week by the hour at which they began.
+/// Craving events of one day of the week, by the hour in which they began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeatMapDay {
     /// Day of the week; Monday is 1.
     #[schema(minimum = 1, maximum = 7)]
     pub weekday: u32,
-    /// 24 counts, from midnight on, by the clock where the craving was.
+    /// 24 counts, starting at midnight, by the local clock where the craving was recorded.
     #[schema(min_items = 24, max_items = 24)]
     pub hours: Vec<u32>,
 }
 
-/// How long cravings lasted, of those whose end is known.
+/// How long cravings lasted. Only cravings with a known end are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct CravingDurations {
-    /// How many have a known end.
+    /// Number of cravings with a known end.
     #[schema(minimum = 0)]
     pub n: usize,
     /// Median, in minutes.
@@ -102,19 +102,19 @@ pub struct CravingDurations {
 /// How cravings ended.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct CravingOutcomes {
-    /// Passed without use.
+    /// Cravings that passed without use.
     #[schema(minimum = 0)]
     pub rode_it_out: usize,
-    /// Use.
+    /// Cravings that ended in use.
     #[schema(minimum = 0)]
     pub used: usize,
-    /// Not known.
+    /// Cravings whose outcome is unsure.
     #[schema(minimum = 0)]
     pub unsure: usize,
-    /// Going on.
+    /// Cravings that were still going on.
     #[schema(minimum = 0)]
     pub ongoing: usize,
-    /// The share that passed without use, of those whose outcome is known.
+    /// The share that passed without use, among cravings with a known outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ridden_out_share: Option<Share>,
 }
@@ -136,32 +136,32 @@ pub struct CravingPeaks {
     pub highest: Option<i64>,
 }
 
-/// What the record tells of cravings.
+/// Figures on cravings.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Cravings {
     /// Craving events in the window.
     #[schema(minimum = 0)]
     pub events: usize,
-    /// Where they are heading; always over the last 14 days.
+    /// Trend of cravings, always over the last 14 days.
     pub trend: CravingTrend,
-    /// Seven days of 24 hours, from Monday on.
+    /// Seven days of 24 hours, starting on Monday.
     #[schema(min_items = 7, max_items = 7)]
     pub heat_map: Vec<HeatMapDay>,
-    /// How long they lasted.
+    /// How long cravings lasted.
     pub durations: CravingDurations,
-    /// How they ended.
+    /// How cravings ended.
     pub outcomes: CravingOutcomes,
-    /// How strong they were.
+    /// How strong cravings were at their strongest.
     pub peaks: CravingPeaks,
 }
 
-/// The strongest rating of an event.
+/// Returns the strongest rating of an event, or 0 if it has none.
 pub fn peak(event: &CravingEvent) -> Rating {
     let highest = event.ratings.iter().map(|rating| rating.value).max();
     highest.unwrap_or(Rating::clamped(0))
 }
 
-/// The strongest craving of each day that has a rating.
+/// Returns the strongest craving of each day that has a rating.
 pub fn daily_maximum(facts: &Facts) -> BTreeMap<NaiveDate, Rating> {
     let events = facts
         .cravings
@@ -176,13 +176,13 @@ pub fn daily_maximum(facts: &Facts) -> BTreeMap<NaiveDate, Rating> {
     });
     let mut strongest: BTreeMap<NaiveDate, Rating> = BTreeMap::new();
     for (day, rating) in events.chain(check_ins) {
-        let known = strongest.entry(day).or_insert(rating);
-        *known = rating.max(*known);
+        let maximum = strongest.entry(day).or_insert(rating);
+        *maximum = rating.max(*maximum);
     }
     strongest
 }
 
-/// Where cravings are heading.
+/// Computes the trend of the daily maximum over the last 14 days.
 pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
     let from = add_days(today, 1 - TREND_DAYS);
     let points: Vec<(f64, f64)> = daily_maximum(facts)
@@ -193,8 +193,8 @@ pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
     CravingTrend {
         direction: match slope {
             None => Direction::InsufficientData,
-            Some(slope) if slope <= TOLERANCE - TREND_SLOPE => Direction::Falling,
-            Some(slope) if slope >= TREND_SLOPE - TOLERANCE => Direction::Rising,
+            Some(slope) if slope <= SLOPE_TOLERANCE - TREND_SLOPE => Direction::Falling,
+            Some(slope) if slope >= TREND_SLOPE - SLOPE_TOLERANCE => Direction::Rising,
             Some(_) => Direction::Steady,
         },
         slope_per_day: slope,
@@ -204,7 +204,7 @@ pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
     }
 }
 
-/// What the record tells of cravings.
+/// Computes the figures on cravings in a window.
 pub fn cravings(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Cravings> {
     let today = as_of.today();
     let events = facts.cravings_in(window, today);

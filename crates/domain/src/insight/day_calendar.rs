@@ -1,4 +1,4 @@
-//! The days of a goal one by one, for a calendar: use, no use reported, nothing reported.
+//! The calendar of a goal: for each day, whether there was use, no use was reported, or nothing was reported.
 
 use chrono::NaiveDate;
 
@@ -13,40 +13,40 @@ use crate::{
     value::vocabulary::Substance,
 };
 
-/// Most goals whose days are shown.
+/// Maximum number of goals that get a calendar.
 pub const MAX_CALENDARS: usize = 3;
-/// Most days of one calendar, the newest.
+/// Maximum number of days in one calendar. The newest days are shown.
 pub const MAX_DAYS: i64 = 366;
 
-/// What is known of a day.
+/// The report of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DayState {
-    /// Use of the goal's substance.
+    /// Use of the goal's substance was recorded.
     Use,
     /// A check-in said that there was no use.
     NoUseReported,
-    /// Neither; it counts as no use.
+    /// Neither was recorded. The day counts as a day without use.
     NothingReported,
 }
 
 /// The days of a goal within a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DayCalendar {
-    /// What the goal is about.
+    /// The substance that the goal is about.
     pub substance: Substance,
-    /// The person's own name for it.
+    /// The person's own name for the substance.
     pub label: Option<String>,
-    /// Each day from the first to the last, without a gap.
+    /// Every day from the first to the last, without a gap.
     pub days: Vec<(NaiveDate, DayState)>,
-    /// Days of use.
+    /// Number of days of use.
     pub use_days: i64,
-    /// Days that a check-in reported as free of use.
+    /// Number of days without use on which a check-in said so.
     pub no_use_reported: i64,
-    /// The other days.
+    /// Number of all other days.
     pub nothing_reported: i64,
 }
 
-/// The days of the active goals, or of the newest goal if none is active. Today is one of them.
+/// Returns the calendars of at most three active goals, or of the newest goal if none is active. Today is included.
 pub fn day_calendars(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<DayCalendar> {
     let (no_use, _) = reported_days(facts);
     let goals = ordered_goals(facts);
@@ -54,9 +54,9 @@ pub fn day_calendars(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<DayCale
         .iter()
         .filter(|goal| goal.record.status == GoalStatus::Active)
         .count();
-    let shown = active.clamp(1, MAX_CALENDARS);
-    let all = goals.into_iter().take(shown);
-    all.filter_map(|goal| goal_calendar(goal, &no_use, facts, as_of.today(), window))
+    let shown = goals.into_iter().take(active.clamp(1, MAX_CALENDARS));
+    shown
+        .filter_map(|goal| goal_calendar(goal, &no_use, facts, as_of.today(), window))
         .collect()
 }
 
@@ -74,11 +74,11 @@ fn goal_calendar(
     if days_in(span) == 0 {
         return None;
     }
-    let free = no_use.difference(&course.used);
+    let reported_free = no_use.difference(&course.used);
     let state = |day| {
         if course.used.contains(day) {
             DayState::Use
-        } else if free.contains(day) {
+        } else if reported_free.contains(day) {
             DayState::NoUseReported
         } else {
             DayState::NothingReported
@@ -88,14 +88,14 @@ fn goal_calendar(
         .map(|n| add_days(span.0, n))
         .map(|day| (day, state(day)))
         .collect();
-    let (used, reported) = (course.used.count(span), free.count(span));
+    let (use_days, no_use_reported) = (course.used.count(span), reported_free.count(span));
     Some(DayCalendar {
         substance: goal.record.substance,
         label: goal.record.label.as_ref().map(ToString::to_string),
         days,
-        use_days: used,
-        no_use_reported: reported,
-        nothing_reported: days_in(span) - used - reported,
+        use_days,
+        no_use_reported,
+        nothing_reported: days_in(span) - use_days - no_use_reported,
     })
 }
 
@@ -116,7 +116,7 @@ mod tests {
         #![proptest_config(property())]
 
         #[test]
-        fn every_day_says_what_a_look_at_every_record_says(
+        fn every_day_has_the_state_that_searching_all_records_gives(
             (as_of, facts) in history(),
             window in prop::sample::select(&Window::ALL[..]),
         ) {
@@ -127,7 +127,7 @@ mod tests {
                 prop_assert!(calendar.days.windows(2).all(|pair| pair[1].0 == add_days(pair[0].0, 1)));
                 let last = calendar.days.last().unwrap().0;
                 prop_assert!(last <= as_of.today());
-                let count = |wanted| i64::try_from(calendar.days.iter().filter(|day| day.1 == wanted).count()).unwrap();
+                let count = |state| i64::try_from(calendar.days.iter().filter(|day| day.1 == state).count()).unwrap();
                 prop_assert_eq!(count(DayState::Use), calendar.use_days);
                 prop_assert_eq!(count(DayState::NoUseReported), calendar.no_use_reported);
                 prop_assert_eq!(count(DayState::NothingReported), calendar.nothing_reported);
@@ -136,10 +136,10 @@ mod tests {
                         let (from, to) = use_span(&event.record);
                         event.record.substance == calendar.substance && from <= *day && *day <= to
                     });
-                    let said = |word| facts.check_ins.iter().any(|c| {
-                        check_in_day(&c.record) == *day && c.record.answers.used == Some(word)
+                    let reported = |answer| facts.check_ins.iter().any(|c| {
+                        check_in_day(&c.record) == *day && c.record.answers.used == Some(answer)
                     });
-                    let expected = match (used, said(Used::No) && !said(Used::Yes)) {
+                    let expected = match (used, reported(Used::No) && !reported(Used::Yes)) {
                         (true, _) => DayState::Use,
                         (false, true) => DayState::NoUseReported,
                         (false, false) => DayState::NothingReported,

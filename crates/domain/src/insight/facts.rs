@@ -1,4 +1,4 @@
-//! What the insights are computed from: the person's records, opened, and the moment that is looked at.
+//! Facts: the decoded records of a person that insights are computed from, and the moment that they are computed for.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
@@ -27,44 +27,44 @@ use crate::{
 /// A record with its id.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WithId<T> {
-    /// Its id.
+    /// The id of the record.
     pub id: Uuid,
     /// The record.
     pub record: T,
 }
 
-/// The moment that is looked at, and how the person counts days and weeks.
+/// The moment that an insight is computed for, and how the person counts days and weeks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AsOf {
     /// The moment.
     pub at: DateTime<Utc>,
-    /// The person's time zone: it decides which date is today.
+    /// The person's time zone. It decides which date is today.
     pub zone: Tz,
-    /// First day of the person's week; Monday is 1.
+    /// First day of the person's week. Monday is 1, Sunday is 7.
     pub week_start: u8,
 }
 
 impl AsOf {
-    /// Today, in the person's zone.
+    /// Returns today's date in the person's time zone.
     pub fn today(&self) -> NaiveDate {
         self.at.with_timezone(&self.zone).date_naive()
     }
 
-    /// The last full hour. Spans of hours reach back from it, so that an answer holds for an hour.
+    /// Returns the last full hour. Spans of hours are counted back from it, so that a result holds for an hour.
     pub fn last_full_hour(&self) -> DateTime<Utc> {
-        let past = TimeDelta::minutes(i64::from(self.at.minute()))
+        let since_hour = TimeDelta::minutes(i64::from(self.at.minute()))
             + TimeDelta::seconds(i64::from(self.at.second()))
             + TimeDelta::nanoseconds(i64::from(self.at.nanosecond()));
-        self.at - past
+        self.at - since_hour
     }
 
-    /// The moment with the offset of the person's zone.
+    /// Returns the moment with the offset of the person's time zone.
     pub fn local(&self) -> Timestamp {
         Timestamp::in_zone(self.at, self.zone)
     }
 }
 
-/// How far back an insight looks, in days of the person's calendar; today is one of them.
+/// How far back an insight reads, in days of the person's calendar. Today is one of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Window {
     /// The last 7 days.
@@ -89,7 +89,7 @@ impl Window {
     /// Every window.
     pub const ALL: [Self; 5] = [Self::Week, Self::Month, Self::Quarter, Self::Year, Self::All];
 
-    /// Its word on the wire.
+    /// Returns the name of the window in requests and responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Week => "7d",
@@ -100,7 +100,7 @@ impl Window {
         }
     }
 
-    /// How many days it has, unless it has no bound.
+    /// Returns the number of days of the window. `None` if it has no bound.
     pub const fn days(self) -> Option<i64> {
         match self {
             Self::Week => Some(7),
@@ -111,54 +111,54 @@ impl Window {
         }
     }
 
-    /// Its first day, if it has one.
+    /// Returns the first day of the window. `None` if it has no bound.
     pub fn first_day(self, today: NaiveDate) -> Option<NaiveDate> {
         self.days().map(|days| add_days(today, 1 - days))
     }
 
-    /// Whether a day of the record lies in it. A day after today does too: it was recorded further east.
+    /// Returns whether a day of the record is in the window. A day after today is: it was recorded further east.
     pub fn contains(self, day: NaiveDate, today: NaiveDate) -> bool {
         self.first_day(today).is_none_or(|first| first <= day)
     }
 }
 
-/// How many records of a collection took part.
+/// Number of records of one collection that were used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Counted)]
 pub struct CollectionCount {
-    /// The collection.
+    /// Path of the collection.
     #[schema(max_length = 60, example = "check-ins")]
     pub collection: String,
-    /// How many.
+    /// Number of records.
     #[schema(minimum = 0)]
     pub n: usize,
 }
 
-/// What every insight says about what it was computed from.
+/// The basis of an insight: the records and days that it was computed from.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct InsightBasis {
-    /// The moment that was looked at, with the offset of the person's zone.
+    /// The moment that the insight was computed for, with the offset of the person's time zone.
     pub as_of: Timestamp,
-    /// The date there.
+    /// The date at that moment in the person's time zone.
     pub today: NaiveDate,
-    /// The window.
+    /// The window of the insight.
     pub window: Window,
-    /// First day that was looked at.
+    /// First day of the period.
     pub from: NaiveDate,
-    /// Last day that was looked at.
+    /// Last day of the period.
     pub to: NaiveDate,
-    /// How many records took part.
+    /// Number of records that were used.
     #[schema(minimum = 0)]
     pub n: usize,
-    /// The share of the days from `from` to `to` on which at least one of them lies, 0–1.
+    /// The share of the days from `from` to `to` that have at least one of these records, 0–1.
     #[schema(minimum = 0, maximum = 1)]
     pub coverage: f64,
-    /// The same by collection.
+    /// Number of records that were used, by collection.
     #[schema(max_items = 20)]
     pub computed_from: Vec<CollectionCount>,
 }
 
-/// Collects what an insight is computed from.
+/// Collects the records that an insight uses, and computes its basis.
 #[derive(Debug, Default)]
 pub struct BasisBuilder {
     counted: Vec<CollectionCount>,
@@ -167,26 +167,27 @@ pub struct BasisBuilder {
 }
 
 impl BasisBuilder {
-    /// Counts the records of a collection, each with the days on which it lies.
+    /// Counts the records of a collection. `days` has one interval for each record: the days that it belongs to.
     #[must_use]
     pub fn records(mut self, kind: Kind, days: impl IntoIterator<Item = Span>) -> Self {
-        let before = self.days.len();
+        let earlier_records = self.days.len();
         self.days.extend(days);
         self.counted.push(CollectionCount {
             collection: kind.path().to_owned(),
-            n: self.days.len() - before,
+            n: self.days.len() - earlier_records,
         });
         self
     }
 
-    /// The first of these days was looked at too, whether a record lies on it or not.
+    /// Extends an unbounded window back to the earliest of these days, even if that day has no record.
     #[must_use]
     pub fn starting_with(mut self, days: impl IntoIterator<Item = NaiveDate>) -> Self {
         self.from = self.from.into_iter().chain(days).min();
         self
     }
 
-    /// The basis of an insight that looks at a window. Without a bound it begins with the first day that was looked at.
+    /// Returns the basis of an insight over a window. A window without a bound begins with the earliest record, or with
+    /// the earliest day passed to [`Self::starting_with`].
     pub fn build(self, as_of: &AsOf, window: Window) -> InsightBasis {
         let today = as_of.today();
         let days = DaySet::from_spans(self.days);
@@ -211,7 +212,7 @@ impl BasisBuilder {
     }
 }
 
-/// The part of a person's record that the insights look at, up to the moment.
+/// The part of a person's record that the insights read, up to the moment that they are computed for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
     /// Goals.
@@ -230,7 +231,7 @@ pub struct Facts {
     pub doses: Vec<WithId<Dose>>,
     /// Practice sessions.
     pub practice_sessions: Vec<WithId<PracticeSession>>,
-    /// Attendances of meetings.
+    /// Attendances at meetings.
     pub attendances: Vec<WithId<Attendance>>,
     /// Self-efficacy profiles.
     pub profiles: Vec<WithId<SelfEfficacyProfile>>,
@@ -241,14 +242,14 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// The events that count as use: not as prescribed, not entered in error.
+    /// Returns the use events that count as use. Use as prescribed and events entered in error do not.
     pub fn counted_uses(&self) -> impl Iterator<Item = &WithId<UseEvent>> {
         self.uses
             .iter()
             .filter(|event| !event.record.as_prescribed && !event.record.entered_in_error)
     }
 
-    /// The days of use of a substance.
+    /// Returns the days of use of a substance.
     pub fn use_days(&self, substance: Substance) -> DaySet {
         DaySet::from_spans(
             self.counted_uses()
@@ -257,7 +258,7 @@ impl Facts {
         )
     }
 
-    /// The craving events of a window that ends today.
+    /// Returns the craving events of a window that ends today.
     pub fn cravings_in(&self, window: Window, today: NaiveDate) -> Vec<&CravingEvent> {
         let events = self.cravings.iter().map(|event| &event.record);
         events
@@ -265,16 +266,16 @@ impl Facts {
             .collect()
     }
 
-    /// The doses of a medication.
+    /// Returns the doses of a medication, with their ids.
     pub fn doses_of(&self, medication: Uuid) -> Vec<(Uuid, Dose)> {
-        let own = self
+        let doses = self
             .doses
             .iter()
             .filter(|dose| dose.record.medication_id == medication);
-        own.map(|dose| (dose.id, dose.record.clone())).collect()
+        doses.map(|dose| (dose.id, dose.record.clone())).collect()
     }
 
-    /// The plan in use: the one for staying well before the one for a crisis.
+    /// Returns the active plan. A relapse prevention plan comes before a safety plan.
     pub fn active_plan(&self) -> Option<&WithId<Plan>> {
         use crate::plan::PlanKind::{RelapsePrevention, Safety};
         [RelapsePrevention, Safety].into_iter().find_map(|kind| {
@@ -282,35 +283,35 @@ impl Facts {
         })
     }
 
-    /// What the person calls a trigger of any of the plans; the plan in use comes first.
+    /// Returns the person's name for a trigger. The active plan is searched first, then all other plans.
     pub fn trigger_label(&self, trigger: Uuid) -> Option<&str> {
         self.active_plan()
             .into_iter()
             .chain(&self.plans)
             .flat_map(|plan| plan.record.content.triggers.iter())
-            .find(|known| known.id == Some(trigger))
-            .map(|known| &*known.label)
+            .find(|item| item.id == Some(trigger))
+            .map(|item| &*item.label)
     }
 
-    /// What the person calls a strategy of any of the plans; the plan in use comes first.
+    /// Returns the person's name for a strategy. The active plan is searched first, then all other plans.
     pub fn strategy_label(&self, strategy: Uuid) -> Option<&str> {
         self.active_plan()
             .into_iter()
             .chain(&self.plans)
             .flat_map(|plan| plan.record.content.strategies.iter())
-            .find(|known| known.id == Some(strategy))
-            .map(|known| &*known.label)
+            .find(|item| item.id == Some(strategy))
+            .map(|item| &*item.label)
     }
 }
 
-/// The dates that a use event touches, each by the clock where it was recorded.
+/// Returns the first and last date of a use event, each by the local clock where it was recorded.
 pub fn use_span(event: &UseEvent) -> Span {
     let from = event.occurred_at.local_date();
     let to = event.ended_at.map_or(from, |end| end.local_date());
     (from, to.max(from))
 }
 
-/// The date on which a check-in was made.
+/// Returns the local date of a check-in.
 pub fn check_in_day(check_in: &CheckIn) -> NaiveDate {
     check_in.occurred_at.local_date()
 }
@@ -327,7 +328,7 @@ mod tests {
             week_start: 1,
         };
         let today = |zone, at| as_of(zone, at).today().to_string();
-        // Samoa left out 30 December 2011.
+        // Samoa skipped 30 December 2011.
         assert_eq!(
             today(chrono_tz::Pacific::Apia, "2011-12-30T09:59:59Z"),
             "2011-12-29"
@@ -385,13 +386,13 @@ mod tests {
             .records(Kind::CheckIn, days)
             .build(&as_of, Window::All);
         assert!((all.coverage - 0.4).abs() < 1e-12);
-        // A goal that began earlier was looked at from its first day on.
+        // An earlier goal extends the period back to its first day.
         let earlier = BasisBuilder::default()
             .records(Kind::CheckIn, days)
             .starting_with([add_days(day(1), -10), day(5)])
             .build(&as_of, Window::All);
         assert_eq!((earlier.from, earlier.coverage), (add_days(day(1), -10), 0.2));
-        let nothing = BasisBuilder::default().build(&as_of, Window::All);
-        assert_eq!((nothing.n, nothing.from, nothing.coverage), (0, day(10), 0.0));
+        let empty = BasisBuilder::default().build(&as_of, Window::All);
+        assert_eq!((empty.n, empty.from, empty.coverage), (0, day(10), 0.0));
     }
 }

@@ -1,4 +1,4 @@
-//! Days and weeks within the limits of a goal that allows some use.
+//! Counts the days and weeks within the limits of a goal that allows some use.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,19 @@ use super::{
 };
 use crate::{goal::Goal, use_event::UseEvent};
 
-/// How many days or weeks were within a limit.
+/// Number of days or weeks within a limit, above it, and unknown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LimitCount {
-    /// Completed days or weeks under a limit.
+    /// Completed days or weeks to which a limit applies.
     #[schema(minimum = 0)]
     pub n: i64,
-    /// Those within it; nothing reported counts as no use.
+    /// Number of those within the limit. Without a report, no use is assumed.
     #[schema(minimum = 0)]
     pub within: i64,
-    /// Those above it.
+    /// Number of those above the limit.
     #[schema(minimum = 0)]
     pub over: i64,
-    /// Those on which an amount is missing, or amounts have different units.
+    /// Number of those with a missing amount or with different units on one day.
     #[schema(minimum = 0)]
     pub unknown: i64,
 }
@@ -33,23 +33,23 @@ pub struct LimitCount {
 /// Days and weeks within the limits of a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WithinLimits {
-    /// Days, if there is a limit a day or a taper. Where both are, the smaller counts.
+    /// Days, if there is a limit per day or a taper. Where both apply, the smaller one counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub days: Option<LimitCount>,
-    /// Whole weeks of the person's calendar, if there is a limit a week.
+    /// Whole weeks of the person's calendar, if there is a limit per week.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weeks: Option<LimitCount>,
-    /// Days that the goal calls heavy, if it does.
+    /// Heavy days, if the goal says how many units make a day heavy.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub heavy_days: Option<i64>,
 }
 
-/// What is known of the amounts of a substance.
+/// The amounts of a substance by day.
 struct DailyAmounts {
-    /// Units by day; an event that spans midnight counts on its first day.
+    /// Units by day. An event that spans midnight counts on its first day.
     by_day: BTreeMap<NaiveDate, f64>,
-    /// Days on which they are not known.
+    /// Days on which the amount is not known.
     unknown: DaySet,
 }
 
@@ -68,12 +68,13 @@ fn daily_amounts<'a>(events: impl Iterator<Item = &'a UseEvent>) -> DailyAmounts
         *by_day.entry(day).or_insert(0.0) += amount.get();
     }
     let unknown = DaySet::from_spans(unknown);
-    // A sum of unlike things, or of a part only, is none.
+    // A sum of different units, or of only some of the events, means nothing.
     by_day.retain(|day, _| !unknown.contains(*day));
     DailyAmounts { by_day, unknown }
 }
 
-/// The limit units on a day: the smaller of the limit a day and the taper's step of that day.
+/// Returns the maximum units on a day: the smaller of the limit per day and the taper step of that day. `None` if
+/// neither applies.
 pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
     let daily = goal.limits.as_ref().and_then(|limits| limits.units_per_day);
     let step = goal.taper.iter().rev().find(|step| step.from <= day);
@@ -84,26 +85,26 @@ pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
     }
 }
 
-/// Whether the use of a day is known to be within what the goal allows on it.
+/// Returns whether the use of a day is known to be within the limit that the goal sets for that day.
 pub fn is_use_within_limit(goal: &Goal, day: NaiveDate, facts: &Facts) -> bool {
-    let of_day = facts
+    let events_of_day = facts
         .counted_uses()
         .map(|event| &event.record)
         .filter(|event| event.substance == goal.substance)
         .filter(|event| (use_span(event).0..=use_span(event).1).contains(&day));
-    let amounts = daily_amounts(of_day);
+    let amounts = daily_amounts(events_of_day);
     let limit = day_limit(goal, day);
     let used = amounts.by_day.get(&day).copied().unwrap_or(0.0);
     !amounts.unknown.contains(day) && limit.is_some_and(|limit| used <= limit)
 }
 
-/// The first day of the week that a day is in.
+/// Returns the first day of the week that contains a day. `week_start` is 1 for Monday to 7 for Sunday.
 pub fn first_day_of_week(day: NaiveDate, week_start: u8) -> NaiveDate {
-    let past = i64::from(day.weekday().number_from_monday()) - i64::from(week_start);
-    add_days(day, -past.rem_euclid(7))
+    let days_past_start = i64::from(day.weekday().number_from_monday()) - i64::from(week_start);
+    add_days(day, -days_past_start.rem_euclid(7))
 }
 
-/// Days and weeks within the limits of a goal, if it has some.
+/// Counts the days and weeks within the limits of a goal. `None` if it has no limits.
 pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, week_start: u8) -> Option<WithinLimits> {
     let limits = goal.limits.clone().unwrap_or_default();
     let has_day_limit = limits.units_per_day.is_some() || !goal.taper.is_empty();
@@ -136,7 +137,7 @@ fn days_within(goal: &Goal, amounts: &DailyAmounts, completed: Option<Span>) -> 
         .as_ref()
         .is_some_and(|limits| limits.units_per_day.is_some());
     let first_step = goal.taper.first().map(|step| step.from);
-    let under_limit = completed.and_then(|(from, to)| {
+    let days_with_limit = completed.and_then(|(from, to)| {
         let from = if has_daily_limit {
             from
         } else {
@@ -144,7 +145,7 @@ fn days_within(goal: &Goal, amounts: &DailyAmounts, completed: Option<Span>) -> 
         };
         (from <= to).then_some((from, to))
     });
-    let Some((from, to)) = under_limit else {
+    let Some((from, to)) = days_with_limit else {
         return LimitCount::default();
     };
     let is_over =
@@ -157,7 +158,7 @@ fn weeks_within(limit: f64, amounts: &DailyAmounts, completed: Option<Span>, wee
     let Some((from, to)) = completed else {
         return LimitCount::default();
     };
-    // Only weeks that lie wholly within the completed days.
+    // Only weeks whose seven days are all completed.
     let first = first_day_of_week(add_days(from, 6), week_start);
     let last = add_days(first_day_of_week(add_days(to, 1), week_start), -1);
     if last < first {

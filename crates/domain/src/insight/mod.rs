@@ -1,16 +1,19 @@
-//! What the record tells the person: pure functions of the record and a moment. `docs/insights.md` explains each for
-//! readers; what it means exactly stands here, with its source.
+//! Insights: figures that the server computes from a person's record, such as days without use or early warnings.
 //!
-//! Days are dates: an event lies on the date at the offset that it was recorded with, today is the date in the
-//! person's zone, and nothing is divided by 86 400.
+//! Each insight is a pure function of the record and a moment. `docs/insights.md` explains each figure to app
+//! developers and clinicians. The exact definitions are in these files, with their sources.
 //!
-//! - [`facts`]: what is looked at, and what every insight says of it;
-//! - [`abstinence`], [`limit`], [`milestone`]: days, runs, what was reached;
-//! - [`series`], [`craving`], [`trigger`], [`strategy`]: cravings, what brings them on, what helps;
-//! - [`self_efficacy`], [`medication`]: confidence by kind of situation, days covered;
+//! Days are dates. An event belongs to the date at the offset that it was recorded with. Today is the date in the
+//! person's time zone. Nothing is divided by 86 400.
+//!
+//! - [`facts`]: the records that insights read, and the basis that every insight states;
+//! - [`abstinence`], [`course`], [`limit`], [`milestone`]: days without use, runs, limits, milestones;
+//! - [`series`], [`craving`], [`trigger`], [`strategy`]: measures over time, cravings, triggers, coping strategies;
+//! - [`self_efficacy`], [`medication`]: confidence by kind of situation, days covered by medication;
 //! - [`warning`]: early warnings;
-//! - [`summary`]: all of it, small; [`progress`]: all of it with [`over_time`] and [`day_calendar`], for the report;
-//! - [`calendar`], [`statistics`]: what they reckon with.
+//! - [`summary`]: the most important figures, for the start screen of an app;
+//! - [`progress`]: everything in the printed report, including [`over_time`] and [`day_calendar`];
+//! - [`calendar`], [`statistics`]: calculation with days and numbers.
 
 pub mod abstinence;
 pub mod calendar;
@@ -35,13 +38,13 @@ use serde::Serialize;
 
 use self::facts::InsightBasis;
 
-/// An insight with what it was computed from.
+/// The result of an insight, with its basis.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Insight<T> {
-    /// What it was computed from.
+    /// The records and days that the result was computed from.
     #[serde(flatten)]
     pub basis: InsightBasis,
-    /// What was found.
+    /// The figures.
     #[serde(flatten)]
     pub result: T,
 }

@@ -1,9 +1,8 @@
-//! All that the progress report shows, of one window and one moment.
+//! All figures of the printed progress report, for one window and one moment.
 
 use chrono::NaiveDate;
 
 use super::{
-    Insight,
     abstinence::{Abstinence, abstinence},
     craving::{Cravings, cravings},
     day_calendar::{DayCalendar, day_calendars},
@@ -17,50 +16,50 @@ use super::{
 };
 use crate::reference::helpline::Helpline;
 
-/// Craving events from which on their hours and triggers say something.
+/// Minimum number of craving events for which the report shows hours and triggers.
 pub const MIN_EVENTS: usize = 5;
 
-/// An hour of the week.
+/// An hour of the week in which cravings began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BusyHour {
     /// Day of the week; Monday is 1.
     pub weekday: u32,
     /// Hour, from 0.
     pub hour: usize,
-    /// Craving events that began in it.
+    /// Number of craving events that began in this hour.
     pub events: u32,
 }
 
-/// All that the report shows.
+/// All figures of the report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// The moment.
+    /// The moment that the figures are computed for.
     pub as_of: AsOf,
     /// The window.
     pub window: Window,
-    /// Its first day; that of the curve if it has no bound.
+    /// First day of the window. Without a bound, the first day of the curve.
     pub from: NaiveDate,
-    /// Craving and mood.
+    /// Craving and mood over time.
     pub over_time: OverTime,
     /// Days without use.
     pub abstinence: Abstinence,
-    /// The days of the goals.
+    /// Calendars of the goals.
     pub calendars: Vec<DayCalendar>,
     /// Cravings.
     pub cravings: Cravings,
-    /// What helps.
+    /// Coping strategies and how much they helped.
     pub strategies: Strategies,
-    /// What brings cravings on.
+    /// Triggers of cravings.
     pub triggers: Triggers,
-    /// Medication.
+    /// Days covered by medication.
     pub medication: MedicationCoverage,
-    /// Confidence by kind of situation.
+    /// Confidence by kind of high-risk situation.
     pub self_efficacy: SelfEfficacy,
     /// Early warnings.
     pub warnings: Warnings,
 }
 
-/// All that the report shows; `plans` has the versions of each plan, oldest first.
+/// Computes all figures of the report. `plans` contains the versions of each plan, oldest first.
 pub fn progress(
     facts: &Facts,
     plans: &[Vec<PlanVersion>],
@@ -68,28 +67,26 @@ pub fn progress(
     as_of: &AsOf,
     window: Window,
 ) -> Progress {
-    fn found<T>(insight: Insight<T>) -> T {
-        insight.result
-    }
     let over_time = over_time(facts, plans, as_of, window);
     Progress {
         as_of: *as_of,
         window,
         from: over_time.from,
         over_time,
-        abstinence: found(abstinence(facts, as_of)),
+        abstinence: abstinence(facts, as_of).result,
         calendars: day_calendars(facts, as_of, window),
-        cravings: found(cravings(facts, as_of, window)),
-        strategies: found(strategies(facts, as_of, window)),
-        triggers: found(triggers(facts, as_of, window)),
-        medication: found(medication(facts, as_of, window)),
-        self_efficacy: found(self_efficacy(facts, as_of, window)),
-        warnings: found(warnings(facts, helplines, as_of, &Thresholds::V1)),
+        cravings: cravings(facts, as_of, window).result,
+        strategies: strategies(facts, as_of, window).result,
+        triggers: triggers(facts, as_of, window).result,
+        medication: medication(facts, as_of, window).result,
+        self_efficacy: self_efficacy(facts, as_of, window).result,
+        warnings: warnings(facts, helplines, as_of, &Thresholds::V1).result,
     }
 }
 
-/// The hours of the week in which the most cravings began, the busiest first; of equal ones the earlier.
-pub fn busiest_hours(cravings: &Cravings, most: usize) -> Vec<BusyHour> {
+/// Returns at most `limit` hours of the week in which the most cravings began. The busiest come first. Of equally busy
+/// hours, the earlier one in the week comes first. Hours without cravings are left out.
+pub fn busiest_hours(cravings: &Cravings, limit: usize) -> Vec<BusyHour> {
     let mut hours: Vec<BusyHour> = cravings
         .heat_map
         .iter()
@@ -103,7 +100,7 @@ pub fn busiest_hours(cravings: &Cravings, most: usize) -> Vec<BusyHour> {
         .filter(|hour| hour.events > 0)
         .collect();
     hours.sort_by_key(|hour| std::cmp::Reverse(hour.events));
-    hours.truncate(most);
+    hours.truncate(limit);
     hours
 }
 
@@ -114,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_busiest_hours_come_first_and_hours_without_cravings_not_at_all() {
-        let at = |time: &str| WithId {
+        let craving_at = |time: &str| WithId {
             id: uuid::Uuid::nil(),
             record: CravingEvent {
                 occurred_at: time.parse().unwrap(),
@@ -123,10 +120,10 @@ mod tests {
         };
         let facts = Facts {
             cravings: vec![
-                at("2026-03-02T18:10:00+01:00"),
-                at("2026-03-04T07:00:00Z"),
-                at("2026-03-03T18:59:00-05:00"),
-                at("2026-03-03T18:00:00-05:00"),
+                craving_at("2026-03-02T18:10:00+01:00"),
+                craving_at("2026-03-04T07:00:00Z"),
+                craving_at("2026-03-03T18:59:00-05:00"),
+                craving_at("2026-03-03T18:00:00-05:00"),
             ],
             ..Facts::default()
         };
@@ -135,11 +132,11 @@ mod tests {
             zone: chrono_tz::UTC,
             week_start: 1,
         };
-        let found = progress(&facts, &[], &[], &as_of, Window::Month);
-        let told: Vec<_> = (busiest_hours(&found.cravings, 2).iter())
+        let report = progress(&facts, &[], &[], &as_of, Window::Month);
+        let busiest: Vec<_> = (busiest_hours(&report.cravings, 2).iter())
             .map(|busy| (busy.weekday, busy.hour, busy.events))
             .collect();
-        assert_eq!(told, [(2, 18, 2), (1, 18, 1)]);
-        assert_eq!(busiest_hours(&found.cravings, 9).len(), 3);
+        assert_eq!(busiest, [(2, 18, 2), (1, 18, 1)]);
+        assert_eq!(busiest_hours(&report.cravings, 9).len(), 3);
     }
 }

@@ -1,5 +1,5 @@
-//! Self-efficacy: how sure the person is of coping in each of the eight kinds of high-risk situations (Marlatt and
-//! Gordon, 1985), and which two deserve attention first.
+//! Self-efficacy: the person's confidence to cope in each of the eight kinds of high-risk situations (Marlatt and
+//! Gordon, 1985), and the two kinds that deserve attention first.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,55 +15,56 @@ use crate::{
     value::{timestamp::Timestamp, vocabulary::SituationCategory},
 };
 
-/// Most profiles in one answer.
+/// Maximum number of profiles in one response.
 pub const MAX_PROFILES: usize = 200;
-/// How many kinds of situations are the focus.
-const FOCUS: usize = 2;
+/// Number of kinds of situations in the focus.
+const FOCUS_SIZE: usize = 2;
 
 /// Confidence in one kind of situation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CategoryConfidence {
     /// The kind of situation.
     pub category: SituationCategory,
-    /// How sure the person is, 0–100.
+    /// Confidence of the person, 0–100.
     #[schema(minimum = 0, maximum = 100)]
     pub confidence: i64,
-    /// The difference to the first profile of the window, if there is an earlier one.
+    /// Change since the first profile of the window, if the window has more than one profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -100, maximum = 100)]
     pub change: Option<i64>,
 }
 
-/// A profile over time.
+/// One profile in the course of time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct ProfilePoint {
-    /// The profile.
+    /// Id of the profile.
     pub id: Uuid,
     /// When it was filled in.
     pub occurred_at: Timestamp,
-    /// The mean over the eight, 0–100.
+    /// Mean confidence over the eight kinds of situations, 0–100.
     #[schema(minimum = 0, maximum = 100)]
     pub mean: f64,
 }
 
-/// What the profiles of the window tell.
+/// Confidence by kind of high-risk situation, from the profiles of a window.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SelfEfficacy {
-    /// The latest profile.
+    /// Id of the latest profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latest_id: Option<Uuid>,
-    /// Its eight kinds of situations; none without a profile.
+    /// The eight kinds of situations in the latest profile. Empty without a profile.
     #[schema(max_items = 8)]
     pub categories: Vec<CategoryConfidence>,
-    /// The two with the least confidence, the least first; of equal ones the earlier in the list.
+    /// The two kinds of situations with the least confidence, the lowest first. Of equal ones, the earlier in the list
+    /// comes first.
     #[schema(max_items = 2)]
     pub focus: Vec<SituationCategory>,
-    /// The profiles in the order of time; at most 200, the newest.
+    /// The profiles in chronological order, at most the newest 200.
     #[schema(max_items = 200)]
     pub profiles: Vec<ProfilePoint>,
 }
 
-/// What the profiles of the window tell.
+/// Computes confidence by kind of high-risk situation from the profiles of the window.
 pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<SelfEfficacy> {
     let today = as_of.today();
     let mut profiles: Vec<&WithId<SelfEfficacyProfile>> = facts
@@ -105,7 +106,7 @@ pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Sel
         latest_id: latest.map(|latest| latest.id),
         focus: lowest
             .iter()
-            .take(FOCUS)
+            .take(FOCUS_SIZE)
             .map(|category| category.category)
             .collect(),
         categories,

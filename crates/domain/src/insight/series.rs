@@ -1,4 +1,4 @@
-//! One measure over time, by day, week or month of the person's calendar.
+//! One measure over time, grouped by day, week or month of the person's calendar.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     Insight,
-    calendar::add_days,
+    calendar::{DaySet, add_days, days_in},
     craving::peak,
     facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
     limit::first_day_of_week,
@@ -16,22 +16,22 @@ use super::{
 };
 use crate::{check_in::CheckInAnswers, record::Kind, value::number::Rating};
 
-/// Most points in one answer; the newest are kept.
+/// Maximum number of points in one response. The newest points are returned.
 pub const MAX_POINTS: usize = 10_000;
 
-/// What is measured.
+/// The measure of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Craving, of check-ins.
+    /// Craving in check-ins.
     Craving,
-    /// Strongest craving since the check-in before.
+    /// Strongest craving since the previous check-in.
     CravingMax,
     /// Strongest rating of each craving event.
     CravingPeak,
-    /// Craving events; `sum` is how many there were.
+    /// Craving events. `sum` is their number.
     CravingEvents,
-    /// Days of use of anything, not as prescribed; `sum` is how many there were.
+    /// Days of use of any substance, except use as prescribed. `sum` is their number.
     UseDays,
     /// Mood.
     Mood,
@@ -39,7 +39,7 @@ pub enum Metric {
     Stress,
     /// Confidence to stay with the goal.
     SelfEfficacy,
-    /// How risky the situations expected were.
+    /// How risky the expected situations were.
     RiskySituationExpected,
     /// Hungry.
     Hungry,
@@ -73,16 +73,16 @@ pub enum Metric {
     Readiness,
 }
 
-/// Over how long a time values are put together.
+/// The period that values are grouped by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Bucket {
     /// A date.
     #[default]
     Day,
-    /// A week, from the first day of the person's week on.
+    /// A week, starting on the first day of the person's week.
     Week,
-    /// A month of the calendar.
+    /// A calendar month.
     Month,
 }
 
@@ -93,7 +93,7 @@ pub struct SeriesPoint {
     pub from: NaiveDate,
     /// Last day.
     pub to: NaiveDate,
-    /// How many values there are.
+    /// Number of values.
     #[schema(minimum = 1)]
     pub n: usize,
     /// Their mean.
@@ -108,20 +108,20 @@ pub struct SeriesPoint {
     pub sum: f64,
 }
 
-/// One measure over time. A day, week or month without a value is left out: it is missing, not zero.
+/// One measure over time. A day, week or month without a value is left out, because it is missing and not zero.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Series {
-    /// What was measured.
+    /// The measure.
     pub metric: Metric,
-    /// Over how long a time values are put together.
+    /// The period that values are grouped by.
     pub bucket: Bucket,
-    /// The points in the order of time.
+    /// The points in chronological order.
     #[schema(max_items = 10_000)]
     pub points: Vec<SeriesPoint>,
 }
 
 impl Bucket {
-    /// First and last day of the bucket that a day is in.
+    /// Returns the first and last day of the bucket that contains a day. `week_start` is 1 for Monday to 7 for Sunday.
     pub fn span_of(self, day: NaiveDate, week_start: u8) -> (NaiveDate, NaiveDate) {
         match self {
             Self::Day => (day, day),
@@ -138,7 +138,8 @@ impl Bucket {
     }
 }
 
-/// The answer of a check-in that a metric is about.
+/// Returns the answer of a check-in that a metric measures. `None` if it was not answered, or if the metric does not
+/// come from check-ins.
 fn answer_value(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
     let rating = match metric {
         Metric::Craving => answers.craving,
@@ -167,7 +168,7 @@ fn answer_value(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
     rating.map(Rating::as_f64)
 }
 
-/// The collection that a metric is read from.
+/// Returns the collection that a metric is read from.
 pub const fn source_collection(metric: Metric) -> Kind {
     match metric {
         Metric::CravingPeak | Metric::CravingEvents => Kind::CravingEvent,
@@ -176,7 +177,7 @@ pub const fn source_collection(metric: Metric) -> Kind {
     }
 }
 
-/// The values of a metric, each with its date.
+/// Returns the values of a metric within the window, each with its date.
 fn values(facts: &Facts, metric: Metric, as_of: &AsOf, window: Window) -> Vec<(NaiveDate, f64)> {
     let today = as_of.today();
     let all: Vec<(NaiveDate, f64)> = match metric {
@@ -193,15 +194,14 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf, window: Window) -> Vec<(N
             .map(|e| (e.record.occurred_at.local_date(), 1.0))
             .collect(),
         Metric::UseDays => {
-            let days = super::calendar::DaySet::from_spans(
-                facts.counted_uses().map(|event| use_span(&event.record)),
-            );
+            let days = DaySet::from_spans(facts.counted_uses().map(|event| use_span(&event.record)));
             let first = window.first_day(today).unwrap_or(NaiveDate::MIN);
-            // Newest first, so that an event of a century does not take more than what can be shown.
+            // Newest first and limited, so that a use event that lasts a century costs no more than can be shown.
             let spans: Vec<_> = days.within((first, today)).collect();
-            let dates = spans.into_iter().rev().flat_map(|(from, to)| {
-                (0..super::calendar::days_in((from, to))).map(move |back| (add_days(to, -back), 1.0))
-            });
+            let dates = spans
+                .into_iter()
+                .rev()
+                .flat_map(|(from, to)| (0..days_in((from, to))).map(move |back| (add_days(to, -back), 1.0)));
             dates.take(MAX_POINTS * 31).collect()
         }
         _ => facts
@@ -215,7 +215,7 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf, window: Window) -> Vec<(N
         .collect()
 }
 
-/// One measure over time.
+/// Computes one measure over time.
 pub fn series(
     facts: &Facts,
     metric: Metric,

@@ -1,4 +1,4 @@
-//! The few statistics that the insights rest on, each with its source.
+//! The statistics used by insights, each with its source.
 
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -19,34 +19,34 @@ pub struct Share {
     /// The share, 0–1.
     #[schema(minimum = 0, maximum = 1)]
     pub value: f64,
-    /// How many of `n` had it.
+    /// Number of cases with the property.
     #[schema(minimum = 0)]
     pub count: usize,
-    /// Out of how many.
+    /// Number of all cases.
     #[schema(minimum = 1)]
     pub n: usize,
     /// 95 % Wilson score interval.
     pub interval: Interval,
 }
 
-/// A count as a number to reckon with.
+/// Converts a count to a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub const fn count_as_f64(n: usize) -> f64 {
     n as f64
 }
 
-/// A number of days as a number to reckon with.
+/// Converts a number of days to a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "days are far below 2^53")]
 pub const fn days_as_f64(n: i64) -> f64 {
     n as f64
 }
 
-/// The mean, unless there is nothing.
+/// Returns the mean. `None` if there are no values.
 pub fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / count_as_f64(values.len()))
 }
 
-/// The median, unless there is nothing: the middle value, or the mean of the two in the middle.
+/// Returns the median: the middle value, or the mean of the two middle values. `None` if there are no values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -61,10 +61,10 @@ pub fn median(values: &[f64]) -> Option<f64> {
 /// The 97.5 % point of the standard normal distribution, for intervals of 95 %.
 const Z_95: f64 = 1.959_963_984_540_054;
 
-/// The share of `count` in `n` with its Wilson score interval at 95 %, unless `n` is 0.
+/// Returns the share of `count` in `n` with its Wilson score interval at 95 %. `None` if `n` is 0.
 ///
 /// E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
-/// Statistical Association 22 (1927): it stays within 0 and 1 and holds for small `n`, unlike the plain one.
+/// Statistical Association 22 (1927). Unlike the normal approximation, it stays within 0 and 1 and holds for small `n`.
 pub fn share(count: usize, n: usize) -> Option<Share> {
     if n == 0 {
         return None;
@@ -84,13 +84,14 @@ pub fn share(count: usize, n: usize) -> Option<Share> {
     })
 }
 
-/// From how many values on a mean has an interval.
+/// Minimum number of values for the interval of a mean.
 pub const MIN_FOR_INTERVAL: usize = 3;
 
-/// The 95 % interval of the mean by Student's t distribution, from three values on.
+/// Returns the 95 % interval of the mean by Student's t distribution. `None` with fewer than three values.
 ///
-/// Student, "The probable error of a mean", Biometrika 6 (1908). It takes the values as independent draws of one
-/// roughly normal quantity, which ratings of one person are at best; it says how sure the mean is, no more.
+/// Student, "The probable error of a mean", Biometrika 6 (1908). The method assumes independent draws from one roughly
+/// normal quantity. Ratings of one person fulfil this at best approximately. The interval says how certain the mean is,
+/// and nothing else.
 pub fn mean_interval(values: &[f64]) -> Option<Interval> {
     if values.len() < MIN_FOR_INTERVAL {
         return None;
@@ -105,10 +106,11 @@ pub fn mean_interval(values: &[f64]) -> Option<Interval> {
     })
 }
 
-/// The Theil–Sen slope: the median of the slopes of all pairs of points whose `x` differ, unless there is no pair.
+/// Returns the Theil–Sen slope: the median of the slopes of all pairs of points whose `x` differ. `None` if there is no
+/// such pair.
 ///
 /// P. K. Sen, "Estimates of the regression coefficient based on Kendall's tau", Journal of the American Statistical
-/// Association 63 (1968). One wild day does not turn it.
+/// Association 63 (1968). A single outlier does not change its direction.
 pub fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
     let mut slopes = Vec::new();
     for (n, (x1, y1)) in points.iter().enumerate() {
@@ -132,7 +134,7 @@ mod tests {
         (a - b).abs() < 1e-6
     }
 
-    /// Figures of printed tables: t at 97.5 %, and a worked Wilson interval.
+    /// Compares with printed tables of t at 97.5 %, and with a Wilson interval computed by hand.
     #[test]
     fn quantiles_are_those_of_the_tables() {
         for (values, t) in [
@@ -149,16 +151,16 @@ mod tests {
             );
             assert!(close(interval.high - centre, centre - interval.low));
         }
-        let found = share(1, 10).unwrap().interval;
+        let interval = share(1, 10).unwrap().interval;
         assert!(
-            (found.low - 0.017_876).abs() < 1e-5 && (found.high - 0.404_150).abs() < 1e-5,
-            "{found:?}"
+            (interval.low - 0.017_876).abs() < 1e-5 && (interval.high - 0.404_150).abs() < 1e-5,
+            "{interval:?}"
         );
         assert!(share(0, 5).unwrap().interval.low.abs() < 1e-12);
         assert!((share(5, 5).unwrap().interval.high - 1.0).abs() < 1e-12);
     }
 
-    /// The Wilson interval by its definition: all p whose z score the observed share does not exceed.
+    /// Finds the Wilson interval by its definition: every p at which the z score of the observed share is at most z.
     fn wilson_by_search(count: usize, n: usize) -> (f64, f64) {
         let observed = count_as_f64(count) / count_as_f64(n);
         let fits =
@@ -174,7 +176,7 @@ mod tests {
             }
             inside
         };
-        // The observed share fits itself; at 0 and 1 it is the end.
+        // The observed share itself always fits. At 0 and 1 it is also the end of the interval.
         (bisect(observed, 0.0), bisect(observed, 1.0))
     }
 
@@ -182,17 +184,17 @@ mod tests {
         #![proptest_config(property())]
 
         #[test]
-        fn the_median_halves(values in prop::collection::vec(-20_i32..20, 1..30)) {
+        fn the_median_splits_the_values_in_half(values in prop::collection::vec(-20_i32..20, 1..30)) {
             let values: Vec<f64> = values.into_iter().map(f64::from).collect();
-            let m = median(&values).unwrap();
-            let below = values.iter().filter(|v| **v < m).count();
-            let above = values.iter().filter(|v| **v > m).count();
+            let middle = median(&values).unwrap();
+            let below = values.iter().filter(|v| **v < middle).count();
+            let above = values.iter().filter(|v| **v > middle).count();
             prop_assert!(below * 2 <= values.len() && above * 2 <= values.len());
         }
 
         #[test]
-        fn wilson_holds_what_does_not_contradict(n in 1_usize..60, part in 0_usize..60) {
-            let count = part.min(n);
+        fn the_wilson_interval_is_found_by_its_definition(n in 1_usize..60, k in 0_usize..60) {
+            let count = k.min(n);
             let found = share(count, n).unwrap();
             let (low, high) = wilson_by_search(count, n);
             prop_assert!(close(found.interval.low, low) && close(found.interval.high, high), "{found:?} {low} {high}");
@@ -205,13 +207,13 @@ mod tests {
             let slope = theil_sen(&points);
             prop_assert_eq!(slope.is_some(), points.len() > 1);
             if let Some(slope) = slope {
-                // By the definition with Kendall's sign: as many pairs lie above the line as below it.
+                // By the definition with Kendall's tau: as many pairs lie above the line as below it.
                 let (mut above, mut below, mut pairs) = (0, 0, 0);
                 for (i, a) in points.iter().enumerate() {
                     for b in points.iter().take(i) {
-                        let rest = (a.1 - b.1) - slope * (a.0 - b.0);
+                        let residual = (a.1 - b.1) - slope * (a.0 - b.0);
                         pairs += 1;
-                        if rest > 1e-9 { above += 1 } else if rest < -1e-9 { below += 1 }
+                        if residual > 1e-9 { above += 1 } else if residual < -1e-9 { below += 1 }
                     }
                 }
                 prop_assert!(above * 2 <= pairs && below * 2 <= pairs);

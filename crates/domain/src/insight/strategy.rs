@@ -1,7 +1,7 @@
-//! Coping strategies: how much the craving fell with each, and how sure that is.
+//! Coping strategies: how much the craving dropped with each one, and how certain that is.
 //!
-//! The figures are those of [`crate::support::effectiveness`], which also orders the help in an answer. Uses count in the
-//! window; a strategy without ratings of its own is listed apart, without figures.
+//! The figures are those of [`crate::support::effectiveness`], which also orders the help in responses to cravings. Only
+//! uses in the window count. A strategy without ratings of its own is listed separately, without figures.
 
 use std::collections::BTreeMap;
 
@@ -20,113 +20,114 @@ use crate::{
     support::effectiveness::{Effectiveness, StrategyKey, effectiveness},
 };
 
-/// Most strategies in one answer.
+/// Maximum number of strategies in one response.
 pub const MAX_STRATEGIES: usize = 200;
 
-/// Which strategy it is: one of a plan, a practice of the library, or something in own words.
+/// Identifies a strategy: one of a plan, a practice of the library, or one in the person's own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StrategyName {
-    /// The plan's strategy.
+    /// Id of the strategy in a plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy_id: Option<Uuid>,
-    /// The library practice.
+    /// Slug of the practice in the library.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub practice: Option<String>,
-    /// Its name.
+    /// Name of the strategy.
     #[schema(max_length = 200)]
     pub label: String,
 }
 
-/// How a strategy worked.
+/// How much a strategy helped.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct StrategyInsight {
-    /// Which one.
+    /// The strategy.
     pub strategy: StrategyName,
-    /// Uses in the window.
+    /// Number of uses in the window.
     #[schema(minimum = 1)]
     pub uses: usize,
-    /// Uses with a rating before and after.
+    /// Number of uses with a rating before and after.
     #[schema(minimum = 1)]
     pub rated: usize,
-    /// Uses of which the person said that they helped.
+    /// Number of uses that the person said had helped.
     #[schema(minimum = 0)]
     pub helped: usize,
-    /// Mean drop of the craving, before minus after.
+    /// Mean drop of the craving: rating before minus rating after.
     #[schema(minimum = -10, maximum = 10)]
     pub mean_drop: f64,
-    /// Median drop.
+    /// Median drop of the craving.
     #[schema(minimum = -10, maximum = 10)]
     pub median_drop: f64,
-    /// 95 % interval of the mean drop by Student's t, from 3 rated uses on. It may reach beyond what a drop can be.
+    /// 95 % interval of the mean drop by Student's t, if there are at least 3 rated uses. Its ends may lie outside the
+    /// range that a drop can have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// Mean drop beyond what such cravings lose by themselves.
+    /// Mean drop minus the drop of comparable cravings without any strategy.
     #[schema(minimum = -20, maximum = 20)]
     pub adjusted_drop: f64,
-    /// The rank: the adjusted drop, drawn towards the mean over all strategies as if by 5 uses.
+    /// Score for ranking: the adjusted drop, shrunk towards the mean over all strategies with the weight of 5 uses.
     #[schema(minimum = -20, maximum = 20)]
     pub score: f64,
 }
 
-/// A strategy that was used without ratings.
+/// A strategy that was used but never rated both before and after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UnratedStrategy {
-    /// Which one.
+    /// The strategy.
     pub strategy: StrategyName,
-    /// Uses in the window.
+    /// Number of uses in the window.
     #[schema(minimum = 1)]
     pub uses: usize,
-    /// Uses of which the person said that they helped.
+    /// Number of uses that the person said had helped.
     #[schema(minimum = 0)]
     pub helped: usize,
 }
 
-/// What the record tells of coping strategies.
+/// Coping strategies used in a window.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Strategies {
-    /// Strategies with ratings, the best first.
+    /// Strategies with ratings, the highest score first.
     #[schema(max_items = 200)]
     pub strategies: Vec<StrategyInsight>,
-    /// Strategies that were used without a rating before and after; nothing is said of them.
+    /// Strategies that were used without a rating before and after. They have no figures.
     #[schema(max_items = 200)]
     pub unrated: Vec<UnratedStrategy>,
 }
 
 #[derive(Default)]
-struct Uses {
+struct UseCounts {
     label: Option<String>,
     n: usize,
     helped: usize,
 }
 
-/// What the record tells of coping strategies.
+/// Computes how much each coping strategy helped in a window.
 pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strategies> {
     let today = as_of.today();
     let events = facts.cravings_in(window, today);
-    let worked = effectiveness(events.iter().copied());
-    let mut uses: BTreeMap<StrategyKey, Uses> = BTreeMap::new();
-    for tried in events.iter().flat_map(|event| event.strategy_uses.iter()) {
-        let Some(key) = StrategyKey::of(tried) else {
+    let effects = effectiveness(events.iter().copied());
+    let mut uses: BTreeMap<StrategyKey, UseCounts> = BTreeMap::new();
+    for strategy_use in events.iter().flat_map(|event| event.strategy_uses.iter()) {
+        let Some(key) = StrategyKey::of(strategy_use) else {
             continue;
         };
-        let known = uses.entry(key).or_default();
-        known.n += 1;
-        known.helped += usize::from(tried.helped == Some(true));
-        known.label = known
+        let counts = uses.entry(key).or_default();
+        counts.n += 1;
+        counts.helped += usize::from(strategy_use.helped == Some(true));
+        counts.label = counts
             .label
             .take()
-            .or_else(|| tried.label.as_ref().map(ToString::to_string));
+            .or_else(|| strategy_use.label.as_ref().map(ToString::to_string));
     }
     let (mut rated, mut unrated) = (Vec::new(), Vec::new());
-    for (key, known) in uses {
-        let strategy = name(&key, known.label, facts);
-        match worked.get(&key) {
-            Some(own) => rated.push(insight(strategy, known.n, known.helped, own)),
+    for (key, counts) in uses {
+        let strategy = strategy_name(&key, counts.label, facts);
+        match effects.get(&key) {
+            Some(effect) => rated.push(strategy_insight(strategy, counts.n, counts.helped, effect)),
             None => unrated.push(UnratedStrategy {
                 strategy,
-                uses: known.n,
-                helped: known.helped,
+                uses: counts.n,
+                helped: counts.helped,
             }),
         }
     }
@@ -156,22 +157,27 @@ pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strate
     }
 }
 
-fn insight(strategy: StrategyName, uses: usize, helped: usize, own: &Effectiveness) -> StrategyInsight {
+fn strategy_insight(
+    strategy: StrategyName,
+    uses: usize,
+    helped: usize,
+    effect: &Effectiveness,
+) -> StrategyInsight {
     StrategyInsight {
         strategy,
         uses,
-        rated: own.n,
+        rated: effect.n,
         helped,
-        mean_drop: own.mean_drop,
-        median_drop: own.median_drop,
-        interval: own.interval,
-        adjusted_drop: own.adjusted,
-        score: own.score,
+        mean_drop: effect.mean_drop,
+        median_drop: effect.median_drop,
+        interval: effect.interval,
+        adjusted_drop: effect.adjusted,
+        score: effect.score,
     }
 }
 
-fn name(key: &StrategyKey, own_words: Option<String>, facts: &Facts) -> StrategyName {
-    let none = StrategyName {
+fn strategy_name(key: &StrategyKey, own_words: Option<String>, facts: &Facts) -> StrategyName {
+    let in_own_words = StrategyName {
         strategy_id: None,
         practice: None,
         label: own_words.unwrap_or_default(),
@@ -179,14 +185,16 @@ fn name(key: &StrategyKey, own_words: Option<String>, facts: &Facts) -> Strategy
     match key {
         StrategyKey::Plan(id) => StrategyName {
             strategy_id: Some(*id),
-            label: facts.strategy_label(*id).map_or(none.label, str::to_owned),
+            label: facts
+                .strategy_label(*id)
+                .map_or(in_own_words.label, str::to_owned),
             practice: None,
         },
         StrategyKey::Practice(slug) => StrategyName {
             practice: Some(slug.clone()),
-            label: practice::find(slug).map_or(none.label, |known| known.title.clone()),
+            label: practice::find(slug).map_or(in_own_words.label, |practice| practice.title.clone()),
             strategy_id: None,
         },
-        StrategyKey::Own(_) => none,
+        StrategyKey::Own(_) => in_own_words,
     }
 }
