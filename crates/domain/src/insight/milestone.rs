@@ -1,11 +1,11 @@
-//! What was reached: days and years without use, in one run and in all, and urges ridden_out out.
+//! Milestones: days and years without use, in one run and in total, and urges ridden out.
 //!
-//! A run that began on A reaches n days on A + n, if that many days of it are completed by then; a year is the
-//! calendar's, so that a run from 29 February reaches its first on 28 February. Days need not follow each other for
-//! the cumulative milestones; there, a year has 365 days and half of one 183 (18 months: 548).
+//! A run that began on A reaches n days on A + n, if that many days of it are completed by then. Years are calendar
+//! years, so a run from 29 February reaches its first year on 28 February. Cumulative milestones count days that need not
+//! follow each other. There, a year has 365 days and half a year 183 (18 months: 548).
 //!
-//! Earned is for ever: what lies on a later day changes no milestone that was reached before. Only a correction of
-//! the days themselves does, since the milestones are read off the record each time.
+//! A milestone stays earned: nothing recorded for a later day changes a milestone that was reached before. Only a
+//! correction of the days themselves changes it, because milestones are computed from the record each time.
 
 use chrono::{Months, NaiveDate};
 use serde::Serialize;
@@ -23,14 +23,14 @@ use crate::{craving_event::CravingOutcome, record::Kind, value::vocabulary::Subs
 
 /// Milestones in days.
 pub const DAYS: [i64; 11] = [1, 3, 7, 14, 21, 30, 60, 90, 100, 180, 270];
-/// Milestones in months, before those of each further year.
+/// Milestones in months. Every further year follows after them.
 pub const MONTHS: [u32; 3] = [12, 18, 24];
-/// Milestones in urges ridden_out out.
+/// Milestones in number of urges ridden out.
 pub const URGES: [i64; 6] = [1, 5, 10, 25, 50, 100];
-/// The last year that has a milestone.
+/// Number of years of the last milestone.
 const LAST_YEAR: u32 = 300;
 
-/// What a milestone counts.
+/// Unit that a milestone counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MilestoneUnit {
@@ -38,32 +38,32 @@ pub enum MilestoneUnit {
     Days,
     /// Months: 12, 18, and whole years.
     Months,
-    /// Urges ridden_out out.
+    /// Urges ridden out.
     Urges,
 }
 
-/// A milestone.
+/// A milestone: a count of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Milestone {
-    /// What it counts.
+    /// Unit that the milestone counts.
     pub unit: MilestoneUnit,
-    /// How many.
+    /// Number of units.
     pub count: i64,
 }
 
-/// A milestone that was reached.
+/// A milestone that was reached at least once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EarnedMilestone {
-    /// What it counts.
+    /// Unit that the milestone counts.
     pub unit: MilestoneUnit,
-    /// How many.
+    /// Number of units.
     #[schema(minimum = 1)]
     pub count: i64,
-    /// When it was reached first.
+    /// Date on which it was reached for the first time.
     pub earned_on: NaiveDate,
-    /// When it was reached last.
+    /// Date on which it was reached most recently.
     pub last_earned_on: NaiveDate,
-    /// How often: once in each run that was long enough.
+    /// How often it was reached: once in each run that was long enough.
     #[schema(minimum = 1)]
     pub times: i64,
 }
@@ -71,26 +71,26 @@ pub struct EarnedMilestone {
 /// The milestone that comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NextMilestone {
-    /// What it counts.
+    /// Unit that the milestone counts.
     pub unit: MilestoneUnit,
-    /// How many.
+    /// Number of units.
     #[schema(minimum = 1)]
     pub count: i64,
-    /// The date on which it is reached if every day until then stays without use.
+    /// Date on which it is reached if every day until then is without use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on: Option<NaiveDate>,
-    /// Days until then, or urges.
+    /// Days or urges that remain until then.
     #[schema(minimum = 0)]
     pub remaining: i64,
 }
 
-/// Milestones of one kind.
+/// Milestones of one kind: those that were reached, and the next one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MilestoneTrack {
-    /// What was reached, smallest first.
+    /// Milestones that were reached, smallest first.
     #[schema(max_items = 400)]
     pub earned: Vec<EarnedMilestone>,
-    /// What comes next.
+    /// The next milestone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<NextMilestone>,
 }
@@ -98,34 +98,34 @@ pub struct MilestoneTrack {
 /// Milestones of a goal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GoalMilestones {
-    /// The goal.
+    /// Id of the goal.
     pub goal_id: Uuid,
-    /// What it is about.
+    /// The substance that the goal is about.
     pub substance: Substance,
-    /// The person's own name for it.
+    /// The person's own name for the substance.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub label: Option<String>,
-    /// In one run.
+    /// Milestones within one run.
     pub run: MilestoneTrack,
-    /// In all days without use, whatever lies between them.
+    /// Milestones of all days without use, consecutive or not.
     pub cumulative: MilestoneTrack,
 }
 
-/// What was reached.
+/// Milestones of goals and of urges ridden out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Milestones {
-    /// By goal, active ones first, then the newest.
+    /// Milestones by goal. Active goals come first, then newer before older.
     #[schema(max_items = 100)]
     pub goals: Vec<GoalMilestones>,
-    /// How many urges passed without use.
+    /// Number of urges that passed without use.
     #[schema(minimum = 0)]
     pub urges_ridden_out: usize,
-    /// Urges ridden_out out.
+    /// Milestones of urges ridden out.
     pub urges: MilestoneTrack,
 }
 
-/// Every milestone of a run that begins on a day, in order, each with its date.
+/// Returns every milestone of a run that begins on a day, in order, with the date on which it is reached.
 pub fn run_milestones(start: NaiveDate) -> impl Iterator<Item = (Milestone, NaiveDate)> {
     let days = DAYS.into_iter().map(move |count| {
         let unit = MilestoneUnit::Days;
@@ -145,7 +145,7 @@ pub fn run_milestones(start: NaiveDate) -> impl Iterator<Item = (Milestone, Naiv
     }))
 }
 
-/// Every milestone of cumulative days, in order, with the days that it needs.
+/// Returns every milestone of cumulative days, in order, with the number of days that it needs.
 pub fn cumulative_milestones() -> impl Iterator<Item = (Milestone, i64)> {
     let days = DAYS.into_iter().map(|count| {
         let unit = MilestoneUnit::Days;
@@ -160,7 +160,7 @@ pub fn cumulative_milestones() -> impl Iterator<Item = (Milestone, i64)> {
     }))
 }
 
-/// What was reached.
+/// Computes the milestones of all goals and of urges ridden out.
 pub fn milestones(facts: &Facts, as_of: &AsOf) -> Insight<Milestones> {
     let today = as_of.today();
     let goals = ordered_goals(facts)
@@ -195,7 +195,7 @@ pub fn milestones(facts: &Facts, as_of: &AsOf) -> Insight<Milestones> {
     }
 }
 
-/// The last date by which a run can have reached something: the day behind its last completed one.
+/// Returns the last date on which a run can reach a milestone: the day after its last completed day.
 fn last_reach_date(run: &Run, course: &Course) -> NaiveDate {
     if run.open {
         course.boundary
@@ -210,9 +210,9 @@ fn run_track(course: &Course) -> MilestoneTrack {
         let reached = run_milestones(run.from).take_while(|(_, on)| *on <= last_reach_date(&run, course));
         for (n, (milestone, on)) in reached.enumerate() {
             match earned.get_mut(n) {
-                Some(known) => {
-                    known.times += 1;
-                    known.last_earned_on = on;
+                Some(milestone) => {
+                    milestone.times += 1;
+                    milestone.last_earned_on = on;
                 }
                 None => earned.push(first_earned(milestone, on)),
             }
@@ -232,7 +232,7 @@ fn run_track(course: &Course) -> MilestoneTrack {
     }
 }
 
-/// Whether the goal is still being lived: it has begun to count or will, and has not ended.
+/// Returns whether the goal has not ended: its days count already, or will count once it begins.
 fn is_ongoing(course: &Course) -> bool {
     course.boundary == course.last
 }
@@ -249,31 +249,31 @@ const fn first_earned(milestone: Milestone, on: NaiveDate) -> EarnedMilestone {
 
 fn cumulative_track(course: &Course) -> MilestoneTrack {
     let mut earned = Vec::new();
-    let mut waiting = cumulative_milestones().peekable();
-    let mut before = 0;
+    let mut remaining = cumulative_milestones().peekable();
+    let mut days_before = 0;
     for run in course.runs() {
         let days = run.days.min(days_between(run.from, course.boundary));
-        while let Some((milestone, needed)) = waiting.next_if(|(_, needed)| *needed <= before + days) {
-            earned.push(first_earned(milestone, add_days(run.from, needed - before)));
+        while let Some((milestone, needed)) = remaining.next_if(|(_, needed)| *needed <= days_before + days) {
+            earned.push(first_earned(milestone, add_days(run.from, needed - days_before)));
         }
-        before += days;
+        days_before += days;
     }
     let from = course.run_from().max(course.boundary);
     MilestoneTrack {
         earned,
-        next: waiting
+        next: remaining
             .next()
             .filter(|_| is_ongoing(course))
             .map(|(milestone, needed)| NextMilestone {
                 unit: milestone.unit,
                 count: milestone.count,
-                on: Some(add_days(from, needed - before)),
-                remaining: needed - before,
+                on: Some(add_days(from, needed - days_before)),
+                remaining: needed - days_before,
             }),
     }
 }
 
-/// The dates of the urges that passed without use, in their order.
+/// Returns the dates of the urges that passed without use, in chronological order.
 fn ridden_out_dates(facts: &Facts) -> Vec<NaiveDate> {
     let mut passed: Vec<_> = facts
         .cravings
@@ -292,21 +292,21 @@ fn ridden_out_dates(facts: &Facts) -> Vec<NaiveDate> {
 
 fn urge_track(ridden_out: &[NaiveDate]) -> MilestoneTrack {
     let unit = MilestoneUnit::Urges;
-    let have = i64::try_from(ridden_out.len()).unwrap_or(i64::MAX);
-    let on = |count: i64| usize::try_from(count - 1).ok().and_then(|n| ridden_out.get(n));
+    let reached = i64::try_from(ridden_out.len()).unwrap_or(i64::MAX);
+    let date_of = |count: i64| usize::try_from(count - 1).ok().and_then(|n| ridden_out.get(n));
     MilestoneTrack {
         earned: URGES
             .into_iter()
-            .filter_map(|count| Some(first_earned(Milestone { unit, count }, *on(count)?)))
+            .filter_map(|count| Some(first_earned(Milestone { unit, count }, *date_of(count)?)))
             .collect(),
         next: URGES
             .into_iter()
-            .find(|count| *count > have)
+            .find(|count| *count > reached)
             .map(|count| NextMilestone {
                 unit,
                 count,
                 on: None,
-                remaining: count - have,
+                remaining: count - reached,
             }),
     }
 }

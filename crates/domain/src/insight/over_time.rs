@@ -1,4 +1,4 @@
-//! Craving and mood over time, with the days of use and what became of the plan meanwhile.
+//! Craving and mood over time, together with days of use and changes of the plans.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,13 @@ use crate::{
     value::timestamp::Timestamp,
 };
 
-/// Answers from which on a curve says something.
+/// Minimum number of answers for a curve.
 pub const MIN_ANSWERS: usize = 5;
-/// Days up to which each has a point of its own, and days up to which each week has one.
-const BY_DAY: i64 = 31;
-const BY_WEEK: i64 = 200;
-/// Most changes of plans that are told, the newest.
+/// Longest period, in days, that has one point per day.
+const MAX_DAYS_BY_DAY: i64 = 31;
+/// Longest period, in days, that has one point per week. Longer periods have one per month.
+const MAX_DAYS_BY_WEEK: i64 = 200;
+/// Maximum number of plan changes. The newest are returned.
 pub const MAX_PLAN_CHANGES: usize = 40;
 
 /// A version of a plan as it was stored.
@@ -28,95 +29,98 @@ pub const MAX_PLAN_CHANGES: usize = 40;
 pub struct PlanVersion {
     /// The plan.
     pub plan: Plan,
-    /// When it was written.
+    /// The moment when the version was stored.
     pub written_at: Timestamp,
 }
 
-/// What happened to a plan.
+/// How a plan changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlanStep {
-    /// It came in use.
+    /// The plan became active.
     Activated,
-    /// It was in use and got its next number.
+    /// The active plan got its next number.
     Changed,
 }
 
-/// A change of what the person goes by.
+/// A change of a plan that was active then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanChange {
-    /// The date in the person's zone.
+    /// Date of the change in the person's time zone.
     pub on: NaiveDate,
-    /// What happened.
+    /// How the plan changed.
     pub step: PlanStep,
-    /// The number of the plan from then on.
+    /// Number of the plan from that date on.
     pub number: i64,
-    /// The name of the plan.
+    /// Title of the plan.
     pub title: String,
 }
 
-/// A measure over the whole window.
+/// One measure summarised over the whole window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Overall {
-    /// Answers.
+    /// Number of answers.
     pub n: usize,
-    /// Their mean.
+    /// Mean of the answers.
     pub mean: f64,
-    /// The lowest.
+    /// Lowest answer.
     pub min: f64,
-    /// The highest.
+    /// Highest answer.
     pub max: f64,
 }
 
-/// Craving and mood over time.
+/// Craving and mood over time, with days of use and changes of plans.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OverTime {
     /// First day.
     pub from: NaiveDate,
     /// Last day.
     pub to: NaiveDate,
-    /// Over how long a time answers are put together.
+    /// The period that answers are grouped by.
     pub bucket: Bucket,
-    /// Craving of check-ins.
+    /// Craving in check-ins.
     pub craving: Vec<SeriesPoint>,
-    /// Mood of check-ins.
+    /// Mood in check-ins.
     pub mood: Vec<SeriesPoint>,
-    /// Craving over the whole window, from 5 answers on.
+    /// Craving over the whole window, if there are at least 5 answers.
     pub overall_craving: Option<Overall>,
-    /// Mood over the whole window, from 5 answers on.
+    /// Mood over the whole window, if there are at least 5 answers.
     pub overall_mood: Option<Overall>,
-    /// Days of use of anything, not as prescribed, as intervals.
+    /// Days of use of any substance, except use as prescribed, as intervals.
     pub uses: Vec<Span>,
-    /// How many days they are.
+    /// Number of days of use.
     pub use_days: i64,
-    /// What became of the plans, oldest first.
+    /// Changes of the plans, oldest first.
     pub plan_changes: Vec<PlanChange>,
 }
 
 impl OverTime {
-    /// Whether there is enough to draw a curve.
+    /// Returns whether there are enough answers to draw a curve.
     pub const fn is_enough(&self) -> bool {
         self.overall_craving.is_some() || self.overall_mood.is_some()
     }
 }
 
-/// Craving and mood over time; `plans` has the versions of each plan, oldest first.
+/// Computes craving and mood over time. `plans` contains the versions of each plan, oldest first.
 pub fn over_time(facts: &Facts, plans: &[Vec<PlanVersion>], as_of: &AsOf, window: Window) -> OverTime {
     let today = as_of.today();
-    let of = |metric, bucket| series(facts, metric, bucket, as_of, window);
-    let (craving, mood) = (of(Metric::Craving, Bucket::Day), of(Metric::Mood, Bucket::Day));
+    let series_of = |metric, bucket| series(facts, metric, bucket, as_of, window);
+    let (craving, mood) = (
+        series_of(Metric::Craving, Bucket::Day),
+        series_of(Metric::Mood, Bucket::Day),
+    );
     let used = DaySet::from_spans(facts.counted_uses().map(|event| use_span(&event.record)));
     let from = window.first_day(today).unwrap_or_else(|| {
         let first_use = used.first().unwrap_or(today);
         craving.basis.from.min(mood.basis.from).min(first_use)
     });
     let bucket = match days_in((from, today)) {
-        days if days <= BY_DAY => Bucket::Day,
-        days if days <= BY_WEEK => Bucket::Week,
+        days if days <= MAX_DAYS_BY_DAY => Bucket::Day,
+        days if days <= MAX_DAYS_BY_WEEK => Bucket::Week,
         _ => Bucket::Month,
     };
     let mut plan_changes: Vec<PlanChange> = plans
         .iter()
-        .flat_map(|versions| changes(versions, as_of))
+        .flat_map(|versions| changes_of(versions, as_of))
         .filter(|change| from <= change.on && change.on <= today)
         .collect();
     plan_changes.sort_by_key(|change| change.on);
@@ -127,8 +131,8 @@ pub fn over_time(facts: &Facts, plans: &[Vec<PlanVersion>], as_of: &AsOf, window
         bucket,
         overall_craving: overall(&craving.result),
         overall_mood: overall(&mood.result),
-        craving: of(Metric::Craving, bucket).result.points,
-        mood: of(Metric::Mood, bucket).result.points,
+        craving: series_of(Metric::Craving, bucket).result.points,
+        mood: series_of(Metric::Mood, bucket).result.points,
         uses: used.within((from, today)).collect(),
         use_days: used.count((from, today)),
         plan_changes: plan_changes.split_off(surplus),
@@ -157,15 +161,15 @@ fn overall(series: &Series) -> Option<Overall> {
     })
 }
 
-/// What became of one plan: it counts when it comes in use, and each new number while it is in use.
-fn changes(versions: &[PlanVersion], as_of: &AsOf) -> Vec<PlanChange> {
-    let mut found = Vec::new();
-    let mut seen: BTreeSet<i64> = BTreeSet::new();
-    let mut before: Option<&Plan> = None;
+/// Returns the changes of one plan: each time it becomes active, and each new number while it is active.
+fn changes_of(versions: &[PlanVersion], as_of: &AsOf) -> Vec<PlanChange> {
+    let mut changes = Vec::new();
+    let mut seen_numbers: BTreeSet<i64> = BTreeSet::new();
+    let mut previous: Option<&Plan> = None;
     for PlanVersion { plan, written_at } in versions {
-        let was_active = before.is_some_and(|plan| plan.status == PlanStatus::Active);
-        let is_new_number = seen.insert(plan.number.get());
-        before = Some(plan);
+        let was_active = previous.is_some_and(|plan| plan.status == PlanStatus::Active);
+        let is_new_number = seen_numbers.insert(plan.number.get());
+        previous = Some(plan);
         let (step, at) = match plan.status {
             PlanStatus::Active if !was_active => {
                 (PlanStep::Activated, plan.activated_at.unwrap_or(*written_at))
@@ -174,7 +178,7 @@ fn changes(versions: &[PlanVersion], as_of: &AsOf) -> Vec<PlanChange> {
             _ => continue,
         };
         if at.to_utc() <= as_of.at {
-            found.push(PlanChange {
+            changes.push(PlanChange {
                 on: at.to_utc().with_timezone(&as_of.zone).date_naive(),
                 step,
                 number: plan.number.get(),
@@ -182,7 +186,7 @@ fn changes(versions: &[PlanVersion], as_of: &AsOf) -> Vec<PlanChange> {
             });
         }
     }
-    found
+    changes
 }
 
 #[cfg(test)]
@@ -203,7 +207,7 @@ mod tests {
         #![proptest_config(property())]
 
         #[test]
-        fn the_whole_is_that_of_all_answers_however_they_are_put_together(
+        fn the_overall_figures_do_not_depend_on_the_bucket(
             (as_of, facts) in history(),
             window in prop::sample::select(&Window::ALL[..]),
         ) {
@@ -225,7 +229,7 @@ mod tests {
             }
             let points: usize = found.craving.iter().map(|point| point.n).sum();
             prop_assert_eq!(points, answers.len());
-            let days = (0..days_in((found.from, today))).map(|n| super::super::calendar::add_days(found.from, n));
+            let days = (0..days_in((found.from, today))).map(|n| crate::insight::calendar::add_days(found.from, n));
             let used = days.filter(|day| facts.counted_uses().any(|event| {
                 let (from, to) = use_span(&event.record);
                 from <= *day && *day <= to
@@ -235,8 +239,8 @@ mod tests {
         }
     }
 
-    /// A plan's versions: where it stood, whether it got a new number, minutes since the one before, and whether the
-    /// plan itself says when it came in use, so many minutes before it was written.
+    /// Generates the versions of a plan: its status, whether it got a new number, minutes since the previous version, and
+    /// optionally how many minutes before the version was stored the plan says that it became active.
     fn plan_stories() -> impl Strategy<Value = Vec<(PlanStatus, bool, i64, Option<i64>)>> {
         use PlanStatus::{Active, Archived, Draft};
         let status = prop::sample::select(vec![Draft, Active, Active, Archived]);
@@ -250,7 +254,7 @@ mod tests {
         #![proptest_config(property())]
 
         #[test]
-        fn each_start_and_each_new_number_in_use_is_told_once(
+        fn each_activation_and_each_new_number_while_active_is_listed_once(
             anchor in prop::sample::select(&ANCHORS[..]),
             stories in prop::collection::vec(plan_stories(), 0..3),
             window in prop::sample::select(&Window::ALL[..]),
@@ -276,31 +280,31 @@ mod tests {
             }).collect();
             let found = over_time(&Facts::default(), &plans, &as_of, window);
 
-            let mut wanted = Vec::new();
+            let mut expected = Vec::new();
             for versions in &plans {
                 for (n, PlanVersion { plan, written_at }) in versions.iter().enumerate() {
                     if plan.status != PlanStatus::Active {
                         continue;
                     }
-                    let in_use_before = n > 0 && versions[n - 1].plan.status == PlanStatus::Active;
-                    let number_before = versions[..n].iter().any(|other| other.plan.number == plan.number);
-                    let (step, at) = match (in_use_before, number_before) {
+                    let was_active = n > 0 && versions[n - 1].plan.status == PlanStatus::Active;
+                    let has_earlier_version_of_number = versions[..n].iter().any(|other| other.plan.number == plan.number);
+                    let (step, at) = match (was_active, has_earlier_version_of_number) {
                         (false, _) => (PlanStep::Activated, plan.activated_at.unwrap_or(*written_at).to_utc()),
                         (true, false) => (PlanStep::Changed, written_at.to_utc()),
                         (true, true) => continue,
                     };
                     let on = at.with_timezone(&zone).date_naive();
                     if at <= as_of.at && found.from <= on && on <= found.to {
-                        wanted.push((on, step == PlanStep::Changed, plan.number.get()));
+                        expected.push((on, step == PlanStep::Changed, plan.number.get()));
                     }
                 }
             }
-            let mut told: Vec<_> = found.plan_changes.iter()
+            let mut actual: Vec<_> = found.plan_changes.iter()
                 .map(|change| (change.on, change.step == PlanStep::Changed, change.number)).collect();
-            prop_assert!(told.is_sorted_by_key(|(on, ..)| *on));
-            wanted.sort_unstable();
-            told.sort_unstable();
-            prop_assert_eq!(told, wanted);
+            prop_assert!(actual.is_sorted_by_key(|(on, ..)| *on));
+            expected.sort_unstable();
+            actual.sort_unstable();
+            prop_assert_eq!(actual, expected);
         }
     }
 
@@ -317,12 +321,12 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_counts_when_it_comes_in_use_and_at_each_number_while_it_is() {
+    fn a_plan_change_is_an_activation_or_a_new_number_while_active() {
         use PlanStatus::{Active, Archived, Draft};
         let versions = [
             version(1, Draft, "2026-03-01T12:00:00Z"),
             version(2, Draft, "2026-03-02T12:00:00Z"),
-            // Still the evening before in New York.
+            // In New York it is still the evening of the day before.
             version(2, Active, "2026-03-03T04:30:00Z"),
             version(3, Active, "2026-03-05T12:00:00Z"),
             version(3, Archived, "2026-03-06T12:00:00Z"),
@@ -335,13 +339,13 @@ mod tests {
             week_start: 1,
         };
         let found = over_time(&Facts::default(), &[versions.to_vec()], &as_of, Window::Month);
-        let told: Vec<_> = found
+        let changes: Vec<_> = found
             .plan_changes
             .iter()
             .map(|c| (c.on.to_string(), c.step, c.number))
             .collect();
         assert_eq!(
-            told,
+            changes,
             [
                 ("2026-03-02".to_owned(), PlanStep::Activated, 2),
                 ("2026-03-05".to_owned(), PlanStep::Changed, 3),
@@ -352,16 +356,16 @@ mod tests {
     }
 
     #[test]
-    fn the_longer_the_window_the_wider_what_is_put_together() {
+    fn a_longer_window_has_wider_buckets() {
         let as_of = AsOf {
             at: "2026-03-10T12:00:00Z".parse().unwrap(),
             zone: chrono_tz::UTC,
             week_start: 1,
         };
         let bucket = |window| over_time(&Facts::default(), &[], &as_of, window).bucket;
-        let found = Window::ALL.map(bucket);
+        let buckets = Window::ALL.map(bucket);
         assert_eq!(
-            found,
+            buckets,
             [Bucket::Day, Bucket::Day, Bucket::Week, Bucket::Month, Bucket::Day]
         );
     }

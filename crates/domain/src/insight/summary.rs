@@ -1,4 +1,4 @@
-//! The summary: what an app shows at its start, taken from the other insights.
+//! The summary: the most important figures of the other insights, for the start screen of an app.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -8,7 +8,7 @@ use super::{
     Insight,
     abstinence::{DaysAbstinent, Saved, abstinence},
     craving::{CravingTrend, cravings},
-    facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
+    facts::{AsOf, BasisBuilder, Facts, InsightBasis, Window, check_in_day, use_span},
     medication::medication,
     milestone::{NextMilestone, milestones},
     self_efficacy::self_efficacy,
@@ -24,67 +24,67 @@ use crate::{
     value::vocabulary::{SituationCategory, Substance},
 };
 
-/// Most goals and medications in a summary.
+/// Maximum number of goals and of medications in a summary.
 const MAX_ITEMS: usize = 10;
-/// Most triggers and strategies in a summary.
+/// Maximum number of triggers and of strategies in a summary.
 const MAX_TOP: usize = 3;
 
-/// A goal that is being pursued.
+/// An active goal.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SummaryGoal {
-    /// The goal.
+    /// Id of the goal.
     pub goal_id: Uuid,
-    /// What it is about.
+    /// The substance that the goal is about.
     pub substance: Substance,
-    /// The person's own name for it.
+    /// The person's own name for the substance.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub label: Option<String>,
-    /// What it aims at.
+    /// What the goal aims at.
     pub kind: GoalKind,
-    /// Full days of the current run.
+    /// Completed days of the current run.
     #[schema(minimum = 0)]
     pub days_completed: i64,
-    /// Which day of the run today is; 0 if the run has not begun.
+    /// Number of today within the current run, counted from 1. 0 if the run has not begun.
     #[schema(minimum = 0)]
     pub day_number: i64,
-    /// The longest run.
+    /// Days of the longest run.
     #[schema(minimum = 0)]
     pub longest_days: i64,
-    /// All completed days without use.
+    /// All completed days without use, consecutive or not.
     #[schema(minimum = 0)]
     pub cumulative_abstinent_days: i64,
-    /// The share of the last 30 completed days.
+    /// Shares of the last 30 completed days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_30_days: Option<DaysAbstinent>,
-    /// What was saved.
+    /// Money and time saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub saved: Option<Saved>,
-    /// The next milestone of the run.
+    /// The next milestone of the current run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_milestone: Option<NextMilestone>,
 }
 
-/// A trigger that is often at work.
+/// A frequent trigger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SummaryTrigger {
-    /// The trigger.
+    /// Id of the trigger.
     pub trigger_id: Uuid,
-    /// What the person calls it.
+    /// The person's name for the trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub label: Option<String>,
-    /// Craving events that carry it.
+    /// Number of craving events that carry the trigger.
     #[schema(minimum = 0)]
     pub events: usize,
 }
 
-/// A strategy that helps.
+/// A strategy that helped.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SummaryStrategy {
-    /// Which one.
+    /// The strategy.
     pub strategy: StrategyName,
-    /// Uses with a rating before and after.
+    /// Number of uses with a rating before and after.
     #[schema(minimum = 1)]
     pub rated: usize,
     /// Mean drop of the craving.
@@ -95,9 +95,9 @@ pub struct SummaryStrategy {
 /// How much of the window a medication covered.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SummaryMedication {
-    /// The medication.
+    /// Id of the medication.
     pub medication_id: Uuid,
-    /// What it is called.
+    /// Name of the medication.
     #[schema(max_length = 200)]
     pub name: String,
     /// The proportion of days covered, 0–1.
@@ -106,69 +106,69 @@ pub struct SummaryMedication {
     pub proportion: Option<f64>,
 }
 
-/// A rule that fired.
+/// A warning rule that fired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SummaryWarning {
     /// The rule.
     pub rule: Rule,
-    /// The stage of relapse that it belongs to, if it does to one.
+    /// The stage of relapse that the rule belongs to, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// What it means, in a sentence.
+    /// Meaning of the rule, in a sentence.
     #[schema(max_length = 400)]
     pub message: String,
 }
 
-/// What to know for safety.
+/// A safety note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SummarySafety {
-    /// What it is about.
+    /// Topic of the note.
     pub topic: SafetyTopic,
-    /// What to know.
+    /// Text of the note.
     #[schema(max_length = 1000)]
     pub text: String,
 }
 
-/// Early warnings in short.
+/// Early warnings in brief.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SummaryWarnings {
     /// The version of the rules.
     #[schema(minimum = 1)]
     pub rules_version: u32,
-    /// How many signs there are.
+    /// Level of the warnings.
     pub level: Level,
-    /// The sum of the weights.
+    /// Sum of the weights of the rules that fired.
     pub score: i64,
     /// The rules that fired.
     #[schema(max_items = 18)]
     pub fired: Vec<SummaryWarning>,
-    /// How many rules could not be evaluated.
+    /// Number of rules that could not be evaluated.
     #[schema(minimum = 0)]
     pub not_evaluable: usize,
-    /// How many rules that the person muted would speak now. With some, `level` is that of what the person wants to hear
-    /// about, and no all-clear.
+    /// Number of muted rules that would fire now, `protective` not counted. If it is above 0, `level` covers only the
+    /// rules that the person wants to hear about, and is no all-clear.
     #[schema(minimum = 0, maximum = 18)]
     pub muted: usize,
-    /// What to know for safety.
+    /// Safety notes.
     #[schema(max_items = 3)]
     pub safety: Vec<SummarySafety>,
 }
 
-/// All of it, small.
+/// The most important figures of all insights.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
-    /// Goals that are being pursued.
+    /// Active goals.
     #[schema(max_items = 10)]
     pub goals: Vec<SummaryGoal>,
-    /// How many urges passed without use, in all.
+    /// Number of all urges that passed without use.
     #[schema(minimum = 0)]
     pub urges_ridden_out: usize,
-    /// Craving events in the window.
+    /// Number of craving events in the window.
     #[schema(minimum = 0)]
     pub craving_events: usize,
-    /// Where cravings are heading.
+    /// Trend of cravings over the last 14 days.
     pub craving_trend: CravingTrend,
-    /// The share of cravings of the window that passed without use, of those whose outcome is known.
+    /// Share of cravings in the window that passed without use, among those with a known outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ridden_out_share: Option<Share>,
     /// The most frequent triggers.
@@ -177,21 +177,21 @@ pub struct Summary {
     /// The strategies that helped best.
     #[schema(max_items = 3)]
     pub strategies: Vec<SummaryStrategy>,
-    /// The two kinds of situations with the least confidence, by the latest profile.
+    /// The two kinds of situations with the least confidence in the latest profile.
     #[schema(max_items = 2)]
     pub focus: Vec<SituationCategory>,
-    /// Medications in use.
+    /// Active medications.
     #[schema(max_items = 10)]
     pub medications: Vec<SummaryMedication>,
     /// Early warnings.
     pub warnings: SummaryWarnings,
 }
 
-/// All of it, small.
+/// Computes the summary over a window.
 pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> {
-    let reached = milestones(facts, as_of).result;
+    let milestones = milestones(facts, as_of).result;
     let next_of = |goal: Uuid| {
-        reached
+        milestones
             .goals
             .iter()
             .find(|g| g.goal_id == goal)
@@ -201,7 +201,7 @@ pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> 
     let goals = goals
         .filter(|goal| goal.status == GoalStatus::Active)
         .take(MAX_ITEMS);
-    let craved = cravings(facts, as_of, window).result;
+    let cravings = cravings(facts, as_of, window).result;
     let result = Summary {
         goals: goals
             .map(|goal| SummaryGoal {
@@ -221,15 +221,15 @@ pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> 
                 saved: goal.saved,
             })
             .collect(),
-        urges_ridden_out: reached.urges_ridden_out,
-        craving_events: craved.events,
-        craving_trend: craved.trend,
-        ridden_out_share: craved.outcomes.ridden_out_share,
+        urges_ridden_out: milestones.urges_ridden_out,
+        craving_events: cravings.events,
+        craving_trend: cravings.trend,
+        ridden_out_share: cravings.outcomes.ridden_out_share,
         triggers: top_triggers(facts, as_of, window),
         strategies: top_strategies(facts, as_of, window),
         focus: self_efficacy(facts, as_of, Window::All).result.focus,
         medications: medications(facts, as_of, window),
-        warnings: in_short(facts, as_of),
+        warnings: warnings_in_brief(facts, as_of),
     };
     Insight {
         basis: basis(facts, as_of, window),
@@ -238,55 +238,55 @@ pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> 
 }
 
 fn top_triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryTrigger> {
-    let found = triggers(facts, as_of, window).result.triggers.into_iter();
-    let told = found
+    let all = triggers(facts, as_of, window).result.triggers.into_iter();
+    let with_events = all
         .filter(|trigger| trigger.figures.events > 0)
         .map(|trigger| SummaryTrigger {
             trigger_id: trigger.trigger_id,
             label: trigger.label,
             events: trigger.figures.events,
         });
-    told.take(MAX_TOP).collect()
+    with_events.take(MAX_TOP).collect()
 }
 
 fn top_strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryStrategy> {
-    let found = strategies(facts, as_of, window).result.strategies.into_iter();
-    let helped = found.filter(|strategy| strategy.score > 0.0 && strategy.mean_drop > 0.0);
-    let told = helped.map(|strategy| SummaryStrategy {
+    let all = strategies(facts, as_of, window).result.strategies.into_iter();
+    let helpful = all.filter(|strategy| strategy.score > 0.0 && strategy.mean_drop > 0.0);
+    let shown = helpful.map(|strategy| SummaryStrategy {
         strategy: strategy.strategy,
         rated: strategy.rated,
         mean_drop: strategy.mean_drop,
     });
-    told.take(MAX_TOP).collect()
+    shown.take(MAX_TOP).collect()
 }
 
 fn medications(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryMedication> {
     use crate::medication::MedicationStatus::Active;
-    let found = medication(facts, as_of, window).result.medications.into_iter();
-    let told = found.filter(|m| m.status == Active).map(|m| SummaryMedication {
+    let all = medication(facts, as_of, window).result.medications.into_iter();
+    let active = all.filter(|m| m.status == Active).map(|m| SummaryMedication {
         medication_id: m.medication_id,
         name: m.name,
         proportion: m.proportion,
     });
-    told.take(MAX_ITEMS).collect()
+    active.take(MAX_ITEMS).collect()
 }
 
-fn in_short(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
-    let found = warnings(facts, &[], as_of, &Thresholds::V1).result;
+fn warnings_in_brief(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
+    let warnings = warnings(facts, &[], as_of, &Thresholds::V1).result;
     SummaryWarnings {
-        muted: found.muted_signs(),
-        rules_version: found.rules_version,
-        level: found.level,
-        score: found.score,
-        fired: (found.fired.into_iter())
-            .map(|told| SummaryWarning {
-                rule: told.rule,
-                stage: told.stage,
-                message: told.message,
+        muted: warnings.muted_signs(),
+        rules_version: warnings.rules_version,
+        level: warnings.level,
+        score: warnings.score,
+        fired: (warnings.fired.into_iter())
+            .map(|fired| SummaryWarning {
+                rule: fired.rule,
+                stage: fired.stage,
+                message: fired.message,
             })
             .collect(),
-        not_evaluable: found.not_evaluable.len(),
-        safety: (found.safety.into_iter())
+        not_evaluable: warnings.not_evaluable.len(),
+        safety: (warnings.safety.into_iter())
             .map(|note| SummarySafety {
                 topic: note.topic,
                 text: note.text,
@@ -295,21 +295,21 @@ fn in_short(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
     }
 }
 
-/// The check-ins and events of the window.
-fn basis(facts: &Facts, as_of: &AsOf, window: Window) -> super::facts::InsightBasis {
+/// Returns the basis: the check-ins, craving events and use events of the window.
+fn basis(facts: &Facts, as_of: &AsOf, window: Window) -> InsightBasis {
     let today = as_of.today();
     let check_ins = facts.check_ins.iter().map(|c| check_in_day(&c.record));
     let cravings = facts.cravings.iter().map(|e| e.record.occurred_at.local_date());
     let uses = facts.counted_uses().map(|event| use_span(&event.record));
-    let day = |day| (day, day);
+    let as_span = |day| (day, day);
     BasisBuilder::default()
         .records(
             Kind::CheckIn,
-            check_ins.filter(|day| window.contains(*day, today)).map(day),
+            check_ins.filter(|day| window.contains(*day, today)).map(as_span),
         )
         .records(
             Kind::CravingEvent,
-            cravings.filter(|day| window.contains(*day, today)).map(day),
+            cravings.filter(|day| window.contains(*day, today)).map(as_span),
         )
         .records(Kind::UseEvent, uses.filter(|span| window.contains(span.1, today)))
         .build(as_of, window)

@@ -1,11 +1,15 @@
-//! Triggers: how often each is at work, and whether use follows it more often than elsewhere.
+//! Triggers: how often each one comes with cravings, and whether use follows it more often than other cravings.
 //!
-//! The share of a trigger is that of the craving events in the window that carry it. The lift compares, among events
-//! whose outcome is known, the share of use of those that carry the trigger with that of all of them: 2 means twice as
-//! often. It is shown from 5 such events on, with the Wilson interval of the share divided by the same share of all.
-//! Use is an outcome `used`, or a use event that names the craving. A lift says what went together, not what caused it.
+//! The share of a trigger is the share of craving events in the window that carry it. The lift is computed over events
+//! with a known outcome. It is the share of use among the events that carry the trigger, divided by the share of use
+//! among all events. 2 means twice as often. The lift is shown from 5 such events on. Its interval is the Wilson interval
+//! of the trigger's share, divided by the overall share. Use is an outcome `used`, or a use event that names the craving.
+//! A lift shows association, not cause.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashSet},
+};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,81 +21,82 @@ use super::{
     statistics::{Interval, Share, share},
 };
 use crate::{
+    check_in::CheckIn,
     craving_event::{CravingEvent, CravingOutcome},
     record::Kind,
     value::vocabulary::SituationCategory,
 };
 
-/// Events with a known outcome from which on a lift is shown.
+/// Minimum number of events with a known outcome for a lift.
 pub const MIN_FOR_LIFT: usize = 5;
-/// Most triggers in one answer.
+/// Maximum number of triggers in one response.
 pub const MAX_TRIGGERS: usize = 200;
 
-/// How much more often use followed than in all events.
+/// How much more often use followed these events than all events.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct Lift {
-    /// Share of use given this, divided by the share of use in all events; 1 is no difference.
+    /// Share of use in these events, divided by the share of use in all events. 1 is no difference.
     #[schema(minimum = 0)]
     pub value: f64,
-    /// Its 95 % interval.
+    /// 95 % interval of the value.
     pub interval: Interval,
 }
 
-/// What the events that carry a trigger have in common.
+/// Figures of the craving events that carry a trigger, or that belong to a kind of situation.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TriggerFigures {
-    /// Craving events that carry it.
+    /// Number of these craving events.
     #[schema(minimum = 0)]
     pub events: usize,
-    /// Their share of all events in the window.
+    /// Share of these events among all events in the window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Share>,
-    /// Those whose outcome is known.
+    /// Number of these events with a known outcome.
     #[schema(minimum = 0)]
     pub known_outcomes: usize,
-    /// Those with use.
+    /// Number of these events with use.
     #[schema(minimum = 0)]
     pub used: usize,
-    /// The share of use in those whose outcome is known, from 5 of them on.
+    /// Share of use among these events with a known outcome, if there are at least 5 of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub use_share: Option<Share>,
-    /// How much more often use followed, from 5 events with a known outcome on and if there was any use at all.
+    /// How much more often use followed. Needs at least 5 events with a known outcome, and any use in the window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lift: Option<Lift>,
 }
 
-/// A trigger of the person's plans.
+/// A trigger of the person's plans, with its figures.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TriggerInsight {
-    /// The trigger.
+    /// Id of the trigger.
     pub trigger_id: Uuid,
-    /// What the person calls it, if a plan still has it.
+    /// The person's name for the trigger, if a plan still contains it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub label: Option<String>,
-    /// Check-ins that noticed it.
+    /// Number of check-ins that noticed the trigger.
     #[schema(minimum = 0)]
     pub noticed_in_check_ins: usize,
-    /// The craving events that carry it.
+    /// Figures of the craving events that carry the trigger.
     pub figures: TriggerFigures,
 }
 
-/// A kind of situation.
+/// A kind of high-risk situation, with its figures.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SituationInsight {
     /// The kind of situation.
     pub category: SituationCategory,
-    /// The craving events in such situations.
+    /// Figures of the craving events in such situations.
     pub figures: TriggerFigures,
 }
 
-/// What the record tells of triggers.
+/// Figures on triggers and situations.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Triggers {
-    /// Craving events in the window.
+    /// Number of craving events in the window.
     #[schema(minimum = 0)]
     pub events: usize,
-    /// The share of use in all events whose outcome is known.
+    /// Share of use among all events with a known outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub use_share: Option<Share>,
     /// Triggers, the most frequent first.
@@ -102,126 +107,147 @@ pub struct Triggers {
     pub situations: Vec<SituationInsight>,
 }
 
-/// Whether use followed a craving; none if that is not known.
-fn outcome(event: &WithId<CravingEvent>, followed: &HashSet<Uuid>) -> Option<bool> {
+/// Returns whether use followed a craving. `None` if that is not known.
+fn outcome(event: &WithId<CravingEvent>, cravings_with_use: &HashSet<Uuid>) -> Option<bool> {
     match event.record.outcome {
         CravingOutcome::Used => Some(true),
-        _ if followed.contains(&event.id) => Some(true),
+        _ if cravings_with_use.contains(&event.id) => Some(true),
         CravingOutcome::RodeItOut => Some(false),
         CravingOutcome::Ongoing | CravingOutcome::Unsure => None,
     }
 }
 
-/// What the record tells of triggers.
+/// A craving event with its outcome: whether use followed, or `None` if that is not known.
+type EventOutcome<'a> = (&'a CravingEvent, Option<bool>);
+
+/// Computes the figures on triggers and situations in a window.
 pub fn triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Triggers> {
     let today = as_of.today();
-    let followed: HashSet<Uuid> = facts
+    let cravings_with_use: HashSet<Uuid> = facts
         .counted_uses()
         .filter_map(|event| event.record.craving_event_id)
         .collect();
-    let events: Vec<(&CravingEvent, Option<bool>)> = facts
+    let events: Vec<EventOutcome<'_>> = facts
         .cravings
         .iter()
         .filter(|event| window.contains(event.record.occurred_at.local_date(), today))
-        .map(|event| (&event.record, outcome(event, &followed)))
+        .map(|event| (&event.record, outcome(event, &cravings_with_use)))
         .collect();
-    let overall = use_share(events.iter().map(|(_, used)| *used));
-    let figures = |carries: &dyn Fn(&CravingEvent) -> bool| {
-        let outcomes: Vec<Option<bool>> = (events.iter().filter(|(e, _)| carries(e)))
-            .map(|(_, used)| *used)
-            .collect();
-        figures(&outcomes, events.len(), overall)
+    let check_ins: Vec<&CheckIn> = facts
+        .check_ins
+        .iter()
+        .map(|check_in| &check_in.record)
+        .filter(|check_in| window.contains(check_in_day(check_in), today))
+        .collect();
+    let event_days = events.iter().map(|(event, _)| event.occurred_at.local_date());
+    let check_in_days = check_ins
+        .iter()
+        .filter(|check_in| !check_in.trigger_ids.is_empty())
+        .map(|check_in| check_in_day(check_in));
+    let basis = BasisBuilder::default()
+        .records(Kind::CravingEvent, event_days.map(|day| (day, day)))
+        .records(Kind::CheckIn, check_in_days.map(|day| (day, day)))
+        .build(as_of, window);
+    let use_share = use_share(events.iter().map(|(_, used)| *used));
+    let result = Triggers {
+        events: events.len(),
+        use_share,
+        triggers: trigger_insights(&events, &check_ins, facts, use_share),
+        situations: situation_insights(&events, use_share),
     };
+    Insight { basis, result }
+}
+
+/// Returns the triggers of craving events and check-ins, the most frequent first.
+fn trigger_insights(
+    events: &[EventOutcome<'_>],
+    check_ins: &[&CheckIn],
+    facts: &Facts,
+    use_share: Option<Share>,
+) -> Vec<TriggerInsight> {
     let mut noticed: BTreeMap<Uuid, usize> = BTreeMap::new();
-    let check_ins = || (facts.check_ins.iter()).filter(|c| window.contains(check_in_day(&c.record), today));
-    for check_in in check_ins() {
-        for trigger in distinct(&check_in.record.trigger_ids) {
+    for check_in in check_ins {
+        for trigger in distinct(&check_in.trigger_ids) {
             *noticed.entry(trigger).or_default() += 1;
         }
     }
-    let ids: BTreeSet<Uuid> = (events
+    let in_events = events
         .iter()
-        .flat_map(|(event, _)| event.trigger_ids.iter().copied()))
-    .chain(noticed.keys().copied())
-    .collect();
-    let mut by_trigger: Vec<TriggerInsight> = ids
+        .flat_map(|(event, _)| event.trigger_ids.iter().copied());
+    let ids: BTreeSet<Uuid> = in_events.chain(noticed.keys().copied()).collect();
+    let mut triggers: Vec<TriggerInsight> = ids
         .into_iter()
         .map(|trigger_id| TriggerInsight {
             trigger_id,
             label: facts.trigger_label(trigger_id).map(str::to_owned),
             noticed_in_check_ins: noticed.get(&trigger_id).copied().unwrap_or(0),
-            figures: figures(&|event| event.trigger_ids.contains(&trigger_id)),
+            figures: figures(events, use_share, |event| event.trigger_ids.contains(&trigger_id)),
         })
         .collect();
-    by_trigger.sort_by_key(|t| {
+    triggers.sort_by_key(|trigger| {
         (
-            std::cmp::Reverse((t.figures.events, t.noticed_in_check_ins)),
-            t.trigger_id,
+            Reverse((trigger.figures.events, trigger.noticed_in_check_ins)),
+            trigger.trigger_id,
         )
     });
-    by_trigger.truncate(MAX_TRIGGERS);
+    triggers.truncate(MAX_TRIGGERS);
+    triggers
+}
+
+/// Returns the kinds of situations in which cravings came up, the most frequent first.
+fn situation_insights(events: &[EventOutcome<'_>], use_share: Option<Share>) -> Vec<SituationInsight> {
     let mut situations: Vec<SituationInsight> = SituationCategory::ALL
         .into_iter()
         .map(|category| SituationInsight {
             category,
-            figures: figures(&|event| event.category == Some(category)),
+            figures: figures(events, use_share, |event| event.category == Some(category)),
         })
         .filter(|situation| situation.figures.events > 0)
         .collect();
-    situations.sort_by_key(|situation| std::cmp::Reverse(situation.figures.events));
-    let basis = BasisBuilder::default()
-        .records(
-            Kind::CravingEvent,
-            events
-                .iter()
-                .map(|(e, _)| e.occurred_at.local_date())
-                .map(|day| (day, day)),
-        )
-        .records(
-            Kind::CheckIn,
-            check_ins()
-                .filter(|c| !c.record.trigger_ids.is_empty())
-                .map(|c| check_in_day(&c.record))
-                .map(|day| (day, day)),
-        )
-        .build(as_of, window);
-    let result = Triggers {
-        events: events.len(),
-        use_share: overall,
-        triggers: by_trigger,
-        situations,
-    };
-    Insight { basis, result }
+    situations.sort_by_key(|situation| Reverse(situation.figures.events));
+    situations
 }
 
 fn distinct(ids: &[Uuid]) -> BTreeSet<Uuid> {
     ids.iter().copied().collect()
 }
 
+/// Returns the share of use among the known outcomes.
 fn use_share(outcomes: impl Iterator<Item = Option<bool>>) -> Option<Share> {
     let known: Vec<bool> = outcomes.flatten().collect();
     share(known.iter().filter(|used| **used).count(), known.len())
 }
 
-fn figures(outcomes: &[Option<bool>], all: usize, overall: Option<Share>) -> TriggerFigures {
-    let own = use_share(outcomes.iter().copied());
-    let enough = own.filter(|own| own.n >= MIN_FOR_LIFT);
-    let lift = enough
-        .zip(overall)
-        .filter(|(_, all)| all.value > 0.0)
-        .map(|(own, all)| Lift {
-            value: own.value / all.value,
-            interval: Interval {
-                low: own.interval.low / all.value,
-                high: own.interval.high / all.value,
-            },
-        });
+/// Computes the figures of the events that carry a trigger. `overall` is the share of use in all events.
+fn figures(
+    events: &[EventOutcome<'_>],
+    overall: Option<Share>,
+    carries: impl Fn(&CravingEvent) -> bool,
+) -> TriggerFigures {
+    let outcomes: Vec<Option<bool>> = events
+        .iter()
+        .filter(|(event, _)| carries(event))
+        .map(|(_, used)| *used)
+        .collect();
+    let with_trigger = use_share(outcomes.iter().copied());
+    let shown = with_trigger.filter(|share| share.n >= MIN_FOR_LIFT);
+    let lift =
+        shown
+            .zip(overall)
+            .filter(|(_, overall)| overall.value > 0.0)
+            .map(|(with_trigger, overall)| Lift {
+                value: with_trigger.value / overall.value,
+                interval: Interval {
+                    low: with_trigger.interval.low / overall.value,
+                    high: with_trigger.interval.high / overall.value,
+                },
+            });
     TriggerFigures {
         events: outcomes.len(),
-        share: share(outcomes.len(), all),
-        known_outcomes: own.map_or(0, |own| own.n),
-        used: own.map_or(0, |own| own.count),
-        use_share: enough,
+        share: share(outcomes.len(), events.len()),
+        known_outcomes: with_trigger.map_or(0, |share| share.n),
+        used: with_trigger.map_or(0, |share| share.count),
+        use_share: shown,
         lift,
     }
 }
