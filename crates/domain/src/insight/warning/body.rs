@@ -1,4 +1,4 @@
-//! The rules that look at use, at the person's own warning signs and at medication.
+//! Rules on use, on warning signs from the person's own plan, and on medication.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -24,33 +24,33 @@ use crate::{
     value::vocabulary::Substance,
 };
 
-/// Days of the last week on which the use of a substance is known to be within what an active goal allows.
-fn allowed(context: &RuleContext<'_>, first: NaiveDate) -> HashSet<(Substance, NaiveDate)> {
+/// Returns the days, from `first` on, on which the use of a substance is known to be within the limit of an active goal.
+fn days_within_limits(context: &RuleContext<'_>, first: NaiveDate) -> HashSet<(Substance, NaiveDate)> {
     let goals = context.facts.goals.iter().map(|goal| &goal.record);
-    let allowing = goals.filter(|g| g.status == GoalStatus::Active && g.kind != GoalKind::Abstain);
+    let with_limits = goals.filter(|g| g.status == GoalStatus::Active && g.kind != GoalKind::Abstain);
     let days = 0..days_in((first, add_days(context.time.today, 1)));
-    allowing
+    with_limits
         .flat_map(|goal| days.clone().map(move |n| (goal, add_days(first, n))))
         .filter(|(goal, day)| is_use_within_limit(goal, *day, context.facts))
         .map(|(goal, day)| (goal.substance, day))
         .collect()
 }
 
-/// Use of the last 7 days that no active goal allows, and check-ins that tell of some.
+/// Collects use of the last 7 days that no active goal allows, and check-ins that report use.
 pub fn recent_use(context: &RuleContext<'_>) -> Evaluation {
     let first = context
         .time
         .first_of_last_days(context.thresholds.recent_use_days);
-    let allowed = allowed(context, first);
-    let (mut inputs, mut told) = (Vec::new(), Vec::new());
+    let allowed = days_within_limits(context, first);
+    let (mut inputs, mut event_spans) = (Vec::new(), Vec::new());
     for event in context.facts.counted_uses() {
         let (from, to) = use_span(&event.record);
         if to < first {
             continue;
         }
-        told.push((from, to));
-        let within = (from.max(first), to.min(add_days(context.time.today, 1)));
-        let days = (0..days_in(within)).map(|n| add_days(within.0, n));
+        event_spans.push((from, to));
+        let in_week = (from.max(first), to.min(add_days(context.time.today, 1)));
+        let days = (0..days_in(in_week)).map(|n| add_days(in_week.0, n));
         if days.clone().next().is_some()
             && days
                 .clone()
@@ -58,24 +58,24 @@ pub fn recent_use(context: &RuleContext<'_>) -> Evaluation {
         {
             continue;
         }
-        // The end is what lies in the week if the beginning does not.
+        // If the event began before the week, its end is the time within the week.
         let (member, at) = match event.record.ended_at.filter(|_| from < first) {
             Some(end) => ("ended_at", end),
             None => ("occurred_at", event.record.occurred_at),
         };
         inputs.push(WarningInput::new(Kind::UseEvent, event.id, member, 1.0, at));
     }
-    let told = DaySet::from_spans(told);
+    let event_days = DaySet::from_spans(event_spans);
     let check_ins = context.check_ins(context.thresholds.recent_use_days);
     if check_ins.is_empty() && inputs.is_empty() {
         return Err("a check-in or a use event of the last 7 days");
     }
-    // Where an event says what was used that day, the event decides.
-    let unspecified = check_ins
-        .into_iter()
-        .filter(|c| c.record.answers.used == Some(Used::Yes) && !told.contains(check_in_day(&c.record)));
+    // On a day with a use event, the event decides and not the check-in.
+    let without_event = check_ins.into_iter().filter(|c| {
+        c.record.answers.used == Some(Used::Yes) && !event_days.contains(check_in_day(&c.record))
+    });
     inputs.extend(
-        unspecified
+        without_event
             .map(|c| WarningInput::new(Kind::CheckIn, c.id, "answers.used", 1.0, c.record.occurred_at)),
     );
     inputs.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
@@ -89,7 +89,8 @@ pub fn recent_use_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> 
         .any(|input| time.is_in_last_days(input, t.recent_use_days))
 }
 
-/// The warning signs of a stage that were noticed in the last days.
+/// Returns the warning signs of a stage that were noticed in the last `days` days. The latest record of each sign comes
+/// first. `None` if no plan has a warning sign of the stage.
 fn signs(context: &RuleContext<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> {
     let active = context.facts.active_plan().map(|plan| plan.id);
     let plans = context
@@ -99,12 +100,12 @@ fn signs(context: &RuleContext<'_>, stage: Stage, days: i64) -> Option<Vec<Warni
         .filter(|plan| active != Some(plan.id))
         .chain(context.facts.active_plan())
         .flat_map(|plan| plan.record.content.warning_signs.iter());
-    // What the plan in use calls it comes last, and so stays.
-    let of_stage: HashMap<_, _> = plans
+    // The active plan comes last, so its label replaces those of other plans.
+    let labels: HashMap<_, _> = plans
         .filter(|sign| sign.stage == stage)
         .filter_map(|sign| Some((sign.id?, &*sign.label)))
         .collect();
-    if of_stage.is_empty() {
+    if labels.is_empty() {
         return None;
     }
     let first = context.time.first_of_last_days(days);
@@ -124,13 +125,13 @@ fn signs(context: &RuleContext<'_>, stage: Stage, days: i64) -> Option<Vec<Warni
             &e.record.warning_sign_ids,
         )
     });
-    let mut found: Vec<WarningInput> = check_ins
+    let mut inputs: Vec<WarningInput> = check_ins
         .chain(uses)
         .filter(|(_, _, at, _)| first <= at.local_date())
         .flat_map(|(kind, id, at, signs)| {
             let noticed: BTreeSet<_> = signs
                 .iter()
-                .filter_map(|sign| Some((*sign, *of_stage.get(sign)?)))
+                .filter_map(|sign| Some((*sign, *labels.get(sign)?)))
                 .collect();
             noticed.into_iter().map(move |(sign, label)| WarningInput {
                 item_id: Some(sign),
@@ -139,14 +140,20 @@ fn signs(context: &RuleContext<'_>, stage: Stage, days: i64) -> Option<Vec<Warni
             })
         })
         .collect();
-    found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id, input.item_id)));
-    // The latest of each sign, then the others.
+    inputs.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id, input.item_id)));
+    // The latest record of each sign, then the others.
     let mut seen = HashSet::new();
-    let (first, rest): (Vec<_>, Vec<_>) = found.into_iter().partition(|input| seen.insert(input.item_id));
-    Some(first.into_iter().chain(rest).take(MAX_INPUTS).collect())
+    let (latest, rest): (Vec<_>, Vec<_>) = inputs.into_iter().partition(|input| seen.insert(input.item_id));
+    Some(latest.into_iter().chain(rest).take(MAX_INPUTS).collect())
 }
 
-fn told(context: &RuleContext<'_>, days: i64, missing: &'static str, signs: Vec<WarningInput>) -> Evaluation {
+/// Returns the signs as evidence, or `missing` if there is neither a sign nor a check-in in the last `days` days.
+fn sign_evidence(
+    context: &RuleContext<'_>,
+    days: i64,
+    missing: &'static str,
+    signs: Vec<WarningInput>,
+) -> Evaluation {
     if signs.is_empty() && context.check_ins(days).is_empty() {
         return Err(missing);
     }
@@ -155,14 +162,14 @@ fn told(context: &RuleContext<'_>, days: i64, missing: &'static str, signs: Vec<
 
 pub fn physical_sign(context: &RuleContext<'_>) -> Evaluation {
     let days = context.thresholds.sign_days;
-    let found = signs(context, Stage::Physical, days).ok_or("a physical-stage warning sign in a plan")?;
-    told(context, days, "a check-in of the last 3 days", found)
+    let signs = signs(context, Stage::Physical, days).ok_or("a physical-stage warning sign in a plan")?;
+    sign_evidence(context, days, "a check-in of the last 3 days", signs)
 }
 
 pub fn mental_sign(context: &RuleContext<'_>) -> Evaluation {
     let days = context.thresholds.sign_days;
-    let found = signs(context, Stage::Mental, days).ok_or("a mental-stage warning sign in a plan")?;
-    told(context, days, "a check-in of the last 3 days", found)
+    let signs = signs(context, Stage::Mental, days).ok_or("a mental-stage warning sign in a plan")?;
+    sign_evidence(context, days, "a check-in of the last 3 days", signs)
 }
 
 pub fn sign_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
@@ -174,12 +181,12 @@ pub fn sign_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
 
 pub fn emotional_signs(context: &RuleContext<'_>) -> Evaluation {
     let (days, _) = context.thresholds.emotional_signs;
-    let found = signs(context, Stage::Emotional, days).ok_or("an emotional-stage warning sign in a plan")?;
-    told(context, days, "a check-in of the last 7 days", found)
+    let signs = signs(context, Stage::Emotional, days).ok_or("an emotional-stage warning sign in a plan")?;
+    sign_evidence(context, days, "a check-in of the last 7 days", signs)
 }
 
 pub fn emotional_signs_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
-    let (days, least) = t.emotional_signs;
+    let (days, min_signs) = t.emotional_signs;
     let recent = evidence
         .inputs
         .iter()
@@ -188,13 +195,13 @@ pub fn emotional_signs_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds
         .filter_map(|input| input.item_id)
         .collect::<HashSet<_>>()
         .len()
-        >= least
+        >= min_signs
 }
 
-/// Days in which feelings after a use count.
+/// Number of days in which feelings after use count.
 const AFTER_LAPSE_DAYS: i64 = 7;
 
-/// The feelings after each use of the last 7 days.
+/// Collects the feelings after each use of the last 7 days.
 pub fn after_lapse(context: &RuleContext<'_>) -> Evaluation {
     let first = context.time.first_of_last_days(AFTER_LAPSE_DAYS);
     let mut recent: Vec<_> = (context.facts.counted_uses())
@@ -211,27 +218,28 @@ pub fn after_lapse(context: &RuleContext<'_>) -> Evaluation {
             ("feelings.shame", feelings.shame),
             ("feelings.felt_control", feelings.felt_control),
         ];
-        let given: Vec<WarningInput> = named
+        let answered: Vec<WarningInput> = named
             .into_iter()
             .filter_map(|(member, value)| {
                 let (at, value) = (event.record.occurred_at, value?.as_f64());
                 Some(WarningInput::new(Kind::UseEvent, event.id, member, value, at))
             })
             .collect();
-        inputs.push(given);
+        inputs.push(answered);
     }
     if !recent.is_empty() && inputs.iter().all(Vec::is_empty) {
         return Err("how you felt after the use of the last 7 days");
     }
-    // Those that decide come first, should there be more than can be told.
-    inputs.sort_by_key(|given| !is_heavy(given, context.thresholds));
+    // Heavy feelings come first, so that they are listed even if there are more inputs than fit.
+    inputs.sort_by_key(|answered| !is_heavy(answered, context.thresholds));
     Ok(Evidence::new(inputs.into_iter().flatten()))
 }
 
-fn is_heavy(given: &[WarningInput], t: &Thresholds) -> bool {
+/// Returns whether the feelings after one use are heavy: much guilt or shame, and little felt control.
+fn is_heavy(feelings: &[WarningInput], t: &Thresholds) -> bool {
     let (heavy, little) = t.after_lapse;
     let value = |member: &str| {
-        given
+        feelings
             .iter()
             .find(|input| input.member == member)
             .map(|input| input.value)
@@ -245,15 +253,16 @@ pub fn after_lapse_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -
     evidence
         .inputs
         .chunk_by(|a, b| a.id == b.id)
-        .any(|given| is_heavy(given, t))
+        .any(|feelings| is_heavy(feelings, t))
 }
 
-/// Completed days that the coverage looks at.
+/// Number of completed days that coverage is computed over.
 pub const COVERAGE_DAYS: i64 = 28;
-/// Days in which missed doses are looked for.
+/// Number of days in which missed doses count.
 const MISSED_DAYS: i64 = 14;
 
-/// For each active medication whose course has not ended: doses missed in a row, how long a long-acting one is overdue, and its coverage.
+/// Collects, for each active medication that has not ended: the doses missed in a row, the days that a long-acting dose is
+/// overdue, and the coverage of the last 28 completed days.
 pub fn medication_gap(context: &RuleContext<'_>) -> Evaluation {
     let active: Vec<_> = (context.facts.medications.iter())
         .filter(|m| m.record.status == MedicationStatus::Active)
@@ -277,11 +286,11 @@ pub fn medication_gap(context: &RuleContext<'_>) -> Evaluation {
         };
         let span = now - TimeDelta::days(MISSED_DAYS)..now;
         let due = due_doses(&medication.record, &doses, context.as_of.zone, &span, now);
-        let settled = due
+        let past_due = due
             .iter()
             .rev()
             .filter(|due| !matches!(due.standing, DoseStanding::Upcoming | DoseStanding::Open));
-        let missed = settled
+        let missed = past_due
             .take_while(|due| due.standing == DoseStanding::Missed)
             .count();
         add("missed_in_a_row", count_as_f64(missed));
@@ -294,27 +303,27 @@ pub fn medication_gap(context: &RuleContext<'_>) -> Evaluation {
             add_days(context.time.today, -1),
         );
         if medication.record.started_on <= from
-            && let Some(found) = coverage(&medication.record, &doses, (from, to))
+            && let Some(coverage) = coverage(&medication.record, &doses, (from, to))
         {
-            add("coverage_28_days", found.proportion());
+            add("coverage_28_days", coverage.proportion());
         }
     }
     if inputs.is_empty() {
         return Err("a medication in use with its doses");
     }
-    inputs.sort_by_key(|input| (!gap(input, context.thresholds), input.id));
+    inputs.sort_by_key(|input| (!is_gap(input, context.thresholds), input.id));
     Ok(Evidence::new(inputs))
 }
 
-fn gap(input: &WarningInput, t: &Thresholds) -> bool {
-    let (missed, overdue, least) = t.medication_gap;
+fn is_gap(input: &WarningInput, t: &Thresholds) -> bool {
+    let (min_missed, max_overdue, min_coverage) = t.medication_gap;
     match input.member.as_str() {
-        "missed_in_a_row" => input.value >= missed,
-        "overdue_days" => input.value > overdue,
-        _ => input.value < least,
+        "missed_in_a_row" => input.value >= min_missed,
+        "overdue_days" => input.value > max_overdue,
+        _ => input.value < min_coverage,
     }
 }
 
 pub fn medication_gap_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
-    evidence.inputs.iter().any(|input| gap(input, t))
+    evidence.inputs.iter().any(|input| is_gap(input, t))
 }

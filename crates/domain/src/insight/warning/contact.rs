@@ -1,4 +1,4 @@
-//! The rules that look at contact with others and with the app, and what protects.
+//! Rules on support contacts, check-ins that become rare, and protective activities.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::{
 
 const CONTACTED: &str = "answers.support_contacted";
 
-/// Support contacts of the last 7 days against those of a usual week.
+/// Counts the support contacts of the last 7 days, with those of a usual week as the baseline.
 pub fn isolation(context: &RuleContext<'_>) -> Evaluation {
     let (from, _) = context.time.baseline();
     let (mut weeks, mut answered) = ([0.0; 4], 0);
@@ -47,11 +47,11 @@ pub fn isolation(context: &RuleContext<'_>) -> Evaluation {
 }
 
 pub fn isolation_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
-    let found = evidence.value(CONTACTED).zip(evidence.baseline);
-    found.is_some_and(|(contacts, usual)| contacts < 1.0 && usual.value >= t.isolation)
+    let count_and_usual = evidence.value(CONTACTED).zip(evidence.baseline);
+    count_and_usual.is_some_and(|(contacts, usual)| contacts < 1.0 && usual.value >= t.isolation)
 }
 
-/// Check-ins of the last 7 days against those of a usual week.
+/// Counts the check-ins of the last 7 days, with those of a usual week as the baseline.
 pub fn gone_quiet(context: &RuleContext<'_>) -> Evaluation {
     let usual = context.usual_check_ins().count();
     let baseline = (context.baseline_of(count_as_f64(usual) / 4.0, usual))
@@ -61,14 +61,15 @@ pub fn gone_quiet(context: &RuleContext<'_>) -> Evaluation {
 }
 
 pub fn gone_quiet_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
-    let found = evidence.value("count").zip(evidence.baseline);
-    found.is_some_and(|(n, usual)| n <= t.gone_quiet * usual.value)
+    let count_and_usual = evidence.value("count").zip(evidence.baseline);
+    count_and_usual.is_some_and(|(n, usual)| n <= t.gone_quiet * usual.value)
 }
 
-/// Hours in which something protective counts.
+/// Number of hours in which a protective activity counts.
 const PROTECTIVE_HOURS: i64 = 48;
 
-/// Things that protect: meetings, practice, support contact, all doses; the latest of each member.
+/// Collects protective activities: meetings, practice, support contacts, all doses taken. Of each collection and member,
+/// only the latest is listed.
 pub fn protective(context: &RuleContext<'_>) -> Evidence {
     let facts = context.facts;
     let meetings = facts
@@ -85,13 +86,13 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
             s.record.occurred_at?,
         ))
     });
-    let tried = facts.cravings.iter().filter(|e| {
+    let with_practice = facts.cravings.iter().filter(|e| {
         e.record
             .strategy_uses
             .iter()
-            .any(|tried| tried.practice.is_some())
+            .any(|strategy_use| strategy_use.practice.is_some())
     });
-    let tried = tried.map(|e| {
+    let practices = with_practice.map(|e| {
         WarningInput::new(
             Kind::CravingEvent,
             e.id,
@@ -110,12 +111,12 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
                 answers.medication == Some(MedicationTaken::All),
             ),
         ];
-        let given = named.into_iter().filter(|(_, is_so)| *is_so);
-        given.map(|(member, _)| WarningInput::new(Kind::CheckIn, c.id, member, 1.0, c.record.occurred_at))
+        let reported = named.into_iter().filter(|(_, is_reported)| *is_reported);
+        reported.map(|(member, _)| WarningInput::new(Kind::CheckIn, c.id, member, 1.0, c.record.occurred_at))
     });
-    let mut found: Vec<WarningInput> = meetings
+    let mut inputs: Vec<WarningInput> = meetings
         .chain(sessions)
-        .chain(tried)
+        .chain(practices)
         .chain(answers)
         .chain(doses_taken(context))
         .filter(|input| {
@@ -124,13 +125,13 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
                 .is_some_and(|at| context.time.is_in_last_hours(at, PROTECTIVE_HOURS))
         })
         .collect();
-    found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
+    inputs.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
     let mut seen = BTreeSet::new();
-    found.retain(|input| seen.insert((input.kind.clone(), input.member.clone())));
-    Evidence::new(found)
+    inputs.retain(|input| seen.insert((input.kind.clone(), input.member.clone())));
+    Evidence::new(inputs)
 }
 
-/// The latest dose, if every dose that was due in the last 48 hours was taken and there was one.
+/// Returns the latest dose, if doses were due in the last 48 hours and all of them were taken.
 fn doses_taken(context: &RuleContext<'_>) -> Option<WarningInput> {
     let span = context.time.hour - chrono::TimeDelta::hours(PROTECTIVE_HOURS)..context.as_of.at;
     let mut latest: Option<WarningInput> = None;
@@ -158,8 +159,9 @@ fn doses_taken(context: &RuleContext<'_>) -> Option<WarningInput> {
                 .filter(|(id, dose)| due.dose_ids.contains(id) && dose.status.is_given());
             let newest = taken.max_by_key(|(id, dose)| (dose.occurred_at.millis(), *id));
             if let Some((id, dose)) = newest
-                && latest.as_ref().is_none_or(|known| {
-                    (known.at.map(|at| at.millis()), known.id) < (Some(dose.occurred_at.millis()), Some(*id))
+                && latest.as_ref().is_none_or(|latest| {
+                    (latest.at.map(|at| at.millis()), latest.id)
+                        < (Some(dose.occurred_at.millis()), Some(*id))
                 })
             {
                 latest = Some(WarningInput::new(
@@ -175,8 +177,8 @@ fn doses_taken(context: &RuleContext<'_>) -> Option<WarningInput> {
     latest
 }
 
-/// Which of the four an input is.
-fn good(input: &WarningInput) -> u8 {
+/// Returns a number for the kind of protective activity: 0 meeting, 1 practice, 2 support contact, 3 doses.
+fn activity(input: &WarningInput) -> u8 {
     match (input.kind.as_str(), input.member.as_str()) {
         ("attendances", _) | (_, "answers.meeting_attended") => 0,
         ("practice-sessions", _) | (_, "strategy_uses.practice") => 1,
@@ -186,11 +188,10 @@ fn good(input: &WarningInput) -> u8 {
 }
 
 pub fn protective_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
-    let recent = evidence.inputs.iter();
-    let recent = recent.filter(|input| {
+    let recent = evidence.inputs.iter().filter(|input| {
         input
             .at
             .is_some_and(|at| time.is_in_last_hours(at, PROTECTIVE_HOURS))
     });
-    recent.map(good).collect::<BTreeSet<_>>().len() >= t.protective
+    recent.map(activity).collect::<BTreeSet<_>>().len() >= t.protective
 }

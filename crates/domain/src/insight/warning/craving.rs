@@ -1,4 +1,4 @@
-//! The rules that look at cravings, confidence and what is expected.
+//! Rules on cravings, self-efficacy and expected risky situations.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,10 @@ use crate::{
     record::Kind,
 };
 
-/// Days that `craving_rise` and `craving_frequency` look at.
+/// Number of recent days that `craving_rise` and `craving_frequency` read.
 const RECENT_DAYS: i64 = 3;
 
-/// The latest answer on self-efficacy of the last 2 days.
+/// Collects the latest self-efficacy of the last 2 days, with the baseline.
 pub fn low_efficacy(context: &RuleContext<'_>) -> Evaluation {
     let mut recent = context.check_ins(2).into_iter();
     let latest = recent
@@ -44,7 +44,7 @@ pub fn low_efficacy_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) 
     evidence.inputs.iter().any(|input| input.value <= low) || is_below_usual(evidence, t)
 }
 
-/// Whether self-efficacy is lower than is usual for the person, as far as that is known.
+/// Returns whether self-efficacy is far enough below the person's baseline. Without a baseline it is not.
 pub fn is_below_usual(evidence: &Evidence, t: &Thresholds) -> bool {
     let (_, below) = t.low_efficacy;
     evidence
@@ -52,9 +52,8 @@ pub fn is_below_usual(evidence: &Evidence, t: &Thresholds) -> bool {
         .is_some_and(|usual| (evidence.inputs.iter()).any(|input| input.value <= usual.value - below))
 }
 
-/// The cravings of the last 48 hours, strongest first. `craving_max` of a check-in may tell of a craving that has an
-/// event of its own, so it never counts as the second of two.
-fn cravings_by_the_hour(context: &RuleContext<'_>, hours: i64) -> Vec<WarningInput> {
+/// Returns the ratings of cravings within the last `hours` hours, strongest first.
+fn cravings_of_last_hours(context: &RuleContext<'_>, hours: i64) -> Vec<WarningInput> {
     let events = context.facts.cravings.iter().map(|event| {
         let at = event.record.occurred_at;
         WarningInput::new(
@@ -72,7 +71,7 @@ fn cravings_by_the_hour(context: &RuleContext<'_>, hours: i64) -> Vec<WarningInp
             .into_iter()
             .filter_map(|(name, value)| Some(WarningInput::answer(c, name, value?)))
     });
-    let mut found: Vec<WarningInput> = events
+    let mut inputs: Vec<WarningInput> = events
         .chain(check_ins)
         .filter(|input| {
             input
@@ -80,27 +79,32 @@ fn cravings_by_the_hour(context: &RuleContext<'_>, hours: i64) -> Vec<WarningInp
                 .is_some_and(|at| context.time.is_in_last_hours(at, hours))
         })
         .collect();
-    found.sort_by(|a, b| {
+    inputs.sort_by(|a, b| {
         (b.value.total_cmp(&a.value))
             .then_with(|| b.at.map(|t| t.millis()).cmp(&a.at.map(|t| t.millis())))
             .then_with(|| (&a.id, &a.member).cmp(&(&b.id, &b.member)))
     });
-    found
+    inputs
 }
 
-/// The strongest craving of 24 hours, and the two strongest of 48.
+/// Collects the strongest craving of 24 hours, and the two strongest of 48 hours.
 pub fn craving_peak(context: &RuleContext<'_>) -> Evaluation {
     let (_, day) = context.thresholds.craving_peak;
     let (_, two_days) = context.thresholds.craving_twice;
-    let all = cravings_by_the_hour(context, two_days);
+    let all = cravings_of_last_hours(context, two_days);
     if all.is_empty() {
         return Err("a craving in a check-in or craving event of the last 48 hours");
     }
-    let in_a_day = |input: &&WarningInput| input.at.is_some_and(|at| context.time.is_in_last_hours(at, day));
-    let strongest = all.iter().find(in_a_day).cloned();
-    let twice = all.iter().filter(|input| counts_twice(input)).take(2).cloned();
+    let is_in_last_day =
+        |input: &&WarningInput| input.at.is_some_and(|at| context.time.is_in_last_hours(at, day));
+    let strongest = all.iter().find(is_in_last_day).cloned();
+    let two_strongest = all
+        .iter()
+        .filter(|input| can_be_one_of_two(input))
+        .take(2)
+        .cloned();
     let mut inputs: Vec<WarningInput> = strongest.into_iter().collect();
-    for input in twice {
+    for input in two_strongest {
         if !inputs.contains(&input) {
             inputs.push(input);
         }
@@ -108,23 +112,27 @@ pub fn craving_peak(context: &RuleContext<'_>) -> Evaluation {
     Ok(Evidence::new(inputs))
 }
 
-fn counts_twice(input: &WarningInput) -> bool {
+/// Returns whether a rating can be one of two cravings. `craving_max` of a check-in cannot, because it may be the same
+/// craving as an event or another rating.
+fn can_be_one_of_two(input: &WarningInput) -> bool {
     !input.member.ends_with("craving_max")
 }
 
 pub fn craving_peak_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
-    let within = |input: &WarningInput, hours| input.at.is_some_and(|at| time.is_in_last_hours(at, hours));
+    let is_within = |input: &WarningInput, hours| input.at.is_some_and(|at| time.is_in_last_hours(at, hours));
     let (strong, hours) = t.craving_peak;
-    let (often, more_hours) = t.craving_twice;
+    let (strong_if_twice, hours_for_two) = t.craving_twice;
     let inputs = || evidence.inputs.iter();
-    inputs().any(|input| input.value >= strong && within(input, hours))
+    inputs().any(|input| input.value >= strong && is_within(input, hours))
         || inputs()
-            .filter(|input| counts_twice(input) && input.value >= often && within(input, more_hours))
+            .filter(|input| {
+                can_be_one_of_two(input) && input.value >= strong_if_twice && is_within(input, hours_for_two)
+            })
             .count()
             >= 2
 }
 
-/// The strongest craving of each of the last 3 days against that of a usual day.
+/// Collects the strongest craving of each of the last 3 days, with the baseline of the daily maximum.
 pub fn craving_rise(context: &RuleContext<'_>) -> Evaluation {
     let (from, to) = context.time.baseline();
     let usual: Vec<f64> = daily_maximum(context.facts)
@@ -135,8 +143,8 @@ pub fn craving_rise(context: &RuleContext<'_>) -> Evaluation {
         .baseline(&usual)
         .ok_or("cravings on 7 of the 28 days before this week")?;
     let mut by_day: BTreeMap<NaiveDate, WarningInput> = BTreeMap::new();
-    // Every craving of the days, strongest first, so that the first of each day is its maximum.
-    for input in cravings_by_the_hour(context, (RECENT_DAYS + 2) * 24) {
+    // Cravings come strongest first, so the first one of each day is its maximum.
+    for input in cravings_of_last_hours(context, (RECENT_DAYS + 2) * 24) {
         if let Some(day) = input.day()
             && context.time.is_in_last_days(&input, RECENT_DAYS)
         {
@@ -154,7 +162,7 @@ pub fn craving_rise_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) 
     (median(&values).zip(evidence.baseline)).is_some_and(|(now, usual)| now >= usual.value + t.craving_rise)
 }
 
-/// The craving events of the last 3 days against what three usual days have.
+/// Collects the craving events of the last 3 days, with the usual number in 3 days as the baseline.
 pub fn craving_frequency(context: &RuleContext<'_>) -> Evaluation {
     let day_of = |event: &crate::craving_event::CravingEvent| event.occurred_at.local_date();
     let (from, to) = context.time.baseline();
@@ -162,32 +170,32 @@ pub fn craving_frequency(context: &RuleContext<'_>) -> Evaluation {
     let usual_days: Vec<NaiveDate> = (events.clone().map(|e| day_of(&e.record)))
         .filter(|day| (from..=to).contains(day))
         .collect();
-    // A day without a check-in or an event is not known to have had no cravings.
-    let mut known: Vec<NaiveDate> = usual_days.clone();
-    known.extend(context.usual_check_ins().map(|c| check_in_day(&c.record)));
-    known.sort_unstable();
-    known.dedup();
+    // A day without a check-in or an event may have had cravings that were not recorded.
+    let mut known_days: Vec<NaiveDate> = usual_days.clone();
+    known_days.extend(context.usual_check_ins().map(|c| check_in_day(&c.record)));
+    known_days.sort_unstable();
+    known_days.dedup();
     let rate = count_as_f64(usual_days.len()) * 3.0 / 28.0;
-    let baseline =
-        (context.baseline_of(rate, known.len())).ok_or("records on 7 of the 28 days before this week")?;
+    let baseline = (context.baseline_of(rate, known_days.len()))
+        .ok_or("records on 7 of the 28 days before this week")?;
     let first = context.time.first_of_last_days(RECENT_DAYS);
     let mut recent: Vec<_> = events.filter(|e| first <= day_of(&e.record)).collect();
     recent.sort_by_key(|e| std::cmp::Reverse((e.record.occurred_at.millis(), e.id)));
     let count = WarningInput::count(Kind::CravingEvent, "count", count_as_f64(recent.len()));
-    let named = recent.into_iter().take(20).map(|e| {
+    let newest = recent.into_iter().take(20).map(|e| {
         let at = e.record.occurred_at;
         WarningInput::new(Kind::CravingEvent, e.id, "peak", peak(&e.record).as_f64(), at)
     });
-    Ok(Evidence::new(std::iter::once(count).chain(named)).with_baseline(Some(baseline)))
+    Ok(Evidence::new(std::iter::once(count).chain(newest)).with_baseline(Some(baseline)))
 }
 
 pub fn craving_frequency_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
-    let (least, times) = t.craving_frequency;
-    let found = evidence.value("count").zip(evidence.baseline);
-    found.is_some_and(|(n, usual)| n >= least && n >= times * usual.value)
+    let (min_events, min_multiple) = t.craving_frequency;
+    let count_and_usual = evidence.value("count").zip(evidence.baseline);
+    count_and_usual.is_some_and(|(n, usual)| n >= min_events && n >= min_multiple * usual.value)
 }
 
-/// The latest answer of 24 hours on the situations to come.
+/// Collects the latest rating of expected situations within 24 hours.
 pub fn risky_situation(context: &RuleContext<'_>) -> Evaluation {
     let latest = context
         .check_ins(3)

@@ -1,17 +1,18 @@
-//! Early warnings, version 1: fixed rules over the person's own record, each with what it looked at.
+//! Early warnings, version 1: fixed rules over the person's own record. Each rule lists the inputs that it decided by.
 //!
-//! A rule compares the last days with fixed thresholds or with the person's own baseline, which is taken from the 28
-//! days before the last seven, so that what happens now does not shift what it is compared with. Spans of hours reach
-//! back from the last full hour. The rules are defaults, not validated; they give no probability and no diagnosis.
+//! A rule compares the last days with fixed thresholds or with the person's own baseline. The baseline is taken from the
+//! 28 days before the last seven, so that current events do not shift it. Spans of hours are counted back from the last
+//! full hour. The rules are defaults and not validated. They give no probability and no diagnosis.
 //!
-//! - deterministic: the same record and moment give the same answer;
-//! - worse answers of the last seven days never lower the level;
-//! - fewer than three check-ins in seven days, and neither recent use nor a physical sign, is
-//!   [`Level::InsufficientData`], never [`Level::Steady`]: what is missing is not good news;
-//! - every rule that fired gives the same result from the inputs that it lists: [`replay`].
+//! - Rules are deterministic: the same record and moment give the same result.
+//! - Worse answers in the last seven days never lower the level.
+//! - Fewer than three check-ins in seven days, without recent use and without a physical sign, is
+//!   [`Level::InsufficientData`] and never [`Level::Steady`], because missing data is not good news.
+//! - Every rule that fired gives the same result from the inputs that it lists: [`replay`].
 //!
-//! The order: [`rule`] names them and their thresholds, [`evidence`] what they decide by; `body`, `craving`, `strain`
-//! and `contact` have the rules; `response` finds what answers them; [`safety`] stands outside the score.
+//! [`rule`] defines the rules with their thresholds, and [`evidence`] the inputs that they decide by. `body`, `craving`,
+//! `strain` and `contact` contain the rules. `response` finds plan items and practices that help. [`safety`] is
+//! independent of the score.
 
 mod body;
 mod contact;
@@ -20,6 +21,7 @@ pub mod evidence;
 mod response;
 pub mod rule;
 pub mod safety;
+mod strain;
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -39,29 +41,30 @@ pub use self::{
 };
 use super::{
     Insight,
-    facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
+    calendar::add_days,
+    facts::{AsOf, BasisBuilder, Facts, InsightBasis, Window, check_in_day, use_span},
 };
 use crate::{plan::Stage, record::Kind, reference::helpline::Helpline, value::timestamp::Timestamp};
 
-/// How many signs there are, by the sum of the weights.
+/// Level of the warnings, by the sum of the weights of the rules that fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = WarningLevel)]
 pub enum Level {
-    /// Too little is known: fewer than three check-ins in seven days, and neither recent use nor a physical sign.
+    /// Too little is known: fewer than three check-ins in seven days, without recent use and without a physical sign.
     InsufficientData,
-    /// At most 1.
+    /// A sum of at most 1.
     Steady,
-    /// 2 or 3.
+    /// A sum of 2 or 3.
     Notice,
-    /// 4 to 6.
+    /// A sum of 4 to 6.
     Elevated,
-    /// 7 or more.
+    /// A sum of 7 or more.
     High,
 }
 
 impl Level {
-    /// The level of a score.
+    /// Returns the level of a score.
     pub const fn of(score: i64) -> Self {
         match score {
             ..=1 => Self::Steady,
@@ -72,30 +75,30 @@ impl Level {
     }
 }
 
-/// A rule that fired.
+/// A rule that fired, with its inputs and with help for the person.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct FiredRule {
     /// The rule.
     pub rule: Rule,
-    /// The stage of relapse that it belongs to, if it does to one.
+    /// The stage of relapse that the rule belongs to, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// What it added to the score; 0 for `protective` where it may not lower the level.
+    /// Weight that the rule added to the score. 0 for `protective` where it must not lower the level.
     #[schema(minimum = -1, maximum = 3)]
     pub weight: i64,
-    /// What it means, in a sentence.
+    /// Meaning of the rule, in a sentence.
     #[schema(max_length = 400)]
     pub message: String,
-    /// What it looked at: from these the rule gives the same result again.
+    /// The inputs that the rule decided by. Evaluated again from these, it gives the same result.
     #[schema(max_items = 50)]
     pub inputs: Vec<WarningInput>,
-    /// What it compared that with, if that is the person's own baseline.
+    /// The person's own baseline, if the rule compared its inputs with one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<WarningBaseline>,
-    /// What the active plan has for it.
+    /// Items of the active plan that help.
     #[schema(max_items = 10)]
     pub plan_items: Vec<PlanAnswer>,
-    /// Practices of the library that fit.
+    /// Practices of the library that help.
     #[schema(max_items = 3)]
     pub practices: Vec<PracticeAnswer>,
 }
@@ -105,71 +108,74 @@ pub struct FiredRule {
 pub struct NotEvaluable {
     /// The rule.
     pub rule: Rule,
-    /// What it misses.
+    /// The data that is missing.
     #[schema(max_length = 200, example = "sleep on 3 of the last 5 days")]
     pub missing: String,
 }
 
-/// A rule that the person made silent: it neither shows nor counts.
+/// A rule that the person muted. It is neither shown nor counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MutedRule {
     /// The rule.
     pub rule: Rule,
-    /// Whether it would speak now: then the level says less than there is.
+    /// Whether the rule would fire now. If so, the level does not include it.
     pub would_fire: bool,
-    /// The feedback; deleting it lets the rule speak again.
+    /// Id of the feedback that mutes the rule. Deleting the feedback unmutes the rule.
     pub feedback_id: Uuid,
-    /// Until when it is silent, if that has an end.
+    /// The moment when the mute ends, if it has an end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
-/// Early warnings.
+/// Early warnings from the person's own record.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Warnings {
-    /// The version of the rules, their thresholds and the level.
+    /// Version of the rules, their thresholds and the level.
     #[schema(minimum = 1)]
     pub rules_version: u32,
-    /// How many signs there are, among the rules that are not muted.
+    /// Level of the rules that are not muted.
     pub level: Level,
-    /// The sum of the weights of the rules that fired.
+    /// Sum of the weights of the rules that fired.
     pub score: i64,
-    /// Check-ins of the last 7 days; 3 are enough.
+    /// Number of check-ins in the last 7 days. 3 are enough.
     #[schema(minimum = 0)]
     pub check_ins: usize,
-    /// The rules that fired.
+    /// Rules that fired.
     #[schema(max_items = 18)]
     pub fired: Vec<FiredRule>,
-    /// The rules that could not be evaluated, with what is missing.
+    /// Rules that could not be evaluated, with the data that is missing.
     #[schema(max_items = 18)]
     pub not_evaluable: Vec<NotEvaluable>,
-    /// The rules that the person made silent.
+    /// Rules that the person muted.
     #[schema(max_items = 18)]
     pub muted: Vec<MutedRule>,
-    /// What to know for safety, apart from any score.
+    /// Safety notes, independent of the score.
     #[schema(max_items = 3)]
     pub safety: Vec<SafetyNote>,
-    /// What the warnings are and are not.
+    /// Explanation of what the warnings are and are not, to show to the person.
     #[schema(max_length = 400)]
     pub about: String,
 }
 
 impl Warnings {
-    /// How many signs would show if none were silent.
+    /// Counts the muted rules that would fire now. `protective` is not counted.
     pub fn muted_signs(&self) -> usize {
-        let signs = (self.muted.iter()).filter(|silent| silent.would_fire && silent.rule != Rule::Protective);
+        let signs = (self.muted.iter()).filter(|muted| muted.would_fire && muted.rule != Rule::Protective);
         signs.count()
     }
 }
 
-/// What the warnings are and are not.
+/// Explanation of what the warnings are and are not, to show to the person.
 pub const ABOUT: &str = "These signs come from fixed rules over what you wrote, compared with your own usual days. They \
      are not validated, no prediction and no diagnosis; you and the people who care for you know more.";
 
+/// Collects the evidence of a rule from the record.
 type CollectEvidence = fn(&RuleContext<'_>) -> Evaluation;
+/// Decides by the evidence alone whether a rule fires.
 type Fires = fn(&Evidence, RuleTime, &Thresholds) -> bool;
 
-/// How a rule collects what it looks at, and how it decides by that alone.
+/// Returns the two functions of a rule: one collects its evidence, and one with the suffix `_fires` decides by that
+/// evidence alone.
 fn functions(rule: Rule) -> (CollectEvidence, Fires) {
     match rule {
         Rule::RecentUse => (body::recent_use, body::recent_use_fires),
@@ -196,24 +202,22 @@ fn functions(rule: Rule) -> (CollectEvidence, Fires) {
     }
 }
 
-mod strain;
-
-/// Whether a rule fires from what it listed, at the moment at which it did.
+/// Evaluates a rule again from the inputs that it listed, at the moment at which it fired. Returns whether it fires.
 pub fn replay(fired: &FiredRule, as_of: &AsOf, thresholds: &Thresholds) -> bool {
     let evidence = Evidence {
         inputs: fired.inputs.clone(),
         baseline: fired.baseline,
     };
-    let (_, holds) = functions(fired.rule);
-    holds(&evidence, RuleTime::at(as_of), thresholds)
+    let (_, fires) = functions(fired.rule);
+    fires(&evidence, RuleTime::at(as_of), thresholds)
 }
 
-/// The first day that any rule looks at.
+/// Returns the earliest day that any rule reads.
 pub fn earliest_day(today: NaiveDate) -> NaiveDate {
-    super::calendar::add_days(today, -6 - evidence::BASELINE_DAYS)
+    add_days(today, -6 - evidence::BASELINE_DAYS)
 }
 
-/// Early warnings.
+/// Evaluates all rules and safety notes. `helplines` are offered with the safety notes.
 pub fn warnings(
     facts: &Facts,
     helplines: &[Helpline],
@@ -226,34 +230,35 @@ pub fn warnings(
         time: RuleTime::at(as_of),
         thresholds,
     };
-    let mut muted = muted(facts, as_of);
+    let mut muted = muted_rules(facts, as_of);
     let (mut fired, mut not_evaluable) = (Vec::new(), Vec::new());
     for rule in Rule::ALL {
-        let (look, holds) = functions(rule);
-        let seen = look(&context);
-        if let Some(silent) = muted.iter_mut().find(|silent| silent.rule == rule) {
-            silent.would_fire = seen.is_ok_and(|evidence| holds(&evidence, context.time, thresholds));
+        let (collect, fires) = functions(rule);
+        let evaluation = collect(&context);
+        if let Some(muted) = muted.iter_mut().find(|muted| muted.rule == rule) {
+            muted.would_fire = evaluation.is_ok_and(|evidence| fires(&evidence, context.time, thresholds));
             continue;
         }
-        match seen {
+        match evaluation {
             Err(missing) => not_evaluable.push(NotEvaluable {
                 rule,
                 missing: missing.to_owned(),
             }),
-            Ok(evidence) if holds(&evidence, context.time, thresholds) => {
-                fired.push(told(rule, evidence, facts, thresholds));
+            Ok(evidence) if fires(&evidence, context.time, thresholds) => {
+                fired.push(fired_rule(rule, evidence, facts, thresholds));
             }
             Ok(_) => {}
         }
     }
-    let score = settle(&mut fired);
+    let score = score(&mut fired);
     let check_ins = context.check_ins(7);
-    let has = |rule| fired.iter().any(|told| told.rule == rule);
-    let is_known =
-        check_ins.len() >= thresholds.enough_check_ins || has(Rule::RecentUse) || has(Rule::PhysicalSign);
+    let has_fired = |rule| fired.iter().any(|fired| fired.rule == rule);
+    let has_enough_data = check_ins.len() >= thresholds.enough_check_ins
+        || has_fired(Rule::RecentUse)
+        || has_fired(Rule::PhysicalSign);
     let result = Warnings {
         rules_version: RULES_VERSION,
-        level: if is_known {
+        level: if has_enough_data {
             Level::of(score)
         } else {
             Level::InsufficientData
@@ -272,18 +277,19 @@ pub fn warnings(
     }
 }
 
-/// Lets `protective` lower the level only where nothing stands that it must not mask, and gives the score.
-fn settle(fired: &mut [FiredRule]) -> i64 {
-    let unmasked = [Rule::RecentUse, Rule::PhysicalSign, Rule::MedicationGap];
-    if fired.iter().any(|told| unmasked.contains(&told.rule)) {
-        for told in fired.iter_mut().filter(|told| told.rule == Rule::Protective) {
-            told.weight = 0;
+/// Sums the weights of the rules that fired. Beside a rule that must not be masked, the weight of `protective` is set to
+/// 0 first.
+fn score(fired: &mut [FiredRule]) -> i64 {
+    let never_masked = [Rule::RecentUse, Rule::PhysicalSign, Rule::MedicationGap];
+    if fired.iter().any(|fired| never_masked.contains(&fired.rule)) {
+        for protective in fired.iter_mut().filter(|fired| fired.rule == Rule::Protective) {
+            protective.weight = 0;
         }
     }
-    fired.iter().map(|told| told.weight).sum()
+    fired.iter().map(|fired| fired.weight).sum()
 }
 
-fn told(rule: Rule, evidence: Evidence, facts: &Facts, thresholds: &Thresholds) -> FiredRule {
+fn fired_rule(rule: Rule, evidence: Evidence, facts: &Facts, thresholds: &Thresholds) -> FiredRule {
     let plan = facts.active_plan();
     let message = if rule == Rule::LowEfficacy && !craving::is_below_usual(&evidence, thresholds) {
         Rule::LOW_EFFICACY_WITHOUT_BASELINE
@@ -302,23 +308,21 @@ fn told(rule: Rule, evidence: Evidence, facts: &Facts, thresholds: &Thresholds) 
     }
 }
 
-/// The rules that are silent, each with the feedback that keeps it so the longest, and not yet looked at.
-fn muted(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
+/// Returns the muted rules, each with the feedback that mutes it the longest. `would_fire` is not evaluated yet.
+fn muted_rules(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
     let mutes: Vec<_> = facts
         .feedback
         .iter()
-        .filter(|f| f.record.mutes(as_of.at))
+        .filter(|feedback| feedback.record.mutes(as_of.at))
         .collect();
-    let longest = |rule| {
-        (mutes.iter().filter(|f| f.record.rule == rule)).max_by_key(|f| {
-            (
-                f.record.muted_until.map_or(i64::MAX, |until| until.millis()),
-                f.id,
-            )
+    let longest_mute = |rule| {
+        (mutes.iter().filter(|feedback| feedback.record.rule == rule)).max_by_key(|feedback| {
+            let until = feedback.record.muted_until;
+            (until.map_or(i64::MAX, |until| until.millis()), feedback.id)
         })
     };
-    let told = Rule::ALL.into_iter().filter_map(|rule| {
-        let feedback = longest(rule)?;
+    let muted = Rule::ALL.into_iter().filter_map(|rule| {
+        let feedback = longest_mute(rule)?;
         Some(MutedRule {
             rule,
             would_fire: false,
@@ -326,11 +330,11 @@ fn muted(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
             until: feedback.record.muted_until,
         })
     });
-    told.collect()
+    muted.collect()
 }
 
-/// The check-ins and events of the last seven days.
-fn basis(context: &RuleContext<'_>) -> super::facts::InsightBasis {
+/// Returns the basis: the check-ins, craving events and use events of the last seven days.
+fn basis(context: &RuleContext<'_>) -> InsightBasis {
     let first = context.time.first_of_last_days(7);
     let check_ins = context.check_ins(7).into_iter().map(|c| check_in_day(&c.record));
     let cravings = context

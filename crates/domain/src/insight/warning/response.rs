@@ -1,4 +1,4 @@
-//! What answers a rule: items of the person's own plan, and practices of the library.
+//! Help for a rule that fired: items of the person's own plan, and practices of the library.
 
 use std::collections::HashSet;
 
@@ -14,43 +14,43 @@ use crate::{
     support_contact::ContactStatus,
 };
 
-/// Most plan items for one rule.
+/// Maximum number of plan items for one rule.
 const MAX_ITEMS: usize = 10;
-/// Most people for one rule.
+/// Maximum number of people for one rule.
 const MAX_PEOPLE: usize = 3;
-/// Most practices for one rule.
+/// Maximum number of practices for one rule.
 const MAX_PRACTICES: usize = 3;
 
-/// An item of the active plan.
+/// An item of the active plan that helps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PlanAnswer {
-    /// The part of the plan that it stands in.
+    /// Section of the plan that contains the item.
     pub section: PlanSection,
-    /// The item; for a contact, the support contact.
+    /// Id of the item. For a contact, id of the support contact.
     pub id: Uuid,
-    /// What it says; for a contact, the name.
+    /// Text of the item. For a contact, the name.
     #[schema(max_length = 4000)]
     pub text: String,
 }
 
-/// A practice of the library.
+/// A practice of the library that helps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PracticeAnswer {
-    /// Its name in references.
+    /// Slug of the practice, for references.
     #[schema(max_length = 60)]
     pub slug: String,
-    /// Its name for people.
+    /// Title of the practice, for people.
     #[schema(max_length = 200)]
     pub title: String,
-    /// How long it takes, in minutes.
+    /// Duration, in minutes.
     #[schema(minimum = 1, maximum = 60)]
     pub minutes: u8,
 }
 
-/// The practices that answer the rule.
+/// Returns the practices of the library that help with a rule.
 pub fn practices(rule: Rule) -> Vec<PracticeAnswer> {
-    let found = rule.practices().iter().filter_map(|slug| find(slug));
-    found
+    let practices = rule.practices().iter().filter_map(|slug| find(slug));
+    practices
         .take(MAX_PRACTICES)
         .map(|practice| PracticeAnswer {
             slug: practice.slug.clone(),
@@ -60,9 +60,10 @@ pub fn practices(rule: Rule) -> Vec<PracticeAnswer> {
         .collect()
 }
 
-/// What the plan has for a rule, most specific first: what it says for after a lapse or for a risky situation, the
-/// strategies for the triggers at work and of the families that fit, routines, then people. The sign that was noticed is
-/// no answer to itself; it is among the inputs.
+/// Returns the items of a plan that help with a rule, most specific first. Steps for after a lapse or for a risky
+/// situation come first, then strategies for the current triggers, then strategies of fitting categories, routines and
+/// people. A warning sign that was noticed is not among them, because it does not help against itself. It is one of the
+/// inputs.
 pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -> Vec<PlanAnswer> {
     let content = &plan.content;
     let item = |section, id: Option<Uuid>, text: &str| {
@@ -72,18 +73,23 @@ pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -
             text: text.to_owned(),
         })
     };
-    let at_work = triggers_at_work(evidence, facts);
+    let current_triggers = triggers_of_inputs(evidence, facts);
     let for_triggers = (content.strategies.iter())
-        .filter(|strategy| strategy.trigger_ids.iter().any(|id| at_work.contains(id)))
+        .filter(|strategy| {
+            strategy
+                .trigger_ids
+                .iter()
+                .any(|id| current_triggers.contains(id))
+        })
         .map(|strategy| item(PlanSection::Strategies, strategy.id, &strategy.label));
-    let after_use = matches!(rule, Rule::RecentUse | Rule::AfterLapse);
-    let lapse = (content.lapse_response.iter())
-        .filter(|_| after_use)
+    let is_after_use = matches!(rule, Rule::RecentUse | Rule::AfterLapse);
+    let lapse_steps = (content.lapse_response.iter())
+        .filter(|_| is_after_use)
         .map(|step| item(PlanSection::LapseResponse, step.id, &step.text));
     let situations = (content.situations.iter())
         .filter(|_| matches!(rule, Rule::RiskySituation | Rule::LowEfficacy))
         .map(|situation| item(PlanSection::Situations, situation.id, &situation.label));
-    let families = (content.strategies.iter())
+    let of_fitting_categories = (content.strategies.iter())
         .filter(|strategy| rule.strategy_categories().contains(&strategy.category))
         .map(|strategy| item(PlanSection::Strategies, strategy.id, &strategy.label));
     let routines = (content.routines.iter())
@@ -106,20 +112,20 @@ pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -
         .take(MAX_PEOPLE)
         .map(|contact| item(PlanSection::ContactIds, Some(contact.id), &contact.record.name));
     let mut seen = HashSet::new();
-    lapse
+    lapse_steps
         .chain(situations)
         .chain(for_triggers)
-        .chain(families)
+        .chain(of_fitting_categories)
         .chain(routines)
         .chain(people)
         .flatten()
-        .filter(|answer| seen.insert(answer.id))
+        .filter(|item| seen.insert(item.id))
         .take(MAX_ITEMS)
         .collect()
 }
 
-/// The triggers that the records among the inputs carry.
-fn triggers_at_work(evidence: &Evidence, facts: &Facts) -> HashSet<Uuid> {
+/// Returns the triggers of the records that the inputs come from.
+fn triggers_of_inputs(evidence: &Evidence, facts: &Facts) -> HashSet<Uuid> {
     let ids: HashSet<Uuid> = evidence.inputs.iter().filter_map(|input| input.id).collect();
     let check_ins = facts.check_ins.iter().map(|c| (c.id, &c.record.trigger_ids));
     let cravings = facts.cravings.iter().map(|e| (e.id, &e.record.trigger_ids));

@@ -1,11 +1,11 @@
-//! The rules of version 1 by name, with their stage, their weight, and what is said when one speaks.
+//! The early-warning rules of version 1: names, stages, weights, messages, thresholds, and fitting strategies.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{plan::Stage, value::vocabulary::StrategyCategory};
 
-/// The version of the rules, their thresholds and the level.
+/// Version of the rules, their thresholds and the level.
 pub const RULES_VERSION: u32 = 1;
 
 /// An early-warning rule.
@@ -15,7 +15,7 @@ pub const RULES_VERSION: u32 = 1;
 pub enum Rule {
     /// A day of use in the last 7 days.
     RecentUse,
-    /// A physical-stage warning sign of one's own plan in 3 days.
+    /// A physical-stage warning sign of the person's own plan in 3 days.
     PhysicalSign,
     /// Latest self-efficacy of the last 2 days at most 4, or 3 or more below the person's median.
     LowEfficacy,
@@ -27,7 +27,7 @@ pub enum Rule {
     CravingFrequency,
     /// A risky situation of 7 or more expected in the next 24 hours.
     RiskySituation,
-    /// A mental-stage warning sign of one's own plan in 3 days.
+    /// A mental-stage warning sign of the person's own plan in 3 days.
     MentalSign,
     /// Shame or guilt of 7 or more with felt control of at most 3 after a use event.
     AfterLapse,
@@ -37,22 +37,22 @@ pub enum Rule {
     Stress,
     /// Mood of at most 3 on 3 check-in days in a row.
     LowMood,
-    /// 2 of hungry, angry, lonely, tired at 7 or more on a day, or one of them on three days running.
+    /// 2 of hungry, angry, lonely, tired at 7 or more on one day, or one of them on three consecutive days.
     Halt,
     /// Less than 5 hours of sleep, or a quality of at most 3, on 3 of the last 5 nights.
     Sleep,
-    /// No support contact in 7 days where 2 a week are usual.
+    /// No support contact in 7 days, where 2 or more a week are usual.
     Isolation,
-    /// 2 or more emotional-stage warning signs of one's own plan in 7 days.
+    /// 2 or more different emotional-stage warning signs of the person's own plan in 7 days.
     EmotionalSigns,
-    /// Half as many check-ins in 7 days as usual, or fewer.
+    /// At most half as many check-ins in 7 days as usual.
     GoneQuiet,
     /// 2 or more of meeting, practice, support contact, all doses, in 48 hours.
     Protective,
 }
 
 impl Rule {
-    /// Every rule, in the order in which they are told.
+    /// Every rule, in the order of responses.
     pub const ALL: [Self; 18] = [
         Self::RecentUse,
         Self::PhysicalSign,
@@ -74,7 +74,7 @@ impl Rule {
         Self::Protective,
     ];
 
-    /// What the rule adds to the score.
+    /// Returns the weight that the rule adds to the score.
     pub const fn weight(self) -> i64 {
         match self {
             Self::RecentUse | Self::PhysicalSign | Self::LowEfficacy => 3,
@@ -96,7 +96,7 @@ impl Rule {
         }
     }
 
-    /// The stage of relapse that it belongs to (Gorski; Melemis 2015), if it does to one.
+    /// Returns the stage of relapse that the rule belongs to (Gorski; Melemis 2015), if any.
     pub const fn stage(self) -> Option<Stage> {
         match self {
             Self::RecentUse | Self::PhysicalSign | Self::MedicationGap => Some(Stage::Physical),
@@ -117,7 +117,7 @@ impl Rule {
         }
     }
 
-    /// What is said when the rule speaks.
+    /// Returns the message to the person when the rule fires.
     pub const fn message(self) -> &'static str {
         match self {
             Self::RecentUse => {
@@ -179,11 +179,11 @@ impl Rule {
         }
     }
 
-    /// What is said of confidence that is low by itself, where nothing says that it was higher.
+    /// Message of `low_efficacy` when the record does not show that confidence was higher before.
     pub(super) const LOW_EFFICACY_WITHOUT_BASELINE: &str = "Staying with your goal feels hard right now. That is worth telling someone, and a small plan for \
          today can bring some confidence.";
 
-    /// The families of strategies that answer it.
+    /// Returns the categories of strategies that help with the rule.
     pub(super) const fn strategy_categories(self) -> &'static [StrategyCategory] {
         use StrategyCategory as S;
         match self {
@@ -206,7 +206,7 @@ impl Rule {
         }
     }
 
-    /// The practices of the library that answer it, by their slugs: those that fit what the rule is about.
+    /// Returns the slugs of the library practices that help with the rule.
     pub(super) const fn practices(self) -> &'static [&'static str] {
         match self {
             Self::RecentUse => &["two-line-text", "find-a-meeting-today", "step-outside"],
@@ -230,49 +230,50 @@ impl Rule {
     }
 }
 
-/// The figures that the rules compare with. Defaults of version 1: chosen from the field's literature and practice,
+/// The thresholds of the rules. The defaults of version 1 are chosen from the field's literature and practice, and are
 /// not validated. They are not settings of the server, so that a level means the same everywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
-    /// Days in which use is recent.
+    /// Number of days in which use is recent.
     pub recent_use_days: i64,
-    /// Days in which a physical or mental sign counts.
+    /// Number of days in which a physical or mental sign counts.
     pub sign_days: i64,
-    /// Days in which emotional signs count, and how many different ones.
+    /// Number of days in which emotional signs count; minimum number of different signs.
     pub emotional_signs: (i64, usize),
-    /// Self-efficacy that is low, and how far below the median.
+    /// Maximum self-efficacy that is low by itself; minimum distance below the baseline.
     pub low_efficacy: (f64, f64),
-    /// A craving that is strong by itself, within so many hours.
+    /// Minimum rating of a single strong craving; hours in which it counts.
     pub craving_peak: (f64, i64),
-    /// A craving that is strong if it comes twice, within so many hours.
+    /// Minimum rating of cravings that count if there are two; hours in which they count.
     pub craving_twice: (f64, i64),
-    /// How far above the median cravings have risen.
+    /// Minimum rise of cravings above the baseline.
     pub craving_rise: f64,
-    /// Craving events in 3 days, and how many times the usual rate.
+    /// Minimum number of craving events in 3 days; minimum multiple of the usual rate.
     pub craving_frequency: (f64, f64),
-    /// A risky situation.
+    /// Minimum rating of an expected risky situation.
     pub risky_situation: f64,
-    /// Shame or guilt that is heavy, and control that is little.
+    /// Minimum rating of heavy shame or guilt; maximum rating of little felt control.
     pub after_lapse: (f64, f64),
-    /// Due doses missed in a row; days that a long-acting dose is overdue; proportion of 28 days covered.
+    /// Minimum number of due doses missed in a row; days that a long-acting dose may be overdue; minimum proportion of 28
+    /// days covered.
     pub medication_gap: (f64, f64, f64),
-    /// Stress that is high.
+    /// Minimum rating of high stress.
     pub stress: f64,
-    /// Mood that is low.
+    /// Maximum rating of low mood.
     pub low_mood: f64,
-    /// Hunger, anger, loneliness or tiredness that is strong.
+    /// Minimum rating of strong hunger, anger, loneliness or tiredness.
     pub halt: f64,
-    /// Minutes of sleep that are short, and quality that is low.
+    /// Minutes below which sleep is short; maximum rating of low quality.
     pub sleep: (f64, f64),
-    /// Support contacts a week that are usual.
+    /// Minimum number of usual support contacts a week.
     pub isolation: f64,
-    /// The part of the usual number of check-ins that is quiet.
+    /// Maximum share of the usual number of check-ins that is quiet.
     pub gone_quiet: f64,
-    /// Different protective things in 48 hours.
+    /// Minimum number of different protective activities in 48 hours.
     pub protective: usize,
-    /// Values that a baseline needs.
+    /// Minimum number of values for a baseline.
     pub baseline_values: usize,
-    /// Check-ins in 7 days without which nothing is said.
+    /// Minimum number of check-ins in 7 days for a level.
     pub enough_check_ins: usize,
 }
 
@@ -318,16 +319,16 @@ mod tests {
         );
     }
 
-    /// Each is of a family that answers the rule, one of each; and none is meant for good times, but where a risky
-    /// situation is expected, which may be one.
+    /// The practices of a rule have its strategy categories, one each, in the same order. Each practice is good for a
+    /// hard situation. `risky_situation` is exempt, because the expected situation may be a pleasant one.
     #[test]
     fn the_practices_fit_the_rule() {
         use crate::{reference::practice::find, value::vocabulary::SituationCategory as C};
         for rule in Rule::ALL {
-            let families: Vec<_> = (rule.practices().iter())
+            let categories: Vec<_> = (rule.practices().iter())
                 .map(|slug| find(slug).unwrap().category)
                 .collect();
-            assert_eq!(families, rule.strategy_categories(), "{rule:?}");
+            assert_eq!(categories, rule.strategy_categories(), "{rule:?}");
             for slug in rule.practices() {
                 let good_for = &find(slug).unwrap().good_for;
                 let hard = [

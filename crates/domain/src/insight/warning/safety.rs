@@ -1,10 +1,10 @@
-//! What to know for safety. It stands outside the score and cannot be made silent.
+//! Safety notes: warnings of acute danger, with helplines. They are independent of the score and cannot be muted.
 //!
-//! - Tolerance to opioids falls within days of not using, and breathing can stop at an amount that was usual before;
-//!   naloxone reverses it for a while (World Health Organization, "Community management of opioid overdose", 2014).
+//! - Tolerance to opioids falls within days of not using. Breathing can then stop at an amount that was usual before.
+//!   Naloxone reverses this for a while (World Health Organization, "Community management of opioid overdose", 2014).
 //! - After heavy daily drinking, or daily sedatives, stopping at once can bring seizures and confusion that endanger
-//!   life; alcohol withdrawal is at its worst within about a week, that of long-acting sedatives later (American
-//!   Society of Addiction Medicine, "Clinical practice guideline on alcohol withdrawal management", 2020).
+//!   life. Alcohol withdrawal is at its worst within about a week, that of long-acting sedatives later (American Society
+//!   of Addiction Medicine, "Clinical practice guideline on alcohol withdrawal management", 2020).
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::{
     insight::{
         calendar::{DaySet, add_days, days_between},
         facts::{AsOf, Facts, WithId, use_span},
+        statistics::days_as_f64,
     },
     record::Kind,
     reference::helpline::{Helpline, HelplineTopic},
@@ -23,24 +24,24 @@ use crate::{
     value::{timestamp::Timestamp, vocabulary::Substance},
 };
 
-/// Days without opioids after which tolerance may be lower.
+/// Number of days without opioids after which tolerance may be lower.
 const ABSTINENT_DAYS: i64 = 3;
-/// Days for which an opioid use is recent.
+/// Number of days in which opioid use is recent.
 const RECENT_DAYS: i64 = 7;
-/// Days that alcohol withdrawal takes, and that of sedatives.
+/// Duration in days of alcohol withdrawal, and of sedative withdrawal.
 const WITHDRAWAL_DAYS: (i64, i64) = (7, 14);
-/// Of the seven days up to the last use, so many with use are daily use.
-const DAILY: i64 = 5;
-/// Standard drinks a day from which drinking is heavy (the lower of the figures of the NIAAA).
+/// Minimum number of days of use, in the seven days up to the last one, that count as daily use.
+const MIN_DAYS_OF_DAILY_USE: i64 = 5;
+/// Minimum standard drinks a day that count as heavy drinking (the lower of the figures of the NIAAA).
 const HEAVY_DRINKS: f64 = 4.0;
-/// Most helplines with a note.
+/// Maximum number of helplines with a note.
 const MAX_HELPLINES: usize = 5;
 
-/// What a note is about.
+/// Topic of a safety note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SafetyTopic {
-    /// Opioid use after days without.
+    /// Opioid use after days without opioids.
     OpioidTolerance,
     /// Alcohol stopped at once after heavy daily use.
     AlcoholWithdrawal,
@@ -49,7 +50,7 @@ pub enum SafetyTopic {
 }
 
 impl SafetyTopic {
-    /// What to know.
+    /// Returns the text to show to the person.
     pub const fn text(self) -> &'static str {
         match self {
             Self::OpioidTolerance => {
@@ -71,27 +72,27 @@ impl SafetyTopic {
     }
 }
 
-/// What to know for safety, with whom to call.
+/// A safety note, with helplines to call.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SafetyNote {
-    /// What it is about.
+    /// Topic of the note.
     pub topic: SafetyTopic,
-    /// What to know.
+    /// Text of the note.
     #[schema(max_length = 1000)]
     pub text: String,
-    /// Why it is told here.
+    /// The inputs that led to the note.
     #[schema(max_items = 50)]
     pub inputs: Vec<WarningInput>,
-    /// Whom to call, the emergency number first.
+    /// Helplines to call, the emergency number first.
     #[schema(max_items = 5)]
     pub helplines: Vec<Helpline>,
 }
 
-/// What to know for safety now.
+/// Returns the safety notes that apply now, with helplines.
 pub fn safety_notes(facts: &Facts, helplines: &[Helpline], as_of: &AsOf) -> Vec<SafetyNote> {
     let today = as_of.today();
     let (alcohol, sedative) = WITHDRAWAL_DAYS;
-    let found = [
+    let inputs_by_topic = [
         (SafetyTopic::OpioidTolerance, opioid_after_days(facts, today)),
         (
             SafetyTopic::AlcoholWithdrawal,
@@ -102,7 +103,7 @@ pub fn safety_notes(facts: &Facts, helplines: &[Helpline], as_of: &AsOf) -> Vec<
             stopped_at_once(facts, Substance::Sedative, sedative, today),
         ),
     ];
-    found
+    inputs_by_topic
         .into_iter()
         .filter(|(_, inputs)| !inputs.is_empty())
         .map(|(topic, mut inputs)| {
@@ -111,21 +112,22 @@ pub fn safety_notes(facts: &Facts, helplines: &[Helpline], as_of: &AsOf) -> Vec<
                 topic,
                 text: topic.text().to_owned(),
                 inputs,
-                helplines: to_call(helplines),
+                helplines: most_urgent(helplines),
             }
         })
         .collect()
 }
 
-fn to_call(helplines: &[Helpline]) -> Vec<Helpline> {
-    let mut found = helplines.to_vec();
-    found.sort_by_key(|line| match line.topic {
+/// Returns the most urgent helplines, emergency numbers first.
+fn most_urgent(helplines: &[Helpline]) -> Vec<Helpline> {
+    let mut sorted = helplines.to_vec();
+    sorted.sort_by_key(|line| match line.topic {
         HelplineTopic::Emergency => 0,
         HelplineTopic::SubstanceUse => 1,
         _ => 2,
     });
-    found.truncate(MAX_HELPLINES);
-    found
+    sorted.truncate(MAX_HELPLINES);
+    sorted
 }
 
 fn input(event: &WithId<UseEvent>) -> WarningInput {
@@ -138,7 +140,7 @@ fn input(event: &WithId<UseEvent>) -> WarningInput {
     )
 }
 
-/// The opioid use of the last week that came after three or more days without, as far as is written down.
+/// Returns the opioid use of the last week that came after three or more days without recorded opioid use.
 fn opioid_after_days(facts: &Facts, today: NaiveDate) -> Vec<WarningInput> {
     let events: Vec<_> = facts
         .counted_uses()
@@ -146,25 +148,26 @@ fn opioid_after_days(facts: &Facts, today: NaiveDate) -> Vec<WarningInput> {
         .collect();
     let days = DaySet::from_spans(events.iter().map(|e| use_span(&e.record)));
     let first = add_days(today, 1 - RECENT_DAYS);
-    let found = events
+    let after_days_without = events
         .into_iter()
         .filter(|event| {
             let from = use_span(&event.record).0;
             from >= first && days.count((add_days(from, -ABSTINENT_DAYS), add_days(from, -1))) == 0
         })
         .map(input);
-    newest_first(found)
+    newest_first(after_days_without)
 }
 
 fn newest_first(inputs: impl Iterator<Item = WarningInput>) -> Vec<WarningInput> {
-    let mut found: Vec<WarningInput> = inputs.collect();
-    found.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
-    found
+    let mut sorted: Vec<WarningInput> = inputs.collect();
+    sorted.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
+    sorted
 }
 
-/// Daily use that stopped within the last days: by use events, or by a goal that began with a daily baseline.
+/// Returns the inputs of heavy daily use that stopped within the last `days` days. They are use events, or otherwise a
+/// new goal with a heavy daily baseline. Empty if there was no such use.
 fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveDate) -> Vec<WarningInput> {
-    // Prescribed sedatives must not be stopped at once either.
+    // Prescribed sedatives must not be stopped at once either, so they count too.
     let events = facts
         .uses
         .iter()
@@ -177,7 +180,9 @@ fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveD
     let by_events = last.is_some_and(|last| {
         let week = (add_days(last, -6), last);
         let since = days_between(last, today);
-        (1..=days).contains(&since) && used.count(week) >= DAILY && is_heavy(&events, substance, week)
+        (1..=days).contains(&since)
+            && used.count(week) >= MIN_DAYS_OF_DAILY_USE
+            && is_heavy(&events, substance, week)
     });
     if let (true, Some(last)) = (by_events, last) {
         let week = |event: &&&WithId<UseEvent>| use_span(&event.record).1 >= add_days(last, -6);
@@ -187,24 +192,24 @@ fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveD
         .goals
         .iter()
         .filter(|goal| goal.record.substance == substance);
-    let lately = goals
+    let new_goals = goals
         .filter(|goal| last.is_none_or(|last| last < goal.record.started_on))
-        .filter_map(|goal| began_lately(goal, substance, days, today));
-    newest_first(lately)
+        .filter_map(|goal| new_goal_with_heavy_baseline(goal, substance, days, today));
+    newest_first(new_goals)
 }
 
-/// Whether the use of a week was heavy, as far as its amounts are known. Any daily sedative is.
+/// Returns whether the use of a week was heavy. Unknown amounts and any daily use of sedatives count as heavy.
 fn is_heavy(events: &[&WithId<UseEvent>], substance: Substance, (from, to): (NaiveDate, NaiveDate)) -> bool {
     let of_week = events
         .iter()
         .filter(|event| (from..=to).contains(&use_span(&event.record).0));
     let amounts: Option<f64> = of_week.map(|event| Some(event.record.amount?.get())).sum();
     let days = DaySet::from_spans(events.iter().map(|event| use_span(&event.record))).count((from, to));
-    substance == Substance::Sedative
-        || amounts.is_none_or(|sum| sum >= HEAVY_DRINKS * crate::insight::statistics::days_as_f64(days))
+    substance == Substance::Sedative || amounts.is_none_or(|sum| sum >= HEAVY_DRINKS * days_as_f64(days))
 }
 
-fn began_lately(
+/// Returns the baseline of a goal as input, if the goal stops heavy daily use and began at most `days` days ago.
+fn new_goal_with_heavy_baseline(
     goal: &WithId<Goal>,
     substance: Substance,
     days: i64,
@@ -216,10 +221,11 @@ fn began_lately(
     } else {
         units >= HEAVY_DRINKS
     };
-    let stops = goal.record.kind == GoalKind::Abstain && goal.record.status == GoalStatus::Active;
-    let lately = (0..=days).contains(&days_between(goal.record.started_on, today));
+    let is_active_abstinence =
+        goal.record.kind == GoalKind::Abstain && goal.record.status == GoalStatus::Active;
+    let is_new = (0..=days).contains(&days_between(goal.record.started_on, today));
     let at = Timestamp::midnight(goal.record.started_on);
-    (is_heavy && stops && lately)
+    (is_heavy && is_active_abstinence && is_new)
         .then(|| WarningInput::new(Kind::Goal, goal.id, "baseline.units_per_day", units, at))
 }
 

@@ -1,4 +1,4 @@
-//! The rules that look at stress, mood, HALT and sleep.
+//! Rules on stress, low mood, HALT (hungry, angry, lonely, tired) and sleep.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::{
     record::Kind,
 };
 
-/// The last three answers on stress of 7 days.
+/// Collects the last three ratings of stress within 7 days.
 pub fn stress(context: &RuleContext<'_>) -> Evaluation {
     let answers = context.check_ins(7).into_iter();
     let last: Vec<WarningInput> = answers
@@ -36,11 +36,11 @@ pub fn stress_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> boo
         >= 2
 }
 
-/// The lowest mood of each of the last three days with an answer on it, within 7 days.
+/// Collects the lowest mood of each of the last three days with a rating, within 7 days.
 pub fn low_mood(context: &RuleContext<'_>) -> Evaluation {
     let answers = context.check_ins(7).into_iter();
     let moods = answers.filter_map(|c| Some(WarningInput::answer(c, "mood", c.record.answers.mood?)));
-    let by_day = extremes(moods, |new, known| new < known);
+    let by_day = extreme_of_each_day(moods, |value, extreme| value < extreme);
     let last: Vec<WarningInput> = by_day.into_values().rev().take(3).collect();
     if last.len() < 3 {
         return Err("mood on 3 of the last 7 days");
@@ -48,17 +48,17 @@ pub fn low_mood(context: &RuleContext<'_>) -> Evaluation {
     Ok(Evidence::new(last))
 }
 
-/// The most extreme input of each day.
-fn extremes(
+/// Returns the most extreme input of each day.
+fn extreme_of_each_day(
     inputs: impl Iterator<Item = WarningInput>,
-    is_more: impl Fn(f64, f64) -> bool,
+    is_more_extreme: impl Fn(f64, f64) -> bool,
 ) -> BTreeMap<NaiveDate, WarningInput> {
     let mut by_day: BTreeMap<NaiveDate, WarningInput> = BTreeMap::new();
     for input in inputs {
         let Some(day) = input.day() else { continue };
         if by_day
             .get(&day)
-            .is_none_or(|known| is_more(input.value, known.value))
+            .is_none_or(|extreme| is_more_extreme(input.value, extreme.value))
         {
             by_day.insert(day, input);
         }
@@ -71,7 +71,7 @@ pub fn low_mood_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> b
     low.filter_map(WarningInput::day).collect::<BTreeSet<_>>().len() >= 3
 }
 
-/// Days that `halt` looks at: three running that end today or yesterday.
+/// Number of days that `halt` reads: three consecutive days that end today or yesterday.
 const HALT_DAYS: i64 = 4;
 
 fn halt_answers(check_in: &WithId<CheckIn>) -> Vec<WarningInput> {
@@ -82,13 +82,13 @@ fn halt_answers(check_in: &WithId<CheckIn>) -> Vec<WarningInput> {
         ("lonely", answers.lonely),
         ("tired", answers.tired),
     ];
-    let given = named
+    let answered = named
         .into_iter()
         .filter_map(|(name, value)| Some(WarningInput::answer(check_in, name, value?)));
-    given.collect()
+    answered.collect()
 }
 
-/// Strong hunger, anger, loneliness and tiredness: the strongest of each day and kind.
+/// Collects strong hunger, anger, loneliness and tiredness: the strongest rating of each day and kind.
 pub fn halt(context: &RuleContext<'_>) -> Evaluation {
     let all: Vec<WarningInput> = context
         .check_ins(HALT_DAYS)
@@ -104,11 +104,11 @@ pub fn halt(context: &RuleContext<'_>) -> Evaluation {
         .filter(|input| input.value >= context.thresholds.halt)
     {
         let Some(day) = input.day() else { continue };
-        let known = strongest
+        let maximum = strongest
             .entry((day, input.member.clone()))
             .or_insert_with(|| input.clone());
-        if input.value > known.value {
-            *known = input;
+        if input.value > maximum.value {
+            *maximum = input;
         }
     }
     Ok(Evidence::new(strongest.into_values()))
@@ -126,21 +126,21 @@ pub fn halt_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
         .iter()
         .filter(|(day, _)| recent <= *day)
         .any(|(day, member)| strong.iter().any(|(other, name)| other == day && name != member));
-    let three_running = strong.iter().any(|(day, member)| {
+    let three_consecutive_days = strong.iter().any(|(day, member)| {
         [1, 2]
             .into_iter()
-            .all(|more| strong.contains(&(add_days(*day, more), *member)))
+            .all(|later| strong.contains(&(add_days(*day, later), *member)))
     });
-    two_on_a_day || three_running
+    two_on_a_day || three_consecutive_days
 }
 
-/// Nights that `sleep` looks at, each told of on the day after it.
+/// Number of nights that `sleep` reads. Each night is recorded on the day after it.
 const NIGHTS: i64 = 5;
 
-/// The short or restless nights of the last five.
+/// Collects the short or restless nights among the last five.
 pub fn sleep(context: &RuleContext<'_>) -> Evaluation {
     let (short, low) = context.thresholds.sleep;
-    let (mut told, mut hard) = (BTreeSet::new(), BTreeMap::new());
+    let (mut recorded_days, mut hard_nights) = (BTreeSet::new(), BTreeMap::new());
     for check_in in context.check_ins(NIGHTS) {
         let (answers, at) = (&check_in.record.answers, check_in.record.occurred_at);
         let minutes = answers.sleep_minutes.map(|minutes| {
@@ -156,17 +156,17 @@ pub fn sleep(context: &RuleContext<'_>) -> Evaluation {
             .sleep_quality
             .map(|quality| WarningInput::answer(check_in, "sleep_quality", quality));
         if minutes.is_some() || quality.is_some() {
-            told.insert(at.local_date());
+            recorded_days.insert(at.local_date());
         }
         let minutes = minutes.filter(|input| input.value < short);
         if let Some(input) = minutes.or(quality.filter(|input| input.value <= low)) {
-            hard.entry(at.local_date()).or_insert(input);
+            hard_nights.entry(at.local_date()).or_insert(input);
         }
     }
-    if told.len() < 3 {
+    if recorded_days.len() < 3 {
         return Err("sleep on 3 of the last 5 days");
     }
-    Ok(Evidence::new(hard.into_values()))
+    Ok(Evidence::new(hard_nights.into_values()))
 }
 
 pub fn sleep_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) -> bool {
