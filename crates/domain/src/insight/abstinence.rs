@@ -1,7 +1,7 @@
 //! Days without use, for each goal: the current run, earlier runs, shares of days, and savings.
 //!
-//! With S the first day of the goal, T today, E the goal's last day if it has ended, and U the days of use of its
-//! substance:
+//! With S the first day of the goal, T today, E the goal's last day if it has ended, and U the days of use of
+//! its substance:
 //! - the current run begins on a day A, and its runs and `days_completed` are those of [`super::course`];
 //! - `day_number` = min(T, E) − A + 1 if A ≤ min(T, E), else 0;
 //! - shares count completed days only: the last 7, 30 and 90 before today, and all since S.
@@ -139,8 +139,8 @@ pub struct GoalAbstinence {
     /// Shares of days over the last 7, 30 and 90 days, and since the goal began.
     #[schema(max_items = 4)]
     pub shares: Vec<DaysAbstinent>,
-    /// Days on which a check-in said that there was use, but without a use event of this substance. They count as
-    /// days without use of it, and never as confirmed.
+    /// Days on which a check-in said that there was use, but without a use event of this substance. They
+    /// count as days without use of it, and never as confirmed.
     #[schema(minimum = 0)]
     pub days_to_clarify: i64,
     /// Money and time saved, if the goal has a baseline.
@@ -286,8 +286,8 @@ fn days_abstinent(course: &Course, window: Window, no_use: &DaySet) -> DaysAbsti
     }
 }
 
-/// Multiplies the goal's baseline per day by a number of days, in whole minor units and minutes. `None` without a
-/// baseline of money or time.
+/// Multiplies the goal's baseline per day by a number of days, in whole minor units and minutes. `None`
+/// without a baseline of money or time.
 pub fn saved(goal: &Goal, days: i64) -> Option<Saved> {
     let baseline = goal.baseline.as_ref()?;
     let cost_minor = baseline

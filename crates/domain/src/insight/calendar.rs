@@ -1,5 +1,5 @@
-//! Calculation with calendar days. Sets of days are stored as intervals, so that an event that lasts a century costs
-//! no more than one that lasts a day.
+//! Calculation with calendar days. Sets of days are stored as intervals, so that an event that lasts a
+//! century costs no more than one that lasts a day.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -8,8 +8,8 @@ pub fn next_day(date: NaiveDate) -> NaiveDate {
     date.succ_opt().unwrap_or(date)
 }
 
-/// Returns the date a number of days after another, or before it if the number is negative. A date that cannot be
-/// represented leaves the given date unchanged.
+/// Returns the date a number of days after another, or before it if the number is negative. A date that
+/// cannot be represented leaves the given date unchanged.
 pub fn add_days(date: NaiveDate, days: i64) -> NaiveDate {
     chrono::TimeDelta::try_days(days)
         .and_then(|delta| date.checked_add_signed(delta))
@@ -21,7 +21,8 @@ pub fn days_between(from: NaiveDate, to: NaiveDate) -> i64 {
     i64::from(to.num_days_from_ce()) - i64::from(from.num_days_from_ce())
 }
 
-/// Returns the number of days in an interval, both ends included. An interval that ends before it begins has 0.
+/// Returns the number of days in an interval, both ends included. An interval that ends before it begins has
+/// 0.
 pub fn days_in((from, to): Span) -> i64 {
     (days_between(from, to) + 1).max(0)
 }

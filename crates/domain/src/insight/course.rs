@@ -1,10 +1,11 @@
 //! The course of a goal: its days of use, its runs of days without use, and its completed days.
 //!
-//! With S the first day of the goal, T today, E the goal's last day if it has ended, and U the days of use of its
-//! substance:
+//! With S the first day of the goal, T today, E the goal's last day if it has ended, and U the days of use of
+//! its substance:
 //! - the current run begins at A = S if no day of use lies on or after S, else on the day after the last one;
-//! - runs are the longest intervals of `[S, min(T, E)]` without a day of U. A closed run has as many days as its
-//!   interval. The open run has `days_completed`, so that a day of use today makes no run shorter than it was shown;
+//! - runs are the longest intervals of `[S, min(T, E)]` without a day of U. A closed run has as many days as
+//!   its interval. The open run has `days_completed`, so that a day of use today makes no run shorter than it
+//!   was shown;
 //! - `days_completed` = max(0, min(T, E + 1) − A).
 
 use chrono::NaiveDate;

@@ -1,9 +1,9 @@
 //! Cravings: their trend, the hours of the week in which they begin, how long they last, and how they end.
 //!
-//! The trend is the Theil–Sen slope of the daily maximum over the last 14 days. It needs 5 observed days. −0.10 points a
-//! day or less is falling, +0.10 or more is rising, anything between is steady. A day without a rating is missing, not
-//! zero. The maximum of a day is the strongest of its craving events' ratings and of `craving` and `craving_max` of its
-//! check-ins.
+//! The trend is the Theil–Sen slope of the daily maximum over the last 14 days. It needs 5 observed days.
+//! −0.10 points a day or less is falling, +0.10 or more is rising, anything between is steady. A day without
+//! a rating is missing, not zero. The maximum of a day is the strongest of its craving events' ratings and of
+//! `craving` and `craving_max` of its check-ins.
 
 use std::collections::BTreeMap;
 

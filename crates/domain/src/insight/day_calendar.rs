@@ -46,7 +46,8 @@ pub struct DayCalendar {
     pub nothing_reported: i64,
 }
 
-/// Returns the calendars of at most three active goals, or of the newest goal if none is active. Today is included.
+/// Returns the calendars of at most three active goals, or of the newest goal if none is active. Today is
+/// included.
 pub fn day_calendars(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<DayCalendar> {
     let (no_use, _) = reported_days(facts);
     let goals = ordered_goals(facts);

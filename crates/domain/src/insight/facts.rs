@@ -1,4 +1,5 @@
-//! Facts: the decoded records of a person that insights are computed from, and the moment that they are computed for.
+//! Facts: the decoded records of a person that insights are computed from, and the moment that they are
+//! computed for.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
@@ -50,7 +51,8 @@ impl AsOf {
         self.at.with_timezone(&self.zone).date_naive()
     }
 
-    /// Returns the last full hour. Spans of hours are counted back from it, so that a result holds for an hour.
+    /// Returns the last full hour. Spans of hours are counted back from it, so that a result holds for an
+    /// hour.
     pub fn last_full_hour(&self) -> DateTime<Utc> {
         let since_hour = TimeDelta::minutes(i64::from(self.at.minute()))
             + TimeDelta::seconds(i64::from(self.at.second()))
@@ -116,7 +118,8 @@ impl Window {
         self.days().map(|days| add_days(today, 1 - days))
     }
 
-    /// Returns whether a day of the record is in the window. A day after today is: it was recorded further east.
+    /// Returns whether a day of the record is in the window. A day after today is: it was recorded further
+    /// east.
     pub fn contains(self, day: NaiveDate, today: NaiveDate) -> bool {
         self.first_day(today).is_none_or(|first| first <= day)
     }
@@ -167,7 +170,8 @@ pub struct BasisBuilder {
 }
 
 impl BasisBuilder {
-    /// Counts the records of a collection. `days` has one interval for each record: the days that it belongs to.
+    /// Counts the records of a collection. `days` has one interval for each record: the days that it belongs
+    /// to.
     #[must_use]
     pub fn records(mut self, kind: Kind, days: impl IntoIterator<Item = Span>) -> Self {
         let earlier_records = self.days.len();
@@ -186,8 +190,8 @@ impl BasisBuilder {
         self
     }
 
-    /// Returns the basis of an insight over a window. A window without a bound begins with the earliest record, or with
-    /// the earliest day passed to [`Self::starting_with`].
+    /// Returns the basis of an insight over a window. A window without a bound begins with the earliest
+    /// record, or with the earliest day passed to [`Self::starting_with`].
     pub fn build(self, as_of: &AsOf, window: Window) -> InsightBasis {
         let today = as_of.today();
         let days = DaySet::from_spans(self.days);

@@ -73,8 +73,8 @@ fn daily_amounts<'a>(events: impl Iterator<Item = &'a UseEvent>) -> DailyAmounts
     DailyAmounts { by_day, unknown }
 }
 
-/// Returns the maximum units on a day: the smaller of the limit per day and the taper step of that day. `None` if
-/// neither applies.
+/// Returns the maximum units on a day: the smaller of the limit per day and the taper step of that day.
+/// `None` if neither applies.
 pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
     let daily = goal.limits.as_ref().and_then(|limits| limits.units_per_day);
     let step = goal.taper.iter().rev().find(|step| step.from <= day);

@@ -67,14 +67,15 @@ pub struct MedicationInsight {
     pub class: MedicationClass,
     /// Status of the medication.
     pub status: MedicationStatus,
-    /// Days of the window from the medication's first day to its last day or yesterday. Today counts once it is covered.
+    /// Days of the window from the medication's first day to its last day or yesterday. Today counts once it
+    /// is covered.
     #[schema(minimum = 0)]
     pub days: i64,
     /// Number of these days that were covered. Overlapping cover is carried forward.
     #[schema(minimum = 0)]
     pub covered_days: i64,
-    /// The proportion of days covered, 0–1. Left out while no dose of the medication is recorded, because missing is not
-    /// zero. Also left out until the first day of the medication is completed.
+    /// The proportion of days covered, 0–1. Left out while no dose of the medication is recorded, because
+    /// missing is not zero. Also left out until the first day of the medication is completed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub proportion: Option<f64>,
@@ -86,8 +87,8 @@ pub struct MedicationInsight {
     pub longest_stretch: Option<CoveredStretch>,
     /// Number of doses in the window, by status.
     pub doses: DoseCounts,
-    /// The next dose that is open or upcoming. A long-acting dose stays open until it is given, even if it was recorded
-    /// as missed.
+    /// The next dose that is open or upcoming. A long-acting dose stays open until it is given, even if it
+    /// was recorded as missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_due: Option<DueDose>,
 }
@@ -110,8 +111,8 @@ fn covers_of(medication: &Medication, doses: &[(Uuid, Dose)]) -> Vec<Cover> {
     covers(u16::try_from(medication.covers_days.get()).unwrap_or(1), doses)
 }
 
-/// Returns one span of days for each dose that reaches into the window. The span of a dose that was given is the days
-/// that it covers. The span of a dose that was not given is its own day.
+/// Returns one span of days for each dose that reaches into the window. The span of a dose that was given is
+/// the days that it covers. The span of a dose that was not given is its own day.
 fn dose_spans_in_window(
     medication: &Medication,
     doses: &[(Uuid, Dose)],

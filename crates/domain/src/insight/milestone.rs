@@ -1,11 +1,13 @@
 //! Milestones: days and years without use, in one run and in total, and urges ridden out.
 //!
-//! A run that began on A reaches n days on A + n, if that many days of it are completed by then. Years are calendar
-//! years, so a run from 29 February reaches its first year on 28 February. Cumulative milestones count days that need not
-//! follow each other. There, a year has 365 days and half a year 183 (18 months: 548).
+//! A run that began on A reaches n days on A + n, if that many days of it are completed by then. Years are
+//! calendar years, so a run from 29 February reaches its first year on 28 February. Cumulative milestones
+//! count days that need not follow each other. There, a year has 365 days and half a year 183 (18 months:
+//! 548).
 //!
-//! A milestone stays earned: nothing recorded for a later day changes a milestone that was reached before. Only a
-//! correction of the days themselves changes it, because milestones are computed from the record each time.
+//! A milestone stays earned: nothing recorded for a later day changes a milestone that was reached before.
+//! Only a correction of the days themselves changes it, because milestones are computed from the record each
+//! time.
 
 use chrono::{Months, NaiveDate};
 use serde::Serialize;

@@ -1,14 +1,16 @@
-//! Insights: figures that the server computes from a person's record, such as days without use or early warnings.
+//! Insights: figures that the server computes from a person's record, such as days without use or early
+//! warnings.
 //!
 //! Each insight is a pure function of the record and a moment. `docs/insights.md` explains each figure to app
 //! developers and clinicians. The exact definitions are in these files, with their sources.
 //!
-//! Days are dates. An event belongs to the date at the offset that it was recorded with. Today is the date in the
-//! person's time zone. Nothing is divided by 86 400.
+//! Days are dates. An event belongs to the date at the offset that it was recorded with. Today is the date in
+//! the person's time zone. Nothing is divided by 86 400.
 //!
 //! - [`facts`]: the records that insights read, and the basis that every insight states;
 //! - [`abstinence`], [`course`], [`limit`], [`milestone`]: days without use, runs, limits, milestones;
-//! - [`series`], [`craving`], [`trigger`], [`strategy`]: measures over time, cravings, triggers, coping strategies;
+//! - [`series`], [`craving`], [`trigger`], [`strategy`]: measures over time, cravings, triggers, coping
+//!   strategies;
 //! - [`self_efficacy`], [`medication`]: confidence by kind of situation, days covered by medication;
 //! - [`warning`]: early warnings;
 //! - [`summary`]: the most important figures, for the start screen of an app;

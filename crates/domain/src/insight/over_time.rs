@@ -211,15 +211,15 @@ mod tests {
             (as_of, facts) in history(),
             window in prop::sample::select(&Window::ALL[..]),
         ) {
-            let found = over_time(&facts, &[], &as_of, window);
+            let result = over_time(&facts, &[], &as_of, window);
             let today = as_of.today();
-            prop_assert_eq!(found.to, today);
+            prop_assert_eq!(result.to, today);
             let answers: Vec<f64> = facts.check_ins.iter()
                 .filter(|c| window.contains(check_in_day(&c.record), today))
                 .filter_map(|c| c.record.answers.craving)
                 .map(crate::value::number::Rating::as_f64)
                 .collect();
-            match found.overall_craving {
+            match result.overall_craving {
                 None => prop_assert!(answers.len() < MIN_ANSWERS),
                 Some(all) => {
                     prop_assert_eq!(all.n, answers.len());
@@ -227,20 +227,21 @@ mod tests {
                     prop_assert!(answers.iter().all(|value| all.min <= *value && *value <= all.max));
                 }
             }
-            let points: usize = found.craving.iter().map(|point| point.n).sum();
+            let points: usize = result.craving.iter().map(|point| point.n).sum();
             prop_assert_eq!(points, answers.len());
-            let days = (0..days_in((found.from, today))).map(|n| crate::insight::calendar::add_days(found.from, n));
+            let days = (0..days_in((result.from, today))).map(|n| crate::insight::calendar::add_days(result.from, n));
             let used = days.filter(|day| facts.counted_uses().any(|event| {
                 let (from, to) = use_span(&event.record);
                 from <= *day && *day <= to
             }));
-            prop_assert_eq!(found.use_days, i64::try_from(used.count()).unwrap());
-            prop_assert_eq!(found.use_days, found.uses.iter().map(|span| days_in(*span)).sum::<i64>());
+            prop_assert_eq!(result.use_days, i64::try_from(used.count()).unwrap());
+            prop_assert_eq!(result.use_days, result.uses.iter().map(|span| days_in(*span)).sum::<i64>());
         }
     }
 
-    /// Generates the versions of a plan: its status, whether it got a new number, minutes since the previous version, and
-    /// optionally how many minutes before the version was stored the plan says that it became active.
+    /// Generates the versions of a plan: its status, whether it got a new number, minutes since the previous
+    /// version, and optionally how many minutes before the version was stored the plan says that it became
+    /// active.
     fn plan_stories() -> impl Strategy<Value = Vec<(PlanStatus, bool, i64, Option<i64>)>> {
         use PlanStatus::{Active, Archived, Draft};
         let status = prop::sample::select(vec![Draft, Active, Active, Archived]);
@@ -278,7 +279,7 @@ mod tests {
                     }
                 }).collect()
             }).collect();
-            let found = over_time(&Facts::default(), &plans, &as_of, window);
+            let result = over_time(&Facts::default(), &plans, &as_of, window);
 
             let mut expected = Vec::new();
             for versions in &plans {
@@ -294,12 +295,12 @@ mod tests {
                         (true, true) => continue,
                     };
                     let on = at.with_timezone(&zone).date_naive();
-                    if at <= as_of.at && found.from <= on && on <= found.to {
+                    if at <= as_of.at && result.from <= on && on <= result.to {
                         expected.push((on, step == PlanStep::Changed, plan.number.get()));
                     }
                 }
             }
-            let mut actual: Vec<_> = found.plan_changes.iter()
+            let mut actual: Vec<_> = result.plan_changes.iter()
                 .map(|change| (change.on, change.step == PlanStep::Changed, change.number)).collect();
             prop_assert!(actual.is_sorted_by_key(|(on, ..)| *on));
             expected.sort_unstable();
@@ -338,8 +339,8 @@ mod tests {
             zone: chrono_tz::America::New_York,
             week_start: 1,
         };
-        let found = over_time(&Facts::default(), &[versions.to_vec()], &as_of, Window::Month);
-        let changes: Vec<_> = found
+        let result = over_time(&Facts::default(), &[versions.to_vec()], &as_of, Window::Month);
+        let changes: Vec<_> = result
             .plan_changes
             .iter()
             .map(|c| (c.on.to_string(), c.step, c.number))
@@ -352,7 +353,7 @@ mod tests {
                 ("2026-03-07".to_owned(), PlanStep::Activated, 3),
             ]
         );
-        assert!(!found.is_enough() && found.use_days == 0);
+        assert!(!result.is_enough() && result.use_days == 0);
     }
 
     #[test]

@@ -84,8 +84,8 @@ pub fn progress(
     }
 }
 
-/// Returns at most `limit` hours of the week in which the most cravings began. The busiest come first. Of equally busy
-/// hours, the earlier one in the week comes first. Hours without cravings are left out.
+/// Returns at most `limit` hours of the week in which the most cravings began. The busiest come first. Of
+/// equally busy hours, the earlier one in the week comes first. Hours without cravings are left out.
 pub fn busiest_hours(cravings: &Cravings, limit: usize) -> Vec<BusyHour> {
     let mut hours: Vec<BusyHour> = cravings
         .heat_map

@@ -1,5 +1,5 @@
-//! Self-efficacy: the person's confidence to cope in each of the eight kinds of high-risk situations (Marlatt and
-//! Gordon, 1985), and the two kinds that deserve attention first.
+//! Self-efficacy: the person's confidence to cope in each of the eight kinds of high-risk situations (Marlatt
+//! and Gordon, 1985), and the two kinds that deserve attention first.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -55,8 +55,8 @@ pub struct SelfEfficacy {
     /// The eight kinds of situations in the latest profile. Empty without a profile.
     #[schema(max_items = 8)]
     pub categories: Vec<CategoryConfidence>,
-    /// The two kinds of situations with the least confidence, the lowest first. Of equal ones, the earlier in the list
-    /// comes first.
+    /// The two kinds of situations with the least confidence, the lowest first. Of equal ones, the earlier in
+    /// the list comes first.
     #[schema(max_items = 2)]
     pub focus: Vec<SituationCategory>,
     /// The profiles in chronological order, at most the newest 200.

@@ -108,7 +108,8 @@ pub struct SeriesPoint {
     pub sum: f64,
 }
 
-/// One measure over time. A day, week or month without a value is left out, because it is missing and not zero.
+/// One measure over time. A day, week or month without a value is left out, because it is missing and not
+/// zero.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Series {
     /// The measure.
@@ -121,7 +122,8 @@ pub struct Series {
 }
 
 impl Bucket {
-    /// Returns the first and last day of the bucket that contains a day. `week_start` is 1 for Monday to 7 for Sunday.
+    /// Returns the first and last day of the bucket that contains a day. `week_start` is 1 for Monday to 7
+    /// for Sunday.
     pub fn span_of(self, day: NaiveDate, week_start: u8) -> (NaiveDate, NaiveDate) {
         match self {
             Self::Day => (day, day),
@@ -138,8 +140,8 @@ impl Bucket {
     }
 }
 
-/// Returns the answer of a check-in that a metric measures. `None` if it was not answered, or if the metric does not
-/// come from check-ins.
+/// Returns the answer of a check-in that a metric measures. `None` if it was not answered, or if the metric
+/// does not come from check-ins.
 fn answer_value(metric: Metric, answers: &CheckInAnswers) -> Option<f64> {
     let rating = match metric {
         Metric::Craving => answers.craving,
@@ -196,7 +198,8 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf, window: Window) -> Vec<(N
         Metric::UseDays => {
             let days = DaySet::from_spans(facts.counted_uses().map(|event| use_span(&event.record)));
             let first = window.first_day(today).unwrap_or(NaiveDate::MIN);
-            // Newest first and limited, so that a use event that lasts a century costs no more than can be shown.
+            // Newest first and limited, so that a use event that lasts a century costs no more than can be
+            // shown.
             let spans: Vec<_> = days.within((first, today)).collect();
             let dates = spans
                 .into_iter()

@@ -1,7 +1,8 @@
 //! Coping strategies: how much the craving dropped with each one, and how certain that is.
 //!
-//! The figures are those of [`crate::support::effectiveness`], which also orders the help in responses to cravings. Only
-//! uses in the window count. A strategy without ratings of its own is listed separately, without figures.
+//! The figures are those of [`crate::support::effectiveness`], which also orders the help in responses to
+//! cravings. Only uses in the window count. A strategy without ratings of its own is listed separately,
+//! without figures.
 
 use std::collections::BTreeMap;
 
@@ -58,14 +59,15 @@ pub struct StrategyInsight {
     /// Median drop of the craving.
     #[schema(minimum = -10, maximum = 10)]
     pub median_drop: f64,
-    /// 95 % interval of the mean drop by Student's t, if there are at least 3 rated uses. Its ends may lie outside the
-    /// range that a drop can have.
+    /// 95 % interval of the mean drop by Student's t, if there are at least 3 rated uses. Its ends may lie
+    /// outside the range that a drop can have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
     /// Mean drop minus the drop of comparable cravings without any strategy.
     #[schema(minimum = -20, maximum = 20)]
     pub adjusted_drop: f64,
-    /// Score for ranking: the adjusted drop, shrunk towards the mean over all strategies with the weight of 5 uses.
+    /// Score for ranking: the adjusted drop, shrunk towards the mean over all strategies with the weight of 5
+    /// uses.
     #[schema(minimum = -20, maximum = 20)]
     pub score: f64,
 }

@@ -145,8 +145,8 @@ pub struct SummaryWarnings {
     /// Number of rules that could not be evaluated.
     #[schema(minimum = 0)]
     pub not_evaluable: usize,
-    /// Number of muted rules that would fire now, `protective` not counted. If it is above 0, `level` covers only the
-    /// rules that the person wants to hear about, and is no all-clear.
+    /// Number of muted rules that would fire now, `protective` not counted. If it is above 0, `level` covers
+    /// only the rules that the person wants to hear about, and is no all-clear.
     #[schema(minimum = 0, maximum = 18)]
     pub muted: usize,
     /// Safety notes.

@@ -1,10 +1,11 @@
-//! Triggers: how often each one comes with cravings, and whether use follows it more often than other cravings.
+//! Triggers: how often each one comes with cravings, and whether use follows it more often than other
+//! cravings.
 //!
-//! The share of a trigger is the share of craving events in the window that carry it. The lift is computed over events
-//! with a known outcome. It is the share of use among the events that carry the trigger, divided by the share of use
-//! among all events. 2 means twice as often. The lift is shown from 5 such events on. Its interval is the Wilson interval
-//! of the trigger's share, divided by the overall share. Use is an outcome `used`, or a use event that names the craving.
-//! A lift shows association, not cause.
+//! The share of a trigger is the share of craving events in the window that carry it. The lift is computed
+//! over events with a known outcome. It is the share of use among the events that carry the trigger, divided
+//! by the share of use among all events. 2 means twice as often. The lift is shown from 5 such events on. Its
+//! interval is the Wilson interval of the trigger's share, divided by the overall share. Use is an outcome
+//! `used`, or a use event that names the craving. A lift shows association, not cause.
 
 use std::{
     cmp::Reverse,
@@ -60,7 +61,8 @@ pub struct TriggerFigures {
     /// Share of use among these events with a known outcome, if there are at least 5 of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub use_share: Option<Share>,
-    /// How much more often use followed. Needs at least 5 events with a known outcome, and any use in the window.
+    /// How much more often use followed. Needs at least 5 events with a known outcome, and any use in the
+    /// window.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lift: Option<Lift>,
 }

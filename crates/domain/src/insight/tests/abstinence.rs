@@ -296,7 +296,8 @@ fn alcohol(started_on: &str, uses: &[(&str, &str)]) -> Facts {
 
 #[test]
 fn a_short_life_by_hand() {
-    // From 1 January: free until the 10th; a night over midnight on 10/11; free from the 12th; today the 31st.
+    // From 1 January: free until the 10th; a night over midnight on 10/11; free from the 12th; today the
+    // 31st.
     let facts = alcohol(
         "2026-01-01",
         &[("2026-01-10T22:00:00-05:00", "2026-01-11T01:00:00-05:00")],

@@ -38,8 +38,8 @@ fn same(one: &Facts, other: &Facts, as_of: &AsOf, window: Window) -> Result<(), 
     Ok(())
 }
 
-/// What comes to the server, in the order in which it comes: a record, its next version under the same id, or its
-/// removal. Which one: by its place among those that there are.
+/// What comes to the server, in the order in which it comes: a record, its next version under the same id, or
+/// its removal. Which one: by its place among those that there are.
 #[derive(Debug, Clone)]
 enum Change {
     Add(Box<(UseEvent, CheckIn, CravingEvent)>),
@@ -104,8 +104,8 @@ fn apply(facts: &mut Facts, n: u128, change: Change) {
 proptest! {
     #![proptest_config(property())]
 
-    /// A record that was back-dated, corrected or taken back leaves what stands now, as if it had been written so at
-    /// once, in the order of its days and without what was entered in error.
+    /// A record that was back-dated, corrected or taken back leaves what stands now, as if it had been
+    /// written so at once, in the order of its days and without what was entered in error.
     #[test]
     fn what_was_corrected_is_as_if_it_had_been_right_at_once(
         ((as_of, facts, changes), window) in (history().prop_flat_map(|(as_of, facts)| (Just(as_of), Just(facts), vec(change(as_of), 1..8))), window()),
@@ -123,7 +123,8 @@ proptest! {
         same(&corrected, &at_once, &as_of, window)?;
     }
 
-    /// What is entered in error from the beginning changes nothing that is told, nor does the order of arrival.
+    /// What is entered in error from the beginning changes nothing that is told, nor does the order of
+    /// arrival.
     #[test]
     fn neither_errors_nor_the_order_of_arrival_count(
         ((as_of, facts, wrong), window) in (story().prop_flat_map(|(as_of, facts)| (Just(as_of), Just(facts), vec(use_event(as_of), 0..4))), window()),

@@ -24,8 +24,8 @@ use crate::{
     medication::{DoseStanding, MedicationStatus},
 };
 
-/// What the clock on the wall of a zone shows, quarter of an hour by quarter of an hour: every due time of the rules
-/// below and every change of these clocks falls on one.
+/// What the clock on the wall of a zone shows, quarter of an hour by quarter of an hour: every due time of
+/// the rules below and every change of these clocks falls on one.
 struct Wall {
     first: DateTime<Utc>,
     /// How far the clock is ahead of UTC at most.
@@ -206,7 +206,8 @@ impl Regimen {
         found.into_iter().collect()
     }
 
-    /// How far from its due time a dose counts: half of what it covers, at most a week; from noon on for a whole day.
+    /// How far from its due time a dose counts: half of what it covers, at most a week; from noon on for a
+    /// whole day.
     pub fn tolerance(&self, due: &Due) -> TimeDelta {
         let half = TimeDelta::hours((self.rhythm.covers * 12).min(168));
         if due.until > due.at {
@@ -296,8 +297,8 @@ impl Regimen {
         counting.map(|dose| dose.record.occurred_at.to_utc()).max()
     }
 
-    /// Since when a long-acting dose has been due: by the schedule, or so many days after the last one that was given,
-    /// at the time of day of the first.
+    /// Since when a long-acting dose has been due: by the schedule, or so many days after the last one that
+    /// was given, at the time of day of the first.
     pub fn due_since(&self, zone: Tz) -> Due {
         let start = self.medication.record.started_on;
         let first = self.times(zone, start, add_days(start, 100))[0];
@@ -318,8 +319,9 @@ impl Regimen {
         Due { at, until: at }
     }
 
-    /// The days that are covered: a dose goes into stock on its day, and each day takes a day's worth out. Each day
-    /// with the dose that covers it; the second dose of a day that lasts for that day only adds nothing.
+    /// The days that are covered: a dose goes into stock on its day, and each day takes a day's worth out.
+    /// Each day with the dose that covers it; the second dose of a day that lasts for that day only adds
+    /// nothing.
     pub fn covered(&self) -> Vec<(NaiveDate, Uuid)> {
         let mut given: Vec<(NaiveDate, Uuid)> = (self.doses.iter())
             .filter(|dose| dose.record.status.is_given())

@@ -1,4 +1,5 @@
-//! Random histories of a person: in zones with skipped and repeated dates and hours, on the road, over midnight.
+//! Random histories of a person: in zones with skipped and repeated dates and hours, on the road, over
+//! midnight.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;

@@ -197,7 +197,8 @@ proptest! {
         }
     }
 
-    /// A long-acting dose is overdue since so many days after the last one that was given, whatever was skipped.
+    /// A long-acting dose is overdue since so many days after the last one that was given, whatever was
+    /// skipped.
     #[test]
     fn a_long_acting_dose_is_due_so_long_after_the_last_one((as_of, regimens) in regimens()) {
         for regimen in &regimens {

@@ -1,4 +1,5 @@
-//! The early-warning rules of version 1 once more, each as plainly as the table says it: an oracle for what fires.
+//! The early-warning rules of version 1 once more, each as plainly as the table says it: an oracle for what
+//! fires.
 
 mod care;
 

@@ -135,7 +135,8 @@ fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -
 proptest! {
     #![proptest_config(property())]
 
-    /// What to know for safety stands outside the score: exactly when it is so, with a record of the person's own.
+    /// What to know for safety stands outside the score: exactly when it is so, with a record of the person's
+    /// own.
     #[test]
     fn safety_notes_are_told_exactly_when_they_are_needed(
         (as_of, bouts, goals) in as_of().prop_flat_map(|as_of| (Just(as_of), vec(bout(as_of), 0..3), vec(new_goal(as_of), 0..2))),

@@ -110,7 +110,8 @@ fn is_close(a: f64, b: f64) -> bool {
 proptest! {
     #![proptest_config(property())]
 
-    /// Every measure, from cravings to readiness: what grouping by hand gives, and nothing where nothing was said.
+    /// Every measure, from cravings to readiness: what grouping by hand gives, and nothing where nothing was
+    /// said.
     #[test]
     fn a_series_is_what_grouping_by_hand_gives(
         ((as_of, facts), window) in (history(), window()),

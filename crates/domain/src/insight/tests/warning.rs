@@ -190,8 +190,8 @@ fn is_true(told: &FiredRule, facts: &Facts) -> bool {
 proptest! {
     #![proptest_config(property())]
 
-    /// The same record in another order gives the same answer; every rule that fired replays from what it lists; each
-    /// value is that of the record that it names; the level is that of the sum.
+    /// The same record in another order gives the same answer; every rule that fired replays from what it
+    /// lists; each value is that of the record that it names; the level is that of the sum.
     #[test]
     fn a_warning_is_deterministic_and_replays((as_of, facts) in story()) {
         let one = found(&facts, &as_of);
@@ -234,7 +234,8 @@ proptest! {
         }
     }
 
-    /// Taking records away never makes too little known look well, and without check-ins nothing is ever steady.
+    /// Taking records away never makes too little known look well, and without check-ins nothing is ever
+    /// steady.
     #[test]
     fn missing_data_is_never_steady((as_of, facts, kept) in story().prop_flat_map(|(as_of, facts)| {
         (Just(as_of), Just(facts), vec(any::<bool>(), 60))

@@ -137,7 +137,8 @@ fn medicine(doses: &[(i64, DoseStatus)], as_of: &AsOf) -> Facts {
     }
 }
 
-/// Skipping an injection moves the next one on, and still leaves the person without; nothing recorded says nothing.
+/// Skipping an injection moves the next one on, and still leaves the person without; nothing recorded says
+/// nothing.
 #[test]
 fn an_injection_that_is_overdue_is_told_of_also_when_it_was_skipped() {
     let as_of = noon();

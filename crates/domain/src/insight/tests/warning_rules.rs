@@ -25,7 +25,8 @@ fn sorted(mut told: Vec<(Uuid, String, f64)>) -> Vec<(Uuid, String, f64)> {
 proptest! {
     #![proptest_config(property())]
 
-    /// Each of the 18 rules fires exactly when its line of the table says so, and the level is that of their weights.
+    /// Each of the 18 rules fires exactly when its line of the table says so, and the level is that of their
+    /// weights.
     #[test]
     fn every_rule_fires_exactly_when_the_table_says_so((as_of, facts, regimens) in story_with_regimens()) {
         let look = Look { as_of: &as_of, facts: &facts, regimens: &regimens };
@@ -35,7 +36,8 @@ proptest! {
         prop_assert_eq!(fired, look.fired());
     }
 
-    /// Tablets missed in a row, a long-acting dose overdue, days not covered: with the figures that were counted.
+    /// Tablets missed in a row, a long-acting dose overdue, days not covered: with the figures that were
+    /// counted.
     #[test]
     fn a_gap_in_medication_is_told_exactly_when_there_is_one((as_of, regimens) in regimens()) {
         let facts = with_regimens(Facts::default(), &regimens);
@@ -61,8 +63,8 @@ proptest! {
         prop_assert!(replay(&alone, &as_of, &Thresholds::V1));
     }
 
-    /// A dose less never ends a gap, and what is at rest or has ended has none. From a long-acting dose the rhythm
-    /// starts anew, so that without one that was given before its time the next may be due later.
+    /// A dose less never ends a gap, and what is at rest or has ended has none. From a long-acting dose the
+    /// rhythm starts anew, so that without one that was given before its time the next may be due later.
     #[test]
     fn a_dose_less_never_closes_a_gap((as_of, regimens) in regimens(), pick in any::<usize>()) {
         let gap = |facts: &Facts| found(facts, &as_of).fired.iter().any(|told| told.rule == Rule::MedicationGap);

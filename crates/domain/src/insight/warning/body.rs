@@ -24,7 +24,8 @@ use crate::{
     value::vocabulary::Substance,
 };
 
-/// Returns the days, from `first` on, on which the use of a substance is known to be within the limit of an active goal.
+/// Returns the days, from `first` on, on which the use of a substance is known to be within the limit of an
+/// active goal.
 fn days_within_limits(context: &RuleContext<'_>, first: NaiveDate) -> HashSet<(Substance, NaiveDate)> {
     let goals = context.facts.goals.iter().map(|goal| &goal.record);
     let with_limits = goals.filter(|g| g.status == GoalStatus::Active && g.kind != GoalKind::Abstain);
@@ -89,8 +90,8 @@ pub fn recent_use_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> 
         .any(|input| time.is_in_last_days(input, t.recent_use_days))
 }
 
-/// Returns the warning signs of a stage that were noticed in the last `days` days. The latest record of each sign comes
-/// first. `None` if no plan has a warning sign of the stage.
+/// Returns the warning signs of a stage that were noticed in the last `days` days. The latest record of each
+/// sign comes first. `None` if no plan has a warning sign of the stage.
 fn signs(context: &RuleContext<'_>, stage: Stage, days: i64) -> Option<Vec<WarningInput>> {
     let active = context.facts.active_plan().map(|plan| plan.id);
     let plans = context
@@ -147,7 +148,8 @@ fn signs(context: &RuleContext<'_>, stage: Stage, days: i64) -> Option<Vec<Warni
     Some(latest.into_iter().chain(rest).take(MAX_INPUTS).collect())
 }
 
-/// Returns the signs as evidence, or `missing` if there is neither a sign nor a check-in in the last `days` days.
+/// Returns the signs as evidence, or `missing` if there is neither a sign nor a check-in in the last `days`
+/// days.
 fn sign_evidence(
     context: &RuleContext<'_>,
     days: i64,
@@ -261,8 +263,8 @@ pub const COVERAGE_DAYS: i64 = 28;
 /// Number of days in which missed doses count.
 const MISSED_DAYS: i64 = 14;
 
-/// Collects, for each active medication that has not ended: the doses missed in a row, the days that a long-acting dose is
-/// overdue, and the coverage of the last 28 completed days.
+/// Collects, for each active medication that has not ended: the doses missed in a row, the days that a
+/// long-acting dose is overdue, and the coverage of the last 28 completed days.
 pub fn medication_gap(context: &RuleContext<'_>) -> Evaluation {
     let active: Vec<_> = (context.facts.medications.iter())
         .filter(|m| m.record.status == MedicationStatus::Active)

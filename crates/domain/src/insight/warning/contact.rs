@@ -68,8 +68,8 @@ pub fn gone_quiet_fires(evidence: &Evidence, _time: RuleTime, t: &Thresholds) ->
 /// Number of hours in which a protective activity counts.
 const PROTECTIVE_HOURS: i64 = 48;
 
-/// Collects protective activities: meetings, practice, support contacts, all doses taken. Of each collection and member,
-/// only the latest is listed.
+/// Collects protective activities: meetings, practice, support contacts, all doses taken. Of each collection
+/// and member, only the latest is listed.
 pub fn protective(context: &RuleContext<'_>) -> Evidence {
     let facts = context.facts;
     let meetings = facts

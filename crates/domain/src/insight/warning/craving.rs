@@ -112,8 +112,8 @@ pub fn craving_peak(context: &RuleContext<'_>) -> Evaluation {
     Ok(Evidence::new(inputs))
 }
 
-/// Returns whether a rating can be one of two cravings. `craving_max` of a check-in cannot, because it may be the same
-/// craving as an event or another rating.
+/// Returns whether a rating can be one of two cravings. `craving_max` of a check-in cannot, because it may be
+/// the same craving as an event or another rating.
 fn can_be_one_of_two(input: &WarningInput) -> bool {
     !input.member.ends_with("craving_max")
 }

@@ -1,4 +1,5 @@
-//! The evidence of a rule: the inputs that it decides by, in a form that can be shown to the person and evaluated again.
+//! The evidence of a rule: the inputs that it decides by, in a form that can be shown to the person and
+//! evaluated again.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;

@@ -1,8 +1,10 @@
-//! Early warnings, version 1: fixed rules over the person's own record. Each rule lists the inputs that it decided by.
+//! Early warnings, version 1: fixed rules over the person's own record. Each rule lists the inputs that it
+//! decided by.
 //!
-//! A rule compares the last days with fixed thresholds or with the person's own baseline. The baseline is taken from the
-//! 28 days before the last seven, so that current events do not shift it. Spans of hours are counted back from the last
-//! full hour. The rules are defaults and not validated. They give no probability and no diagnosis.
+//! A rule compares the last days with fixed thresholds or with the person's own baseline. The baseline is
+//! taken from the 28 days before the last seven, so that current events do not shift it. Spans of hours are
+//! counted back from the last full hour. The rules are defaults and not validated. They give no probability
+//! and no diagnosis.
 //!
 //! - Rules are deterministic: the same record and moment give the same result.
 //! - Worse answers in the last seven days never lower the level.
@@ -10,9 +12,9 @@
 //!   [`Level::InsufficientData`] and never [`Level::Steady`], because missing data is not good news.
 //! - Every rule that fired gives the same result from the inputs that it lists: [`replay`].
 //!
-//! [`rule`] defines the rules with their thresholds, and [`evidence`] the inputs that they decide by. `body`, `craving`,
-//! `strain` and `contact` contain the rules. `response` finds plan items and practices that help. [`safety`] is
-//! independent of the score.
+//! [`rule`] defines the rules with their thresholds, and [`evidence`] the inputs that they decide by. `body`,
+//! `craving`, `strain` and `contact` contain the rules. `response` finds plan items and practices that help.
+//! [`safety`] is independent of the score.
 
 mod body;
 mod contact;
@@ -51,7 +53,8 @@ use crate::{plan::Stage, record::Kind, reference::helpline::Helpline, value::tim
 #[serde(rename_all = "snake_case")]
 #[schema(as = WarningLevel)]
 pub enum Level {
-    /// Too little is known: fewer than three check-ins in seven days, without recent use and without a physical sign.
+    /// Too little is known: fewer than three check-ins in seven days, without recent use and without a
+    /// physical sign.
     InsufficientData,
     /// A sum of at most 1.
     Steady,
@@ -174,8 +177,8 @@ type CollectEvidence = fn(&RuleContext<'_>) -> Evaluation;
 /// Decides by the evidence alone whether a rule fires.
 type Fires = fn(&Evidence, RuleTime, &Thresholds) -> bool;
 
-/// Returns the two functions of a rule: one collects its evidence, and one with the suffix `_fires` decides by that
-/// evidence alone.
+/// Returns the two functions of a rule: one collects its evidence, and one with the suffix `_fires` decides
+/// by that evidence alone.
 fn functions(rule: Rule) -> (CollectEvidence, Fires) {
     match rule {
         Rule::RecentUse => (body::recent_use, body::recent_use_fires),
@@ -202,14 +205,15 @@ fn functions(rule: Rule) -> (CollectEvidence, Fires) {
     }
 }
 
-/// Evaluates a rule again from the inputs that it listed, at the moment at which it fired. Returns whether it fires.
+/// Evaluates a rule again from the inputs that it listed, at the moment at which it fired. Returns whether it
+/// fires.
 pub fn replay(fired: &FiredRule, as_of: &AsOf, thresholds: &Thresholds) -> bool {
     let evidence = Evidence {
         inputs: fired.inputs.clone(),
         baseline: fired.baseline,
     };
-    let (_, fires) = functions(fired.rule);
-    fires(&evidence, RuleTime::at(as_of), thresholds)
+    let (_, decide) = functions(fired.rule);
+    decide(&evidence, RuleTime::at(as_of), thresholds)
 }
 
 /// Returns the earliest day that any rule reads.
@@ -233,10 +237,10 @@ pub fn warnings(
     let mut muted = muted_rules(facts, as_of);
     let (mut fired, mut not_evaluable) = (Vec::new(), Vec::new());
     for rule in Rule::ALL {
-        let (collect, fires) = functions(rule);
+        let (collect, decide) = functions(rule);
         let evaluation = collect(&context);
         if let Some(muted) = muted.iter_mut().find(|muted| muted.rule == rule) {
-            muted.would_fire = evaluation.is_ok_and(|evidence| fires(&evidence, context.time, thresholds));
+            muted.would_fire = evaluation.is_ok_and(|evidence| decide(&evidence, context.time, thresholds));
             continue;
         }
         match evaluation {
@@ -244,7 +248,7 @@ pub fn warnings(
                 rule,
                 missing: missing.to_owned(),
             }),
-            Ok(evidence) if fires(&evidence, context.time, thresholds) => {
+            Ok(evidence) if decide(&evidence, context.time, thresholds) => {
                 fired.push(fired_rule(rule, evidence, facts, thresholds));
             }
             Ok(_) => {}
@@ -277,8 +281,8 @@ pub fn warnings(
     }
 }
 
-/// Sums the weights of the rules that fired. Beside a rule that must not be masked, the weight of `protective` is set to
-/// 0 first.
+/// Sums the weights of the rules that fired. Beside a rule that must not be masked, the weight of
+/// `protective` is set to 0 first.
 fn score(fired: &mut [FiredRule]) -> i64 {
     let never_masked = [Rule::RecentUse, Rule::PhysicalSign, Rule::MedicationGap];
     if fired.iter().any(|fired| never_masked.contains(&fired.rule)) {
@@ -308,15 +312,16 @@ fn fired_rule(rule: Rule, evidence: Evidence, facts: &Facts, thresholds: &Thresh
     }
 }
 
-/// Returns the muted rules, each with the feedback that mutes it the longest. `would_fire` is not evaluated yet.
+/// Returns the muted rules, each with the feedback that mutes it the longest. `would_fire` is not evaluated
+/// yet.
 fn muted_rules(facts: &Facts, as_of: &AsOf) -> Vec<MutedRule> {
-    let mutes: Vec<_> = facts
+    let feedback: Vec<_> = facts
         .feedback
         .iter()
         .filter(|feedback| feedback.record.mutes(as_of.at))
         .collect();
     let longest_mute = |rule| {
-        (mutes.iter().filter(|feedback| feedback.record.rule == rule)).max_by_key(|feedback| {
+        (feedback.iter().filter(|feedback| feedback.record.rule == rule)).max_by_key(|feedback| {
             let until = feedback.record.muted_until;
             (until.map_or(i64::MAX, |until| until.millis()), feedback.id)
         })

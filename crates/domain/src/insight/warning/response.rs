@@ -60,10 +60,10 @@ pub fn practices(rule: Rule) -> Vec<PracticeAnswer> {
         .collect()
 }
 
-/// Returns the items of a plan that help with a rule, most specific first. Steps for after a lapse or for a risky
-/// situation come first, then strategies for the current triggers, then strategies of fitting categories, routines and
-/// people. A warning sign that was noticed is not among them, because it does not help against itself. It is one of the
-/// inputs.
+/// Returns the items of a plan that help with a rule, most specific first. Steps for after a lapse or for a
+/// risky situation come first, then strategies for the current triggers, then strategies of fitting
+/// categories, routines and people. A warning sign that was noticed is not among them, because it does not
+/// help against itself. It is one of the inputs.
 pub fn plan_items(rule: Rule, evidence: &Evidence, plan: &Plan, facts: &Facts) -> Vec<PlanAnswer> {
     let content = &plan.content;
     let item = |section, id: Option<Uuid>, text: &str| {

@@ -1,4 +1,5 @@
-//! The early-warning rules of version 1: names, stages, weights, messages, thresholds, and fitting strategies.
+//! The early-warning rules of version 1: names, stages, weights, messages, thresholds, and fitting
+//! strategies.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -31,7 +32,8 @@ pub enum Rule {
     MentalSign,
     /// Shame or guilt of 7 or more with felt control of at most 3 after a use event.
     AfterLapse,
-    /// 2 due doses missed in a row, an injection overdue for more than 7 days, or less than 0.80 of 28 days covered.
+    /// 2 due doses missed in a row, an injection overdue for more than 7 days, or less than 0.80 of 28 days
+    /// covered.
     MedicationGap,
     /// Stress of 7 or more on 2 of the last 3 check-ins.
     Stress,
@@ -230,8 +232,9 @@ impl Rule {
     }
 }
 
-/// The thresholds of the rules. The defaults of version 1 are chosen from the field's literature and practice, and are
-/// not validated. They are not settings of the server, so that a level means the same everywhere.
+/// The thresholds of the rules. The defaults of version 1 are chosen from the field's literature and
+/// practice, and are not validated. They are not settings of the server, so that a level means the same
+/// everywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Thresholds {
     /// Number of days in which use is recent.
@@ -254,8 +257,8 @@ pub struct Thresholds {
     pub risky_situation: f64,
     /// Minimum rating of heavy shame or guilt; maximum rating of little felt control.
     pub after_lapse: (f64, f64),
-    /// Minimum number of due doses missed in a row; days that a long-acting dose may be overdue; minimum proportion of 28
-    /// days covered.
+    /// Minimum number of due doses missed in a row; days that a long-acting dose may be overdue; minimum
+    /// proportion of 28 days covered.
     pub medication_gap: (f64, f64, f64),
     /// Minimum rating of high stress.
     pub stress: f64,
@@ -319,8 +322,9 @@ mod tests {
         );
     }
 
-    /// The practices of a rule have its strategy categories, one each, in the same order. Each practice is good for a
-    /// hard situation. `risky_situation` is exempt, because the expected situation may be a pleasant one.
+    /// The practices of a rule have its strategy categories, one each, in the same order. Each practice is
+    /// good for a hard situation. `risky_situation` is exempt, because the expected situation may be a
+    /// pleasant one.
     #[test]
     fn the_practices_fit_the_rule() {
         use crate::{reference::practice::find, value::vocabulary::SituationCategory as C};

@@ -1,10 +1,13 @@
-//! Safety notes: warnings of acute danger, with helplines. They are independent of the score and cannot be muted.
+//! Safety notes: warnings of acute danger, with helplines. They are independent of the score and cannot be
+//! muted.
 //!
-//! - Tolerance to opioids falls within days of not using. Breathing can then stop at an amount that was usual before.
-//!   Naloxone reverses this for a while (World Health Organization, "Community management of opioid overdose", 2014).
-//! - After heavy daily drinking, or daily sedatives, stopping at once can bring seizures and confusion that endanger
-//!   life. Alcohol withdrawal is at its worst within about a week, that of long-acting sedatives later (American Society
-//!   of Addiction Medicine, "Clinical practice guideline on alcohol withdrawal management", 2020).
+//! - Tolerance to opioids falls within days of not using. Breathing can then stop at an amount that was usual
+//!   before. Naloxone reverses this for a while (World Health Organization, "Community management of opioid
+//!   overdose", 2014).
+//! - After heavy daily drinking, or daily sedatives, stopping at once can bring seizures and confusion that
+//!   endanger life. Alcohol withdrawal is at its worst within about a week, that of long-acting sedatives
+//!   later (American Society of Addiction Medicine, "Clinical practice guideline on alcohol withdrawal
+//!   management", 2020).
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -164,8 +167,8 @@ fn newest_first(inputs: impl Iterator<Item = WarningInput>) -> Vec<WarningInput>
     sorted
 }
 
-/// Returns the inputs of heavy daily use that stopped within the last `days` days. They are use events, or otherwise a
-/// new goal with a heavy daily baseline. Empty if there was no such use.
+/// Returns the inputs of heavy daily use that stopped within the last `days` days. They are use events, or
+/// otherwise a new goal with a heavy daily baseline. Empty if there was no such use.
 fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveDate) -> Vec<WarningInput> {
     // Prescribed sedatives must not be stopped at once either, so they count too.
     let events = facts
@@ -198,7 +201,8 @@ fn stopped_at_once(facts: &Facts, substance: Substance, days: i64, today: NaiveD
     newest_first(new_goals)
 }
 
-/// Returns whether the use of a week was heavy. Unknown amounts and any daily use of sedatives count as heavy.
+/// Returns whether the use of a week was heavy. Unknown amounts and any daily use of sedatives count as
+/// heavy.
 fn is_heavy(events: &[&WithId<UseEvent>], substance: Substance, (from, to): (NaiveDate, NaiveDate)) -> bool {
     let of_week = events
         .iter()
@@ -208,7 +212,8 @@ fn is_heavy(events: &[&WithId<UseEvent>], substance: Substance, (from, to): (Nai
     substance == Substance::Sedative || amounts.is_none_or(|sum| sum >= HEAVY_DRINKS * days_as_f64(days))
 }
 
-/// Returns the baseline of a goal as input, if the goal stops heavy daily use and began at most `days` days ago.
+/// Returns the baseline of a goal as input, if the goal stops heavy daily use and began at most `days` days
+/// ago.
 fn new_goal_with_heavy_baseline(
     goal: &WithId<Goal>,
     substance: Substance,

@@ -32,7 +32,8 @@ fn outcome(roll: u8, adherence: u8) -> Option<DoseStatus> {
     }
 }
 
-/// For one due dose: how it goes, minutes too late, the due dose that it names counted back from its own, where.
+/// For one due dose: how it goes, minutes too late, the due dose that it names counted back from its own,
+/// where.
 type Roll = (u8, i64, Option<usize>, Tz);
 
 fn rolls(home: Tz) -> impl Strategy<Value = Vec<Roll>> {
