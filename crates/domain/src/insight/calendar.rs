@@ -116,7 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::insight::tests::history::property;
+    use crate::insight::tests::history::proptest_config;
 
     fn day(n: i64) -> NaiveDate {
         add_days(NaiveDate::from_ymd_opt(2024, 2, 20).unwrap(), n)
@@ -131,7 +131,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(property())]
+        #![proptest_config(proptest_config())]
 
         #[test]
         fn intervals_are_the_set_of_their_days(one in spans(), two in spans(), from in 0_i64..60, len in 0_i64..30) {

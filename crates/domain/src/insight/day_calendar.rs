@@ -109,12 +109,12 @@ mod tests {
         check_in::Used,
         insight::{
             facts::{check_in_day, use_span},
-            tests::history::{history, property},
+            tests::history::{history, proptest_config},
         },
     };
 
     proptest! {
-        #![proptest_config(property())]
+        #![proptest_config(proptest_config())]
 
         #[test]
         fn every_day_has_the_state_that_searching_all_records_gives(

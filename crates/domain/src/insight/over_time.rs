@@ -197,14 +197,14 @@ mod tests {
     use crate::{
         insight::{
             facts::check_in_day,
-            tests::history::{ANCHORS, history, property},
+            tests::history::{ANCHORS, history, proptest_config},
         },
         record::Record,
         value::number::Int,
     };
 
     proptest! {
-        #![proptest_config(property())]
+        #![proptest_config(proptest_config())]
 
         #[test]
         fn the_overall_figures_do_not_depend_on_the_bucket(
@@ -252,7 +252,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(property())]
+        #![proptest_config(proptest_config())]
 
         #[test]
         fn each_activation_and_each_new_number_while_active_is_listed_once(

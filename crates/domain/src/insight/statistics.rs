@@ -129,7 +129,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::insight::tests::history::property;
+    use crate::insight::tests::history::proptest_config;
 
     fn close(a: f64, b: f64) -> bool {
         (a - b).abs() < 1e-6
@@ -183,7 +183,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(property())]
+        #![proptest_config(proptest_config())]
 
         #[test]
         fn the_median_splits_the_values_in_half(values in prop::collection::vec(-20_i32..20, 1..30)) {

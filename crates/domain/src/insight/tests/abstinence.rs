@@ -1,10 +1,12 @@
+//! Tests of days without use, runs, shares and limits against counting every day.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::history::{history, known, property, use_event};
+use super::history::{history, proptest_config, use_event, with_ids};
 use crate::{
     check_in::Used,
     goal::Goal,
@@ -18,12 +20,12 @@ use crate::{
     value::{list::List, timestamp::example_time},
 };
 
-/// The dates from one to another, one by one.
+/// Returns each date from one to another, both included.
 pub fn each_day(from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     from.iter_days().take_while(move |day| *day <= to)
 }
 
-/// The dates of use of a goal's substance, counted off.
+/// Collects the dates of use of a goal's substance, one by one.
 pub fn use_dates(goal: &Goal, facts: &Facts) -> BTreeSet<NaiveDate> {
     let mut dates = BTreeSet::new();
     for event in &facts.uses {
@@ -31,7 +33,7 @@ pub fn use_dates(goal: &Goal, facts: &Facts) -> BTreeSet<NaiveDate> {
         if event.as_prescribed || event.entered_in_error || event.substance != goal.substance {
             continue;
         }
-        // The text of the time begins with its local date.
+        // A timestamp begins with its local date.
         let date = |text: String| text[..10].parse::<NaiveDate>().unwrap();
         let first = date(event.occurred_at.to_string());
         dates.insert(first);
@@ -45,7 +47,7 @@ pub fn use_dates(goal: &Goal, facts: &Facts) -> BTreeSet<NaiveDate> {
     dates
 }
 
-/// Today by adding the zone's offset to the moment.
+/// Computes today by adding the zone's offset to the moment.
 fn today(as_of: &AsOf) -> NaiveDate {
     use chrono::{Offset, TimeZone};
     let offset = as_of.zone.offset_from_utc_datetime(&as_of.at.naive_utc()).fix();
@@ -59,61 +61,63 @@ struct DayCounts {
     cumulative: i64,
 }
 
-/// Walks through the goal's days.
+/// Counts the goal's days by going through them.
 fn count(goal: &Goal, used: &BTreeSet<NaiveDate>, today: NaiveDate) -> DayCounts {
     let ended = goal.ended_on.is_some_and(|end| end < today);
-    let mut found = DayCounts {
+    let mut counts = DayCounts {
         run_lengths: Vec::new(),
         days_completed: 0,
         day_number: 0,
         cumulative: 0,
     };
-    let mut current: Option<(NaiveDate, i64)> = None;
+    let mut current_run: Option<(NaiveDate, i64)> = None;
     for day in each_day(goal.started_on, goal.ended_on.map_or(today, |e| e.min(today))) {
         if used.contains(&day) {
-            found
+            counts
                 .run_lengths
-                .extend(current.take().map(|(from, n)| (from, n, false)));
+                .extend(current_run.take().map(|(from, n)| (from, n, false)));
             continue;
         }
-        let (_, n) = current.get_or_insert((day, 0));
+        let (_, n) = current_run.get_or_insert((day, 0));
         *n += 1;
         if day < today {
-            found.cumulative += 1;
+            counts.cumulative += 1;
         }
     }
-    // A use after today, recorded further east, has closed the run already.
-    let closed_ahead = used.iter().any(|day| *day > today);
-    if let Some((from, n)) = current {
-        if closed_ahead {
-            found.run_lengths.push((from, n, false));
+    // A use dated after today, because it was recorded further east, has closed the run already.
+    let has_use_after_today = used.iter().any(|day| *day > today);
+    if let Some((from, n)) = current_run {
+        if has_use_after_today {
+            counts.run_lengths.push((from, n, false));
         } else {
-            // Today is not completed; a goal that has ended has only completed days.
-            found.day_number = n;
-            found.days_completed = if ended { n } else { n - 1 };
-            found.run_lengths.push((from, found.days_completed, true));
+            // Today is not completed. A goal that has ended has only completed days.
+            counts.day_number = n;
+            counts.days_completed = if ended { n } else { n - 1 };
+            counts.run_lengths.push((from, counts.days_completed, true));
         }
     }
-    found
+    counts
 }
 
-fn share_of(
-    found: &GoalAbstinence,
+fn assert_shares(
+    actual: &GoalAbstinence,
     goal: &Goal,
     facts: &Facts,
     used: &BTreeSet<NaiveDate>,
     today: NaiveDate,
 ) {
-    let mut said: BTreeMap<NaiveDate, (bool, bool)> = BTreeMap::new();
+    let mut reports: BTreeMap<NaiveDate, (bool, bool)> = BTreeMap::new();
     for check_in in &facts.check_ins {
-        let day = said.entry(check_in.record.occurred_at.local_date()).or_default();
+        let day = reports
+            .entry(check_in.record.occurred_at.local_date())
+            .or_default();
         match check_in.record.answers.used {
             Some(Used::No) => day.0 = true,
             Some(Used::Yes) => day.1 = true,
             _ => {}
         }
     }
-    for share in &found.shares {
+    for share in &actual.shares {
         let boundary = goal
             .ended_on
             .map_or(today, |end| end.succ_opt().unwrap().min(today));
@@ -126,7 +130,7 @@ fn share_of(
             expected.0 += 1;
             if !used.contains(&day) {
                 expected.1 += 1;
-                expected.2 += i64::from(said.get(&day) == Some(&(true, false)));
+                expected.2 += i64::from(reports.get(&day) == Some(&(true, false)));
             }
         }
         assert_eq!(
@@ -141,89 +145,89 @@ fn share_of(
 }
 
 proptest! {
-    #![proptest_config(property())]
+    #![proptest_config(proptest_config())]
 
     #[test]
-    fn days_runs_and_shares_are_what_counting_gives((as_of, facts) in history()) {
+    fn days_runs_and_shares_equal_counting_every_day((as_of, facts) in history()) {
         let today = today(&as_of);
         prop_assert_eq!(today, as_of.today());
-        let answer = abstinence(&facts, &as_of);
-        prop_assert_eq!(answer.result.goals.len(), facts.goals.len());
-        // What was looked at begins with the earliest goal, also if nothing is recorded of its first days.
+        let insight = abstinence(&facts, &as_of);
+        prop_assert_eq!(insight.result.goals.len(), facts.goals.len());
+        // The period begins with the earliest goal, even if its first days have no record.
         let first = facts.goals.iter().map(|goal| goal.record.started_on).min().unwrap();
-        prop_assert!(answer.basis.from <= first.min(today));
+        prop_assert!(insight.basis.from <= first.min(today));
         prop_assert!(milestones(&facts, &as_of).basis.from <= first.min(today));
-        for found in &answer.result.goals {
-            let goal = &facts.goals.iter().find(|g| g.id == found.goal_id).unwrap().record;
+        for actual in &insight.result.goals {
+            let goal = &facts.goals.iter().find(|g| g.id == actual.goal_id).unwrap().record;
             let used = use_dates(goal, &facts);
             let expected = count(goal, &used, today);
-            prop_assert_eq!(found.days_completed, expected.days_completed);
-            prop_assert_eq!(found.day_number, expected.day_number);
-            prop_assert_eq!(found.cumulative_abstinent_days, expected.cumulative);
-            let runs: Vec<_> = found.runs.iter().rev().map(|run| (run.from, run.days, run.open)).collect();
+            prop_assert_eq!(actual.days_completed, expected.days_completed);
+            prop_assert_eq!(actual.day_number, expected.day_number);
+            prop_assert_eq!(actual.cumulative_abstinent_days, expected.cumulative);
+            let runs: Vec<_> = actual.runs.iter().rev().map(|run| (run.from, run.days, run.open)).collect();
             prop_assert_eq!(&runs, &expected.run_lengths);
-            prop_assert_eq!(found.longest_days, runs.iter().map(|run| run.1).max().unwrap_or(0));
+            prop_assert_eq!(actual.longest_days, runs.iter().map(|run| run.1).max().unwrap_or(0));
             let closed: Vec<i64> = runs.iter().filter(|run| !run.2).map(|run| run.1).collect();
-            prop_assert_eq!(found.previous.map(|run| run.days), closed.last().copied());
-            prop_assert_eq!(found.closed_runs, closed.len());
-            if let Some(mean) = found.mean_closed_days {
+            prop_assert_eq!(actual.previous.map(|run| run.days), closed.last().copied());
+            prop_assert_eq!(actual.closed_runs, closed.len());
+            if let Some(mean) = actual.mean_closed_days {
                 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
                 let expected = closed.iter().sum::<i64>() as f64 / closed.len() as f64;
                 prop_assert!((mean - expected).abs() < 1e-9);
             }
-            let saved = found.saved.as_ref().map(|s| (s.days, s.cost_minor, s.minutes));
+            let saved = actual.saved.as_ref().map(|s| (s.days, s.cost_minor, s.minutes));
             prop_assert_eq!(saved, Some((expected.cumulative, Some(1450 * expected.cumulative), Some(45 * expected.cumulative))));
-            share_of(found, goal, &facts, &used, today);
+            assert_shares(actual, goal, &facts, &used, today);
         }
     }
 
-    /// What is written down of today or a later day takes nothing away that was there before.
+    /// A record of a day takes nothing away from earlier days.
     #[test]
     fn a_lapse_changes_no_earlier_run(((as_of, facts), lapse) in history().prop_flat_map(|(as_of, facts)| {
         (Just((as_of, facts)), use_event(as_of))
     })) {
         let day = lapse.occurred_at.local_date();
-        let mut more = facts.clone();
-        more.uses.extend(known(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse.clone() }], 9000));
-        let (before, after) = (abstinence(&facts, &as_of).result, abstinence(&more, &as_of).result);
-        for (one, two) in before.goals.iter().zip(&after.goals) {
+        let mut with_lapse = facts.clone();
+        with_lapse.uses.extend(with_ids(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse.clone() }], 9000));
+        let (before, after) = (abstinence(&facts, &as_of).result, abstinence(&with_lapse, &as_of).result);
+        for (before_goal, after_goal) in before.goals.iter().zip(&after.goals) {
             let earlier = |goal: &GoalAbstinence| -> Vec<Vec<u8>> {
                 goal.runs.iter().filter(|run| run.to < day && !run.open).map(json).collect()
             };
-            let (one_runs, two_runs) = (earlier(one), earlier(two));
-            prop_assert!(one_runs.iter().all(|run| two_runs.contains(run)));
-            // A lapse of today ends the run with the days that it was shown with.
-            if day == as_of.today() && one.days_completed > 0 && lapse.substance == one.substance && one.ended_on.is_none() {
-                prop_assert_eq!(two.previous.map(|run| run.days), Some(one.days_completed));
-                prop_assert_eq!(two.longest_days, one.longest_days);
-                prop_assert_eq!(two.cumulative_abstinent_days, one.cumulative_abstinent_days);
+            let (runs_before, runs_after) = (earlier(before_goal), earlier(after_goal));
+            prop_assert!(runs_before.iter().all(|run| runs_after.contains(run)));
+            // A lapse today closes the run with the number of days that were shown.
+            if day == as_of.today() && before_goal.days_completed > 0 && lapse.substance == before_goal.substance && before_goal.ended_on.is_none() {
+                prop_assert_eq!(after_goal.previous.map(|run| run.days), Some(before_goal.days_completed));
+                prop_assert_eq!(after_goal.longest_days, before_goal.longest_days);
+                prop_assert_eq!(after_goal.cumulative_abstinent_days, before_goal.cumulative_abstinent_days);
             }
         }
     }
 
-    /// Limits, counted off day by day and week by week.
+    /// Limits are counted day by day and week by week.
     #[test]
-    fn days_and_weeks_within_limits_are_what_counting_gives((as_of, facts) in history()) {
+    fn days_and_weeks_within_limits_equal_counting((as_of, facts) in history()) {
         let today = as_of.today();
-        for found in abstinence(&facts, &as_of).result.goals {
-            let goal = &facts.goals.iter().find(|g| g.id == found.goal_id).unwrap().record;
+        for actual in abstinence(&facts, &as_of).result.goals {
+            let goal = &facts.goals.iter().find(|g| g.id == actual.goal_id).unwrap().record;
             let limits = goal.limits.clone().unwrap_or_default();
             let boundary = goal.ended_on.map_or(today, |end| end.succ_opt().unwrap().min(today));
             let amounts = amounts_by_day(goal, &facts);
-            // No use is none of it; something unknown in a day's use is an unknown use.
-            let of_day = |day: NaiveDate| amounts.get(&day).map_or(Some(0.0), |found| found.1);
+            // A day without use has 0 units. One unknown amount makes the whole day unknown.
+            let units_on = |day: NaiveDate| amounts.get(&day).map_or(Some(0.0), |actual| actual.1);
             let (mut days, mut heavy) = ((0, 0, 0), 0);
             let mut weeks: BTreeMap<NaiveDate, (i64, Option<f64>)> = BTreeMap::new();
             for day in each_day(goal.started_on, boundary).filter(|day| *day < boundary) {
-                let used = of_day(day);
+                let used = units_on(day);
                 let step = goal.taper.iter().rfind(|s| s.from <= day).map(|s| s.max_units_per_day.get());
-                let most = [limits.units_per_day.map(crate::value::amount::Amount::get), step].into_iter().flatten().reduce(f64::min);
-                if let Some(most) = most {
+                let limit = [limits.units_per_day.map(crate::value::amount::Amount::get), step].into_iter().flatten().reduce(f64::min);
+                if let Some(limit) = limit {
                     days.0 += 1;
-                    days.1 += i64::from(used.is_some_and(|u| u > most));
+                    days.1 += i64::from(used.is_some_and(|u| u > limit));
                     days.2 += i64::from(used.is_none());
                 }
-                heavy += i64::from(limits.heavy_day_units.is_some_and(|h| used.is_some_and(|u| u >= h.get()) && amounts.get(&day).is_some_and(|found| found.0)));
+                heavy += i64::from(limits.heavy_day_units.is_some_and(|h| used.is_some_and(|u| u >= h.get()) && amounts.get(&day).is_some_and(|actual| actual.0)));
                 let mut week = day;
                 while week.weekday().number_from_monday() != u32::from(as_of.week_start) {
                     week = week.pred_opt().unwrap();
@@ -233,14 +237,14 @@ proptest! {
                 entry.1 = entry.1.zip(used).map(|(a, b)| a + b);
             }
             let whole: Vec<Option<f64>> = weeks.values().filter(|w| w.0 == 7).map(|w| w.1).collect();
-            match found.within_limits {
+            match actual.within_limits {
                 None => prop_assert!(goal.taper.is_empty() && limits == crate::goal::GoalLimits::default()),
                 Some(within) => {
                     prop_assert_eq!(within.days.map(|d| (d.n, d.over, d.unknown)), (limits.units_per_day.is_some() || !goal.taper.is_empty()).then_some(days));
                     prop_assert_eq!(within.heavy_days, limits.heavy_day_units.map(|_| heavy));
-                    let expected = limits.units_per_week.map(|most| {
+                    let expected = limits.units_per_week.map(|limit| {
                         let n = |test: &dyn Fn(&Option<f64>) -> bool| i64::try_from(whole.iter().filter(|w| test(w)).count()).unwrap();
-                        (n(&|_| true), n(&|w| w.is_some_and(|u| u > most.get())), n(&|w| w.is_none()))
+                        (n(&|_| true), n(&|w| w.is_some_and(|u| u > limit.get())), n(&|w| w.is_none()))
                     });
                     prop_assert_eq!(within.weeks.map(|w| (w.n, w.over, w.unknown)), expected);
                 }
@@ -249,9 +253,10 @@ proptest! {
     }
 }
 
-/// For each day of use: whether an event with an amount began on it, and the units if they are known.
+/// Returns, for each day of use, whether an event with an amount began on it, and the units if they are
+/// known.
 pub fn amounts_by_day(goal: &Goal, facts: &Facts) -> BTreeMap<NaiveDate, (bool, Option<f64>)> {
-    let mut found: BTreeMap<NaiveDate, (bool, Option<f64>)> = BTreeMap::new();
+    let mut amounts: BTreeMap<NaiveDate, (bool, Option<f64>)> = BTreeMap::new();
     let mut units: BTreeMap<NaiveDate, String> = BTreeMap::new();
     for event in facts
         .uses
@@ -263,17 +268,17 @@ pub fn amounts_by_day(goal: &Goal, facts: &Facts) -> BTreeMap<NaiveDate, (bool, 
         let Some(amount) = event.amount else {
             let last = event.ended_at.map_or(first, |end| end.local_date().max(first));
             for day in each_day(first, last) {
-                found.entry(day).or_insert((false, Some(0.0))).1 = None;
+                amounts.entry(day).or_insert((false, Some(0.0))).1 = None;
             }
             continue;
         };
         let unit = event.unit.as_ref().unwrap().trim().to_lowercase();
-        let same = *units.entry(first).or_insert_with(|| unit.clone()) == unit;
-        let entry = found.entry(first).or_insert((false, Some(0.0)));
+        let is_same_unit = *units.entry(first).or_insert_with(|| unit.clone()) == unit;
+        let entry = amounts.entry(first).or_insert((false, Some(0.0)));
         entry.0 = true;
-        entry.1 = entry.1.filter(|_| same).map(|sum| sum + amount.get());
+        entry.1 = entry.1.filter(|_| is_same_unit).map(|sum| sum + amount.get());
     }
-    found
+    amounts
 }
 
 fn alcohol(started_on: &str, uses: &[(&str, &str)]) -> Facts {
@@ -288,16 +293,16 @@ fn alcohol(started_on: &str, uses: &[(&str, &str)]) -> Facts {
         ..UseEvent::example()
     };
     Facts {
-        goals: known(vec![goal], 1),
-        uses: known(uses.iter().map(event).collect(), 100),
+        goals: with_ids(vec![goal], 1),
+        uses: with_ids(uses.iter().map(event).collect(), 100),
         ..Facts::default()
     }
 }
 
 #[test]
-fn a_short_life_by_hand() {
-    // From 1 January: free until the 10th; a night over midnight on 10/11; free from the 12th; today the
-    // 31st.
+fn a_month_with_one_night_of_use_is_counted_as_by_hand() {
+    // No use from 1 to 9 January, use in the night of the 10th to the 11th, no use from the 12th. Today is
+    // the 31st.
     let facts = alcohol(
         "2026-01-01",
         &[("2026-01-10T22:00:00-05:00", "2026-01-11T01:00:00-05:00")],
@@ -307,24 +312,20 @@ fn a_short_life_by_hand() {
         zone: chrono_tz::America::New_York,
         week_start: 1,
     };
-    let answer = abstinence(&facts, &as_of);
-    let found = &answer.result.goals[0];
-    assert_eq!(found.goal_id, Uuid::from_u128(1));
-    assert_eq!((found.days_completed, found.day_number), (19, 20));
+    let insight = abstinence(&facts, &as_of);
+    let goal = &insight.result.goals[0];
+    assert_eq!(goal.goal_id, Uuid::from_u128(1));
+    assert_eq!((goal.days_completed, goal.day_number), (19, 20));
     assert_eq!(
-        (
-            found.longest_days,
-            found.previous.unwrap().days,
-            found.closed_runs
-        ),
+        (goal.longest_days, goal.previous.unwrap().days, goal.closed_runs),
         (19, 9, 1)
     );
-    assert_eq!(found.cumulative_abstinent_days, 28);
-    let all = found.shares.iter().find(|s| s.window == Window::All).unwrap();
+    assert_eq!(goal.cumulative_abstinent_days, 28);
+    let all = goal.shares.iter().find(|s| s.window == Window::All).unwrap();
     assert_eq!((all.days, all.assumed_days, all.confirmed_days), (30, 28, 0));
-    assert_eq!(found.saved.as_ref().unwrap().cost_minor, Some(28 * 1450));
+    assert_eq!(goal.saved.as_ref().unwrap().cost_minor, Some(28 * 1450));
     assert_eq!(
-        (answer.basis.n, answer.basis.today.to_string().as_str()),
+        (insight.basis.n, insight.basis.today.to_string().as_str()),
         (1, "2026-01-31")
     );
 }

@@ -1,9 +1,12 @@
+//! Tests that corrected records count as if they had been right at once, and that summary and report agree
+//! with the insights.
+
 use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
 
 use super::{
-    history::{check_in, craving, history, known, property, use_event, window},
-    story::story,
+    history::{check_in, craving, history, proptest_config, use_event, window, with_ids},
+    recent_history::recent_history,
 };
 use crate::{
     check_in::CheckIn,
@@ -21,10 +24,15 @@ use crate::{
     use_event::UseEvent,
 };
 
-/// Every insight says the same of both records.
-fn same(one: &Facts, other: &Facts, as_of: &AsOf, window: Window) -> Result<(), TestCaseError> {
-    let whole = |facts| progress(facts, &[], &[], as_of, window);
-    let (one_report, other_report) = (whole(one), whole(other));
+/// Checks that every insight is the same for both records.
+fn assert_same_insights(
+    one: &Facts,
+    other: &Facts,
+    as_of: &AsOf,
+    window: Window,
+) -> Result<(), TestCaseError> {
+    let report_of = |facts| progress(facts, &[], &[], as_of, window);
+    let (one_report, other_report) = (report_of(one), report_of(other));
     prop_assert_eq!(one_report.abstinence, other_report.abstinence);
     prop_assert_eq!(one_report.calendars, other_report.calendars);
     prop_assert_eq!(one_report.cravings, other_report.cravings);
@@ -38,8 +46,8 @@ fn same(one: &Facts, other: &Facts, as_of: &AsOf, window: Window) -> Result<(), 
     Ok(())
 }
 
-/// What comes to the server, in the order in which it comes: a record, its next version under the same id, or
-/// its removal. Which one: by its place among those that there are.
+/// A change that reaches the server: a new record, a new version under the same id, or a removal. The number
+/// selects one of the existing records.
 #[derive(Debug, Clone)]
 enum Change {
     Add(Box<(UseEvent, CheckIn, CravingEvent)>),
@@ -64,9 +72,9 @@ fn change(as_of: AsOf) -> impl Strategy<Value = Change> {
     ]
 }
 
-fn replace<T>(all: &mut [WithId<T>], n: usize, record: T) {
-    if let Some(known) = all.get_mut(n) {
-        known.record = record;
+fn replace<T>(records: &mut [WithId<T>], n: usize, record: T) {
+    if let Some(existing) = records.get_mut(n) {
+        existing.record = record;
     }
 }
 
@@ -102,12 +110,12 @@ fn apply(facts: &mut Facts, n: u128, change: Change) {
 }
 
 proptest! {
-    #![proptest_config(property())]
+    #![proptest_config(proptest_config())]
 
-    /// A record that was back-dated, corrected or taken back leaves what stands now, as if it had been
-    /// written so at once, in the order of its days and without what was entered in error.
+    /// After records were back-dated, corrected or removed, insights are as if the final record had been
+    /// written at once, in order of days and without events entered in error.
     #[test]
-    fn what_was_corrected_is_as_if_it_had_been_right_at_once(
+    fn a_corrected_record_counts_as_if_it_had_been_right_at_once(
         ((as_of, facts, changes), window) in (history().prop_flat_map(|(as_of, facts)| (Just(as_of), Just(facts), vec(change(as_of), 1..8))), window()),
     ) {
         let mut corrected = facts;
@@ -120,58 +128,57 @@ proptest! {
         at_once.check_ins.sort_by_key(|c| (c.record.occurred_at.to_utc(), c.id));
         at_once.cravings.sort_by_key(|e| (e.record.occurred_at.to_utc(), e.id));
         at_once.goals.reverse();
-        same(&corrected, &at_once, &as_of, window)?;
+        assert_same_insights(&corrected, &at_once, &as_of, window)?;
     }
 
-    /// What is entered in error from the beginning changes nothing that is told, nor does the order of
-    /// arrival.
+    /// Events entered in error from the beginning change no insight. Neither does the order of arrival.
     #[test]
-    fn neither_errors_nor_the_order_of_arrival_count(
-        ((as_of, facts, wrong), window) in (story().prop_flat_map(|(as_of, facts)| (Just(as_of), Just(facts), vec(use_event(as_of), 0..4))), window()),
-        turn in 0_usize..7,
+    fn events_in_error_and_the_order_of_arrival_change_nothing(
+        ((as_of, facts, wrong), window) in (recent_history().prop_flat_map(|(as_of, facts)| (Just(as_of), Just(facts), vec(use_event(as_of), 0..4))), window()),
+        rotation in 0_usize..7,
     ) {
-        let mut turned = facts.clone();
+        let mut reordered = facts.clone();
         let wrong = wrong.into_iter().map(|event| UseEvent { entered_in_error: true, ..event });
-        turned.uses.extend(known(wrong.collect(), 9000));
-        let by = |n: usize| turn % n.max(1);
-        turned.check_ins.rotate_left(by(facts.check_ins.len()));
-        turned.cravings.rotate_left(by(facts.cravings.len()));
-        turned.uses.reverse();
-        turned.doses.reverse();
-        turned.medications.reverse();
-        same(&turned, &facts, &as_of, window)?;
+        reordered.uses.extend(with_ids(wrong.collect(), 9000));
+        let shift = |n: usize| rotation % n.max(1);
+        reordered.check_ins.rotate_left(shift(facts.check_ins.len()));
+        reordered.cravings.rotate_left(shift(facts.cravings.len()));
+        reordered.uses.reverse();
+        reordered.doses.reverse();
+        reordered.medications.reverse();
+        assert_same_insights(&reordered, &facts, &as_of, window)?;
     }
 
-    /// The summary and the report say what the insights say that have their own oracles.
+    /// The summary and the report agree with the insights, which have oracles of their own.
     #[test]
-    fn the_summary_and_the_report_say_what_the_insights_say(((as_of, facts), window) in (story(), window()), most in 0_usize..12) {
-        let told = summary(&facts, &as_of, window).result;
-        let reached = milestones(&facts, &as_of).result.goals;
+    fn the_summary_and_the_report_agree_with_the_insights(((as_of, facts), window) in (recent_history(), window()), limit in 0_usize..12) {
+        let summary_result = summary(&facts, &as_of, window).result;
+        let milestones_by_goal = milestones(&facts, &as_of).result.goals;
         let report = progress(&facts, &[], &[], &as_of, window);
-        let (days, craved) = (abstinence(&facts, &as_of).result, cravings(&facts, &as_of, window).result);
-        let warned = warnings(&facts, &[], &as_of, &Thresholds::V1).result;
-        prop_assert_eq!(told.goals.len(), days.goals.len());
-        for (short, whole) in told.goals.iter().zip(&days.goals) {
+        let (days, craving_figures) = (abstinence(&facts, &as_of).result, cravings(&facts, &as_of, window).result);
+        let warning_result = warnings(&facts, &[], &as_of, &Thresholds::V1).result;
+        prop_assert_eq!(summary_result.goals.len(), days.goals.len());
+        for (short, whole) in summary_result.goals.iter().zip(&days.goals) {
             prop_assert_eq!((short.goal_id, short.days_completed, short.day_number), (whole.goal_id, whole.days_completed, whole.day_number));
             prop_assert_eq!((short.longest_days, short.cumulative_abstinent_days), (whole.longest_days, whole.cumulative_abstinent_days));
             prop_assert_eq!(short.last_30_days, whole.shares.iter().find(|share| share.window == Window::Month).copied());
-            prop_assert_eq!(short.next_milestone, reached.iter().find(|g| g.goal_id == short.goal_id).unwrap().run.next);
+            prop_assert_eq!(short.next_milestone, milestones_by_goal.iter().find(|g| g.goal_id == short.goal_id).unwrap().run.next);
         }
-        prop_assert_eq!((told.craving_events, told.craving_trend), (craved.events, craved.trend));
-        prop_assert_eq!(told.ridden_out_share, craved.outcomes.ridden_out_share);
-        prop_assert_eq!((told.warnings.level, told.warnings.score), (warned.level, warned.score));
-        prop_assert_eq!(told.warnings.fired.iter().map(|f| f.rule).collect::<Vec<_>>(), warned.fired.iter().map(|f| f.rule).collect::<Vec<_>>());
-        let own = medication(&facts, &as_of, window).result;
-        let in_use = own.medications.iter().filter(|m| m.status == crate::medication::MedicationStatus::Active);
-        prop_assert_eq!(told.medications.iter().map(|m| (m.medication_id, m.proportion)).collect::<Vec<_>>(), in_use.map(|m| (m.medication_id, m.proportion)).collect::<Vec<_>>());
-        prop_assert_eq!((&report.abstinence, &report.cravings, &report.medication, &report.warnings), (&days, &craved, &own, &warned));
-        // The busiest hours: no other has more, and each is told with its count.
-        let busiest = busiest_hours(&craved, most);
+        prop_assert_eq!((summary_result.craving_events, summary_result.craving_trend), (craving_figures.events, craving_figures.trend));
+        prop_assert_eq!(summary_result.ridden_out_share, craving_figures.outcomes.ridden_out_share);
+        prop_assert_eq!((summary_result.warnings.level, summary_result.warnings.score), (warning_result.level, warning_result.score));
+        prop_assert_eq!(summary_result.warnings.fired.iter().map(|f| f.rule).collect::<Vec<_>>(), warning_result.fired.iter().map(|f| f.rule).collect::<Vec<_>>());
+        let coverage = medication(&facts, &as_of, window).result;
+        let active = coverage.medications.iter().filter(|m| m.status == crate::medication::MedicationStatus::Active);
+        prop_assert_eq!(summary_result.medications.iter().map(|m| (m.medication_id, m.proportion)).collect::<Vec<_>>(), active.map(|m| (m.medication_id, m.proportion)).collect::<Vec<_>>());
+        prop_assert_eq!((&report.abstinence, &report.cravings, &report.medication, &report.warnings), (&days, &craving_figures, &coverage, &warning_result));
+        // No other hour has more cravings than the busiest hours, and each is listed with its count.
+        let busiest = busiest_hours(&craving_figures, limit);
         let events = |weekday: u32, hour: usize| facts.cravings_in(window, as_of.today()).into_iter()
             .filter(|e| e.occurred_at.local_hour() == (weekday, u32::try_from(hour).unwrap())).count();
         let mut counts: Vec<usize> = (1..=7).flat_map(|weekday| (0..24).map(move |hour| (weekday, hour))).map(|(w, h)| events(w, h)).filter(|n| *n > 0).collect();
         counts.sort_by_key(|n| std::cmp::Reverse(*n));
-        counts.truncate(most);
+        counts.truncate(limit);
         prop_assert_eq!(busiest.iter().map(|busy| usize::try_from(busy.events).unwrap()).collect::<Vec<_>>(), counts);
         prop_assert!(busiest.iter().all(|busy| events(busy.weekday, busy.hour) == usize::try_from(busy.events).unwrap()));
     }

@@ -1,6 +1,6 @@
-//! Medications with their doses, and an oracle that finds what is due by walking along the clock on the wall.
+//! Random medications with their doses, and an oracle that finds due doses by walking along the local clock.
 
-mod given;
+mod random_regimen;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use self::given::regimen;
+use self::random_regimen::regimen;
 use super::history::{ANCHORS, as_of};
 use crate::{
     dose::{Dose, DoseStatus},
@@ -24,24 +24,24 @@ use crate::{
     medication::{DoseStanding, MedicationStatus},
 };
 
-/// What the clock on the wall of a zone shows, quarter of an hour by quarter of an hour: every due time of
-/// the rules below and every change of these clocks falls on one.
-struct Wall {
+/// The local clock of a time zone, in steps of 15 minutes. All due times of the rules below, and all changes
+/// of these clocks, fall on such a step.
+struct LocalClock {
     first: DateTime<Utc>,
-    /// How far the clock is ahead of UTC at most.
+    /// Largest offset of the clock ahead of UTC.
     ahead: TimeDelta,
     shown: Vec<NaiveDateTime>,
 }
 
-static WALLS: LazyLock<HashMap<Tz, Wall>> = LazyLock::new(|| {
+static LOCAL_CLOCKS: LazyLock<HashMap<Tz, LocalClock>> = LazyLock::new(|| {
     ANCHORS
         .iter()
-        .map(|(zone, _)| (*zone, Wall::walked(*zone)))
+        .map(|(zone, _)| (*zone, LocalClock::of_zone(*zone)))
         .collect()
 });
 
-impl Wall {
-    fn walked(zone: Tz) -> Self {
+impl LocalClock {
+    fn of_zone(zone: Tz) -> Self {
         let anchors = ANCHORS.iter().filter(|anchor| anchor.0 == zone);
         let mut moments: Vec<DateTime<Utc>> = anchors.map(|anchor| anchor.1.parse().unwrap()).collect();
         moments.sort();
@@ -66,35 +66,35 @@ impl Wall {
     }
 
     /// The first moment at which the clock shows that time, or has jumped over it.
-    fn find(&self, wall: NaiveDateTime) -> usize {
-        // Before that it cannot show so late a time.
-        let from = (wall.and_utc() - self.ahead - self.first).num_minutes() / 15;
+    fn find(&self, local: NaiveDateTime) -> usize {
+        // The clock cannot show this time earlier than this step.
+        let from = (local.and_utc() - self.ahead - self.first).num_minutes() / 15;
         let from = usize::try_from(from).unwrap();
         from + self.shown[from..]
             .iter()
-            .position(|shown| *shown >= wall)
+            .position(|shown| *shown >= local)
             .unwrap()
     }
 
-    fn moment(&self, wall: NaiveDateTime) -> DateTime<Utc> {
-        self.first + TimeDelta::minutes(15) * i32::try_from(self.find(wall)).unwrap()
+    fn moment(&self, local: NaiveDateTime) -> DateTime<Utc> {
+        self.first + TimeDelta::minutes(15) * i32::try_from(self.find(local)).unwrap()
     }
 
-    /// Whether the clock ever shows that date.
+    /// Returns whether the clock ever shows a date.
     fn has(&self, day: NaiveDate) -> bool {
         self.shown[self.find(day.and_time(NaiveTime::MIN))].date() == day
     }
 }
 
 /// The first moment at which the clock of a zone shows that time, or has jumped over it.
-pub fn moment(zone: Tz, wall: NaiveDateTime) -> DateTime<Utc> {
-    WALLS[&zone].moment(wall)
+pub fn moment(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
+    LOCAL_CLOCKS[&zone].moment(local)
 }
 
-/// Whole days on the clock on the wall: a day that the clock makes shorter or longer is a day.
-pub fn days_on_the_wall(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
-    let shows = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
-    let (mut day, to) = (shows(from), shows(to));
+/// Counts whole days on the local clock. A day that a clock change makes shorter or longer counts as one.
+pub fn local_days_between(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
+    let local = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
+    let (mut day, to) = (local(from), local(to));
     let mut days = 0;
     while day + TimeDelta::days(1) <= to {
         day += TimeDelta::days(1);
@@ -103,15 +103,15 @@ pub fn days_on_the_wall(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> i64
     days
 }
 
-/// A rule of a schedule, and the same in numbers that can be counted off.
+/// A recurrence rule of a schedule, and the same as numbers that the oracle can count with.
 #[derive(Debug, Clone, Copy)]
 pub struct Rhythm {
     text: &'static str,
-    /// How many days a dose lasts.
+    /// Number of days that a dose covers.
     pub covers: i64,
-    /// Days from one to the next, from the first day on; 0 for Mondays and Thursdays.
+    /// Days between due dates, counted from the first day. 0 means Mondays and Thursdays.
     every: i64,
-    /// Minutes since midnight; none for any time of the day.
+    /// Due times in minutes after midnight. Empty means any time of the day.
     minutes: &'static [i64],
 }
 
@@ -141,14 +141,14 @@ const LONG_RHYTHMS: [Rhythm; 3] = [
     rhythm("FREQ=DAILY;INTERVAL=84", 84, 84, &[]),
 ];
 
-/// A due time, and until when the day lasts where any time of it will do.
+/// A due time. `until` is the end of the day if any time of the day is fine, and equal to `at` otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Due {
     pub at: DateTime<Utc>,
     pub until: DateTime<Utc>,
 }
 
-/// A medication with its doses, and its schedule as it can be counted off.
+/// A medication with its doses, and its schedule in a form that the oracle can count with.
 #[derive(Debug, Clone)]
 pub struct Regimen {
     pub rhythm: Rhythm,
@@ -168,7 +168,7 @@ impl Regimen {
             .collect()
     }
 
-    /// Whether anything can be due at all.
+    /// Returns whether any dose can be due.
     pub fn is_running(&self) -> bool {
         let record = &self.medication.record;
         match record.status {
@@ -178,7 +178,7 @@ impl Regimen {
         }
     }
 
-    /// The times of the schedule, day by day, from a day on; a date that the calendar leaves out has none.
+    /// Returns the due times from one day to another. A date that the calendar skips has none.
     pub fn times(&self, zone: Tz, from: NaiveDate, to: NaiveDate) -> Vec<Due> {
         let start = self.medication.record.started_on;
         let mut found = BTreeSet::new();
@@ -187,7 +187,7 @@ impl Regimen {
                 0 => matches!(day.weekday(), Weekday::Mon | Weekday::Thu),
                 every => i64::from(day.num_days_from_ce() - start.num_days_from_ce()) % every == 0,
             };
-            if !is_on || !WALLS[&zone].has(day) {
+            if !is_on || !LOCAL_CLOCKS[&zone].has(day) {
                 continue;
             }
             let midnight = day.and_time(NaiveTime::MIN);
@@ -206,8 +206,8 @@ impl Regimen {
         found.into_iter().collect()
     }
 
-    /// How far from its due time a dose counts: half of what it covers, at most a week; from noon on for a
-    /// whole day.
+    /// Returns how far from its due time a dose counts: half of the time that it covers, at most a week. For
+    /// a whole day, this is measured from noon.
     pub fn tolerance(&self, due: &Due) -> TimeDelta {
         let half = TimeDelta::hours((self.rhythm.covers * 12).min(168));
         if due.until > due.at {
@@ -217,12 +217,12 @@ impl Regimen {
         }
     }
 
-    /// Which of all due times is the nearest to a moment, if that is near enough; of two as near the later.
+    /// Returns the due time nearest to a moment, if it is near enough. Of two equally near ones, the later.
     fn nearest(&self, at: DateTime<Utc>, times: &[Due]) -> Option<usize> {
         let distance = |due: &Due| (due.at - at).max(at - due.until).max(TimeDelta::zero());
         let mut best: Option<usize> = None;
         for (n, due) in times.iter().enumerate() {
-            if best.is_none_or(|known| distance(due) <= distance(&times[known])) {
+            if best.is_none_or(|best| distance(due) <= distance(&times[best])) {
                 best = Some(n);
             }
         }
@@ -233,7 +233,7 @@ impl Regimen {
         })
     }
 
-    /// Which due time a dose counts for: the one that it names, else the nearest.
+    /// Returns the due time that a dose counts for: the one that it names, otherwise the nearest.
     fn counts_for(&self, dose: &Dose, times: &[Due]) -> Option<usize> {
         let named = dose
             .due_at
@@ -241,17 +241,17 @@ impl Regimen {
         named.or_else(|| self.nearest(dose.occurred_at.to_utc(), times))
     }
 
-    /// How each due time stands, whatever became of the medication since.
+    /// Returns the standing of each due time, whatever the status of the medication.
     fn standings(&self, times: &[Due], now: DateTime<Utc>) -> Vec<DoseStanding> {
-        let placed: Vec<_> = (self
+        let counted: Vec<_> = (self
             .doses
             .iter()
             .map(|d| (self.counts_for(&d.record, times), d.record.status)))
         .collect();
-        // As long as a dose that is taken now would count for it.
+        // A due time is open as long as a dose taken now would count for it.
         let open = self.nearest(now, times);
         let standing = |(n, due): (usize, &Due)| {
-            let has = |status| placed.contains(&(Some(n), status));
+            let has = |status| counted.contains(&(Some(n), status));
             match () {
                 () if has(DoseStatus::Taken) => DoseStanding::Taken,
                 () if has(DoseStatus::Late) => DoseStanding::Late,
@@ -265,7 +265,7 @@ impl Regimen {
         times.iter().enumerate().map(standing).collect()
     }
 
-    /// What is due in a span of the last weeks or the next days.
+    /// Returns the due doses in a span of the last weeks or the next days.
     pub fn due(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Vec<(Due, DoseStanding)> {
         if !self.is_running() {
             return Vec::new();
@@ -281,7 +281,7 @@ impl Regimen {
             .collect()
     }
 
-    /// When the last of the doses was taken that count for what is due in a span.
+    /// Returns the time of the last dose that counts for a due time in a span.
     pub fn last_taken(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         let times = self.times(
             as_of.zone,
@@ -297,8 +297,8 @@ impl Regimen {
         counting.map(|dose| dose.record.occurred_at.to_utc()).max()
     }
 
-    /// Since when a long-acting dose has been due: by the schedule, or so many days after the last one that
-    /// was given, at the time of day of the first.
+    /// Returns since when a long-acting dose has been due: by the schedule, or a fixed number of days after
+    /// the last one that was given, at the time of day of the first.
     pub fn due_since(&self, zone: Tz) -> Due {
         let start = self.medication.record.started_on;
         let first = self.times(zone, start, add_days(start, 100))[0];
@@ -319,9 +319,9 @@ impl Regimen {
         Due { at, until: at }
     }
 
-    /// The days that are covered: a dose goes into stock on its day, and each day takes a day's worth out.
-    /// Each day with the dose that covers it; the second dose of a day that lasts for that day only adds
-    /// nothing.
+    /// Returns the covered days, each with the dose that covers it. A dose goes into stock on its day, and
+    /// each day takes one day's worth out. A second dose on the same day adds nothing if a dose covers one
+    /// day only.
     pub fn covered(&self) -> Vec<(NaiveDate, Uuid)> {
         let mut given: Vec<(NaiveDate, Uuid)> = (self.doses.iter())
             .filter(|dose| dose.record.status.is_given())
@@ -335,9 +335,9 @@ impl Regimen {
             return Vec::new();
         };
         let (mut stock, mut found) = (std::collections::VecDeque::new(), Vec::new());
-        let mut waiting = given.into_iter().peekable();
-        while waiting.peek().is_some() || !stock.is_empty() {
-            while let Some((_, id)) = waiting.next_if(|(on, _)| *on == day) {
+        let mut upcoming = given.into_iter().peekable();
+        while upcoming.peek().is_some() || !stock.is_empty() {
+            while let Some((_, id)) = upcoming.next_if(|(on, _)| *on == day) {
                 stock.extend((0..self.rhythm.covers).map(|_| id));
             }
             found.extend(stock.pop_front().map(|id| (day, id)));
@@ -347,16 +347,16 @@ impl Regimen {
     }
 }
 
-/// A moment and up to two medications with their doses.
+/// Generates a moment and up to two medications with their doses.
 pub fn regimens() -> impl Strategy<Value = (AsOf, Vec<Regimen>)> {
     as_of().prop_flat_map(|as_of| {
-        let some = prop_oneof![3 => Just(1_usize), 2 => Just(2), 1 => Just(0)];
-        (Just(as_of), some, regimen(as_of, 70), regimen(as_of, 71))
+        let count = prop_oneof![3 => Just(1_usize), 2 => Just(2), 1 => Just(0)];
+        (Just(as_of), count, regimen(as_of, 70), regimen(as_of, 71))
             .prop_map(|(as_of, n, one, two)| (as_of, [one, two].into_iter().take(n).collect()))
     })
 }
 
-/// The medications and doses of a record.
+/// Adds the medications and doses to a record.
 pub fn with_regimens(facts: Facts, regimens: &[Regimen]) -> Facts {
     Facts {
         medications: regimens.iter().map(|r| r.medication.clone()).collect(),

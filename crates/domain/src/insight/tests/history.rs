@@ -1,5 +1,5 @@
-//! Random histories of a person: in zones with skipped and repeated dates and hours, on the road, over
-//! midnight.
+//! Generates random histories of a person: in time zones with skipped and repeated dates and hours, while
+//! travelling, and over midnight.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -27,8 +27,8 @@ use crate::{
     },
 };
 
-/// Each property is tried on this many histories. A failing one prints itself, so nothing is kept in files.
-pub fn property() -> ProptestConfig {
+/// Configuration of every property test. A failing history prints itself, so failures are not written to files.
+pub fn proptest_config() -> ProptestConfig {
     ProptestConfig {
         cases: 10_000,
         failure_persistence: None,
@@ -36,7 +36,7 @@ pub fn property() -> ProptestConfig {
     }
 }
 
-/// Zones and moments around which calendars are odd.
+/// Time zones with moments around which their calendars are irregular.
 pub const ANCHORS: [(Tz, &str); 10] = [
     (chrono_tz::Pacific::Apia, "2011-12-30T10:00:00Z"),
     (chrono_tz::Australia::Lord_Howe, "2026-04-04T15:00:00Z"),
@@ -58,10 +58,10 @@ pub fn as_of() -> impl Strategy<Value = AsOf> {
     })
 }
 
-/// Where an event was written down: mostly at home, sometimes far away.
-pub fn place(home: Tz) -> impl Strategy<Value = Tz> {
+/// Time zone in which an event was recorded: mostly the home zone, sometimes a distant one.
+pub fn recording_zone(home_zone: Tz) -> impl Strategy<Value = Tz> {
     prop_oneof![
-        9 => Just(home),
+        9 => Just(home_zone),
         1 => select(&[chrono_tz::Pacific::Kiritimati, chrono_tz::Etc::GMTPlus12, chrono_tz::UTC][..]),
     ]
 }
@@ -86,7 +86,7 @@ pub fn rating() -> impl Strategy<Value = Rating> {
     (0_i64..=10).prop_map(Rating::clamped)
 }
 
-pub fn stamp(as_of: &AsOf, minutes_ago: i64, zone: Tz) -> Timestamp {
+pub fn timestamp_ago(as_of: &AsOf, minutes_ago: i64, zone: Tz) -> Timestamp {
     Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes_ago), zone)
 }
 
@@ -100,8 +100,8 @@ fn amount() -> impl Strategy<Value = Option<Amount>> {
 pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
     let unit = select(&["drinks", "drinks", "Drinks ", "g"][..]);
     let lasts = prop_oneof![3 => Just(None), 2 => (0_i64..6000).prop_map(Some)];
-    // Some were corrected as entered in error, some name the craving that came before.
-    let more = (
+    // Some events are entered in error, and some name the craving that came before.
+    let extra = (
         prop::bool::weighted(0.1),
         prop::bool::weighted(0.1),
         option::weighted(0.3, 4000_u128..4012),
@@ -109,19 +109,19 @@ pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
     (
         minutes_ago(),
         lasts,
-        place(as_of.zone),
-        place(as_of.zone),
+        recording_zone(as_of.zone),
+        recording_zone(as_of.zone),
         substance(),
         amount(),
         unit,
-        more,
+        extra,
     )
-        .prop_map(move |(ago, lasts, from, to, substance, amount, unit, more)| {
-            let (as_prescribed, entered_in_error, craving) = more;
+        .prop_map(move |(ago, lasts, from, to, substance, amount, unit, extra)| {
+            let (as_prescribed, entered_in_error, craving) = extra;
             UseEvent {
                 substance,
-                occurred_at: stamp(&as_of, ago, from),
-                ended_at: lasts.map(|minutes| stamp(&as_of, (ago - minutes).max(0), to)),
+                occurred_at: timestamp_ago(&as_of, ago, from),
+                ended_at: lasts.map(|minutes| timestamp_ago(&as_of, (ago - minutes).max(0), to)),
                 amount,
                 unit: Some(Text::of(unit)),
                 as_prescribed,
@@ -135,50 +135,50 @@ pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
 pub fn check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
     let used = option::of(select(&[Used::No, Used::No, Used::Yes, Used::PreferNotToSay][..]));
     let ratings = vec(option::weighted(0.6, rating()), 19);
-    let more = (
+    let extra = (
         option::of(0_i64..900),
         option::of(any::<bool>()),
         option::of(any::<bool>()),
         option::of(1_i64..=5),
     );
-    (minutes_ago(), place(as_of.zone), used, ratings, more).prop_map(move |(ago, zone, used, r, more)| {
-        CheckIn {
+    (minutes_ago(), recording_zone(as_of.zone), used, ratings, extra).prop_map(
+        move |(ago, zone, used, ratings, extra)| CheckIn {
             kind: CheckInKind::Momentary,
-            occurred_at: stamp(&as_of, ago, zone),
+            occurred_at: timestamp_ago(&as_of, ago, zone),
             local_date: None,
             answers: CheckInAnswers {
                 used,
-                craving: r[0],
-                craving_max: r[1],
-                mood: r[2],
-                stress: r[3],
-                self_efficacy: r[4],
-                risky_situation_expected: r[5],
-                hungry: r[6],
-                angry: r[7],
-                lonely: r[8],
-                tired: r[9],
-                sleep_quality: r[10],
-                pain: r[11],
-                withdrawal: r[12],
-                mental: r[13],
-                emotional: r[14],
-                physical: r[15],
-                social: r[16],
-                importance: r[17],
-                readiness: r[18],
-                sleep_minutes: more.0.map(Int::clamped),
-                support_contacted: more.1,
-                meeting_attended: more.2,
-                difficulty: more.3.map(Int::clamped),
+                craving: ratings[0],
+                craving_max: ratings[1],
+                mood: ratings[2],
+                stress: ratings[3],
+                self_efficacy: ratings[4],
+                risky_situation_expected: ratings[5],
+                hungry: ratings[6],
+                angry: ratings[7],
+                lonely: ratings[8],
+                tired: ratings[9],
+                sleep_quality: ratings[10],
+                pain: ratings[11],
+                withdrawal: ratings[12],
+                mental: ratings[13],
+                emotional: ratings[14],
+                physical: ratings[15],
+                social: ratings[16],
+                importance: ratings[17],
+                readiness: ratings[18],
+                sleep_minutes: extra.0.map(Int::clamped),
+                support_contacted: extra.1,
+                meeting_attended: extra.2,
+                difficulty: extra.3.map(Int::clamped),
                 ..CheckInAnswers::default()
             },
             trigger_ids: Ids::default(),
             warning_sign_ids: Ids::default(),
             note: None,
             tags: List::default(),
-        }
-    })
+        },
+    )
 }
 
 pub fn craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
@@ -188,7 +188,7 @@ pub fn craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
     let triggers = vec((0_u128..4).prop_map(Uuid::from_u128), 0..4);
     (
         minutes_ago(),
-        place(as_of.zone),
+        recording_zone(as_of.zone),
         vec(rating(), 1..4),
         outcome,
         lasts,
@@ -197,8 +197,8 @@ pub fn craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
         .prop_map(
             move |(ago, zone, values, outcome, lasts, triggers)| CravingEvent {
                 substance: Some(Substance::Alcohol),
-                occurred_at: stamp(&as_of, ago, zone),
-                ended_at: lasts.map(|minutes| stamp(&as_of, (ago - minutes).max(0), zone)),
+                occurred_at: timestamp_ago(&as_of, ago, zone),
+                ended_at: lasts.map(|minutes| timestamp_ago(&as_of, (ago - minutes).max(0), zone)),
                 peak: values.iter().max().copied(),
                 ratings: List::of((0..).zip(values).map(|(n, value)| CravingRating {
                     offset_s: Int::clamped(n * 60),
@@ -229,11 +229,11 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
         move |(substance, kind, ago, ended, limits, steps)| {
             let started_on = add_days(today, -ago);
             let mut from = add_days(started_on, -50);
-            let taper = steps.into_iter().map(|(after, most)| {
+            let taper = steps.into_iter().map(|(after, max_units)| {
                 from = add_days(from, after);
                 TaperStep {
                     from,
-                    max_units_per_day: Amount::new(f64::from(most)).unwrap(),
+                    max_units_per_day: Amount::new(f64::from(max_units)).unwrap(),
                 }
             });
             Goal {
@@ -261,8 +261,8 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
     )
 }
 
-/// Records under ids of their own.
-pub fn known<T>(records: Vec<T>, from: u128) -> Vec<WithId<T>> {
+/// Gives records consecutive ids.
+pub fn with_ids<T>(records: Vec<T>, from: u128) -> Vec<WithId<T>> {
     (from..)
         .zip(records)
         .map(|(n, record)| WithId {
@@ -272,7 +272,7 @@ pub fn known<T>(records: Vec<T>, from: u128) -> Vec<WithId<T>> {
         .collect()
 }
 
-/// A moment and a whole record before it.
+/// Generates a moment and a record of goals, uses, check-ins and cravings before it.
 pub fn history() -> impl Strategy<Value = (AsOf, Facts)> {
     as_of().prop_flat_map(|as_of| {
         let parts = (
@@ -283,10 +283,10 @@ pub fn history() -> impl Strategy<Value = (AsOf, Facts)> {
         );
         parts.prop_map(move |(goals, uses, check_ins, cravings)| {
             let facts = Facts {
-                goals: known(goals, 1000),
-                uses: known(uses, 2000),
-                check_ins: known(check_ins, 3000),
-                cravings: known(cravings, 4000),
+                goals: with_ids(goals, 1000),
+                uses: with_ids(uses, 2000),
+                check_ins: with_ids(check_ins, 3000),
+                cravings: with_ids(cravings, 4000),
                 ..Facts::default()
             };
             (as_of, facts)
@@ -294,7 +294,7 @@ pub fn history() -> impl Strategy<Value = (AsOf, Facts)> {
     })
 }
 
-/// Any window.
+/// Generates any window.
 pub fn window() -> impl Strategy<Value = Window> {
     select(&Window::ALL[..])
 }

@@ -1,3 +1,5 @@
+//! Tests of milestones against going through every day.
+
 use std::collections::BTreeMap;
 
 use chrono::{Datelike, NaiveDate};
@@ -5,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{
     abstinence::{each_day, use_dates},
-    history::{history, known, property, use_event},
+    history::{history, proptest_config, use_event, with_ids},
 };
 use crate::{
     goal::Goal,
@@ -16,10 +18,10 @@ use crate::{
     use_event::UseEvent,
 };
 
-/// The same day some months later, or the last one of that month, found by looking at every day.
+/// Finds the same day some months later, or the last day of that month, by going through every day.
 fn months_later(start: NaiveDate, months: i32) -> NaiveDate {
-    let wanted = start.year() * 12 + i32::try_from(start.month0()).unwrap() + months;
-    let in_month = |day: &NaiveDate| day.year() * 12 + i32::try_from(day.month0()).unwrap() == wanted;
+    let target = start.year() * 12 + i32::try_from(start.month0()).unwrap() + months;
+    let in_month = |day: &NaiveDate| day.year() * 12 + i32::try_from(day.month0()).unwrap() == target;
     let days = start
         .iter_days()
         .skip_while(|day| !in_month(day))
@@ -37,8 +39,9 @@ fn earned(track: &MilestoneTrack) -> Earned {
         .collect()
 }
 
-/// Lives through the goal day by day and notes each milestone on the morning on which it is reached.
-fn lived(goal: &Goal, facts: &Facts, today: NaiveDate) -> (Earned, Earned) {
+/// Goes through the goal day by day, and adds each milestone on the day on which it is reached. Returns the
+/// milestones of runs and the cumulative ones.
+fn milestones_by_day(goal: &Goal, facts: &Facts, today: NaiveDate) -> (Earned, Earned) {
     const DAYS: [i64; 11] = [1, 3, 7, 14, 21, 30, 60, 90, 100, 180, 270];
     let used = use_dates(goal, facts);
     let (mut in_run, mut in_all): (Earned, Earned) = Default::default();
@@ -46,7 +49,7 @@ fn lived(goal: &Goal, facts: &Facts, today: NaiveDate) -> (Earned, Earned) {
         .ended_on
         .map_or(today, |end| end.succ_opt().unwrap().min(today));
     let (mut run, mut all) = (None::<(NaiveDate, i64, Vec<(i64, NaiveDate)>)>, 0);
-    let note = |into: &mut Earned, key, on| {
+    let add = |into: &mut Earned, key, on| {
         let entry = into.entry(key).or_insert((on, on, 0));
         (entry.1, entry.2) = (on, entry.2 + 1);
     };
@@ -63,17 +66,17 @@ fn lived(goal: &Goal, facts: &Facts, today: NaiveDate) -> (Earned, Earned) {
         all += 1;
         let morning = day.succ_opt().unwrap();
         if DAYS.contains(n) {
-            note(&mut in_run, (MilestoneUnit::Days, *n), morning);
+            add(&mut in_run, (MilestoneUnit::Days, *n), morning);
         }
         for (months, _) in years.iter().filter(|(_, on)| *on == morning) {
-            note(&mut in_run, (MilestoneUnit::Months, *months), morning);
+            add(&mut in_run, (MilestoneUnit::Months, *months), morning);
         }
         if DAYS.contains(&all) {
-            note(&mut in_all, (MilestoneUnit::Days, all), morning);
+            add(&mut in_all, (MilestoneUnit::Days, all), morning);
         }
         for (months, needed) in [(12, 365), (18, 548), (24, 730), (36, 1095), (48, 1460)] {
             if all == needed {
-                note(&mut in_all, (MilestoneUnit::Months, months), morning);
+                add(&mut in_all, (MilestoneUnit::Months, months), morning);
             }
         }
     }
@@ -81,43 +84,43 @@ fn lived(goal: &Goal, facts: &Facts, today: NaiveDate) -> (Earned, Earned) {
 }
 
 proptest! {
-    #![proptest_config(property())]
+    #![proptest_config(proptest_config())]
 
     #[test]
-    fn milestones_are_those_that_living_through_the_days_gives((as_of, facts) in history()) {
-        let answer = milestones(&facts, &as_of);
-        for found in &answer.result.goals {
-            let goal = &facts.goals.iter().find(|g| g.id == found.goal_id).unwrap().record;
-            let (in_run, in_all) = lived(goal, &facts, as_of.today());
-            prop_assert_eq!(earned(&found.run), in_run);
-            prop_assert_eq!(earned(&found.cumulative), in_all);
-            for next in [found.run.next, found.cumulative.next].into_iter().flatten() {
+    fn milestones_equal_going_through_every_day((as_of, facts) in history()) {
+        let insight = milestones(&facts, &as_of);
+        for actual in &insight.result.goals {
+            let goal = &facts.goals.iter().find(|g| g.id == actual.goal_id).unwrap().record;
+            let (in_run, in_all) = milestones_by_day(goal, &facts, as_of.today());
+            prop_assert_eq!(earned(&actual.run), in_run);
+            prop_assert_eq!(earned(&actual.cumulative), in_all);
+            for next in [actual.run.next, actual.cumulative.next].into_iter().flatten() {
                 prop_assert!(next.remaining > 0 && next.on.unwrap() > as_of.today());
             }
-            prop_assert_eq!(found.run.next.is_none(), goal.ended_on.is_some_and(|end| end < as_of.today()));
+            prop_assert_eq!(actual.run.next.is_none(), goal.ended_on.is_some_and(|end| end < as_of.today()));
         }
         let passed = facts.cravings.iter().filter(|c| c.record.outcome == crate::craving_event::CravingOutcome::RodeItOut);
         let mut days: Vec<_> = passed.map(|c| (c.record.occurred_at.to_utc(), c.record.occurred_at.local_date())).collect();
         days.sort();
-        for (count, milestone) in [1, 5, 10].into_iter().zip(&answer.result.urges.earned) {
+        for (count, milestone) in [1, 5, 10].into_iter().zip(&insight.result.urges.earned) {
             prop_assert_eq!((milestone.count, milestone.earned_on), (count, days[usize::try_from(count).unwrap() - 1].1));
         }
     }
 
-    /// Earned is for ever: a lapse takes nothing from what was reached up to its day.
+    /// A milestone stays earned: a lapse changes no milestone that was reached up to its day.
     #[test]
-    fn a_lapse_takes_no_milestone((as_of, facts, lapse) in history().prop_flat_map(|(as_of, facts)| {
+    fn a_lapse_changes_no_earned_milestone((as_of, facts, lapse) in history().prop_flat_map(|(as_of, facts)| {
         (Just(as_of), Just(facts), use_event(as_of))
     })) {
         let day = lapse.occurred_at.local_date();
-        let mut more = facts.clone();
-        more.uses.extend(known(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse }], 9000));
-        let (before, after) = (milestones(&facts, &as_of).result, milestones(&more, &as_of).result);
+        let mut with_lapse = facts.clone();
+        with_lapse.uses.extend(with_ids(vec![UseEvent { as_prescribed: false, entered_in_error: false, ..lapse }], 9000));
+        let (before, after) = (milestones(&facts, &as_of).result, milestones(&with_lapse, &as_of).result);
         for (one, two) in before.goals.iter().zip(&after.goals) {
             for (one, two) in [(&one.run, &two.run), (&one.cumulative, &two.cumulative)] {
                 for milestone in one.earned.iter().filter(|m| m.earned_on <= day) {
-                    let kept = two.earned.iter().find(|m| (m.unit, m.count) == (milestone.unit, milestone.count));
-                    prop_assert_eq!(kept.map(|m| m.earned_on), Some(milestone.earned_on));
+                    let still_earned = two.earned.iter().find(|m| (m.unit, m.count) == (milestone.unit, milestone.count));
+                    prop_assert_eq!(still_earned.map(|m| m.earned_on), Some(milestone.earned_on));
                 }
             }
         }

@@ -1,4 +1,5 @@
-//! Every computation against an oracle that counts day by day, on random histories; warnings also by hand.
+//! Tests of insights. Each computation is compared with an oracle that counts day by day, on random
+//! histories. Warnings are also tested on examples.
 
 mod abstinence;
 mod correction;
@@ -7,12 +8,12 @@ mod dosing;
 pub mod history;
 mod medication;
 mod milestone;
-mod rules;
+mod recent_history;
 mod safety;
 mod self_efficacy;
 mod series;
-mod story;
 mod strategy;
 mod warning;
-mod warning_by_hand;
+mod warning_examples;
+mod warning_oracle;
 mod warning_rules;

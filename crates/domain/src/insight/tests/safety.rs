@@ -1,3 +1,5 @@
+//! Tests of safety notes against their definition.
+
 use std::collections::BTreeSet;
 
 use chrono::{NaiveDate, TimeDelta};
@@ -5,7 +7,7 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{
     abstinence::each_day,
-    history::{as_of, known, place, property, use_event},
+    history::{as_of, proptest_config, recording_zone, use_event, with_ids},
 };
 use crate::{
     goal::{Goal, GoalBaseline, GoalKind, GoalStatus},
@@ -21,13 +23,13 @@ use crate::{
 
 const SUBSTANCES: [Substance; 3] = [Substance::Alcohol, Substance::Sedative, Substance::OpioidFentanyl];
 
-/// Use on most of the days up to one of the last weeks.
-fn bout(as_of: AsOf) -> impl Strategy<Value = Vec<UseEvent>> {
+/// Generates use on most days up to one of the last weeks.
+fn daily_use(as_of: AsOf) -> impl Strategy<Value = Vec<UseEvent>> {
     let day = (
         prop::bool::weighted(0.75),
         option::weighted(0.8, 0_u8..9),
         use_event(as_of),
-        place(as_of.zone),
+        recording_zone(as_of.zone),
     );
     (select(&SUBSTANCES[..]), 0_i64..17, vec(day, 0..9)).prop_map(move |(substance, last, days)| {
         let of_day = (0_i64..).zip(days).filter(|(_, day)| day.0);
@@ -85,7 +87,7 @@ fn days_of(event: &UseEvent) -> Vec<NaiveDate> {
     .collect()
 }
 
-/// Whether opioids came after three days or more without.
+/// Returns whether opioid use came after three or more days without.
 fn opioid(facts: &Facts, today: NaiveDate) -> bool {
     let uses: Vec<&UseEvent> = (facts.uses.iter().map(|u| &u.record))
         .filter(|u| u.substance.is_opioid() && !u.as_prescribed && !u.entered_in_error)
@@ -97,7 +99,7 @@ fn opioid(facts: &Facts, today: NaiveDate) -> bool {
     })
 }
 
-/// Whether daily use, heavy where it is of alcohol, stopped at once within so many days.
+/// Returns whether daily use (for alcohol: heavy use) stopped at once within the last days.
 fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -> bool {
     let is_sedative = substance == Substance::Sedative;
     let uses: Vec<&UseEvent> = (facts.uses.iter().map(|u| &u.record))
@@ -123,27 +125,26 @@ fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -
             .and_then(|b| b.units_per_day)
             .map_or(0.0, Amount::get);
         let is_new = (0..=within).any(|back| add_days(today, -back) == goal.started_on);
-        let stops = goal.substance == substance
+        let is_active_abstinence = goal.substance == substance
             && goal.kind == GoalKind::Abstain
             && goal.status == GoalStatus::Active;
         let is_heavy = if is_sedative { units > 0.0 } else { units >= 4.0 };
-        stops && is_new && is_heavy && last.is_none_or(|last| last < goal.started_on)
+        is_active_abstinence && is_new && is_heavy && last.is_none_or(|last| last < goal.started_on)
     });
     by_events || by_goal
 }
 
 proptest! {
-    #![proptest_config(property())]
+    #![proptest_config(proptest_config())]
 
-    /// What to know for safety stands outside the score: exactly when it is so, with a record of the person's
-    /// own.
+    /// Safety notes are given exactly when their definition holds, with records of the person as inputs.
     #[test]
-    fn safety_notes_are_told_exactly_when_they_are_needed(
-        (as_of, bouts, goals) in as_of().prop_flat_map(|as_of| (Just(as_of), vec(bout(as_of), 0..3), vec(new_goal(as_of), 0..2))),
+    fn safety_notes_are_given_exactly_when_their_definition_holds(
+        (as_of, uses, goals) in as_of().prop_flat_map(|as_of| (Just(as_of), vec(daily_use(as_of), 0..3), vec(new_goal(as_of), 0..2))),
     ) {
         let facts = Facts {
-            goals: known(goals, 1000),
-            uses: known(bouts.into_iter().flatten().collect(), 2000),
+            goals: with_ids(goals, 1000),
+            uses: with_ids(uses.into_iter().flatten().collect(), 2000),
             ..Facts::default()
         };
         let today = as_of.today();
@@ -156,9 +157,9 @@ proptest! {
         let notes = safety_notes(&facts, &[], &as_of);
         prop_assert_eq!(notes.iter().map(|note| note.topic).collect::<Vec<_>>(), expected);
         for note in &notes {
-            let known = |id| facts.uses.iter().any(|u| u.id == id && !u.record.entered_in_error)
+            let exists = |id| facts.uses.iter().any(|u| u.id == id && !u.record.entered_in_error)
                 || facts.goals.iter().any(|g| g.id == id);
-            prop_assert!(!note.inputs.is_empty() && note.inputs.iter().all(|input| input.id.is_some_and(known)));
+            prop_assert!(!note.inputs.is_empty() && note.inputs.iter().all(|input| input.id.is_some_and(exists)));
         }
     }
 }

@@ -1,3 +1,5 @@
+//! Tests of series against grouping by hand.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
@@ -5,8 +7,8 @@ use proptest::{prelude::*, sample::select};
 
 use super::{
     abstinence::each_day,
-    craving::{in_window, wall},
-    history::{history, property, window},
+    craving::{in_window, local_time},
+    history::{history, proptest_config, window},
 };
 use crate::insight::{
     facts::{AsOf, Facts, Window},
@@ -40,11 +42,13 @@ const METRICS: [Metric; 24] = [
     Metric::Readiness,
 ];
 
-/// Every value with its date, as a client reads it from the records.
+/// Returns every value with its date, as a client would read it from the records.
 fn values(facts: &Facts, metric: Metric, as_of: &AsOf) -> Vec<(NaiveDate, f64)> {
     let cravings = facts.cravings.iter().map(|event| &event.record);
     match metric {
-        Metric::CravingEvents => cravings.map(|e| (wall(e.occurred_at).date(), 1.0)).collect(),
+        Metric::CravingEvents => cravings
+            .map(|e| (local_time(e.occurred_at).date(), 1.0))
+            .collect(),
         Metric::CravingPeak => cravings
             .map(|e| {
                 let mut strongest = 0.0;
@@ -55,7 +59,7 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf) -> Vec<(NaiveDate, f64)> 
                 {
                     strongest = if rating > strongest { rating } else { strongest };
                 }
-                (wall(e.occurred_at).date(), strongest)
+                (local_time(e.occurred_at).date(), strongest)
             })
             .collect(),
         Metric::UseDays => {
@@ -66,8 +70,11 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf) -> Vec<(NaiveDate, f64)> 
                 .filter(|u| !u.as_prescribed && !u.entered_in_error);
             let days: BTreeSet<NaiveDate> = uses
                 .flat_map(|u| {
-                    let from = wall(u.occurred_at).date();
-                    each_day(from, u.ended_at.map_or(from, |end| wall(end).date().max(from)))
+                    let from = local_time(u.occurred_at).date();
+                    each_day(
+                        from,
+                        u.ended_at.map_or(from, |end| local_time(end).date().max(from)),
+                    )
                 })
                 .filter(|day| *day <= as_of.today())
                 .collect();
@@ -80,13 +87,13 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf) -> Vec<(NaiveDate, f64)> 
             };
             let check_ins = facts.check_ins.iter().map(|c| &c.record);
             check_ins
-                .filter_map(|c| Some((wall(c.occurred_at).date(), answer(c)?)))
+                .filter_map(|c| Some((local_time(c.occurred_at).date(), answer(c)?)))
                 .collect()
         }
     }
 }
 
-/// First and last day of the bucket of a day, found by going from day to day.
+/// Finds the first and last day of a bucket by going from day to day.
 fn bucket_of(day: NaiveDate, bucket: Bucket, week_start: u8) -> (NaiveDate, NaiveDate) {
     let begins = |day: NaiveDate| match bucket {
         Bucket::Day => true,
@@ -108,17 +115,16 @@ fn is_close(a: f64, b: f64) -> bool {
 }
 
 proptest! {
-    #![proptest_config(property())]
+    #![proptest_config(proptest_config())]
 
-    /// Every measure, from cravings to readiness: what grouping by hand gives, and nothing where nothing was
-    /// said.
+    /// Every measure equals grouping by hand. A period without values has no point.
     #[test]
-    fn a_series_is_what_grouping_by_hand_gives(
+    fn a_series_equals_grouping_by_hand(
         ((as_of, facts), window) in (history(), window()),
         metric in select(&METRICS[..]),
         bucket in select(&[Bucket::Day, Bucket::Week, Bucket::Month][..]),
     ) {
-        let answer = series(&facts, metric, bucket, &as_of, window);
+        let insight = series(&facts, metric, bucket, &as_of, window);
         let today = as_of.today();
         let inside: Vec<(NaiveDate, f64)> =
             values(&facts, metric, &as_of).into_iter().filter(|(day, _)| in_window(*day, today, window)).collect();
@@ -126,8 +132,8 @@ proptest! {
         for (day, value) in &inside {
             expected.entry(bucket_of(*day, bucket, as_of.week_start)).or_default().push(*value);
         }
-        prop_assert_eq!(answer.result.points.len(), expected.len());
-        for (point, ((from, to), mut values)) in answer.result.points.iter().zip(expected) {
+        prop_assert_eq!(insight.result.points.len(), expected.len());
+        for (point, ((from, to), mut values)) in insight.result.points.iter().zip(expected) {
             values.sort_by(f64::total_cmp);
             let n = values.len();
             let sum: f64 = values.iter().sum();
@@ -136,14 +142,14 @@ proptest! {
             prop_assert!(is_close(point.min, values[0]) && is_close(point.max, values[n - 1]));
             prop_assert!(is_close(point.median * 2.0, values[(n - 1) / 2] + values[n / 2]));
         }
-        // What it rests on: as many values, and the share of days with one.
+        // The basis has the number of values and the share of days with a value.
         let days: BTreeSet<NaiveDate> = inside.iter().map(|(day, _)| *day).collect();
         let first = window.days().map_or_else(|| days.first().map_or(today, |d| today.min(*d)), |n| crate::insight::calendar::add_days(today, 1 - n));
-        let looked_at: Vec<NaiveDate> = each_day(first, today).collect();
-        let with = looked_at.iter().filter(|day| days.contains(day)).count();
-        prop_assert_eq!((answer.basis.n, answer.basis.from, answer.basis.window == Window::All), (inside.len(), first, window == Window::All));
+        let period: Vec<NaiveDate> = each_day(first, today).collect();
+        let with_value = period.iter().filter(|day| days.contains(day)).count();
+        prop_assert_eq!((insight.basis.n, insight.basis.from, insight.basis.window == Window::All), (inside.len(), first, window == Window::All));
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-        let coverage = with as f64 / looked_at.len() as f64;
-        prop_assert!(is_close(answer.basis.coverage, coverage));
+        let coverage = with_value as f64 / period.len() as f64;
+        prop_assert!(is_close(insight.basis.coverage, coverage));
     }
 }

@@ -1,4 +1,5 @@
-//! Random medications with doses as people take them: on time, late, over midnight, far away, or not at all.
+//! Generates medications with doses as people take them: on time, late, over midnight, far away, or not at
+//! all.
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -11,14 +12,15 @@ use crate::{
     insight::{
         calendar::add_days,
         facts::{AsOf, WithId},
-        tests::history::{known, place},
+        tests::history::{recording_zone, with_ids},
     },
     medication::{Medication, MedicationStatus},
     record::Record,
     value::{number::Int, text::Text, timestamp::Timestamp},
 };
 
-/// What became of a due dose: how the roll of 0 to 99 goes with how well it is taken.
+/// Returns the status of a due dose for a roll of 0 to 99, given how regularly the doses are taken. `None` is
+/// a dose without a record.
 fn outcome(roll: u8, adherence: u8) -> Option<DoseStatus> {
     match roll {
         _ if roll < adherence => Some(if roll.is_multiple_of(8) {
@@ -32,14 +34,19 @@ fn outcome(roll: u8, adherence: u8) -> Option<DoseStatus> {
     }
 }
 
-/// For one due dose: how it goes, minutes too late, the due dose that it names counted back from its own,
-/// where.
+/// How one due dose goes: the roll, minutes of delay, which earlier due dose it names (counted back from its
+/// own), and the time zone.
 type Roll = (u8, i64, Option<usize>, Tz);
 
-fn rolls(home: Tz) -> impl Strategy<Value = Vec<Roll>> {
+fn rolls(home_zone: Tz) -> impl Strategy<Value = Vec<Roll>> {
     let minutes = prop_oneof![6 => -90_i64..400, 2 => -900_i64..2_000, 1 => Just(0_i64), 1 => Just(720_i64)];
     vec(
-        (0_u8..100, minutes, option::weighted(0.3, 0_usize..7), place(home)),
+        (
+            0_u8..100,
+            minutes,
+            option::weighted(0.3, 0_usize..7),
+            recording_zone(home_zone),
+        ),
         60,
     )
 }
@@ -100,15 +107,15 @@ pub fn regimen(as_of: AsOf, id: u128) -> impl Strategy<Value = Regimen> {
                 id: Uuid::from_u128(id),
                 record: medication,
             };
-            let mut found = Regimen {
+            let mut regimen = Regimen {
                 rhythm,
                 medication,
                 doses: Vec::new(),
             };
-            let doses = doses(&found, &as_of, adherence, &rolls);
-            // Back-dated and late entries: the order of the ids is not that of time.
-            found.doses = known(doses, id * 1000);
-            found
+            let doses = doses(&regimen, &as_of, adherence, &rolls);
+            // Entries may be late or back-dated, so the order of ids is not chronological.
+            regimen.doses = with_ids(doses, id * 1000);
+            regimen
         },
     )
 }

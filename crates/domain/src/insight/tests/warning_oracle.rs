@@ -1,5 +1,5 @@
-//! The early-warning rules of version 1 once more, each as plainly as the table says it: an oracle for what
-//! fires.
+//! An oracle for early warnings: every rule of version 1 written again as plainly as the table in
+//! `docs/insights.md`.
 
 mod care;
 
@@ -24,8 +24,8 @@ use crate::{
     value::{number::Rating, timestamp::Timestamp},
 };
 
-/// What the oracle looks at.
-pub struct Look<'a> {
+/// The record that the oracle evaluates.
+pub struct Oracle<'a> {
     pub as_of: &'a AsOf,
     pub facts: &'a Facts,
     pub regimens: &'a [Regimen],
@@ -45,23 +45,23 @@ fn count(n: usize) -> f64 {
     f64::from(u32::try_from(n).unwrap())
 }
 
-impl Look<'_> {
+impl Oracle<'_> {
     fn day(at: Timestamp) -> NaiveDate {
         at.to_string()[..10].parse().unwrap()
     }
 
-    /// Whether it lies in the last so many days, today being one of them.
+    /// Returns whether a time is within the last `days` days. Today is one of them.
     fn is_recent(&self, at: Timestamp, days: i64) -> bool {
         Self::day(at) > add_days(self.as_of.today(), -days)
     }
 
-    /// Whether it lies in the 28 days before the last seven.
+    /// Returns whether a time is within the 28 days before the last seven.
     fn is_usual(&self, at: Timestamp) -> bool {
         let (today, day) = (self.as_of.today(), Self::day(at));
         (7..35).any(|back| day == add_days(today, -back))
     }
 
-    /// So many hours before the last full hour.
+    /// Returns the moment `hours` hours before the last full hour.
     fn hours_ago(&self, hours: i64) -> DateTime<Utc> {
         let hour = self
             .as_of
@@ -79,7 +79,7 @@ impl Look<'_> {
         at.to_utc() >= self.hours_ago(hours)
     }
 
-    /// Check-ins of the last so many days, newest first.
+    /// Returns the check-ins of the last `days` days, newest first.
     fn check_ins(&self, days: i64) -> Vec<&CheckIn> {
         let mut found: Vec<&WithId<CheckIn>> = self
             .facts
@@ -107,7 +107,7 @@ impl Look<'_> {
         each_day(from, event.ended_at.map_or(from, |end| Self::day(end).max(from))).collect()
     }
 
-    /// Whether what was used on a day is known to be no more than a goal other than abstinence allows.
+    /// Returns whether the use of a day is known to be within the limit of a goal other than abstinence.
     fn is_allowed(&self, event: &UseEvent, day: NaiveDate) -> bool {
         let goals = self.facts.goals.iter().map(|goal| &goal.record).filter(|goal| {
             goal.substance == event.substance
@@ -128,8 +128,8 @@ impl Look<'_> {
             let used = amounts_by_day(goal, self.facts)
                 .get(&day)
                 .map_or(Some(0.0), |found| found.1);
-            let most = [daily, step].into_iter().flatten().reduce(f64::min);
-            most.zip(used).is_some_and(|(most, used)| used <= most)
+            let limit = [daily, step].into_iter().flatten().reduce(f64::min);
+            limit.zip(used).is_some_and(|(limit, used)| used <= limit)
         })
     }
 
@@ -139,21 +139,22 @@ impl Look<'_> {
         let uses = self.uses();
         let by_event = uses.iter().any(|event| {
             let days = Self::days_of(event);
-            let is_told = days
+            let is_outside_limits = days
                 .iter()
                 .any(|day| week.contains(day) && !self.is_allowed(event, *day));
-            // Furthest east it may be two dates later than furthest west, where no goal is looked at yet.
-            is_told || days.iter().all(|day| *day > add_days(self.as_of.today(), 1))
+            // A use that was recorded far east may be dated two days later than today in the far west. Goals
+            // are not compared with that day.
+            is_outside_limits || days.iter().all(|day| *day > add_days(self.as_of.today(), 1))
         });
-        let told: Vec<NaiveDate> = uses.iter().flat_map(|event| Self::days_of(event)).collect();
+        let event_days: Vec<NaiveDate> = uses.iter().flat_map(|event| Self::days_of(event)).collect();
         let by_answer = self
             .check_ins(7)
             .iter()
-            .any(|c| c.answers.used == Some(Used::Yes) && !told.contains(&Self::day(c.occurred_at)));
+            .any(|c| c.answers.used == Some(Used::Yes) && !event_days.contains(&Self::day(c.occurred_at)));
         by_event || by_answer
     }
 
-    /// Which of these signs were noticed in the last days.
+    /// Counts how many of these signs were noticed in the last `days` days.
     fn signs(&self, signs: &[u128], days: i64) -> usize {
         let check_ins = self
             .facts
@@ -189,7 +190,7 @@ impl Look<'_> {
         latest <= 4.0 || usual.len() >= 7 && latest <= median(usual) - 3.0
     }
 
-    /// Every rating of a craving: when, whether it is one that may be told of twice, and how strong.
+    /// Returns every rating of a craving: its time, whether it is a `craving_max`, and its value.
     fn cravings(&self) -> Vec<(Timestamp, bool, f64)> {
         let mut found = Vec::new();
         for event in &self.facts.cravings {
@@ -232,8 +233,8 @@ impl Look<'_> {
     fn daily_maximum(&self, is_in: impl Fn(Timestamp) -> bool) -> Vec<f64> {
         let mut by_day: BTreeMap<NaiveDate, f64> = BTreeMap::new();
         for (at, _, v) in self.cravings().into_iter().filter(|(at, ..)| is_in(*at)) {
-            let known = by_day.entry(Self::day(at)).or_insert(v);
-            *known = known.max(v);
+            let maximum = by_day.entry(Self::day(at)).or_insert(v);
+            *maximum = maximum.max(v);
         }
         by_day.into_values().collect()
     }
@@ -252,10 +253,15 @@ impl Look<'_> {
             .map(|event| event.record.occurred_at)
             .collect();
         let usual: Vec<Timestamp> = at.iter().copied().filter(|at| self.is_usual(*at)).collect();
-        let told = self.usual_check_ins().into_iter().map(|c| c.occurred_at);
-        let known: BTreeSet<NaiveDate> = usual.iter().copied().chain(told).map(Self::day).collect();
+        let check_in_times = self.usual_check_ins().into_iter().map(|c| c.occurred_at);
+        let known_days: BTreeSet<NaiveDate> = usual
+            .iter()
+            .copied()
+            .chain(check_in_times)
+            .map(Self::day)
+            .collect();
         let n = count(at.iter().filter(|at| self.is_recent(**at, 3)).count());
-        known.len() >= 7 && n >= 3.0 && n >= 2.0 * (count(usual.len()) / 28.0 * 3.0)
+        known_days.len() >= 7 && n >= 3.0 && n >= 2.0 * (count(usual.len()) / 28.0 * 3.0)
     }
 
     fn risky_situation(&self) -> bool {
@@ -284,7 +290,7 @@ impl Look<'_> {
         })
     }
 
-    /// The rules that fire, with their weights as the table gives them.
+    /// Returns the rules that fire, with the weights of the table.
     pub fn fired(&self) -> Vec<(Rule, i64)> {
         let all = [
             (Rule::RecentUse, 3, self.recent_use()),
@@ -311,15 +317,15 @@ impl Look<'_> {
             .filter(|rule| rule.2)
             .map(|(rule, weight, _)| (rule, weight))
             .collect();
-        let unmasked = [Rule::RecentUse, Rule::PhysicalSign, Rule::MedicationGap];
-        let is_masking = !fired.iter().any(|(rule, _)| unmasked.contains(rule));
+        let never_masked = [Rule::RecentUse, Rule::PhysicalSign, Rule::MedicationGap];
+        let may_lower = !fired.iter().any(|(rule, _)| never_masked.contains(rule));
         fired
             .into_iter()
-            .map(|(rule, weight)| (rule, if weight < 0 && !is_masking { 0 } else { weight }))
+            .map(|(rule, weight)| (rule, if weight < 0 && !may_lower { 0 } else { weight }))
             .collect()
     }
 
-    /// The level of the sum of the weights.
+    /// Returns the level of the sum of the weights.
     pub fn level(&self, fired: &[(Rule, i64)]) -> Level {
         let has = |wanted| fired.iter().any(|(rule, _)| *rule == wanted);
         if self.check_ins(7).len() < 3 && !has(Rule::RecentUse) && !has(Rule::PhysicalSign) {

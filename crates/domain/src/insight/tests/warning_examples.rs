@@ -1,8 +1,10 @@
+//! Examples of early warnings: help for a rule, messages, and overdue injections.
+
 use uuid::Uuid;
 
 use super::{
-    history::known,
-    story::{found, moved, plan},
+    history::with_ids,
+    recent_history::{evaluate, minutes_before, plan},
 };
 use crate::{
     check_in::{CheckIn, CheckInAnswers},
@@ -30,9 +32,9 @@ fn noon() -> AsOf {
     }
 }
 
-/// A sign that was noticed is answered by the people of the plan, by name, not by itself.
+/// A sign that was noticed comes with the people of the plan, by name, and not with itself as help.
 #[test]
-fn what_answers_a_sign_is_not_the_sign() {
+fn a_warning_sign_is_no_help_against_itself() {
     let as_of = noon();
     let contact = |n: u128, name: &str, status| WithId {
         id: Uuid::from_u128(n),
@@ -42,56 +44,57 @@ fn what_answers_a_sign_is_not_the_sign() {
             ..SupportContact::example()
         },
     };
-    let mut own = plan();
-    own.content.contact_ids = Ids::of([61, 62, 63].map(Uuid::from_u128));
+    let mut active_plan = plan();
+    active_plan.content.contact_ids = Ids::of([61, 62, 63].map(Uuid::from_u128));
     let noticed = CheckIn {
-        occurred_at: moved(&as_of, 60),
+        occurred_at: minutes_before(&as_of, 60),
         warning_sign_ids: Ids::of([Uuid::from_u128(51)]),
         ..CheckIn::example()
     };
     let facts = Facts {
-        plans: known(vec![own], 50),
-        check_ins: known(vec![noticed], 3000),
-        // The one in the middle was deleted.
+        plans: with_ids(vec![active_plan], 50),
+        check_ins: with_ids(vec![noticed], 3000),
+        // The contact with id 62 was deleted.
         contacts: vec![
             contact(61, "Robin", ContactStatus::Listed),
             contact(63, "Kim", ContactStatus::Ended),
         ],
         ..Facts::default()
     };
-    let all = found(&facts, &as_of);
-    let told = all
+    let warnings = evaluate(&facts, &as_of);
+    let fired = warnings
         .fired
         .iter()
-        .find(|told| told.rule == Rule::PhysicalSign)
+        .find(|fired| fired.rule == Rule::PhysicalSign)
         .unwrap();
-    let sign = &told.inputs[0];
+    let sign = &fired.inputs[0];
     assert_eq!(
         (sign.item_id, sign.label.as_deref()),
         (Some(Uuid::from_u128(51)), Some("sign"))
     );
     assert!(
-        told.plan_items
+        fired
+            .plan_items
             .iter()
             .all(|item| item.section != PlanSection::WarningSigns)
     );
-    let people: Vec<&str> = (told.plan_items.iter())
+    let people: Vec<&str> = (fired.plan_items.iter())
         .filter(|item| item.section == PlanSection::ContactIds)
         .map(|item| item.text.as_str())
         .collect();
     assert_eq!(people, ["Robin"]);
-    let practices: Vec<&str> = (told.practices.iter())
+    let practices: Vec<&str> = (fired.practices.iter())
         .map(|practice| practice.slug.as_str())
         .collect();
     assert_eq!(practices, ["call-before", "find-a-meeting-today", "step-outside"]);
 }
 
-/// Confidence that is low by itself is not said to have been higher before.
+/// Without evidence of higher confidence before, the message does not claim it.
 #[test]
-fn low_confidence_is_compared_only_with_what_is_known() {
+fn low_confidence_is_only_compared_with_a_known_baseline() {
     let as_of = noon();
-    let answer = |days_ago: i64, confidence: i64| CheckIn {
-        occurred_at: moved(&as_of, days_ago * 24 * 60 + 1),
+    let check_in = |days_ago: i64, confidence: i64| CheckIn {
+        occurred_at: minutes_before(&as_of, days_ago * 24 * 60 + 1),
         answers: CheckInAnswers {
             self_efficacy: Some(Rating::clamped(confidence)),
             ..CheckInAnswers::default()
@@ -99,24 +102,24 @@ fn low_confidence_is_compared_only_with_what_is_known() {
         ..CheckIn::example()
     };
     let message = |usual: i64, now: i64| {
-        let mut check_ins = vec![answer(0, now)];
-        check_ins.extend((10..20).map(|days_ago| answer(days_ago, usual)));
+        let mut check_ins = vec![check_in(0, now)];
+        check_ins.extend((10..20).map(|days_ago| check_in(days_ago, usual)));
         let facts = Facts {
-            check_ins: known(check_ins, 3000),
+            check_ins: with_ids(check_ins, 3000),
             ..Facts::default()
         };
-        let told = found(&facts, &as_of).fired.into_iter();
-        let told = told
-            .filter(|told| told.rule == Rule::LowEfficacy)
-            .map(|told| told.message);
-        told.collect::<String>()
+        let fired = evaluate(&facts, &as_of).fired.into_iter();
+        let fired = fired
+            .filter(|fired| fired.rule == Rule::LowEfficacy)
+            .map(|fired| fired.message);
+        fired.collect::<String>()
     };
     assert!(message(9, 6).contains("harder than it did"));
     assert!(message(4, 4).contains("feels hard right now"));
     assert_eq!(message(7, 5), "");
 }
 
-fn medicine(doses: &[(i64, DoseStatus)], as_of: &AsOf) -> Facts {
+fn record_with_injection(doses: &[(i64, DoseStatus)], as_of: &AsOf) -> Facts {
     let medication = Medication {
         schedule: Text::of("FREQ=DAILY;INTERVAL=28"),
         covers_days: Int::clamped(28),
@@ -126,36 +129,38 @@ fn medicine(doses: &[(i64, DoseStatus)], as_of: &AsOf) -> Facts {
     let doses = doses.iter().map(|(days_ago, status)| Dose {
         medication_id: Uuid::from_u128(70),
         due_at: None,
-        occurred_at: moved(as_of, days_ago * 24 * 60),
+        occurred_at: minutes_before(as_of, days_ago * 24 * 60),
         status: *status,
         ..Dose::example()
     });
     Facts {
-        medications: known(vec![medication], 70),
-        doses: known(doses.collect(), 8000),
+        medications: with_ids(vec![medication], 70),
+        doses: with_ids(doses.collect(), 8000),
         ..Facts::default()
     }
 }
 
-/// Skipping an injection moves the next one on, and still leaves the person without; nothing recorded says
-/// nothing.
+/// Skipping an injection moves the next one, but it stays overdue. Without a recorded dose the rule cannot be
+/// evaluated.
 #[test]
-fn an_injection_that_is_overdue_is_told_of_also_when_it_was_skipped() {
+fn a_skipped_injection_is_still_overdue() {
     let as_of = noon();
     let gap = |doses: &[(i64, DoseStatus)]| {
-        let all = found(&medicine(doses, &as_of), &as_of);
-        let told = all
+        let warnings = evaluate(&record_with_injection(doses, &as_of), &as_of);
+        let fired = warnings
             .fired
             .into_iter()
-            .find(|told| told.rule == Rule::MedicationGap);
-        let overdue = told.and_then(|told| {
-            told.inputs
+            .find(|fired| fired.rule == Rule::MedicationGap);
+        let overdue = fired.and_then(|fired| {
+            fired
+                .inputs
                 .into_iter()
                 .find(|input| input.member == "overdue_days")
         });
         (
             overdue.map(|input| input.value),
-            all.not_evaluable
+            warnings
+                .not_evaluable
                 .iter()
                 .any(|rule| rule.rule == Rule::MedicationGap),
         )

@@ -1,4 +1,4 @@
-//! Random records of the five weeks that early warnings look at.
+//! Generates random records of the five weeks that early warnings read.
 
 use chrono::TimeDelta;
 use proptest::{collection::vec, option, prelude::*, sample::select};
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     dosing::{Regimen, regimens, with_regimens},
-    history::{check_in, craving, goal, known, place, rating, stamp, use_event},
+    history::{check_in, craving, goal, rating, recording_zone, timestamp_ago, use_event, with_ids},
 };
 use crate::{
     attendance::Attendance,
@@ -55,21 +55,27 @@ fn signs() -> impl Strategy<Value = Ids> {
         .prop_map(|signs| Ids::of(signs.into_iter().map(|(id, _)| Uuid::from_u128(id))))
 }
 
-/// Moves an event into the last five weeks, most of them into the last days.
+/// Minutes ago, within the last five weeks and mostly within the last days.
 fn ago() -> impl Strategy<Value = i64> {
     prop_oneof![3 => 0_i64..4_500, 2 => 0_i64..12_000, 3 => 8_000_i64..52_000]
 }
 
-pub fn moved(as_of: &AsOf, minutes: i64) -> Timestamp {
+pub fn minutes_before(as_of: &AsOf, minutes: i64) -> Timestamp {
     Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes), as_of.zone)
 }
 
 fn recent_check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
     use MedicationTaken::{All, NotDue};
     let medication = option::weighted(0.3, select(&[All, MedicationTaken::Some, NotDue][..]));
-    let parts = (check_in(as_of), ago(), place(as_of.zone), signs(), medication);
+    let parts = (
+        check_in(as_of),
+        ago(),
+        recording_zone(as_of.zone),
+        signs(),
+        medication,
+    );
     parts.prop_map(move |(check_in, minutes, zone, signs, medication)| CheckIn {
-        occurred_at: stamp(&as_of, minutes, zone),
+        occurred_at: timestamp_ago(&as_of, minutes, zone),
         warning_sign_ids: signs,
         answers: CheckInAnswers {
             medication,
@@ -81,9 +87,9 @@ fn recent_check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
 
 fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
     let practice = option::weighted(0.2, Just(Label::of("urge-surfing-wave")));
-    let parts = (craving(as_of), ago(), place(as_of.zone), practice);
+    let parts = (craving(as_of), ago(), recording_zone(as_of.zone), practice);
     parts.prop_map(move |(event, minutes, zone, practice)| CravingEvent {
-        occurred_at: stamp(&as_of, minutes, zone),
+        occurred_at: timestamp_ago(&as_of, minutes, zone),
         ended_at: None,
         strategy_uses: List::of(practice.map(|practice| StrategyUse {
             id: None,
@@ -102,7 +108,7 @@ fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
 fn recent_use(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
     let feelings = option::of((option::of(rating()), option::of(rating()), option::of(rating())));
     (use_event(as_of), ago(), feelings, signs()).prop_map(move |(event, minutes, feelings, signs)| UseEvent {
-        occurred_at: moved(&as_of, minutes),
+        occurred_at: minutes_before(&as_of, minutes),
         ended_at: None,
         warning_sign_ids: signs,
         feelings: feelings.map(|(guilt, shame, felt_control)| UseEventFeelings {
@@ -114,23 +120,23 @@ fn recent_use(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
     })
 }
 
-/// Meetings and practice, most of them lately.
+/// Generates attendances at meetings, most of them recent.
 fn attended(as_of: AsOf) -> impl Strategy<Value = Attendance> {
     ago().prop_map(move |minutes| Attendance {
-        occurred_at: moved(&as_of, minutes),
+        occurred_at: minutes_before(&as_of, minutes),
         ..Attendance::example()
     })
 }
 
 fn practised(as_of: AsOf) -> impl Strategy<Value = PracticeSession> {
     option::weighted(0.9, ago()).prop_map(move |minutes| PracticeSession {
-        occurred_at: minutes.map(|minutes| moved(&as_of, minutes)),
+        occurred_at: minutes.map(|minutes| minutes_before(&as_of, minutes)),
         ..PracticeSession::example()
     })
 }
 
-/// A moment, a record of five weeks, and its medications as they can be counted off.
-pub fn story_with_regimens() -> impl Strategy<Value = (AsOf, Facts, Vec<Regimen>)> {
+/// Generates a moment, a record of five weeks, and its medications in the form that the oracle counts with.
+pub fn recent_history_with_regimens() -> impl Strategy<Value = (AsOf, Facts, Vec<Regimen>)> {
     regimens().prop_flat_map(|(as_of, regimens)| {
         let parts = (
             vec(recent_check_in(as_of), 0..40),
@@ -142,13 +148,13 @@ pub fn story_with_regimens() -> impl Strategy<Value = (AsOf, Facts, Vec<Regimen>
         );
         parts.prop_map(move |(check_ins, cravings, uses, goals, attended, practised)| {
             let facts = Facts {
-                goals: known(goals, 1000),
-                plans: known(vec![plan()], 50),
-                uses: known(uses, 2000),
-                check_ins: known(check_ins, 3000),
-                cravings: known(cravings, 4000),
-                attendances: known(attended, 5000),
-                practice_sessions: known(practised, 6000),
+                goals: with_ids(goals, 1000),
+                plans: with_ids(vec![plan()], 50),
+                uses: with_ids(uses, 2000),
+                check_ins: with_ids(check_ins, 3000),
+                cravings: with_ids(cravings, 4000),
+                attendances: with_ids(attended, 5000),
+                practice_sessions: with_ids(practised, 6000),
                 ..Facts::default()
             };
             (as_of, with_regimens(facts, &regimens), regimens.clone())
@@ -156,11 +162,11 @@ pub fn story_with_regimens() -> impl Strategy<Value = (AsOf, Facts, Vec<Regimen>
     })
 }
 
-/// The same without what the oracle counts by.
-pub fn story() -> impl Strategy<Value = (AsOf, Facts)> {
-    story_with_regimens().prop_map(|(as_of, facts, _)| (as_of, facts))
+/// Generates the same without the form for the oracle.
+pub fn recent_history() -> impl Strategy<Value = (AsOf, Facts)> {
+    recent_history_with_regimens().prop_map(|(as_of, facts, _)| (as_of, facts))
 }
 
-pub fn found(facts: &Facts, as_of: &AsOf) -> Warnings {
+pub fn evaluate(facts: &Facts, as_of: &AsOf) -> Warnings {
     warnings(facts, &[], as_of, &Thresholds::V1).result
 }

@@ -1,33 +1,33 @@
-//! The rules on medication, strain, contact and what protects.
+//! The oracle of the rules on medication, strain, contact and protective activities.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, TimeDelta};
 use uuid::Uuid;
 
-use super::{Look, count, median};
+use super::{Oracle, count, median};
 use crate::{
     check_in::{CheckInAnswers, MedicationTaken},
-    insight::{calendar::add_days, tests::dosing::days_on_the_wall},
+    insight::{calendar::add_days, tests::dosing::local_days_between},
     medication::{DoseStanding, MedicationStatus, due_doses},
     value::number::Rating,
 };
 
-impl Look<'_> {
-    /// What is told of each medication in use: member and value.
+impl Oracle<'_> {
+    /// Returns the inputs of each active medication: id, member and value.
     pub fn gaps(&self) -> Vec<(Uuid, &'static str, f64)> {
         let (today, zone, now) = (self.as_of.today(), self.as_of.zone, self.as_of.at);
-        let mut found = Vec::new();
+        let mut gaps = Vec::new();
         for regimen in self.regimens {
             let record = &regimen.medication.record;
-            let in_use =
+            let is_active =
                 record.status == MedicationStatus::Active && record.ended_on.is_none_or(|last| today <= last);
-            if !in_use || regimen.doses.is_empty() {
+            if !is_active || regimen.doses.is_empty() {
                 continue;
             }
             if regimen.is_long_acting() {
-                let days = days_on_the_wall(zone, regimen.due_since(zone).at, now);
-                found.push((
+                let days = local_days_between(zone, regimen.due_since(zone).at, now);
+                gaps.push((
                     regimen.medication.id,
                     "overdue_days",
                     f64::from(i32::try_from(days).unwrap()),
@@ -35,14 +35,14 @@ impl Look<'_> {
             } else {
                 let span = now - TimeDelta::days(14)..now;
                 let due = regimen.due(self.as_of, &span);
-                let settled = due
+                let past_due = due
                     .iter()
                     .rev()
                     .filter(|(_, standing)| *standing != DoseStanding::Open);
-                let missed = settled
+                let missed = past_due
                     .take_while(|(_, standing)| *standing == DoseStanding::Missed)
                     .count();
-                found.push((regimen.medication.id, "missed_in_a_row", count(missed)));
+                gaps.push((regimen.medication.id, "missed_in_a_row", count(missed)));
             }
             let month: Vec<NaiveDate> = (1..=28).map(|back| add_days(today, -back)).collect();
             if month.iter().all(|day| record.started_on <= *day) {
@@ -51,10 +51,10 @@ impl Look<'_> {
                     .iter()
                     .filter(|day| covered.iter().any(|(on, _)| on == *day))
                     .count();
-                found.push((regimen.medication.id, "coverage_28_days", count(n) / 28.0));
+                gaps.push((regimen.medication.id, "coverage_28_days", count(n) / 28.0));
             }
         }
-        found
+        gaps
     }
 
     pub(super) fn medication_gap(&self) -> bool {
@@ -79,8 +79,8 @@ impl Look<'_> {
         let mut by_day: BTreeMap<NaiveDate, i64> = BTreeMap::new();
         for c in self.check_ins(7) {
             if let Some(mood) = c.answers.mood {
-                let known = by_day.entry(Self::day(c.occurred_at)).or_insert(10);
-                *known = mood.get().min(*known);
+                let lowest = by_day.entry(Self::day(c.occurred_at)).or_insert(10);
+                *lowest = mood.get().min(*lowest);
             }
         }
         let last: Vec<i64> = by_day.into_values().rev().take(3).collect();
@@ -89,20 +89,22 @@ impl Look<'_> {
 
     pub(super) fn halt(&self) -> bool {
         let items = |a: &CheckInAnswers| [a.hungry, a.angry, a.lonely, a.tired];
-        let told: Vec<(NaiveDate, [Option<Rating>; 4])> = (self.facts.check_ins.iter())
+        let ratings: Vec<(NaiveDate, [Option<Rating>; 4])> = (self.facts.check_ins.iter())
             .map(|c| (Self::day(c.record.occurred_at), items(&c.record.answers)))
             .collect();
         let strong = |n: usize, day: NaiveDate| {
-            let of_day = told.iter().filter(|(on, _)| *on == day);
+            let of_day = ratings.iter().filter(|(on, _)| *on == day);
             of_day
                 .into_iter()
                 .any(|(_, items)| items[n].is_some_and(|v| v.get() >= 7))
         };
         let today = self.as_of.today();
-        // Furthest east it may be two dates later than furthest west.
-        let two = (-2..=2).any(|n| (0..4).filter(|item| strong(*item, add_days(today, n))).count() >= 2);
-        let running = |item| (-3..=0).any(|n| (n..n + 3).all(|n| strong(item, add_days(today, n))));
-        two || (0..4).any(running)
+        // A check-in that was recorded far east may be dated two days later than one in the far west.
+        let two_on_one_day =
+            (-2..=2).any(|n| (0..4).filter(|item| strong(*item, add_days(today, n))).count() >= 2);
+        let three_days_in_a_row =
+            |item| (-3..=0).any(|n| (n..n + 3).all(|n| strong(item, add_days(today, n))));
+        two_on_one_day || (0..4).any(three_days_in_a_row)
     }
 
     pub(super) fn sleep(&self) -> bool {
@@ -151,8 +153,9 @@ impl Look<'_> {
             .iter()
             .filter(|r| r.medication.record.status == MedicationStatus::Active)
         {
-            // A long-acting one has its own oracle; here it counts as it stands.
-            let long = || {
+            // Long-acting doses have an oracle of their own. Here the standing that the code computes is
+            // used.
+            let long_acting_due = || {
                 due_doses(
                     &regimen.medication.record,
                     &regimen.own_doses(),
@@ -162,7 +165,7 @@ impl Look<'_> {
                 )
             };
             let standings: Vec<DoseStanding> = if regimen.is_long_acting() {
-                let due = long();
+                let due = long_acting_due();
                 let given = |id| {
                     regimen
                         .doses
@@ -214,13 +217,13 @@ impl Look<'_> {
                     && e.record
                         .strategy_uses
                         .iter()
-                        .any(|tried| tried.practice.is_some())
+                        .any(|strategy_use| strategy_use.practice.is_some())
             });
         let contact = recent.iter().any(|a| a.support_contacted == Some(true));
         let doses = recent.iter().any(|a| a.medication == Some(MedicationTaken::All)) || self.all_doses();
         [meeting, practice, contact, doses]
             .into_iter()
-            .filter(|good| *good)
+            .filter(|is_done| *is_done)
             .count()
             >= 2
     }
