@@ -65,7 +65,7 @@ impl LocalClock {
         Self { first, ahead, shown }
     }
 
-    /// The first moment at which the clock shows that time, or has jumped over it.
+    /// Returns the first moment at which the clock shows that time, or has jumped over it.
     fn find(&self, local: NaiveDateTime) -> usize {
         // The clock cannot show this time earlier than this step.
         let from = (local.and_utc() - self.ahead - self.first).num_minutes() / 15;
@@ -86,7 +86,7 @@ impl LocalClock {
     }
 }
 
-/// The first moment at which the clock of a zone shows that time, or has jumped over it.
+/// Returns the first moment at which the clock of a zone shows that time, or has jumped over it.
 pub fn moment(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     LOCAL_CLOCKS[&zone].moment(local)
 }

@@ -175,8 +175,8 @@ proptest! {
         prop_assert_eq!((insight.basis.from, insight.basis.coverage), (first, share(n, period.len())));
     }
 
-    /// Due doses of tablets: over midnight and clock changes, matched by name or by time, before and after
-    /// the course.
+    /// Due doses of tablets: over midnight and clock changes, for doses that name their due time or are
+    /// matched to the nearest, and before and after the course.
     #[test]
     fn due_doses_equal_walking_along_the_clock(
         (as_of, regimens) in regimens(), from in 0_i64..40_000, length in 0_i64..30_000,
