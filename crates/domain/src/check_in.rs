@@ -11,7 +11,7 @@ use crate::{
         number::{Int, Rating},
         text::{Label, Note},
         timestamp::{Timestamp, example_time},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -179,7 +179,7 @@ impl Record for CheckIn {
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
         check_past(self.occurred_at, "/occurred_at", now, findings);
         if self.answers == CheckInAnswers::default() {
-            findings.add("/answers", "required", "needs at least one answer");
+            findings.add("/answers", FindingCode::Required, "needs at least one answer");
         }
     }
 

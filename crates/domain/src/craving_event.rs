@@ -14,7 +14,7 @@ use crate::{
         number::{Int, Rating},
         text::{Label, Note},
         timestamp::{Timestamp, example_time},
-        validation::Findings,
+        validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, Substance},
     },
 };
@@ -168,9 +168,13 @@ impl Record for CravingEvent {
         check_past(self.occurred_at, "/occurred_at", now, findings);
         check_end(self.occurred_at, self.ended_at, "/ended_at", now, findings);
         match self.ratings.first() {
-            None => findings.add("/ratings", "length", "needs at least one rating"),
+            None => findings.add("/ratings", FindingCode::Length, "needs at least one rating"),
             Some(first) if first.offset_s.get() != 0 => {
-                findings.add("/ratings/0/offset_s", "order", "the first rating is at 0 seconds");
+                findings.add(
+                    "/ratings/0/offset_s",
+                    FindingCode::Order,
+                    "the first rating is at 0 seconds",
+                );
             }
             Some(_) => {}
         }
@@ -180,7 +184,7 @@ impl Record for CravingEvent {
             {
                 findings.add(
                     format!("/ratings/{}/offset_s", n + 1),
-                    "order",
+                    FindingCode::Order,
                     "must be after the rating before",
                 );
             }
@@ -189,7 +193,7 @@ impl Record for CravingEvent {
             if tried.strategy_id.is_none() && tried.practice.is_none() && tried.label.is_none() {
                 findings.add(
                     format!("/strategy_uses/{n}"),
-                    "required",
+                    FindingCode::Required,
                     "needs strategy_id, practice or label",
                 );
             }
@@ -202,7 +206,11 @@ impl Record for CravingEvent {
         let count = ids.len();
         ids.dedup();
         if ids.len() != count {
-            findings.add("/strategy_uses", "duplicate", "two uses have the same id");
+            findings.add(
+                "/strategy_uses",
+                FindingCode::Duplicate,
+                "two uses have the same id",
+            );
         }
     }
 

@@ -14,7 +14,7 @@ use crate::{
         place::Currency,
         text::{Label, Note},
         timestamp::{Timestamp, date, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
         vocabulary::Substance,
     },
 };
@@ -144,7 +144,7 @@ impl Record for Goal {
         if let Some(ended) = self.ended_on {
             check_year(ended, "/ended_on", findings);
             if ended < self.started_on {
-                findings.add("/ended_on", "order", "must not be before started_on");
+                findings.add("/ended_on", FindingCode::Order, "must not be before started_on");
             }
         }
         for (n, step) in self.taper.iter().enumerate() {
@@ -156,7 +156,7 @@ impl Record for Goal {
             {
                 findings.add(
                     format!("/taper/{}/from", n + 1),
-                    "order",
+                    FindingCode::Order,
                     "must be after the step before",
                 );
             }
@@ -165,7 +165,11 @@ impl Record for Goal {
             && baseline.cost_minor_per_day.is_some()
             && baseline.currency.is_none()
         {
-            findings.add("/baseline/currency", "required", "a cost needs its currency");
+            findings.add(
+                "/baseline/currency",
+                FindingCode::Required,
+                "a cost needs its currency",
+            );
         }
     }
 
@@ -204,7 +208,7 @@ impl Record for Goal {
 pub(crate) fn check_year(date: NaiveDate, pointer: &str, findings: &mut Findings) {
     use chrono::Datelike;
     if !(1900..=2200).contains(&date.year()) {
-        findings.add(pointer, "range", "the year must be from 1900 to 2200");
+        findings.add(pointer, FindingCode::Range, "the year must be from 1900 to 2200");
     }
 }
 

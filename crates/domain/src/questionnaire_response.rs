@@ -17,7 +17,7 @@ use crate::{
     value::{
         list::List,
         timestamp::{Timestamp, example_time},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -84,12 +84,12 @@ impl Record for QuestionnaireResponse {
         if self.questionnaire_id != before.questionnaire_id {
             findings.add(
                 "/questionnaire_id",
-                "immutable",
+                FindingCode::Immutable,
                 "cannot change; store a new response",
             );
         }
         if before.status == ResponseStatus::Completed && self.status != ResponseStatus::Completed {
-            findings.add("/status", "order", "what is completed stays completed");
+            findings.add("/status", FindingCode::Order, "what is completed stays completed");
         }
     }
 

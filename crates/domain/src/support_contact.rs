@@ -13,7 +13,7 @@ use crate::{
         place::{Email, Phone, TimeOfDay, ZoneName},
         text::{Label, Note},
         timestamp::Timestamp,
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -202,13 +202,17 @@ impl Record for SupportContact {
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         if self.phone.is_none() && self.email.is_none() {
-            findings.add("/phone", "required", "needs a phone number or an e-mail address");
+            findings.add(
+                "/phone",
+                FindingCode::Required,
+                "needs a phone number or an e-mail address",
+            );
         }
         for (n, span) in self.availability.iter().enumerate() {
             if span.days.is_empty() {
                 findings.add(
                     format!("/availability/{n}/days"),
-                    "length",
+                    FindingCode::Length,
                     "needs at least one day",
                 );
             }

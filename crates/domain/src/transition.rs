@@ -12,7 +12,7 @@ use crate::{
         nullable,
         text::Label,
         timestamp::{Timestamp, date, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -102,12 +102,16 @@ impl Record for Transition {
             if follow_up.due_on < self.discharged_on {
                 findings.add(
                     &due,
-                    "order",
+                    FindingCode::Order,
                     "must not be before discharged_on; left out, follow_ups are made anew",
                 );
             }
             if !seen.insert(follow_up.due_on) {
-                findings.add(&due, "duplicate", "another follow-up is due on this day");
+                findings.add(
+                    &due,
+                    FindingCode::Duplicate,
+                    "another follow-up is due on this day",
+                );
             }
             if let Some(done) = follow_up.done_on {
                 let pointer = format!("/follow_ups/{n}/done_on");

@@ -7,7 +7,11 @@ use utoipa::ToSchema;
 use crate::{
     insight::warning::Rule,
     record::{Kind, Record},
-    value::{text::Note, timestamp::Timestamp, validation::Findings},
+    value::{
+        text::Note,
+        timestamp::Timestamp,
+        validation::{FindingCode, Findings},
+    },
 };
 
 /// What the person says.
@@ -54,7 +58,11 @@ impl Record for WarningFeedback {
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         if self.muted_until.is_some() && self.kind != FeedbackKind::Mute {
-            findings.add("/muted_until", "range", "is only for feedback of the kind mute");
+            findings.add(
+                "/muted_until",
+                FindingCode::Range,
+                "is only for feedback of the kind mute",
+            );
         }
     }
 

@@ -2,9 +2,12 @@
 //! stored of it.
 
 use chrono::{DateTime, Utc};
-use mainstay_domain::record::{
-    Incoming, Kind, Record, draft,
-    registry::{ForNoun, for_noun},
+use mainstay_domain::{
+    record::{
+        Incoming, Kind, Record, draft,
+        registry::{ForNoun, for_noun},
+    },
+    value::validation::FindingCode,
 };
 use mainstay_store::{PersonScope, Sealed, StoreError};
 
@@ -91,7 +94,7 @@ pub(super) fn incoming<T: Record>(
     if incoming.id.is_some_and(|id| id != change.id) {
         return Err(Problem::invalid(
             "/id",
-            "mismatch",
+            FindingCode::Mismatch,
             "must equal the id of the change",
         ));
     }

@@ -1,6 +1,6 @@
 //! Which passwords are too well known to protect a record.
 
-use crate::value::validation::Findings;
+use crate::value::validation::{FindingCode, Findings};
 
 /// Long passwords that stand high in published lists of leaked ones, in lower case.
 const COMMON: [&str; 52] = [
@@ -64,7 +64,7 @@ pub fn check(password: &str, pointer: &str, findings: &mut Findings) {
     if COMMON.contains(&lower.as_str()) || is_repetition(&lower) || is_run(&lower) {
         findings.add(
             pointer,
-            "common-password",
+            FindingCode::CommonPassword,
             "is too widely known; several unrelated words are safer",
         );
     }

@@ -12,7 +12,7 @@ use crate::{
         number::Int,
         text::{Label, Text},
         timestamp::{Timestamp, date, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -117,15 +117,15 @@ impl Record for Medication {
         if let Some(ended) = self.ended_on {
             check_year(ended, "/ended_on", findings);
             if ended < self.started_on {
-                findings.add("/ended_on", "order", "must not be before started_on");
+                findings.add("/ended_on", FindingCode::Order, "must not be before started_on");
             }
         }
         match Schedule::parse(&self.schedule) {
-            Err(message) => findings.add("/schedule", "format", message),
+            Err(message) => findings.add("/schedule", FindingCode::Format, message),
             Ok(schedule) if schedule.first_day(self.started_on).is_none() => {
                 findings.add(
                     "/schedule",
-                    "range",
+                    FindingCode::Range,
                     "must come due within five years of started_on",
                 );
             }

@@ -14,7 +14,7 @@ use crate::{
         number::Int,
         text::Label,
         timestamp::{Timestamp, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -110,7 +110,7 @@ impl Plan {
         if !has_contact && !has_helpline {
             findings.add(
                 "/content/contact_ids",
-                "required",
+                FindingCode::Required,
                 "needs at least one contact, or a country with helplines in the account",
             );
         }
@@ -124,14 +124,14 @@ impl Plan {
         if content.triggers.is_empty() && content.warning_signs.is_empty() {
             findings.add(
                 "/content/triggers",
-                "required",
+                FindingCode::Required,
                 "needs at least one trigger or warning sign",
             );
         }
         if content.strategies.is_empty() {
             findings.add(
                 "/content/strategies",
-                "required",
+                FindingCode::Required,
                 "needs at least one coping strategy",
             );
         }
@@ -142,7 +142,7 @@ impl Plan {
         if crate::record::json(&self.content).len() > MAX_ACTIVE_CONTENT_BYTES {
             findings.add(
                 "/content",
-                "size",
+                FindingCode::Size,
                 "an active plan's content takes at most 24 KiB as JSON",
             );
         }
@@ -165,7 +165,11 @@ impl Plan {
             self.check_parts(findings);
             self.check_size(findings);
             if self.kind != before.kind {
-                findings.add("/kind", "immutable", "the kind of an active plan cannot change");
+                findings.add(
+                    "/kind",
+                    FindingCode::Immutable,
+                    "the kind of an active plan cannot change",
+                );
             }
         }
     }
@@ -187,7 +191,11 @@ impl Record for Plan {
         let mut seen = std::collections::HashSet::new();
         for (pointer, id) in content.item_ids() {
             if !seen.insert(id) {
-                findings.add(pointer, "duplicate", "another item of the plan has this id");
+                findings.add(
+                    pointer,
+                    FindingCode::Duplicate,
+                    "another item of the plan has this id",
+                );
             }
         }
         for (n, strategy) in content.strategies.iter().enumerate() {
@@ -198,7 +206,7 @@ impl Record for Plan {
                 if !content.triggers.iter().any(|t| t.id == Some(*id)) {
                     findings.add(
                         format!("/content/strategies/{n}/trigger_ids/{m}"),
-                        "unknown-reference",
+                        FindingCode::UnknownReference,
                         "is no trigger of this plan",
                     );
                 }
@@ -208,13 +216,17 @@ impl Record for Plan {
             for (m, step) in situation.steps.iter().enumerate() {
                 let pointer = format!("/content/situations/{n}/steps/{m}");
                 if step.strategy_id.is_none() && step.contact_id.is_none() && step.text.is_none() {
-                    findings.add(pointer, "required", "needs strategy_id, contact_id or text");
+                    findings.add(
+                        pointer,
+                        FindingCode::Required,
+                        "needs strategy_id, contact_id or text",
+                    );
                 } else if let Some(id) = step.strategy_id
                     && !content.strategies.iter().any(|s| s.id == Some(id))
                 {
                     findings.add(
                         format!("{pointer}/strategy_id"),
-                        "unknown-reference",
+                        FindingCode::UnknownReference,
                         "is no strategy of this plan",
                     );
                 }

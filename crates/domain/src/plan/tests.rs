@@ -7,7 +7,7 @@ fn findings(plan: &Plan) -> Vec<(String, String)> {
     findings
         .into_vec()
         .into_iter()
-        .map(|f| (f.pointer, f.code))
+        .map(|f| (f.pointer, f.code.to_string()))
         .collect()
 }
 

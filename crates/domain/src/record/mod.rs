@@ -21,7 +21,7 @@ use crate::{
     reference::{helpline::Helpline, questionnaire::Questionnaire},
     value::{
         timestamp::Timestamp,
-        validation::{Finding, Findings},
+        validation::{Finding, FindingCode, Findings},
     },
 };
 
@@ -265,7 +265,7 @@ pub fn draft<T: Record>(
                 Some(basis) => record.check_with(basis, &mut findings),
                 None => findings.add(
                     "/questionnaire_id",
-                    "unknown-reference",
+                    FindingCode::UnknownReference,
                     "is no questionnaire of this server",
                 ),
             }
@@ -322,7 +322,11 @@ pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
 /// Notes a time that lies in the future.
 pub fn check_past(at: Timestamp, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
     if at.is_future(now) {
-        findings.add(pointer, "future", "must not be more than 5 minutes in the future");
+        findings.add(
+            pointer,
+            FindingCode::Future,
+            "must not be more than 5 minutes in the future",
+        );
     }
 }
 
@@ -330,7 +334,7 @@ pub fn check_past(at: Timestamp, pointer: &str, now: DateTime<Utc>, findings: &m
 pub fn check_past_date(date: NaiveDate, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
     // The easternmost zones are 14 hours ahead.
     if date > (now + TimeDelta::hours(14)).date_naive() {
-        findings.add(pointer, "future", "must not be in the future");
+        findings.add(pointer, FindingCode::Future, "must not be in the future");
     }
 }
 
@@ -345,7 +349,7 @@ pub fn check_end(
     if let Some(end) = end {
         check_past(end, pointer, now, findings);
         if end.millis() < start.millis() {
-            findings.add(pointer, "order", "must not be before occurred_at");
+            findings.add(pointer, FindingCode::Order, "must not be before occurred_at");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::value::{
-    validation::Findings,
+    validation::{FindingCode, Findings},
     vocabulary::{SituationCategory, StrategyCategory},
 };
 
@@ -58,7 +58,7 @@ pub(crate) fn check(slug: &str, pointer: &str, findings: &mut Findings) {
     if find(slug).is_none() {
         findings.add(
             pointer,
-            "unknown-reference",
+            FindingCode::UnknownReference,
             "is no practice of the library; GET /v1/practices lists them",
         );
     }

@@ -16,7 +16,7 @@ use crate::{
         number::{Int, Rating},
         text::{Label, Note, Prose, Text},
         timestamp::{Timestamp, example_time},
-        validation::Findings,
+        validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory, Substance},
     },
 };
@@ -253,7 +253,7 @@ impl Record for UseEventReview {
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         if *self == Self::default() {
-            findings.add("", "required", "needs at least one member");
+            findings.add("", FindingCode::Required, "needs at least one member");
         }
         for (n, item) in self.proposed_items.iter().enumerate() {
             if let Some(slug) = &item.practice {

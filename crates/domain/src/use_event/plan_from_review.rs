@@ -13,7 +13,7 @@ use crate::{
         list::{Ids, List},
         number::Int,
         text::{Label, Note, Prose},
-        validation::{Finding, Findings},
+        validation::{Finding, FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory},
     },
 };
@@ -44,7 +44,7 @@ pub fn plan_from_review(
         if !is_there && !add(&mut content, item, event, &contact) {
             findings.add(
                 format!("/proposed_items/{n}"),
-                "length",
+                FindingCode::Length,
                 "its part of the plan has no room",
             );
         }

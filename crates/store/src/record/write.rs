@@ -8,7 +8,7 @@ use diesel::{
 };
 use mainstay_domain::{
     record::{Draft, Kind, Reference, Target},
-    value::validation::Finding,
+    value::validation::{Finding, FindingCode},
 };
 use uuid::Uuid;
 
@@ -356,7 +356,7 @@ impl<'a> RecordWriter<'a> {
             if !known {
                 unknown.push(Finding {
                     pointer: reference.pointer.clone(),
-                    code: "unknown-reference".to_owned(),
+                    code: FindingCode::UnknownReference,
                     message: format!("is no {what} of this person"),
                 });
             }

@@ -12,7 +12,7 @@ use crate::value::{
     geo::Point,
     place::{TimeOfDay, ZoneName},
     timestamp::Timestamp,
-    validation::Finding,
+    validation::{Finding, FindingCode},
 };
 
 /// Whose meetings a feed has.
@@ -76,7 +76,7 @@ pub fn read_feed(entries: &[Value], source: &FeedSource, id_of: impl Fn(&str) ->
                     seen.insert(meeting.id, first);
                     reader.fault(
                         "slug",
-                        "duplicate",
+                        FindingCode::Duplicate,
                         &format!("is the slug of entry {first} as well"),
                     );
                 }
@@ -94,7 +94,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn add(&mut self, member: &str, code: &str, message: &str, left_out: bool) {
+    fn add(&mut self, member: &str, code: FindingCode, message: &str, left_out: bool) {
         let pointer = if member.is_empty() {
             format!("/{}", self.n)
         } else {
@@ -103,7 +103,7 @@ impl Reader<'_> {
         self.remarks.push(Remark {
             finding: Finding {
                 pointer,
-                code: code.to_owned(),
+                code,
                 message: message.to_owned(),
             },
             left_out,
@@ -111,12 +111,12 @@ impl Reader<'_> {
     }
 
     /// A fault for which the entry is left out.
-    fn fault(&mut self, member: &str, code: &str, message: &str) {
+    fn fault(&mut self, member: &str, code: FindingCode, message: &str) {
         self.add(member, code, message, true);
     }
 
     /// A fault for which the member alone is left out.
-    fn remark(&mut self, member: &str, code: &str, message: &str) {
+    fn remark(&mut self, member: &str, code: FindingCode, message: &str) {
         self.add(member, code, message, false);
     }
 
@@ -133,12 +133,16 @@ impl Reader<'_> {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
             _ => {
-                self.remark(member, "type", "must be text");
+                self.remark(member, FindingCode::Type, "must be text");
                 return None;
             }
         };
         if text.chars().count() > longest {
-            self.remark(member, "length", &format!("was cut to {longest} characters"));
+            self.remark(
+                member,
+                FindingCode::Length,
+                &format!("was cut to {longest} characters"),
+            );
             return Some(text.chars().take(longest).collect());
         }
         Some(text)
@@ -149,7 +153,7 @@ impl Reader<'_> {
         if matches!(self.value(member), Some(Value::String(_) | Value::Number(_))) {
             return self.text(member, longest);
         }
-        self.fault(member, "required", "must be given as text");
+        self.fault(member, FindingCode::Required, "must be given as text");
         None
     }
 
@@ -161,7 +165,7 @@ impl Reader<'_> {
         } else {
             self.remark(
                 member,
-                "format",
+                FindingCode::Format,
                 "must be an address that begins with https:// or http://",
             );
             None
@@ -191,7 +195,7 @@ impl Reader<'_> {
         }
         self.fault(
             "day",
-            "range",
+            FindingCode::Range,
             "must be a number from 0, Sunday, to 6, or a list of such numbers",
         );
         Vec::new()
@@ -207,7 +211,7 @@ impl Reader<'_> {
         if parsed.is_none() {
             self.fault(
                 member,
-                "format",
+                FindingCode::Format,
                 "must be a time of day as HH:MM, from 00:00 to 23:59",
             );
         }
@@ -223,7 +227,7 @@ impl Reader<'_> {
         if degrees.is_none() {
             self.fault(
                 member,
-                "range",
+                FindingCode::Range,
                 &format!("must be a number from -{most} to {most}"),
             );
         }
@@ -235,11 +239,19 @@ impl Reader<'_> {
         match (latitude, longitude) {
             (Some(latitude), Some(longitude)) => Point::new(latitude, longitude),
             (Some(_), None) if self.value("longitude").is_none() => {
-                self.fault("longitude", "required", "a latitude needs its longitude");
+                self.fault(
+                    "longitude",
+                    FindingCode::Required,
+                    "a latitude needs its longitude",
+                );
                 None
             }
             (None, Some(_)) if self.value("latitude").is_none() => {
-                self.fault("latitude", "required", "a longitude needs its latitude");
+                self.fault(
+                    "latitude",
+                    FindingCode::Required,
+                    "a longitude needs its latitude",
+                );
                 None
             }
             _ => None,
@@ -254,7 +266,7 @@ impl Reader<'_> {
         if zone.is_none() {
             self.fault(
                 "timezone",
-                "format",
+                FindingCode::Format,
                 "must be the name of an IANA time zone, such as Europe/Berlin",
             );
         }
@@ -273,7 +285,7 @@ impl Reader<'_> {
                 })
                 .collect(),
             Some(_) => {
-                self.remark("types", "type", "must be a list of codes");
+                self.remark("types", FindingCode::Type, "must be a list of codes");
                 return Vec::new();
             }
         };
@@ -289,7 +301,7 @@ impl Reader<'_> {
             if !is_code(code) {
                 self.remark(
                     "types",
-                    "format",
+                    FindingCode::Format,
                     "has what is no code: at most 20 letters, digits and dashes",
                 );
             } else if types.len() < 100 && !types.iter().any(|known| known.code.eq_ignore_ascii_case(code)) {
@@ -323,7 +335,7 @@ impl Reader<'_> {
         if parsed.is_none() {
             self.remark(
                 "updated",
-                "format",
+                FindingCode::Format,
                 "must be a time in UTC as YYYY-MM-DD HH:MM:SS",
             );
         }
@@ -343,7 +355,7 @@ impl Reader<'_> {
 
     fn meeting(&mut self, source: &FeedSource, id_of: &impl Fn(&str) -> Uuid) -> Option<Meeting> {
         if self.members.is_none() {
-            self.fault("", "type", "must be an object");
+            self.fault("", FindingCode::Type, "must be an object");
             return None;
         }
         let (name, slug) = (self.needed("name", 255), self.needed("slug", 200));

@@ -17,7 +17,7 @@ use self::{
 use super::{Questionnaire, QuestionnaireStatus, answer::AnswerCoding, form::Form, scoring::Scoring};
 use crate::value::{
     text::Text,
-    validation::{Finding, Findings},
+    validation::{Finding, FindingCode, Findings},
 };
 
 /// What the operator says beside the resource.
@@ -65,7 +65,7 @@ pub fn import(
     if resource.resource_type != "Questionnaire" {
         reader
             .findings
-            .add("/resourceType", "enum", "must be Questionnaire");
+            .add("/resourceType", FindingCode::Enum, "must be Questionnaire");
     }
     for (n, item) in resource.item.iter().enumerate() {
         reader.item(item, None, &format!("/item/{n}"));
@@ -122,7 +122,7 @@ pub fn import(
     if !is_ordered {
         reader.findings.add(
             "/item",
-            "circle",
+            FindingCode::Circle,
             "has items whose conditions wait for each other",
         );
     }

@@ -6,7 +6,10 @@ use super::{
     EnableBehavior, EnableCondition, EnableOperator, ItemType, Questionnaire, QuestionnaireItem,
     answer::{Answer, Value, is_date, is_time},
 };
-use crate::value::{timestamp::Timestamp, validation::Findings};
+use crate::value::{
+    timestamp::Timestamp,
+    validation::{FindingCode, Findings},
+};
 
 /// A questionnaire with answers.
 pub struct Form<'a> {
@@ -178,7 +181,7 @@ impl<'a> Form<'a> {
         for n in &self.unknown {
             findings.add(
                 format!("/answers/{n}/link_id"),
-                "unknown-item",
+                FindingCode::UnknownItem,
                 "is no item of the questionnaire",
             );
         }
@@ -193,7 +196,7 @@ impl<'a> Form<'a> {
                 } else {
                     format!("an answer to {} is needed", item.link_id)
                 };
-                findings.add(pointer, "required", what);
+                findings.add(pointer, FindingCode::Required, what);
                 missing += 1;
             }
         }
@@ -211,23 +214,27 @@ impl<'a> Form<'a> {
             if !item.kind.is_question() {
                 findings.add(
                     at("/link_id"),
-                    "not-a-question",
+                    FindingCode::NotAQuestion,
                     "is an item that takes no answer",
                 );
             } else if item.read_only {
                 findings.add(
                     at("/link_id"),
-                    "read-only",
+                    FindingCode::ReadOnly,
                     "is an item that is worked out, not answered",
                 );
             } else if !self.is_enabled(place) {
                 findings.add(
                     at("/link_id"),
-                    "not-enabled",
+                    FindingCode::NotEnabled,
                     "is an item that is not asked with these answers",
                 );
             } else if index > 0 && !item.repeats {
-                findings.add(at("/link_id"), "repeated", "is an item that takes one answer");
+                findings.add(
+                    at("/link_id"),
+                    FindingCode::Repeated,
+                    "is an item that takes one answer",
+                );
             } else {
                 check_answer(item, answer, *n, findings);
                 let is_again = own
@@ -235,7 +242,7 @@ impl<'a> Form<'a> {
                     .take(index)
                     .any(|(_, before)| is_same_option(before, answer));
                 if is_again {
-                    findings.add(at("/value_coding"), "duplicate", "was chosen before");
+                    findings.add(at("/value_coding"), FindingCode::Duplicate, "was chosen before");
                 }
             }
         }
@@ -299,7 +306,7 @@ fn check_answer(item: &QuestionnaireItem, answer: &Answer, n: usize, findings: &
         } else {
             findings.add(
                 format!("/answers/{n}/{name}"),
-                "type",
+                FindingCode::Type,
                 format!("must be left out: this item takes {expected}"),
             );
         }
@@ -309,7 +316,7 @@ fn check_answer(item: &QuestionnaireItem, answer: &Answer, n: usize, findings: &
             let first = members.first().copied().unwrap_or_default();
             findings.add(
                 format!("/answers/{n}/{first}"),
-                "required",
+                FindingCode::Required,
                 format!("this item takes {expected}"),
             );
         }
@@ -321,7 +328,7 @@ fn check_answer(item: &QuestionnaireItem, answer: &Answer, n: usize, findings: &
         [_, (name, _), ..] => {
             findings.add(
                 format!("/answers/{n}/{name}"),
-                "type",
+                FindingCode::Type,
                 "must be left out: an answer has one value",
             );
         }
@@ -329,7 +336,7 @@ fn check_answer(item: &QuestionnaireItem, answer: &Answer, n: usize, findings: &
 }
 
 /// What is wrong with a value of the right type.
-fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<(&'static str, String)> {
+fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<(FindingCode, String)> {
     let form = match (item.kind, value) {
         (ItemType::Date, Value::When(text)) if !is_date(text) => Some("must be a date, such as 2026-03-01"),
         (ItemType::Time, Value::When(text)) if !is_time(text) => Some("must be a time of day, such as 18:30"),
@@ -344,12 +351,15 @@ fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<
         _ => None,
     };
     if let Some(message) = form {
-        return Some(("format", message.to_owned()));
+        return Some((FindingCode::Format, message.to_owned()));
     }
     if let (Some(longest), Value::Text(text)) = (item.max_length, value)
         && i64::try_from(text.chars().count()).unwrap_or(i64::MAX) > longest
     {
-        return Some(("length", format!("must have at most {longest} characters")));
+        return Some((
+            FindingCode::Length,
+            format!("must have at most {longest} characters"),
+        ));
     }
     if let Value::Number(number) = value {
         if item.min_value.is_some_and(|least| number < least)
@@ -360,17 +370,23 @@ fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<
                 (Some(least), None) => format!("must be at least {least}"),
                 (_, most) => format!("must be at most {}", most.unwrap_or_default()),
             };
-            return Some(("range", bounds));
+            return Some((FindingCode::Range, bounds));
         }
         if !number.is_finite() || number.abs() > 1e15 {
-            return Some(("range", "must be a number that is not that large".to_owned()));
+            return Some((
+                FindingCode::Range,
+                "must be a number that is not that large".to_owned(),
+            ));
         }
     }
     let is_own = item.kind == ItemType::OpenChoice && answer.value_string.is_some();
     let is_offered =
         |option: &super::AnswerOption| option.value().and_then(|v| v.compare(value)) == Some(Ordering::Equal);
     if !is_own && !item.options.is_empty() && !item.options.iter().any(is_offered) {
-        return Some(("option", "must be one of the options of the item".to_owned()));
+        return Some((
+            FindingCode::Option,
+            "must be one of the options of the item".to_owned(),
+        ));
     }
     None
 }

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{ItemType, QuestionnaireItem};
-use crate::value::{kindness::unkind_words, validation::Findings};
+use crate::value::{
+    kindness::unkind_words,
+    validation::{FindingCode, Findings},
+};
 
 /// The version of rules that follow from the weights of options.
 pub const DERIVED: &str = "derived-1";
@@ -187,7 +190,7 @@ impl Scoring {
             if !ids.insert(rule.id.as_str()) {
                 findings.add(
                     format!("{at}/id"),
-                    "duplicate",
+                    FindingCode::Duplicate,
                     "is the id of another score as well",
                 );
             }
@@ -198,7 +201,7 @@ impl Scoring {
             (50, self.gates.len(), "/gates"),
         ] {
             if count > max {
-                findings.add(at, "length", format!("must have at most {max} items"));
+                findings.add(at, FindingCode::Length, format!("must have at most {max} items"));
             }
         }
         for (n, gate) in self.gates.iter().enumerate() {
@@ -213,18 +216,18 @@ impl ScoreRule {
         check_text(&self.label, 200, &format!("{at}/label"), findings);
         check_kind(&self.label, &format!("{at}/label"), findings);
         if self.items.is_empty() {
-            findings.add(format!("{at}/items"), "required", "must name an item");
+            findings.add(format!("{at}/items"), FindingCode::Required, "must name an item");
         }
         let mut seen = HashSet::new();
         for (n, link_id) in self.items.iter().enumerate() {
             let pointer = format!("{at}/items/{n}");
             let item = items.iter().find(|item| item.link_id == *link_id);
             if !seen.insert(link_id.as_str()) {
-                findings.add(pointer, "duplicate", "is named twice");
+                findings.add(pointer, FindingCode::Duplicate, "is named twice");
             } else if !item.is_some_and(QuestionnaireItem::is_countable) {
                 findings.add(
                     pointer,
-                    "unknown-item",
+                    FindingCode::UnknownItem,
                     "must be an item with numbers, yes or no, or weighted options",
                 );
             }
@@ -235,7 +238,7 @@ impl ScoreRule {
             if !seen.contains(link_id.as_str()) || !is_bounded {
                 findings.add(
                     format!("{at}/reverse/{n}"),
-                    "unknown-item",
+                    FindingCode::UnknownItem,
                     "must be one of the items, with a least and a greatest value, that does not repeat",
                 );
             }
@@ -243,21 +246,21 @@ impl ScoreRule {
         if usize::try_from(self.max_missing).unwrap_or(usize::MAX) >= self.items.len().max(1) {
             findings.add(
                 format!("{at}/max_missing"),
-                "range",
+                FindingCode::Range,
                 "must be less than the number of items",
             );
         }
         if self.multiply.is_some_and(|by| !by.is_finite() || by.abs() > 1e6) {
             findings.add(
                 format!("{at}/multiply"),
-                "range",
+                FindingCode::Range,
                 "must be a number from -1000000 to 1000000",
             );
         }
         if self.decimals.is_some_and(|decimals| decimals > 6) {
             findings.add(
                 format!("{at}/decimals"),
-                "range",
+                FindingCode::Range,
                 "must be a whole number from 0 to 6",
             );
         }
@@ -271,7 +274,7 @@ impl ScoreRule {
             if !is_rising {
                 findings.add(
                     format!("{at}/bands/{n}/from"),
-                    "order",
+                    FindingCode::Order,
                     "must be greater than that of the band before",
                 );
             }
@@ -292,7 +295,7 @@ impl ScoreGate {
                 if !item.is_some_and(QuestionnaireItem::is_countable) {
                     findings.add(
                         format!("{at}/item"),
-                        "unknown-item",
+                        FindingCode::UnknownItem,
                         "must be an item with numbers, yes or no, or weighted options",
                     );
                 }
@@ -300,12 +303,12 @@ impl ScoreGate {
             (None, Some(score)) if scores.contains(score.as_str()) => {}
             (None, Some(_)) => findings.add(
                 format!("{at}/score"),
-                "unknown-score",
+                FindingCode::UnknownScore,
                 "must be the id of a score",
             ),
             _ => findings.add(
                 format!("{at}/item"),
-                "required",
+                FindingCode::Required,
                 "either an item or a score must be named",
             ),
         }
@@ -314,7 +317,11 @@ impl ScoreGate {
 
 fn check_text(text: &str, longest: usize, pointer: &str, findings: &mut Findings) {
     if text.trim().is_empty() || text.chars().count() > longest {
-        findings.add(pointer, "length", format!("must have 1 to {longest} characters"));
+        findings.add(
+            pointer,
+            FindingCode::Length,
+            format!("must have 1 to {longest} characters"),
+        );
     }
 }
 
@@ -323,7 +330,7 @@ fn check_kind(text: &str, pointer: &str, findings: &mut Findings) {
     if !unkind.is_empty() {
         findings.add(
             pointer,
-            "unkind",
+            FindingCode::Unkind,
             format!("people see this: say it without {}", unkind.join(", ")),
         );
     }

@@ -15,7 +15,7 @@ use crate::{
         QuestionnaireItem,
         answer::{is_date, is_time},
     },
-    value::validation::Findings,
+    value::validation::{FindingCode, Findings},
 };
 
 /// What has been read so far, and what is wrong with it.
@@ -30,11 +30,11 @@ impl Reader {
     pub fn needed(&mut self, text: Option<String>, longest: usize, pointer: &str) -> String {
         let text = text.unwrap_or_default();
         if text.is_empty() {
-            self.findings.add(pointer, "required", "must be given");
+            self.findings.add(pointer, FindingCode::Required, "must be given");
         } else if text.chars().count() > longest {
             self.findings.add(
                 pointer,
-                "length",
+                FindingCode::Length,
                 format!("must have at most {longest} characters"),
             );
         }
@@ -46,7 +46,8 @@ impl Reader {
             return self.needed(Some(text), 4000, &format!("/{name}"));
         }
         let message = format!("the resource does not say {what}; find out, and give --{name}");
-        self.findings.add(format!("/{name}"), "required", message);
+        self.findings
+            .add(format!("/{name}"), FindingCode::Required, message);
         String::new()
     }
 
@@ -66,27 +67,31 @@ impl Reader {
             .take(500)
             .collect();
         let message = format!("there is none, so it is {url}; --url gives it another");
-        self.remarks.add("/url", "missing", message);
+        self.remarks.add("/url", FindingCode::Missing, message);
         url
     }
 
     pub fn item(&mut self, item: &FhirItem, parent: Option<&str>, at: &str) {
         if self.items.len() >= MAX_ITEMS {
-            self.findings
-                .add("/item", "length", format!("must have at most {MAX_ITEMS} items"));
+            self.findings.add(
+                "/item",
+                FindingCode::Length,
+                format!("must have at most {MAX_ITEMS} items"),
+            );
             return;
         }
         let link_id = self.needed(Some(item.link_id.clone()), 255, &format!("{at}/linkId"));
         let Some(kind) = kind(&item.kind) else {
             let message = "must be group, display, boolean, decimal, integer, date, dateTime, time, string, text, url, choice, \
                 open-choice or quantity";
-            self.findings.add(format!("{at}/type"), "enum", message);
+            self.findings
+                .add(format!("{at}/type"), FindingCode::Enum, message);
             return;
         };
         if item.text.as_ref().is_some_and(|text| text.chars().count() > 4000) {
             self.findings.add(
                 format!("{at}/text"),
-                "length",
+                FindingCode::Length,
                 "must have at most 4000 characters",
             );
         }
@@ -129,18 +134,18 @@ impl Reader {
         if kind == ItemType::Group && item.repeats {
             let message = "a group that repeats is asked once";
             self.remarks
-                .add(format!("{at}/repeats"), "not-supported", message);
+                .add(format!("{at}/repeats"), FindingCode::NotSupported, message);
         }
         if extension(&item.extension, &["sdc-questionnaire-enableWhenExpression"]).is_some() {
             let message = "its condition is an expression, which is not worked out: it is always asked";
             self.remarks
-                .add(format!("{at}/extension"), "not-supported", message);
+                .add(format!("{at}/extension"), FindingCode::NotSupported, message);
         }
         let is_computed = extension(&item.extension, &["sdc-questionnaire-calculatedExpression"]).is_some();
         if is_computed {
             let message =
                 "is worked out by an expression, so it takes no answer; scores are made by the scoring rules";
-            self.remarks.add(at, "not-supported", message);
+            self.remarks.add(at, FindingCode::NotSupported, message);
         }
         is_computed
     }
@@ -152,7 +157,7 @@ impl Reader {
                 Some(option) => options.push(option),
                 None => self.findings.add(
                     format!("{at}/answerOption/{n}"),
-                    "type",
+                    FindingCode::Type,
                     "must have a valueCoding with a code, a valueString, valueInteger, valueDate or valueTime",
                 ),
             }
@@ -167,19 +172,22 @@ impl Reader {
                 Some(set) => options.extend(set.concepts()),
                 None => self.findings.add(
                     format!("{at}/answerValueSet"),
-                    "unknown-reference",
+                    FindingCode::UnknownReference,
                     "must be a ValueSet that the resource contains",
                 ),
             },
             Some((_, None)) => {
                 let message = "the value set is not in the resource: any code is taken";
                 self.remarks
-                    .add(format!("{at}/answerValueSet"), "not-supported", message);
+                    .add(format!("{at}/answerValueSet"), FindingCode::NotSupported, message);
             }
         }
         if options.len() > MAX_OPTIONS {
-            self.findings
-                .add(at, "length", format!("must have at most {MAX_OPTIONS} options"));
+            self.findings.add(
+                at,
+                FindingCode::Length,
+                format!("must have at most {MAX_OPTIONS} options"),
+            );
         }
         options
     }
@@ -195,7 +203,8 @@ impl Reader {
             "<=" => EnableOperator::LessOrEqual,
             _ => {
                 let message = "must be exists, =, !=, >, <, >= or <=";
-                self.findings.add(format!("{at}/operator"), "enum", message);
+                self.findings
+                    .add(format!("{at}/operator"), FindingCode::Enum, message);
                 return None;
             }
         };
@@ -214,7 +223,7 @@ impl Reader {
             .filter(|text| is_date(text) || is_time(text));
         if misplaced.is_some() {
             let message = "the value of a number is a date or time, and is taken as such";
-            self.remarks.add(at, "format", message);
+            self.remarks.add(at, FindingCode::Format, message);
         }
         let quantity = condition
             .answer_quantity
@@ -245,7 +254,7 @@ impl Reader {
         if !is_usable {
             let message =
                 "must have an answerBoolean for exists, and for the others a value that is no reference";
-            self.findings.add(at, "required", message);
+            self.findings.add(at, FindingCode::Required, message);
         }
         Some(made)
     }
@@ -257,7 +266,7 @@ impl Reader {
         for item in &self.items {
             if kinds.insert(&item.link_id, item.kind).is_some() {
                 let message = format!("the linkId {} is taken twice", item.link_id);
-                faults.add(format!("/item/{}", item.link_id), "duplicate", message);
+                faults.add(format!("/item/{}", item.link_id), FindingCode::Duplicate, message);
             }
         }
         for item in &self.items {
@@ -272,7 +281,7 @@ impl Reader {
                     );
                     faults.add(
                         format!("/item/{}/enableWhen", item.link_id),
-                        "unknown-item",
+                        FindingCode::UnknownItem,
                         message,
                     );
                 }

@@ -39,7 +39,7 @@ fn faults(
     findings
         .into_vec()
         .into_iter()
-        .map(|f| (f.pointer, f.code))
+        .map(|f| (f.pointer, f.code.to_string()))
         .collect()
 }
 

@@ -154,7 +154,7 @@ fn found(whole: &Questionnaire, answers: &[Answer], is_completed: bool) -> Vec<(
     findings
         .into_vec()
         .into_iter()
-        .map(|f| (f.pointer, f.code))
+        .map(|f| (f.pointer, f.code.to_string()))
         .collect()
 }
 
