@@ -9,7 +9,7 @@ use crate::{
     record::{Kind, Record},
     value::{
         nullable,
-        text::Label,
+        text::{Label, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -62,10 +62,10 @@ impl Record for Appointment {
 
     fn example() -> Self {
         Self {
-            kind: Label::of("counseling"),
+            kind: text!("counseling"),
             starts_at: example_time("2026-03-10T15:00:00-04:00"),
-            with: Some(Label::of("Dr. Okafor")),
-            place: Some(Label::of("Elm Street clinic, second floor")),
+            with: Some(text!("Dr. Okafor")),
+            place: Some(text!("Elm Street clinic, second floor")),
             status: AppointmentStatus::Planned,
         }
     }

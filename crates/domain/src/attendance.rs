@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     record::{Kind, Record, check_past},
     value::{
-        text::Label,
+        text::{Label, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -69,7 +69,7 @@ impl Record for Attendance {
     fn example() -> Self {
         Self {
             meeting_id: None,
-            programme: Label::of("smart"),
+            programme: text!("smart"),
             mode: AttendanceMode::InPerson,
             role: AttendanceRole::Share,
             occurred_at: example_time("2026-03-03T19:00:00-05:00"),

@@ -9,7 +9,7 @@ use crate::{
     value::{
         list::{Ids, List},
         number::{Int, Rating},
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::{Timestamp, example_time},
         validation::{FindingCode, Findings},
     },
@@ -224,8 +224,8 @@ impl Record for CheckIn {
             },
             trigger_ids: Ids::default(),
             warning_sign_ids: Ids::default(),
-            note: Some(Note::of("Long day, but the walk helped.")),
-            tags: List::of([Label::of("work")]),
+            note: Some(text!("Long day, but the walk helped.")),
+            tags: List::of([text!("work")]),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     goal::check_year,
     record::{Kind, Record},
     value::{
-        text::Prose,
+        text::{Prose, text},
         timestamp::{Timestamp, date},
         validation::Findings,
     },
@@ -53,7 +53,7 @@ impl Record for Commitment {
 
     fn example() -> Self {
         Self {
-            text: Prose::of("Call my sister before dinner."),
+            text: text!("Call my sister before dinner."),
             on: NaiveDate::from_ymd_opt(2026, 3, 2).unwrap_or_default(),
             outcome: Some(CommitmentOutcome::Kept),
         }

@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    record::{ItemKind, Kind, NewId, Record, Reference, Target, check_end, check_past},
+    record::{ItemKind, Kind, NewId, Record, Reference, Target, Timer, check_end, check_past},
     reference::practice,
     value::{
         list::{Ids, List},
         nullable,
         number::{Int, Rating},
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::{Timestamp, example_time},
         validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, Substance},
@@ -156,8 +156,25 @@ pub struct CravingEvent {
     pub note: Option<Note>,
 }
 
+impl CravingEvent {
+    /// When an event that is still ongoing is closed.
+    fn closes_at(&self) -> Option<DateTime<Utc>> {
+        (self.outcome == CravingOutcome::Ongoing)
+            .then(|| self.occurred_at.to_utc() + TimeDelta::hours(CLOSES_AFTER_H))
+    }
+
+    /// Closes an event whose end nobody noted.
+    fn close(&mut self) {
+        self.outcome = CravingOutcome::Unsure;
+    }
+}
+
 impl Record for CravingEvent {
     const KIND: Kind = Kind::CravingEvent;
+    const TIMER: Option<Timer<Self>> = Some(Timer {
+        due_at: Self::closes_at,
+        on_timer: Self::close,
+    });
     const READ_ONLY: &'static [&'static str] = &["peak"];
 
     fn occurred_at(&self) -> Option<Timestamp> {
@@ -219,8 +236,8 @@ impl Record for CravingEvent {
         for tried in self.strategy_uses.items_mut() {
             tried.id.get_or_insert_with(&mut *new_id);
         }
-        if self.due_at().is_some_and(|due| due <= now) {
-            self.on_timer();
+        if self.closes_at().is_some_and(|due| due <= now) {
+            self.close();
         }
     }
 
@@ -234,15 +251,6 @@ impl Record for CravingEvent {
             })
         }));
         all
-    }
-
-    fn due_at(&self) -> Option<DateTime<Utc>> {
-        (self.outcome == CravingOutcome::Ongoing)
-            .then(|| self.occurred_at.to_utc() + TimeDelta::hours(CLOSES_AFTER_H))
-    }
-
-    fn on_timer(&mut self) {
-        self.outcome = CravingOutcome::Unsure;
     }
 
     fn example() -> Self {
@@ -263,7 +271,7 @@ impl Record for CravingEvent {
             strategy_uses: List::of([StrategyUse {
                 id: None,
                 strategy_id: None,
-                practice: practice::LIBRARY.first().map(|p| Label::of(&p.slug)),
+                practice: practice::LIBRARY.first().and_then(|p| Label::new(&p.slug)),
                 label: None,
                 before: Some(Rating::clamped(8)),
                 after: Some(Rating::clamped(3)),
@@ -272,7 +280,7 @@ impl Record for CravingEvent {
             }]),
             outcome: CravingOutcome::RodeItOut,
             acted: Some(false),
-            note: Some(Note::of("It came after the call, and it passed.")),
+            note: Some(text!("It came after the call, and it passed.")),
         }
     }
 }

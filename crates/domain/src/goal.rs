@@ -12,7 +12,7 @@ use crate::{
         nullable,
         number::Int,
         place::Currency,
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::{Timestamp, date, optional_date},
         validation::{FindingCode, Findings},
         vocabulary::Substance,
@@ -177,9 +177,13 @@ impl Record for Goal {
         (self.status == GoalStatus::Active).then(|| match (self.substance, &self.label) {
             // Two behaviours of one's own naming are two different things.
             (Substance::Other | Substance::OtherBehaviour, Some(label)) => {
-                format!("active:{}:{}", self.substance.word(), label.trim().to_lowercase())
+                format!(
+                    "active:{}:{}",
+                    self.substance.as_str(),
+                    label.trim().to_lowercase()
+                )
             }
-            _ => format!("active:{}", self.substance.word()),
+            _ => format!("active:{}", self.substance.as_str()),
         })
     }
 
@@ -199,7 +203,7 @@ impl Record for Goal {
             }),
             limits: None,
             taper: List::default(),
-            note: Some(Note::of("For the mornings with my daughter.")),
+            note: Some(text!("For the mornings with my daughter.")),
         }
     }
 }
@@ -234,7 +238,7 @@ mod tests {
     fn own_behaviours_are_told_apart_by_label() {
         let goal = |label: &str| Goal {
             substance: Substance::OtherBehaviour,
-            label: Some(Label::of(label)),
+            label: Label::new(label),
             ..Goal::example()
         };
         assert_ne!(goal("Shopping").slot(), goal("Gaming").slot());

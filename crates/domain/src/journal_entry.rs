@@ -9,7 +9,7 @@ use crate::{
     record::{Kind, Record, check_past},
     value::{
         number::Rating,
-        text::Prose,
+        text::{Prose, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -42,7 +42,7 @@ impl Record for JournalEntry {
     fn example() -> Self {
         Self {
             occurred_at: example_time("2026-03-01T22:15:00-05:00"),
-            text: Prose::of("Slow day. The river was high, and I stayed longer than I had planned."),
+            text: text!("Slow day. The river was high, and I stayed longer than I had planned."),
             mood: Some(Rating::clamped(6)),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     value::{
         nullable,
         number::{Int, Rating},
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -86,7 +86,7 @@ impl Record for PracticeSession {
     fn example() -> Self {
         Self {
             occurred_at: Some(example_time("2026-03-01T07:10:00-05:00")),
-            practice: Label::of("urge-surfing-wave"),
+            practice: text!("urge-surfing-wave"),
             minutes: Int::clamped(10),
             guided: true,
             craving_before: Some(Rating::clamped(6)),
@@ -94,7 +94,7 @@ impl Record for PracticeSession {
             stress_before: Some(Rating::clamped(7)),
             stress_after: Some(Rating::clamped(4)),
             craving_event_id: None,
-            note: Some(Note::of("The top came sooner than I thought.")),
+            note: Some(text!("The top came sooner than I thought.")),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     reference::helpline::Helpline,
     value::{
         list::List,
+        text::Text,
         timestamp::{Timestamp, example_time},
         validation::{FindingCode, Findings},
     },
@@ -128,7 +129,7 @@ impl Record for QuestionnaireResponse {
         };
         if let Some(own) = SHIPPED.as_ref() {
             example.answers = List::of(own.items.iter().filter_map(|item| {
-                let mut answer = Answer::to(&item.link_id);
+                let mut answer = Answer::to(Text::new(&item.link_id)?);
                 match item.kind {
                     ItemType::Choice => answer.value_coding.clone_from(&item.options.get(2)?.value_coding),
                     ItemType::Integer => answer.value_integer = Some(Whole::clamped(6)),

@@ -9,7 +9,7 @@ use crate::{
     record::{Kind, Record, Reference, Target},
     value::{
         nullable,
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::Timestamp,
         validation::Findings,
     },
@@ -82,11 +82,11 @@ impl Record for Referral {
 
     fn example() -> Self {
         Self {
-            kind: Label::of("intensive_outpatient"),
-            to: Label::of("Riverside day programme"),
-            reason: Some(Note::of("To go on after the ward, three days a week.")),
+            kind: text!("intensive_outpatient"),
+            to: text!("Riverside day programme"),
+            reason: Some(text!("To go on after the ward, three days a week.")),
             status: ReferralStatus::Waitlisted,
-            next_step: Some(Note::of("Call on Monday to ask about a place.")),
+            next_step: Some(text!("Call on Monday to ask about a place.")),
             appointment_id: None,
         }
     }

@@ -11,7 +11,7 @@ use crate::{
         nullable,
         number::Int,
         place::{Email, Phone, TimeOfDay, ZoneName},
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::Timestamp,
         validation::{FindingCode, Findings},
     },
@@ -225,7 +225,7 @@ impl Record for SupportContact {
 
     fn example() -> Self {
         Self {
-            name: Label::of("Robin"),
+            name: text!("Robin"),
             relationship: Relationship::Sponsor,
             phone: Phone::new("+12025550143"),
             email: None,

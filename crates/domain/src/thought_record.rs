@@ -9,7 +9,7 @@ use crate::{
     value::{
         list::List,
         number::{Percent, Rating},
-        text::{Label, Note, Prose},
+        text::{Label, Note, Prose, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -126,20 +126,20 @@ impl Record for ThoughtRecord {
     fn example() -> Self {
         Self {
             occurred_at: Some(example_time("2026-03-01T16:30:00-05:00")),
-            situation: Prose::of("My boss asked for a word tomorrow morning."),
-            thought: Prose::of("I will lose the job, so I may as well drink."),
+            situation: text!("My boss asked for a word tomorrow morning."),
+            thought: text!("I will lose the job, so I may as well drink."),
             belief_before: Percent::clamped(80),
             emotions: List::of([Emotion {
-                name: Label::of("fear"),
+                name: text!("fear"),
                 before: Rating::clamped(8),
                 after: Some(Rating::clamped(4)),
             }]),
             distortions: List::of([Distortion::Catastrophizing, Distortion::PermissionGiving]),
-            evidence_for: Some(Note::of("He looked serious.")),
-            evidence_against: Some(Note::of(
-                "He praised the last report; a new project starts this week.",
+            evidence_for: Some(text!("He looked serious.")),
+            evidence_against: Some(text!(
+                "He praised the last report; a new project starts this week."
             )),
-            alternative: Some(Note::of("It is most likely about the project.")),
+            alternative: Some(text!("It is most likely about the project.")),
             belief_after: Some(Percent::clamped(30)),
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     value::{
         list::List,
         nullable,
-        text::Label,
+        text::{Label, text},
         timestamp::{Timestamp, date, optional_date},
         validation::{FindingCode, Findings},
     },
@@ -141,8 +141,8 @@ impl Record for Transition {
             first.done_on = Some(first.due_on);
         }
         Self {
-            from_level: Label::of("residential"),
-            to_level: Label::of("intensive_outpatient"),
+            from_level: text!("residential"),
+            to_level: text!("intensive_outpatient"),
             discharged_on,
             follow_ups: Some(follow_ups),
             next_follow_up_on: discharged_on.checked_add_days(Days::new(3)),

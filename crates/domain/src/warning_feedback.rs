@@ -8,7 +8,7 @@ use crate::{
     insight::warning::Rule,
     record::{Kind, Record},
     value::{
-        text::Note,
+        text::{Note, text},
         timestamp::Timestamp,
         validation::{FindingCode, Findings},
     },
@@ -71,7 +71,7 @@ impl Record for WarningFeedback {
             rule: Rule::Sleep,
             kind: FeedbackKind::Mute,
             muted_until: Some(crate::value::timestamp::example_time("2026-04-01T00:00:00-04:00")),
-            note: Some(Note::of("The baby is teething.")),
+            note: Some(text!("The baby is teething.")),
         }
     }
 }

@@ -77,7 +77,7 @@ impl InsightRequest {
             "window",
             FindingCode::Enum,
             "must be 7d, 30d, 90d, 365d or all",
-            |text| Window::ALL.into_iter().find(|window| window.word() == text),
+            |text| Window::ALL.into_iter().find(|window| window.as_str() == text),
         );
         let at = as_of(&mut parameters, now);
         parameters.finish()?;
@@ -95,7 +95,7 @@ impl InsightRequest {
             holds: Holds::Day,
             words: format!(
                 "{words} {} account {} {}",
-                window.word(),
+                window.as_str(),
                 account.version,
                 env!("CARGO_PKG_VERSION")
             ),

@@ -3,6 +3,7 @@
 pub mod password;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -16,8 +17,10 @@ use crate::value::{
 };
 
 /// What an account is for. Clinicians and operators are made from the command line only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, ToSchema)]
+#[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// A person in recovery; owner of the record.
     Person,
@@ -30,22 +33,9 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::Person, Self::Supporter, Self::Clinician, Self::Operator];
-
-    /// The role's name on the wire, in tokens and in the database.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Supporter => "supporter",
-            Self::Clinician => "clinician",
-            Self::Operator => "operator",
-        }
-    }
-
-    /// The role of that name.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.word() == word)
+    /// The name on the wire, in tokens and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -363,7 +353,17 @@ pub struct SealedSession {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
+
+    #[test]
+    fn a_role_has_the_same_name_everywhere() {
+        for role in Role::VARIANTS {
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+            assert_eq!(role.as_str().parse(), Ok(*role));
+        }
+    }
 
     #[test]
     fn the_country_falls_back_to_the_region_of_the_locale() {

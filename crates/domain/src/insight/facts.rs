@@ -90,7 +90,7 @@ impl Window {
     pub const ALL: [Self; 5] = [Self::Week, Self::Month, Self::Quarter, Self::Year, Self::All];
 
     /// Its word on the wire.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Week => "7d",
             Self::Month => "30d",
@@ -357,7 +357,7 @@ mod tests {
         for window in Window::ALL {
             let days = window.first(today).map(|first| length((first, today)));
             assert_eq!(days, window.days());
-            assert_eq!(serde_json::to_value(window).unwrap(), window.word());
+            assert_eq!(serde_json::to_value(window).unwrap(), window.as_str());
         }
     }
 

@@ -161,7 +161,8 @@ pub fn triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Triggers
     });
     by_trigger.truncate(MAX_TRIGGERS);
     let mut situations: Vec<SituationInsight> = SituationCategory::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|category| SituationInsight {
             category,
             figures: figures(&|event| event.category == Some(category)),

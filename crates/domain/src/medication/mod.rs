@@ -10,7 +10,7 @@ use crate::{
     value::{
         nullable,
         number::Int,
-        text::{Label, Text},
+        text::{Label, Text, text},
         timestamp::{Timestamp, date, optional_date},
         validation::{FindingCode, Findings},
     },
@@ -135,12 +135,12 @@ impl Record for Medication {
 
     fn example() -> Self {
         Self {
-            name: Label::of("Buprenorphine/naloxone"),
+            name: text!("Buprenorphine/naloxone"),
             rxnorm: None,
             class: MedicationClass::PartialAgonist,
-            dose: Some(Label::of("8 mg")),
-            route: Label::of("sublingual"),
-            schedule: Text::of("FREQ=DAILY;BYHOUR=8"),
+            dose: Some(text!("8 mg")),
+            route: text!("sublingual"),
+            schedule: text!("FREQ=DAILY;BYHOUR=8"),
             covers_days: Int::clamped(1),
             started_on: NaiveDate::from_ymd_opt(2026, 2, 2).unwrap_or_default(),
             ended_on: None,
@@ -157,7 +157,7 @@ mod tests {
     fn every_wrong_member_is_named() {
         let mut findings = Findings::default();
         Medication {
-            schedule: Text::of("FREQ=SECONDLY"),
+            schedule: text!("FREQ=SECONDLY"),
             started_on: NaiveDate::from_ymd_opt(1899, 12, 31).unwrap(),
             ended_on: NaiveDate::from_ymd_opt(1899, 12, 30),
             ..Medication::example()
@@ -171,7 +171,7 @@ mod tests {
     fn a_schedule_must_come_due() {
         let mut findings = Findings::default();
         Medication {
-            schedule: Text::of("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"),
+            schedule: text!("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"),
             ..Medication::example()
         }
         .check(DateTime::UNIX_EPOCH, &mut findings);

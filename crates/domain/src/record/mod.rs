@@ -83,6 +83,14 @@ pub struct ValidationContext {
     pub helplines: Arc<[Helpline]>,
 }
 
+/// A change that the server makes to a record by itself once its time has come.
+pub struct Timer<T> {
+    /// The time of the change; `None` if the record needs none.
+    pub due_at: fn(&T) -> Option<DateTime<Utc>>,
+    /// Changes the record. Afterwards `due_at` is `None`.
+    pub on_timer: fn(&mut T),
+}
+
 /// A noun of the person's record.
 pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync + 'static {
     /// Its collection.
@@ -94,6 +102,9 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
     const PARENT: Option<Kind> = None;
     /// What deleting one leaves behind.
     const DELETION: Deletion = Deletion::Tombstone;
+    /// When and how the server changes records of the collection by itself. Whether a collection has timers at all
+    /// follows from this constant: see [`registry::has_timers`].
+    const TIMER: Option<Timer<Self>> = None;
 
     /// The time that orders the collection; without one the time of creation does.
     fn occurred_at(&self) -> Option<Timestamp>;
@@ -136,16 +147,8 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
         Vec::new()
     }
 
-    /// When the server changes the record by itself.
-    fn due_at(&self) -> Option<DateTime<Utc>> {
-        None
-    }
-
     /// Marks the record as deleted, where [`Deletion::Marked`] says that it stays.
     fn mark_deleted(&mut self) {}
-
-    /// Changes the record because its time has come.
-    fn on_timer(&mut self) {}
 
     /// A valid record for the documentation and the tests.
     fn example() -> Self;
@@ -303,7 +306,7 @@ pub fn stored<T: Record>(record: &T, id: Uuid, canonical: Vec<u8>) -> Draft {
         slot: record.slot(),
         references,
         items: record.items(),
-        due_at: record.due_at(),
+        due_at: T::TIMER.and_then(|timer| (timer.due_at)(record)),
     }
 }
 

@@ -60,10 +60,25 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
     }
 }
 
-/// The record as it is once its time has come, made from the body that is stored.
+/// Whether the server changes records of the collection by itself: whether its noun has a [`Record::TIMER`].
+pub fn has_timers(kind: Kind) -> bool {
+    for_noun(kind, HasTimers)
+}
+
+struct HasTimers;
+
+impl ForNoun for HasTimers {
+    type Output = bool;
+
+    fn run<T: Record>(self) -> bool {
+        T::TIMER.is_some()
+    }
+}
+
+/// Runs the timer of a stored record and returns the changed record, ready to be stored.
 ///
 /// # Errors
-/// If the body is none of that collection.
+/// If the body is not a record of that collection.
 pub fn after_timer(kind: Kind, id: Uuid, body: &[u8]) -> Result<Draft, serde_json::Error> {
     for_noun(kind, OnTimer { id, body })
 }
@@ -78,7 +93,9 @@ impl ForNoun for OnTimer<'_> {
 
     fn run<T: Record>(self) -> Self::Output {
         let mut record: T = serde_json::from_slice(self.body)?;
-        record.on_timer();
+        if let Some(timer) = T::TIMER {
+            (timer.on_timer)(&mut record);
+        }
         Ok(stored(&record, self.id, Vec::new()))
     }
 }
@@ -132,6 +149,30 @@ mod tests {
         for kind in Kind::ALL.iter().copied() {
             for_noun(kind, RoundTrip);
         }
+    }
+
+    struct RunTimer;
+
+    impl ForNoun for RunTimer {
+        type Output = Option<bool>;
+
+        /// Whether the example has nothing left to do after its timer ran; `None` for a noun without timers.
+        fn run<T: Record>(self) -> Option<bool> {
+            let timer = T::TIMER?;
+            let mut record = T::example();
+            (timer.on_timer)(&mut record);
+            Some((timer.due_at)(&record).is_none())
+        }
+    }
+
+    #[test]
+    fn a_timer_runs_once_and_only_where_a_noun_has_one() {
+        for kind in Kind::ALL.iter().copied() {
+            let is_done = for_noun(kind, RunTimer);
+            assert_ne!(is_done, Some(false), "{}", kind.path());
+            assert_eq!(is_done.is_some(), has_timers(kind));
+        }
+        assert!(has_timers(Kind::CravingEvent));
     }
 
     #[test]

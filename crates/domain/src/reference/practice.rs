@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn the_library_covers_every_category_with_at_least_forty_practices() {
         assert!(LIBRARY.len() >= 40);
-        for category in StrategyCategory::ALL {
+        for category in StrategyCategory::ALL.iter().copied() {
             assert!(LIBRARY.iter().any(|p| p.category == category), "{category:?}");
         }
         let slugs: BTreeSet<_> = LIBRARY.iter().map(|p| &p.slug).collect();

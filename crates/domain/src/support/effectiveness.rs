@@ -136,7 +136,7 @@ mod tests {
                 id: None,
                 strategy_id: None,
                 practice: None,
-                label: Some(Label::of(label)),
+                label: Label::new(*label),
                 before: Some(Rating::clamped(*before)),
                 after: Some(Rating::clamped(*after)),
                 helped: None,

@@ -14,7 +14,7 @@ use crate::{
         list::{Ids, List},
         nullable,
         number::{Int, Rating},
-        text::{Label, Note, Prose, Text},
+        text::{Label, Note, Prose, Text, text},
         timestamp::{Timestamp, example_time},
         validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory, Substance},
@@ -161,7 +161,7 @@ impl Record for UseEvent {
             occurred_at: example_time("2026-03-07T22:40:00-05:00"),
             ended_at: Some(example_time("2026-03-08T01:10:00-05:00")),
             amount: Amount::new(4.0),
-            unit: Some(Text::of("standard drinks")),
+            unit: Some(text!("standard drinks")),
             as_prescribed: false,
             self_label: Some(SelfLabel::Lapse),
             category: Some(SituationCategory::SocialPressure),
@@ -174,7 +174,7 @@ impl Record for UseEvent {
                 felt_control: Some(Rating::clamped(4)),
             }),
             harm: Some(Harm::None),
-            note: Some(Note::of("A birthday. I called Robin on the way home.")),
+            note: Some(text!("A birthday. I called Robin on the way home.")),
             entered_in_error: false,
         }
     }
@@ -270,16 +270,16 @@ impl Record for UseEventReview {
 
     fn example() -> Self {
         Self {
-            situation: Some(Prose::of("A birthday at the old bar.")),
-            vulnerabilities: Some(Prose::of("Little sleep, and I had skipped dinner.")),
-            thoughts: Some(Prose::of("One will be fine.")),
-            feelings: Some(Prose::of("Left out, then cheerful, then sad.")),
-            what_helped: Some(Prose::of("Leaving, and calling Robin.")),
-            what_to_change: Some(Prose::of("Eat before I go out; leave with a friend at ten.")),
+            situation: Some(text!("A birthday at the old bar.")),
+            vulnerabilities: Some(text!("Little sleep, and I had skipped dinner.")),
+            thoughts: Some(text!("One will be fine.")),
+            feelings: Some(text!("Left out, then cheerful, then sad.")),
+            what_helped: Some(text!("Leaving, and calling Robin.")),
+            what_to_change: Some(text!("Eat before I go out; leave with a friend at ten.")),
             proposed_items: List::of([ProposedItem {
                 id: None,
                 section: PlanSection::WarningSigns,
-                label: Label::of("Skipping meals before a party"),
+                label: text!("Skipping meals before a party"),
                 note: None,
                 trigger_kind: None,
                 stage: Some(Stage::Emotional),

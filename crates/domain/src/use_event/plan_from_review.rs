@@ -12,7 +12,7 @@ use crate::{
     value::{
         list::{Ids, List},
         number::Int,
-        text::{Label, Note, Prose},
+        text::{Label, Note, Prose, text},
         validation::{Finding, FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory},
     },
@@ -54,7 +54,7 @@ pub fn plan_from_review(
     }
     Ok(Plan {
         kind: PlanKind::RelapsePrevention,
-        title: active.map_or_else(|| Label::of(TITLE), |plan| plan.title.clone()),
+        title: active.map_or_else(|| text!(TITLE), |plan| plan.title.clone()),
         status: PlanStatus::Draft,
         number: first_number(),
         review_on: active.and_then(|plan| plan.review_on),
@@ -110,8 +110,11 @@ fn same(one: &str, other: &str) -> bool {
 /// What an item says in a part of the plan that has no notes.
 fn text(item: &ProposedItem) -> Prose {
     match &item.note {
-        Some(note) if !note.trim().is_empty() => Prose::of(&format!("{}: {note}", item.label)),
-        _ => Prose::of(&item.label),
+        Some(note) if !note.trim().is_empty() => {
+            let label: Prose = item.label.clone().widened();
+            label.followed_by(": ").followed_by(note)
+        }
+        _ => item.label.clone().widened(),
     }
 }
 
@@ -155,7 +158,7 @@ fn strategy(item: &ProposedItem) -> PlanStrategy {
         label: item.label.clone(),
         category: category.unwrap_or(StrategyCategory::Other),
         // One that has left the library since is no reason to refuse the draft.
-        practice: practice.map(|p| Label::of(&p.slug)),
+        practice: practice.and_then(|p| Label::new(&p.slug)),
         instructions: item.note.clone(),
         minutes: None,
         trigger_ids: Ids::default(),
@@ -174,10 +177,11 @@ fn situation(item: &ProposedItem, event: &UseEvent) -> PlanSituation {
             item.note
                 .iter()
                 .filter(|note| !note.trim().is_empty())
-                .map(|note| SituationStep {
+                .filter_map(|note| Prose::new(&**note))
+                .map(|text| SituationStep {
                     strategy_id: None,
                     contact_id: None,
-                    text: Some(Prose::of(note)),
+                    text: Some(text),
                 }),
         ),
     }
@@ -207,11 +211,11 @@ fn add_overdose_safety(content: &mut PlanContent, item: &ProposedItem) -> bool {
     } else {
         format!("{before}\n{line}")
     };
-    let has_room = note.chars().count() <= 4000;
-    if has_room {
-        safety.note = Some(Note::of(&note));
-    }
-    has_room
+    let Some(note) = Note::new(note) else {
+        return false;
+    };
+    safety.note = Some(note);
+    true
 }
 
 #[cfg(test)]
@@ -226,7 +230,7 @@ mod tests {
         ProposedItem {
             id: Some(Uuid::from_u128(n)),
             section,
-            label: Label::of(label),
+            label: Label::new(label).unwrap(),
             stage: None,
             ..example
         }
@@ -313,7 +317,7 @@ mod tests {
         );
         // Renamed in the plan since: still the same item.
         let mut renamed = plan.clone();
-        renamed.content.strategies.items_mut()[1].label = Label::of("Green tea");
+        renamed.content.strategies.items_mut()[1].label = text!("Green tea");
         assert_eq!(
             draft(Some(&renamed), twice[..4].to_vec()).unwrap().content,
             renamed.content
@@ -323,13 +327,13 @@ mod tests {
     #[test]
     fn what_the_review_says_of_an_item_comes_along() {
         let mut walk = item(1, PlanSection::Strategies, "Ride it");
-        walk.practice = practice::LIBRARY.first().map(|p| Label::of(&p.slug));
-        walk.note = Some(Note::of("On the balcony."));
+        walk.practice = practice::LIBRARY.first().and_then(|p| Label::new(&p.slug));
+        walk.note = Some(text!("On the balcony."));
         let mut party = item(2, PlanSection::Situations, "A party");
         party.situation_category = Some(SituationCategory::PleasantTimesWithOthers);
-        party.note = Some(Note::of("Leave at ten."));
+        party.note = Some(text!("Leave at ten."));
         let mut line = item(3, PlanSection::LapseResponse, "Call Robin");
-        line.note = Some(Note::of("the same day"));
+        line.note = Some(text!("the same day"));
         let content = draft(None, vec![walk, party, line]).unwrap().content;
         let strategy = &content.strategies[0];
         assert_eq!(

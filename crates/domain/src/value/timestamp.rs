@@ -1,6 +1,6 @@
 //! Points in time as people write them: with the offset of the place where they were.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, ops::RangeInclusive, str::FromStr};
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -20,23 +20,29 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The instant of `at` in UTC.
+    /// The instant of `at` in UTC, moved into the years 1 to 9999.
     pub fn utc(at: DateTime<Utc>) -> Self {
         Self {
-            at: truncated(at.fixed_offset()),
+            at: truncated(within_years(at).fixed_offset()),
             zulu: true,
         }
     }
 
-    /// The instant of `at` with the offset that `zone` has then.
+    /// The instant of `at`, moved into the years 1 to 9999, with the offset that `zone` has then.
     pub fn in_zone(at: DateTime<Utc>, zone: chrono_tz::Tz) -> Self {
-        Self {
-            at: truncated(at.with_timezone(&zone).fixed_offset()),
-            zulu: false,
+        let local = truncated(within_years(at).with_timezone(&zone).fixed_offset());
+        // At either end of the calendar only the offset zero stays within the years.
+        if has_valid_year(local) {
+            Self {
+                at: local,
+                zulu: false,
+            }
+        } else {
+            Self::utc(at)
         }
     }
 
-    /// Midnight UTC of a date: the place in an ordered list of what has a date and no moment.
+    /// Midnight UTC of a date. It orders records that have a date and no time.
     pub fn midnight(date: NaiveDate) -> Self {
         Self::utc(date.and_time(NaiveTime::MIN).and_utc())
     }
@@ -83,6 +89,23 @@ impl Timestamp {
     }
 }
 
+/// The first and the last year of a timestamp. Outside them neither an instant in microseconds nor the text form is
+/// sure to exist.
+const YEARS: RangeInclusive<i32> = 1..=9999;
+
+/// Whether the year is allowed both on the local calendar and in UTC.
+fn has_valid_year(at: DateTime<FixedOffset>) -> bool {
+    YEARS.contains(&at.year()) && YEARS.contains(&at.to_utc().year())
+}
+
+/// The nearest instant of the allowed years.
+fn within_years(at: DateTime<Utc>) -> DateTime<Utc> {
+    let first = NaiveDate::from_ymd_opt(*YEARS.start(), 1, 1).unwrap_or_default();
+    let after = NaiveDate::from_ymd_opt(*YEARS.end() + 1, 1, 1).unwrap_or_default();
+    let last = after.and_time(NaiveTime::MIN) - chrono::TimeDelta::milliseconds(1);
+    at.clamp(first.and_time(NaiveTime::MIN).and_utc(), last.and_utc())
+}
+
 fn truncated(at: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
     let nanos = at.nanosecond();
     // A leap second carries its nanoseconds above 10^9; keep it inside the minute.
@@ -90,8 +113,28 @@ fn truncated(at: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
     at.with_nanosecond(kept).unwrap_or(at)
 }
 
+/// Why a text is no timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidTimestamp {
+    /// The text does not have the form of RFC 3339.
+    Format(chrono::ParseError),
+    /// The year is not from 1 to 9999, on the local calendar or in UTC.
+    Year,
+}
+
+impl fmt::Display for InvalidTimestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(error) => write!(f, "expected an RFC 3339 time: {error}"),
+            Self::Year => f.write_str("the year must be from 0001 to 9999"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidTimestamp {}
+
 impl FromStr for Timestamp {
-    type Err = chrono::ParseError;
+    type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // The parser also takes a space, and signs that only look like a minus.
@@ -100,7 +143,10 @@ impl FromStr for Timestamp {
         } else {
             ""
         };
-        let at = DateTime::parse_from_rfc3339(strict)?;
+        let at = DateTime::parse_from_rfc3339(strict).map_err(InvalidTimestamp::Format)?;
+        if !has_valid_year(at) {
+            return Err(InvalidTimestamp::Year);
+        }
         Ok(Self {
             at: truncated(at),
             zulu: text.ends_with(['Z', 'z']),
@@ -129,15 +175,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let parsed: Self = text
-            .parse()
-            .map_err(|e| de::Error::custom(format!("expected an RFC 3339 time: {e}")))?;
-        // Outside these years neither an instant in microseconds nor the text form is sure to exist.
-        if (1..=9999).contains(&parsed.at.year()) && (1..=9999).contains(&parsed.to_utc().year()) {
-            Ok(parsed)
-        } else {
-            Err(de::Error::custom("the year must be from 0001 to 9999"))
-        }
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -240,6 +278,38 @@ mod tests {
     fn a_date_without_time_is_refused() {
         assert!(echo("2026-03-01").contains("RFC 3339"));
         assert!(echo("0000-01-01T00:00:00Z").contains("year"));
+    }
+
+    #[test]
+    fn no_constructor_makes_a_time_that_cannot_be_read_again() {
+        let extremes = [
+            DateTime::<Utc>::MIN_UTC,
+            DateTime::<Utc>::MAX_UTC,
+            "0001-01-01T00:00:00Z".parse().unwrap(),
+            "9999-12-31T23:59:59.999Z".parse().unwrap(),
+        ];
+        for at in extremes {
+            for zone in [chrono_tz::UTC, chrono_tz::Pacific::Apia, chrono_tz::America::Adak] {
+                let made = Timestamp::in_zone(at, zone);
+                assert_eq!(
+                    serde_json::from_value::<Timestamp>(made.to_string().into()).unwrap(),
+                    made
+                );
+            }
+        }
+        for made in [i64::MIN, i64::MAX].map(Timestamp::from_micros) {
+            assert_eq!(
+                serde_json::from_value::<Timestamp>(made.to_string().into()).unwrap(),
+                made
+            );
+        }
+        for text in [
+            "0000-12-31T23:00:00-02:00",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:30:00-01:00",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp::Year), "{text}");
+        }
     }
 
     #[test]

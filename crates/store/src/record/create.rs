@@ -9,7 +9,7 @@ use diesel::{
     sql_types::{BigInt, Binary, Bool, HasSqlType, Nullable, SmallInt},
     sqlite::Sqlite,
 };
-use mainstay_domain::record::{Draft, Kind};
+use mainstay_domain::record::{Draft, Kind, registry::has_timers};
 use uuid::Uuid;
 
 use super::{Created, RecordWriter, Stored, batch_insert::create_batch, read::Row, write::NewRow};
@@ -204,7 +204,7 @@ fn first(draft: &Draft, now: DbTimestamp) -> Stored {
 
 /// Whether nothing but the row itself is stored or looked at.
 fn has_no_side_effects(draft: &Draft) -> bool {
-    draft.items.is_empty() && draft.references.is_empty() && !draft.kind.has_timers()
+    draft.items.is_empty() && draft.references.is_empty() && !has_timers(draft.kind)
 }
 
 /// False if the place is taken. PostgreSQL has passed over a number then, which nobody misses.

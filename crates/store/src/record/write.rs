@@ -7,7 +7,7 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager},
 };
 use mainstay_domain::{
-    record::{Draft, Kind, Reference, Target},
+    record::{Draft, Kind, Reference, Target, registry::has_timers},
     value::validation::{Finding, FindingCode},
 };
 use uuid::Uuid;
@@ -322,7 +322,7 @@ impl<'a> RecordWriter<'a> {
 
     fn set_timer(&mut self, kind: Kind, id: Uuid, due_at: Option<DbTimestamp>) -> Result<()> {
         // Only kinds with timers pay for them.
-        if !kind.has_timers() {
+        if !has_timers(kind) {
             return Ok(());
         }
         let person_no = self.records.scope.no;

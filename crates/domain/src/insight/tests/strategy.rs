@@ -41,7 +41,7 @@ fn event((first, last, tried): (Rating, Option<Rating>, Vec<Tried>), at: Timesta
             id: None,
             strategy_id: None,
             practice: None,
-            label: Some(Label::of(["Walk", "tea", "Call"][name])),
+            label: Label::new(["Walk", "tea", "Call"][name]),
             before,
             after,
             helped: None,

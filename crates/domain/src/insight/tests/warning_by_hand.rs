@@ -18,7 +18,7 @@ use crate::{
     value::{
         list::Ids,
         number::{Int, Rating},
-        text::{Label, Text},
+        text::{Label, text},
     },
 };
 
@@ -37,7 +37,7 @@ fn what_answers_a_sign_is_not_the_sign() {
     let contact = |n: u128, name: &str, status| WithId {
         id: Uuid::from_u128(n),
         record: SupportContact {
-            name: Label::of(name),
+            name: Label::new(name).unwrap(),
             status,
             ..SupportContact::example()
         },
@@ -118,7 +118,7 @@ fn low_confidence_is_compared_only_with_what_is_known() {
 
 fn medicine(doses: &[(i64, DoseStatus)], as_of: &AsOf) -> Facts {
     let medication = Medication {
-        schedule: Text::of("FREQ=DAILY;INTERVAL=28"),
+        schedule: text!("FREQ=DAILY;INTERVAL=28"),
         covers_days: Int::clamped(28),
         started_on: crate::insight::calendar::plus(as_of.today(), -10),
         ..Medication::example()

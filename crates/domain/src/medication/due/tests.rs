@@ -12,7 +12,7 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn medication(schedule: &str, covers_days: i64, started_on: &str) -> Medication {
     Medication {
-        schedule: Text::of(schedule),
+        schedule: Text::new(schedule).unwrap(),
         covers_days: Int::clamped(covers_days),
         started_on: started_on.parse().unwrap(),
         ..Medication::example()

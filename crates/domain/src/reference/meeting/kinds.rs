@@ -1,11 +1,26 @@
 //! What meetings are of: programmes, and the type codes of the Meeting Guide format with our names for them.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 /// The programme that a meeting belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    ToSchema,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Programme {
     /// Alcoholics Anonymous.
     Aa,
@@ -50,44 +65,12 @@ pub enum Programme {
 }
 
 impl Programme {
-    /// Every programme with its word on the wire and in the database.
-    pub const WORDS: [(Self, &'static str); 20] = [
-        (Self::Aa, "aa"),
-        (Self::Na, "na"),
-        (Self::Ca, "ca"),
-        (Self::Cma, "cma"),
-        (Self::Ha, "ha"),
-        (Self::Ma, "ma"),
-        (Self::NicA, "nic_a"),
-        (Self::Ga, "ga"),
-        (Self::AlAnon, "al_anon"),
-        (Self::NarAnon, "nar_anon"),
-        (Self::OtherTwelveStep, "other_twelve_step"),
-        (Self::Smart, "smart"),
-        (Self::LifeRing, "life_ring"),
-        (Self::RecoveryDharma, "recovery_dharma"),
-        (Self::RefugeRecovery, "refuge_recovery"),
-        (Self::WomenForSobriety, "women_for_sobriety"),
-        (Self::Sos, "sos"),
-        (Self::CelebrateRecovery, "celebrate_recovery"),
-        (Self::Wellbriety, "wellbriety"),
-        (Self::Other, "other"),
-    ];
+    /// Every programme.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its word.
-    pub fn word(self) -> &'static str {
-        Self::WORDS
-            .iter()
-            .find(|(programme, _)| *programme == self)
-            .map_or("other", |(_, word)| word)
-    }
-
-    /// The programme of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::WORDS
-            .iter()
-            .find(|(_, known)| *known == word)
-            .map(|(programme, _)| *programme)
+    /// The name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -208,13 +191,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programmes_have_the_same_word_everywhere() {
-        for (programme, word) in Programme::WORDS {
-            assert_eq!(serde_json::to_value(programme).unwrap(), word);
-            assert_eq!(
-                (programme.word(), Programme::from_word(word)),
-                (word, Some(programme))
-            );
+    fn a_programme_has_the_same_name_everywhere() {
+        for programme in Programme::ALL {
+            assert_eq!(serde_json::to_value(programme).unwrap(), programme.as_str());
+            assert_eq!(programme.as_str().parse(), Ok(*programme));
         }
     }
 

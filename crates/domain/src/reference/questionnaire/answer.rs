@@ -174,10 +174,10 @@ impl Answer {
         self.values().first().map(|(_, value)| *value)
     }
 
-    /// An answer without a value, for constants and tests.
-    pub fn to(link_id: &str) -> Self {
+    /// An answer to an item, still without a value.
+    pub fn to(link_id: Text<1, 255>) -> Self {
         Self {
-            link_id: Text::of(link_id),
+            link_id,
             value_boolean: None,
             value_integer: None,
             value_decimal: None,

@@ -98,10 +98,7 @@ pub fn import(
                 ..finding
             }));
     }
-    let status = resource
-        .status
-        .as_deref()
-        .and_then(QuestionnaireStatus::from_word);
+    let status = resource.status.as_deref().and_then(|status| status.parse().ok());
     let description = resource
         .description
         .as_ref()
@@ -174,16 +171,17 @@ fn weight(extensions: &[FhirExtension]) -> Option<f64> {
     extension(extensions, &NAMES).and_then(FhirExtension::number)
 }
 
-fn coding(coding: &FhirCoding) -> AnswerCoding {
-    AnswerCoding {
+/// The coding of a resource; `None` if it has no code. `system` stands in where it names none of its own.
+fn coding(coding: &FhirCoding, system: Option<&String>) -> Option<AnswerCoding> {
+    Some(AnswerCoding {
         system: coding
             .system
-            .as_deref()
-            .filter(|system| !system.is_empty())
-            .map(Text::of),
-        code: Text::of(&coding.code),
-        display: coding.display.as_deref().map(Text::of),
-    }
+            .as_ref()
+            .or(system)
+            .and_then(|system| Text::truncated(system)),
+        code: Text::truncated(&coding.code)?,
+        display: coding.display.as_deref().and_then(Text::truncated),
+    })
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod trend;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -29,8 +30,10 @@ pub const MAX_OPTIONS: usize = 500;
 
 /// Where a questionnaire stands. Whatever its status, it can be read and answered: an app that was offline may know
 /// the older one only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, ToSchema)]
+#[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum QuestionnaireStatus {
     /// Being worked on.
     Draft,
@@ -43,28 +46,9 @@ pub enum QuestionnaireStatus {
 }
 
 impl QuestionnaireStatus {
-    /// Every status with its word on the wire, in FHIR and in the database.
-    pub const WORDS: [(Self, &'static str); 4] = [
-        (Self::Draft, "draft"),
-        (Self::Active, "active"),
-        (Self::Retired, "retired"),
-        (Self::Unknown, "unknown"),
-    ];
-
-    /// Its word.
-    pub fn word(self) -> &'static str {
-        Self::WORDS
-            .iter()
-            .find(|(status, _)| *status == self)
-            .map_or("unknown", |(_, word)| word)
-    }
-
-    /// The status of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::WORDS
-            .iter()
-            .find(|(_, known)| *known == word)
-            .map(|(status, _)| *status)
+    /// The name on the wire, in FHIR and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

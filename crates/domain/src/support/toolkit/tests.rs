@@ -8,7 +8,7 @@ use crate::{
         list::{Ids, List},
         number::{Int, Rating},
         place::{TimeOfDay, ZoneName},
-        text::Label,
+        text::{Label, text},
         timestamp::Timestamp,
     },
 };
@@ -24,7 +24,7 @@ fn plan() -> Plan {
     strategy.trigger_ids = Ids::default();
     let call = crate::plan::PlanStrategy {
         id: Some(CALL),
-        label: Label::of("Call Robin"),
+        label: text!("Call Robin"),
         trigger_ids: Ids::of([PAYDAY]),
         ..strategy.clone()
     };
@@ -57,7 +57,7 @@ fn tried(strategy: Uuid, before: i64, after: i64) -> CravingEvent {
 
 fn contact(name: &str, position: i64, availability: Vec<Availability>, zone: Tz) -> (Uuid, SupportContact) {
     let contact = SupportContact {
-        name: Label::of(name),
+        name: Label::new(name).unwrap(),
         position: Int::clamped(position),
         availability: List::of(availability),
         time_zone: Some(ZoneName(zone)),

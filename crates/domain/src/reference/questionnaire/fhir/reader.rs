@@ -169,7 +169,18 @@ impl Reader {
         {
             None => {}
             Some((_, Some(id))) => match self.contained.get(id) {
-                Some(set) => options.extend(set.concepts()),
+                Some(set) => {
+                    for concept in set.concepts() {
+                        match concept {
+                            Some(option) => options.push(option),
+                            None => self.findings.add(
+                                format!("{at}/answerValueSet"),
+                                FindingCode::Required,
+                                "must be a ValueSet whose concepts have a code each",
+                            ),
+                        }
+                    }
+                }
                 None => self.findings.add(
                     format!("{at}/answerValueSet"),
                     FindingCode::UnknownReference,
@@ -245,7 +256,7 @@ impl Reader {
                 .cloned()
                 .or(misplaced.map(str::to_owned)),
             answer_string: condition.answer_string.clone(),
-            answer_coding: condition.answer_coding.as_ref().map(coding),
+            answer_coding: condition.answer_coding.as_ref().and_then(|own| coding(own, None)),
         };
         let is_usable = match operator {
             EnableOperator::Exists => made.answer_boolean.is_some(),
@@ -310,22 +321,23 @@ fn kind(word: &str) -> Option<ItemType> {
     })
 }
 
+/// An option of an item; `None` if it has no value, or a coding without a code.
 fn offered(option: &FhirOption) -> Option<AnswerOption> {
-    let of_coding = option
+    let value_coding = match &option.value_coding {
+        Some(own) => Some(coding(own, None)?),
+        None => None,
+    };
+    let weight_of_coding = option
         .value_coding
         .as_ref()
-        .and_then(|coding| weight(&coding.extension));
-    let made = AnswerOption {
-        value_coding: option.value_coding.as_ref().map(coding),
+        .and_then(|own| weight(&own.extension));
+    let offered = AnswerOption {
+        value_coding,
         value_string: option.value_string.clone(),
         value_integer: option.value_integer.map(i64::from),
         value_date: option.value_date.clone(),
         value_time: option.value_time.clone(),
-        weight: weight(&option.extension).or(of_coding),
+        weight: weight(&option.extension).or(weight_of_coding),
     };
-    let has_code = made
-        .value_coding
-        .as_ref()
-        .is_none_or(|coding| !coding.code.is_empty());
-    (has_code && made.value().is_some()).then_some(made)
+    offered.value().is_some().then_some(offered)
 }

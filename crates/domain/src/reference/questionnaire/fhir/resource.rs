@@ -3,11 +3,8 @@
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::weight;
-use crate::{
-    reference::questionnaire::{AnswerOption, answer::AnswerCoding},
-    value::text::Text,
-};
+use super::{coding, weight};
+use crate::reference::questionnaire::AnswerOption;
 
 /// A FHIR R4 Questionnaire. Members that the engine has no use for are passed over.
 #[derive(Debug, Clone, Deserialize)]
@@ -157,16 +154,15 @@ struct FhirExpansion {
 }
 
 impl FhirValueSet {
-    /// Its codes as options: those of the expansion if it has one, else those that it is composed of.
-    pub fn concepts(&self) -> Vec<AnswerOption> {
-        let option = |system: Option<&String>, concept: &FhirCoding| AnswerOption {
-            value_coding: Some(AnswerCoding {
-                system: concept.system.as_ref().or(system).map(|system| Text::of(system)),
-                code: Text::of(&concept.code),
-                display: concept.display.as_deref().map(Text::of),
-            }),
-            weight: weight(&concept.extension),
-            ..AnswerOption::default()
+    /// Its codes as options: those of the expansion if it has one, else those that it is composed of. A concept
+    /// without a code is `None`.
+    pub fn concepts(&self) -> Vec<Option<AnswerOption>> {
+        let option = |system: Option<&String>, concept: &FhirCoding| {
+            Some(AnswerOption {
+                value_coding: Some(coding(concept, system)?),
+                weight: weight(&concept.extension),
+                ..AnswerOption::default()
+            })
         };
         if !self.expansion.contains.is_empty() {
             return self

@@ -135,6 +135,35 @@ fn everything_that_cannot_be_taken_is_named() {
     assert_eq!(read(circle, &terms()).unwrap_err(), ["/item circle"]);
 }
 
+/// A coding without a code or with an empty system was stored, and could not be read again.
+#[test]
+fn an_imported_questionnaire_can_be_read_again() {
+    let resource = |code: &str| {
+        json!({ "resourceType": "Questionnaire", "title": "Q", "contained": [
+            { "resourceType": "ValueSet", "id": "set", "expansion": { "contains": [
+                { "system": "", "code": code, "display": "One" },
+            ]}},
+        ], "item": [
+            { "linkId": "a", "type": "choice", "answerValueSet": "#set" },
+            { "linkId": "b", "type": "string", "enableWhen": [
+                { "question": "a", "operator": "=", "answerCoding": { "system": "", "code": code } },
+            ]},
+        ]})
+    };
+    assert_eq!(
+        read(resource(""), &terms()).unwrap_err(),
+        ["/item/0/answerValueSet required", "/item/1/enableWhen/0 required"]
+    );
+    for code in ["1".to_owned(), "ä".repeat(300)] {
+        let questionnaire = read(resource(&code), &terms()).unwrap().questionnaire;
+        let stored = serde_json::to_value(&questionnaire).unwrap();
+        assert_eq!(
+            serde_json::from_value::<Questionnaire>(stored).unwrap(),
+            questionnaire
+        );
+    }
+}
+
 #[test]
 fn wrong_rules_are_named() {
     let resource = json!({ "resourceType": "Questionnaire", "title": "Q", "item": [

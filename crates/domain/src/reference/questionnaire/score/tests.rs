@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::reference::questionnaire::answer::AnswerCoding;
+use crate::{reference::questionnaire::answer::AnswerCoding, value::text::Text};
 
 /// Items with options from 0 up to the given most, and rules for their score.
 fn questionnaire(most: &[i64], rule: &serde_json::Value) -> Questionnaire {
@@ -29,10 +29,10 @@ fn answers(values: &[Option<i64>]) -> Vec<Answer> {
         .map(|(n, value)| Answer {
             value_coding: Some(AnswerCoding {
                 system: None,
-                code: crate::value::text::Text::of(&format!("c{value}")),
+                code: Text::new(format!("c{value}")).unwrap(),
                 display: None,
             }),
-            ..Answer::to(&format!("i{n}"))
+            ..Answer::to(Text::new(format!("i{n}")).unwrap())
         })
         .collect()
 }

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::reference::questionnaire::answer::{AnswerCoding, Whole};
+use crate::{
+    reference::questionnaire::answer::{AnswerCoding, Whole},
+    value::text::{Text, text},
+};
 
 /// Numbers that a random source gives out one after another.
 struct Dice<'a>(std::slice::Iter<'a, u8>);
@@ -108,14 +111,14 @@ fn asked_by_definition(whole: &Questionnaire, n: usize, given: &[Vec<usize>]) ->
 }
 
 fn answer(whole: &Questionnaire, n: usize, value: usize) -> Answer {
-    let mut answer = Answer::to(&format!("i{n}"));
+    let mut answer = Answer::to(Text::new(format!("i{n}")).unwrap());
     match whole.items[n].kind {
         ItemType::Boolean => answer.value_boolean = Some(value == 1),
         ItemType::Integer => answer.value_integer = Some(Whole::clamped(i64::try_from(value).unwrap())),
         _ => {
             answer.value_coding = Some(AnswerCoding {
                 system: None,
-                code: crate::value::text::Text::of(&value.to_string()),
+                code: Text::new(value.to_string()).unwrap(),
                 display: None,
             });
         }
@@ -180,7 +183,7 @@ proptest! {
         let last = format!("/answers/{}", answers.len());
         let mut more = answers.clone();
         let expected = if item.kind == ItemType::Group {
-            more.push(Answer { value_boolean: Some(true), ..Answer::to(&item.link_id) });
+            more.push(Answer { value_boolean: Some(true), ..Answer::to(Text::new(&item.link_id).unwrap()) });
             "not-a-question"
         } else if !asked[n] {
             more.push(answer(&whole, n, 0));
@@ -189,7 +192,7 @@ proptest! {
             more.push(answer(&whole, n, 0));
             "repeated"
         } else {
-            more.push(Answer { value_boolean: Some(true), ..Answer::to("nothing") });
+            more.push(Answer { value_boolean: Some(true), ..Answer::to(text!("nothing")) });
             "unknown-item"
         };
         prop_assert_eq!(found(&whole, &more, false), vec![(format!("{last}/link_id"), expected.to_owned())]);
