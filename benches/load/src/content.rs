@@ -5,7 +5,7 @@ use mainstay_domain::{
     check_in::{CheckIn, CheckInAnswers, CheckInKind, Used},
     craving_event::CravingEvent,
     plan::{Plan, PlanContent, PlanStrategy, PlanText, PlanTrigger, PlanWarningSign, Stage, TriggerKind},
-    record::{Draft, Incoming, Record, draft, stored},
+    record::{Draft, Incoming, Record, draft, to_draft},
     support_contact::SupportContact,
     value::{
         list::{Ids, List},
@@ -235,7 +235,7 @@ pub fn active_plan(random: &mut Random, micros: i64) -> Outcome<Vec<Draft>> {
         return Err(refused(missing.into_vec()).into());
     }
     plan.activate(DateTime::from_timestamp_micros(micros).unwrap_or_default());
-    all.push(stored(&plan, made.id, made.canonical));
+    all.push(to_draft(&plan, made.id, made.canonical));
     Ok(all)
 }
 

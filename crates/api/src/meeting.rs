@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use mainstay_domain::{
     record::json as to_json,
-    reference::meeting::{Fit, Meeting, MeetingOrder, Programme, Wanted, next_start},
+    reference::meeting::{Meeting, MeetingFilter, MeetingMatch, MeetingOrder, Programme, next_start},
     value::{
         geo::{FARTHEST_KM, Point},
         place::TimeOfDay,
@@ -179,7 +179,7 @@ const PARAMETERS: [&str; 13] = [
 /// A list of meetings that is asked for.
 struct Question {
     search: MeetingSearch,
-    wanted: Wanted,
+    wanted: MeetingFilter,
     limit: usize,
     after: Option<CursorPosition>,
 }
@@ -251,7 +251,7 @@ async fn read(request: HttpRequest) -> HandlerResult {
 }
 
 /// Puts in what depends on the question. Distances are good to the metre.
-fn fill_in(meeting: &mut Meeting, fit: &Fit) {
+fn fill_in(meeting: &mut Meeting, fit: &MeetingMatch) {
     meeting.next_at = fit.next_at;
     meeting.distance_km = fit.distance_km.map(|km| (km * 1000.0).round() / 1000.0);
 }
@@ -313,7 +313,7 @@ fn question(request: &HttpRequest, now: DateTime<Utc>) -> HandlerResult<Question
             Some(if day == 0 { 7 } else { day })
         },
     );
-    let wanted = Wanted {
+    let wanted = MeetingFilter {
         near,
         day,
         from: asked.get("from_time", FindingCode::Format, time, minutes),

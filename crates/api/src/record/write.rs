@@ -1,7 +1,7 @@
 //! Writing records: what every way of writing shares.
 
 use chrono::{DateTime, Utc};
-use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, stored};
+use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, to_draft};
 use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
@@ -36,8 +36,8 @@ pub async fn store_draft<T: Record>(
     now: DateTime<Utc>,
 ) -> HandlerResult<Created> {
     let (store, session) = (&caller.state.store, caller.principal.session);
-    let stored = store.create(caller.scope(), session, micros(now), draft).await;
-    stored.map_err(problem::<T>)
+    let to_draft = store.create(caller.scope(), session, micros(now), draft).await;
+    to_draft.map_err(problem::<T>)
 }
 
 /// Writes for the caller, in one transaction, with what a refusal means.
@@ -119,5 +119,5 @@ pub fn decode<T: Record>(body: &[u8]) -> Result<T, StoreError> {
 
 /// A record that the server changed, ready to be stored.
 pub fn changed<T: Record>(record: &T, id: Uuid) -> Draft {
-    stored(record, id, Vec::new())
+    to_draft(record, id, Vec::new())
 }

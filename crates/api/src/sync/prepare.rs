@@ -100,7 +100,7 @@ pub(super) fn incoming<T: Record>(
     }
     incoming.id = Some(change.id);
     let depends_on_questionnaire = incoming.body.depends_on_questionnaire();
-    incoming.basis = depends_on_questionnaire
+    incoming.context = depends_on_questionnaire
         .and_then(|id| validation_contexts.get(&id))
         .cloned();
     Ok(incoming)

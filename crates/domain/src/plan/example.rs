@@ -1,4 +1,4 @@
-//! A plan for the documentation and the tests.
+//! An example plan for documentation and tests.
 
 use chrono::NaiveDate;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Plans: the person's own relapse-prevention plan or safety plan, in immutable numbered versions.
+//! Plans: a person's own relapse-prevention plan and safety plan, in immutable numbered versions.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,12 +25,13 @@ mod example;
 pub use content::*;
 pub use difference::{ItemChange, PlanDifference, PlanItem, difference};
 
-/// The active plan with its contacts is one document of at most this many bytes, so that a phone can keep it.
+/// The maximum size in bytes of the document with the active plan and its contacts, so that a phone can keep
+/// it.
 pub const MAX_ACTIVE_BYTES: usize = 32 * 1024;
-/// What the content of an active plan may take of it; the rest is for the contacts.
+/// The part of [`MAX_ACTIVE_BYTES`] that the plan's content may take; the rest is for the contacts.
 pub const MAX_ACTIVE_CONTENT_BYTES: usize = 24 * 1024;
 
-/// What a plan is for.
+/// The purpose of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanKind {
@@ -42,7 +43,7 @@ pub enum PlanKind {
 }
 
 impl PlanKind {
-    /// The slot that the one active plan of this kind holds.
+    /// The slot that the active plan of this kind holds, so that there is at most one.
     pub const fn active_slot(self) -> &'static str {
         match self {
             Self::RelapsePrevention => "active:relapse_prevention",
@@ -51,45 +52,46 @@ impl PlanKind {
     }
 }
 
-/// Where a plan stands.
+/// The status of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanStatus {
-    /// Being written.
+    /// A draft.
     #[default]
     Draft,
-    /// The one in use; at most one of each kind.
+    /// In use. At most one plan of each kind is active.
     Active,
-    /// Replaced by another.
+    /// Replaced by another plan.
     Archived,
 }
 
-/// A plan. Each change makes the next immutable `number`; each item keeps its id, so that check-ins and events can refer to it.
+/// A plan. Each change creates the next immutable `number`. An item keeps its id, so that check-ins and
+/// events can refer to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// What it is for.
+    /// The purpose.
     pub kind: PlanKind,
-    /// Its name.
+    /// The name.
     pub title: Label,
-    /// Where it stands; changed by activating only.
+    /// The status; only activation changes it.
     #[serde(default)]
     #[schema(read_only)]
     pub status: PlanStatus,
-    /// Number of this version of the content, from 1.
+    /// The number of this version of the content, from 1.
     #[serde(default = "first_number")]
     #[schema(read_only)]
     pub number: Int<1, 1_000_000>,
-    /// When to look at it again.
+    /// The date on which to review the plan.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "optional_date"
     )]
     pub review_on: Option<NaiveDate>,
-    /// What it says.
+    /// The content.
     pub content: PlanContent,
-    /// When it was last activated.
+    /// The time of the last activation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(read_only)]
     pub activated_at: Option<Timestamp>,
@@ -100,10 +102,10 @@ pub(crate) const fn first_number() -> Int<1, 1_000_000> {
 }
 
 impl Plan {
-    /// What is missing before the plan can be in use.
+    /// Finds the parts that are missing before the plan can be activated.
     ///
-    /// It needs a trigger or warning sign, a strategy, and someone to call: one of its contacts that still
-    /// exists, or a helpline of the person's country.
+    /// A plan needs a trigger or warning sign, a strategy, and someone to call: a contact that still exists,
+    /// or a helpline of the person's country.
     pub fn missing_for_activation(&self, has_contact: bool, has_helpline: bool) -> Findings {
         let mut findings = Findings::default();
         self.check_parts(&mut findings);
@@ -118,7 +120,7 @@ impl Plan {
         findings
     }
 
-    /// Notes the parts without which a plan is of no use.
+    /// Adds a finding for each section without which a plan cannot be used.
     fn check_parts(&self, findings: &mut Findings) {
         let content = &self.content;
         if content.triggers.is_empty() && content.warning_signs.is_empty() {
@@ -137,7 +139,7 @@ impl Plan {
         }
     }
 
-    /// Notes a content that is too large to be kept on a phone as the active plan.
+    /// Adds a finding if the content is larger than [`MAX_ACTIVE_CONTENT_BYTES`].
     fn check_size(&self, findings: &mut Findings) {
         if crate::record::json(&self.content).len() > MAX_ACTIVE_CONTENT_BYTES {
             findings.add(
@@ -148,18 +150,18 @@ impl Plan {
         }
     }
 
-    /// The plan as the one in use since `now`.
+    /// Makes this the active plan since `now`.
     pub fn activate(&mut self, now: DateTime<Utc>) {
         self.status = PlanStatus::Active;
         self.activated_at = Some(Timestamp::utc(now));
     }
 
-    /// The plan as replaced by another.
+    /// Marks the plan as replaced by another.
     pub fn archive(&mut self) {
         self.status = PlanStatus::Archived;
     }
 
-    /// Notes what stops a plan that is in use from being replaced by this version of it.
+    /// Adds a finding for each reason why this version cannot replace the previous version of an active plan.
     pub fn check_as_active(&self, before: &Self, findings: &mut Findings) {
         if before.status == PlanStatus::Active {
             self.check_parts(findings);

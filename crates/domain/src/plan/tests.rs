@@ -96,21 +96,21 @@ fn differences_are_added_removed_changed_and_reordered() {
         text: text!("Call mum on Sundays."),
     };
     after.content.routines = List::of([new.clone(), old.clone()]);
-    let found = difference(&before, &after).unwrap();
-    assert_eq!(found.plan_members_changed, ["title"]);
+    let changes = difference(&before, &after).unwrap();
+    assert_eq!(changes.plan_members_changed, ["title"]);
     assert_eq!(
-        found.removed.iter().map(|i| i.section).collect::<Vec<_>>(),
+        changes.removed.iter().map(|i| i.section).collect::<Vec<_>>(),
         [PlanSection::Reasons]
     );
     assert_eq!(
-        found.added.iter().map(|i| i.section).collect::<Vec<_>>(),
+        changes.added.iter().map(|i| i.section).collect::<Vec<_>>(),
         [PlanSection::Routines]
     );
     assert_eq!(
-        found.changed.iter().map(|i| i.section).collect::<Vec<_>>(),
+        changes.changed.iter().map(|i| i.section).collect::<Vec<_>>(),
         [PlanSection::Triggers]
     );
-    assert!(found.reordered.is_empty());
+    assert!(changes.reordered.is_empty());
     let mut turned = after.clone();
     turned.content.routines = List::of([old, new]);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! From a collection to its type, for work that is the same whatever the noun.
+//! Dispatch from a collection to the type of its records, for code that is the same for every noun.
 
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::{
     plan::Plan,
     practice_session::PracticeSession,
     questionnaire_response::QuestionnaireResponse,
-    record::{Draft, Kind, Record, stored},
+    record::{Draft, Kind, Record, to_draft},
     referral::Referral,
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
@@ -25,16 +25,16 @@ use crate::{
     warning_feedback::WarningFeedback,
 };
 
-/// Work that is written once for every noun.
+/// A generic operation that runs for the type of a collection.
 pub trait ForNoun {
-    /// What it gives.
+    /// The result of the operation.
     type Output;
 
-    /// Does the work for one noun.
+    /// Runs the operation for one noun.
     fn run<T: Record>(self) -> Self::Output;
 }
 
-/// Does the work for the noun of a collection. A new noun has its one line here.
+/// Runs an operation for the noun of a collection. A new noun needs one line here.
 pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
     match kind {
         Kind::Goal => work.run::<Goal>(),
@@ -60,7 +60,8 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
     }
 }
 
-/// Whether the server changes records of the collection by itself: whether its noun has a [`Record::TIMER`].
+/// Whether the server changes records of the collection by itself, that is, whether its noun has a
+/// [`Record::TIMER`].
 pub fn has_timers(kind: Kind) -> bool {
     for_noun(kind, HasTimers)
 }
@@ -96,7 +97,7 @@ impl ForNoun for OnTimer<'_> {
         if let Some(timer) = T::TIMER {
             (timer.on_timer)(&mut record);
         }
-        Ok(stored(&record, self.id, Vec::new()))
+        Ok(to_draft(&record, self.id, Vec::new()))
     }
 }
 
@@ -117,7 +118,7 @@ mod tests {
         T::example().check(now, &mut findings);
         assert_eq!(findings.into_vec(), [], "{}", T::KIND.path());
         let mut incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
-        incoming.basis = T::example()
+        incoming.context = T::example()
             .depends_on_questionnaire()
             .and_then(shipped)
             .map(|own| ValidationContext {
@@ -125,13 +126,13 @@ mod tests {
                 helplines: Arc::default(),
             });
         let mut next = 0;
-        let made = draft(incoming, Uuid::nil(), None, now, &mut || {
+        let draft_of_example = draft(incoming, Uuid::nil(), None, now, &mut || {
             next += 1;
             Uuid::from_u128(next)
         })
         .unwrap();
-        let kept: T = serde_json::from_slice(&made.body).unwrap();
-        assert_eq!(json(&kept), made.body, "{}", T::KIND.path());
+        let read_again: T = serde_json::from_slice(&draft_of_example.body).unwrap();
+        assert_eq!(json(&read_again), draft_of_example.body, "{}", T::KIND.path());
         assert_eq!(Kind::from_code(T::KIND.code()), Some(T::KIND));
     }
 
@@ -156,7 +157,7 @@ mod tests {
     impl ForNoun for RunTimer {
         type Output = Option<bool>;
 
-        /// Whether the example has nothing left to do after its timer ran; `None` for a noun without timers.
+        /// Whether the example's timer is done after it ran once; `None` for a noun without timers.
         fn run<T: Record>(self) -> Option<bool> {
             let timer = T::TIMER?;
             let mut record = T::example();

@@ -1,11 +1,11 @@
-//! In which order strategies are offered, and why each is.
+//! The ranking of strategies, and the reason for offering each.
 
 use uuid::Uuid;
 
-use super::toolkit::Occasion;
+use super::occasion::Occasion;
 use crate::{plan::Plan, support::effectiveness::Effectiveness, value::vocabulary::SituationCategory};
 
-/// How well a strategy fits an occasion, best first.
+/// How well a strategy fits an occasion; the best fit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
     Trigger,
@@ -15,7 +15,8 @@ pub(super) enum Fit {
     Library,
 }
 
-/// The place in the list: what worked by score, what is untried by fit, what did not lower the craving last.
+/// The rank in the list: strategies that worked by score, then untried ones by fit, then those that did not
+/// lower the craving.
 #[derive(Debug, PartialEq)]
 pub(super) struct Rank {
     group: u8,
@@ -48,7 +49,7 @@ impl Rank {
     }
 }
 
-/// How well a strategy of the plan fits, which answers these triggers.
+/// How well a strategy of the plan fits, given the triggers against which it helps.
 pub(super) fn fit_in_plan(plan: &Plan, strategy: Uuid, answers: &[Uuid], occasion: &Occasion) -> Fit {
     if answers.iter().any(|id| occasion.trigger_ids.contains(id)) {
         return Fit::Trigger;
@@ -68,7 +69,7 @@ pub(super) fn fit_in_plan(plan: &Plan, strategy: Uuid, answers: &[Uuid], occasio
     if fits { Fit::PlanCategory } else { Fit::Plan }
 }
 
-/// Why a strategy is offered, in a sentence.
+/// The reason for offering a strategy, in a sentence.
 pub(super) fn why(own: Option<Effectiveness>, fit: Fit, occasion: &Occasion) -> String {
     let phrase = occasion
         .category

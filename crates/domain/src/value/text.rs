@@ -1,4 +1,4 @@
-//! Texts whose length is part of their type. The schema is made from the same constants.
+//! Texts whose length is part of their type. Validation and the OpenAPI schema use the same bounds.
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
@@ -20,31 +20,31 @@ pub struct Text<const MIN: usize, const MAX: usize>(String);
 pub type Label = Text<1, 200>;
 /// Free text that may be empty.
 pub type Note = Text<0, 4000>;
-/// Free text that says something.
+/// Free text that is not empty.
 pub type Prose = Text<1, 4000>;
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
-    /// The text, if its length is allowed.
+    /// Creates a text; `None` if its length is out of bounds.
     pub fn new(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
-        // Counting characters is only needed when the bytes alone do not decide.
+        // Characters are counted only if the number of bytes does not decide.
         let is_surely_allowed = text.len() <= MAX && text.len() >= MIN.saturating_mul(4);
         (is_surely_allowed || (MIN..=MAX).contains(&text.chars().count())).then_some(Self(text))
     }
 
-    /// The text, cut to the greatest length; `None` if it is too short.
+    /// Creates a text cut to the maximum length; `None` if it is too short.
     pub fn truncated(text: &str) -> Option<Self> {
         Self::new(text.chars().take(MAX).collect::<String>())
     }
 
-    /// The text followed by another one, cut to the greatest length.
+    /// Appends another text and cuts the result to the maximum length.
     #[must_use]
     pub fn followed_by(self, more: &str) -> Self {
         let room = MAX.saturating_sub(self.0.chars().count());
         Self(self.0 + &more.chars().take(room).collect::<String>())
     }
 
-    /// The same text as a type whose bounds are wider, which the compiler checks.
+    /// Converts to a type with wider bounds. The compiler checks that they are wider.
     pub fn widened<const LOW: usize, const HIGH: usize>(self) -> Text<LOW, HIGH> {
         const { assert!(LOW <= MIN && MAX <= HIGH, "the bounds are not wider") };
         Text(self.0)
@@ -56,7 +56,7 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
 pub struct Literal<const MIN: usize, const MAX: usize>(&'static str);
 
 impl<const MIN: usize, const MAX: usize> Literal<MIN, MAX> {
-    /// Checks a literal. Called in a constant, a wrong length is a compile error.
+    /// Checks the length of a literal. In a constant, a wrong length is a compile error.
     ///
     /// # Panics
     /// If the length is not allowed.
@@ -64,7 +64,7 @@ impl<const MIN: usize, const MAX: usize> Literal<MIN, MAX> {
         let mut rest = text.as_bytes();
         let mut count = 0;
         while let Some((byte, more)) = rest.split_first() {
-            // Every byte but those that continue a character begins one.
+            // Every byte begins a character except UTF-8 continuation bytes.
             if *byte & 0b1100_0000 != 0b1000_0000 {
                 count += 1;
             }
@@ -99,7 +99,7 @@ impl<const MIN: usize, const MAX: usize> Deref for Text<MIN, MAX> {
 }
 
 impl<const MIN: usize, const MAX: usize> fmt::Debug for Text<MIN, MAX> {
-    /// Says how long the text is, never what it says: it may be a password or a person's own words.
+    /// Shows the length and never the content, which may be a password or a person's own words.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Text({} bytes)", self.0.len())
     }
@@ -153,14 +153,14 @@ mod tests {
         assert_eq!(&*literal, "äö");
         for input in ["", "ä", "äö", "äöüß", "äöüßa", &"ä".repeat(20)] {
             let longer = literal.clone().followed_by(input);
-            for made in [Text::<2, 4>::new(input), Text::truncated(input), Some(longer)]
+            for text in [Text::<2, 4>::new(input), Text::truncated(input), Some(longer)]
                 .into_iter()
                 .flatten()
             {
-                let json = serde_json::to_string(&made).unwrap();
+                let json = serde_json::to_string(&text).unwrap();
                 assert_eq!(
                     serde_json::from_str::<Text<2, 4>>(&json).unwrap(),
-                    made,
+                    text,
                     "{input}"
                 );
             }

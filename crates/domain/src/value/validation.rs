@@ -1,4 +1,4 @@
-//! What is wrong with an input: every fault is collected, none hides another.
+//! Validation findings: all faults of an input are collected and reported together.
 
 use serde::Serialize;
 use strum::{Display, IntoStaticStr};
@@ -85,20 +85,20 @@ pub struct Finding {
     /// JSON pointer (RFC 6901) to the field, from the root of the body; for a query parameter, `/` and its name.
     #[schema(max_length = 2000, example = "/answers/craving")]
     pub pointer: String,
-    /// What kind of fault, for programs: `required`, `type`, `range`, `length`, `format`, `unknown-field`, …
+    /// The kind of fault, for programs: `required`, `type`, `range`, `length`, `format`, `unknown-field`, …
     #[schema(value_type = String, max_length = 60, example = "range")]
     pub code: FindingCode,
-    /// What is expected, for people; never repeats the value that was sent.
+    /// The expectation in words, for people. Never repeats the value that was sent.
     #[schema(max_length = 1000, example = "must be a whole number from 0 to 10")]
     pub message: String,
 }
 
-/// A collector of findings.
+/// Collects findings.
 #[derive(Debug, Default)]
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Notes one fault.
+    /// Adds a finding.
     pub fn add(&mut self, pointer: impl Into<String>, code: FindingCode, message: impl Into<String>) {
         self.0.push(Finding {
             pointer: pointer.into(),
@@ -107,22 +107,22 @@ impl Findings {
         });
     }
 
-    /// Notes a fault that was found elsewhere.
+    /// Adds an existing finding.
     pub fn push(&mut self, finding: Finding) {
         self.0.push(finding);
     }
 
-    /// Notes faults that were found elsewhere.
+    /// Adds existing findings.
     pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.0.extend(findings);
     }
 
-    /// True as long as nothing was found.
+    /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What was found, in the order of the pointers, one for each.
+    /// Returns the findings in the order of their pointers, one for each pointer.
     pub fn into_vec(mut self) -> Vec<Finding> {
         self.0.sort();
         self.0.dedup_by(|a, b| a.pointer == b.pointer);
@@ -131,17 +131,17 @@ impl Findings {
     }
 }
 
-/// A step of a pointer; the places of a list are in the order of their numbers.
+/// A segment of a pointer. Indices of a list sort by number.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
-    Place(u64),
+    Index(u64),
     Member(String),
 }
 
 fn steps(pointer: &str) -> Vec<Step> {
     let step = |text: &str| {
         text.parse()
-            .map_or_else(|_| Step::Member(text.to_owned()), Step::Place)
+            .map_or_else(|_| Step::Member(text.to_owned()), Step::Index)
     };
     pointer.split('/').map(step).collect()
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_in_the_order_of_the_body_once_each() {
+    fn faults_are_reported_in_the_order_of_the_body_once_each() {
         let mut findings = Findings::default();
         for pointer in [
             "/answers/10/text",
@@ -181,13 +181,13 @@ mod tests {
         ] {
             findings.add(pointer, FindingCode::Range, "must be other");
         }
-        let told: Vec<String> = findings
+        let pointers: Vec<String> = findings
             .into_vec()
             .into_iter()
             .map(|finding| finding.pointer)
             .collect();
         assert_eq!(
-            told,
+            pointers,
             [
                 "",
                 "/answers",

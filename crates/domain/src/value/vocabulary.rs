@@ -1,10 +1,10 @@
-//! Words that several nouns share.
+//! Enums that several nouns share: substances, kinds of situations, families of strategies.
 
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-/// What a goal or an event is about: a substance or a behaviour.
+/// The substance or behaviour that a goal or an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, ToSchema)]
 #[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
@@ -47,12 +47,12 @@ pub enum Substance {
 }
 
 impl Substance {
-    /// The name on the wire, which slots use too.
+    /// The name on the wire; slots use it too.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// True for the opioids, where tolerance is lost quickly and an overdose can be reversed with naloxone.
+    /// Whether it is an opioid: tolerance is lost quickly, and naloxone can reverse an overdose.
     pub const fn is_opioid(self) -> bool {
         matches!(
             self,
@@ -71,7 +71,7 @@ pub enum SituationCategory {
     PhysicalDiscomfort,
     /// Joy, celebration, excitement.
     PleasantEmotions,
-    /// Wanting to see whether one can use in a controlled way.
+    /// Testing whether one can use in a controlled way.
     TestingPersonalControl,
     /// Cues and sudden urges.
     UrgesAndTemptations,
@@ -87,7 +87,7 @@ impl SituationCategory {
     /// Every category.
     pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// What the category is called in sentences.
+    /// The name of the category in sentences.
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::UnpleasantEmotions => "hard feelings",

@@ -1,5 +1,5 @@
-//! Reading a feed in the Meeting Guide format (github.com/code4recovery/spec). Feeds are made by hand and by many
-//! programs, so numbers come as text, text as numbers, and what is not known as null or nothing.
+//! Parser for feeds in the Meeting Guide format (github.com/code4recovery/spec). Feeds are written by hand
+//! and by many programs. Numbers may come as text, text as numbers, and unknown values as null or empty text.
 
 use std::collections::HashMap;
 
@@ -15,45 +15,46 @@ use crate::value::{
     validation::{Finding, FindingCode},
 };
 
-/// Whose meetings a feed has.
+/// The source of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedSource {
     /// The name of the feed, 1 to 60 characters.
     pub name: String,
-    /// The programme of its meetings.
+    /// The programme of the meetings.
     pub programme: Programme,
-    /// The time zone of meetings that name none.
+    /// The time zone of meetings without one of their own.
     pub time_zone: Option<chrono_tz::Tz>,
 }
 
-/// A fault of one entry.
+/// A fault in one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// What is wrong; the pointer begins with the entry's index.
+    /// The fault. The pointer begins with the index of the entry.
     pub finding: Finding,
-    /// Whether the whole entry was left out, and not only the member.
+    /// Whether the whole entry was skipped and not only the member.
     pub left_out: bool,
 }
 
-/// What a feed has.
+/// The parsed content of a feed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Feed {
-    /// How many entries it has.
+    /// The number of entries.
     pub entries: usize,
-    /// The meetings, in their order.
+    /// The meetings in the order of the entries.
     pub meetings: Vec<Meeting>,
-    /// What is wrong, in the order of the entries.
+    /// The faults in the order of the entries.
     pub remarks: Vec<Remark>,
 }
 
 impl Feed {
-    /// How many entries were left out.
+    /// The number of entries that were skipped.
     pub fn left_out(&self) -> usize {
         self.entries - self.meetings.len()
     }
 }
 
-/// Reads every entry of a feed. One that cannot be taken is told of and left out. `id_of` gives the id of a slug.
+/// Parses every entry of a feed. An entry that cannot be imported is reported and skipped. `id_of` returns
+/// the id for a slug.
 pub fn read_feed(entries: &[Value], source: &FeedSource, id_of: impl Fn(&str) -> Uuid) -> Feed {
     let mut feed = Feed {
         entries: entries.len(),
@@ -110,24 +111,24 @@ impl Reader<'_> {
         });
     }
 
-    /// A fault for which the entry is left out.
+    /// Adds a fault for which the whole entry is skipped.
     fn fault(&mut self, member: &str, code: FindingCode, message: &str) {
         self.add(member, code, message, true);
     }
 
-    /// A fault for which the member alone is left out.
+    /// Adds a fault for which only the member is skipped or cut.
     fn remark(&mut self, member: &str, code: FindingCode, message: &str) {
         self.add(member, code, message, false);
     }
 
-    /// A member that says something.
+    /// Returns a member that is neither null nor blank.
     fn value(&self, member: &str) -> Option<&Value> {
         self.members?
             .get(member)
             .filter(|value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()))
     }
 
-    /// Text, or a number as text.
+    /// Reads a text, or a number as text.
     fn text(&mut self, member: &str, longest: usize) -> Option<String> {
         let text = match self.value(member)? {
             Value::String(text) => text.trim().to_owned(),
@@ -148,7 +149,7 @@ impl Reader<'_> {
         Some(text)
     }
 
-    /// Text that a meeting cannot do without.
+    /// Reads a required text.
     fn needed(&mut self, member: &str, longest: usize) -> Option<String> {
         if matches!(self.value(member), Some(Value::String(_) | Value::Number(_))) {
             return self.text(member, longest);
@@ -172,7 +173,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Days of the week from Monday, 1, from those of the feed, where Sunday is 0.
+    /// Reads the days of the week. In the feed Sunday is 0; in the result Monday is 1 and Sunday is 7.
     fn days(&mut self) -> Vec<u8> {
         let Some(value) = self.value("day") else {
             return Vec::new();
@@ -201,7 +202,7 @@ impl Reader<'_> {
         Vec::new()
     }
 
-    /// A time of day; seconds are dropped.
+    /// Reads a time of day; seconds are dropped.
     fn time(&mut self, member: &str) -> Option<TimeOfDay> {
         let parsed = self.value(member)?.as_str().and_then(|text| {
             let mut parts = text.trim().split(':');
@@ -304,7 +305,11 @@ impl Reader<'_> {
                     FindingCode::Format,
                     "has what is no code: at most 20 letters, digits and dashes",
                 );
-            } else if types.len() < 100 && !types.iter().any(|known| known.code.eq_ignore_ascii_case(code)) {
+            } else if types.len() < 100
+                && !types
+                    .iter()
+                    .any(|meeting_type| meeting_type.code.eq_ignore_ascii_case(code))
+            {
                 types.push(MeetingType::of(code));
             }
         }
@@ -342,7 +347,7 @@ impl Reader<'_> {
         parsed
     }
 
-    /// Whether the feed says that the address is only roughly right.
+    /// Whether the feed says that the address is approximate.
     fn is_approximate(&self) -> bool {
         match self.value("approximate") {
             Some(Value::Bool(flag)) => *flag,
@@ -365,11 +370,11 @@ impl Reader<'_> {
             self.web_address("conference_url"),
             self.text("conference_phone", 255),
         );
-        let has_type = |code: &str| types.iter().any(|known| known.code == code);
+        let has_type = |code: &str| types.iter().any(|meeting_type| meeting_type.code == code);
         let approximate = self.is_approximate();
         let online = conference_url.is_some() || conference_phone.is_some() || has_type("ONL");
-        let place = ["address", "formatted_address", "location"];
-        let has_place = point.is_some() || place.iter().any(|member| self.value(member).is_some());
+        let address_members = ["address", "formatted_address", "location"];
+        let has_place = point.is_some() || address_members.iter().any(|member| self.value(member).is_some());
         let in_person = has_place && !has_type(CLOSED_LOCATION) && !(online && approximate);
         let (name, slug) = (name?, slug?);
         Some(Meeting {

@@ -1,10 +1,10 @@
-//! What meetings are of: programmes, and the type codes of the Meeting Guide format with our names for them.
+//! Kinds of meetings: programmes, and the type codes of the Meeting Guide format with their names.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-/// The programme that a meeting belongs to.
+/// The programme to which a meeting belongs.
 #[derive(
     Debug,
     Clone,
@@ -74,7 +74,7 @@ impl Programme {
     }
 }
 
-/// The codes that the format reserves, and a few that are in wide use, with what they say.
+/// The names of the codes that the format reserves, and of a few others in wide use.
 const NAMES: [(&str, &str); 82] = [
     ("11", "Eleventh-step meditation"),
     ("12x12", "Steps and traditions text"),
@@ -163,20 +163,20 @@ const NAMES: [(&str, &str); 82] = [
 /// The code of a meeting whose location is closed for now.
 pub(super) const CLOSED_LOCATION: &str = "TC";
 
-/// What a meeting is like: open, step study, in Spanish, with wheelchair access, and so on.
+/// A type of meeting: open, step study, in Spanish, with wheelchair access, and so on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MeetingType {
-    /// The code of the feed.
+    /// The code in the feed.
     #[schema(max_length = 20, example = "O")]
     pub code: String,
-    /// What it says, for people; left out for a code of the feed's own.
+    /// The name for people. Absent for a code that only this feed uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 60, example = "Open: everyone welcome")]
     pub name: Option<String>,
 }
 
 impl MeetingType {
-    /// The type of a code, with its name if the code is known.
+    /// Creates the type for a code, with its name if the code is known.
     pub fn of(code: &str) -> Self {
         let name = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code));
         Self {

@@ -1,5 +1,6 @@
-//! Reading a questionnaire from FHIR R4 (hl7.org/fhir/R4/questionnaire.html). What the engine does not do is either
-//! refused or told of in a remark, never passed over in silence where it changes what is asked.
+//! Import of questionnaires from FHIR R4 (hl7.org/fhir/R4/questionnaire.html). Features that the engine does
+//! not support are refused or reported in a remark. Nothing that changes which questions are asked is ignored
+//! silently.
 
 mod reader;
 mod resource;
@@ -20,37 +21,37 @@ use crate::value::{
     validation::{Finding, FindingCode, Findings},
 };
 
-/// What the operator says beside the resource.
+/// Settings of an import that the operator gives in addition to the resource.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// Under which terms it may be used; the resource's `copyright` if left out.
+    /// The terms of use; the resource's `copyright` if left out.
     pub licence: Option<String>,
-    /// Whose work it is; the resource's copyright label, or its `copyright`, if left out.
+    /// The authors; the resource's copyright label, or its `copyright`, if left out.
     pub attribution: Option<String>,
-    /// Its canonical address in the place of the resource's.
+    /// The canonical address; replaces that of the resource.
     pub url: Option<String>,
-    /// Its version in the place of the resource's.
+    /// The version; replaces that of the resource.
     pub version: Option<String>,
-    /// Its status in the place of the resource's.
+    /// The status; replaces that of the resource.
     pub status: Option<QuestionnaireStatus>,
-    /// How it is scored; by the weights of its options if left out.
+    /// The scoring rules; derived from the weights of the options if left out.
     pub scoring: Option<Scoring>,
 }
 
-/// A questionnaire that can be stored.
+/// An imported questionnaire, ready to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
     /// The questionnaire.
     pub questionnaire: Questionnaire,
-    /// What is not as the resource has it. Pointers are from the root of the resource.
+    /// The differences from the resource. Pointers are from the root of the resource.
     pub remarks: Vec<Finding>,
 }
 
-/// Turns a resource into a questionnaire. `id_of` gives the id for an address and a version.
+/// Converts a resource to a questionnaire. `id_of` returns the id for an address and a version.
 ///
 /// # Errors
-/// Everything for which it cannot be taken. Pointers are from the root of the resource; those that begin with
-/// `/scoring` are from the root of the rules.
+/// All faults for which it cannot be imported. Pointers are from the root of the resource; those that begin
+/// with `/scoring` are followed by a pointer from the root of the rules.
 pub fn import(
     resource: &FhirQuestionnaire,
     terms: &Terms,
@@ -133,10 +134,10 @@ pub fn import(
     }
 }
 
-/// The first that says something.
+/// The first text that is not blank.
 fn first(choices: &[Option<&String>]) -> Option<String> {
-    let said = choices.iter().flatten().map(|text| text.trim());
-    said.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
+    let texts = choices.iter().flatten().map(|text| text.trim());
+    texts.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn contained(resources: &[Value]) -> HashMap<String, FhirValueSet> {
@@ -150,7 +151,7 @@ fn contained(resources: &[Value]) -> HashMap<String, FhirValueSet> {
         .collect()
 }
 
-/// The extension whose address ends with one of the names.
+/// Finds the extension whose URL ends with one of the names.
 fn extension<'a>(extensions: &'a [FhirExtension], names: &[&str]) -> Option<&'a FhirExtension> {
     let is_named = |extension: &&FhirExtension| {
         let name = extension.url.rsplit('/').next().unwrap_or_default();
@@ -159,7 +160,7 @@ fn extension<'a>(extensions: &'a [FhirExtension], names: &[&str]) -> Option<&'a 
     extensions.iter().find(is_named)
 }
 
-/// What an option counts, by whichever of the extensions for it.
+/// The weight of an option, from any of the extensions for weights.
 fn weight(extensions: &[FhirExtension]) -> Option<f64> {
     const NAMES: [&str; 5] = [
         "ordinalValue",
@@ -171,7 +172,7 @@ fn weight(extensions: &[FhirExtension]) -> Option<f64> {
     extension(extensions, &NAMES).and_then(FhirExtension::number)
 }
 
-/// The coding of a resource; `None` if it has no code. `system` stands in where it names none of its own.
+/// Converts a coding; `None` if it has no code. `system` is used if the coding names no system of its own.
 fn coding(coding: &FhirCoding, system: Option<&String>) -> Option<AnswerCoding> {
     Some(AnswerCoding {
         system: coding

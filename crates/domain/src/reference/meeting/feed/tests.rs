@@ -1,4 +1,4 @@
-//! Quirks are read, faults are named.
+//! Tests of the feed parser: quirks are accepted, faults are named.
 
 use serde_json::json;
 
@@ -64,7 +64,7 @@ fn the_usual_quirks_are_read() {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_entry_and_member_and_stops_nothing_else() {
+fn faults_are_named_by_entry_and_member_and_stop_nothing_else() {
     let feed = read(&json!([
         7,
         { "slug": "a", "name": ["A"] },

@@ -1,4 +1,4 @@
-//! Reading the items, and what the resource and the operator say of the whole.
+//! Reads the items and the metadata of a FHIR questionnaire, and collects faults and remarks.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ use crate::{
     value::validation::{FindingCode, Findings},
 };
 
-/// What has been read so far, and what is wrong with it.
+/// The state of an import: the items read so far, faults and remarks.
 pub(super) struct Reader {
     pub contained: HashMap<String, FhirValueSet>,
     pub items: Vec<QuestionnaireItem>,
@@ -129,7 +129,7 @@ impl Reader {
         }
     }
 
-    /// Tells of what is not done as the resource has it, and says whether the item is worked out by an expression.
+    /// Adds a remark for each feature that is not supported. Returns whether an expression computes the item.
     fn remark_on(&mut self, item: &FhirItem, kind: ItemType, at: &str) -> bool {
         if kind == ItemType::Group && item.repeats {
             let message = "a group that repeats is asked once";
@@ -226,9 +226,9 @@ impl Reader {
         ];
         let numbers = [&condition.answer_integer, &condition.answer_decimal];
         let number = numbers.into_iter().flatten().next();
-        let whole = number
+        let integer = number
             .and_then(Value::as_i64)
-            .filter(|whole| i32::try_from(*whole).is_ok());
+            .filter(|integer| i32::try_from(*integer).is_ok());
         let misplaced = number
             .and_then(Value::as_str)
             .filter(|text| is_date(text) || is_time(text));
@@ -240,13 +240,13 @@ impl Reader {
             .answer_quantity
             .as_ref()
             .and_then(|quantity| quantity.value);
-        let made = EnableCondition {
+        let imported = EnableCondition {
             link_id: condition.question.clone(),
             operator,
             answer_boolean: condition.answer_boolean,
-            answer_integer: whole,
+            answer_integer: integer,
             answer_decimal: number
-                .filter(|_| whole.is_none())
+                .filter(|_| integer.is_none())
                 .and_then(Value::as_f64)
                 .or(quantity),
             answer_date: dates
@@ -259,18 +259,19 @@ impl Reader {
             answer_coding: condition.answer_coding.as_ref().and_then(|own| coding(own, None)),
         };
         let is_usable = match operator {
-            EnableOperator::Exists => made.answer_boolean.is_some(),
-            _ => made.value().is_some(),
+            EnableOperator::Exists => imported.answer_boolean.is_some(),
+            _ => imported.value().is_some(),
         };
         if !is_usable {
             let message =
                 "must have an answerBoolean for exists, and for the others a value that is no reference";
             self.findings.add(at, FindingCode::Required, message);
         }
-        Some(made)
+        Some(imported)
     }
 
-    /// Notes names that are taken twice, and conditions on items that are not there.
+    /// Adds a finding for each duplicate link id and each condition on an item that does not exist or is not
+    /// a question.
     pub fn check_items(&mut self) {
         let mut kinds: HashMap<&str, ItemType> = HashMap::new();
         let mut faults = Findings::default();
@@ -321,7 +322,7 @@ fn kind(word: &str) -> Option<ItemType> {
     })
 }
 
-/// An option of an item; `None` if it has no value, or a coding without a code.
+/// Converts an option; `None` if it has no value, or a coding without a code.
 fn offered(option: &FhirOption) -> Option<AnswerOption> {
     let value_coding = match &option.value_coding {
         Some(own) => Some(coding(own, None)?),
