@@ -215,7 +215,7 @@ pub fn as_stored<T: Record>(random: &mut Random, body: T, micros: i64) -> Outcom
     let incoming = Incoming {
         id: Some(id),
         body,
-        basis: None,
+        context: None,
     };
     Ok(draft(incoming, id, None, at, &mut || random.id(micros)).map_err(refused)?)
 }

@@ -36,8 +36,8 @@ pub async fn store_draft<T: Record>(
     now: DateTime<Utc>,
 ) -> HandlerResult<Created> {
     let (store, session) = (&caller.state.store, caller.principal.session);
-    let to_draft = store.create(caller.scope(), session, micros(now), draft).await;
-    to_draft.map_err(problem::<T>)
+    let stored = store.create(caller.scope(), session, micros(now), draft).await;
+    stored.map_err(problem::<T>)
 }
 
 /// Writes for the caller, in one transaction, with what a refusal means.

@@ -22,7 +22,10 @@ mod content;
 mod difference;
 mod example;
 
-pub use content::*;
+pub use content::{
+    OverdoseSafety, PlanContent, PlanSection, PlanSituation, PlanStrategy, PlanText, PlanTrigger,
+    PlanWarningSign, SafetyStep, SituationStep, Stage, TriggerKind,
+};
 pub use difference::{ItemChange, PlanDifference, PlanItem, difference};
 
 /// The maximum size in bytes of the document with the active plan and its contacts, so that a phone can keep

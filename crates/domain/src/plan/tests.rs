@@ -1,3 +1,5 @@
+//! Tests of plans: validation, activation, and the comparison of numbers.
+
 use super::*;
 use crate::value::text::text;
 

@@ -1,3 +1,5 @@
+//! Tests of adherence, with a day-by-day count as an oracle.
+
 use proptest::prelude::*;
 
 use super::*;

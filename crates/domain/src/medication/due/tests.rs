@@ -1,3 +1,5 @@
+//! Tests of due doses and their standing.
+
 use chrono::NaiveDate;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of schedules: parsing, clock changes, and agreement with the `rrule` crate.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -358,6 +358,7 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads an entry. It is long because it has one line for each member of the format.
     fn meeting(&mut self, source: &FeedSource, id_of: &impl Fn(&str) -> Uuid) -> Option<Meeting> {
         if self.members.is_none() {
             self.fault("", FindingCode::Type, "must be an object");

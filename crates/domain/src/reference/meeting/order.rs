@@ -98,90 +98,105 @@ fn metres(km: f64) -> i64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn meetings_too_far_away_or_at_another_time_do_not_match() {
-        let now = "2026-03-02T12:00:00Z".parse().unwrap();
-        let here = Point::new(52.5, 13.4).unwrap();
-        let there = Point::new(52.6, 13.4).unwrap();
-        let evening = Weekly {
-            days: 0b000_0011,
-            minutes: Some(19 * 60),
-            time_zone: Some(chrono_tz::Europe::Berlin),
-        };
-        let by_distance = MeetingFilter {
-            near: Some((here, 12.0)),
+    const HERE: (f64, f64) = (52.5, 13.4);
+    const THERE: (f64, f64) = (52.6, 13.4);
+    const EVENING: Weekly = Weekly {
+        days: 0b000_0011,
+        minutes: Some(19 * 60),
+        time_zone: Some(chrono_tz::Europe::Berlin),
+    };
+
+    fn now() -> DateTime<Utc> {
+        "2026-03-02T12:00:00Z".parse().unwrap()
+    }
+
+    fn point((latitude, longitude): (f64, f64)) -> Point {
+        Point::new(latitude, longitude).unwrap()
+    }
+
+    /// Mondays from 18:00 on within 12 km.
+    fn by_distance() -> MeetingFilter {
+        MeetingFilter {
+            near: Some((point(HERE), 12.0)),
             day: Some(1),
             from: Some(18 * 60),
             to: None,
             order: MeetingOrder::Distance,
-        };
-        let fit = by_distance.fit(Some(there), evening, now).unwrap();
-        assert_eq!(
-            (fit.key, fit.next_at.map(|at| at.to_string()).as_deref()),
-            (11_120, Some("2026-03-02T19:00:00+01:00"))
-        );
-        let next = MeetingFilter {
-            order: MeetingOrder::Next,
-            ..by_distance
-        };
-        assert_eq!(
-            next.fit(Some(there), evening, now).unwrap().key,
-            1_772_474_400_000_000
-        );
-        assert_eq!(by_distance.fit(None, evening, now), None);
-        // Without a time zone the next start is not known, but the order within the week is.
-        let by_week = MeetingFilter {
+        }
+    }
+
+    fn by_next_start() -> MeetingFilter {
+        MeetingFilter {
             near: None,
             day: None,
             from: None,
-            ..next
-        };
-        let key = |days, minutes| {
-            let somewhere = Weekly {
+            to: None,
+            order: MeetingOrder::Next,
+        }
+    }
+
+    #[test]
+    fn a_match_has_its_distance_next_start_and_key() {
+        let found = by_distance().fit(Some(point(THERE)), EVENING, now()).unwrap();
+        assert_eq!(
+            (found.key, found.next_at.map(|at| at.to_string()).as_deref()),
+            (11_120, Some("2026-03-02T19:00:00+01:00"))
+        );
+        let next = by_next_start().fit(Some(point(THERE)), EVENING, now()).unwrap();
+        assert_eq!(next.key, 1_772_474_400_000_000);
+    }
+
+    #[test]
+    fn meetings_without_a_place_too_far_away_or_at_another_time_do_not_match() {
+        assert_eq!(by_distance().fit(None, EVENING, now()), None);
+        for filter in [
+            MeetingFilter {
+                near: Some((point(HERE), 11.0)),
+                ..by_distance()
+            },
+            MeetingFilter {
+                day: Some(3),
+                ..by_distance()
+            },
+            MeetingFilter {
+                from: Some(19 * 60 + 1),
+                ..by_distance()
+            },
+        ] {
+            assert_eq!(filter.fit(Some(point(THERE)), EVENING, now()), None);
+        }
+    }
+
+    /// Without a time zone the next start is not known, but the order within the week is.
+    #[test]
+    fn meetings_without_a_known_next_start_are_ordered_within_the_week() {
+        let key = |filter: MeetingFilter, days, minutes| {
+            let weekly = Weekly {
                 days,
                 minutes,
                 time_zone: None,
             };
-            by_week.fit(None, somewhere, now).unwrap().key
+            filter.fit(None, weekly, now()).unwrap().key
         };
+        let any_day = |days, minutes| key(by_next_start(), days, minutes);
         let order = [
-            key(0b000_0101, Some(60)),
-            key(0b000_0001, Some(1140)),
-            key(0b000_0001, None),
-            key(0b000_0010, Some(0)),
-            key(0b100_0000, None),
-            key(0, None),
+            any_day(0b000_0101, Some(60)),
+            any_day(0b000_0001, Some(1140)),
+            any_day(0b000_0001, None),
+            any_day(0b000_0010, Some(0)),
+            any_day(0b100_0000, None),
+            any_day(0, None),
         ];
         assert!(order.is_sorted(), "{order:?}");
         assert_eq!(order[5], i64::MAX);
-        let tuesday = MeetingFilter {
+        let on_tuesday = MeetingFilter {
             day: Some(2),
-            ..by_week
+            ..by_next_start()
         };
-        let both = Weekly {
-            days: 0b000_0011,
-            minutes: Some(60),
-            time_zone: None,
-        };
+        let both_days = (0b000_0011, Some(60));
         assert_eq!(
-            tuesday.fit(None, both, now).unwrap().key - by_week.fit(None, both, now).unwrap().key,
+            key(on_tuesday, both_days.0, both_days.1) - any_day(both_days.0, both_days.1),
             1440
         );
-        for filter in [
-            MeetingFilter {
-                near: Some((here, 11.0)),
-                ..by_distance
-            },
-            MeetingFilter {
-                day: Some(3),
-                ..by_distance
-            },
-            MeetingFilter {
-                from: Some(19 * 60 + 1),
-                ..by_distance
-            },
-        ] {
-            assert_eq!(filter.fit(Some(there), evening, now), None);
-        }
     }
 }

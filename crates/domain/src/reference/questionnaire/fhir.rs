@@ -15,7 +15,7 @@ use self::{
     reader::Reader,
     resource::{FhirCoding, FhirExtension, FhirValueSet},
 };
-use super::{Questionnaire, QuestionnaireStatus, answer::AnswerCoding, form::Form, scoring::Scoring};
+use super::{Questionnaire, QuestionnaireStatus, answer::AnswerCoding, scoring::Scoring};
 use crate::value::{
     text::Text,
     validation::{Finding, FindingCode, Findings},
@@ -88,17 +88,7 @@ pub fn import(
     let attribution = first(&[terms.attribution.as_ref(), label, copyright]);
     let licence = reader.term(licence, "licence", "under which terms it may be used");
     let attribution = reader.term(attribution, "attribution", "whose work it is");
-    let scoring = terms.scoring.clone().or_else(|| Scoring::derived(&reader.items));
-    if let Some(rules) = &scoring {
-        let mut wrong = Findings::default();
-        rules.check(&reader.items, &mut wrong);
-        reader
-            .findings
-            .extend(wrong.into_vec().into_iter().map(|finding| Finding {
-                pointer: format!("/scoring{}", finding.pointer),
-                ..finding
-            }));
-    }
+    let scoring = reader.scoring(terms);
     let status = resource.status.as_deref().and_then(|status| status.parse().ok());
     let description = resource
         .description
@@ -116,14 +106,7 @@ pub fn import(
         items: reader.items,
         scoring,
     };
-    let is_ordered = Form::new(&questionnaire, &[]).order().is_some();
-    if !is_ordered {
-        reader.findings.add(
-            "/item",
-            FindingCode::Circle,
-            "has items whose conditions wait for each other",
-        );
-    }
+    reader.check_order(&questionnaire);
     if reader.findings.is_empty() {
         Ok(Imported {
             questionnaire,

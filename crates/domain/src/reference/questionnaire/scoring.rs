@@ -216,6 +216,12 @@ impl ScoreRule {
         check_text(&self.id, 60, &format!("{at}/id"), findings);
         check_text(&self.label, 200, &format!("{at}/label"), findings);
         check_kind(&self.label, &format!("{at}/label"), findings);
+        self.check_items(at, items, findings);
+        self.check_numbers(at, findings);
+        self.check_bands(at, findings);
+    }
+
+    fn check_items(&self, at: &str, items: &[QuestionnaireItem], findings: &mut Findings) {
         if self.items.is_empty() {
             findings.add(format!("{at}/items"), FindingCode::Required, "must name an item");
         }
@@ -244,6 +250,9 @@ impl ScoreRule {
                 );
             }
         }
+    }
+
+    fn check_numbers(&self, at: &str, findings: &mut Findings) {
         if usize::try_from(self.max_missing).unwrap_or(usize::MAX) >= self.items.len().max(1) {
             findings.add(
                 format!("{at}/max_missing"),
@@ -265,6 +274,9 @@ impl ScoreRule {
                 "must be a whole number from 0 to 6",
             );
         }
+    }
+
+    fn check_bands(&self, at: &str, findings: &mut Findings) {
         for (n, band) in self.bands.iter().enumerate() {
             check_text(&band.label, 200, &format!("{at}/bands/{n}/label"), findings);
             check_kind(&band.label, &format!("{at}/bands/{n}/label"), findings);

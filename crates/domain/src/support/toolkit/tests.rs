@@ -1,3 +1,5 @@
+//! Tests of the toolkit: order of strategies, contacts and helplines.
+
 use chrono_tz::Tz;
 
 use super::*;

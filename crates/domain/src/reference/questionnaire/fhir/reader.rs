@@ -12,10 +12,12 @@ use super::{
 use crate::{
     reference::questionnaire::{
         AnswerOption, EnableBehavior, EnableCondition, EnableOperator, ItemType, MAX_ITEMS, MAX_OPTIONS,
-        QuestionnaireItem,
+        Questionnaire, QuestionnaireItem,
         answer::{is_date, is_time},
+        form::Form,
+        scoring::Scoring,
     },
-    value::validation::{FindingCode, Findings},
+    value::validation::{Finding, FindingCode, Findings},
 };
 
 /// The state of an import: the items read so far, faults and remarks.
@@ -27,6 +29,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Returns a required text; adds a finding if it is absent or too long.
     pub fn needed(&mut self, text: Option<String>, longest: usize, pointer: &str) -> String {
         let text = text.unwrap_or_default();
         if text.is_empty() {
@@ -41,6 +44,7 @@ impl Reader {
         text
     }
 
+    /// Returns the licence or attribution; adds a finding if neither the resource nor the operator gives it.
     pub fn term(&mut self, text: Option<String>, name: &str, what: &str) -> String {
         if let Some(text) = text {
             return self.needed(Some(text), 4000, &format!("/{name}"));
@@ -51,6 +55,7 @@ impl Reader {
         String::new()
     }
 
+    /// Returns the canonical address; without one, derives it from the name and adds a remark.
     pub fn address(&mut self, resource: &FhirQuestionnaire, terms: &Terms) -> String {
         if let Some(url) = first(&[terms.url.as_ref(), resource.url.as_ref()]) {
             return self.needed(Some(url), 500, "/url");
@@ -71,6 +76,7 @@ impl Reader {
         url
     }
 
+    /// Reads an item and those inside it.
     pub fn item(&mut self, item: &FhirItem, parent: Option<&str>, at: &str) {
         if self.items.len() >= MAX_ITEMS {
             self.findings.add(
@@ -204,20 +210,11 @@ impl Reader {
     }
 
     fn condition(&mut self, condition: &FhirCondition, at: &str) -> Option<EnableCondition> {
-        let operator = match condition.operator.as_str() {
-            "exists" => EnableOperator::Exists,
-            "=" => EnableOperator::Equal,
-            "!=" => EnableOperator::NotEqual,
-            ">" => EnableOperator::Greater,
-            "<" => EnableOperator::Less,
-            ">=" => EnableOperator::GreaterOrEqual,
-            "<=" => EnableOperator::LessOrEqual,
-            _ => {
-                let message = "must be exists, =, !=, >, <, >= or <=";
-                self.findings
-                    .add(format!("{at}/operator"), FindingCode::Enum, message);
-                return None;
-            }
+        let Some(operator) = operator(&condition.operator) else {
+            let message = "must be exists, =, !=, >, <, >= or <=";
+            self.findings
+                .add(format!("{at}/operator"), FindingCode::Enum, message);
+            return None;
         };
         let dates = [
             &condition.answer_date,
@@ -270,6 +267,30 @@ impl Reader {
         Some(imported)
     }
 
+    /// Returns the scoring rules, from the operator or derived from weights, and adds a finding for each fault.
+    pub fn scoring(&mut self, terms: &Terms) -> Option<Scoring> {
+        let rules = terms.scoring.clone().or_else(|| Scoring::derived(&self.items))?;
+        let mut faults = Findings::default();
+        rules.check(&self.items, &mut faults);
+        self.findings
+            .extend(faults.into_vec().into_iter().map(|finding| Finding {
+                pointer: format!("/scoring{}", finding.pointer),
+                ..finding
+            }));
+        Some(rules)
+    }
+
+    /// Adds a finding if conditions wait for each other.
+    pub fn check_order(&mut self, questionnaire: &Questionnaire) {
+        if Form::new(questionnaire, &[]).order().is_none() {
+            self.findings.add(
+                "/item",
+                FindingCode::Circle,
+                "has items whose conditions wait for each other",
+            );
+        }
+    }
+
     /// Adds a finding for each duplicate link id and each condition on an item that does not exist or is not
     /// a question.
     pub fn check_items(&mut self) {
@@ -303,8 +324,23 @@ impl Reader {
     }
 }
 
-fn kind(word: &str) -> Option<ItemType> {
-    Some(match word {
+/// The operator with a name in FHIR.
+fn operator(name: &str) -> Option<EnableOperator> {
+    Some(match name {
+        "exists" => EnableOperator::Exists,
+        "=" => EnableOperator::Equal,
+        "!=" => EnableOperator::NotEqual,
+        ">" => EnableOperator::Greater,
+        "<" => EnableOperator::Less,
+        ">=" => EnableOperator::GreaterOrEqual,
+        "<=" => EnableOperator::LessOrEqual,
+        _ => return None,
+    })
+}
+
+/// The type of item with a name in FHIR.
+fn kind(name: &str) -> Option<ItemType> {
+    Some(match name {
         "group" => ItemType::Group,
         "display" => ItemType::Display,
         "boolean" => ItemType::Boolean,

@@ -1,3 +1,5 @@
+//! Tests of scoring.
+
 use proptest::prelude::*;
 use serde_json::json;
 
