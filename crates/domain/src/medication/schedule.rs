@@ -6,8 +6,8 @@
 //! at all.
 //!
 //! Rules are expanded in local wall-clock time and then converted to instants: 08:00 stays 08:00 when the
-//! clock changes, and a time that the clock skips moves to the first moment after the gap. A date that the
-//! calendar skips, such as 30 December 2011 in Samoa, has no dose.
+//! clock changes, and a time that the clock skips moves past the gap. A date that the calendar skips, such as
+//! 30 December 2011 in Samoa, has no dose.
 
 use chrono::{
     DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,

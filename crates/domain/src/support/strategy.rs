@@ -109,7 +109,7 @@ fn from_plan(occasion: &Occasion, worked: &EffectivenessByKey, plan: &Plan) -> V
                 label: strategy.label.to_string(),
                 category: strategy.category,
                 instructions: (strategy.instructions.as_ref().map(ToString::to_string))
-                    .filter(|own| !own.is_empty())
+                    .filter(|text| !text.is_empty())
                     .or_else(|| practice.map(|p| p.instructions.clone())),
                 steps: practice.map_or_else(Vec::new, |p| p.steps.clone()),
                 minutes: strategy

@@ -232,8 +232,8 @@ pub(crate) fn example_time(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|_| Timestamp::from_micros(0))
 }
 
-/// Converts a wall-clock time in `zone` to an instant. A time that the clock skips moves to the first
-/// quarter-hour after the gap; a time that occurs twice is the first of them.
+/// Converts a wall-clock time in `zone` to an instant. A time that the clock skips moves past the gap in steps of
+/// 15 minutes. Of a time that occurs twice, the first counts.
 pub fn resolve_local(zone: chrono_tz::Tz, local: chrono::NaiveDateTime) -> DateTime<Utc> {
     match zone.from_local_datetime(&local) {
         chrono::LocalResult::Single(t) | chrono::LocalResult::Ambiguous(t, _) => t.to_utc(),

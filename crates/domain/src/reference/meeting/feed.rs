@@ -303,7 +303,7 @@ impl Reader<'_> {
                 self.remark(
                     "types",
                     FindingCode::Format,
-                    "has what is no code: at most 20 letters, digits and dashes",
+                    "has an invalid code; a code has 1 to 20 letters, digits, dashes or underscores",
                 );
             } else if types.len() < 100
                 && !types

@@ -15,7 +15,7 @@ use self::{
     reader::Reader,
     resource::{FhirCoding, FhirExtension, FhirValueSet},
 };
-use super::{Questionnaire, QuestionnaireStatus, answer::AnswerCoding, scoring::Scoring};
+use super::{Questionnaire, QuestionnaireStatus, answer::AnswerCoding, form::Form, scoring::Scoring};
 use crate::value::{
     text::Text,
     validation::{Finding, FindingCode, Findings},
@@ -106,7 +106,7 @@ pub fn import(
         items: reader.items,
         scoring,
     };
-    reader.check_order(&questionnaire);
+    check_order(&questionnaire, &mut reader.findings);
     if reader.findings.is_empty() {
         Ok(Imported {
             questionnaire,
@@ -114,6 +114,17 @@ pub fn import(
         })
     } else {
         Err(reader.findings.into_vec())
+    }
+}
+
+/// Adds a finding if conditions wait for each other.
+fn check_order(questionnaire: &Questionnaire, findings: &mut Findings) {
+    if Form::new(questionnaire, &[]).order().is_none() {
+        findings.add(
+            "/item",
+            FindingCode::Circle,
+            "has items whose conditions wait for each other",
+        );
     }
 }
 

@@ -12,9 +12,8 @@ use super::{
 use crate::{
     reference::questionnaire::{
         AnswerOption, EnableBehavior, EnableCondition, EnableOperator, ItemType, MAX_ITEMS, MAX_OPTIONS,
-        Questionnaire, QuestionnaireItem,
+        QuestionnaireItem,
         answer::{is_date, is_time},
-        form::Form,
         scoring::Scoring,
     },
     value::validation::{Finding, FindingCode, Findings},
@@ -278,17 +277,6 @@ impl Reader {
                 ..finding
             }));
         Some(rules)
-    }
-
-    /// Adds a finding if conditions wait for each other.
-    pub fn check_order(&mut self, questionnaire: &Questionnaire) {
-        if Form::new(questionnaire, &[]).order().is_none() {
-            self.findings.add(
-                "/item",
-                FindingCode::Circle,
-                "has items whose conditions wait for each other",
-            );
-        }
     }
 
     /// Adds a finding for each duplicate link id and each condition on an item that does not exist or is not
