@@ -9,7 +9,7 @@
 //!
 //! - [`record`]: the trait that every noun implements, the table of collections, and the preparation for storing;
 //! - [`value`]: checked values (amounts, texts, times, places), shared enums, and validation findings;
-//! - [`reference`]: practices, helplines, meetings and questionnaires, which are the same for everyone;
+//! - [`mod@reference`]: practices, helplines, meetings and questionnaires, which are the same for everyone;
 //! - [`support`]: the toolkit of help in a response: strategies, contacts, helplines;
 //! - [`insight`]: computations over the whole record, such as abstinence, cravings, trends and early warnings.
 
