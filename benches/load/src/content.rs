@@ -5,13 +5,13 @@ use mainstay_domain::{
     check_in::{CheckIn, CheckInAnswers, CheckInKind, Used},
     craving_event::CravingEvent,
     plan::{Plan, PlanContent, PlanStrategy, PlanText, PlanTrigger, PlanWarningSign, Stage, TriggerKind},
-    record::{Draft, Incoming, Record, draft, stored},
+    record::{Draft, Incoming, Record, draft, to_draft},
     support_contact::SupportContact,
     value::{
         list::{Ids, List},
         number::{Int, Rating},
         place::Phone,
-        text::{Label, Note, Prose},
+        text::{Label, Note, Text, text},
         timestamp::Timestamp,
         validation::Finding,
         vocabulary::{SituationCategory, StrategyCategory},
@@ -115,8 +115,8 @@ pub fn check_in(random: &mut Random, at: DateTime<Utc>) -> CheckIn {
         },
         trigger_ids: Ids::default(),
         warning_sign_ids: Ids::default(),
-        note: Some(Note::of(&words(random, 120))),
-        tags: List::of((0..3).map(|_| Label::of(random.one_of(&TAGS)))),
+        note: Note::truncated(&words(random, 120)),
+        tags: List::of((0..3).filter_map(|_| Label::new(random.one_of(&TAGS)))),
     }
 }
 
@@ -131,18 +131,19 @@ pub fn craving(random: &mut Random, at: DateTime<Utc>) -> CravingEvent {
         category: Some(random.one_of(&SITUATIONS)),
         outcome: mainstay_domain::craving_event::CravingOutcome::Ongoing,
         acted: None,
-        note: Some(Note::of(&words(random, 60))),
+        note: Note::truncated(&words(random, 60)),
         ..CravingEvent::example()
     }
 }
 
 fn contact(random: &mut Random, position: i64) -> SupportContact {
     SupportContact {
-        name: Label::of(random.one_of(&["Robin", "Alex", "Kim", "Sam", "Toni", "Jo"])),
+        name: Text::new(random.one_of(&["Robin", "Alex", "Kim", "Sam", "Toni", "Jo"]))
+            .unwrap_or(text!("Robin")),
         phone: Phone::new(&format!("+1202555{:04}", random.below(10_000))),
         position: Int::clamped(position),
         in_crisis: position == 1,
-        note: Some(Note::of(&words(random, 40))),
+        note: Note::truncated(&words(random, 40)),
         ..SupportContact::example()
     }
 }
@@ -150,7 +151,7 @@ fn contact(random: &mut Random, position: i64) -> SupportContact {
 fn texts(random: &mut Random, micros: i64, count: usize) -> List<PlanText, 100> {
     List::of((0..count).map(|_| PlanText {
         id: Some(random.id(micros)),
-        text: Prose::of(&words(random, 60)),
+        text: Text::truncated(&words(random, 60)).unwrap_or(text!("words")),
     }))
 }
 
@@ -159,7 +160,7 @@ fn plan(random: &mut Random, micros: i64, contact_ids: &[Uuid]) -> Plan {
     let triggers: Vec<PlanTrigger> = (0..10)
         .map(|_| PlanTrigger {
             id: Some(random.id(micros)),
-            label: Label::of(&words(random, 16)),
+            label: Text::truncated(&words(random, 16)).unwrap_or(text!("words")),
             kind: TriggerKind::External,
             category: None,
             likelihood: None,
@@ -168,17 +169,17 @@ fn plan(random: &mut Random, micros: i64, contact_ids: &[Uuid]) -> Plan {
         .collect();
     let signs = (0..10).map(|_| PlanWarningSign {
         id: Some(random.id(micros)),
-        label: Label::of(&words(random, 16)),
+        label: Text::truncated(&words(random, 16)).unwrap_or(text!("words")),
         stage: Stage::Emotional,
         note: None,
     });
     let warning_signs = List::of(signs.collect::<Vec<_>>());
     let strategies = (0..10).map(|n: usize| PlanStrategy {
         id: Some(random.id(micros)),
-        label: Label::of(&words(random, 16)),
+        label: Text::truncated(&words(random, 16)).unwrap_or(text!("words")),
         category: random.one_of(&STRATEGIES),
         practice: None,
-        instructions: Some(Note::of(&words(random, 20))),
+        instructions: Note::truncated(&words(random, 20)),
         minutes: None,
         // The first five answer a trigger each.
         trigger_ids: Ids::of(triggers.get(2 * n).and_then(|t| t.id)),
@@ -214,7 +215,7 @@ pub fn as_stored<T: Record>(random: &mut Random, body: T, micros: i64) -> Outcom
     let incoming = Incoming {
         id: Some(id),
         body,
-        basis: None,
+        context: None,
     };
     Ok(draft(incoming, id, None, at, &mut || random.id(micros)).map_err(refused)?)
 }
@@ -234,7 +235,7 @@ pub fn active_plan(random: &mut Random, micros: i64) -> Outcome<Vec<Draft>> {
         return Err(refused(missing.into_vec()).into());
     }
     plan.activate(DateTime::from_timestamp_micros(micros).unwrap_or_default());
-    all.push(stored(&plan, made.id, made.canonical));
+    all.push(to_draft(&plan, made.id, made.canonical));
     Ok(all)
 }
 

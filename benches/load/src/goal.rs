@@ -33,7 +33,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// In one word.
-    pub const fn word(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self.holds {
             Some(true) => "holds",
             Some(false) => "**MISSED**",
@@ -163,9 +163,9 @@ mod tests {
     #[test]
     fn a_goal_holds_at_its_bound_or_is_missed_or_unknown() {
         let part = |part| at_least(String::new(), 0.8, part);
-        assert_eq!(part(Some(0.8)).word(), "holds");
-        assert_eq!(part(Some(0.799)).word(), "**MISSED**");
-        assert_eq!(part(None).word(), "not measured");
+        assert_eq!(part(Some(0.8)).as_str(), "holds");
+        assert_eq!(part(Some(0.799)).as_str(), "**MISSED**");
+        assert_eq!(part(None).as_str(), "not measured");
         assert_eq!(below("", 40.0, "ms", Some(40.0)).holds, Some(false));
         assert_eq!(
             times(String::new(), 5.0, Some(500.0), 100.0).found,

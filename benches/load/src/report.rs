@@ -89,7 +89,7 @@ fn goals(verdicts: &[Verdict]) -> Table {
             verdict.about.clone(),
             verdict.wanted.clone(),
             verdict.found.clone(),
-            verdict.word().to_owned(),
+            verdict.as_str().to_owned(),
         ]);
     }
     table

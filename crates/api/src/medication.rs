@@ -7,7 +7,11 @@ use mainstay_domain::{
     dose::Dose,
     medication::{DueDose, Medication, due_doses, next_due, tolerance},
     record::{Kind, Record, json as to_json},
-    value::{place::ZoneName, timestamp::Timestamp, validation::Findings},
+    value::{
+        place::ZoneName,
+        timestamp::Timestamp,
+        validation::{FindingCode, Findings},
+    },
 };
 use mainstay_store::{Order, Range, Records, StoreError};
 use serde::Serialize;
@@ -123,8 +127,8 @@ async fn due(caller: Caller) -> HandlerResult {
 fn span(caller: &Caller, now: DateTime<Utc>) -> HandlerResult<(DateTime<Utc>, DateTime<Utc>)> {
     let mut parameters = Parameters::read(&caller.request, &["from", "to"]);
     let parse = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.to_utc());
-    let from = parameters.get("from", "format", "must be an RFC 3339 time", parse);
-    let to = parameters.get("to", "format", "must be an RFC 3339 time", parse);
+    let from = parameters.get("from", FindingCode::Format, "must be an RFC 3339 time", parse);
+    let to = parameters.get("to", FindingCode::Format, "must be an RFC 3339 time", parse);
     parameters.finish()?;
     let usual = TimeDelta::days(USUAL_DAYS);
     let (from, to) = match (from, to) {
@@ -135,14 +139,14 @@ fn span(caller: &Caller, now: DateTime<Utc>) -> HandlerResult<(DateTime<Utc>, Da
     };
     let mut findings = Findings::default();
     if from.year() < FIRST_YEAR {
-        findings.add("/from", "range", "the year must be from 1900");
+        findings.add("/from", FindingCode::Range, "the year must be from 1900");
     }
     if to <= from {
-        findings.add("/to", "order", "must be after from");
+        findings.add("/to", FindingCode::Order, "must be after from");
     } else if to - from > TimeDelta::days(MAX_DAYS) {
-        findings.add("/to", "range", "must be at most 92 days after from");
+        findings.add("/to", FindingCode::Range, "must be at most 92 days after from");
     } else if to > now + TimeDelta::days(MAX_AHEAD_DAYS) {
-        findings.add("/to", "range", "must be at most 366 days ahead");
+        findings.add("/to", FindingCode::Range, "must be at most 366 days ahead");
     }
     if findings.is_empty() {
         Ok((from, to))

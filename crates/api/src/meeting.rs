@@ -5,10 +5,11 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use mainstay_domain::{
     record::json as to_json,
-    reference::meeting::{Fit, Meeting, MeetingOrder, Programme, Wanted, next_start},
+    reference::meeting::{Meeting, MeetingFilter, MeetingMatch, MeetingOrder, Programme, next_start},
     value::{
         geo::{FARTHEST_KM, Point},
         place::TimeOfDay,
+        validation::FindingCode,
     },
 };
 use mainstay_store::meeting::{Candidate, MeetingSearch};
@@ -178,7 +179,7 @@ const PARAMETERS: [&str; 13] = [
 /// A list of meetings that is asked for.
 struct Question {
     search: MeetingSearch,
-    wanted: Wanted,
+    wanted: MeetingFilter,
     limit: usize,
     after: Option<CursorPosition>,
 }
@@ -250,7 +251,7 @@ async fn read(request: HttpRequest) -> HandlerResult {
 }
 
 /// Puts in what depends on the question. Distances are good to the metre.
-fn fill_in(meeting: &mut Meeting, fit: &Fit) {
+fn fill_in(meeting: &mut Meeting, fit: &MeetingMatch) {
     meeting.next_at = fit.next_at;
     meeting.distance_km = fit.distance_km.map(|km| (km * 1000.0).round() / 1000.0);
 }
@@ -262,13 +263,13 @@ fn question(request: &HttpRequest, now: DateTime<Utc>) -> HandlerResult<Question
     let minutes = |text: &str| TimeOfDay::new(text).map(|time| time.minutes());
     let near = asked.get(
         "near",
-        "format",
+        FindingCode::Format,
         "must be latitude and longitude, such as 39.8,-89.65",
         point,
     );
     let radius = asked.get(
         "radius_km",
-        "range",
+        FindingCode::Range,
         "must be a number above 0 and at most 20016",
         |text| {
             text.parse::<f64>()
@@ -276,11 +277,16 @@ fn question(request: &HttpRequest, now: DateTime<Utc>) -> HandlerResult<Question
                 .filter(|km| *km > 0.0 && *km <= FARTHEST_KM)
         },
     );
-    let sort = asked.get("sort", "enum", "must be distance or next", |text| match text {
-        "distance" => Some(MeetingOrder::Distance),
-        "next" => Some(MeetingOrder::Next),
-        _ => None,
-    });
+    let sort = asked.get(
+        "sort",
+        FindingCode::Enum,
+        "must be distance or next",
+        |text| match text {
+            "distance" => Some(MeetingOrder::Distance),
+            "next" => Some(MeetingOrder::Next),
+            _ => None,
+        },
+    );
     if !asked.has("near") {
         for (name, is_given) in [
             ("radius_km", radius.is_some()),
@@ -300,32 +306,35 @@ fn question(request: &HttpRequest, now: DateTime<Utc>) -> HandlerResult<Question
     let near = near.map(|centre| (centre, radius.unwrap_or(DEFAULT_RADIUS_KM)));
     let day = asked.get(
         "day",
-        "range",
+        FindingCode::Range,
         "must be a day of the week from 1, Monday, to 7, Sunday (or 0)",
         |text| {
             let day = text.parse::<u8>().ok().filter(|day| *day <= 7)?;
             Some(if day == 0 { 7 } else { day })
         },
     );
-    let wanted = Wanted {
+    let wanted = MeetingFilter {
         near,
         day,
-        from: asked.get("from_time", "format", time, minutes),
-        to: asked.get("to_time", "format", time, minutes),
+        from: asked.get("from_time", FindingCode::Format, time, minutes),
+        to: asked.get("to_time", FindingCode::Format, time, minutes),
         order,
     };
     let search = MeetingSearch {
         area: near.map(|(centre, radius)| centre.box_around(radius)),
         programme: asked.choice::<Programme>("programme"),
-        source: asked.get("source", "length", "must be the name of a feed", |text| {
-            (1..=60).contains(&text.chars().count()).then(|| text.to_owned())
-        }),
-        online: asked.get("online", "type", "must be true or false", flag),
-        in_person: asked.get("in_person", "type", "must be true or false", flag),
+        source: asked.get(
+            "source",
+            FindingCode::Length,
+            "must be the name of a feed",
+            |text| (1..=60).contains(&text.chars().count()).then(|| text.to_owned()),
+        ),
+        online: asked.get("online", FindingCode::Type, "must be true or false", flag),
+        in_person: asked.get("in_person", FindingCode::Type, "must be true or false", flag),
         type_codes: asked
             .get(
                 "type",
-                "format",
+                FindingCode::Format,
                 "must be type codes of letters, digits and dashes, at most 10, with commas between them",
                 type_codes,
             )
@@ -333,7 +342,9 @@ fn question(request: &HttpRequest, now: DateTime<Utc>) -> HandlerResult<Question
     };
     let limit = page_limit(&mut asked);
     let expected = "must be a next_cursor of this list in this order, not older than a day";
-    let after = asked.get("cursor", "cursor", expected, |text| decode(text, order, now));
+    let after = asked.get("cursor", FindingCode::Cursor, expected, |text| {
+        decode(text, order, now)
+    });
     asked.finish()?;
     Ok(Question {
         search,

@@ -11,7 +11,7 @@ use mainstay_domain::{
     record::{Kind, Record, json as to_json},
     reference::helpline,
     support_contact::SupportContact,
-    value::{text::Label, timestamp::Timestamp},
+    value::{text::Label, timestamp::Timestamp, validation::FindingCode},
 };
 use mainstay_store::{
     Expected, KeyedRecords, RecordWriter, StoreError, Stored, cache::response_cache::CachedBody,
@@ -287,9 +287,12 @@ async fn numbers(caller: Caller) -> HandlerResult {
 async fn number(caller: Caller) -> HandlerResult {
     let (id, n): (Uuid, i64) = (caller.path_id("id")?, caller.path("n")?);
     let mut parameters = Parameters::read(&caller.request, &["compare_to"]);
-    let compare_to = parameters.get("compare_to", "range", "must be a number of this plan", |t| {
-        t.parse::<i64>().ok()
-    });
+    let compare_to = parameters.get(
+        "compare_to",
+        FindingCode::Range,
+        "must be a number of this plan",
+        |t| t.parse::<i64>().ok(),
+    );
     parameters.finish()?;
     let all = all_numbers(&caller, id).await?;
     let latest = all.len();
@@ -298,8 +301,9 @@ async fn number(caller: Caller) -> HandlerResult {
     let difference = match compare_to {
         None => None,
         Some(m) => {
-            let (before, _) = at(m)
-                .ok_or_else(|| Problem::invalid("/compare_to", "range", "must be a number of this plan"))?;
+            let (before, _) = at(m).ok_or_else(|| {
+                Problem::invalid("/compare_to", FindingCode::Range, "must be a number of this plan")
+            })?;
             let found = difference(before, plan);
             Some(found.map_err(|error| StoreError::unreadable(Kind::Plan, &error))?)
         }

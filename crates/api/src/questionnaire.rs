@@ -7,6 +7,7 @@ use mainstay_domain::{
         Questionnaire, QuestionnaireStatus, QuestionnaireSummary, SHIPPED,
         trend::{MAX_POINTS, QuestionnaireTrend, trend},
     },
+    value::validation::FindingCode,
 };
 use mainstay_store::{KeyedRecords, Order, Range, StoreError, cache::response_cache::CachedBody};
 use serde_json::{Value, json};
@@ -116,13 +117,19 @@ fn trend_example() -> Value {
 async fn list(caller: Caller) -> HandlerResult {
     let mut asked = Parameters::read(&caller.request, &["status", "url", "limit", "cursor"]);
     let status = asked.choice::<QuestionnaireStatus>("status");
-    let url = asked.get("url", "length", "must have 1 to 500 characters", |text| {
-        (1..=500).contains(&text.chars().count()).then(|| text.to_owned())
-    });
+    let url = asked.get(
+        "url",
+        FindingCode::Length,
+        "must have 1 to 500 characters",
+        |text| (1..=500).contains(&text.chars().count()).then(|| text.to_owned()),
+    );
     let limit = usize::try_from(page_limit(&mut asked)).unwrap_or(1);
-    let after = asked.get("cursor", "cursor", "must be a next_cursor of this list", |text| {
-        text.parse::<Uuid>().ok()
-    });
+    let after = asked.get(
+        "cursor",
+        FindingCode::Cursor,
+        "must be a next_cursor of this list",
+        |text| text.parse::<Uuid>().ok(),
+    );
     asked.finish()?;
     let mut all = caller.state.store.questionnaires().await?;
     all.extend(SHIPPED.as_ref().map(QuestionnaireSummary::from));
@@ -134,9 +141,13 @@ async fn list(caller: Caller) -> HandlerResult {
         None => 0,
         Some(id) => {
             let place = all.iter().position(|one| one.id == id);
-            place
-                .ok_or_else(|| Problem::invalid("/cursor", "cursor", "must be a next_cursor of this list"))?
-                + 1
+            place.ok_or_else(|| {
+                Problem::invalid(
+                    "/cursor",
+                    FindingCode::Cursor,
+                    "must be a next_cursor of this list",
+                )
+            })? + 1
         }
     };
     let page: Vec<_> = all.iter().skip(start).take(limit).collect();

@@ -9,6 +9,7 @@ use mainstay_domain::{
     },
     value::{
         place::{Country, Language},
+        validation::FindingCode,
         vocabulary::StrategyCategory,
     },
 };
@@ -89,11 +90,16 @@ async fn helplines(request: HttpRequest) -> HandlerResult {
     let mut parameters = Parameters::read(&request, &["country", "language"]);
     let country = parameters.get(
         "country",
-        "format",
+        FindingCode::Format,
         "must be a two-letter country code in capitals",
         Country::new,
     );
-    let language = parameters.get("language", "format", "must be a language code", Language::new);
+    let language = parameters.get(
+        "language",
+        FindingCode::Format,
+        "must be a language code",
+        Language::new,
+    );
     parameters.finish()?;
     let found: Vec<&Helpline> = if let Some(country) = country {
         helpline::select(Some(&country), language.as_deref())

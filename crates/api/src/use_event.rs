@@ -125,7 +125,7 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> HandlerResult {
     let incoming = Incoming {
         id: Some(id),
         body: body.value.body,
-        basis: None,
+        context: None,
     };
     match store_new(caller, incoming).await {
         Ok(Created::New(stored)) => Ok(json_response(
@@ -162,7 +162,7 @@ async fn draft_plan(caller: Caller) -> HandlerResult {
         let incoming = Incoming {
             id: None,
             body: plan,
-            basis: None,
+            context: None,
         };
         let plan = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
         let created = writer.create(&plan)?;

@@ -1,4 +1,4 @@
-//! Appointments: with a doctor, a counselor, an office, or anyone else.
+//! Appointments with a doctor, a counselor, an office, or anyone else.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,17 +9,17 @@ use crate::{
     record::{Kind, Record},
     value::{
         nullable,
-        text::Label,
+        text::{Label, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
 };
 
-/// Where an appointment stands.
+/// The status of an appointment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AppointmentStatus {
-    /// Made.
+    /// Planned.
     #[default]
     Planned,
     /// The person was there.
@@ -30,21 +30,22 @@ pub enum AppointmentStatus {
     Cancelled,
 }
 
-/// An appointment. Its status changes by the person's word only: one whose time has passed stays `planned` until then.
+/// An appointment. Only the person changes its status: after its time has passed it stays `planned` until
+/// they do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Appointment {
-    /// What it is for, such as `counseling`, `medication` or `intake`.
+    /// The purpose, such as `counseling`, `medication` or `intake`.
     pub kind: Label,
-    /// When it begins; it may lie in the future.
+    /// The time at which it begins; it may be in the future.
     pub starts_at: Timestamp,
-    /// With whom.
+    /// The person or office that it is with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<Label>,
-    /// Where.
+    /// The place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Label>,
-    /// Where it stands; `planned` if left out.
+    /// The status; `planned` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub status: AppointmentStatus,
 }
@@ -62,10 +63,10 @@ impl Record for Appointment {
 
     fn example() -> Self {
         Self {
-            kind: Label::of("counseling"),
+            kind: text!("counseling"),
             starts_at: example_time("2026-03-10T15:00:00-04:00"),
-            with: Some(Label::of("Dr. Okafor")),
-            place: Some(Label::of("Elm Street clinic, second floor")),
+            with: Some(text!("Dr. Okafor")),
+            place: Some(text!("Elm Street clinic, second floor")),
             status: AppointmentStatus::Planned,
         }
     }

@@ -1,4 +1,4 @@
-//! Attendances: mutual-help meetings that the person went to, of whatever programme.
+//! Attendances: mutual-help meetings of any programme that the person attended.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     record::{Kind, Record, check_past},
     value::{
-        text::Label,
+        text::{Label, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -26,15 +26,15 @@ pub enum AttendanceMode {
     Phone,
 }
 
-/// What the person did there.
+/// The person's role in the meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttendanceRole {
-    /// Was there.
+    /// Attended.
     Attend,
     /// Spoke.
     Share,
-    /// Helped it to happen.
+    /// Helped to run the meeting.
     Serve,
 }
 
@@ -42,16 +42,16 @@ pub enum AttendanceRole {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attendance {
-    /// The meeting in the server's directory, which may have left it since.
+    /// The meeting in the server's directory. It may have been removed from the directory since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meeting_id: Option<Uuid>,
     /// The programme, such as `aa`, `na` or `smart`.
     pub programme: Label,
     /// How the person took part.
     pub mode: AttendanceMode,
-    /// What the person did there.
+    /// The person's role in the meeting.
     pub role: AttendanceRole,
-    /// When it began.
+    /// The time at which it began.
     pub occurred_at: Timestamp,
 }
 
@@ -69,7 +69,7 @@ impl Record for Attendance {
     fn example() -> Self {
         Self {
             meeting_id: None,
-            programme: Label::of("smart"),
+            programme: text!("smart"),
             mode: AttendanceMode::InPerson,
             role: AttendanceRole::Share,
             occurred_at: example_time("2026-03-03T19:00:00-05:00"),

@@ -1,4 +1,4 @@
-//! Check-ins: short self-reports in the morning, in the evening, at any moment, or once a week.
+//! Check-ins: short self-reports in the morning, in the evening, at any moment, or weekly.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ use crate::{
     value::{
         list::{Ids, List},
         number::{Int, Rating},
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::{Timestamp, example_time},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
-/// When a check-in is made.
+/// The kind of a check-in, by its occasion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckInKind {
@@ -29,15 +29,15 @@ pub enum CheckInKind {
     Weekly,
 }
 
-/// How the medication of the day was taken.
+/// How much of the day's medication was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MedicationTaken {
-    /// All that was due.
+    /// All doses that were due.
     All,
-    /// Some of what was due.
+    /// Some of the doses that were due.
     Some,
-    /// None of what was due.
+    /// None of the doses that were due.
     None,
     /// Nothing was due.
     NotDue,
@@ -47,15 +47,16 @@ pub enum MedicationTaken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Used {
-    /// There was.
+    /// Yes.
     Yes,
-    /// There was not.
+    /// No.
     No,
     /// The person would rather not say.
     PreferNotToSay,
 }
 
-/// The answers of a check-in; each is optional, one at least is given. Absent means not answered, never 0.
+/// The answers of a check-in. Each is optional, but at least one is required. An absent answer means not
+/// answered, never 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(min_properties = 1)]
@@ -114,7 +115,7 @@ pub struct CheckInAnswers {
     /// Social wellbeing, 10 is best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub social: Option<Rating>,
-    /// How hard the time was, 1 (easy) to 5 (very hard).
+    /// How hard the time since the last check-in was, 1 (easy) to 5 (very hard).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<Int<1, 5>>,
     /// Importance of the change (readiness ruler).
@@ -137,11 +138,12 @@ pub struct CheckInAnswers {
     pub meeting_attended: Option<bool>,
 }
 
-/// A self-report. One morning and one evening per local date, one weekly per ISO week.
+/// A self-report. There is at most one morning and one evening check-in per local date, and one weekly
+/// check-in per ISO week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckIn {
-    /// When it is made.
+    /// The kind, by its occasion.
     pub kind: CheckInKind,
     /// The moment that it describes.
     pub occurred_at: Timestamp,
@@ -149,7 +151,7 @@ pub struct CheckIn {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(read_only)]
     pub local_date: Option<NaiveDate>,
-    /// What was answered.
+    /// The answers.
     pub answers: CheckInAnswers,
     /// Triggers of the plan that were noticed.
     #[serde(default)]
@@ -159,10 +161,10 @@ pub struct CheckIn {
     #[serde(default)]
     #[schema(value_type = Vec<Uuid>, max_items = 100)]
     pub warning_sign_ids: Ids,
-    /// Anything in own words.
+    /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
-    /// Own labels.
+    /// The person's own labels.
     #[serde(default)]
     #[schema(value_type = Vec<Label>, max_items = 20)]
     pub tags: List<Label, 20>,
@@ -179,7 +181,7 @@ impl Record for CheckIn {
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
         check_past(self.occurred_at, "/occurred_at", now, findings);
         if self.answers == CheckInAnswers::default() {
-            findings.add("/answers", "required", "needs at least one answer");
+            findings.add("/answers", FindingCode::Required, "needs at least one answer");
         }
     }
 
@@ -224,8 +226,8 @@ impl Record for CheckIn {
             },
             trigger_ids: Ids::default(),
             warning_sign_ids: Ids::default(),
-            note: Some(Note::of("Long day, but the walk helped.")),
-            tags: List::of([Label::of("work")]),
+            note: Some(text!("Long day, but the walk helped.")),
+            tags: List::of([text!("work")]),
         }
     }
 }
@@ -245,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_slot_belongs_to_the_local_date() {
-        // 23:30 in New York is the next day in UTC, and still the same evening.
+        // 23:30 in New York is the next day in UTC but still the same evening.
         assert_eq!(
             at(CheckInKind::Evening, "2026-03-01T23:30:00-05:00").as_deref(),
             Some("evening:2026-03-01")
@@ -269,7 +271,7 @@ mod tests {
             ..CheckIn::example()
         }
         .check(example_time("2020-01-01T00:00:00Z").to_utc(), &mut findings);
-        let found: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
-        assert_eq!(found, ["/answers", "/occurred_at"]);
+        let pointers: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
+        assert_eq!(pointers, ["/answers", "/occurred_at"]);
     }
 }

@@ -8,13 +8,13 @@ use crate::{
     goal::check_year,
     record::{Kind, Record},
     value::{
-        text::Prose,
+        text::{Prose, text},
         timestamp::{Timestamp, date},
         validation::Findings,
     },
 };
 
-/// How a commitment turned out.
+/// The outcome of a commitment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CommitmentOutcome {
@@ -26,16 +26,17 @@ pub enum CommitmentOutcome {
     Unsure,
 }
 
-/// A commitment for a day. One that nobody looks back on stays without an outcome: nothing turns that into `not_kept`.
+/// A commitment for a day. Without a word from the person it stays without an outcome; the server never sets
+/// `not_kept`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Commitment {
-    /// What the person wants to do.
+    /// The thing that the person wants to do.
     pub text: Prose,
-    /// On which day.
+    /// The day.
     #[serde(deserialize_with = "date")]
     pub on: NaiveDate,
-    /// How it turned out, in the person's own view; left out as long as they have not said.
+    /// The outcome in the person's own view; left out until they say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<CommitmentOutcome>,
 }
@@ -53,7 +54,7 @@ impl Record for Commitment {
 
     fn example() -> Self {
         Self {
-            text: Prose::of("Call my sister before dinner."),
+            text: text!("Call my sister before dinner."),
             on: NaiveDate::from_ymd_opt(2026, 3, 2).unwrap_or_default(),
             outcome: Some(CommitmentOutcome::Kept),
         }

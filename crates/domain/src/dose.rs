@@ -1,4 +1,4 @@
-//! Doses: what was taken, given, or left out of a medication.
+//! Doses of a medication that were taken, given, skipped or missed.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,13 +15,13 @@ use crate::{
     },
 };
 
-/// What became of a dose.
+/// The status of a dose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DoseStatus {
-    /// Taken when it was due.
+    /// Taken on time.
     Taken,
-    /// Taken later than it was due.
+    /// Taken late.
     Late,
     /// Left out on purpose, for example before an operation.
     Skipped,
@@ -30,7 +30,7 @@ pub enum DoseStatus {
 }
 
 impl DoseStatus {
-    /// True if the medication is in the body.
+    /// Whether the dose was taken or given.
     pub const fn is_given(self) -> bool {
         matches!(self, Self::Taken | Self::Late)
     }
@@ -42,17 +42,19 @@ impl DoseStatus {
 pub struct Dose {
     /// The medication.
     pub medication_id: Uuid,
-    /// Which due dose it stands for, as `GET /v1/medications/{id}/due` names it; the nearest one if left out.
+    /// The due time of the dose that this records, as in `GET /v1/medications/{id}/due`; the nearest one if
+    /// left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
-    /// When it was taken or given; for a skipped or missed one, when that was settled.
+    /// The time at which it was taken or given. For a skipped or missed dose, the time at which that was
+    /// recorded.
     pub occurred_at: Timestamp,
-    /// What became of it.
+    /// The status.
     pub status: DoseStatus,
-    /// Whether someone else saw it being taken, or gave it; `false` if left out.
+    /// Whether someone else saw it being taken or gave it; `false` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub observed: bool,
-    /// Why, in own words.
+    /// The reason in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Note>,
 }
@@ -78,7 +80,7 @@ impl Record for Dose {
 
     fn example() -> Self {
         Self {
-            // The id of the medication that the documentation stores.
+            // The id of the medication in the examples of the documentation.
             medication_id: Uuid::from_u128(0x0195_e4c2_6d1f_7c33_8a55_0d9f_3c1b_2a47),
             due_at: Some(example_time("2026-03-01T08:00:00-05:00")),
             occurred_at: example_time("2026-03-01T08:20:00-05:00"),

@@ -1,4 +1,4 @@
-//! Goals: what a person wants to change, for one substance or behaviour.
+//! Goals: the change that a person wants, for one substance or behaviour.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -12,14 +12,14 @@ use crate::{
         nullable,
         number::Int,
         place::Currency,
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::{Timestamp, date, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
         vocabulary::Substance,
     },
 };
 
-/// What a goal aims at.
+/// The aim of a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GoalKind {
@@ -33,11 +33,11 @@ pub enum GoalKind {
     HarmReduction,
 }
 
-/// Where a goal stands.
+/// The status of a goal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GoalStatus {
-    /// Being pursued; at most one a substance.
+    /// Being pursued. At most one goal for a substance is active.
     #[default]
     Active,
     /// Put aside for a while.
@@ -48,20 +48,20 @@ pub enum GoalStatus {
     Stopped,
 }
 
-/// What was usual before the goal; savings are computed from it.
+/// The usual consumption before the goal. Savings are computed from it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GoalBaseline {
-    /// Units a day.
+    /// Units per day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units_per_day: Option<Amount>,
-    /// Cost a day in the currency's minor unit (cents).
+    /// Cost per day in the minor unit of the currency, such as cents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_minor_per_day: Option<Int<0, 1_000_000_000>>,
     /// Currency of the cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// Minutes a day.
+    /// Minutes per day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes_per_day: Option<Int<0, 1440>>,
 }
@@ -76,7 +76,7 @@ pub struct GoalLimits {
     /// Units in any week.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units_per_week: Option<Amount>,
-    /// From how many units on a day counts as heavy.
+    /// The number of units from which a day counts as heavy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heavy_day_units: Option<Amount>,
 }
@@ -88,7 +88,7 @@ pub struct TaperStep {
     /// First day of the step.
     #[serde(deserialize_with = "date")]
     pub from: NaiveDate,
-    /// Most units a day from then on.
+    /// The maximum units per day from then on.
     pub max_units_per_day: Amount,
 }
 
@@ -96,12 +96,12 @@ pub struct TaperStep {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Goal {
-    /// What it is about.
+    /// The substance or behaviour.
     pub substance: Substance,
     /// The person's own name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
-    /// What it aims at.
+    /// The aim.
     pub kind: GoalKind,
     /// First day.
     #[serde(deserialize_with = "date")]
@@ -113,20 +113,20 @@ pub struct Goal {
         deserialize_with = "optional_date"
     )]
     pub ended_on: Option<NaiveDate>,
-    /// Where it stands; `active` if left out.
+    /// The status; `active` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub status: GoalStatus,
-    /// What was usual before.
+    /// The usual consumption before the goal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<GoalBaseline>,
-    /// Limits, if some use is within the goal.
+    /// Limits, if the goal allows some use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<GoalLimits>,
-    /// Steps of a taper, by rising date.
+    /// Steps of a taper, in ascending order of their dates.
     #[serde(default)]
     #[schema(value_type = Vec<TaperStep>, max_items = 100)]
     pub taper: List<TaperStep, 100>,
-    /// Anything in own words.
+    /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
 }
@@ -134,7 +134,7 @@ pub struct Goal {
 impl Record for Goal {
     const KIND: Kind = Kind::Goal;
 
-    /// Midnight UTC of the first day: a goal has a date, not a moment.
+    /// Midnight UTC of the first day, because a goal has a date and no time.
     fn occurred_at(&self) -> Option<Timestamp> {
         Some(Timestamp::midnight(self.started_on))
     }
@@ -144,7 +144,7 @@ impl Record for Goal {
         if let Some(ended) = self.ended_on {
             check_year(ended, "/ended_on", findings);
             if ended < self.started_on {
-                findings.add("/ended_on", "order", "must not be before started_on");
+                findings.add("/ended_on", FindingCode::Order, "must not be before started_on");
             }
         }
         for (n, step) in self.taper.iter().enumerate() {
@@ -156,7 +156,7 @@ impl Record for Goal {
             {
                 findings.add(
                     format!("/taper/{}/from", n + 1),
-                    "order",
+                    FindingCode::Order,
                     "must be after the step before",
                 );
             }
@@ -165,17 +165,25 @@ impl Record for Goal {
             && baseline.cost_minor_per_day.is_some()
             && baseline.currency.is_none()
         {
-            findings.add("/baseline/currency", "required", "a cost needs its currency");
+            findings.add(
+                "/baseline/currency",
+                FindingCode::Required,
+                "a cost needs its currency",
+            );
         }
     }
 
     fn slot(&self) -> Option<String> {
         (self.status == GoalStatus::Active).then(|| match (self.substance, &self.label) {
-            // Two behaviours of one's own naming are two different things.
+            // Behaviours that the person named differently are different goals.
             (Substance::Other | Substance::OtherBehaviour, Some(label)) => {
-                format!("active:{}:{}", self.substance.word(), label.trim().to_lowercase())
+                format!(
+                    "active:{}:{}",
+                    self.substance.as_str(),
+                    label.trim().to_lowercase()
+                )
             }
-            _ => format!("active:{}", self.substance.word()),
+            _ => format!("active:{}", self.substance.as_str()),
         })
     }
 
@@ -195,16 +203,16 @@ impl Record for Goal {
             }),
             limits: None,
             taper: List::default(),
-            note: Some(Note::of("For the mornings with my daughter.")),
+            note: Some(text!("For the mornings with my daughter.")),
         }
     }
 }
 
-/// Notes a date outside the years that the calendar computations cover.
+/// Adds a finding if a date is outside the years that calendar computations cover.
 pub(crate) fn check_year(date: NaiveDate, pointer: &str, findings: &mut Findings) {
     use chrono::Datelike;
     if !(1900..=2200).contains(&date.year()) {
-        findings.add(pointer, "range", "the year must be from 1900 to 2200");
+        findings.add(pointer, FindingCode::Range, "the year must be from 1900 to 2200");
     }
 }
 
@@ -230,7 +238,7 @@ mod tests {
     fn own_behaviours_are_told_apart_by_label() {
         let goal = |label: &str| Goal {
             substance: Substance::OtherBehaviour,
-            label: Some(Label::of(label)),
+            label: Label::new(label),
             ..Goal::example()
         };
         assert_ne!(goal("Shopping").slot(), goal("Gaming").slot());

@@ -1,5 +1,5 @@
-//! The journal: private for ever. No consent covers it, no view of anyone else has it, and no computation reads it;
-//! only the person sees it, and takes it along in an export of their own.
+//! Entries of the private journal. They are private for ever: no consent covers them, nobody else can see
+//! them, and no computation reads them. Only the person sees them, and can export them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use crate::{
     record::{Kind, Record, check_past},
     value::{
         number::Rating,
-        text::Prose,
+        text::{Prose, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -19,9 +19,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JournalEntry {
-    /// The moment that it is about.
+    /// The moment that the entry is about.
     pub occurred_at: Timestamp,
-    /// What the person writes.
+    /// The text.
     pub text: Prose,
     /// Mood, 10 is best.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +42,7 @@ impl Record for JournalEntry {
     fn example() -> Self {
         Self {
             occurred_at: example_time("2026-03-01T22:15:00-05:00"),
-            text: Prose::of("Slow day. The river was high, and I stayed longer than I had planned."),
+            text: text!("Slow day. The river was high, and I stayed longer than I had planned."),
             mood: Some(Rating::clamped(6)),
         }
     }

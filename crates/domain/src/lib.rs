@@ -1,13 +1,17 @@
-//! The nouns and rules of recovery support. Pure: no input or output, no clock, no database; time comes in as an
-//! argument. A record's wire form is its type here, so that a field, its range and its documentation have one place.
+//! The types, validation rules and computations of recovery support.
 //!
-//! The root lists the nouns of a person's record, one file or folder each. The folders hold what they share:
+//! This crate is pure: it has no input or output, no database and no clock. Callers pass the current time as an
+//! argument. The domain type of a record is also its wire form, so that each field, its range and its documentation
+//! are defined once.
 //!
-//! - [`record`]: the trait by which a noun plugs in, the list of collections, drafts;
-//! - [`value`]: amounts, texts, times, places, shared vocabulary, and findings about wrong input;
-//! - [`reference`]: practices, helplines, meetings and questionnaires, which are the same for everyone;
-//! - [`support`]: the help in an answer;
-//! - [`insight`]: what the record tells the person.
+//! The root has the nouns of a person's record, one file or folder each, and the account. The folders hold code that
+//! several nouns share:
+//!
+//! - [`record`]: the trait that every noun implements, the table of collections, and the preparation for storing;
+//! - [`value`]: checked values (amounts, texts, times, places), shared enums, and validation findings;
+//! - [`mod@reference`]: practices, helplines, meetings and questionnaires, which are the same for everyone;
+//! - [`support`]: the toolkit of help in a response: strategies, contacts, helplines;
+//! - [`insight`]: computations over the whole record, such as abstinence, cravings, trends and early warnings.
 
 pub mod account;
 pub mod appointment;

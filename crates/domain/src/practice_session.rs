@@ -1,4 +1,4 @@
-//! Practice sessions: time spent on mindfulness, breathing and the like, with what it changed.
+//! Practice sessions: time spent on mindfulness, breathing and the like, with ratings before and after.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::{
     value::{
         nullable,
         number::{Int, Rating},
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
@@ -21,14 +21,14 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PracticeSession {
-    /// When it began; if left out, when it was stored, in UTC.
+    /// The time at which it began. If left out, it is the time at which it was stored, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
     /// The practice, by its slug in the library.
     pub practice: Label,
-    /// How long it lasted, in minutes.
+    /// The duration in minutes.
     pub minutes: Int<1, 240>,
-    /// Whether a voice, a video or a person led through it; `false` if left out.
+    /// Whether a voice, a video or a person guided the session; `false` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub guided: bool,
     /// Craving before.
@@ -43,10 +43,10 @@ pub struct PracticeSession {
     /// Stress after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stress_after: Option<Rating>,
-    /// The craving that it answered.
+    /// The craving event to which the session was a response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub craving_event_id: Option<Uuid>,
-    /// Anything in own words.
+    /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
 }
@@ -69,7 +69,7 @@ impl Record for PracticeSession {
         self.occurred_at.get_or_insert(Timestamp::utc(now));
     }
 
-    /// A time that is left out stays as it was.
+    /// Keeps the previous time if the new version has none.
     fn adopt(&mut self, before: &Self) {
         self.occurred_at = self.occurred_at.or(before.occurred_at);
     }
@@ -86,7 +86,7 @@ impl Record for PracticeSession {
     fn example() -> Self {
         Self {
             occurred_at: Some(example_time("2026-03-01T07:10:00-05:00")),
-            practice: Label::of("urge-surfing-wave"),
+            practice: text!("urge-surfing-wave"),
             minutes: Int::clamped(10),
             guided: true,
             craving_before: Some(Rating::clamped(6)),
@@ -94,7 +94,7 @@ impl Record for PracticeSession {
             stress_before: Some(Rating::clamped(7)),
             stress_after: Some(Rating::clamped(4)),
             craving_event_id: None,
-            note: Some(Note::of("The top came sooner than I thought.")),
+            note: Some(text!("The top came sooner than I thought.")),
         }
     }
 }
@@ -113,7 +113,7 @@ mod tests {
         let mut session = untimed();
         session.complete(now, &mut Uuid::nil);
         assert_eq!(session.occurred_at, Some(Timestamp::utc(now)));
-        // Changing it without a time is no reason to move it.
+        // A change without a time keeps the previous time.
         let mut changed = untimed();
         changed.adopt(&PracticeSession::example());
         changed.complete(now, &mut Uuid::nil);

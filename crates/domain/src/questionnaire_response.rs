@@ -1,4 +1,5 @@
-//! Responses: a person's answers to a questionnaire, with the scores that the server made of them.
+//! Questionnaire responses: a person's answers to a questionnaire, and the scores that the server computes
+//! from them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,23 +17,24 @@ use crate::{
     reference::helpline::Helpline,
     value::{
         list::List,
+        text::Text,
         timestamp::{Timestamp, example_time},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
-/// Most answers of a response.
+/// The maximum number of answers in a response.
 pub const MAX_ANSWERS: usize = 2000;
-/// Most helplines beside a note.
+/// The maximum number of helplines with a safety note.
 pub const MAX_HELPLINES: usize = 10;
 
-/// How far a response is.
+/// The status of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseStatus {
     /// Not finished: answers may be missing, and there are no scores yet.
     InProgress,
-    /// Finished. It can still be corrected, and is then scored again.
+    /// Finished. It can still be corrected and is then scored again.
     Completed,
 }
 
@@ -42,27 +44,29 @@ pub enum ResponseStatus {
 pub struct QuestionnaireResponse {
     /// The questionnaire. It cannot change.
     pub questionnaire_id: Uuid,
-    /// How far it is. What is completed stays completed.
+    /// The status. A completed response stays completed.
     pub status: ResponseStatus,
-    /// When the answers were given.
+    /// The time at which the questions were answered.
     pub occurred_at: Timestamp,
-    /// The answers, in any order. What is not asked with these answers must not be answered.
+    /// The answers, in any order. An item that is not asked, given these answers, must have no answer.
     #[serde(default)]
     #[schema(value_type = Vec<Answer>, max_items = 2000)]
     pub answers: List<Answer, MAX_ANSWERS>,
-    /// The scores, once it is completed.
+    /// The scores of a completed response.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(read_only, max_items = 50)]
     pub scores: Vec<Score>,
-    /// The version of the rules that made scores and notes.
+    /// The version of the scoring rules that produced the scores and notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(read_only, max_length = 60)]
     pub scoring_version: Option<String>,
-    /// Notes that answers or scores brought up, also while it is in progress. Show them at once.
+    /// Safety notes that follow from answers or scores, also while the response is in progress. Show them at
+    /// once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(read_only, max_items = 50)]
     pub safety_notes: Vec<SafetyNote>,
-    /// With a note, helplines of the person's country, as of when it was stored. Show them beside it.
+    /// Helplines of the person's country at the time of storing, if there is a safety note. Show them with
+    /// it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(read_only, max_items = 10)]
     pub helplines: Vec<Helpline>,
@@ -84,12 +88,16 @@ impl Record for QuestionnaireResponse {
         if self.questionnaire_id != before.questionnaire_id {
             findings.add(
                 "/questionnaire_id",
-                "immutable",
+                FindingCode::Immutable,
                 "cannot change; store a new response",
             );
         }
         if before.status == ResponseStatus::Completed && self.status != ResponseStatus::Completed {
-            findings.add("/status", "order", "what is completed stays completed");
+            findings.add(
+                "/status",
+                FindingCode::Order,
+                "a completed response stays completed",
+            );
         }
     }
 
@@ -97,21 +105,21 @@ impl Record for QuestionnaireResponse {
         Some(self.questionnaire_id)
     }
 
-    fn check_with(&self, basis: &ValidationContext, findings: &mut Findings) {
+    fn check_with(&self, context: &ValidationContext, findings: &mut Findings) {
         let is_completed = self.status == ResponseStatus::Completed;
-        Form::new(&basis.questionnaire, &self.answers).check(is_completed, findings);
+        Form::new(&context.questionnaire, &self.answers).check(is_completed, findings);
     }
 
-    fn complete_with(&mut self, basis: &ValidationContext) {
+    fn complete_with(&mut self, context: &ValidationContext) {
         let is_completed = self.status == ResponseStatus::Completed;
-        let outcome = score(&basis.questionnaire, &self.answers, is_completed);
+        let outcome = score(&context.questionnaire, &self.answers, is_completed);
         self.scores = outcome.scores;
         self.scoring_version = outcome.version;
         self.safety_notes = outcome.notes;
         self.helplines = if self.safety_notes.is_empty() {
             Vec::new()
         } else {
-            basis.helplines.iter().take(MAX_HELPLINES).cloned().collect()
+            context.helplines.iter().take(MAX_HELPLINES).cloned().collect()
         };
     }
 
@@ -128,7 +136,7 @@ impl Record for QuestionnaireResponse {
         };
         if let Some(own) = SHIPPED.as_ref() {
             example.answers = List::of(own.items.iter().filter_map(|item| {
-                let mut answer = Answer::to(&item.link_id);
+                let mut answer = Answer::to(Text::new(&item.link_id)?);
                 match item.kind {
                     ItemType::Choice => answer.value_coding.clone_from(&item.options.get(2)?.value_coding),
                     ItemType::Integer => answer.value_integer = Some(Whole::clamped(6)),

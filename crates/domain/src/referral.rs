@@ -1,4 +1,4 @@
-//! Referrals: on the way from one helper to the next.
+//! Referrals from one service to another.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,20 +9,21 @@ use crate::{
     record::{Kind, Record, Reference, Target},
     value::{
         nullable,
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::Timestamp,
         validation::Findings,
     },
 };
 
-/// Where a referral stands. Any may follow any other: waiting lists move, and people correct what they wrote.
+/// The status of a referral. Any status may follow any other: waiting lists move, and people correct their
+/// entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReferralStatus {
-    /// Not asked for yet.
+    /// Not requested yet.
     #[default]
     Draft,
-    /// Asked for.
+    /// Requested.
     Requested,
     /// Accepted by the other side.
     Accepted,
@@ -30,7 +31,7 @@ pub enum ReferralStatus {
     Waitlisted,
     /// Declined by either side.
     Declined,
-    /// An appointment is made.
+    /// An appointment is scheduled.
     Scheduled,
     /// The person was there.
     Attended,
@@ -44,20 +45,20 @@ pub enum ReferralStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Referral {
-    /// What it is for, such as `residential`, `housing` or `primary_care`.
+    /// The kind of service, such as `residential`, `housing` or `primary_care`.
     pub kind: Label,
-    /// To whom.
+    /// The service or person to whom the person is referred.
     pub to: Label,
-    /// Why.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Note>,
-    /// Where it stands; `draft` if left out.
+    /// The status; `draft` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub status: ReferralStatus,
-    /// What comes next.
+    /// The next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<Note>,
-    /// The appointment that came of it.
+    /// The appointment that resulted from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub appointment_id: Option<Uuid>,
 }
@@ -82,11 +83,11 @@ impl Record for Referral {
 
     fn example() -> Self {
         Self {
-            kind: Label::of("intensive_outpatient"),
-            to: Label::of("Riverside day programme"),
-            reason: Some(Note::of("To go on after the ward, three days a week.")),
+            kind: text!("intensive_outpatient"),
+            to: text!("Riverside day programme"),
+            reason: Some(text!("To go on after the ward, three days a week.")),
             status: ReferralStatus::Waitlisted,
-            next_step: Some(Note::of("Call on Monday to ask about a place.")),
+            next_step: Some(text!("Call on Monday to ask about a place.")),
             appointment_id: None,
         }
     }

@@ -1,5 +1,5 @@
-//! Self-efficacy profiles: how sure the person is of coping in each of the eight kinds of high-risk situations
-//! (the categories of Marlatt and Gordon, 1985). The wording of the questions is the app's own.
+//! Self-efficacy profiles: a person's confidence in coping with each of the eight kinds of high-risk
+//! situations (Marlatt and Gordon, 1985). The app words the questions itself.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Confidence in each of the eight kinds of situations, 0 (not at all) to 100 (entirely).
+/// The person's confidence in each of the eight kinds of situations, 0 (none) to 100 (complete).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SelfEfficacyConfidence {
@@ -25,7 +25,7 @@ pub struct SelfEfficacyConfidence {
     pub physical_discomfort: Percent,
     /// Joy, celebration, excitement.
     pub pleasant_emotions: Percent,
-    /// Wanting to see whether one can use in a controlled way.
+    /// Testing whether one can use in a controlled way.
     pub testing_personal_control: Percent,
     /// Cues and sudden urges.
     pub urges_and_temptations: Percent,
@@ -62,13 +62,13 @@ impl SelfEfficacyConfidence {
     }
 }
 
-/// A self-efficacy profile; all eight kinds are rated.
+/// A self-efficacy profile. All eight kinds of situations are rated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SelfEfficacyProfile {
-    /// When it was filled in.
+    /// The time at which it was filled in.
     pub occurred_at: Timestamp,
-    /// How sure the person is of coping without use.
+    /// The confidence in coping without use.
     pub confidence: SelfEfficacyConfidence,
 }
 

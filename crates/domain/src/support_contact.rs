@@ -1,4 +1,4 @@
-//! Support contacts: the people whom a person wants to reach when it gets hard.
+//! Support contacts: people whom a person wants to reach when it gets hard.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,13 @@ use crate::{
         nullable,
         number::Int,
         place::{Email, Phone, TimeOfDay, ZoneName},
-        text::{Label, Note},
+        text::{Label, Note, text},
         timestamp::Timestamp,
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
-/// Who the contact is to the person.
+/// The contact's relationship to the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Relationship {
@@ -50,7 +50,7 @@ pub enum Relationship {
 }
 
 impl Relationship {
-    /// What the contact is called in sentences.
+    /// The name of the relationship in sentences.
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::Sponsor => "your sponsor",
@@ -70,7 +70,7 @@ impl Relationship {
     }
 }
 
-/// How the contact likes to be reached.
+/// The channel by which the contact prefers to be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
@@ -84,7 +84,7 @@ pub enum Channel {
     App,
 }
 
-/// What the contact wants to hear of; nothing is sent without a consent.
+/// An event of which the contact wants to be notified. Nothing is sent without a consent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NotifyOn {
@@ -94,7 +94,7 @@ pub enum NotifyOn {
     CravingEvent,
     /// A use event is reported.
     UseEvent,
-    /// Check-ins stay away.
+    /// Check-ins are missing.
     MissedCheckIns,
     /// Early warning signs build up.
     Warning,
@@ -102,7 +102,7 @@ pub enum NotifyOn {
     Milestone,
 }
 
-/// Where the contact stands.
+/// The status of a contact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactStatus {
@@ -123,53 +123,53 @@ pub enum ContactStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Availability {
-    /// Days on which the span begins; Monday is 1.
+    /// Days of the week on which the span begins; Monday is 1.
     #[schema(value_type = Vec<Int<1, 7>>, max_items = 7)]
     pub days: List<Int<1, 7>, 7>,
-    /// Begin, in the contact's time zone.
+    /// The start, in the contact's time zone.
     pub from: TimeOfDay,
-    /// End; at or before `from` it is on the next day.
+    /// The end. If it is at or before `from`, it is on the next day.
     pub to: TimeOfDay,
 }
 
-/// A person to reach. It reads nothing without a consent.
+/// A person to reach. A contact can read nothing without a consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SupportContact {
     /// What the person calls them.
     pub name: Label,
-    /// Who they are to the person.
+    /// Their relationship to the person.
     pub relationship: Relationship,
-    /// Phone number in the international form.
+    /// The phone number in international form (E.164).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
-    /// How they like to be reached; by default a call if there is a phone number, else an e-mail.
+    /// The channel that they prefer; by default a call if there is a phone number, otherwise an e-mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_channel: Option<Channel>,
-    /// When they can be reached; empty means always.
+    /// The times at which they can be reached; empty means always.
     #[serde(default)]
     #[schema(value_type = Vec<Availability>, max_items = 50)]
     pub availability: List<Availability, 50>,
     /// Their time zone; by default the person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<ZoneName>,
-    /// Place in the calling order, 1 is first; 50 if left out.
+    /// The position in the calling order; 1 is first, 50 if left out.
     #[serde(default = "middle", deserialize_with = "position")]
     pub position: Int<1, 99>,
     /// Whether they may be called in a crisis at any hour.
     #[serde(default, deserialize_with = "nullable")]
     pub in_crisis: bool,
-    /// What they want to hear of.
+    /// Events of which they want to be notified.
     #[serde(default)]
     #[schema(value_type = Vec<NotifyOn>, max_items = 20)]
     pub notify_on: List<NotifyOn, 20>,
-    /// Where the contact stands; `listed` if left out.
+    /// The status; `listed` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub status: ContactStatus,
-    /// Anything in own words.
+    /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
 }
@@ -183,7 +183,7 @@ fn position<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Int<1, 
 }
 
 impl SupportContact {
-    /// How to reach them first.
+    /// The channel to try first.
     pub fn channel(&self) -> Channel {
         self.preferred_channel.unwrap_or(if self.phone.is_some() {
             Channel::Call
@@ -202,13 +202,17 @@ impl Record for SupportContact {
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         if self.phone.is_none() && self.email.is_none() {
-            findings.add("/phone", "required", "needs a phone number or an e-mail address");
+            findings.add(
+                "/phone",
+                FindingCode::Required,
+                "needs a phone number or an e-mail address",
+            );
         }
         for (n, span) in self.availability.iter().enumerate() {
             if span.days.is_empty() {
                 findings.add(
                     format!("/availability/{n}/days"),
-                    "length",
+                    FindingCode::Length,
                     "needs at least one day",
                 );
             }
@@ -221,7 +225,7 @@ impl Record for SupportContact {
 
     fn example() -> Self {
         Self {
-            name: Label::of("Robin"),
+            name: text!("Robin"),
             relationship: Relationship::Sponsor,
             phone: Phone::new("+12025550143"),
             email: None,

@@ -1,4 +1,4 @@
-//! Thought records: looking at a thought from another side (cognitive behavioural therapy).
+//! Thought records: a method of cognitive behavioural therapy to look at a thought from another side.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,13 +9,13 @@ use crate::{
     value::{
         list::List,
         number::{Percent, Rating},
-        text::{Label, Note, Prose},
+        text::{Label, Note, Prose, text},
         timestamp::{Timestamp, example_time},
         validation::Findings,
     },
 };
 
-/// Habits of thought that bend what happened (Beck 1976; Burns 1980), and one that is known from craving.
+/// Cognitive distortions: habits of thought (Beck 1976; Burns 1980), and one that is known from craving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Distortion {
@@ -25,7 +25,7 @@ pub enum Distortion {
     Overgeneralization,
     /// Seeing only the one hard thing.
     MentalFilter,
-    /// What went well does not count.
+    /// Good things do not count.
     DiscountingThePositive,
     /// Knowing what others think.
     MindReading,
@@ -53,11 +53,11 @@ pub enum Distortion {
     Other,
 }
 
-/// A feeling, before and after the other look.
+/// A feeling, rated before and after looking at the thought again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Emotion {
-    /// What the person calls it.
+    /// The person's name for it.
     pub name: Label,
     /// How strong it was.
     pub before: Rating,
@@ -66,20 +66,20 @@ pub struct Emotion {
     pub after: Option<Rating>,
 }
 
-/// A thought with what speaks for and against it.
+/// A thought with the evidence for and against it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThoughtRecord {
-    /// When the thought came; if left out, when the record was stored, in UTC.
+    /// The time of the thought. If left out, it is the time at which the record was stored, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
-    /// What was going on.
+    /// The situation.
     pub situation: Prose,
-    /// What went through the mind.
+    /// The thought.
     pub thought: Prose,
     /// How much the person believed it, 0–100.
     pub belief_before: Percent,
-    /// What was felt.
+    /// Feelings.
     #[serde(default)]
     #[schema(value_type = Vec<Emotion>, max_items = 20)]
     pub emotions: List<Emotion, 20>,
@@ -87,13 +87,13 @@ pub struct ThoughtRecord {
     #[serde(default)]
     #[schema(value_type = Vec<Distortion>, max_items = 20)]
     pub distortions: List<Distortion, 20>,
-    /// What speaks for it.
+    /// Evidence for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_for: Option<Note>,
-    /// What speaks against it.
+    /// Evidence against it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence_against: Option<Note>,
-    /// Another way to see it.
+    /// An alternative view.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alternative: Option<Note>,
     /// How much the person believes the first thought now, 0–100.
@@ -118,7 +118,7 @@ impl Record for ThoughtRecord {
         self.occurred_at.get_or_insert(Timestamp::utc(now));
     }
 
-    /// A time that is left out stays as it was.
+    /// Keeps the previous time if the new version has none.
     fn adopt(&mut self, before: &Self) {
         self.occurred_at = self.occurred_at.or(before.occurred_at);
     }
@@ -126,20 +126,20 @@ impl Record for ThoughtRecord {
     fn example() -> Self {
         Self {
             occurred_at: Some(example_time("2026-03-01T16:30:00-05:00")),
-            situation: Prose::of("My boss asked for a word tomorrow morning."),
-            thought: Prose::of("I will lose the job, so I may as well drink."),
+            situation: text!("My boss asked for a word tomorrow morning."),
+            thought: text!("I will lose the job, so I may as well drink."),
             belief_before: Percent::clamped(80),
             emotions: List::of([Emotion {
-                name: Label::of("fear"),
+                name: text!("fear"),
                 before: Rating::clamped(8),
                 after: Some(Rating::clamped(4)),
             }]),
             distortions: List::of([Distortion::Catastrophizing, Distortion::PermissionGiving]),
-            evidence_for: Some(Note::of("He looked serious.")),
-            evidence_against: Some(Note::of(
-                "He praised the last report; a new project starts this week.",
+            evidence_for: Some(text!("He looked serious.")),
+            evidence_against: Some(text!(
+                "He praised the last report; a new project starts this week."
             )),
-            alternative: Some(Note::of("It is most likely about the project.")),
+            alternative: Some(text!("It is most likely about the project.")),
             belief_after: Some(Percent::clamped(30)),
         }
     }

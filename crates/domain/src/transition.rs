@@ -1,4 +1,5 @@
-//! Care transitions: from one level of care to the next, with the follow-ups of the first weeks, when the risk is highest.
+//! Care transitions from one level of care to the next, with follow-ups in the first weeks, when the risk is
+//! highest.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,47 +11,47 @@ use crate::{
     value::{
         list::List,
         nullable,
-        text::Label,
+        text::{Label, text},
         timestamp::{Timestamp, date, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
-/// The days after discharge on which to follow up, unless the person has others.
+/// The default follow-ups, in days after discharge.
 pub const FOLLOW_UP_DAYS: [u64; 5] = [1, 3, 7, 14, 30];
 
-/// Where a transition stands. Any may follow any other: people correct what they wrote.
+/// The status of a transition. Any status may follow any other, because people correct their entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TransitionStatus {
     /// The discharge is ahead.
     #[default]
     Planned,
-    /// On the way.
+    /// In progress.
     InProgress,
     /// Settled at the next level.
     Stabilised,
-    /// Back at the level before, or a higher one.
+    /// Back at the previous level or a higher one.
     Readmitted,
     /// Nothing is left to do.
     Closed,
 }
 
 impl TransitionStatus {
-    /// True while follow-ups are still to come.
+    /// Whether follow-ups are still expected.
     const fn is_open(self) -> bool {
         matches!(self, Self::Planned | Self::InProgress | Self::Stabilised)
     }
 }
 
-/// A day to look after the person, or for the person to report back.
+/// A day on which someone contacts the person, or the person reports back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FollowUp {
-    /// When it is due.
+    /// The day on which it is due.
     #[serde(deserialize_with = "date")]
     pub due_on: NaiveDate,
-    /// When it was done.
+    /// The day on which it was done.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -63,23 +64,25 @@ pub struct FollowUp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
-    /// The level of care that is left, such as `detox` or `residential`.
+    /// The previous level of care, such as `detox` or `residential`.
     pub from_level: Label,
-    /// The level of care that follows, such as `intensive_outpatient`.
+    /// The next level of care, such as `intensive_outpatient`.
     pub to_level: Label,
-    /// The day of discharge; it may lie in the future.
+    /// The day of discharge; it may be in the future.
     #[serde(deserialize_with = "date")]
     pub discharged_on: NaiveDate,
-    /// When to follow up. If left out, the server makes them: 1, 3, 7, 14 and 30 days after the discharge. Left out in
-    /// a change that keeps the day of discharge, they stay as they are. An empty list means that there are none.
+    /// The follow-ups. If left out, the server sets them to 1, 3, 7, 14 and 30 days after the discharge. If
+    /// left out in a change that keeps the day of discharge, they stay as they are. An empty list means no
+    /// follow-ups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<FollowUp>>, max_items = 50)]
     pub follow_ups: Option<List<FollowUp, 50>>,
-    /// The earliest follow-up that is not done; none once the transition is closed or ended in a readmission.
+    /// The earliest follow-up that is not done. Absent once the transition is closed or ended in a
+    /// readmission.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(read_only)]
     pub next_follow_up_on: Option<NaiveDate>,
-    /// Where it stands; `planned` if left out.
+    /// The status; `planned` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub status: TransitionStatus,
 }
@@ -102,12 +105,16 @@ impl Record for Transition {
             if follow_up.due_on < self.discharged_on {
                 findings.add(
                     &due,
-                    "order",
+                    FindingCode::Order,
                     "must not be before discharged_on; left out, follow_ups are made anew",
                 );
             }
             if !seen.insert(follow_up.due_on) {
-                findings.add(&due, "duplicate", "another follow-up is due on this day");
+                findings.add(
+                    &due,
+                    FindingCode::Duplicate,
+                    "another follow-up is due on this day",
+                );
             }
             if let Some(done) = follow_up.done_on {
                 let pointer = format!("/follow_ups/{n}/done_on");
@@ -125,20 +132,22 @@ impl Record for Transition {
 
     fn complete(&mut self, _now: DateTime<Utc>, _new_id: NewId<'_>) {
         let discharged_on = self.discharged_on;
-        let follow_ups = self.follow_ups.get_or_insert_with(|| usual(discharged_on));
+        let follow_ups = self
+            .follow_ups
+            .get_or_insert_with(|| default_follow_ups(discharged_on));
         let open = follow_ups.iter().filter(|f| f.done_on.is_none());
         self.next_follow_up_on = open.map(|f| f.due_on).min().filter(|_| self.status.is_open());
     }
 
     fn example() -> Self {
         let discharged_on = NaiveDate::from_ymd_opt(2026, 2, 20).unwrap_or_default();
-        let mut follow_ups = usual(discharged_on);
+        let mut follow_ups = default_follow_ups(discharged_on);
         if let Some(first) = follow_ups.items_mut().first_mut() {
             first.done_on = Some(first.due_on);
         }
         Self {
-            from_level: Label::of("residential"),
-            to_level: Label::of("intensive_outpatient"),
+            from_level: text!("residential"),
+            to_level: text!("intensive_outpatient"),
             discharged_on,
             follow_ups: Some(follow_ups),
             next_follow_up_on: discharged_on.checked_add_days(Days::new(3)),
@@ -147,7 +156,7 @@ impl Record for Transition {
     }
 }
 
-fn usual(discharged_on: NaiveDate) -> List<FollowUp, 50> {
+fn default_follow_ups(discharged_on: NaiveDate) -> List<FollowUp, 50> {
     List::of(FOLLOW_UP_DAYS.into_iter().filter_map(|days| {
         Some(FollowUp {
             due_on: discharged_on.checked_add_days(Days::new(days))?,
@@ -178,13 +187,13 @@ mod tests {
 
     #[test]
     fn follow_ups_are_made_for_days_1_3_7_14_30_over_a_leap_day() {
-        let made = completed(Transition {
+        let with_defaults = completed(Transition {
             discharged_on: day("2028-02-27"),
             follow_ups: None,
             ..Transition::example()
         });
         assert_eq!(
-            due(&made),
+            due(&with_defaults),
             [
                 "2028-02-28",
                 "2028-03-01",
@@ -193,11 +202,11 @@ mod tests {
                 "2028-03-28"
             ]
         );
-        assert_eq!(made.next_follow_up_on, Some(day("2028-02-28")));
+        assert_eq!(with_defaults.next_follow_up_on, Some(day("2028-02-28")));
     }
 
     #[test]
-    fn left_out_of_a_change_they_stay_unless_the_discharge_moves() {
+    fn follow_ups_left_out_of_a_change_stay_unless_the_discharge_moves() {
         let before = completed(Transition::example());
         let sent = |discharged_on| Transition {
             discharged_on,
@@ -213,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_one_is_the_earliest_that_is_not_done_while_the_transition_is_open() {
+    fn the_next_follow_up_is_the_earliest_that_is_not_done_while_the_transition_is_open() {
         let next = |status, follow_ups| {
             completed(Transition {
                 status,
@@ -222,15 +231,15 @@ mod tests {
             })
             .next_follow_up_on
         };
-        let one = |due: &str, done: Option<&str>| FollowUp {
+        let follow_up = |due: &str, done: Option<&str>| FollowUp {
             due_on: day(due),
             done_on: done.map(day),
         };
         let two = || {
             List::of([
-                one("2026-03-09", None),
-                one("2026-03-02", Some("2026-03-04")),
-                one("2026-03-05", None),
+                follow_up("2026-03-09", None),
+                follow_up("2026-03-02", Some("2026-03-04")),
+                follow_up("2026-03-05", None),
             ])
         };
         assert_eq!(next(TransitionStatus::Stabilised, two()), Some(day("2026-03-05")));
@@ -241,23 +250,23 @@ mod tests {
     #[test]
     fn every_wrong_day_is_named() {
         let mut findings = Findings::default();
-        let one = |due: &str, done: Option<&str>| FollowUp {
+        let follow_up = |due: &str, done: Option<&str>| FollowUp {
             due_on: day(due),
             done_on: done.map(day),
         };
         Transition {
             follow_ups: Some(List::of([
-                one("2026-02-19", None),
-                one("2026-02-27", Some("2026-03-03")),
-                one("2026-02-27", Some("2026-03-02")),
+                follow_up("2026-02-19", None),
+                follow_up("2026-02-27", Some("2026-03-03")),
+                follow_up("2026-02-27", Some("2026-03-02")),
             ])),
             ..Transition::example()
         }
         .check("2026-03-01T12:00:00Z".parse().unwrap(), &mut findings);
-        let found: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
+        let pointers: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
         // On 1 March at noon UTC it is 2 March in Kiribati already.
         assert_eq!(
-            found,
+            pointers,
             [
                 "/follow_ups/0/due_on",
                 "/follow_ups/1/done_on",

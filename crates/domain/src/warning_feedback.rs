@@ -1,4 +1,4 @@
-//! What the person says of an early warning: that it helped, that it was wrong, or that it should be silent.
+//! Feedback on early warnings: a warning helped, was wrong, or should be muted.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,39 +7,43 @@ use utoipa::ToSchema;
 use crate::{
     insight::warning::rule::Rule,
     record::{Kind, Record},
-    value::{text::Note, timestamp::Timestamp, validation::Findings},
+    value::{
+        text::{Note, text},
+        timestamp::Timestamp,
+        validation::{FindingCode, Findings},
+    },
 };
 
-/// What the person says.
+/// The kind of feedback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedbackKind {
-    /// It helped.
+    /// The warning helped.
     Helpful,
-    /// It did not fit.
+    /// The warning did not fit.
     Wrong,
-    /// It should be silent: it neither shows nor counts for as long as this feedback is there.
+    /// The rule is muted: its warnings are neither shown nor counted while this feedback exists.
     Mute,
 }
 
-/// Feedback on an early-warning rule. Deleting a `mute` lets the rule speak again.
+/// Feedback on an early-warning rule. Deleting a `mute` ends the muting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WarningFeedback {
-    /// The rule.
+    /// The early-warning rule.
     pub rule: Rule,
-    /// What the person says.
+    /// The kind of feedback.
     pub kind: FeedbackKind,
-    /// Until when the rule is silent; without it for as long as the feedback is there.
+    /// The time until which the rule is muted. If left out, it is muted while the feedback exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Timestamp>,
-    /// Anything in own words.
+    /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
 }
 
 impl WarningFeedback {
-    /// Whether it makes its rule silent at a moment.
+    /// Whether this feedback mutes its rule at a moment.
     pub fn mutes(&self, at: DateTime<Utc>) -> bool {
         self.kind == FeedbackKind::Mute && self.muted_until.is_none_or(|until| at < until.to_utc())
     }
@@ -54,7 +58,11 @@ impl Record for WarningFeedback {
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         if self.muted_until.is_some() && self.kind != FeedbackKind::Mute {
-            findings.add("/muted_until", "range", "is only for feedback of the kind mute");
+            findings.add(
+                "/muted_until",
+                FindingCode::Range,
+                "is only for feedback of the kind mute",
+            );
         }
     }
 
@@ -63,7 +71,7 @@ impl Record for WarningFeedback {
             rule: Rule::Sleep,
             kind: FeedbackKind::Mute,
             muted_until: Some(crate::value::timestamp::example_time("2026-04-01T00:00:00-04:00")),
-            note: Some(Note::of("The baby is teething.")),
+            note: Some(text!("The baby is teething.")),
         }
     }
 }

@@ -82,7 +82,7 @@ impl Store {
             let sealed = keys.seal("profile", new.id, &json(&new.content))?;
             let row = (
                 accounts::id.eq(DbUuid(new.id)),
-                accounts::role.eq(new.role.word()),
+                accounts::role.eq(new.role.as_str()),
                 accounts::state.eq(ACTIVE),
                 accounts::version.eq(1),
                 accounts::sealed.eq(sealed),
@@ -358,7 +358,10 @@ fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {
     let plain = keys.open("profile", id, &sealed)?;
     let content: SealedAccount =
         serde_json::from_slice(&plain).map_err(|e| StoreError::Internal(e.to_string()))?;
-    let role = Role::from_word(&role).ok_or(StoreError::Internal("an unknown role".to_owned()))?;
+    let role = role
+        .parse::<Role>()
+        .ok()
+        .ok_or(StoreError::Internal("an unknown role".to_owned()))?;
     let (created_at, updated_at) = (
         Timestamp::from_micros(created_at.0),
         Timestamp::from_micros(updated_at.0),

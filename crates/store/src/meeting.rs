@@ -177,7 +177,7 @@ fn row(meeting: &Meeting, source: &str, now: DbTimestamp) -> Result<NewMeeting> 
     Ok(NewMeeting {
         id: DbUuid(meeting.id),
         source: source.to_owned(),
-        programme: meeting.programme.word(),
+        programme: meeting.programme.as_str(),
         in_person: meeting.in_person,
         online: meeting.online,
         latitude: meeting.latitude,
@@ -213,7 +213,7 @@ fn candidates(conn: &mut Conn, search: &MeetingSearch) -> Result<Vec<Candidate>>
                 );
         }
         if let Some(programme) = search.programme {
-            query = query.filter(meetings::programme.eq(programme.word()));
+            query = query.filter(meetings::programme.eq(programme.as_str()));
         }
         if let Some(source) = &search.source {
             query = query.filter(meetings::source.eq(source));

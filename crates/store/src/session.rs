@@ -163,7 +163,10 @@ impl Store {
             return Ok(None);
         };
         let keys = self.keys.get(account).await?;
-        let role = Role::from_word(&role).ok_or(StoreError::Internal("an unknown role".to_owned()))?;
+        let role = role
+            .parse::<Role>()
+            .ok()
+            .ok_or(StoreError::Internal("an unknown role".to_owned()))?;
         Ok(Some(Principal {
             scope: PersonScope { no, account, keys },
             role,
@@ -206,7 +209,9 @@ impl Store {
                         rotated_at: rotated_at.0,
                         last_used_at: last_used_at.0,
                         ended: ended_at.is_some(),
-                        role: Role::from_word(&role)
+                        role: role
+                            .parse::<Role>()
+                            .ok()
                             .ok_or(StoreError::Internal("an unknown role".to_owned()))?,
                     })
                 },

@@ -1,5 +1,6 @@
 //! The binary: its commands, its settings, its log lines, its figures, and how it stops.
 
+mod account;
 mod import;
 
 use std::{

@@ -25,7 +25,7 @@ fn made<T: Record>(app: &TestApp, body: T, n: u128) -> Draft {
     let incoming = Incoming {
         id: None,
         body,
-        basis: None,
+        context: None,
     };
     let id = Uuid::from_u128(n);
     draft(incoming, id, None, app.clock.now(), &mut || {

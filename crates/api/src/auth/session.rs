@@ -8,7 +8,7 @@ use mainstay_domain::{
     value::{
         number::Int,
         place::{Country, Email, Locale, ZoneName},
-        text::Label,
+        text::{Label, text},
         timestamp::Timestamp,
     },
 };
@@ -423,7 +423,7 @@ pub fn account_example() -> Value {
             None => return Value::Null,
         },
         role: Role::Person,
-        display_name: Some(Label::of("Sam")),
+        display_name: Some(text!("Sam")),
         time_zone: ZoneName(chrono_tz::America::New_York),
         locale: Locale::new("en-US"),
         country: Country::new("US"),

@@ -364,6 +364,10 @@ fn open_store(settings: &Settings) -> Result<Store, String> {
 
 fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), String> {
     let email = Email::new(create.email.trim()).ok_or("--email must be an e-mail address")?;
+    let display_name = match create.display_name.as_deref() {
+        Some(name) => Some(Label::new(name).ok_or("--display-name must have 1 to 200 characters")?),
+        None => None,
+    };
     let zone: chrono_tz::Tz = create
         .time_zone
         .parse()
@@ -390,7 +394,7 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
     let pepper = store.derive_key("mainstay pepper 1").map_err(|e| e.to_string())?;
     let passwords = Passwords::new(pepper, 1)?;
     let profile = Profile {
-        display_name: create.display_name.as_deref().map(Label::of),
+        display_name,
         ..Profile::new(ZoneName(zone))
     };
     let id = new_id();

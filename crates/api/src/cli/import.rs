@@ -53,8 +53,11 @@ pub struct MeetingsImport {
 }
 
 fn programme(word: &str) -> Result<Programme, String> {
-    Programme::from_word(word).ok_or_else(|| {
-        let words: Vec<&str> = Programme::WORDS.iter().map(|(_, word)| *word).collect();
+    word.parse().ok().ok_or_else(|| {
+        let words: Vec<&str> = Programme::ALL
+            .iter()
+            .map(|programme| programme.as_str())
+            .collect();
         format!("must be one of {}", words.join(", "))
     })
 }
@@ -92,7 +95,9 @@ pub struct QuestionnairesImport {
 }
 
 fn status(word: &str) -> Result<QuestionnaireStatus, String> {
-    QuestionnaireStatus::from_word(word).ok_or_else(|| "must be draft, active, retired or unknown".to_owned())
+    word.parse::<QuestionnaireStatus>()
+        .ok()
+        .ok_or_else(|| "must be draft, active, retired or unknown".to_owned())
 }
 
 /// What an import did, for whoever runs it.
@@ -235,7 +240,7 @@ pub async fn questionnaires(store: &Store, from: &QuestionnairesImport) -> Resul
     }
     let mut text = format!(
         "{url} version {version}\n  id: {id}\n  status: {}\n  licence: {}\n  attribution: {}\n  scores: {}\n",
-        questionnaire.status.word(),
+        questionnaire.status.as_str(),
         questionnaire.licence,
         questionnaire.attribution,
         questionnaire.scoring.as_ref().map_or_else(

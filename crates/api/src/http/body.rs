@@ -11,7 +11,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::{
     account::{AccountUpdate, Erasure, Login, PasswordChange, Refresh, Registration},
     record::{Incoming, Record},
-    value::validation::{Finding, Findings},
+    value::validation::{Finding, FindingCode, Findings},
 };
 use mainstay_store::idempotency::IdempotencyKey;
 use serde::de::DeserializeOwned;
@@ -264,7 +264,7 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
         );
     } else if let Ok(rest) = strict_json::read::<T, _>(examined.with_stand_ins(T::stand_in)) {
         rest.check(now, &mut further);
-        let own = |f: &Finding| f.code != "order" && !examined.covers_member(&f.pointer);
+        let own = |f: &Finding| f.code != FindingCode::Order && !examined.covers_member(&f.pointer);
         findings.extend(further.into_vec().into_iter().filter(own));
     }
     if findings.is_empty() {
@@ -297,7 +297,7 @@ fn first_fault<T: Input>(bytes: &[u8]) -> Finding {
     let pointer = pointer.replace(['[', ']'], "");
     Finding {
         pointer,
-        code: "format".to_owned(),
+        code: FindingCode::Format,
         message,
     }
 }
@@ -316,7 +316,11 @@ mod tests {
     fn faults<T: Input>(text: &str) -> Vec<(String, String)> {
         let now = "2026-11-01T00:00:00Z".parse().unwrap();
         let problem = parse::<T>(text.as_bytes(), now).err().unwrap();
-        problem.errors.into_iter().map(|f| (f.pointer, f.code)).collect()
+        problem
+            .errors
+            .into_iter()
+            .map(|f| (f.pointer, f.code.to_string()))
+            .collect()
     }
 
     fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {

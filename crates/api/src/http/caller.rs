@@ -2,7 +2,10 @@
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use mainstay_domain::record::{Incoming, Kind, Record};
+use mainstay_domain::{
+    record::{Incoming, Kind, Record},
+    value::validation::FindingCode,
+};
 use mainstay_store::{
     Expected, KeyedRecords, PersonScope, StoreError,
     cache::response_cache::{CachedBody, Stale},
@@ -111,7 +114,7 @@ impl Caller {
         match incoming.id {
             Some(sent) if sent != id => Err(Problem::invalid(
                 "/id",
-                "mismatch",
+                FindingCode::Mismatch,
                 "must equal the id in the path",
             )),
             _ => Ok(id),

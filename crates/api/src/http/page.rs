@@ -2,7 +2,10 @@
 
 use actix_web::HttpRequest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use mainstay_domain::{record::Kind, value::timestamp::Timestamp};
+use mainstay_domain::{
+    record::Kind,
+    value::{timestamp::Timestamp, validation::FindingCode},
+};
 use mainstay_store::{Order, Range};
 use uuid::Uuid;
 
@@ -31,19 +34,24 @@ pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
     let time = "must be an RFC 3339 time";
     let parse_time = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.micros());
     let order = parameters
-        .get("order", "enum", "must be asc or desc", |text| match text {
-            "asc" => Some(Order::Ascending),
-            "desc" => Some(Order::Descending),
-            _ => None,
-        })
+        .get(
+            "order",
+            FindingCode::Enum,
+            "must be asc or desc",
+            |text| match text {
+                "asc" => Some(Order::Ascending),
+                "desc" => Some(Order::Descending),
+                _ => None,
+            },
+        )
         .unwrap_or_default();
     Range {
-        from: parameters.get("from", "format", time, parse_time),
-        to: parameters.get("to", "format", time, parse_time),
+        from: parameters.get("from", FindingCode::Format, time, parse_time),
+        to: parameters.get("to", FindingCode::Format, time, parse_time),
         limit: page_limit(parameters),
         after: parameters.get(
             "cursor",
-            "cursor",
+            FindingCode::Cursor,
             "must be a next_cursor of this list in this order",
             |text| decode(text, kind, order),
         ),
@@ -54,9 +62,12 @@ pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
 /// How many items are asked for.
 pub fn page_limit(parameters: &mut Parameters) -> i64 {
     parameters
-        .get("limit", "range", "must be a whole number from 1 to 200", |text| {
-            text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n))
-        })
+        .get(
+            "limit",
+            FindingCode::Range,
+            "must be a whole number from 1 to 200",
+            |text| text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n)),
+        )
         .unwrap_or(DEFAULT_LIMIT)
 }
 

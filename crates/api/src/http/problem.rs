@@ -9,7 +9,7 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
-use mainstay_domain::value::validation::Finding;
+use mainstay_domain::value::validation::{Finding, FindingCode};
 use mainstay_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -165,10 +165,10 @@ impl Problem {
     }
 
     /// One wrong query parameter or other single field.
-    pub fn invalid(pointer: &str, code: &str, message: &str) -> Self {
+    pub fn invalid(pointer: &str, code: FindingCode, message: &str) -> Self {
         Self::validation(vec![Finding {
             pointer: pointer.to_owned(),
-            code: code.to_owned(),
+            code,
             message: message.to_owned(),
         }])
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
-use mainstay_domain::value::validation::{Finding, Findings, pointer_segment};
+use mainstay_domain::value::validation::{Finding, FindingCode, Findings, pointer_segment};
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 use utoipa::PartialSchema;
 
@@ -29,15 +29,15 @@ impl Parameters {
                     if !known.contains(&name.as_str()) {
                         findings.add(
                             pointer,
-                            "unknown-parameter",
+                            FindingCode::UnknownParameter,
                             "is no query parameter of this operation",
                         );
                     } else if values.insert(name, value).is_some() {
-                        findings.add(pointer, "duplicate", "may be given once only");
+                        findings.add(pointer, FindingCode::Duplicate, "may be given once only");
                     }
                 }
             }
-            Err(_) => findings.add("", "format", "the query cannot be read"),
+            Err(_) => findings.add("", FindingCode::Format, "the query cannot be read"),
         }
         Self { values, findings }
     }
@@ -46,7 +46,7 @@ impl Parameters {
     pub fn get<T>(
         &mut self,
         name: &str,
-        code: &'static str,
+        code: FindingCode,
         expected: &str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
@@ -68,7 +68,7 @@ impl Parameters {
         let chosen: Result<T, ValueError> = T::deserialize(value.as_str().into_deserializer());
         if chosen.is_err() {
             let message = format!("must be one of {}", words_of::<T>());
-            self.findings.add(format!("/{name}"), "enum", message);
+            self.findings.add(format!("/{name}"), FindingCode::Enum, message);
         }
         chosen.ok()
     }
@@ -76,12 +76,13 @@ impl Parameters {
     /// Notes it if a parameter is not given.
     pub fn require(&mut self, name: &str) {
         if !self.values.contains_key(name) {
-            self.findings.add(format!("/{name}"), "required", "is required");
+            self.findings
+                .add(format!("/{name}"), FindingCode::Required, "is required");
         }
     }
 
     /// Notes a fault of a parameter that was found elsewhere.
-    pub fn add(&mut self, name: &str, code: &'static str, expected: &str) {
+    pub fn add(&mut self, name: &str, code: FindingCode, expected: &str) {
         self.findings.add(format!("/{name}"), code, expected);
     }
 
@@ -94,14 +95,15 @@ impl Parameters {
     pub fn needs(&mut self, name: &str, other: &str) {
         self.findings.add(
             format!("/{other}"),
-            "required",
+            FindingCode::Required,
             format!("is required with {name}"),
         );
     }
 
     /// Notes a finding of one's own.
     pub fn add_finding(&mut self, finding: Finding) {
-        self.findings.add(finding.pointer, "format", finding.message);
+        self.findings
+            .add(finding.pointer, FindingCode::Format, finding.message);
     }
 
     /// Succeeds if nothing was wrong.
@@ -137,7 +139,7 @@ mod tests {
         let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
         let mut asked = Parameters::read(&request, &["kind", "from"]);
         asked.choice::<PlanKind>("kind");
-        asked.get("from", "format", "must be a time", |text| {
+        asked.get("from", FindingCode::Format, "must be a time", |text| {
             text.parse::<Timestamp>().ok()
         });
         asked

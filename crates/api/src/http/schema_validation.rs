@@ -13,7 +13,7 @@ use std::{
 };
 
 use jsonschema::{Validator, error::ValidationErrorKind};
-use mainstay_domain::value::validation::{Findings, pointer_segment};
+use mainstay_domain::value::validation::{FindingCode, Findings, pointer_segment};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
@@ -170,14 +170,14 @@ fn first_segment(pointer: &str) -> String {
 }
 
 /// Says in our own words, and without the value, what is wrong.
-fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, &'static str, String)> {
+fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, String)> {
     let member = |name: &str| format!("{at}/{}", pointer_segment(name));
     let here = |code, message: String| vec![(at.to_owned(), code, message)];
     match kind {
         ValidationErrorKind::Required { property } => {
             vec![(
                 member(property.as_str().unwrap_or_default()),
-                "required",
+                FindingCode::Required,
                 "is missing".to_owned(),
             )]
         }
@@ -187,37 +187,51 @@ fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, &'static str, S
             .map(|name| {
                 (
                     member(name),
-                    "unknown-field",
+                    FindingCode::UnknownField,
                     "is no field of this object".to_owned(),
                 )
             })
             .collect(),
-        ValidationErrorKind::Minimum { limit } => here("range", format!("must be at least {limit}")),
-        ValidationErrorKind::Maximum { limit } => here("range", format!("must be at most {limit}")),
+        ValidationErrorKind::Minimum { limit } => {
+            here(FindingCode::Range, format!("must be at least {limit}"))
+        }
+        ValidationErrorKind::Maximum { limit } => {
+            here(FindingCode::Range, format!("must be at most {limit}"))
+        }
         ValidationErrorKind::MinLength { limit } => here(
-            "length",
+            FindingCode::Length,
             format!("must have at least {}", some(*limit, "character")),
         ),
         ValidationErrorKind::MaxLength { limit } => here(
-            "length",
+            FindingCode::Length,
             format!("must have at most {}", some(*limit, "character")),
         ),
-        ValidationErrorKind::MinItems { limit } => {
-            here("length", format!("needs at least {}", some(*limit, "item")))
+        ValidationErrorKind::MinItems { limit } => here(
+            FindingCode::Length,
+            format!("needs at least {}", some(*limit, "item")),
+        ),
+        ValidationErrorKind::MaxItems { limit } => here(
+            FindingCode::Length,
+            format!("must have at most {}", some(*limit, "item")),
+        ),
+        ValidationErrorKind::MinProperties { limit } => here(
+            FindingCode::Required,
+            format!("needs at least {}", some(*limit, "member")),
+        ),
+        ValidationErrorKind::Type { kind } => {
+            here(FindingCode::Type, format!("must be of type {}", type_names(kind)))
         }
-        ValidationErrorKind::MaxItems { limit } => {
-            here("length", format!("must have at most {}", some(*limit, "item")))
+        ValidationErrorKind::Enum { options } => {
+            here(FindingCode::Enum, format!("must be one of {}", words(options)))
         }
-        ValidationErrorKind::MinProperties { limit } => {
-            here("required", format!("needs at least {}", some(*limit, "member")))
+        ValidationErrorKind::Format { format } => here(
+            FindingCode::Format,
+            format!("must have the form of {}", article(format)),
+        ),
+        ValidationErrorKind::Pattern { pattern } => {
+            here(FindingCode::Format, format!("must match {pattern}"))
         }
-        ValidationErrorKind::Type { kind } => here("type", format!("must be of type {}", type_names(kind))),
-        ValidationErrorKind::Enum { options } => here("enum", format!("must be one of {}", words(options))),
-        ValidationErrorKind::Format { format } => {
-            here("format", format!("must have the form of {}", article(format)))
-        }
-        ValidationErrorKind::Pattern { pattern } => here("format", format!("must match {pattern}")),
-        _ => here("invalid", "is not valid here".to_owned()),
+        _ => here(FindingCode::Invalid, "is not valid here".to_owned()),
     }
 }
 

@@ -8,7 +8,7 @@ use mainstay_domain::{
     insight::facts::{AsOf, Facts, Window},
     record::json as to_json,
     reference::helpline::{self, Helpline},
-    value::timestamp::Timestamp,
+    value::{timestamp::Timestamp, validation::FindingCode},
 };
 use mainstay_store::{
     Records, StoreError,
@@ -79,9 +79,12 @@ impl InsightRequest {
     /// 422 that names every wrong parameter.
     pub async fn with(caller: &Caller, mut parameters: Parameters, words: &str) -> HandlerResult<Self> {
         let now = caller.state.clock.now();
-        let window = parameters.get("window", "enum", "must be 7d, 30d, 90d, 365d or all", |text| {
-            Window::ALL.into_iter().find(|window| window.as_str() == text)
-        });
+        let window = parameters.get(
+            "window",
+            FindingCode::Enum,
+            "must be 7d, 30d, 90d, 365d or all",
+            |text| Window::ALL.into_iter().find(|window| window.as_str() == text),
+        );
         let at = as_of(&mut parameters, now);
         parameters.finish()?;
         let window = window.unwrap_or_default();
@@ -220,13 +223,17 @@ impl InsightRequest {
 
 /// The moment in `as_of`, if it is given.
 fn as_of(parameters: &mut Parameters, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let at = parameters.get("as_of", "format", "must be an RFC 3339 time", |text| {
+    let at = parameters.get("as_of", FindingCode::Format, "must be an RFC 3339 time", |text| {
         text.parse::<Timestamp>().ok()
     })?;
     if at.is_future(now) {
-        parameters.add("as_of", "future", "must not be more than 5 minutes in the future");
+        parameters.add(
+            "as_of",
+            FindingCode::Future,
+            "must not be more than 5 minutes in the future",
+        );
     } else if at.to_utc().year() < 1900 {
-        parameters.add("as_of", "range", "the year must be from 1900 on");
+        parameters.add("as_of", FindingCode::Range, "the year must be from 1900 on");
     }
     Some(at.to_utc())
 }

@@ -1,5 +1,6 @@
 //! The parameters that operations on records share.
 
+use mainstay_domain::value::validation::FindingCode;
 use serde_json::{Value, json};
 
 use super::EXAMPLE_ID;
@@ -15,9 +16,12 @@ use crate::{
 pub fn numbered_page(caller: &Caller, mark: char) -> HandlerResult<(usize, Option<i64>)> {
     let mut parameters = Parameters::read(&caller.request, &["limit", "cursor"]);
     let limit = page_limit(&mut parameters);
-    let below = parameters.get("cursor", "cursor", "must be a next_cursor of this list", |text| {
-        text.strip_prefix(mark)?.parse::<i64>().ok()
-    });
+    let below = parameters.get(
+        "cursor",
+        FindingCode::Cursor,
+        "must be a next_cursor of this list",
+        |text| text.strip_prefix(mark)?.parse::<i64>().ok(),
+    );
     parameters.finish()?;
     Ok((usize::try_from(limit).unwrap_or(1), below))
 }

@@ -39,7 +39,7 @@ pub async fn with_context<T: Record>(
     mut incoming: Incoming<T>,
 ) -> HandlerResult<Incoming<T>> {
     if let Some(id) = incoming.body.depends_on_questionnaire() {
-        incoming.basis = validation_contexts(caller, [id]).await?.remove(&id);
+        incoming.context = validation_contexts(caller, [id]).await?.remove(&id);
     }
     Ok(incoming)
 }

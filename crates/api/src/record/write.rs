@@ -1,7 +1,7 @@
 //! Writing records: what every way of writing shares.
 
 use chrono::{DateTime, Utc};
-use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, stored};
+use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, to_draft};
 use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
@@ -119,5 +119,5 @@ pub fn decode<T: Record>(body: &[u8]) -> Result<T, StoreError> {
 
 /// A record that the server changed, ready to be stored.
 pub fn changed<T: Record>(record: &T, id: Uuid) -> Draft {
-    stored(record, id, Vec::new())
+    to_draft(record, id, Vec::new())
 }

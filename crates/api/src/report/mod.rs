@@ -81,7 +81,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 required: true,
                 description: "Which chart.",
                 schema: json!({ "$ref": "#/components/schemas/ChartName" }),
-                example: json!(chart.word()),
+                example: json!(chart.as_str()),
             })
             .parameter(as_of_parameter())
             .parameter(window_parameter())
@@ -131,7 +131,7 @@ async fn get_report(caller: Caller) -> HandlerResult {
 
 async fn get_chart(caller: Caller) -> HandlerResult {
     let name: ChartName = caller.path("name")?;
-    let words = format!("chart {}", name.word());
+    let words = format!("chart {}", name.as_str());
     let asked = InsightRequest::of(&caller, &words, &["as_of", "window"])
         .await?
         .by_the_hour();

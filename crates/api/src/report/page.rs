@@ -118,7 +118,7 @@ fn saved(found: &GoalAbstinence) -> Option<String> {
 fn section(name: ChartName, chart: &Chart) -> Markup {
     let is_long = chart.table.rows.len() + chart.notes.len() > 30;
     html! {
-        section id=(name.word()) class=(if is_long { "long" } else { "short" }) {
+        section id=(name.as_str()) class=(if is_long { "long" } else { "short" }) {
             h2 { (name.title()) }
             @if chart.drawing.is_none() {
                 p { (chart.says) }

@@ -75,7 +75,7 @@ pub fn count(n: impl std::fmt::Display, one: &str, many: &str) -> String {
 
 /// What a goal is about: the person's own name for it first.
 pub fn goal(label: Option<&str>, substance: Substance) -> String {
-    label.map_or_else(|| plain(substance.word()), str::to_owned)
+    label.map_or_else(|| plain(substance.as_str()), str::to_owned)
 }
 
 /// A word of the wire in plain letters.

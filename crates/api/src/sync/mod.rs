@@ -11,7 +11,13 @@ use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
     record::json as to_json,
-    value::{list::List, number::Int, text::Text, timestamp::Timestamp, validation::Findings},
+    value::{
+        list::List,
+        number::Int,
+        text::Text,
+        timestamp::Timestamp,
+        validation::{FindingCode, Findings},
+    },
 };
 use mainstay_store::{PersonScope, Records, StoreError};
 use serde::{Deserialize, Serialize};
@@ -197,7 +203,7 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
         Some(text) => Some(cursors.read(text).ok_or_else(|| {
             Problem::invalid(
                 "/cursor",
-                "cursor",
+                FindingCode::Cursor,
                 "must be a cursor that this server gave to this account",
             )
         })?),
@@ -308,7 +314,11 @@ impl Input for SyncRequest {
                 .as_ref()
                 .is_some_and(|record| !record.get().starts_with('{'))
             {
-                findings.add(format!("/changes/{n}/record"), "type", "must be an object");
+                findings.add(
+                    format!("/changes/{n}/record"),
+                    FindingCode::Type,
+                    "must be an object",
+                );
             }
         }
     }

@@ -2,9 +2,12 @@
 //! stored of it.
 
 use chrono::{DateTime, Utc};
-use mainstay_domain::record::{
-    Incoming, Kind, Record, draft,
-    registry::{ForNoun, for_noun},
+use mainstay_domain::{
+    record::{
+        Incoming, Kind, Record, draft,
+        registry::{ForNoun, for_noun},
+    },
+    value::validation::FindingCode,
 };
 use mainstay_store::{PersonScope, SealedDraft, StoreError};
 
@@ -91,13 +94,13 @@ pub(super) fn incoming<T: Record>(
     if incoming.id.is_some_and(|id| id != change.id) {
         return Err(Problem::invalid(
             "/id",
-            "mismatch",
+            FindingCode::Mismatch,
             "must equal the id of the change",
         ));
     }
     incoming.id = Some(change.id);
     let depends_on_questionnaire = incoming.body.depends_on_questionnaire();
-    incoming.basis = depends_on_questionnaire
+    incoming.context = depends_on_questionnaire
         .and_then(|id| validation_contexts.get(&id))
         .cloned();
     Ok(incoming)

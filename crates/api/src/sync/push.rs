@@ -8,7 +8,7 @@ use mainstay_domain::{
         Kind, Record, draft,
         registry::{ForNoun, for_noun},
     },
-    value::{list::List, number::Int},
+    value::{list::List, number::Int, validation::FindingCode},
 };
 use mainstay_store::{Created, Expected, PersonScope, RecordWriter, SealedDraft, StoreError};
 use serde::Deserialize;
@@ -213,7 +213,10 @@ fn create_run<'a>(
 /// Whether a change was rejected for nothing but references to what is not there.
 fn is_unresolved(result: &SyncResult) -> bool {
     let errors = result.problem.as_ref().map_or(&[][..], |problem| &problem.errors);
-    !errors.is_empty() && errors.iter().all(|error| error.code == "unknown-reference")
+    !errors.is_empty()
+        && errors
+            .iter()
+            .all(|error| error.code == FindingCode::UnknownReference)
 }
 
 fn outcome(change: &SyncPush, status: SyncStatus) -> SyncResult {
@@ -299,7 +302,7 @@ impl ForNoun for Apply<'_, '_> {
         let Some(base) = self.change.base_version.map(Int::get) else {
             let missing = Problem::invalid(
                 "/base_version",
-                "required",
+                FindingCode::Required,
                 "a deletion needs the version that it is made to",
             );
             return Ok(rejected(self.change, &missing));

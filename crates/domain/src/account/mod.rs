@@ -1,8 +1,9 @@
-//! Accounts: who signs in, and how the app should speak to them.
+//! Accounts: sign-in, profile, and the requests that create, change and erase an account.
 
 pub mod password;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -15,11 +16,13 @@ use crate::value::{
     validation::Findings,
 };
 
-/// What an account is for. Clinicians and operators are made from the command line only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The role of an account. Accounts of clinicians and operators can only be created from the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, ToSchema)]
+#[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
-    /// A person in recovery; owner of the record.
+    /// A person in recovery, who owns a record.
     Person,
     /// Someone who supports a person.
     Supporter,
@@ -30,33 +33,20 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role.
-    pub const ALL: [Self; 4] = [Self::Person, Self::Supporter, Self::Clinician, Self::Operator];
-
-    /// The role's name on the wire, in tokens and in the database.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Supporter => "supporter",
-            Self::Clinician => "clinician",
-            Self::Operator => "operator",
-        }
-    }
-
-    /// The role of that name.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.word() == word)
+    /// The name on the wire, in tokens and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-/// How much notifications give away.
+/// How much notifications reveal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Discretion {
-    /// No word that tells what the app is for.
+    /// Notifications do not reveal the purpose of the app.
     #[default]
     Discreet,
-    /// Plain words.
+    /// Notifications use plain words.
     Plain,
 }
 
@@ -64,10 +54,10 @@ pub enum Discretion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// What to call the person.
+    /// The name by which the app addresses the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
-    /// Where the person lives; days are calendar days there.
+    /// The person's time zone. Days are calendar days in this zone.
     pub time_zone: ZoneName,
     /// Language and region.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,7 +68,7 @@ pub struct Profile {
     /// First day of the week; Monday is 1.
     #[serde(default = "monday")]
     pub week_start: Int<1, 7>,
-    /// How much notifications give away.
+    /// How much notifications reveal.
     #[serde(default, deserialize_with = "nullable")]
     pub discretion: Discretion,
 }
@@ -88,7 +78,7 @@ const fn monday() -> Int<1, 7> {
 }
 
 impl Profile {
-    /// A profile with nothing but the time zone.
+    /// Creates a profile that has only a time zone.
     pub fn new(time_zone: ZoneName) -> Self {
         Self {
             display_name: None,
@@ -100,7 +90,7 @@ impl Profile {
         }
     }
 
-    /// The country for helplines: the account's own, else the region of the locale.
+    /// The country for helplines: the country of the account, otherwise the region of its locale.
     pub fn helpline_country(&self) -> Option<String> {
         self.country.as_ref().map(ToString::to_string).or_else(|| {
             let region = self
@@ -113,7 +103,7 @@ impl Profile {
         })
     }
 
-    /// The language for helplines.
+    /// The language for helplines, from the locale.
     pub fn language(&self) -> Option<String> {
         self.locale
             .as_ref()
@@ -122,17 +112,17 @@ impl Profile {
     }
 }
 
-/// What is kept sealed of an account.
+/// The part of an account that is stored encrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedAccount {
     /// The address to sign in with.
     pub email: Email,
-    /// The rest.
+    /// The profile.
     pub profile: Profile,
 }
 
 impl SealedAccount {
-    /// The account with what is not sealed of it.
+    /// Combines the encrypted part with the members that are stored in plain form.
     pub fn open(
         self,
         id: Uuid,
@@ -162,19 +152,19 @@ impl SealedAccount {
 /// An account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Account {
-    /// Its id.
+    /// The id.
     #[schema(read_only)]
     pub id: Uuid,
     /// The address to sign in with.
     #[schema(read_only)]
     pub email: Email,
-    /// What it is for.
+    /// The role.
     #[schema(read_only)]
     pub role: Role,
-    /// What to call the person.
+    /// The name by which the app addresses the person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Label>,
-    /// Where the person lives; days are calendar days there.
+    /// The person's time zone. Days are calendar days in this zone.
     pub time_zone: ZoneName,
     /// Language and region.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,15 +174,15 @@ pub struct Account {
     pub country: Option<Country>,
     /// First day of the week; Monday is 1.
     pub week_start: Int<1, 7>,
-    /// How much notifications give away.
+    /// How much notifications reveal.
     pub discretion: Discretion,
-    /// When it was made.
+    /// The time of creation.
     #[schema(read_only)]
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     #[schema(read_only)]
     pub updated_at: Timestamp,
-    /// Its version, from 1.
+    /// The version, from 1.
     #[schema(read_only, minimum = 1)]
     pub version: i64,
 }
@@ -210,13 +200,13 @@ impl From<&Account> for Profile {
     }
 }
 
-/// A change of one's account: the whole of it, where an absent optional member is unset.
+/// A replacement of the account's profile. An absent optional member is unset.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountUpdate {
-    /// What to call the person.
+    /// The name by which the app addresses the person.
     pub display_name: Option<Label>,
-    /// Where the person lives; days are calendar days there.
+    /// The person's time zone. Days are calendar days in this zone.
     pub time_zone: ZoneName,
     /// Language and region.
     pub locale: Option<Locale>,
@@ -224,7 +214,7 @@ pub struct AccountUpdate {
     pub country: Option<Country>,
     /// First day of the week; Monday is 1.
     pub week_start: Option<Int<1, 7>>,
-    /// How much notifications give away.
+    /// How much notifications reveal.
     pub discretion: Option<Discretion>,
     /// Ignored; may be sent back as received.
     #[schema(value_type = Option<String>, read_only, max_length = 64)]
@@ -259,7 +249,7 @@ impl From<AccountUpdate> for Profile {
     }
 }
 
-/// A password as it is typed.
+/// A new password.
 pub type Password = Text<12, 128>;
 
 /// A new account.
@@ -268,23 +258,23 @@ pub type Password = Text<12, 128>;
 pub struct Registration {
     /// The address to sign in with.
     pub email: Email,
-    /// 12 to 128 characters, and not a commonly known one.
+    /// The password: 12 to 128 characters, and not a commonly known one.
     #[schema(write_only)]
     pub password: Password,
-    /// What to call the person.
+    /// The name by which the app addresses the person.
     pub display_name: Option<Label>,
-    /// Where the person lives; days are calendar days there.
+    /// The person's time zone. Days are calendar days in this zone.
     pub time_zone: ZoneName,
     /// Language and region.
     pub locale: Option<Locale>,
     /// Country, for helplines.
     pub country: Option<Country>,
-    /// What the device is called in the list of sessions.
+    /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
 }
 
 impl Registration {
-    /// Notes a password that is commonly known.
+    /// Adds a finding if the password is commonly known.
     pub fn check(&self, findings: &mut Findings) {
         password::check(&self.password, "/password", findings);
     }
@@ -300,16 +290,16 @@ impl Registration {
     }
 }
 
-/// A sign-in. The password is not held to the rules of a new one.
+/// A sign-in. The rules for new passwords do not apply.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The address of the account.
     pub email: Email,
-    /// Its password.
+    /// The password of the account.
     #[schema(write_only)]
     pub password: Text<1, 128>,
-    /// What the device is called in the list of sessions.
+    /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
     /// The code of the second factor, for accounts that have one.
     #[schema(write_only)]
@@ -320,26 +310,26 @@ pub struct Login {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
-    /// The password as it is.
+    /// The current password.
     #[schema(write_only)]
     pub current_password: Text<1, 128>,
-    /// The password as it shall be.
+    /// The new password.
     #[schema(write_only)]
     pub new_password: Password,
 }
 
 impl PasswordChange {
-    /// Notes a password that is commonly known.
+    /// Adds a finding if the password is commonly known.
     pub fn check(&self, findings: &mut Findings) {
         password::check(&self.new_password, "/new_password", findings);
     }
 }
 
-/// The erasure of one's account.
+/// A request to erase the account.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Erasure {
-    /// The password, to be sure that it is the owner.
+    /// The password, as proof that the owner asks.
     #[schema(write_only)]
     pub password: Text<1, 128>,
 }
@@ -348,22 +338,32 @@ pub struct Erasure {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refresh {
-    /// The refresh token that was given last.
+    /// The latest refresh token.
     #[schema(write_only)]
     pub refresh_token: Text<1, 500>,
 }
 
-/// What the device is called, kept sealed with a session.
+/// The part of a session that is stored encrypted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSession {
-    /// The name.
+    /// The name of the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_name: Option<Label>,
 }
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
+
+    #[test]
+    fn a_role_has_the_same_name_everywhere() {
+        for role in Role::VARIANTS {
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+            assert_eq!(role.as_str().parse(), Ok(*role));
+        }
+    }
 
     #[test]
     fn the_country_falls_back_to_the_region_of_the_locale() {

@@ -1,8 +1,8 @@
-//! Which passwords are too well known to protect a record.
+//! The check that refuses commonly known passwords.
 
-use crate::value::validation::Findings;
+use crate::value::validation::{FindingCode, Findings};
 
-/// Long passwords that stand high in published lists of leaked ones, in lower case.
+/// Long passwords that rank high in published lists of leaked passwords, in lower case.
 const COMMON: [&str; 52] = [
     "0123456789012",
     "012345678910",
@@ -58,19 +58,19 @@ const COMMON: [&str; 52] = [
     "zaq12wsxcde3",
 ];
 
-/// Notes a password that many people use, or that is only a run or a repetition.
+/// Adds a finding for a password that is commonly used, a run such as `abcdef`, or a repetition.
 pub fn check(password: &str, pointer: &str, findings: &mut Findings) {
     let lower = password.to_lowercase();
     if COMMON.contains(&lower.as_str()) || is_repetition(&lower) || is_run(&lower) {
         findings.add(
             pointer,
-            "common-password",
+            FindingCode::CommonPassword,
             "is too widely known; several unrelated words are safer",
         );
     }
 }
 
-/// One to four characters over and over.
+/// Whether one to four characters repeat over and over.
 fn is_repetition(text: &str) -> bool {
     let chars: Vec<char> = text.chars().collect();
     (1..=4).any(|period| {
@@ -81,7 +81,7 @@ fn is_repetition(text: &str) -> bool {
     })
 }
 
-/// Each character follows the one before, or all precede it.
+/// Whether the characters ascend one by one, or descend one by one.
 fn is_run(text: &str) -> bool {
     let codes: Vec<i64> = text.chars().map(|c| i64::from(u32::from(c))).collect();
     let step = |by: i64| {

@@ -199,7 +199,8 @@ fn trigger_insights(
 /// Returns the kinds of situations in which cravings came up, the most frequent first.
 fn situation_insights(events: &[EventOutcome<'_>], use_share: Option<Share>) -> Vec<SituationInsight> {
     let mut situations: Vec<SituationInsight> = SituationCategory::ALL
-        .into_iter()
+        .iter()
+        .copied()
         .map(|category| SituationInsight {
             category,
             figures: figures(events, use_share, |event| event.category == Some(category)),

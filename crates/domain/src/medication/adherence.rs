@@ -1,48 +1,48 @@
-//! How much of a time a medication covered.
+//! Adherence: the proportion of a period that a medication covered, and continuity of treatment.
 //!
-//! Proportion of days covered, as it is usual for chronic medication (Pharmacy Quality Alliance; 0.80 is the usual
-//! threshold): each dose covers as many days as it lasts, from its own day on; where it meets days that are covered
-//! already it is carried forward to the next free day. Continuity of treatment bridges gaps of up to seven days, as the
-//! measures for opioid use disorder do.
+//! The proportion of days covered is the usual measure for chronic medication (Pharmacy Quality Alliance;
+//! 0.80 is the usual threshold). Each dose covers as many days as it lasts, from its own day on. Days that
+//! are already covered carry it forward to the next free day. Continuity of treatment bridges gaps of up to
+//! seven days, as measures for opioid use disorder do.
 
 use chrono::{Days, NaiveDate};
 
 use crate::dose::Dose;
 
-/// The longest gap that does not end a stretch, in days.
+/// The longest gap that does not end a stretch of treatment, in days.
 pub const MAX_GAP_DAYS: i64 = 7;
 
-/// What one dose covers.
+/// The days that one dose covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cover {
-    /// The day on which it was taken or given.
+    /// The day on which the dose was taken or given.
     pub on: NaiveDate,
-    /// How many days it lasts, from that day on; 1–190.
+    /// The number of days that it lasts from that day on, 1–190.
     pub days: u16,
 }
 
-/// Days in a row, both ends included.
+/// Consecutive days, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// First day.
+    /// The first day.
     pub from: NaiveDate,
-    /// Last day.
+    /// The last day.
     pub to: NaiveDate,
 }
 
 impl Stretch {
-    /// How many days it has.
+    /// The number of days.
     pub fn days(&self) -> i64 {
         (self.to - self.from).num_days() + 1
     }
 }
 
-/// How many days of a time were covered.
+/// The number of covered days in a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Coverage {
-    /// Days that were covered.
+    /// Covered days.
     pub covered: i64,
-    /// Days of the time.
+    /// All days of the period.
     pub days: i64,
 }
 
@@ -54,8 +54,8 @@ impl Coverage {
     }
 }
 
-/// What the doses of a medication cover: those that were taken or given. Doses of a day that last for that day only
-/// are one, for the second tablet of a day is part of the day's dose and no supply for tomorrow.
+/// Computes the days that the taken or given doses of a medication cover. Several one-day doses on one day
+/// count once, because a second tablet is part of that day's dose and not a supply for the next day.
 pub fn covers<'a>(covers_days: u16, doses: impl IntoIterator<Item = &'a Dose>) -> Vec<Cover> {
     let mut all: Vec<Cover> = doses
         .into_iter()
@@ -72,7 +72,7 @@ pub fn covers<'a>(covers_days: u16, doses: impl IntoIterator<Item = &'a Dose>) -
     all
 }
 
-/// The days of each cover, rising: what overlaps is carried forward.
+/// Computes the days of each cover in ascending order. Overlapping covers are carried forward.
 pub fn placed(covers: &[Cover]) -> Vec<Stretch> {
     let mut covers = covers.to_vec();
     covers.sort_unstable();
@@ -91,7 +91,8 @@ pub fn placed(covers: &[Cover]) -> Vec<Stretch> {
     all
 }
 
-/// The covered days as stretches without a gap, rising; what overlaps is carried forward.
+/// Computes the covered days as stretches without gaps, in ascending order. Overlapping covers are carried
+/// forward.
 pub fn covered(covers: &[Cover]) -> Vec<Stretch> {
     let mut all: Vec<Stretch> = Vec::new();
     for next in placed(covers) {
@@ -103,8 +104,8 @@ pub fn covered(covers: &[Cover]) -> Vec<Stretch> {
     all
 }
 
-/// The proportion of days covered from `window.from` to `window.to`; `None` if that is no time at all. Doses from
-/// before the window count as far as they reach into it.
+/// Computes the proportion of days covered from `window.from` to `window.to`; `None` if the window is empty.
+/// Doses from before the window count as far as they reach into it.
 pub fn proportion_of_days_covered(covers: &[Cover], window: Stretch) -> Option<Coverage> {
     let days = window.days();
     let inside = covered(covers).into_iter().filter_map(|s| within(s, window));
@@ -114,8 +115,8 @@ pub fn proportion_of_days_covered(covers: &[Cover], window: Stretch) -> Option<C
     })
 }
 
-/// The longest stretch of the window in which no gap has more than seven days, from its first covered day to its last;
-/// the earliest of several that are as long.
+/// Finds the longest stretch in the window without a gap of more than seven days, from its first covered day
+/// to its last. Of several of the same length it is the earliest.
 pub fn longest_stretch(covers: &[Cover], window: Stretch) -> Option<Stretch> {
     let mut longest: Option<Stretch> = None;
     let mut current: Option<Stretch> = None;

@@ -1,8 +1,8 @@
-//! Which doses are due, and how each stands against the doses that are recorded.
+//! Due doses of a medication, and their standing given the recorded doses.
 //!
-//! A recorded dose counts for the due time that it names in `due_at`; else for the one that is nearest to it, if that
-//! is not further away than [`tolerance`]. A due dose for which nothing is recorded until then is missed; a long-acting
-//! one stays open until it is given.
+//! A recorded dose counts for the due time that it names in `due_at`. Without one it counts for the nearest
+//! due time, if that is within the [`tolerance`]. A due dose without a record by the end of the tolerance is
+//! missed; a long-acting dose stays open until it is given.
 
 mod long_acting;
 
@@ -23,30 +23,30 @@ use crate::{
     value::timestamp::Timestamp,
 };
 
-/// From how many days of cover on a medication is long-acting.
+/// The number of days that a dose lasts from which a medication is long-acting.
 pub const LONG_ACTING_DAYS: i64 = 7;
 /// The longest tolerance, in days.
 pub const MAX_TOLERANCE_DAYS: i64 = 7;
-/// The tolerance for each day that a dose covers, in hours.
+/// The tolerance in hours for each day that a dose lasts.
 const TOLERANCE_H_A_DAY: i64 = 12;
-/// Most due times that are worked out at once: five months of 24 a day.
+/// The maximum number of due times that are computed at once: five months of 24 a day.
 const MAX_TIMES: usize = 4000;
-/// How far ahead the next due dose is looked for, in days.
+/// The number of days ahead in which the next due dose is searched for.
 const NEXT_WITHIN_DAYS: i64 = 400;
-/// Due times among which the next open one is looked for.
+/// The number of due times among which the next open one is searched for.
 const NEXT_AMONG: usize = 100;
 
-/// How a due dose stands.
+/// The standing of a due dose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DoseStanding {
-    /// Its time has not come.
+    /// Not due yet.
     Upcoming,
-    /// Its time has come, and it can still be taken; a long-acting one, until it is given.
+    /// Due, and can still be taken. A long-acting dose stays open until it is given.
     Open,
-    /// Taken when it was due.
+    /// Taken on time.
     Taken,
-    /// Taken later.
+    /// Taken late.
     Late,
     /// Left out on purpose.
     Skipped,
@@ -54,38 +54,39 @@ pub enum DoseStanding {
     Missed,
 }
 
-/// A dose that is due, or was.
+/// A dose that is, was or will be due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DueDose {
-    /// When, in the person's time; for a whole day its beginning.
+    /// The due time at the person's local offset; for a whole day, the start of the day.
     pub due_at: Timestamp,
-    /// True if any time of that day will do.
+    /// Whether the dose may be taken at any time of that day.
     pub whole_day: bool,
-    /// How it stands.
+    /// The standing.
     pub standing: DoseStanding,
-    /// The doses that are recorded for it.
+    /// The recorded doses that count for it.
     #[schema(max_items = 100)]
     pub dose_ids: Vec<Uuid>,
-    /// While it is open or missed: whole days since it was due. A long-acting dose that was recorded as missed is still
-    /// to be given.
+    /// Whole days since it was due, while it is open or missed. A long-acting dose that was recorded as
+    /// missed must still be given.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub overdue_days: Option<i64>,
 }
 
-/// How far from its due time a dose still counts for it: half of the time that a dose covers, at most seven days.
+/// The maximum distance from its due time at which a dose counts for it: half of the time that a dose lasts,
+/// at most seven days.
 pub fn tolerance(medication: &Medication) -> TimeDelta {
     TimeDelta::hours(medication.covers_days.get() * TOLERANCE_H_A_DAY)
         .min(TimeDelta::days(MAX_TOLERANCE_DAYS))
 }
 
-/// The doses that are due from the beginning of `span` up to its end (not included), rising, at most 4 000.
+/// Computes the doses that are due in `span` (end exclusive), in ascending order, at most 4 000.
 ///
-/// A long-acting dose that has been due and was not given is among them also if that was before the span.
+/// The result includes a long-acting dose that became due before the span and was not given.
 ///
-/// `doses` are those of this medication, in any order; for a long-acting one all of them, else from two tolerances
-/// before the span on. Nothing is due after `ended_on`; of a medication that is no longer active and has no `ended_on`,
-/// nothing is.
+/// `doses` are those of this medication in any order: all of them for a long-acting one, otherwise those from
+/// two tolerances before the span on. Nothing is due after `ended_on`. Nothing is due of a medication that is
+/// not active and has no `ended_on`.
 pub fn due_doses(
     medication: &Medication,
     doses: &[(Uuid, Dose)],
@@ -93,7 +94,7 @@ pub fn due_doses(
     span: &Range<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Vec<DueDose> {
-    let Some(schedule) = running(medication) else {
+    let Some(schedule) = active_schedule(medication) else {
         return Vec::new();
     };
     let case = Case {
@@ -114,7 +115,7 @@ pub fn due_doses(
         due.extend(Some(found.pending).filter(|dose| is_due || is_inside(dose)));
         return due;
     }
-    // The neighbours of the span decide which doses are nearest to its own times.
+    // Due times next to the span are needed to decide which doses are nearest to those in it.
     let around = tolerance(medication) * 2 + TimeDelta::days(1);
     let (from, to) = (span.start - around, span.end + around);
     let times = schedule.due_times(medication.started_on, zone, from, to, MAX_TIMES);
@@ -123,15 +124,15 @@ pub fn due_doses(
     due
 }
 
-/// The next dose that is open or upcoming, if there is one within 400 days; a long-acting one that was recorded as missed
-/// is still to be given.
+/// Finds the next dose that is open or upcoming within 400 days. A long-acting dose that was recorded as
+/// missed must still be given and counts too.
 pub fn next_due(
     medication: &Medication,
     doses: &[(Uuid, Dose)],
     zone: Tz,
     now: DateTime<Utc>,
 ) -> Option<DueDose> {
-    let schedule = running(medication)?;
+    let schedule = active_schedule(medication)?;
     let case = Case {
         medication,
         doses,
@@ -149,8 +150,8 @@ pub fn next_due(
     due.into_iter().find(|dose| case.waits(dose))
 }
 
-/// Whole days since a dose of a long-acting medication has been due without any being given, skipped ones included; 0 if
-/// none has, and of any other medication.
+/// Computes for how many whole days a dose of a long-acting medication has been due without one being given;
+/// skipped doses count as not given. 0 if none is overdue, and for every other medication.
 pub fn overdue_days(medication: &Medication, doses: &[(Uuid, Dose)], zone: Tz, now: DateTime<Utc>) -> i64 {
     let case = Case {
         medication,
@@ -158,20 +159,21 @@ pub fn overdue_days(medication: &Medication, doses: &[(Uuid, Dose)], zone: Tz, n
         zone,
         now,
     };
-    let found = running(medication)
+    let found = active_schedule(medication)
         .filter(|_| medication.is_long_acting() && !case.has_ended())
         .and_then(|schedule| case.long_acting(&schedule));
     found.map_or(0, |found| whole_days(zone, found.due_since, now))
 }
 
-/// Whole days from one moment to a later one by the clock on the wall, so that one of 23 or 25 hours is a day too.
+/// Counts whole days between two instants in local wall-clock time, so that a day of 23 or 25 hours counts as
+/// one.
 fn whole_days(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
     let wall = |at: DateTime<Utc>| at.with_timezone(&zone).naive_local();
     (wall(to) - wall(from)).num_days().max(0)
 }
 
-/// The schedule of a medication that something can be due of.
-fn running(medication: &Medication) -> Option<Schedule> {
+/// The schedule of a medication of which doses can be due; `None` for any other.
+fn active_schedule(medication: &Medication) -> Option<Schedule> {
     let is_over = medication.status != MedicationStatus::Active && medication.ended_on.is_none();
     if is_over || medication.status == MedicationStatus::Paused {
         return None;
@@ -201,14 +203,15 @@ impl Case<'_> {
         can_be && self.is_before_end(dose)
     }
 
-    /// Every time of the schedule is due, whatever was taken before. `times` are all that it has within `around`.
+    /// Computes the due doses of a medication that is not long-acting. Every time of the schedule is due
+    /// regardless of earlier doses. `times` are all due times within `around`.
     fn ordinary(&self, times: &[DueTime], around: &Range<DateTime<Utc>>) -> Vec<DueDose> {
         let windows = self.windows(times);
         let mut found: Vec<Vec<(Uuid, DoseStatus)>> = vec![Vec::new(); times.len()];
-        // A dose that names a time further away counts for that one, and for none of these.
+        // A dose that names a due time outside the range counts for none of these.
         let is_about = |dose: &Dose| dose.due_at.is_none_or(|due| around.contains(&due.to_utc()));
         for (id, dose) in self.doses.iter().filter(|(_, dose)| is_about(dose)) {
-            if let Some(n) = place(dose, times, &windows)
+            if let Some(n) = index_of_due_time(dose, times, &windows)
                 && let Some(found) = found.get_mut(n)
             {
                 found.push((*id, dose.status));
@@ -216,35 +219,39 @@ impl Case<'_> {
         }
         (times.iter().zip(&windows).zip(&found))
             .map(|((time, window), found)| {
-                let standing = recorded(found).unwrap_or_else(|| self.unrecorded(time, window.end));
+                let standing =
+                    recorded_standing(found).unwrap_or_else(|| self.unrecorded_standing(time, window.end));
                 self.due(time, standing, found.iter().map(|(id, _)| *id).collect())
             })
             .collect()
     }
 
-    /// When a dose counts for each due time: within the tolerance, and no nearer to another.
+    /// Computes for each due time the range in which a dose counts for it: within the tolerance and not
+    /// nearer to another due time.
     fn windows(&self, times: &[DueTime]) -> Vec<Range<DateTime<Utc>>> {
-        let far = tolerance(self.medication);
+        let reach = tolerance(self.medication);
         let middle = |a: &DueTime, b: &DueTime| a.until + (b.at - a.until) / 2;
         (times.iter().enumerate())
             .map(|(n, time)| {
-                // A whole day has half a day of tolerance on either side of noon already.
-                let far = if time.is_whole_day() {
-                    far - TimeDelta::hours(TOLERANCE_H_A_DAY)
+                // A whole day already includes half a day of tolerance on either side of noon.
+                let reach = if time.is_whole_day() {
+                    reach - TimeDelta::hours(TOLERANCE_H_A_DAY)
                 } else {
-                    far
+                    reach
                 };
                 let before = n.checked_sub(1).and_then(|n| times.get(n));
                 let after = times.get(n + 1);
-                let start = (time.at - far).max(before.map_or(DateTime::<Utc>::MIN_UTC, |b| middle(b, time)));
-                let end = (time.until + far).min(after.map_or(DateTime::<Utc>::MAX_UTC, |a| middle(time, a)));
+                let start =
+                    (time.at - reach).max(before.map_or(DateTime::<Utc>::MIN_UTC, |b| middle(b, time)));
+                let end =
+                    (time.until + reach).min(after.map_or(DateTime::<Utc>::MAX_UTC, |a| middle(time, a)));
                 start..end
             })
             .collect()
     }
 
-    /// How a due dose stands for which nothing is recorded.
-    fn unrecorded(&self, time: &DueTime, end: DateTime<Utc>) -> DoseStanding {
+    /// The standing of a due dose without a record.
+    fn unrecorded_standing(&self, time: &DueTime, end: DateTime<Utc>) -> DoseStanding {
         if self.now < time.at {
             DoseStanding::Upcoming
         } else if self.now < end {
@@ -268,8 +275,8 @@ impl Case<'_> {
     }
 }
 
-/// Which due time a dose counts for.
-fn place(dose: &Dose, times: &[DueTime], windows: &[Range<DateTime<Utc>>]) -> Option<usize> {
+/// Finds the index of the due time for which a dose counts.
+fn index_of_due_time(dose: &Dose, times: &[DueTime], windows: &[Range<DateTime<Utc>>]) -> Option<usize> {
     let named = dose.due_at.and_then(|due| {
         times
             .binary_search_by_key(&due.millis(), |t| t.at.timestamp_millis())
@@ -284,8 +291,8 @@ fn place(dose: &Dose, times: &[DueTime], windows: &[Range<DateTime<Utc>>]) -> Op
     })
 }
 
-/// How a due dose stands by what is recorded: whoever took it once has taken it.
-fn recorded(found: &[(Uuid, DoseStatus)]) -> Option<DoseStanding> {
+/// The standing of a due dose by its records: if one of them says that it was taken, it was taken.
+fn recorded_standing(found: &[(Uuid, DoseStatus)]) -> Option<DoseStanding> {
     [
         (DoseStatus::Taken, DoseStanding::Taken),
         (DoseStatus::Late, DoseStanding::Late),

@@ -10,9 +10,9 @@ use crate::{
     value::{
         nullable,
         number::Int,
-        text::{Label, Text},
+        text::{Label, Text, text},
         timestamp::{Timestamp, date, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -25,7 +25,7 @@ pub use due::{
 };
 pub use schedule::{DueTime, MAX_TIMES_A_DAY, Schedule, ScheduleText};
 
-/// What a medication does.
+/// The class of a medication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MedicationClass {
@@ -43,63 +43,64 @@ pub enum MedicationClass {
     Other,
 }
 
-/// Where a medication stands.
+/// The status of a medication.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MedicationStatus {
     /// Being taken.
     #[default]
     Active,
-    /// Put aside for a while: nothing is due.
+    /// Paused: nothing is due.
     Paused,
-    /// The course has come to its planned end.
+    /// The course reached its planned end.
     Completed,
-    /// Ended before that, or without a plan.
+    /// Ended early, or without a planned end.
     Stopped,
 }
 
-/// A medication with its schedule. Doses refer to it.
+/// A medication with its schedule. Doses refer to it by id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Medication {
-    /// What it is called.
+    /// The name.
     pub name: Label,
-    /// Its code in `RxNorm` (the concept's number), as the user gives it.
+    /// The `RxNorm` concept number, as entered by the user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rxnorm: Option<Text<1, 20>>,
-    /// What it does.
+    /// The class.
     pub class: MedicationClass,
-    /// How much at a time, such as `8 mg`.
+    /// The amount of one dose, such as `8 mg`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dose: Option<Label>,
-    /// How it enters the body, such as `oral`, `sublingual` or `injection`.
+    /// The route of administration, such as `oral`, `sublingual` or `injection`.
     pub route: Label,
-    /// When it is due: a recurrence rule (RFC 5545) in the person's local time, from `started_on` on. FREQ is HOURLY,
-    /// DAILY, WEEKLY, MONTHLY or YEARLY, with at most 24 times a day; without BYHOUR any time of the day will do.
-    /// UNTIL may be a date, a local time or a time in UTC.
+    /// The schedule: a recurrence rule (RFC 5545) in the person's local time, starting on `started_on`. FREQ
+    /// is HOURLY, DAILY, WEEKLY, MONTHLY or YEARLY, with at most 24 times a day. Without BYHOUR, a dose may
+    /// be taken at any time of its day. UNTIL may be a date, a local time or a time in UTC.
     #[schema(example = "FREQ=DAILY;BYHOUR=8")]
     pub schedule: ScheduleText,
-    /// How many days one dose lasts. From 7 on the medication is long-acting: the next dose is due that many days
-    /// after the last one was given, and the schedule says when the first is due and at what time of day. It stays open
-    /// until it is given; after one that is skipped the next follows that many days after the skipped one was due.
+    /// The number of days that one dose lasts. From 7 on, the medication is long-acting: the next dose is due
+    /// that many days after the last one was given, and the schedule only sets the first due date and the
+    /// time of day. A long-acting dose stays open until it is given. After a skipped dose, the next is due
+    /// that many days after the skipped one was due.
     pub covers_days: Int<1, 190>,
-    /// First day.
+    /// The first day.
     #[serde(deserialize_with = "date")]
     pub started_on: NaiveDate,
-    /// Last day.
+    /// The last day.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "optional_date"
     )]
     pub ended_on: Option<NaiveDate>,
-    /// Where it stands; `active` if left out.
+    /// The status; `active` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub status: MedicationStatus,
 }
 
 impl Medication {
-    /// True if one dose lasts for a week or longer.
+    /// Whether one dose lasts for a week or longer.
     pub fn is_long_acting(&self) -> bool {
         self.covers_days.get() >= LONG_ACTING_DAYS
     }
@@ -117,15 +118,15 @@ impl Record for Medication {
         if let Some(ended) = self.ended_on {
             check_year(ended, "/ended_on", findings);
             if ended < self.started_on {
-                findings.add("/ended_on", "order", "must not be before started_on");
+                findings.add("/ended_on", FindingCode::Order, "must not be before started_on");
             }
         }
         match Schedule::parse(&self.schedule) {
-            Err(message) => findings.add("/schedule", "format", message),
+            Err(message) => findings.add("/schedule", FindingCode::Format, message),
             Ok(schedule) if schedule.first_day(self.started_on).is_none() => {
                 findings.add(
                     "/schedule",
-                    "range",
+                    FindingCode::Range,
                     "must come due within five years of started_on",
                 );
             }
@@ -135,12 +136,12 @@ impl Record for Medication {
 
     fn example() -> Self {
         Self {
-            name: Label::of("Buprenorphine/naloxone"),
+            name: text!("Buprenorphine/naloxone"),
             rxnorm: None,
             class: MedicationClass::PartialAgonist,
-            dose: Some(Label::of("8 mg")),
-            route: Label::of("sublingual"),
-            schedule: Text::of("FREQ=DAILY;BYHOUR=8"),
+            dose: Some(text!("8 mg")),
+            route: text!("sublingual"),
+            schedule: text!("FREQ=DAILY;BYHOUR=8"),
             covers_days: Int::clamped(1),
             started_on: NaiveDate::from_ymd_opt(2026, 2, 2).unwrap_or_default(),
             ended_on: None,
@@ -157,27 +158,27 @@ mod tests {
     fn every_wrong_member_is_named() {
         let mut findings = Findings::default();
         Medication {
-            schedule: Text::of("FREQ=SECONDLY"),
+            schedule: text!("FREQ=SECONDLY"),
             started_on: NaiveDate::from_ymd_opt(1899, 12, 31).unwrap(),
             ended_on: NaiveDate::from_ymd_opt(1899, 12, 30),
             ..Medication::example()
         }
         .check(DateTime::UNIX_EPOCH, &mut findings);
-        let found: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
-        assert_eq!(found, ["/ended_on", "/schedule", "/started_on"]);
+        let faults: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
+        assert_eq!(faults, ["/ended_on", "/schedule", "/started_on"]);
     }
 
     #[test]
     fn a_schedule_must_come_due() {
         let mut findings = Findings::default();
         Medication {
-            schedule: Text::of("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"),
+            schedule: text!("FREQ=MONTHLY;BYMONTH=2;BYMONTHDAY=30"),
             ..Medication::example()
         }
         .check(DateTime::UNIX_EPOCH, &mut findings);
-        let found = findings.into_vec();
+        let faults = findings.into_vec();
         assert_eq!(
-            (found[0].pointer.as_str(), found[0].code.as_str()),
+            (faults[0].pointer.as_str(), faults[0].code.as_str()),
             ("/schedule", "range")
         );
     }

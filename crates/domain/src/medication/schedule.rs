@@ -1,12 +1,13 @@
-//! When a medication is due: a recurrence rule (RFC 5545, section 3.3.10), read in the person's own time.
+//! The schedule of a medication: a recurrence rule (RFC 5545, section 3.3.10) in the person's local time.
 //!
-//! The crate `rrule` reads and expands rules. It looks for the next time for as long as it takes, so a rule that can
-//! never come due, or comes due every second, must not reach it: [`Schedule::parse`] takes what medicines are
-//! prescribed by, and [`Schedule::first_day`] finds out cheaply whether a rule comes due at all.
+//! The crate `rrule` parses and expands rules. It searches for the next time without a limit, so a rule that
+//! never comes due, or comes due every second, must not reach it. [`Schedule::parse`] accepts only the rules
+//! by which medicines are prescribed, and [`Schedule::first_day`] determines cheaply whether a rule comes due
+//! at all.
 //!
-//! Rules are expanded over the clock on the wall and only then placed on the time line: 08:00 stays 08:00 when the
-//! clock changes, and a time that the clock skips falls on the first moment after the gap. A date that the calendar
-//! leaves out, as Samoa's did with 30 December 2011, has no dose of its own.
+//! Rules are expanded in local wall-clock time and then converted to instants: 08:00 stays 08:00 when the
+//! clock changes, and a time that the clock skips moves past the gap. A date that the calendar skips, such as
+//! 30 December 2011 in Samoa, has no dose.
 
 use chrono::{
     DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
@@ -18,16 +19,16 @@ use crate::value::{text::Text, timestamp::resolve_local};
 
 /// The text of a rule.
 pub type ScheduleText = Text<1, 500>;
-/// Most times a day.
+/// The maximum number of times a day.
 pub const MAX_TIMES_A_DAY: usize = 24;
-/// Most periods from one to the next.
+/// The maximum INTERVAL of a rule.
 pub const MAX_INTERVAL: u16 = 1000;
-/// Most times that a rule counts.
+/// The maximum COUNT of a rule.
 pub const MAX_COUNT: u32 = 10_000;
-/// A rule must come due within this many days of its start.
+/// The number of days after its start within which a rule must come due.
 pub const FIRST_WITHIN_DAYS: u64 = 5 * 366;
 
-/// The parts that are taken. The others (BYYEARDAY, BYWEEKNO, …) are in no prescription.
+/// The rule parts that are allowed. The others (BYYEARDAY, BYWEEKNO, …) do not occur in prescriptions.
 const PARTS: [&str; 12] = [
     "FREQ",
     "INTERVAL",
@@ -45,7 +46,7 @@ const PARTS: [&str; 12] = [
 
 const NO_RULE: &str = "must be a recurrence rule (RFC 5545), such as FREQ=DAILY;BYHOUR=8,20";
 
-/// A rule that is understood.
+/// A parsed and checked rule.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     rule: RRule<Unvalidated>,
@@ -55,33 +56,33 @@ pub struct Schedule {
 /// The end of a rule.
 #[derive(Debug, Clone, Copy)]
 enum Until {
-    /// The whole of that day is still part of it.
+    /// The end of that day.
     Day(NaiveDate),
-    /// That time on the wall.
+    /// That local wall-clock time.
     Wall(NaiveDateTime),
-    /// That moment.
+    /// That instant.
     Moment(DateTime<Utc>),
 }
 
-/// A time at which a dose is due, on the time line.
+/// A time at which a dose is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueTime {
-    /// When; for a whole day its beginning.
+    /// The due time; for a whole day, the start of the day.
     pub at: DateTime<Utc>,
-    /// The end of the day, where the rule names a day and no time on it; else the same as `at`.
+    /// The end of the day if the rule names a day without a time; otherwise the same as `at`.
     pub until: DateTime<Utc>,
 }
 
 impl DueTime {
-    /// True if any time of the day will do.
+    /// Whether the dose may be taken at any time of the day.
     pub fn is_whole_day(&self) -> bool {
         self.until != self.at
     }
 
-    /// The time on the wall of `zone`.
+    /// Converts a wall-clock time in `zone`.
     pub(super) fn on(zone: Tz, wall: NaiveDateTime, is_whole_day: bool) -> Self {
         let at = resolve_local(zone, wall);
-        // The day that it is then, for the date itself may be left out.
+        // The actual local date at that instant, because the calendar may skip the named date.
         let day = at.with_timezone(&zone).date_naive();
         let next = day.succ_opt().filter(|_| is_whole_day);
         let until = next.map_or(at, |next| resolve_local(zone, next.and_time(NaiveTime::MIN)));
@@ -90,13 +91,13 @@ impl DueTime {
 }
 
 impl Schedule {
-    /// Reads a rule, with or without `RRULE:` before it.
+    /// Parses a rule, with or without the prefix `RRULE:`.
     ///
     /// # Errors
-    /// What is wrong with it, in words.
+    /// A description of the fault, for people.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().to_ascii_uppercase();
-        let mut kept = Vec::new();
+        let mut other_parts = Vec::new();
         let mut names = Vec::new();
         let mut until = None;
         for part in text.strip_prefix("RRULE:").unwrap_or(&text).split(';') {
@@ -116,12 +117,12 @@ impl Schedule {
                 "UNTIL" => until = Some(read_until(value).ok_or("UNTIL must be a date or a time")?),
                 "BYSECOND" if matches!(value, "0" | "00") => {}
                 "BYSECOND" => return Err("BYSECOND may be 0 only".to_owned()),
-                _ => kept.push(part),
+                _ => other_parts.push(part),
             }
         }
         let no_rule = |_unread| NO_RULE.to_owned();
-        let rule: RRule<Unvalidated> = kept.join(";").parse().map_err(no_rule)?;
-        // Its own checks do not depend on the start once UNTIL is left out.
+        let rule: RRule<Unvalidated> = other_parts.join(";").parse().map_err(no_rule)?;
+        // The crate's checks do not depend on the start once UNTIL is removed.
         (rule
             .clone()
             .validate(rrule::Tz::UTC.from_utc_datetime(&NaiveDateTime::default())))
@@ -131,7 +132,7 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// Says what keeps the rule from being cheap to expand, or from making sense.
+    /// Refuses a rule that would be expensive to expand or makes no sense, with the reason.
     fn check(&self) -> Result<(), &'static str> {
         let rule = &self.rule;
         if !(1..=MAX_INTERVAL).contains(&rule.get_interval()) {
@@ -184,7 +185,8 @@ impl Schedule {
             if !is_monthly && rule.get_freq() != Frequency::Yearly
                 || !rule.get_by_month_day().is_empty()
                 || is_of_month && highest > 5
-                // The crate reads a mixture as both at once, the standard as either.
+                // The crate combines a mixture of plain and numbered weekdays with "and", the standard with
+                // "or".
                 || numbers.len() < rule.get_by_weekday().len()
             {
                 return Err(
@@ -197,14 +199,15 @@ impl Schedule {
             && highest.is_none()
             && !rule.get_by_weekday().is_empty()
             && rule.get_by_month_day().is_empty();
-        // Each weekday is in a month at least four times.
+        // Each weekday occurs at least four times in a month.
         let fits =
             positions.is_empty() || is_every_month && positions.iter().all(|n| (1..=4).contains(&n.abs()));
         fits.then_some(())
             .ok_or("BYSETPOS goes with FREQ=MONTHLY and a BYDAY without numbers, from 1 to 4 or -1 to -4")
     }
 
-    /// The first day on which the rule comes due, if there is one within five years of the start.
+    /// Finds the first day on which the rule comes due; `None` if there is none within five years of the
+    /// start.
     pub fn first_day(&self, started_on: NaiveDate) -> Option<NaiveDate> {
         let day = (0..FIRST_WITHIN_DAYS)
             .filter_map(|n| started_on.checked_add_days(Days::new(n)))
@@ -213,13 +216,13 @@ impl Schedule {
             None => false,
             Some(Until::Day(last)) => last < day,
             Some(Until::Wall(last)) => last.date() < day,
-            // The day may begin up to 14 hours earlier than in UTC.
+            // A local day may begin up to 14 hours before the same date in UTC.
             Some(Until::Moment(last)) => (last + TimeDelta::hours(14)).date_naive() < day,
         };
         (!ends_before).then_some(day)
     }
 
-    /// Whether a dose is due on a day, apart from COUNT, UNTIL and BYSETPOS.
+    /// Whether a dose is due on a day, ignoring COUNT, UNTIL and BYSETPOS.
     fn falls_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
         let rule = &self.rule;
         let week = |d: NaiveDate| d.week(rule.get_week_start()).first_day();
@@ -229,7 +232,7 @@ impl Schedule {
             Frequency::Monthly => months(day) - months(start),
             Frequency::Weekly => (week(day) - week(start)).num_days() / 7,
             Frequency::Daily => (day - start).num_days(),
-            // The first hour is on the first day.
+            // An hourly rule always comes due on its first day.
             _ => return true,
         };
         let by_month = rule.get_by_month();
@@ -239,7 +242,7 @@ impl Schedule {
         }
         let (weekdays, month_days) = (rule.get_by_weekday(), rule.get_by_month_day());
         if weekdays.is_empty() && month_days.is_empty() {
-            // What the rule leaves open, the start decides.
+            // The start supplies the parts that the rule leaves out.
             return match rule.get_freq() {
                 Frequency::Yearly => {
                     day.day() == start.day() && (!by_month.is_empty() || day.month() == start.month())
@@ -254,7 +257,8 @@ impl Schedule {
             && (weekdays.is_empty() || weekdays.iter().any(|w| is_weekday(day, *w, is_of_year)))
     }
 
-    /// The times from `from` (included) to `to` (not) in `zone`, at most `limit`, rising.
+    /// Computes the due times in `zone` from `from` (inclusive) to `to` (exclusive), in ascending order, at
+    /// most `limit`.
     pub fn due_times(
         &self,
         started_on: NaiveDate,
@@ -268,7 +272,7 @@ impl Schedule {
         }
         let is_whole_day = self.rule.get_by_hour().is_empty() && self.rule.get_freq() != Frequency::Hourly;
         let wall = |t: DateTime<Utc>| t.with_timezone(&zone).naive_local();
-        // A change of the clock moves a time by a day at most.
+        // A clock change moves a time by at most one day.
         let (first, last) = (wall(from) - TimeDelta::days(2), wall(to) + TimeDelta::days(2));
         let start = self.anchor(started_on, first);
         let start = rrule::Tz::UTC.from_utc_datetime(&start);
@@ -282,13 +286,13 @@ impl Schedule {
             .map(|time| time.naive_utc())
             .take_while(|time| *time < last)
             .skip_while(|time| *time < first)
-            .filter(|time| !is_left_out(zone, time.date()))
+            .filter(|time| !is_skipped(zone, time.date()))
             .map(|time| (time, DueTime::on(zone, time, is_whole_day)))
             .filter(|(time, due)| self.is_before_end(*time, due.at) && from <= due.at && due.at < to)
             .map(|(_, due)| due)
             .take(limit)
             .collect();
-        // Two times in one gap of the clock are one moment.
+        // Two times in the same clock gap become the same instant.
         times.dedup_by_key(|due| due.at);
         times
     }
@@ -302,7 +306,8 @@ impl Schedule {
         }
     }
 
-    /// A later start that gives the same times from `from` on, so that a rule of many years costs no more than a new one.
+    /// Finds a later start that gives the same times from `from` on, so that expanding a rule that is years
+    /// old costs no more than a new one.
     fn anchor(&self, started_on: NaiveDate, from: NaiveDateTime) -> NaiveDateTime {
         let start = started_on.and_time(NaiveTime::MIN);
         let interval = i64::from(self.rule.get_interval());
@@ -310,7 +315,7 @@ impl Schedule {
             Frequency::Weekly => TimeDelta::weeks(interval),
             Frequency::Daily => TimeDelta::days(interval),
             Frequency::Hourly => TimeDelta::hours(interval),
-            // The day of the month would have to be kept; these have few periods.
+            // A later start would have to keep the day of the month. Such rules have few periods anyway.
             _ => return start,
         };
         if self.rule.get_count().is_some() || from <= start {
@@ -324,8 +329,8 @@ impl Schedule {
     }
 }
 
-/// Whether the calendar of a zone goes from the day before a date to the day after it.
-fn is_left_out(zone: Tz, date: NaiveDate) -> bool {
+/// Whether the calendar of a zone skips a date.
+fn is_skipped(zone: Tz, date: NaiveDate) -> bool {
     let midnight = |day: NaiveDate| resolve_local(zone, day.and_time(NaiveTime::MIN));
     date.succ_opt()
         .is_some_and(|next| midnight(date) == midnight(next))
@@ -359,17 +364,17 @@ fn days_in_month(day: NaiveDate) -> u32 {
         .map_or(31, |last| last.day())
 }
 
-/// Whether it is that day of its month, counted from the end if negative.
+/// Whether a day is the `n`th of its month, counted from the end if negative.
 fn is_nth_day(day: NaiveDate, n: i8) -> bool {
-    let place = if n > 0 {
+    let position = if n > 0 {
         day.day()
     } else {
         days_in_month(day) - day.day() + 1
     };
-    u32::from(n.unsigned_abs()) == place
+    u32::from(n.unsigned_abs()) == position
 }
 
-/// Whether it is that weekday, and the one of that number in its month or year if it has one.
+/// Whether a day is the wanted weekday; with a number, the weekday of that number in its month or year.
 fn is_weekday(day: NaiveDate, wanted: NWeekday, is_of_year: bool) -> bool {
     match wanted {
         NWeekday::Every(weekday) => day.weekday() == weekday,
@@ -380,12 +385,12 @@ fn is_weekday(day: NaiveDate, wanted: NWeekday, is_of_year: bool) -> bool {
             } else {
                 (day.day0(), days_in_month(day))
             };
-            let place = if n > 0 {
+            let position = if n > 0 {
                 before / 7 + 1
             } else {
                 (all - before - 1) / 7 + 1
             };
-            day.weekday() == weekday && u32::from(n.unsigned_abs()) == place
+            day.weekday() == weekday && u32::from(n.unsigned_abs()) == position
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What changed from one number of a plan to another.
+//! The differences between two numbers of a plan.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -6,48 +6,49 @@ use utoipa::ToSchema;
 
 use super::{Plan, PlanSection};
 
-/// An item of a plan, whatever its part.
+/// An item of any section of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct PlanItem {
-    /// The part of the plan.
+    /// The section of the plan.
     pub section: PlanSection,
-    /// The item, as the part holds it.
+    /// The item as it is in the section.
     #[schema(value_type = Object)]
     pub item: Map<String, Value>,
 }
 
-/// An item that both numbers have, in another form.
+/// An item that is in both numbers but differs.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ItemChange {
-    /// The part of the plan.
+    /// The section of the plan.
     pub section: PlanSection,
-    /// The item in the earlier of the two.
+    /// The item in the number that is compared against.
     #[schema(value_type = Object)]
     pub before: Map<String, Value>,
-    /// The item in the later of the two.
+    /// The item in the newer number.
     #[schema(value_type = Object)]
     pub after: Map<String, Value>,
 }
 
-/// What changed from `compare_to` to `number`.
+/// The differences between `compare_to` and `number`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct PlanDifference {
     /// The number that is compared against.
     #[schema(minimum = 1)]
     pub compare_to: i64,
-    /// Items that are new.
+    /// Items that were added.
     #[schema(max_items = 1100)]
     pub added: Vec<PlanItem>,
-    /// Items that are gone.
+    /// Items that were removed.
     #[schema(max_items = 1100)]
     pub removed: Vec<PlanItem>,
-    /// Items with the same id in another form; the title and the review date are compared as `plan`'s own members.
+    /// Items whose id is the same but whose content differs. Changes to the title and the review date are in
+    /// `plan_members_changed`.
     #[schema(max_items = 1100)]
     pub changed: Vec<ItemChange>,
-    /// Names of the plan's own members that changed: `title`, `review_on`, `kind`.
+    /// Members of the plan itself that changed: `title`, `review_on`, `kind`.
     #[schema(max_items = 10, max_length = 20)]
     pub plan_members_changed: Vec<String>,
-    /// Parts whose items are the same in another order.
+    /// Sections whose items only changed their order.
     #[schema(max_items = 20)]
     pub reordered: Vec<PlanSection>,
 }
@@ -69,9 +70,9 @@ const SECTIONS: [(PlanSection, &str); 11] = [
 /// Compares two numbers of a plan, item by item.
 ///
 /// # Errors
-/// If a plan cannot be written as JSON.
+/// If a plan cannot be serialised.
 pub fn difference(before: &Plan, after: &Plan) -> Result<PlanDifference, serde_json::Error> {
-    let mut found = PlanDifference {
+    let mut difference = PlanDifference {
         compare_to: before.number.get(),
         added: Vec::new(),
         removed: Vec::new(),
@@ -85,7 +86,7 @@ pub fn difference(before: &Plan, after: &Plan) -> Result<PlanDifference, serde_j
         ("kind", before.kind == after.kind),
     ] {
         if !same {
-            found.plan_members_changed.push(name.to_owned());
+            difference.plan_members_changed.push(name.to_owned());
         }
     }
     let old = serde_json::to_value(&before.content)?;
@@ -95,14 +96,14 @@ pub fn difference(before: &Plan, after: &Plan) -> Result<PlanDifference, serde_j
         let (mut kept_old, mut kept_new) = (Vec::new(), Vec::new());
         for item in &new {
             match old.iter().find(|o| o.get("id") == item.get("id")) {
-                None => found.added.push(PlanItem {
+                None => difference.added.push(PlanItem {
                     section,
                     item: item.clone(),
                 }),
                 Some(was) => {
                     kept_new.push(item.get("id"));
                     if was != item {
-                        found.changed.push(ItemChange {
+                        difference.changed.push(ItemChange {
                             section,
                             before: was.clone(),
                             after: item.clone(),
@@ -115,20 +116,20 @@ pub fn difference(before: &Plan, after: &Plan) -> Result<PlanDifference, serde_j
             if new.iter().any(|n| n.get("id") == item.get("id")) {
                 kept_old.push(item.get("id"));
             } else {
-                found.removed.push(PlanItem {
+                difference.removed.push(PlanItem {
                     section,
                     item: item.clone(),
                 });
             }
         }
         if kept_old != kept_new {
-            found.reordered.push(section);
+            difference.reordered.push(section);
         }
     }
-    Ok(found)
+    Ok(difference)
 }
 
-/// The items of a part as objects; a bare id becomes an object with that id.
+/// The items of a section as objects. A bare id becomes an object with that id.
 fn items(part: Option<&Value>) -> Vec<Map<String, Value>> {
     match part {
         Some(Value::Array(list)) => list

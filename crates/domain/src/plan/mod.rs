@@ -1,4 +1,4 @@
-//! Plans: the person's own relapse-prevention plan or safety plan, in immutable numbered versions.
+//! Plans: a person's own relapse-prevention plan and safety plan, in immutable numbered versions.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::{
         number::Int,
         text::Label,
         timestamp::{Timestamp, optional_date},
-        validation::Findings,
+        validation::{FindingCode, Findings},
     },
 };
 
@@ -22,15 +22,19 @@ mod content;
 mod difference;
 mod example;
 
-pub use content::*;
+pub use content::{
+    OverdoseSafety, PlanContent, PlanSection, PlanSituation, PlanStrategy, PlanText, PlanTrigger,
+    PlanWarningSign, SafetyStep, SituationStep, Stage, TriggerKind,
+};
 pub use difference::{ItemChange, PlanDifference, PlanItem, difference};
 
-/// The active plan with its contacts is one document of at most this many bytes, so that a phone can keep it.
+/// The maximum size in bytes of the document with the active plan and its contacts, so that a phone can keep
+/// it.
 pub const MAX_ACTIVE_BYTES: usize = 32 * 1024;
-/// What the content of an active plan may take of it; the rest is for the contacts.
+/// The part of [`MAX_ACTIVE_BYTES`] that the plan's content may take; the rest is for the contacts.
 pub const MAX_ACTIVE_CONTENT_BYTES: usize = 24 * 1024;
 
-/// What a plan is for.
+/// The purpose of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanKind {
@@ -42,7 +46,7 @@ pub enum PlanKind {
 }
 
 impl PlanKind {
-    /// The slot that the one active plan of this kind holds.
+    /// The slot that the active plan of this kind holds, so that there is at most one.
     pub const fn active_slot(self) -> &'static str {
         match self {
             Self::RelapsePrevention => "active:relapse_prevention",
@@ -51,45 +55,46 @@ impl PlanKind {
     }
 }
 
-/// Where a plan stands.
+/// The status of a plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanStatus {
-    /// Being written.
+    /// A draft.
     #[default]
     Draft,
-    /// The one in use; at most one of each kind.
+    /// In use. At most one plan of each kind is active.
     Active,
-    /// Replaced by another.
+    /// Replaced by another plan.
     Archived,
 }
 
-/// A plan. Each change makes the next immutable `number`; each item keeps its id, so that check-ins and events can refer to it.
+/// A plan. Each change creates the next immutable `number`. An item keeps its id, so that check-ins and
+/// events can refer to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// What it is for.
+    /// The purpose.
     pub kind: PlanKind,
-    /// Its name.
+    /// The name.
     pub title: Label,
-    /// Where it stands; changed by activating only.
+    /// The status; only activation changes it.
     #[serde(default)]
     #[schema(read_only)]
     pub status: PlanStatus,
-    /// Number of this version of the content, from 1.
+    /// The number of this version of the content, from 1.
     #[serde(default = "first_number")]
     #[schema(read_only)]
     pub number: Int<1, 1_000_000>,
-    /// When to look at it again.
+    /// The date on which to review the plan.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "optional_date"
     )]
     pub review_on: Option<NaiveDate>,
-    /// What it says.
+    /// The content.
     pub content: PlanContent,
-    /// When it was last activated.
+    /// The time of the last activation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(read_only)]
     pub activated_at: Option<Timestamp>,
@@ -100,17 +105,17 @@ pub(crate) const fn first_number() -> Int<1, 1_000_000> {
 }
 
 impl Plan {
-    /// What is missing before the plan can be in use.
+    /// Finds the parts that are missing before the plan can be activated.
     ///
-    /// It needs a trigger or warning sign, a strategy, and someone to call: one of its contacts that still
-    /// exists, or a helpline of the person's country.
+    /// A plan needs a trigger or warning sign, a strategy, and someone to call: a contact that still exists,
+    /// or a helpline of the person's country.
     pub fn missing_for_activation(&self, has_contact: bool, has_helpline: bool) -> Findings {
         let mut findings = Findings::default();
         self.check_parts(&mut findings);
         if !has_contact && !has_helpline {
             findings.add(
                 "/content/contact_ids",
-                "required",
+                FindingCode::Required,
                 "needs at least one contact, or a country with helplines in the account",
             );
         }
@@ -118,54 +123,58 @@ impl Plan {
         findings
     }
 
-    /// Notes the parts without which a plan is of no use.
+    /// Adds a finding for each section without which a plan cannot be used.
     fn check_parts(&self, findings: &mut Findings) {
         let content = &self.content;
         if content.triggers.is_empty() && content.warning_signs.is_empty() {
             findings.add(
                 "/content/triggers",
-                "required",
+                FindingCode::Required,
                 "needs at least one trigger or warning sign",
             );
         }
         if content.strategies.is_empty() {
             findings.add(
                 "/content/strategies",
-                "required",
+                FindingCode::Required,
                 "needs at least one coping strategy",
             );
         }
     }
 
-    /// Notes a content that is too large to be kept on a phone as the active plan.
+    /// Adds a finding if the content is larger than [`MAX_ACTIVE_CONTENT_BYTES`].
     fn check_size(&self, findings: &mut Findings) {
         if crate::record::json(&self.content).len() > MAX_ACTIVE_CONTENT_BYTES {
             findings.add(
                 "/content",
-                "size",
+                FindingCode::Size,
                 "an active plan's content takes at most 24 KiB as JSON",
             );
         }
     }
 
-    /// The plan as the one in use since `now`.
+    /// Makes this the active plan since `now`.
     pub fn activate(&mut self, now: DateTime<Utc>) {
         self.status = PlanStatus::Active;
         self.activated_at = Some(Timestamp::utc(now));
     }
 
-    /// The plan as replaced by another.
+    /// Marks the plan as replaced by another.
     pub fn archive(&mut self) {
         self.status = PlanStatus::Archived;
     }
 
-    /// Notes what stops a plan that is in use from being replaced by this version of it.
+    /// Adds a finding for each reason why this version cannot replace the previous version of an active plan.
     pub fn check_as_active(&self, before: &Self, findings: &mut Findings) {
         if before.status == PlanStatus::Active {
             self.check_parts(findings);
             self.check_size(findings);
             if self.kind != before.kind {
-                findings.add("/kind", "immutable", "the kind of an active plan cannot change");
+                findings.add(
+                    "/kind",
+                    FindingCode::Immutable,
+                    "the kind of an active plan cannot change",
+                );
             }
         }
     }
@@ -187,7 +196,11 @@ impl Record for Plan {
         let mut seen = std::collections::HashSet::new();
         for (pointer, id) in content.item_ids() {
             if !seen.insert(id) {
-                findings.add(pointer, "duplicate", "another item of the plan has this id");
+                findings.add(
+                    pointer,
+                    FindingCode::Duplicate,
+                    "another item of the plan has this id",
+                );
             }
         }
         for (n, strategy) in content.strategies.iter().enumerate() {
@@ -198,7 +211,7 @@ impl Record for Plan {
                 if !content.triggers.iter().any(|t| t.id == Some(*id)) {
                     findings.add(
                         format!("/content/strategies/{n}/trigger_ids/{m}"),
-                        "unknown-reference",
+                        FindingCode::UnknownReference,
                         "is no trigger of this plan",
                     );
                 }
@@ -208,13 +221,17 @@ impl Record for Plan {
             for (m, step) in situation.steps.iter().enumerate() {
                 let pointer = format!("/content/situations/{n}/steps/{m}");
                 if step.strategy_id.is_none() && step.contact_id.is_none() && step.text.is_none() {
-                    findings.add(pointer, "required", "needs strategy_id, contact_id or text");
+                    findings.add(
+                        pointer,
+                        FindingCode::Required,
+                        "needs strategy_id, contact_id or text",
+                    );
                 } else if let Some(id) = step.strategy_id
                     && !content.strategies.iter().any(|s| s.id == Some(id))
                 {
                     findings.add(
                         format!("{pointer}/strategy_id"),
-                        "unknown-reference",
+                        FindingCode::UnknownReference,
                         "is no strategy of this plan",
                     );
                 }

@@ -1,5 +1,7 @@
+//! Tests of plans: validation, activation, and the comparison of numbers.
+
 use super::*;
-use crate::value::text::Prose;
+use crate::value::text::text;
 
 fn findings(plan: &Plan) -> Vec<(String, String)> {
     let mut findings = Findings::default();
@@ -7,7 +9,7 @@ fn findings(plan: &Plan) -> Vec<(String, String)> {
     findings
         .into_vec()
         .into_iter()
-        .map(|f| (f.pointer, f.code))
+        .map(|f| (f.pointer, f.code.to_string()))
         .collect()
 }
 
@@ -24,7 +26,7 @@ fn every_unknown_inner_reference_is_named() {
     let mut plan = Plan::example();
     let stranger = Uuid::from_u128(99);
     plan.content.strategies.items_mut()[0].trigger_ids = crate::value::list::Ids::of([stranger]);
-    plan.content.strategies.items_mut()[0].practice = Some(Label::of("no-such-practice"));
+    plan.content.strategies.items_mut()[0].practice = Some(text!("no-such-practice"));
     plan.content.situations.items_mut()[0].steps.items_mut()[0].strategy_id = Some(stranger);
     plan.content.situations.items_mut()[0].steps.items_mut()[1].text = None;
     let pointers: Vec<String> = findings(&plan).into_iter().map(|f| f.0).collect();
@@ -75,7 +77,7 @@ fn a_change_makes_the_next_number_and_keeps_the_status() {
     let mut before = Plan::example();
     before.activate(DateTime::UNIX_EPOCH);
     let mut after = Plan {
-        title: Label::of("Better"),
+        title: text!("Better"),
         ..Plan::example()
     };
     after.adopt(&before);
@@ -87,30 +89,30 @@ fn a_change_makes_the_next_number_and_keeps_the_status() {
 fn differences_are_added_removed_changed_and_reordered() {
     let before = Plan::example();
     let mut after = before.clone();
-    after.title = Label::of("Other");
+    after.title = text!("Other");
     after.content.reasons = List::default();
-    after.content.triggers.items_mut()[0].label = Label::of("Bonus day");
+    after.content.triggers.items_mut()[0].label = text!("Bonus day");
     let old = after.content.routines[0].clone();
     let new = PlanText {
         id: Some(Uuid::from_u128(50)),
-        text: Prose::of("Call mum on Sundays."),
+        text: text!("Call mum on Sundays."),
     };
     after.content.routines = List::of([new.clone(), old.clone()]);
-    let found = difference(&before, &after).unwrap();
-    assert_eq!(found.plan_members_changed, ["title"]);
+    let changes = difference(&before, &after).unwrap();
+    assert_eq!(changes.plan_members_changed, ["title"]);
     assert_eq!(
-        found.removed.iter().map(|i| i.section).collect::<Vec<_>>(),
+        changes.removed.iter().map(|i| i.section).collect::<Vec<_>>(),
         [PlanSection::Reasons]
     );
     assert_eq!(
-        found.added.iter().map(|i| i.section).collect::<Vec<_>>(),
+        changes.added.iter().map(|i| i.section).collect::<Vec<_>>(),
         [PlanSection::Routines]
     );
     assert_eq!(
-        found.changed.iter().map(|i| i.section).collect::<Vec<_>>(),
+        changes.changed.iter().map(|i| i.section).collect::<Vec<_>>(),
         [PlanSection::Triggers]
     );
-    assert!(found.reordered.is_empty());
+    assert!(changes.reordered.is_empty());
     let mut turned = after.clone();
     turned.content.routines = List::of([old, new]);
     assert_eq!(

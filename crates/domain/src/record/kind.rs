@@ -1,156 +1,113 @@
-//! The collections of a person's record and the items of a plan, with the numbers under which they are stored.
+//! The table of the collections of a person's record, and the kinds of plan items.
 
-/// The collections of a person's record. The numbers are stored: never reuse one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(i16)]
-pub enum Kind {
+/// Defines [`Kind`] from one table: variant, stored number, name in paths, and the name of one record in sentences.
+macro_rules! collections {
+    ($($(#[$doc:meta])* $variant:ident = $code:literal, $path:literal, $singular:literal;)+) => {
+        /// A collection of a person's record.
+        ///
+        /// The database stores the numbers: never reuse one.
+        ///
+        /// ```
+        /// use mainstay_domain::record::Kind;
+        ///
+        /// assert_eq!(Kind::CheckIn.path(), "check-ins");
+        /// assert_eq!(Kind::from_path("check-ins"), Some(Kind::CheckIn));
+        /// assert_eq!(Kind::from_code(Kind::CheckIn.code()), Some(Kind::CheckIn));
+        /// ```
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(i16)]
+        pub enum Kind {
+            $($(#[$doc])* $variant = $code,)+
+        }
+
+        impl Kind {
+            /// Every collection.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The collection's name in paths and in sync.
+            pub const fn path(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $path,)+
+                }
+            }
+
+            /// The name of one record of the collection in sentences.
+            pub const fn singular(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $singular,)+
+                }
+            }
+        }
+    };
+}
+
+collections! {
     /// Goals.
-    Goal = 1,
+    Goal = 1, "goals", "goal";
     /// Relapse-prevention and safety plans.
-    Plan = 2,
+    Plan = 2, "plans", "plan";
     /// Check-ins.
-    CheckIn = 3,
+    CheckIn = 3, "check-ins", "check-in";
     /// Craving events.
-    CravingEvent = 4,
+    CravingEvent = 4, "craving-events", "craving event";
     /// Use events.
-    UseEvent = 5,
+    UseEvent = 5, "use-events", "use event";
     /// Support contacts.
-    SupportContact = 6,
-    /// Reviews of use events, kept under the event's id.
-    UseEventReview = 7,
+    SupportContact = 6, "support-contacts", "support contact";
+    /// Reviews of use events; a review has the id of its event.
+    UseEventReview = 7, "use-event-reviews", "use event review";
     /// Medications.
-    Medication = 8,
+    Medication = 8, "medications", "medication";
     /// Doses of medications.
-    Dose = 9,
+    Dose = 9, "doses", "dose";
     /// Practice sessions.
-    PracticeSession = 10,
+    PracticeSession = 10, "practice-sessions", "practice session";
     /// Thought records.
-    ThoughtRecord = 11,
+    ThoughtRecord = 11, "thought-records", "thought record";
     /// Attendances of meetings.
-    Attendance = 12,
+    Attendance = 12, "attendances", "attendance";
     /// Appointments.
-    Appointment = 13,
+    Appointment = 13, "appointments", "appointment";
     /// Referrals.
-    Referral = 14,
+    Referral = 14, "referrals", "referral";
     /// Transitions from one level of care to the next.
-    Transition = 15,
+    Transition = 15, "transitions", "transition";
     /// Self-efficacy profiles.
-    SelfEfficacyProfile = 16,
+    SelfEfficacyProfile = 16, "self-efficacy-profiles", "self-efficacy profile";
     /// Commitments.
-    Commitment = 17,
-    /// The private journal.
-    JournalEntry = 18,
+    Commitment = 17, "commitments", "commitment";
+    /// Entries of the private journal.
+    JournalEntry = 18, "journal", "journal entry";
     /// Answers to questionnaires.
-    QuestionnaireResponse = 19,
+    QuestionnaireResponse = 19, "questionnaire-responses", "questionnaire response";
     /// Feedback on early warnings.
-    WarningFeedback = 20,
+    WarningFeedback = 20, "warning-feedback", "warning feedback";
 }
 
 impl Kind {
-    /// Every collection.
-    pub const ALL: &'static [Self] = &[
-        Self::Goal,
-        Self::Plan,
-        Self::CheckIn,
-        Self::CravingEvent,
-        Self::UseEvent,
-        Self::SupportContact,
-        Self::UseEventReview,
-        Self::Medication,
-        Self::Dose,
-        Self::PracticeSession,
-        Self::ThoughtRecord,
-        Self::Attendance,
-        Self::Appointment,
-        Self::Referral,
-        Self::Transition,
-        Self::SelfEfficacyProfile,
-        Self::Commitment,
-        Self::JournalEntry,
-        Self::QuestionnaireResponse,
-        Self::WarningFeedback,
-    ];
-
-    /// The collection alone, as a list.
-    pub fn alone(self) -> &'static [Self] {
-        let at = Self::ALL.iter().find(|kind| **kind == self);
-        at.map_or(&[], std::slice::from_ref)
-    }
-
     /// The number under which the collection is stored.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The collection's name in paths and in sync.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Goal => "goals",
-            Self::Plan => "plans",
-            Self::CheckIn => "check-ins",
-            Self::CravingEvent => "craving-events",
-            Self::UseEvent => "use-events",
-            Self::SupportContact => "support-contacts",
-            Self::UseEventReview => "use-event-reviews",
-            Self::Medication => "medications",
-            Self::Dose => "doses",
-            Self::PracticeSession => "practice-sessions",
-            Self::ThoughtRecord => "thought-records",
-            Self::Attendance => "attendances",
-            Self::Appointment => "appointments",
-            Self::Referral => "referrals",
-            Self::Transition => "transitions",
-            Self::SelfEfficacyProfile => "self-efficacy-profiles",
-            Self::Commitment => "commitments",
-            Self::JournalEntry => "journal",
-            Self::QuestionnaireResponse => "questionnaire-responses",
-            Self::WarningFeedback => "warning-feedback",
-        }
-    }
-
-    /// The collection of that number.
+    /// The collection that is stored under a number.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.code() == code)
     }
 
-    /// The collection of that name.
+    /// The collection that has a name in paths.
     pub fn from_path(path: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.path() == path)
     }
 
-    /// Whether the server changes records of the collection by itself when their time has come.
-    pub const fn has_timers(self) -> bool {
-        matches!(self, Self::CravingEvent)
-    }
-
-    /// What one record of the collection is called in sentences.
-    pub const fn singular(self) -> &'static str {
-        match self {
-            Self::Goal => "goal",
-            Self::Plan => "plan",
-            Self::CheckIn => "check-in",
-            Self::CravingEvent => "craving event",
-            Self::UseEvent => "use event",
-            Self::SupportContact => "support contact",
-            Self::UseEventReview => "use event review",
-            Self::Medication => "medication",
-            Self::Dose => "dose",
-            Self::PracticeSession => "practice session",
-            Self::ThoughtRecord => "thought record",
-            Self::Attendance => "attendance",
-            Self::Appointment => "appointment",
-            Self::Referral => "referral",
-            Self::Transition => "transition",
-            Self::SelfEfficacyProfile => "self-efficacy profile",
-            Self::Commitment => "commitment",
-            Self::JournalEntry => "journal entry",
-            Self::QuestionnaireResponse => "questionnaire response",
-            Self::WarningFeedback => "warning feedback",
-        }
+    /// A list of this collection only.
+    pub fn alone(self) -> &'static [Self] {
+        let position = Self::ALL.iter().find(|kind| **kind == self);
+        position.map_or(&[], std::slice::from_ref)
     }
 }
 
-/// What kind of plan item an id names. The numbers are stored: never reuse one.
+/// The kind of an item of a plan. The database stores the numbers: never reuse one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i16)]
 pub enum ItemKind {
@@ -170,7 +127,7 @@ impl ItemKind {
         self as i16
     }
 
-    /// What the item is called in sentences.
+    /// The name of an item in sentences.
     pub const fn singular(self) -> &'static str {
         match self {
             Self::Trigger => "trigger",
@@ -178,5 +135,24 @@ impl ItemKind {
             Self::Strategy => "strategy",
             Self::Other => "plan item",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique_and_lead_back_to_their_collection() {
+        for kind in Kind::ALL.iter().copied() {
+            assert_eq!(Kind::from_code(kind.code()), Some(kind));
+            assert_eq!(Kind::from_path(kind.path()), Some(kind));
+            assert_eq!(kind.alone(), [kind]);
+        }
+        let singulars: BTreeSet<&str> = Kind::ALL.iter().map(|kind| kind.singular()).collect();
+        assert_eq!(singulars.len(), Kind::ALL.len());
+        assert_eq!(Kind::from_code(0), None);
     }
 }

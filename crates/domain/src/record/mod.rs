@@ -1,7 +1,8 @@
-//! What every noun of the record shares, and the one trait by which a noun plugs in.
+//! The trait that makes a type a noun of the person's record, and the checks and preparation that all nouns
+//! share.
 //!
-//! A noun's wire form is its domain type. The store never sees the type: [`draft`] turns an input into a
-//! [`Draft`], which carries all that storing, ordering, constraining and cross-checking needs.
+//! A noun's domain type is also its wire form. The store never sees the type: [`draft`] turns an input into a
+//! [`Draft`], which has everything needed to store, order, constrain and cross-check the record.
 
 mod kind;
 pub mod registry;
@@ -21,35 +22,35 @@ use crate::{
     reference::{helpline::Helpline, questionnaire::Questionnaire},
     value::{
         timestamp::Timestamp,
-        validation::{Finding, Findings},
+        validation::{Finding, FindingCode, Findings},
     },
 };
 
-/// Members that the server alone writes on every record; a client may send them back, they are ignored.
+/// Members of every record that only the server writes. A client may send them back; they are ignored.
 pub const ALWAYS_READ_ONLY: [&str; 3] = ["version", "created_at", "updated_at"];
 
-/// What a reference must point to.
+/// The target that a reference must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// An item that one of the person's plans has or had.
     Item(ItemKind),
-    /// A record of the person. A deleted one still counts: history stays valid.
+    /// A record of the person. A deleted record still counts, so that history stays valid.
     Record(Kind),
 }
 
-/// An id in a record that must name something else of the same person.
+/// An id in a record that must refer to a record or item of the same person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     /// JSON pointer to the id.
     pub pointer: String,
     /// The id.
     pub id: Uuid,
-    /// What it must name.
+    /// The target that the id must have.
     pub target: Target,
 }
 
 impl Reference {
-    /// References to each id of a list.
+    /// Creates a reference for each id of a list.
     pub fn each(pointer: &str, ids: &[Uuid], target: Target) -> Vec<Self> {
         ids.iter()
             .enumerate()
@@ -62,104 +63,155 @@ impl Reference {
     }
 }
 
-/// Makes ids for items that the client sent without one.
+/// Generates ids for items that the client sent without one.
 pub type NewId<'a> = &'a mut dyn FnMut() -> Uuid;
 
-/// What deleting a record leaves behind.
+/// The effect of deleting a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deletion {
-    /// A tombstone without content.
+    /// The content is destroyed and a tombstone remains.
     Tombstone,
-    /// The record itself, marked, out of every list and computation.
+    /// The record remains but is marked as deleted, and no list or computation includes it.
     Marked,
 }
 
-/// What a record is judged by that is no part of the person's record.
+/// Reference data that the validation of a record needs.
 #[derive(Debug, Clone)]
 pub struct ValidationContext {
-    /// The questionnaire that [`Record::depends_on_questionnaire`] names.
+    /// The questionnaire with the id from [`Record::depends_on_questionnaire`].
     pub questionnaire: Arc<Questionnaire>,
     /// Helplines of the person's country.
     pub helplines: Arc<[Helpline]>,
 }
 
+/// A change that the server makes to a record by itself at a certain time.
+pub struct Timer<T> {
+    /// The time of the change; `None` if the record needs none.
+    pub due_at: fn(&T) -> Option<DateTime<Utc>>,
+    /// Makes the change. Afterwards `due_at` is `None`.
+    pub on_timer: fn(&mut T),
+}
+
 /// A noun of the person's record.
+///
+/// A noun that implements this trait and has a row in [`Kind`] and a line in [`registry`] is stored,
+/// versioned, replayed, listed, synchronised and deleted like all others.
+///
+/// ```
+/// use chrono::{DateTime, Utc};
+/// use mainstay_domain::{
+///     record::{Incoming, Kind, Record, check_past, draft},
+///     value::{number::Rating, timestamp::Timestamp, validation::Findings},
+/// };
+/// use serde::{Deserialize, Serialize};
+/// use utoipa::ToSchema;
+/// use uuid::Uuid;
+///
+/// /// A mood at a moment.
+/// #[derive(Clone, Serialize, Deserialize, ToSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct Mood {
+///     occurred_at: Timestamp,
+///     mood: Rating,
+/// }
+///
+/// impl Record for Mood {
+///     const KIND: Kind = Kind::JournalEntry;
+///
+///     fn occurred_at(&self) -> Option<Timestamp> {
+///         Some(self.occurred_at)
+///     }
+///
+///     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
+///         check_past(self.occurred_at, "/occurred_at", now, findings);
+///     }
+///
+///     fn example() -> Self {
+///         Self { occurred_at: Timestamp::utc(DateTime::UNIX_EPOCH), mood: Rating::clamped(7) }
+///     }
+/// }
+///
+/// let sent = r#"{ "occurred_at": "2026-03-01T08:15:00+01:00", "mood": 7 }"#;
+/// let incoming: Incoming<Mood> = serde_json::from_str(sent)?;
+/// let too_early = "2026-02-01T00:00:00Z".parse()?;
+/// let findings = draft(incoming, Uuid::nil(), None, too_early, &mut Uuid::nil).unwrap_err();
+/// assert_eq!(findings[0].pointer, "/occurred_at");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync + 'static {
-    /// Its collection.
+    /// The collection of these records.
     const KIND: Kind;
-    /// Members that the server computes, besides [`ALWAYS_READ_ONLY`].
+    /// Members that the server computes, in addition to [`ALWAYS_READ_ONLY`].
     const READ_ONLY: &'static [&'static str] = &[];
 
-    /// The collection under whose records' ids these records live, if they have none of their own.
+    /// The parent collection, if these records have the id of their parent instead of one of their own.
     const PARENT: Option<Kind> = None;
-    /// What deleting one leaves behind.
+    /// The effect of deleting a record.
     const DELETION: Deletion = Deletion::Tombstone;
+    /// The timer of these records, if the server changes them by itself. [`registry::has_timers`] follows
+    /// from this constant.
+    const TIMER: Option<Timer<Self>> = None;
 
-    /// The time that orders the collection; without one the time of creation does.
+    /// The time that orders the collection; `None` orders by the time of creation.
     fn occurred_at(&self) -> Option<Timestamp>;
 
-    /// Notes everything that is wrong with the record on its own.
+    /// Adds a finding for each fault of the record on its own.
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings);
 
-    /// Notes everything that is wrong with the record as the successor of `before`.
+    /// Adds a finding for each fault of the record as the next version of `before`.
     fn check_change(&self, _before: &Self, _findings: &mut Findings) {}
 
-    /// The questionnaire by which the record is judged. What names one is not stored unless it was looked up.
+    /// The questionnaire that the validation needs. [`draft`] refuses a record whose questionnaire is not in
+    /// its [`ValidationContext`].
     fn depends_on_questionnaire(&self) -> Option<Uuid> {
         None
     }
 
-    /// Notes everything that is wrong with the record by what it is judged by.
-    fn check_with(&self, _basis: &ValidationContext, _findings: &mut Findings) {}
+    /// Adds a finding for each fault that only the context reveals.
+    fn check_with(&self, _context: &ValidationContext, _findings: &mut Findings) {}
 
-    /// Completes what follows from what the record is judged by.
-    fn complete_with(&mut self, _basis: &ValidationContext) {}
+    /// Sets the members that are computed from the context.
+    fn complete_with(&mut self, _context: &ValidationContext) {}
 
-    /// Completes what the server owns: computed members, ids of items, states that time has already changed.
+    /// Sets the members that the server owns: computed members, ids of items, and states that time has
+    /// already changed.
     fn complete(&mut self, _now: DateTime<Utc>, _new_id: NewId<'_>) {}
 
-    /// Takes over from the version before what a client cannot set.
+    /// Copies members that a client cannot set from the previous version.
     fn adopt(&mut self, _before: &Self) {}
 
-    /// The place that only one record of the collection may hold.
+    /// The slot of the record. At most one record of a collection may hold a slot, such as the check-in of a
+    /// morning.
     fn slot(&self) -> Option<String> {
         None
     }
 
-    /// What the record refers to.
+    /// The references to other records and items.
     fn references(&self) -> Vec<Reference> {
         Vec::new()
     }
 
-    /// The items that others may refer to from now on.
+    /// The items of this record that other records may refer to.
     fn items(&self) -> Vec<(Uuid, ItemKind)> {
         Vec::new()
     }
 
-    /// When the server changes the record by itself.
-    fn due_at(&self) -> Option<DateTime<Utc>> {
-        None
-    }
-
-    /// Marks the record as deleted, where [`Deletion::Marked`] says that it stays.
+    /// Marks the record as deleted; for collections with [`Deletion::Marked`].
     fn mark_deleted(&mut self) {}
 
-    /// Changes the record because its time has come.
-    fn on_timer(&mut self) {}
-
-    /// A valid record for the documentation and the tests.
+    /// Creates a valid record for documentation and tests.
     fn example() -> Self;
 }
 
-/// A record as a client sends it: its id if it chose one, and the body without what is read-only.
+/// A record as a client sent it: its id, if the client chose one, and its body without read-only members.
 #[derive(Debug, Clone)]
 pub struct Incoming<T> {
     /// The id that the client chose.
     pub id: Option<Uuid>,
     /// The record.
     pub body: T,
-    /// What it is judged by, once that was looked up.
-    pub basis: Option<ValidationContext>,
+    /// The validation context, if the record needs one and it was looked up.
+    pub context: Option<ValidationContext>,
 }
 
 impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
@@ -181,7 +233,7 @@ impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
                 Ok(Incoming {
                     id,
                     body,
-                    basis: None,
+                    context: None,
                 })
             }
         }
@@ -189,7 +241,8 @@ impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
     }
 }
 
-/// Passes on what a client may write, keeps the id, drops what is read-only.
+/// Deserialises an object: passes on the members that a client may write, extracts the id, and drops
+/// read-only members.
 struct Writable<'a, A> {
     map: A,
     id: &'a mut Option<Uuid>,
@@ -217,33 +270,35 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Writable<'_, A> {
     }
 }
 
-/// A checked record, ready to be stored; all that the store knows of a noun.
+/// A checked record, ready to be stored. The store knows nothing else about a noun.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Its collection.
+    /// The collection of these records.
     pub kind: Kind,
     /// Its id.
     pub id: Uuid,
     /// The JSON object of the record without `id`, `version`, `created_at`, `updated_at`.
     pub body: Vec<u8>,
-    /// What the client sent, in one canonical form: two inputs are the same content exactly if these bytes are equal.
+    /// The client's input in canonical form. Two inputs have the same content exactly if these bytes are
+    /// equal.
     pub canonical: Vec<u8>,
-    /// The time that orders the collection, in microseconds; `None` is the time of creation.
+    /// The time that orders the collection, in microseconds since 1970; `None` means the time of creation.
     pub occurred_at: Option<i64>,
-    /// The place that only one record of the collection may hold.
+    /// The slot of the record. At most one record of a collection may hold a slot, such as the check-in of a
+    /// morning.
     pub slot: Option<String>,
-    /// What must exist.
+    /// The references whose targets must exist.
     pub references: Vec<Reference>,
-    /// What others may refer to from now on.
+    /// The items that other records may refer to.
     pub items: Vec<(Uuid, ItemKind)>,
-    /// When the server changes the record by itself.
+    /// The time at which the server changes the record by itself.
     pub due_at: Option<DateTime<Utc>>,
 }
 
-/// Checks and completes an input and makes it ready to be stored.
+/// Checks and completes an input, and prepares it for storing.
 ///
 /// # Errors
-/// Every finding, if there is any.
+/// All findings, if there are any.
 pub fn draft<T: Record>(
     incoming: Incoming<T>,
     id: Uuid,
@@ -257,19 +312,19 @@ pub fn draft<T: Record>(
     if let Some(before) = before {
         record.check_change(before, &mut findings);
     }
-    let basis = match record.depends_on_questionnaire() {
+    let context = match record.depends_on_questionnaire() {
         None => None,
         Some(id) => {
-            let basis = incoming.basis.filter(|basis| basis.questionnaire.id == id);
-            match &basis {
-                Some(basis) => record.check_with(basis, &mut findings),
+            let context = incoming.context.filter(|context| context.questionnaire.id == id);
+            match &context {
+                Some(context) => record.check_with(context, &mut findings),
                 None => findings.add(
                     "/questionnaire_id",
-                    "unknown-reference",
+                    FindingCode::UnknownReference,
                     "is no questionnaire of this server",
                 ),
             }
-            basis
+            context
         }
     };
     if !findings.is_empty() {
@@ -280,14 +335,14 @@ pub fn draft<T: Record>(
         record.adopt(before);
     }
     record.complete(now, new_id);
-    if let Some(basis) = &basis {
-        record.complete_with(basis);
+    if let Some(context) = &context {
+        record.complete_with(context);
     }
-    Ok(stored(&record, id, canonical))
+    Ok(to_draft(&record, id, canonical))
 }
 
-/// A record that the server itself changed, ready to be stored.
-pub fn stored<T: Record>(record: &T, id: Uuid, canonical: Vec<u8>) -> Draft {
+/// Prepares a record for storing without checks; for records that the server itself changed.
+pub fn to_draft<T: Record>(record: &T, id: Uuid, canonical: Vec<u8>) -> Draft {
     let mut references = record.references();
     references.extend(T::PARENT.map(|parent| Reference {
         pointer: "/id".to_owned(),
@@ -303,14 +358,15 @@ pub fn stored<T: Record>(record: &T, id: Uuid, canonical: Vec<u8>) -> Draft {
         slot: record.slot(),
         references,
         items: record.items(),
-        due_at: record.due_at(),
+        due_at: T::TIMER.and_then(|timer| (timer.due_at)(record)),
     }
 }
 
-/// The JSON of a value.
+/// Serialises a value as JSON.
 ///
 /// # Panics
-/// If it has keys that are no strings: none of our types does, and nothing must ever be stored in its place.
+/// If a map in the value has keys that are not strings. None of our types does, and storing anything else
+/// instead would lose data.
 #[expect(
     clippy::expect_used,
     reason = "an empty body in the place of a record would be a loss"
@@ -319,22 +375,26 @@ pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("the value has a form in JSON")
 }
 
-/// Notes a time that lies in the future.
+/// Adds a finding if a time is in the future.
 pub fn check_past(at: Timestamp, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
     if at.is_future(now) {
-        findings.add(pointer, "future", "must not be more than 5 minutes in the future");
+        findings.add(
+            pointer,
+            FindingCode::Future,
+            "must not be more than 5 minutes in the future",
+        );
     }
 }
 
-/// Notes a date that has begun nowhere on earth yet.
+/// Adds a finding if a date has not begun anywhere on Earth yet.
 pub fn check_past_date(date: NaiveDate, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
     // The easternmost zones are 14 hours ahead.
     if date > (now + TimeDelta::hours(14)).date_naive() {
-        findings.add(pointer, "future", "must not be in the future");
+        findings.add(pointer, FindingCode::Future, "must not be in the future");
     }
 }
 
-/// Notes an end that lies before its beginning, or in the future.
+/// Adds a finding if an end is before its start or in the future.
 pub fn check_end(
     start: Timestamp,
     end: Option<Timestamp>,
@@ -345,7 +405,7 @@ pub fn check_end(
     if let Some(end) = end {
         check_past(end, pointer, now, findings);
         if end.millis() < start.millis() {
-            findings.add(pointer, "order", "must not be before occurred_at");
+            findings.add(pointer, FindingCode::Order, "must not be before occurred_at");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From a collection to its type, for work that is the same whatever the noun.
+//! Dispatch from a collection to the type of its records, for code that is the same for every noun.
 
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::{
     plan::Plan,
     practice_session::PracticeSession,
     questionnaire_response::QuestionnaireResponse,
-    record::{Draft, Kind, Record, stored},
+    record::{Draft, Kind, Record, to_draft},
     referral::Referral,
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
@@ -25,16 +25,16 @@ use crate::{
     warning_feedback::WarningFeedback,
 };
 
-/// Work that is written once for every noun.
+/// A generic operation that runs for the type of a collection.
 pub trait ForNoun {
-    /// What it gives.
+    /// The result of the operation.
     type Output;
 
-    /// Does the work for one noun.
+    /// Runs the operation for one noun.
     fn run<T: Record>(self) -> Self::Output;
 }
 
-/// Does the work for the noun of a collection. A new noun has its one line here.
+/// Runs an operation for the noun of a collection. A new noun needs one line here.
 pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
     match kind {
         Kind::Goal => work.run::<Goal>(),
@@ -60,10 +60,26 @@ pub fn for_noun<W: ForNoun>(kind: Kind, work: W) -> W::Output {
     }
 }
 
-/// The record as it is once its time has come, made from the body that is stored.
+/// Whether the server changes records of the collection by itself, that is, whether its noun has a
+/// [`Record::TIMER`].
+pub fn has_timers(kind: Kind) -> bool {
+    for_noun(kind, HasTimers)
+}
+
+struct HasTimers;
+
+impl ForNoun for HasTimers {
+    type Output = bool;
+
+    fn run<T: Record>(self) -> bool {
+        T::TIMER.is_some()
+    }
+}
+
+/// Runs the timer of a stored record and returns the changed record, ready to be stored.
 ///
 /// # Errors
-/// If the body is none of that collection.
+/// If the body is not a record of that collection.
 pub fn after_timer(kind: Kind, id: Uuid, body: &[u8]) -> Result<Draft, serde_json::Error> {
     for_noun(kind, OnTimer { id, body })
 }
@@ -78,8 +94,10 @@ impl ForNoun for OnTimer<'_> {
 
     fn run<T: Record>(self) -> Self::Output {
         let mut record: T = serde_json::from_slice(self.body)?;
-        record.on_timer();
-        Ok(stored(&record, self.id, Vec::new()))
+        if let Some(timer) = T::TIMER {
+            (timer.on_timer)(&mut record);
+        }
+        Ok(to_draft(&record, self.id, Vec::new()))
     }
 }
 
@@ -100,7 +118,7 @@ mod tests {
         T::example().check(now, &mut findings);
         assert_eq!(findings.into_vec(), [], "{}", T::KIND.path());
         let mut incoming: Incoming<T> = serde_json::from_slice(&json(&T::example())).unwrap();
-        incoming.basis = T::example()
+        incoming.context = T::example()
             .depends_on_questionnaire()
             .and_then(shipped)
             .map(|own| ValidationContext {
@@ -108,13 +126,13 @@ mod tests {
                 helplines: Arc::default(),
             });
         let mut next = 0;
-        let made = draft(incoming, Uuid::nil(), None, now, &mut || {
+        let draft_of_example = draft(incoming, Uuid::nil(), None, now, &mut || {
             next += 1;
             Uuid::from_u128(next)
         })
         .unwrap();
-        let kept: T = serde_json::from_slice(&made.body).unwrap();
-        assert_eq!(json(&kept), made.body, "{}", T::KIND.path());
+        let read_again: T = serde_json::from_slice(&draft_of_example.body).unwrap();
+        assert_eq!(json(&read_again), draft_of_example.body, "{}", T::KIND.path());
         assert_eq!(Kind::from_code(T::KIND.code()), Some(T::KIND));
     }
 
@@ -132,6 +150,30 @@ mod tests {
         for kind in Kind::ALL.iter().copied() {
             for_noun(kind, RoundTrip);
         }
+    }
+
+    struct RunTimer;
+
+    impl ForNoun for RunTimer {
+        type Output = Option<bool>;
+
+        /// Whether the example's timer is done after it ran once; `None` for a noun without timers.
+        fn run<T: Record>(self) -> Option<bool> {
+            let timer = T::TIMER?;
+            let mut record = T::example();
+            (timer.on_timer)(&mut record);
+            Some((timer.due_at)(&record).is_none())
+        }
+    }
+
+    #[test]
+    fn a_timer_runs_once_and_only_where_a_noun_has_one() {
+        for kind in Kind::ALL.iter().copied() {
+            let is_done = for_noun(kind, RunTimer);
+            assert_ne!(is_done, Some(false), "{}", kind.path());
+            assert_eq!(is_done.is_some(), has_timers(kind));
+        }
+        assert!(has_timers(Kind::CravingEvent));
     }
 
     #[test]

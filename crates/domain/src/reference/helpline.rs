@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What a helpline is for.
+/// The topic of a helpline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HelplineTopic {
@@ -22,7 +22,7 @@ pub enum HelplineTopic {
     Emergency,
 }
 
-/// How a helpline is reached.
+/// The kind of a channel to a helpline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HelplineChannelKind {
@@ -40,77 +40,78 @@ pub enum HelplineChannelKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HelplineChannel {
-    /// The way.
+    /// The kind of channel.
     pub kind: HelplineChannelKind,
     /// The number as dialled in the country, or the address of the page.
     #[schema(max_length = 200)]
     pub value: String,
-    /// What else to know.
+    /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub note: Option<String>,
 }
 
-/// A number to call, with where the fact comes from.
+/// A helpline, with the source of its data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Helpline {
-    /// Its name in references.
+    /// The name in references.
     #[schema(max_length = 60, example = "us-988")]
     pub id: String,
     /// Two-letter country code (ISO 3166-1); `ZZ` for numbers that work in most countries.
     #[schema(max_length = 2, example = "US")]
     pub country: String,
-    /// Its name for people.
+    /// The name for people.
     #[schema(max_length = 200)]
     pub name: String,
-    /// What it is for.
+    /// The topic.
     pub topic: HelplineTopic,
     /// Languages spoken (ISO 639).
     #[schema(max_items = 20, max_length = 3)]
     pub languages: Vec<String>,
-    /// Ways to reach it.
+    /// The channels by which to reach it.
     #[schema(max_items = 10)]
     pub channels: Vec<HelplineChannel>,
-    /// Hours, for people.
+    /// The opening hours, for people.
     #[schema(max_length = 200, example = "24/7")]
     pub hours: String,
-    /// True if it is open at every hour.
+    /// Whether it is open at every hour.
     pub always_open: bool,
-    /// What it offers.
+    /// The service that it offers.
     #[schema(max_length = 1000)]
     pub description: String,
-    /// Where the fact comes from.
+    /// The source of the data.
     #[schema(max_length = 500)]
     pub source: String,
-    /// When the fact was last looked at.
+    /// The date on which the data was last reviewed.
     pub reviewed_on: NaiveDate,
 }
 
-/// The country of the numbers that work in most countries.
+/// The country code of numbers that work in most countries.
 pub const ANYWHERE: &str = "ZZ";
 
-/// Every helpline that is shipped.
+/// All helplines that are shipped with the server.
 pub static SHIPPED: LazyLock<Vec<Helpline>> = LazyLock::new(|| {
-    // The file is part of the program; a test proves that it reads.
+    // The file is part of the binary; a test proves that it parses.
     serde_json::from_str(include_str!("../../data/helplines.json")).unwrap_or_default()
 });
 
-/// True if there are numbers for that country.
+/// Whether there are helplines for a country.
 pub fn has_country(country: &str) -> bool {
     SHIPPED.iter().any(|h| h.country == country)
 }
 
-/// The helplines of a country, those in the language first; without numbers for it, those that work in most countries.
+/// Selects the helplines of a country, those in the language first. Without any for the country, selects
+/// those that work in most countries.
 pub fn select(country: Option<&str>, language: Option<&str>) -> Vec<&'static Helpline> {
     let country = country.filter(|c| has_country(c)).unwrap_or(ANYWHERE);
-    let mut found: Vec<&Helpline> = SHIPPED.iter().filter(|h| h.country == country).collect();
-    // Stable: within a language the order of the file stays, crisis lines first.
-    found.sort_by_key(|h| {
+    let mut helplines: Vec<&Helpline> = SHIPPED.iter().filter(|h| h.country == country).collect();
+    // The sort is stable: within a language the order of the file is preserved, with crisis lines first.
+    helplines.sort_by_key(|h| {
         let spoken = language.is_none_or(|l| h.languages.iter().any(|have| have == l));
         (!spoken, h.topic)
     });
-    found
+    helplines
 }
 
 #[cfg(test)]
@@ -120,13 +121,13 @@ mod tests {
     #[test]
     fn every_named_country_has_someone_to_call() {
         for country in ["US", "CA", "GB", "IE", "AU", "NZ", "DE", "FR", "ES", "IN"] {
-            let found = select(Some(country), None);
+            let helplines = select(Some(country), None);
             assert!(
-                found.iter().any(|h| h.topic == HelplineTopic::Crisis),
+                helplines.iter().any(|h| h.topic == HelplineTopic::Crisis),
                 "{country}"
             );
             assert!(
-                found
+                helplines
                     .iter()
                     .all(|h| h.country == country && !h.channels.is_empty())
             );

@@ -1,4 +1,5 @@
-//! Reference data: the same for everyone, shipped with the server or imported by its operators.
+//! Reference data: practices, helplines, meetings and questionnaires. It is the same for everyone and is
+//! shipped with the server or imported by its operators.
 
 pub mod helpline;
 pub mod meeting;

@@ -1,4 +1,4 @@
-//! The strategy library: short practices in our own words.
+//! The strategy library: short practices, written for this project.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::value::{
-    validation::Findings,
+    validation::{FindingCode, Findings},
     vocabulary::{SituationCategory, StrategyCategory},
 };
 
@@ -14,51 +14,51 @@ use crate::value::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Practice {
-    /// Its name in references; stays the same for ever.
+    /// The name in references. It never changes.
     #[schema(max_length = 60, example = "urge-surfing-wave")]
     pub slug: String,
-    /// Its name for people.
+    /// The name for people.
     #[schema(max_length = 200)]
     pub title: String,
-    /// The family that it belongs to.
+    /// The family of strategies.
     pub category: StrategyCategory,
-    /// How long it takes, in minutes.
+    /// The duration in minutes.
     #[schema(minimum = 1, maximum = 60)]
     pub minutes: u8,
-    /// What it is, in one sentence.
+    /// A summary in one sentence.
     #[schema(max_length = 200)]
     pub summary: String,
-    /// How it goes, in 50 to 150 words.
+    /// Instructions in 50 to 150 words.
     #[schema(max_length = 4000)]
     pub instructions: String,
-    /// The same, step by step.
+    /// The instructions step by step.
     #[schema(max_items = 20, max_length = 200)]
     pub steps: Vec<String>,
-    /// The kinds of situations that it fits.
+    /// The kinds of situations for which it is good.
     #[schema(max_items = 8)]
     pub good_for: Vec<SituationCategory>,
 }
 
-/// Every practice of the library, ordered by category and title.
+/// All practices of the library, ordered by category and title.
 pub static LIBRARY: LazyLock<Vec<Practice>> = LazyLock::new(|| {
-    // The file is part of the program; a test proves that it reads.
+    // The file is part of the binary; a test proves that it parses.
     let mut all: Vec<Practice> =
         serde_json::from_str(include_str!("../../data/practices.json")).unwrap_or_default();
     all.sort_by(|a, b| (a.category, &a.title).cmp(&(b.category, &b.title)));
     all
 });
 
-/// The practice of that slug.
+/// Finds a practice by its slug.
 pub fn find(slug: &str) -> Option<&'static Practice> {
     LIBRARY.iter().find(|p| p.slug == slug)
 }
 
-/// Notes a slug that the library does not have.
+/// Adds a finding if the library has no practice with a slug.
 pub(crate) fn check(slug: &str, pointer: &str, findings: &mut Findings) {
     if find(slug).is_none() {
         findings.add(
             pointer,
-            "unknown-reference",
+            FindingCode::UnknownReference,
             "is no practice of the library; GET /v1/practices lists them",
         );
     }
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn the_library_covers_every_category_with_at_least_forty_practices() {
         assert!(LIBRARY.len() >= 40);
-        for category in StrategyCategory::ALL {
+        for category in StrategyCategory::ALL.iter().copied() {
             assert!(LIBRARY.iter().any(|p| p.category == category), "{category:?}");
         }
         let slugs: BTreeSet<_> = LIBRARY.iter().map(|p| &p.slug).collect();

@@ -1,29 +1,30 @@
-//! Who can be reached at a moment, in their own time zone.
+//! Availability of contacts at a moment, in their own time zones.
 
 use chrono::{DateTime, Datelike, Days, Utc};
 use chrono_tz::Tz;
 
 use crate::{support_contact::Availability, value::timestamp::resolve_local};
 
-/// Whether someone can be reached, and if not, from when on.
+/// Whether someone can be reached now, later, or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Now.
+    /// Reachable now.
     Now,
-    /// From that time on.
+    /// Reachable from that time on.
     From(DateTime<Utc>),
-    /// Not within the next week.
+    /// Not reachable within the next week.
     Unknown,
 }
 
-/// Looks up a moment in the weekly spans of a contact who lives in `zone`; no spans means always.
+/// Determines from the weekly spans of a contact in `zone` whether they can be reached. Without spans they
+/// always can.
 pub fn reach(spans: &[Availability], zone: Tz, now: DateTime<Utc>) -> Reach {
     if spans.is_empty() {
         return Reach::Now;
     }
     let today = now.with_timezone(&zone).date_naive();
     let mut next: Option<DateTime<Utc>> = None;
-    // A span of yesterday may still run; the same weekday of next week is the furthest that matters.
+    // A span that began yesterday may still run. The same weekday of next week is the last that matters.
     for offset in 0..=9_u64 {
         let Some(date) = today
             .checked_sub_days(Days::new(1))
@@ -73,8 +74,8 @@ mod tests {
         }
     }
 
-    /// Whether the clock on the contact's wall shows a time of one of the spans.
-    fn wall_says_yes(spans: &[Availability], zone: Tz, now: DateTime<Utc>) -> bool {
+    /// Whether the contact's local time is in one of the spans.
+    fn is_in_a_span(spans: &[Availability], zone: Tz, now: DateTime<Utc>) -> bool {
         let local = now.with_timezone(&zone).naive_local();
         let is_on = |span: &Availability, date: chrono::NaiveDate| {
             let weekday = i64::from(date.weekday().number_from_monday());
@@ -111,9 +112,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Looked at each quarter of an hour, where no clock is changed meanwhile; changes have tests of their own.
+        /// Checks every quarter of an hour in a period without clock changes; clock changes have tests of
+        /// their own.
         #[test]
-        fn who_can_be_reached_is_reached_and_the_others_at_the_next_quarter_that_their_clock_allows(
+        fn reach_agrees_with_checking_every_quarter_of_an_hour(
             zone in prop::sample::select(&ZONES[..]),
             spans in spans(),
             quarter in 1_060_000..2_100_000_i64,
@@ -121,13 +123,13 @@ mod tests {
             let now = Utc.timestamp_opt(quarter * 900, 0).unwrap();
             let offset = |days: i64| zone.offset_from_utc_datetime(&(now + TimeDelta::days(days)).naive_utc()).fix();
             prop_assume!((-2..=9).all(|days| offset(days) == offset(0)));
-            let wanted = if wall_says_yes(&spans, zone, now) {
+            let expected = if is_in_a_span(&spans, zone, now) {
                 Reach::Now
             } else {
                 let quarters = (1..8 * 96).map(|n| now + TimeDelta::minutes(15 * n));
-                quarters.into_iter().find(|at| wall_says_yes(&spans, zone, *at)).map_or(Reach::Unknown, Reach::From)
+                quarters.into_iter().find(|at| is_in_a_span(&spans, zone, *at)).map_or(Reach::Unknown, Reach::From)
             };
-            prop_assert_eq!(reach(&spans, zone, now), wanted);
+            prop_assert_eq!(reach(&spans, zone, now), expected);
         }
     }
 

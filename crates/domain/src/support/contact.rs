@@ -1,11 +1,11 @@
-//! Whom to reach now.
+//! The contacts of a toolkit: whom to reach now.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::toolkit::Sources;
+use super::occasion::Sources;
 use crate::{
     support::availability::{Reach, reach},
     support_contact::{Channel, ContactStatus, Relationship},
@@ -15,47 +15,47 @@ use crate::{
     },
 };
 
-/// The most contacts in one toolkit.
+/// The maximum number of contacts in a toolkit.
 pub const MAX_CONTACTS: usize = 20;
 
-/// A person to reach, with the reason for their place in the order.
+/// A person to reach, with the reason for their position.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ToolkitContact {
     /// The support contact.
     pub id: Uuid,
-    /// What the person calls them.
+    /// The name.
     #[schema(max_length = 200)]
     pub name: String,
-    /// Who they are to the person.
+    /// Their relationship to the person.
     pub relationship: Relationship,
-    /// Phone number in the international form.
+    /// The phone number in international form (E.164).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
-    /// E-mail address.
+    /// The e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<Email>,
-    /// How they like to be reached.
+    /// The channel that they prefer.
     pub preferred_channel: Channel,
-    /// Place in the calling order.
+    /// The position in the calling order.
     #[schema(minimum = 1, maximum = 99)]
     pub position: i64,
     /// Whether they can be reached now, in their own time zone.
     pub reachable_now: bool,
-    /// If not, from when on.
+    /// If not, the time from which they can be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reachable_from: Option<Timestamp>,
     /// Whether they may be called in a crisis at any hour.
     pub in_crisis: bool,
-    /// Why they stand here.
+    /// The reason for their position.
     #[schema(max_length = 400)]
     pub why: String,
 }
 
-/// Orders the contacts by who is reachable now in their own time zone, then by position.
+/// Orders the contacts: first those who are reachable now in their own time zone, then by position.
 pub(super) fn contacts(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<ToolkitContact> {
-    let willing = (sources.contacts.iter())
+    let available = (sources.contacts.iter())
         .filter(|(_, c)| !matches!(c.status, ContactStatus::Declined | ContactStatus::Ended));
-    let mut found: Vec<ToolkitContact> = willing
+    let mut contacts: Vec<ToolkitContact> = available
         .map(|(id, contact)| {
             let zone = contact.time_zone.map_or(sources.time_zone, |z| z.0);
             let reach = reach(&contact.availability, zone, now);
@@ -63,17 +63,17 @@ pub(super) fn contacts(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<Toolkit
                 Reach::From(at) => Some(at),
                 Reach::Now | Reach::Unknown => None,
             };
-            let who = contact.relationship.phrase();
+            let relationship = contact.relationship.phrase();
             let why = match (reach, contact.in_crisis) {
-                (Reach::Now, _) => format!("Reachable now: {who}."),
-                (_, true) => format!("May be called in a crisis at any hour: {who}."),
+                (Reach::Now, _) => format!("Reachable now: {relationship}."),
+                (_, true) => format!("May be called in a crisis at any hour: {relationship}."),
                 (Reach::From(at), false) => {
                     format!(
-                        "Reachable from {} in their time zone: {who}.",
+                        "Reachable from {} in their time zone: {relationship}.",
                         at.with_timezone(&zone).format("%A %H:%M")
                     )
                 }
-                (Reach::Unknown, false) => format!("In your list: {who}."),
+                (Reach::Unknown, false) => format!("In your list: {relationship}."),
             };
             ToolkitContact {
                 id: *id,
@@ -90,12 +90,12 @@ pub(super) fn contacts(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<Toolkit
             }
         })
         .collect();
-    found.sort_by(|a, b| {
+    contacts.sort_by(|a, b| {
         (b.reachable_now.cmp(&a.reachable_now))
             .then(a.position.cmp(&b.position))
             .then_with(|| a.name.cmp(&b.name))
             .then(a.id.cmp(&b.id))
     });
-    found.truncate(MAX_CONTACTS);
-    found
+    contacts.truncate(MAX_CONTACTS);
+    contacts
 }

@@ -1,4 +1,4 @@
-//! What works for this person: how much the craving fell with each strategy that was tried.
+//! Effectiveness of strategies for a person: how much the craving fell with each strategy that was tried.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,26 @@ use crate::{
     value::number::Rating,
 };
 
-/// Weight, in uses, of the mean over all strategies in the score of one (shrinkage towards the mean).
+/// The weight, in uses, of the mean over all strategies in the score of one strategy (shrinkage towards the
+/// mean).
 pub const SHRINKAGE_USES: f64 = 5.0;
-/// From how many untreated events on a band's natural drop is taken into account.
+/// The number of untreated events in a band from which its natural drop is taken into account.
 pub const MIN_UNTREATED: usize = 5;
 
-/// What was tried.
+/// The identity of a strategy that was tried.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StrategyKey {
     /// A strategy of a plan.
     Plan(Uuid),
     /// A practice of the library.
     Practice(String),
-    /// Something in own words, without regard to case.
+    /// A strategy in the person's own words, in lower case.
     Own(String),
 }
 
 impl StrategyKey {
-    /// What a use is credited to: the plan's strategy, else the practice, else the own words.
+    /// The strategy to which a use is credited: the plan's strategy, otherwise the practice, otherwise the
+    /// person's own words.
     pub fn of(tried: &StrategyUse) -> Option<Self> {
         (tried.strategy_id.map(Self::Plan))
             .or_else(|| tried.practice.as_ref().map(|p| Self::Practice(p.to_string())))
@@ -35,27 +37,27 @@ impl StrategyKey {
     }
 }
 
-/// How a strategy worked.
+/// The effectiveness of a strategy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effectiveness {
-    /// Uses with a rating before and after.
+    /// The number of uses with a rating before and after.
     pub n: usize,
-    /// Mean drop of the craving, before minus after.
+    /// The mean drop of the craving, before minus after.
     pub mean_drop: f64,
-    /// Median drop.
+    /// The median drop.
     pub median_drop: f64,
-    /// 95 % interval of the mean drop by Student's t, from 3 uses on.
+    /// The 95 % confidence interval of the mean drop by Student's t, from 3 uses on.
     pub interval: Option<Interval>,
-    /// Mean drop beyond what such cravings lose by themselves.
+    /// The mean drop minus the natural drop of cravings in the same band.
     pub adjusted: f64,
-    /// (n · adjusted + 5 · mean over all) / (n + 5): the rank.
+    /// The score for ranking: (n · adjusted + 5 · mean over all) / (n + 5).
     pub score: f64,
 }
 
-/// Computes the effectiveness of every strategy that has ratings of its own.
+/// Computes the effectiveness of every strategy that has its own ratings.
 ///
-/// The natural drop of a band (0–3, 4–6, 7–10 before) is the mean fall from the first to the last rating of
-/// events in which nothing was tried; it counts from [`MIN_UNTREATED`] events on.
+/// The natural drop of a band (0–3, 4–6, 7–10 before) is the mean drop from the first to the last rating of
+/// events in which nothing was tried. It counts from [`MIN_UNTREATED`] events on.
 pub fn effectiveness<'a>(
     events: impl IntoIterator<Item = &'a CravingEvent>,
 ) -> BTreeMap<StrategyKey, Effectiveness> {
@@ -136,7 +138,7 @@ mod tests {
                 id: None,
                 strategy_id: None,
                 practice: None,
-                label: Some(Label::of(label)),
+                label: Label::new(*label),
                 before: Some(Rating::clamped(*before)),
                 after: Some(Rating::clamped(*after)),
                 helped: None,
@@ -164,12 +166,13 @@ mod tests {
     #[test]
     fn the_score_is_shrunk_towards_the_mean_over_all() {
         // Walk: drops 6, 4 (mean 5). Tea: drop 1. Over all: 11/3.
-        let found = effectiveness(&[event(&[("Walk", 8, 2), ("tea", 5, 4)]), event(&[("walk ", 9, 5)])]);
-        let walk = found[&StrategyKey::Own("walk".into())];
+        let by_strategy =
+            effectiveness(&[event(&[("Walk", 8, 2), ("tea", 5, 4)]), event(&[("walk ", 9, 5)])]);
+        let walk = by_strategy[&StrategyKey::Own("walk".into())];
         assert_eq!(walk.n, 2);
         assert!(close(walk.mean_drop, 5.0));
         assert!(close(walk.score, (2.0 * 5.0 + 5.0 * 11.0 / 3.0) / 7.0));
-        let tea = found[&StrategyKey::Own("tea".into())];
+        let tea = by_strategy[&StrategyKey::Own("tea".into())];
         assert!(close(tea.score, (1.0 + 5.0 * 11.0 / 3.0) / 6.0));
     }
 
@@ -186,7 +189,7 @@ mod tests {
             effectiveness(&events)[&StrategyKey::Own("walk".into())].adjusted,
             4.0
         ));
-        // Another band is left alone.
+        // Other bands are unaffected.
         events.push(event(&[("tea", 5, 4)]));
         assert!(close(
             effectiveness(&events)[&StrategyKey::Own("tea".into())].adjusted,

@@ -1,8 +1,10 @@
-//! The help in an answer: coping strategies, people to reach, helplines, and how well each has worked.
+//! The toolkit of help that a response contains: coping strategies, people to reach, helplines, and how well
+//! strategies have worked.
 
 pub mod availability;
 mod contact;
 pub mod effectiveness;
+mod occasion;
 mod rank;
 mod strategy;
 pub mod toolkit;

@@ -1,11 +1,11 @@
-//! In which order strategies are offered, and why each is.
+//! The ranking of strategies, and the reason for offering each.
 
 use uuid::Uuid;
 
-use super::toolkit::Occasion;
+use super::occasion::Occasion;
 use crate::{plan::Plan, support::effectiveness::Effectiveness, value::vocabulary::SituationCategory};
 
-/// How well a strategy fits an occasion, best first.
+/// How well a strategy fits an occasion; the best fit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fit {
     Trigger,
@@ -15,19 +15,20 @@ pub(super) enum Fit {
     Library,
 }
 
-/// The place in the list: what worked by score, what is untried by fit, what did not lower the craving last.
+/// The rank in the list: strategies that worked by score, then untried ones by fit, then those that did not
+/// lower the craving.
 #[derive(Debug, PartialEq)]
 pub(super) struct Rank {
     group: u8,
     score: f64,
     fit: Fit,
-    place: usize,
+    position: usize,
 }
 
 impl Rank {
-    pub(super) fn new(own: Option<Effectiveness>, fit: Fit, place: usize) -> Self {
-        let score = own.map_or(0.0, |e| e.score);
-        let group = match own {
+    pub(super) fn new(effectiveness: Option<Effectiveness>, fit: Fit, position: usize) -> Self {
+        let score = effectiveness.map_or(0.0, |e| e.score);
+        let group = match effectiveness {
             Some(e) if e.score > 0.0 && e.mean_drop > 0.0 => 0,
             None => 1,
             Some(_) => 2,
@@ -36,7 +37,7 @@ impl Rank {
             group,
             score,
             fit,
-            place,
+            position,
         }
     }
 
@@ -44,36 +45,35 @@ impl Rank {
         (self.group.cmp(&other.group))
             .then(other.score.total_cmp(&self.score))
             .then(self.fit.cmp(&other.fit))
-            .then(self.place.cmp(&other.place))
+            .then(self.position.cmp(&other.position))
     }
 }
 
-/// How well a strategy of the plan fits, which answers these triggers.
-pub(super) fn fit_in_plan(plan: &Plan, strategy: Uuid, answers: &[Uuid], occasion: &Occasion) -> Fit {
-    if answers.iter().any(|id| occasion.trigger_ids.contains(id)) {
+/// How well a strategy of the plan fits, given the triggers against which it helps.
+pub(super) fn fit_in_plan(plan: &Plan, strategy: Uuid, trigger_ids: &[Uuid], occasion: &Occasion) -> Fit {
+    if trigger_ids.iter().any(|id| occasion.trigger_ids.contains(id)) {
         return Fit::Trigger;
     }
-    let fits = occasion.category.is_some_and(|category| {
-        let in_situation =
-            plan.content.situations.iter().any(|s| {
+    let fits =
+        occasion.category.is_some_and(|category| {
+            let in_situation = plan.content.situations.iter().any(|s| {
                 s.category == category && s.steps.iter().any(|step| step.strategy_id == Some(strategy))
             });
-        let by_trigger = plan
-            .content
-            .triggers
-            .iter()
-            .any(|t| t.category == Some(category) && t.id.is_some_and(|id| answers.contains(&id)));
-        in_situation || by_trigger
-    });
+            let by_trigger =
+                plan.content.triggers.iter().any(|t| {
+                    t.category == Some(category) && t.id.is_some_and(|id| trigger_ids.contains(&id))
+                });
+            in_situation || by_trigger
+        });
     if fits { Fit::PlanCategory } else { Fit::Plan }
 }
 
-/// Why a strategy is offered, in a sentence.
-pub(super) fn why(own: Option<Effectiveness>, fit: Fit, occasion: &Occasion) -> String {
+/// The reason for offering a strategy, in a sentence.
+pub(super) fn why(effectiveness: Option<Effectiveness>, fit: Fit, occasion: &Occasion) -> String {
     let phrase = occasion
         .category
         .map_or("moments like this", SituationCategory::phrase);
-    match own {
+    match effectiveness {
         Some(e) if e.score > 0.0 && e.mean_drop > 0.0 => {
             let times = if e.n == 1 {
                 "once".to_owned()

@@ -1,4 +1,4 @@
-//! What to do now: strategies of the plan, of the library and in the person's own words.
+//! The strategies of a toolkit: from the plan, from the library, and in the person's own words.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
+    occasion::{Occasion, Sources},
     rank::{Fit, Rank, fit_in_plan, why},
-    toolkit::{Occasion, Sources},
 };
 use crate::{
     craving_event::CravingEvent,
@@ -18,10 +18,11 @@ use crate::{
     value::{number::Int, text::Label, vocabulary::StrategyCategory},
 };
 
-/// The most strategies in one toolkit: enough to choose from, few enough to read with a shaking hand.
+/// The maximum number of strategies in a toolkit: enough to choose from, few enough to read with a shaking
+/// hand.
 pub const MAX_STRATEGIES: usize = 10;
 
-/// A coping strategy with the reason why it is offered.
+/// A coping strategy with the reason for offering it.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ToolkitStrategy {
     /// The plan's strategy.
@@ -31,38 +32,39 @@ pub struct ToolkitStrategy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub practice: Option<String>,
-    /// Its name.
+    /// The name.
     #[schema(max_length = 200)]
     pub label: String,
-    /// Its family.
+    /// The family of strategies.
     pub category: StrategyCategory,
-    /// How it goes.
+    /// The instructions.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub instructions: Option<String>,
-    /// How it goes, step by step.
+    /// The instructions step by step.
     #[schema(max_items = 20, max_length = 200)]
     pub steps: Vec<String>,
-    /// How long it takes, in minutes.
+    /// The duration in minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub minutes: Option<i64>,
-    /// How often it was tried with a rating before and after.
+    /// The number of uses with a rating before and after.
     #[schema(minimum = 0)]
     pub n: usize,
-    /// How much the craving fell with it on average.
+    /// The mean drop of the craving with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -10, maximum = 10)]
     pub mean_drop: Option<f64>,
-    /// Why it is offered here.
+    /// The reason for offering it.
     #[schema(max_length = 400)]
     pub why: String,
 }
 
 type Ranked = (Rank, ToolkitStrategy);
-type Worked = BTreeMap<StrategyKey, Effectiveness>;
+type EffectivenessByKey = BTreeMap<StrategyKey, Effectiveness>;
 
-/// Ranks what worked, then what fits, then what did not lower the craving so far.
+/// Ranks the strategies: those that worked, then those that fit, then those that have not lowered the craving
+/// so far.
 pub(super) fn strategies(occasion: &Occasion, sources: &Sources<'_>) -> Vec<ToolkitStrategy> {
     let worked = effectiveness(sources.events);
     let (mut ranked, mut in_plan) = (Vec::new(), HashSet::new());
@@ -85,13 +87,13 @@ pub(super) fn strategies(occasion: &Occasion, sources: &Sources<'_>) -> Vec<Tool
         .collect()
 }
 
-/// What the person wrote into the plan.
-fn from_plan(occasion: &Occasion, worked: &Worked, plan: &Plan) -> Vec<Ranked> {
+/// Strategies of the person's plan.
+fn from_plan(occasion: &Occasion, worked: &EffectivenessByKey, plan: &Plan) -> Vec<Ranked> {
     let strategies = plan.content.strategies.iter().enumerate();
     strategies
-        .filter_map(|(place, strategy)| {
+        .filter_map(|(position, strategy)| {
             let id = strategy.id?;
-            // Tried as the practice that it follows, it was tried as well.
+            // A use of the practice on which the strategy is based counts as a use of the strategy.
             let as_practice = strategy
                 .practice
                 .as_ref()
@@ -101,13 +103,13 @@ fn from_plan(occasion: &Occasion, worked: &Worked, plan: &Plan) -> Vec<Ranked> {
                 .copied();
             let fit = fit_in_plan(plan, id, &strategy.trigger_ids, occasion);
             let practice = strategy.practice.as_deref().and_then(practice::find);
-            let offered = ToolkitStrategy {
+            let entry = ToolkitStrategy {
                 strategy_id: Some(id),
                 practice: practice.map(|p| p.slug.clone()),
                 label: strategy.label.to_string(),
                 category: strategy.category,
                 instructions: (strategy.instructions.as_ref().map(ToString::to_string))
-                    .filter(|own| !own.is_empty())
+                    .filter(|text| !text.is_empty())
                     .or_else(|| practice.map(|p| p.instructions.clone())),
                 steps: practice.map_or_else(Vec::new, |p| p.steps.clone()),
                 minutes: strategy
@@ -118,28 +120,28 @@ fn from_plan(occasion: &Occasion, worked: &Worked, plan: &Plan) -> Vec<Ranked> {
                 mean_drop: own.map(|e| rounded(e.mean_drop)),
                 why: why(own, fit, occasion),
             };
-            Some((Rank::new(own, fit, place), offered))
+            Some((Rank::new(own, fit, position), entry))
         })
         .collect()
 }
 
-/// What the strategy library has and the plan has not.
-fn from_library(occasion: &Occasion, worked: &Worked, in_plan: &HashSet<&str>) -> Vec<Ranked> {
+/// Practices of the library that are not in the plan.
+fn from_library(occasion: &Occasion, worked: &EffectivenessByKey, in_plan: &HashSet<&str>) -> Vec<Ranked> {
     let candidates = practice::LIBRARY
         .iter()
         .enumerate()
         .filter(|(_, p)| !in_plan.contains(&*p.slug));
     candidates
-        .map(|(place, p)| {
+        .map(|(position, p)| {
             let own = worked.get(&StrategyKey::Practice(p.slug.clone())).copied();
             let fit = if occasion.category.is_some_and(|c| p.good_for.contains(&c)) {
                 Fit::LibraryCategory
             } else {
                 Fit::Library
             };
-            // Among equals the shorter practice comes first: it is easier to begin.
+            // The shorter of two equal practices comes first, because it is easier to begin.
             (
-                Rank::new(own, fit, usize::from(p.minutes) * 1000 + place),
+                Rank::new(own, fit, usize::from(p.minutes) * 1000 + position),
                 library_entry(p, own, fit, occasion),
             )
         })
@@ -161,8 +163,8 @@ fn library_entry(p: &Practice, own: Option<Effectiveness>, fit: Fit, occasion: &
     }
 }
 
-/// What the person tried in own words and rated; the latest wording is shown.
-fn from_own_words(events: &[CravingEvent], worked: &Worked) -> Vec<Ranked> {
+/// Strategies that the person tried in their own words and rated, with the latest wording.
+fn from_own_words(events: &[CravingEvent], worked: &EffectivenessByKey) -> Vec<Ranked> {
     let mut wording: BTreeMap<StrategyKey, &Label> = BTreeMap::new();
     for tried in events.iter().flat_map(|e| e.strategy_uses.iter()) {
         if let (Some(key @ StrategyKey::Own(_)), Some(label)) = (StrategyKey::of(tried), &tried.label) {

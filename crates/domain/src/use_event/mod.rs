@@ -1,4 +1,5 @@
-//! Use events: a day of use is a piece of data. It resets nothing and erases nothing.
+//! Use events: records of substance use. A use event is a piece of data; it resets nothing and erases
+//! nothing.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,9 @@ use crate::{
         list::{Ids, List},
         nullable,
         number::{Int, Rating},
-        text::{Label, Note, Prose, Text},
+        text::{Label, Note, Prose, Text, text},
         timestamp::{Timestamp, example_time},
-        validation::Findings,
+        validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory, Substance},
     },
 };
@@ -25,7 +26,7 @@ mod plan_from_review;
 
 pub use plan_from_review::plan_from_review;
 
-/// What the person calls the event.
+/// The person's own word for the event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SelfLabel {
@@ -41,7 +42,7 @@ pub enum SelfLabel {
     NoLabel,
 }
 
-/// Whether the person was hurt.
+/// Whether the person came to harm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Harm {
@@ -55,7 +56,7 @@ pub enum Harm {
     Unknown,
 }
 
-/// How the person felt about it afterwards.
+/// The person's feelings after the event.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UseEventFeelings {
@@ -70,53 +71,53 @@ pub struct UseEventFeelings {
     pub felt_control: Option<Rating>,
 }
 
-/// A day of use. Deleting marks it `entered_in_error`; nothing else removes one.
+/// A use event. Deleting it marks it as `entered_in_error`; nothing else removes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UseEvent {
-    /// What was used.
+    /// The substance that was used.
     pub substance: Substance,
-    /// When it began.
+    /// The time at which it began.
     pub occurred_at: Timestamp,
-    /// When it ended; an event that spans midnight counts on every date it touches.
+    /// The time at which it ended. An event that spans midnight counts on every date that it touches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Timestamp>,
-    /// How much.
+    /// The amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
-    /// Of what unit.
+    /// The unit of the amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Text<1, 60>>,
-    /// Taken as prescribed, so that it is no day of use; `false` if left out.
+    /// Whether it was taken as prescribed. Such an event does not count as use. `false` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub as_prescribed: bool,
-    /// What the person calls it.
+    /// The person's own word for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub self_label: Option<SelfLabel>,
-    /// What kind of situation it was.
+    /// The kind of situation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<SituationCategory>,
-    /// Triggers of the plan that were at work.
+    /// Triggers of the plan that played a part.
     #[serde(default)]
     #[schema(value_type = Vec<Uuid>, max_items = 100)]
     pub trigger_ids: Ids,
-    /// Warning signs of the plan that were noticed before.
+    /// Warning signs of the plan that were noticed beforehand.
     #[serde(default)]
     #[schema(value_type = Vec<Uuid>, max_items = 100)]
     pub warning_sign_ids: Ids,
-    /// The craving event that came before.
+    /// The craving event that preceded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub craving_event_id: Option<Uuid>,
-    /// How the person felt about it afterwards.
+    /// The person's feelings after the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feelings: Option<UseEventFeelings>,
-    /// Whether the person was hurt.
+    /// Whether the person came to harm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub harm: Option<Harm>,
-    /// Anything in own words.
+    /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
-    /// True once the event was deleted: it counts nowhere any more.
+    /// Whether the event was deleted. A deleted event no longer counts anywhere.
     #[serde(default)]
     #[schema(read_only)]
     pub entered_in_error: bool,
@@ -161,7 +162,7 @@ impl Record for UseEvent {
             occurred_at: example_time("2026-03-07T22:40:00-05:00"),
             ended_at: Some(example_time("2026-03-08T01:10:00-05:00")),
             amount: Amount::new(4.0),
-            unit: Some(Text::of("standard drinks")),
+            unit: Some(text!("standard drinks")),
             as_prescribed: false,
             self_label: Some(SelfLabel::Lapse),
             category: Some(SituationCategory::SocialPressure),
@@ -174,61 +175,64 @@ impl Record for UseEvent {
                 felt_control: Some(Rating::clamped(4)),
             }),
             harm: Some(Harm::None),
-            note: Some(Note::of("A birthday. I called Robin on the way home.")),
+            note: Some(text!("A birthday. I called Robin on the way home.")),
             entered_in_error: false,
         }
     }
 }
 
-/// Something that a review suggests for the plan. What a part of the plan asks for besides a name may be left out.
+/// An item that a review proposes for the plan. Only the section and the name are required; the other members
+/// have defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProposedItem {
-    /// Its id; made by the server if left out.
+    /// The id; generated by the server if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
-    /// The part of the plan that it belongs to.
+    /// The section of the plan to which it belongs.
     pub section: PlanSection,
-    /// What it says.
+    /// The name or text.
     pub label: Label,
-    /// Anything else about it.
+    /// A free note about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
-    /// Of a trigger: where it comes from; `external` if left out.
+    /// For a trigger: its origin; `external` if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger_kind: Option<TriggerKind>,
-    /// Of a warning sign: its stage; `emotional`, the earliest, if left out.
+    /// For a warning sign: its stage; `emotional`, the earliest, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<Stage>,
-    /// Of a strategy: its family; that of the practice, else `other`, if left out.
+    /// For a strategy: its family. If left out, it is the family of the practice, or `other` without a
+    /// practice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub strategy_category: Option<StrategyCategory>,
-    /// Of a strategy: the library practice that it follows.
+    /// For a strategy: the practice of the library on which it is based.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub practice: Option<Label>,
-    /// Of a situation or a trigger: its kind; that of the use event if left out. A situation of an event without one is
-    /// among `urges_and_temptations`.
+    /// For a situation or a trigger: its kind. If left out, it is the kind of the use event. A situation is
+    /// in `urges_and_temptations` if the event has no kind either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub situation_category: Option<SituationCategory>,
-    /// Of a line of a safety plan: its step; 2, what I can do alone, if left out.
+    /// For a line of a safety plan: its step; 2, what I can do alone, if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Int<1, 6>>,
 }
 
-/// A chain analysis: what led to the event, what helped, and what to change.
+/// A chain analysis of a use event: the steps that led to it, the things that helped, and the things to
+/// change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UseEventReview {
     /// The situation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub situation: Option<Prose>,
-    /// What made the person vulnerable that day.
+    /// Vulnerabilities of that day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vulnerabilities: Option<Prose>,
-    /// What went through the mind.
+    /// Thoughts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thoughts: Option<Prose>,
-    /// What was felt.
+    /// Feelings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feelings: Option<Prose>,
     /// What helped.
@@ -237,7 +241,7 @@ pub struct UseEventReview {
     /// What to change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what_to_change: Option<Prose>,
-    /// What the plan could gain from it.
+    /// Items to add to the plan.
     #[serde(default)]
     #[schema(value_type = Vec<ProposedItem>, max_items = 50)]
     pub proposed_items: List<ProposedItem, 50>,
@@ -253,7 +257,7 @@ impl Record for UseEventReview {
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         if *self == Self::default() {
-            findings.add("", "required", "needs at least one member");
+            findings.add("", FindingCode::Required, "needs at least one member");
         }
         for (n, item) in self.proposed_items.iter().enumerate() {
             if let Some(slug) = &item.practice {
@@ -270,16 +274,16 @@ impl Record for UseEventReview {
 
     fn example() -> Self {
         Self {
-            situation: Some(Prose::of("A birthday at the old bar.")),
-            vulnerabilities: Some(Prose::of("Little sleep, and I had skipped dinner.")),
-            thoughts: Some(Prose::of("One will be fine.")),
-            feelings: Some(Prose::of("Left out, then cheerful, then sad.")),
-            what_helped: Some(Prose::of("Leaving, and calling Robin.")),
-            what_to_change: Some(Prose::of("Eat before I go out; leave with a friend at ten.")),
+            situation: Some(text!("A birthday at the old bar.")),
+            vulnerabilities: Some(text!("Little sleep, and I had skipped dinner.")),
+            thoughts: Some(text!("One will be fine.")),
+            feelings: Some(text!("Left out, then cheerful, then sad.")),
+            what_helped: Some(text!("Leaving, and calling Robin.")),
+            what_to_change: Some(text!("Eat before I go out; leave with a friend at ten.")),
             proposed_items: List::of([ProposedItem {
                 id: None,
                 section: PlanSection::WarningSigns,
-                label: Label::of("Skipping meals before a party"),
+                label: text!("Skipping meals before a party"),
                 note: None,
                 trigger_kind: None,
                 stage: Some(Stage::Emotional),

@@ -1,4 +1,4 @@
-//! From the review of a use event to a draft of the next plan.
+//! Creates a draft of the next plan from the review of a use event.
 
 use uuid::Uuid;
 
@@ -12,25 +12,26 @@ use crate::{
     value::{
         list::{Ids, List},
         number::Int,
-        text::{Label, Note, Prose},
-        validation::{Finding, Findings},
+        text::{Label, Note, Prose, text},
+        validation::{Finding, FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory},
     },
 };
 
-/// The name of a draft where no plan was active.
+/// The name of a draft if no plan is active.
 const TITLE: &str = "My plan";
-/// The step of a safety plan for what a person can do alone.
+/// The step of a safety plan for things that a person can do alone.
 const ALONE: i64 = 2;
 
-/// A draft of the relapse-prevention plan: what the active one says, and behind it what the review proposes.
+/// Creates a draft of the relapse-prevention plan: the content of the active plan, followed by the items that
+/// the review proposes.
 ///
-/// An item whose name its part of the plan has already, without regard to case, is not added again; nor is one that
-/// was taken over before, by its id. `contact` finds a support contact by its name; a proposed contact that is none is
-/// left out. The defaults are told at [`ProposedItem`].
+/// An item is not added if its section already has an item with the same id, or with the same name without
+/// regard to case. `contact` finds a support contact by name; a proposed contact without a support contact is
+/// left out. [`ProposedItem`] documents the defaults.
 ///
 /// # Errors
-/// Every proposed item for which its part of the plan has no room.
+/// A finding for each proposed item whose section is full.
 pub fn plan_from_review(
     active: Option<&Plan>,
     event: &UseEvent,
@@ -44,7 +45,7 @@ pub fn plan_from_review(
         if !is_there && !add(&mut content, item, event, &contact) {
             findings.add(
                 format!("/proposed_items/{n}"),
-                "length",
+                FindingCode::Length,
                 "its part of the plan has no room",
             );
         }
@@ -54,7 +55,7 @@ pub fn plan_from_review(
     }
     Ok(Plan {
         kind: PlanKind::RelapsePrevention,
-        title: active.map_or_else(|| Label::of(TITLE), |plan| plan.title.clone()),
+        title: active.map_or_else(|| text!(TITLE), |plan| plan.title.clone()),
         status: PlanStatus::Draft,
         number: first_number(),
         review_on: active.and_then(|plan| plan.review_on),
@@ -63,7 +64,7 @@ pub fn plan_from_review(
     })
 }
 
-/// Adds an item to its part of the plan, unless it is there; false if there is no room.
+/// Adds an item to its section unless it is already there. Returns false if the section is full.
 fn add(
     content: &mut PlanContent,
     item: &ProposedItem,
@@ -76,20 +77,32 @@ fn add(
         PlanSection::Environment => add_text(&mut content.environment, item),
         PlanSection::Routines => add_text(&mut content.routines, item),
         PlanSection::Triggers => {
-            let known = content.triggers.iter().any(|t| same(&t.label, &item.label));
-            known || content.triggers.push(trigger(item, event))
+            let is_present = content
+                .triggers
+                .iter()
+                .any(|t| is_same_name(&t.label, &item.label));
+            is_present || content.triggers.push(trigger(item, event))
         }
         PlanSection::WarningSigns => {
-            let known = content.warning_signs.iter().any(|s| same(&s.label, &item.label));
-            known || content.warning_signs.push(warning_sign(item))
+            let is_present = content
+                .warning_signs
+                .iter()
+                .any(|s| is_same_name(&s.label, &item.label));
+            is_present || content.warning_signs.push(warning_sign(item))
         }
         PlanSection::Strategies => {
-            let known = content.strategies.iter().any(|s| same(&s.label, &item.label));
-            known || content.strategies.push(strategy(item))
+            let is_present = content
+                .strategies
+                .iter()
+                .any(|s| is_same_name(&s.label, &item.label));
+            is_present || content.strategies.push(strategy(item))
         }
         PlanSection::Situations => {
-            let known = content.situations.iter().any(|s| same(&s.label, &item.label));
-            known || content.situations.push(situation(item, event))
+            let is_present = content
+                .situations
+                .iter()
+                .any(|s| is_same_name(&s.label, &item.label));
+            is_present || content.situations.push(situation(item, event))
         }
         PlanSection::ContactIds => match contact(&item.label) {
             Some(id) => content.contact_ids.contains(&id) || content.contact_ids.push(id),
@@ -97,30 +110,33 @@ fn add(
         },
         PlanSection::OverdoseSafety => add_overdose_safety(content, item),
         PlanSection::SafetySteps => {
-            let known = (content.safety_steps.iter()).any(|s| says(&s.text, item));
-            known || content.safety_steps.push(safety_step(item))
+            let is_present = (content.safety_steps.iter()).any(|s| is_same_text(&s.text, item));
+            is_present || content.safety_steps.push(safety_step(item))
         }
     }
 }
 
-fn same(one: &str, other: &str) -> bool {
+fn is_same_name(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
-/// What an item says in a part of the plan that has no notes.
+/// The text of an item for a section whose items have no notes.
 fn text(item: &ProposedItem) -> Prose {
     match &item.note {
-        Some(note) if !note.trim().is_empty() => Prose::of(&format!("{}: {note}", item.label)),
-        _ => Prose::of(&item.label),
+        Some(note) if !note.trim().is_empty() => {
+            let label: Prose = item.label.clone().widened();
+            label.followed_by(": ").followed_by(note)
+        }
+        _ => item.label.clone().widened(),
     }
 }
 
-fn says(line: &str, item: &ProposedItem) -> bool {
-    same(line, &item.label) || same(line, &text(item))
+fn is_same_text(line: &str, item: &ProposedItem) -> bool {
+    is_same_name(line, &item.label) || is_same_name(line, &text(item))
 }
 
 fn add_text(lines: &mut List<PlanText, 100>, item: &ProposedItem) -> bool {
-    lines.iter().any(|line| says(&line.text, item))
+    lines.iter().any(|line| is_same_text(&line.text, item))
         || lines.push(PlanText {
             id: item.id,
             text: text(item),
@@ -154,8 +170,8 @@ fn strategy(item: &ProposedItem) -> PlanStrategy {
         id: item.id,
         label: item.label.clone(),
         category: category.unwrap_or(StrategyCategory::Other),
-        // One that has left the library since is no reason to refuse the draft.
-        practice: practice.map(|p| Label::of(&p.slug)),
+        // A practice that was removed from the library since is no reason to refuse the draft.
+        practice: practice.and_then(|p| Label::new(&p.slug)),
         instructions: item.note.clone(),
         minutes: None,
         trigger_ids: Ids::default(),
@@ -174,10 +190,11 @@ fn situation(item: &ProposedItem, event: &UseEvent) -> PlanSituation {
             item.note
                 .iter()
                 .filter(|note| !note.trim().is_empty())
-                .map(|note| SituationStep {
+                .filter_map(|note| Prose::new(&**note))
+                .map(|text| SituationStep {
                     strategy_id: None,
                     contact_id: None,
-                    text: Some(Prose::of(note)),
+                    text: Some(text),
                 }),
         ),
     }
@@ -191,14 +208,14 @@ fn safety_step(item: &ProposedItem) -> SafetyStep {
     }
 }
 
-/// There is one note on overdose safety: what is proposed becomes a line of it.
+/// Adds the item as a line to the one note on overdose safety.
 fn add_overdose_safety(content: &mut PlanContent, item: &ProposedItem) -> bool {
     let safety = content.overdose_safety.get_or_insert(OverdoseSafety {
         naloxone_at_hand: false,
         note: None,
     });
     let before = safety.note.as_deref().unwrap_or_default();
-    if before.lines().any(|line| says(line, item)) {
+    if before.lines().any(|line| is_same_text(line, item)) {
         return true;
     }
     let line = text(item);
@@ -207,11 +224,11 @@ fn add_overdose_safety(content: &mut PlanContent, item: &ProposedItem) -> bool {
     } else {
         format!("{before}\n{line}")
     };
-    let has_room = note.chars().count() <= 4000;
-    if has_room {
-        safety.note = Some(Note::of(&note));
-    }
-    has_room
+    let Some(note) = Note::new(note) else {
+        return false;
+    };
+    safety.note = Some(note);
+    true
 }
 
 #[cfg(test)]
@@ -226,7 +243,7 @@ mod tests {
         ProposedItem {
             id: Some(Uuid::from_u128(n)),
             section,
-            label: Label::of(label),
+            label: Label::new(label).unwrap(),
             stage: None,
             ..example
         }
@@ -256,7 +273,7 @@ mod tests {
     ];
 
     #[test]
-    fn each_item_goes_to_its_part_with_defaults() {
+    fn each_item_goes_to_its_section_with_defaults() {
         let items = (1..)
             .zip(SECTIONS)
             .map(|(n, section)| item(n, section, "Robin"))
@@ -272,7 +289,7 @@ mod tests {
         ] {
             assert_eq!(lines.iter().map(|l| &*l.text).collect::<Vec<_>>(), ["Robin"]);
         }
-        // The event's own category stands in.
+        // The category of the event is the default.
         let category = UseEvent::example().category;
         assert_eq!(
             (content.triggers[0].kind, content.triggers[0].category),
@@ -294,42 +311,42 @@ mod tests {
     }
 
     #[test]
-    fn the_active_plan_is_kept_whole_and_what_it_has_is_not_added_twice() {
+    fn the_active_plan_is_kept_whole_and_its_items_are_not_added_twice() {
         let mut active = Plan::example();
         active.activate(chrono::DateTime::UNIX_EPOCH);
-        let twice = [
+        let duplicates = [
             item(1, PlanSection::Triggers, " payday"),
             item(2, PlanSection::Routines, "UP AT SEVEN, also on Sundays."),
             item(3, PlanSection::ContactIds, "Nobody I know"),
             item(4, PlanSection::Strategies, "Tea"),
             item(5, PlanSection::Strategies, "tea"),
         ];
-        let plan = draft(Some(&active), twice.to_vec()).unwrap();
-        let mut wanted = active.content.clone();
-        assert!(wanted.strategies.push(strategy(&twice[3])));
+        let plan = draft(Some(&active), duplicates.to_vec()).unwrap();
+        let mut expected = active.content.clone();
+        assert!(expected.strategies.push(strategy(&duplicates[3])));
         assert_eq!(
             (&plan.content, plan.status, plan.activated_at),
-            (&wanted, PlanStatus::Draft, None)
+            (&expected, PlanStatus::Draft, None)
         );
-        // Renamed in the plan since: still the same item.
+        // An item that was renamed in the plan is still the same item.
         let mut renamed = plan.clone();
-        renamed.content.strategies.items_mut()[1].label = Label::of("Green tea");
+        renamed.content.strategies.items_mut()[1].label = text!("Green tea");
         assert_eq!(
-            draft(Some(&renamed), twice[..4].to_vec()).unwrap().content,
+            draft(Some(&renamed), duplicates[..4].to_vec()).unwrap().content,
             renamed.content
         );
     }
 
     #[test]
-    fn what_the_review_says_of_an_item_comes_along() {
+    fn details_from_the_review_are_copied() {
         let mut walk = item(1, PlanSection::Strategies, "Ride it");
-        walk.practice = practice::LIBRARY.first().map(|p| Label::of(&p.slug));
-        walk.note = Some(Note::of("On the balcony."));
+        walk.practice = practice::LIBRARY.first().and_then(|p| Label::new(&p.slug));
+        walk.note = Some(text!("On the balcony."));
         let mut party = item(2, PlanSection::Situations, "A party");
         party.situation_category = Some(SituationCategory::PleasantTimesWithOthers);
-        party.note = Some(Note::of("Leave at ten."));
+        party.note = Some(text!("Leave at ten."));
         let mut line = item(3, PlanSection::LapseResponse, "Call Robin");
-        line.note = Some(Note::of("the same day"));
+        line.note = Some(text!("the same day"));
         let content = draft(None, vec![walk, party, line]).unwrap().content;
         let strategy = &content.strategies[0];
         assert_eq!(
@@ -345,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_without_room_is_named() {
+    fn a_full_section_is_named() {
         let mut active = Plan::example();
         let line = active.content.routines[0].clone();
         active.content.routines = List::of((0..100).map(|n| PlanText {

@@ -1,4 +1,4 @@
-//! Amounts: how many units of something, which need not be whole.
+//! Amounts: numbers of units, such as drinks, that may have decimals.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use utoipa::{
@@ -9,7 +9,7 @@ use utoipa::{
     },
 };
 
-/// The largest amount that is taken.
+/// The largest allowed amount.
 pub const MAX_AMOUNT: f64 = 1_000_000.0;
 
 /// A number of units from 0 to 1 000 000.
@@ -18,12 +18,12 @@ pub const MAX_AMOUNT: f64 = 1_000_000.0;
 pub struct Amount(f64);
 
 impl Amount {
-    /// The amount, if it is in range.
+    /// Creates an amount; `None` if the value is out of range.
     pub fn new(value: f64) -> Option<Self> {
         (0.0..=MAX_AMOUNT).contains(&value).then_some(Self(value))
     }
 
-    /// The plain number.
+    /// Returns the plain number.
     pub const fn get(self) -> f64 {
         self.0
     }

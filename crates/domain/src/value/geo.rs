@@ -1,10 +1,10 @@
-//! Places on the globe: distances, and boxes that hold a circle. The globe is a sphere here, which is wrong by at
-//! most 0.6 %.
+//! Geographic points, distances between them, and bounding boxes around a circle. The Earth is treated as a
+//! sphere; distances are wrong by at most 0.6 %.
 
 /// The mean radius of the Earth in kilometres (IUGG).
 const EARTH_KM: f64 = 6_371.008_8;
 
-/// Half the way around the globe, in kilometres: nothing is farther away.
+/// Half the circumference of the Earth in kilometres: the largest possible distance.
 pub const FARTHEST_KM: f64 = 20_016.0;
 
 /// A point by its latitude (−90 to 90) and longitude (−180 to 180), in degrees.
@@ -15,7 +15,7 @@ pub struct Point {
 }
 
 impl Point {
-    /// The point, if it is on the globe.
+    /// Creates a point; `None` if a coordinate is out of range.
     pub fn new(latitude: f64, longitude: f64) -> Option<Self> {
         let is_there = (-90.0..=90.0).contains(&latitude) && (-180.0..=180.0).contains(&longitude);
         is_there.then_some(Self { latitude, longitude })
@@ -31,7 +31,8 @@ impl Point {
         self.longitude
     }
 
-    /// The shortest way to another point over the ground, in kilometres, by the haversine formula (Sinnott, 1984).
+    /// Computes the great-circle distance to another point in kilometres by the haversine formula (Sinnott,
+    /// 1984).
     pub fn distance_km(self, other: Self) -> f64 {
         let (from, to) = (self.latitude.to_radians(), other.latitude.to_radians());
         let half_north = (to - from) / 2.0;
@@ -40,20 +41,20 @@ impl Point {
         2.0 * EARTH_KM * h.clamp(0.0, 1.0).sqrt().asin()
     }
 
-    /// A box that holds every point within a distance. Where it goes over the date line it has two ranges of
-    /// longitudes, and where it reaches a pole it goes all around.
+    /// Computes a bounding box of all points within a distance. A box that crosses the date line has two
+    /// ranges of longitudes. A box that reaches a pole spans all longitudes.
     pub fn box_around(self, radius_km: f64) -> GeoBox {
-        // A little more, so that no rounding leaves out what is just within.
+        // A small margin, so that rounding excludes no point that is just within the distance.
         let angle = (radius_km / EARTH_KM) * (1.0 + 1e-9) + 1e-9;
         let (south, north) = (
             self.latitude - angle.to_degrees(),
             self.latitude + angle.to_degrees(),
         );
-        let all_around = ((-180.0, 180.0), NOWHERE);
+        let all_around = ((-180.0, 180.0), EMPTY);
         let longitudes = if south <= -90.0 || north >= 90.0 {
             all_around
         } else {
-            // The circle's outermost longitudes are where a meridian touches it.
+            // The circle reaches farthest east and west where a meridian is tangent to it.
             let reach = (angle.sin() / self.latitude.to_radians().cos())
                 .asin()
                 .to_degrees();
@@ -63,7 +64,7 @@ impl Point {
             } else if east > 180.0 {
                 ((west, 180.0), (-180.0, east - 360.0))
             } else {
-                ((west, east), NOWHERE)
+                ((west, east), EMPTY)
             }
         };
         GeoBox {
@@ -73,21 +74,21 @@ impl Point {
     }
 }
 
-/// A range that nothing is in.
-const NOWHERE: (f64, f64) = (1.0, -1.0);
+/// An empty range.
+const EMPTY: (f64, f64) = (1.0, -1.0);
 
-/// A part of the globe between latitudes, and between longitudes of one range or another. All bounds are included.
+/// A region bounded by one range of latitudes and two ranges of longitudes. All bounds are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeoBox {
     /// From south to north.
     pub latitudes: (f64, f64),
-    /// Two ranges from west to east; the second may hold nothing.
+    /// Two ranges from west to east; the second may be empty.
     pub longitudes: ((f64, f64), (f64, f64)),
 }
 
 impl GeoBox {
-    /// Whether a point is in the box.
-    pub fn holds(&self, point: Point) -> bool {
+    /// Whether the box contains a point.
+    pub fn contains(&self, point: Point) -> bool {
         let within = |(from, to): (f64, f64), value: f64| (from..=to).contains(&value);
         within(self.latitudes, point.latitude)
             && (within(self.longitudes.0, point.longitude) || within(self.longitudes.1, point.longitude))
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn known_distances_are_right() {
+    fn distances_match_published_ones() {
         let (berlin, paris) = (at(52.52, 13.405), at(48.8566, 2.3522));
         assert!((berlin.distance_km(paris) - 877.5).abs() < 1.0);
         assert!((at(0.0, 0.0).distance_km(at(0.0, 180.0)) - 20_015.1).abs() < 1.0);
@@ -114,13 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_on_the_globe_is_no_point() {
+    fn coordinates_out_of_range_are_no_point() {
         for (latitude, longitude) in [(90.1, 0.0), (0.0, -180.1), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
             assert_eq!(Point::new(latitude, longitude), None);
         }
     }
 
-    /// The distance as the angle between two vectors from the middle of the Earth.
+    /// Computes the distance from the angle between two vectors from the centre of the Earth, as an
+    /// independent check.
     fn distance_by_vectors(a: Point, b: Point) -> f64 {
         let vector = |p: Point| {
             let (lat, lon) = (p.latitude.to_radians(), p.longitude.to_radians());
@@ -159,11 +161,11 @@ mod tests {
         ) {
             let longitude = centre.longitude + east;
             let wrapped = longitude - 360.0 * ((longitude + 180.0) / 360.0).floor();
-            let near = at((centre.latitude + north).clamp(-90.0, 90.0), wrapped);
-            for point in [any, near] {
+            let nearby = at((centre.latitude + north).clamp(-90.0, 90.0), wrapped);
+            for point in [any, nearby] {
                 for radius in [radius, centre.distance_km(point)] {
                     let is_near = centre.distance_km(point) <= radius;
-                    prop_assert!(!is_near || centre.box_around(radius).holds(point), "{centre:?} {point:?} {radius}");
+                    prop_assert!(!is_near || centre.box_around(radius).contains(point), "{centre:?} {point:?} {radius}");
                 }
             }
         }
@@ -174,8 +176,8 @@ mod tests {
             let around = centre.box_around(100.0);
             let south = at(around.latitudes.0, longitude);
             prop_assert!(centre.distance_km(south) < 100.01);
-            let far = if longitude > 0.0 { longitude - 100.0 } else { longitude + 100.0 };
-            prop_assert!(!around.holds(at(latitude, far)));
+            let distant_longitude = if longitude > 0.0 { longitude - 100.0 } else { longitude + 100.0 };
+            prop_assert!(!around.contains(at(latitude, distant_longitude)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The words that no text for a person in recovery contains.
+//! The list of words that no text for a person in recovery may contain.
 
 /// Words that blame, label or shame.
 const UNKIND: [&str; 22] = [
@@ -26,7 +26,7 @@ const UNKIND: [&str; 22] = [
     "willpower",
 ];
 
-/// The unkind words that a text contains, as whole words without regard to case.
+/// Finds the unkind words in a text. Only whole words count; case does not matter.
 pub fn unkind_words(text: &str) -> Vec<&'static str> {
     let lower = text.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).collect();

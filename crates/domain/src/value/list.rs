@@ -1,24 +1,24 @@
-//! Lists whose greatest length is part of their type.
+//! Lists whose maximum length is part of their type.
 
 use std::ops::Deref;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-/// A list of at most `MAX` things.
+/// A list of at most `MAX` items.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct List<T, const MAX: usize>(Vec<T>);
 
-/// Identifiers of things that a record refers to.
+/// Ids of items or records that a record refers to.
 pub type Ids = List<uuid::Uuid, 100>;
 
 impl<T, const MAX: usize> List<T, MAX> {
-    /// The list, cut to the longest allowed; for constants and computed values.
+    /// Collects at most the first `MAX` items; for constants and computed values.
     pub fn of(items: impl IntoIterator<Item = T>) -> Self {
         Self(items.into_iter().take(MAX).collect())
     }
 
-    /// Adds an item at the end; false if the list is full.
+    /// Appends an item; returns false if the list is full.
     #[must_use]
     pub fn push(&mut self, item: T) -> bool {
         let has_room = self.0.len() < MAX;
@@ -28,7 +28,7 @@ impl<T, const MAX: usize> List<T, MAX> {
         has_room
     }
 
-    /// The items, to be changed in place.
+    /// The items for changes in place; the length cannot change.
     pub fn items_mut(&mut self) -> &mut [T] {
         &mut self.0
     }
@@ -49,7 +49,7 @@ impl<T, const MAX: usize> Deref for List<T, MAX> {
 
 impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A list that is null counts as left out, like every optional member.
+        // Null means the same as an absent member, as for every optional member.
         let items = Option::<Vec<T>>::deserialize(deserializer)?.unwrap_or_default();
         if items.len() <= MAX {
             Ok(Self(items))

@@ -1,4 +1,5 @@
-//! Values that cannot be wrong once they exist, and the findings that name what is wrong with an input.
+//! Checked value types, and the findings that name the faults of an input. A value of these types is always
+//! valid: no constructor makes one that its own deserialisation would refuse.
 
 pub mod amount;
 pub mod geo;
@@ -13,10 +14,10 @@ pub mod vocabulary;
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads null as the default, like a member that is left out.
+/// Deserialises null as the default, as if the member were absent.
 ///
 /// # Errors
-/// If the value is neither null nor of the type.
+/// If the value is neither null nor valid for the type.
 pub fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {

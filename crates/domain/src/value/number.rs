@@ -1,4 +1,4 @@
-//! Whole numbers whose range is part of their type. The schema is made from the same constants.
+//! Whole numbers whose range is part of their type. Validation and the OpenAPI schema use the same bounds.
 
 use std::{borrow::Cow, fmt};
 
@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-/// A whole number from `MIN` to `MAX`. `7.0` is a whole number too, as in JSON Schema.
+/// A whole number from `MIN` to `MAX`. As in JSON Schema, `7.0` counts as whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Int<const MIN: i64, const MAX: i64>(i64);
 
@@ -21,12 +21,12 @@ pub type Rating = Int<0, 10>;
 pub type Percent = Int<0, 100>;
 
 impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
-    /// The number, if it is in range.
+    /// Creates a number; `None` if it is out of range.
     pub fn new(value: i64) -> Option<Self> {
         (MIN..=MAX).contains(&value).then_some(Self(value))
     }
 
-    /// The nearest number in range; for constants and computed values.
+    /// Creates the nearest number in range; for constants and computed values.
     pub const fn clamped(value: i64) -> Self {
         if value < MIN {
             Self(MIN)
@@ -37,12 +37,12 @@ impl<const MIN: i64, const MAX: i64> Int<MIN, MAX> {
         }
     }
 
-    /// The plain number.
+    /// Returns the plain number.
     pub const fn get(self) -> i64 {
         self.0
     }
 
-    /// The plain number as a float, exact for the ranges in use.
+    /// Returns the number as a float; exact for the ranges in use.
     #[expect(clippy::cast_precision_loss, reason = "ranges in use are far below 2^53")]
     pub const fn as_f64(self) -> f64 {
         self.0 as f64

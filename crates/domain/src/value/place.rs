@@ -1,4 +1,5 @@
-//! Where people are and how they are reached: time zones, countries, languages, phone numbers, e-mail addresses.
+//! Checked text formats: time zones, countries, languages, phone numbers, times of day, currencies, e-mail
+//! addresses.
 
 use std::{borrow::Cow, fmt, ops::Deref, str::FromStr};
 
@@ -12,7 +13,7 @@ use utoipa::{
 };
 use validator::ValidateEmail;
 
-/// An IANA time zone by its name, as `Europe/Berlin`.
+/// An IANA time zone, serialised by its name, such as `Europe/Berlin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ZoneName(pub chrono_tz::Tz);
 
@@ -56,7 +57,7 @@ macro_rules! patterned {
         pub struct $name(String);
 
         impl $name {
-            /// The value, if it has the right form.
+            /// Parses a value; `None` if the text has another form.
             pub fn new(text: &str) -> Option<Self> {
                 let check: fn(&str) -> bool = $check;
                 (text.len() <= $max && check(text)).then(|| Self(text.to_owned()))
@@ -98,31 +99,31 @@ macro_rules! patterned {
     };
 }
 
-fn all(text: &str, from: usize, to: usize, ok: fn(u8) -> bool) -> bool {
+fn is_all(text: &str, from: usize, to: usize, ok: fn(u8) -> bool) -> bool {
     (from..=to).contains(&text.len()) && text.bytes().all(ok)
 }
 
 patterned! {
     /// A country by its two-letter code (ISO 3166-1).
     Country, max 2, pattern "^[A-Z]{2}$", example "US",
-    |t| all(t, 2, 2, |b| b.is_ascii_uppercase()),
+    |t| is_all(t, 2, 2, |b| b.is_ascii_uppercase()),
     "must be a two-letter country code (ISO 3166-1) in capitals, such as US"
 }
 
 patterned! {
     /// A language by its two- or three-letter code (ISO 639).
     Language, max 3, pattern "^[a-z]{2,3}$", example "en",
-    |t| all(t, 2, 3, |b| b.is_ascii_lowercase()),
+    |t| is_all(t, 2, 3, |b| b.is_ascii_lowercase()),
     "must be a language code (ISO 639), such as en"
 }
 
 patterned! {
-    /// A language and region (BCP 47), as `en-US`.
+    /// A language and region (BCP 47), such as `en-US`.
     Locale, max 35, pattern "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", example "en-US",
     |t| {
         let mut parts = t.split('-');
-        parts.next().is_some_and(|p| all(p, 2, 3, |b| b.is_ascii_alphabetic()))
-            && parts.all(|p| all(p, 2, 8, |b| b.is_ascii_alphanumeric()))
+        parts.next().is_some_and(|p| is_all(p, 2, 3, |b| b.is_ascii_alphabetic()))
+            && parts.all(|p| is_all(p, 2, 8, |b| b.is_ascii_alphanumeric()))
     },
     "must be a language tag (BCP 47), such as en-US"
 }
@@ -130,17 +131,17 @@ patterned! {
 patterned! {
     /// A phone number in the international form (ITU-T E.164).
     Phone, max 16, pattern "^\\+[1-9][0-9]{1,14}$", example "+12025550143",
-    |t| t.strip_prefix('+').is_some_and(|d| all(d, 2, 15, |b| b.is_ascii_digit()) && !d.starts_with('0')),
+    |t| t.strip_prefix('+').is_some_and(|d| is_all(d, 2, 15, |b| b.is_ascii_digit()) && !d.starts_with('0')),
     "must be a phone number in the international form (E.164), such as +12025550143"
 }
 
 patterned! {
-    /// A time of day, as `HH:MM`.
+    /// A time of day in the form `HH:MM`.
     TimeOfDay, max 5, pattern "^([01][0-9]|2[0-3]):[0-5][0-9]$", example "18:30",
     |t| {
         t.len() == 5
             && t.split_once(':').is_some_and(|(h, m)| {
-                let two = |s: &str, below: u8| all(s, 2, 2, |b| b.is_ascii_digit()) && s.parse().is_ok_and(|n: u8| n < below);
+                let two = |s: &str, below: u8| is_all(s, 2, 2, |b| b.is_ascii_digit()) && s.parse().is_ok_and(|n: u8| n < below);
                 two(h, 24) && two(m, 60)
             })
     },
@@ -148,7 +149,7 @@ patterned! {
 }
 
 impl TimeOfDay {
-    /// The time at that hour and minute, for constants.
+    /// Creates the time at an hour and minute, capped at 23 and 59; for constants.
     pub fn at(hour: u8, minute: u8) -> Self {
         Self(format!("{:02}:{:02}", hour.min(23), minute.min(59)))
     }
@@ -165,7 +166,7 @@ impl TimeOfDay {
 patterned! {
     /// A currency by its three-letter code (ISO 4217).
     Currency, max 3, pattern "^[A-Z]{3}$", example "EUR",
-    |t| all(t, 3, 3, |b| b.is_ascii_uppercase()),
+    |t| is_all(t, 3, 3, |b| b.is_ascii_uppercase()),
     "must be a currency code (ISO 4217), such as EUR"
 }
 
@@ -175,12 +176,12 @@ patterned! {
 pub struct Email(String);
 
 impl Email {
-    /// The address, if it has the form of one.
+    /// Parses an address; `None` if the text is not one.
     pub fn new(text: &str) -> Option<Self> {
         (text.len() <= 254 && text.validate_email()).then(|| Self(text.to_owned()))
     }
 
-    /// The form under which two spellings are one address: without surrounding space, in lower case.
+    /// The normal form that makes two spellings of one address equal: lower case without surrounding spaces.
     pub fn normalised(&self) -> String {
         self.0.trim().to_lowercase()
     }

@@ -1,47 +1,56 @@
-//! Points in time as people write them: with the offset of the place where they were.
+//! Timestamps (RFC 3339) that preserve the UTC offset at which they were sent.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, fmt, ops::RangeInclusive, str::FromStr};
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, SecondsFormat, TimeZone, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
 
-/// A client's clock may be ahead of ours by this much, in seconds, before an event counts as future.
+/// Tolerance for client clocks that run ahead, in seconds. Only an event later than that counts as in the
+/// future.
 pub const CLOCK_TOLERANCE_S: i64 = 300;
 
-/// An RFC 3339 time, kept to the millisecond together with the offset that was sent.
+/// An RFC 3339 time with millisecond precision and the offset that was sent.
 ///
-/// Two timestamps are equal when instant **and** offset are; use [`Timestamp::millis`] to compare instants.
+/// Two timestamps are equal only if instant **and** offset are equal; use [`Timestamp::millis`] to compare
+/// instants.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Timestamp {
     at: DateTime<FixedOffset>,
-    /// Written with `Z`, so that the answer repeats what was sent.
+    /// Whether the offset was written as `Z`, so that the response repeats it.
     zulu: bool,
 }
 
 impl Timestamp {
-    /// The instant of `at` in UTC.
+    /// Creates a timestamp in UTC. A time outside the years 1 to 9999 is moved to the nearest one inside.
     pub fn utc(at: DateTime<Utc>) -> Self {
         Self {
-            at: truncated(at.fixed_offset()),
+            at: truncated(within_years(at).fixed_offset()),
             zulu: true,
         }
     }
 
-    /// The instant of `at` with the offset that `zone` has then.
+    /// Creates a timestamp at the offset that `zone` has then. A time outside the years 1 to 9999 is moved to
+    /// the nearest one inside.
     pub fn in_zone(at: DateTime<Utc>, zone: chrono_tz::Tz) -> Self {
-        Self {
-            at: truncated(at.with_timezone(&zone).fixed_offset()),
-            zulu: false,
+        let local = truncated(within_years(at).with_timezone(&zone).fixed_offset());
+        // At either end of the calendar only the offset zero stays within the years.
+        if has_valid_year(local) {
+            Self {
+                at: local,
+                zulu: false,
+            }
+        } else {
+            Self::utc(at)
         }
     }
 
-    /// Midnight UTC of a date: the place in an ordered list of what has a date and no moment.
+    /// Creates midnight UTC of a date, which orders records that have a date but no time.
     pub fn midnight(date: NaiveDate) -> Self {
         Self::utc(date.and_time(NaiveTime::MIN).and_utc())
     }
 
-    /// The instant given in microseconds since 1970, in UTC.
+    /// Creates a timestamp in UTC from microseconds since 1970.
     pub fn from_micros(micros: i64) -> Self {
         Self::utc(DateTime::from_timestamp_micros(micros).unwrap_or(DateTime::UNIX_EPOCH))
     }
@@ -56,17 +65,17 @@ impl Timestamp {
         self.millis().saturating_mul(1000)
     }
 
-    /// The date on the calendar where the event was recorded.
+    /// The local date at the timestamp's own offset.
     pub fn local_date(&self) -> NaiveDate {
         self.at.date_naive()
     }
 
-    /// Day of the week (Monday is 1) and hour (0–23) on the clock where the event was recorded.
+    /// The local day of the week (Monday is 1) and hour (0–23) at the timestamp's own offset.
     pub fn local_hour(&self) -> (u32, u32) {
         (self.at.weekday().number_from_monday(), self.at.hour())
     }
 
-    /// The ISO 8601 week of the local date, as `2026-W09`.
+    /// The ISO 8601 week of the local date, such as `2026-W09`.
     pub fn local_week(&self) -> String {
         let week = self.local_date().iso_week();
         format!("{:04}-W{:02}", week.year(), week.week())
@@ -77,30 +86,70 @@ impl Timestamp {
         self.at.to_utc()
     }
 
-    /// True if the event lies further ahead of `now` than clocks may differ.
+    /// Whether the time is later than `now` by more than [`CLOCK_TOLERANCE_S`].
     pub fn is_future(&self, now: DateTime<Utc>) -> bool {
         self.at.to_utc() > now + chrono::TimeDelta::seconds(CLOCK_TOLERANCE_S)
     }
 }
 
-fn truncated(at: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
-    let nanos = at.nanosecond();
-    // A leap second carries its nanoseconds above 10^9; keep it inside the minute.
-    let kept = nanos.min(999_999_999) / 1_000_000 * 1_000_000;
-    at.with_nanosecond(kept).unwrap_or(at)
+/// The first and last year of a timestamp. Outside this range, neither the instant in microseconds nor the
+/// text form is guaranteed to exist.
+const YEARS: RangeInclusive<i32> = 1..=9999;
+
+/// Whether the year is allowed both on the local calendar and in UTC.
+fn has_valid_year(at: DateTime<FixedOffset>) -> bool {
+    YEARS.contains(&at.year()) && YEARS.contains(&at.to_utc().year())
 }
 
+/// Moves an instant to the nearest one in the allowed years.
+fn within_years(at: DateTime<Utc>) -> DateTime<Utc> {
+    let first = NaiveDate::from_ymd_opt(*YEARS.start(), 1, 1).unwrap_or_default();
+    let after = NaiveDate::from_ymd_opt(*YEARS.end() + 1, 1, 1).unwrap_or_default();
+    let last = after.and_time(NaiveTime::MIN) - chrono::TimeDelta::milliseconds(1);
+    at.clamp(first.and_time(NaiveTime::MIN).and_utc(), last.and_utc())
+}
+
+fn truncated(at: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+    let nanos = at.nanosecond();
+    // A leap second has nanoseconds of 10^9 or more; this keeps it in its minute.
+    let truncated_nanos = nanos.min(999_999_999) / 1_000_000 * 1_000_000;
+    at.with_nanosecond(truncated_nanos).unwrap_or(at)
+}
+
+/// The reason why a text is not a timestamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidTimestamp {
+    /// The text does not have the form of RFC 3339.
+    Format(chrono::ParseError),
+    /// The year is not from 1 to 9999, on the local calendar or in UTC.
+    Year,
+}
+
+impl fmt::Display for InvalidTimestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(error) => write!(f, "expected an RFC 3339 time: {error}"),
+            Self::Year => f.write_str("the year must be from 0001 to 9999"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidTimestamp {}
+
 impl FromStr for Timestamp {
-    type Err = chrono::ParseError;
+    type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The parser also takes a space, and signs that only look like a minus.
+        // The parser also accepts a space, and characters that only look like a minus sign.
         let strict = if text.is_ascii() && !text.contains(' ') {
             text
         } else {
             ""
         };
-        let at = DateTime::parse_from_rfc3339(strict)?;
+        let at = DateTime::parse_from_rfc3339(strict).map_err(InvalidTimestamp::Format)?;
+        if !has_valid_year(at) {
+            return Err(InvalidTimestamp::Year);
+        }
         Ok(Self {
             at: truncated(at),
             zulu: text.ends_with(['Z', 'z']),
@@ -129,15 +178,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        let parsed: Self = text
-            .parse()
-            .map_err(|e| de::Error::custom(format!("expected an RFC 3339 time: {e}")))?;
-        // Outside these years neither an instant in microseconds nor the text form is sure to exist.
-        if (1..=9999).contains(&parsed.at.year()) && (1..=9999).contains(&parsed.to_utc().year()) {
-            Ok(parsed)
-        } else {
-            Err(de::Error::custom("the year must be from 0001 to 9999"))
-        }
+        text.parse().map_err(de::Error::custom)
     }
 }
 
@@ -153,26 +194,26 @@ impl utoipa::PartialSchema for Timestamp {
 
 impl utoipa::ToSchema for Timestamp {}
 
-/// Reads a date as `YYYY-MM-DD` and in no other form.
+/// Deserialises a date in the form `YYYY-MM-DD` and no other.
 ///
 /// # Errors
-/// If the text has another form or names no date.
+/// If the text has another form or is not a date.
 pub fn date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
     let text = Cow::<'de, str>::deserialize(deserializer)?;
     strict_date(&text).ok_or_else(|| de::Error::custom("must be a date, such as 2026-03-01"))
 }
 
-/// Reads a date as `YYYY-MM-DD`, or null.
+/// Deserialises a date in the form `YYYY-MM-DD`, or null.
 ///
 /// # Errors
-/// If the text has another form or names no date.
+/// If the text has another form or is not a date.
 pub fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
     let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
     text.map(|text| strict_date(&text).ok_or_else(|| de::Error::custom("must be a date, such as 2026-03-01")))
         .transpose()
 }
 
-/// The date that a text as `YYYY-MM-DD` names.
+/// Parses a date in the form `YYYY-MM-DD`.
 pub(crate) fn strict_date(text: &str) -> Option<NaiveDate> {
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let mut parts = text.split('-');
@@ -186,17 +227,18 @@ pub(crate) fn strict_date(text: &str) -> Option<NaiveDate> {
     }
 }
 
-/// A time for an example.
+/// Parses a time for an example.
 pub(crate) fn example_time(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|_| Timestamp::from_micros(0))
 }
 
-/// Turns a local wall-clock time of `zone` into an instant; a skipped time moves past the gap.
+/// Converts a wall-clock time in `zone` to an instant. A time that the clock skips moves past the gap in steps of
+/// 15 minutes. Of a time that occurs twice, the first counts.
 pub fn resolve_local(zone: chrono_tz::Tz, local: chrono::NaiveDateTime) -> DateTime<Utc> {
     match zone.from_local_datetime(&local) {
         chrono::LocalResult::Single(t) | chrono::LocalResult::Ambiguous(t, _) => t.to_utc(),
         chrono::LocalResult::None => {
-            // Transitions skip whole quarter-hours; 25 h covers a skipped date.
+            // Clock changes skip whole quarter-hours; 25 hours cover a skipped date.
             let mut later = local;
             for _ in 0..100 {
                 later += chrono::TimeDelta::minutes(15);
@@ -240,6 +282,38 @@ mod tests {
     fn a_date_without_time_is_refused() {
         assert!(echo("2026-03-01").contains("RFC 3339"));
         assert!(echo("0000-01-01T00:00:00Z").contains("year"));
+    }
+
+    #[test]
+    fn no_constructor_makes_a_time_that_cannot_be_read_again() {
+        let extremes = [
+            DateTime::<Utc>::MIN_UTC,
+            DateTime::<Utc>::MAX_UTC,
+            "0001-01-01T00:00:00Z".parse().unwrap(),
+            "9999-12-31T23:59:59.999Z".parse().unwrap(),
+        ];
+        for at in extremes {
+            for zone in [chrono_tz::UTC, chrono_tz::Pacific::Apia, chrono_tz::America::Adak] {
+                let timestamp = Timestamp::in_zone(at, zone);
+                assert!(
+                    serde_json::from_value::<Timestamp>(timestamp.to_string().into()).is_ok(),
+                    "{timestamp}"
+                );
+            }
+        }
+        for timestamp in [i64::MIN, i64::MAX].map(Timestamp::from_micros) {
+            assert!(
+                serde_json::from_value::<Timestamp>(timestamp.to_string().into()).is_ok(),
+                "{timestamp}"
+            );
+        }
+        for text in [
+            "0000-12-31T23:00:00-02:00",
+            "0001-01-01T00:00:00+01:00",
+            "9999-12-31T23:30:00-01:00",
+        ] {
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp::Year), "{text}");
+        }
     }
 
     #[test]

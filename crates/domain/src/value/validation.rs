@@ -1,7 +1,83 @@
-//! What is wrong with an input: every fault is collected, none hides another.
+//! Validation findings: all faults of an input are collected and reported together.
 
 use serde::Serialize;
+use strum::{Display, IntoStaticStr};
 use utoipa::ToSchema;
+
+/// The kind of a fault, for programs. The wire form is the name in kebab case.
+///
+/// Variants are in alphabetical order, because a field with several faults reports the one whose code comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Display, IntoStaticStr)]
+#[cfg_attr(test, derive(strum::VariantArray))]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum FindingCode {
+    /// Items wait for each other in a circle.
+    Circle,
+    /// The password is too widely known.
+    CommonPassword,
+    /// The cursor is not one of this list.
+    Cursor,
+    /// The value or parameter is given more than once.
+    Duplicate,
+    /// The value is not one of the allowed names.
+    Enum,
+    /// The value does not have the required form.
+    Format,
+    /// The time lies in the future.
+    Future,
+    /// The field cannot change any more.
+    Immutable,
+    /// The value is not valid for a reason that no other code describes.
+    Invalid,
+    /// A text or list is too short or too long.
+    Length,
+    /// The value differs from another place that names the same thing.
+    Mismatch,
+    /// Part of a resource is absent.
+    Missing,
+    /// The item of a questionnaire takes no answer.
+    NotAQuestion,
+    /// The item of a questionnaire is not asked with these answers.
+    NotEnabled,
+    /// The feature of a resource is not supported.
+    NotSupported,
+    /// The answer is not one of the options of its item.
+    Option,
+    /// Two values are in the wrong order.
+    Order,
+    /// A number, date or time is out of range.
+    Range,
+    /// The field is computed by the server.
+    ReadOnly,
+    /// The item of a questionnaire takes one answer only.
+    Repeated,
+    /// The field or parameter is missing.
+    Required,
+    /// The value takes too many bytes.
+    Size,
+    /// The value has the wrong JSON type.
+    Type,
+    /// The text contains a word that blames or labels.
+    Unkind,
+    /// The object has no such field.
+    UnknownField,
+    /// The questionnaire has no such item.
+    UnknownItem,
+    /// The operation has no such query parameter.
+    UnknownParameter,
+    /// The id or name refers to nothing that this person or server has.
+    UnknownReference,
+    /// The questionnaire has no such score.
+    UnknownScore,
+}
+
+impl FindingCode {
+    /// The code as it is sent.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
 
 /// One wrong field of an input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
@@ -9,44 +85,44 @@ pub struct Finding {
     /// JSON pointer (RFC 6901) to the field, from the root of the body; for a query parameter, `/` and its name.
     #[schema(max_length = 2000, example = "/answers/craving")]
     pub pointer: String,
-    /// What kind of fault, for programs: `required`, `type`, `range`, `length`, `format`, `unknown-field`, …
-    #[schema(max_length = 60, example = "range")]
-    pub code: String,
-    /// What is expected, for people; never repeats the value that was sent.
+    /// The kind of fault, for programs: `required`, `type`, `range`, `length`, `format`, `unknown-field`, …
+    #[schema(value_type = String, max_length = 60, example = "range")]
+    pub code: FindingCode,
+    /// The expectation in words, for people. Never repeats the value that was sent.
     #[schema(max_length = 1000, example = "must be a whole number from 0 to 10")]
     pub message: String,
 }
 
-/// A collector of findings.
+/// Collects findings.
 #[derive(Debug, Default)]
 pub struct Findings(Vec<Finding>);
 
 impl Findings {
-    /// Notes one fault.
-    pub fn add(&mut self, pointer: impl Into<String>, code: &'static str, message: impl Into<String>) {
+    /// Adds a finding.
+    pub fn add(&mut self, pointer: impl Into<String>, code: FindingCode, message: impl Into<String>) {
         self.0.push(Finding {
             pointer: pointer.into(),
-            code: code.to_owned(),
+            code,
             message: message.into(),
         });
     }
 
-    /// Notes a fault that was found elsewhere.
+    /// Adds an existing finding.
     pub fn push(&mut self, finding: Finding) {
         self.0.push(finding);
     }
 
-    /// Notes faults that were found elsewhere.
+    /// Adds existing findings.
     pub fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.0.extend(findings);
     }
 
-    /// True as long as nothing was found.
+    /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// What was found, in the order of the pointers, one for each.
+    /// Returns the findings in the order of their pointers, one for each pointer.
     pub fn into_vec(mut self) -> Vec<Finding> {
         self.0.sort();
         self.0.dedup_by(|a, b| a.pointer == b.pointer);
@@ -55,17 +131,17 @@ impl Findings {
     }
 }
 
-/// A step of a pointer; the places of a list are in the order of their numbers.
+/// A segment of a pointer. Indices of a list sort by number.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
-    Place(u64),
+    Index(u64),
     Member(String),
 }
 
 fn steps(pointer: &str) -> Vec<Step> {
     let step = |text: &str| {
         text.parse()
-            .map_or_else(|_| Step::Member(text.to_owned()), Step::Place)
+            .map_or_else(|_| Step::Member(text.to_owned()), Step::Index)
     };
     pointer.split('/').map(step).collect()
 }
@@ -77,10 +153,22 @@ pub fn pointer_segment(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
 
     #[test]
-    fn faults_are_told_in_the_order_of_the_body_once_each() {
+    fn codes_are_sent_as_named_and_sort_by_their_name() {
+        let names: Vec<&str> = FindingCode::VARIANTS.iter().map(|code| code.as_str()).collect();
+        assert!(names.is_sorted(), "{names:?}");
+        for code in FindingCode::VARIANTS {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+        assert_eq!(FindingCode::NotAQuestion.as_str(), "not-a-question");
+    }
+
+    #[test]
+    fn faults_are_reported_in_the_order_of_the_body_once_each() {
         let mut findings = Findings::default();
         for pointer in [
             "/answers/10/text",
@@ -91,15 +179,15 @@ mod tests {
             "",
             "/answers/10",
         ] {
-            findings.add(pointer, "range", "must be other");
+            findings.add(pointer, FindingCode::Range, "must be other");
         }
-        let told: Vec<String> = findings
+        let pointers: Vec<String> = findings
             .into_vec()
             .into_iter()
             .map(|finding| finding.pointer)
             .collect();
         assert_eq!(
-            told,
+            pointers,
             [
                 "",
                 "/answers",

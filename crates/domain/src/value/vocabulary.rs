@@ -1,11 +1,14 @@
-//! Words that several nouns share.
+//! Enums that several nouns share: substances, kinds of situations, families of strategies.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-/// What a goal or an event is about: a substance or a behaviour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+/// The substance or behaviour that a goal or an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, IntoStaticStr, ToSchema)]
+#[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Substance {
     /// Alcohol.
     Alcohol,
@@ -44,30 +47,12 @@ pub enum Substance {
 }
 
 impl Substance {
-    /// The word used in slots; equal to the wire form.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Alcohol => "alcohol",
-            Self::OpioidHeroin => "opioid_heroin",
-            Self::OpioidFentanyl => "opioid_fentanyl",
-            Self::OpioidPrescription => "opioid_prescription",
-            Self::Cannabis => "cannabis",
-            Self::SyntheticCannabinoid => "synthetic_cannabinoid",
-            Self::Sedative => "sedative",
-            Self::Cocaine => "cocaine",
-            Self::Methamphetamine => "methamphetamine",
-            Self::OtherStimulant => "other_stimulant",
-            Self::Hallucinogen => "hallucinogen",
-            Self::Inhalant => "inhalant",
-            Self::Nicotine => "nicotine",
-            Self::Kratom => "kratom",
-            Self::Gambling => "gambling",
-            Self::OtherBehaviour => "other_behaviour",
-            Self::Other => "other",
-        }
+    /// The name on the wire; slots use it too.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
-    /// True for the opioids, where tolerance is lost quickly and an overdose can be reversed with naloxone.
+    /// Whether it is an opioid: tolerance is lost quickly, and naloxone can reverse an overdose.
     pub const fn is_opioid(self) -> bool {
         matches!(
             self,
@@ -77,7 +62,7 @@ impl Substance {
 }
 
 /// The eight categories of high-risk situations (Marlatt and Gordon, 1985).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum SituationCategory {
     /// Sadness, anger, boredom, worry and the like.
@@ -86,7 +71,7 @@ pub enum SituationCategory {
     PhysicalDiscomfort,
     /// Joy, celebration, excitement.
     PleasantEmotions,
-    /// Wanting to see whether one can use in a controlled way.
+    /// Testing whether one can use in a controlled way.
     TestingPersonalControl,
     /// Cues and sudden urges.
     UrgesAndTemptations,
@@ -100,18 +85,9 @@ pub enum SituationCategory {
 
 impl SituationCategory {
     /// Every category.
-    pub const ALL: [Self; 8] = [
-        Self::UnpleasantEmotions,
-        Self::PhysicalDiscomfort,
-        Self::PleasantEmotions,
-        Self::TestingPersonalControl,
-        Self::UrgesAndTemptations,
-        Self::InterpersonalConflict,
-        Self::SocialPressure,
-        Self::PleasantTimesWithOthers,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// What the category is called in sentences.
+    /// The name of the category in sentences.
     pub const fn phrase(self) -> &'static str {
         match self {
             Self::UnpleasantEmotions => "hard feelings",
@@ -127,7 +103,9 @@ impl SituationCategory {
 }
 
 /// Families of coping strategies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StrategyCategory {
     /// Watching an urge rise, crest and fall.
@@ -168,23 +146,17 @@ pub enum StrategyCategory {
 
 impl StrategyCategory {
     /// Every category.
-    pub const ALL: [Self; 17] = [
-        Self::UrgeSurfing,
-        Self::Delay,
-        Self::Distract,
-        Self::CognitiveReframing,
-        Self::Grounding,
-        Self::Breathing,
-        Self::BodyScan,
-        Self::MindfulWalking,
-        Self::Meditation,
-        Self::Exercise,
-        Self::CallSomeone,
-        Self::Meeting,
-        Self::Relaxation,
-        Self::SelfCare,
-        Self::ProblemSolving,
-        Self::ChangeScene,
-        Self::Other,
-    ];
+    pub const ALL: &'static [Self] = Self::VARIANTS;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_substance_has_the_same_name_in_slots_and_on_the_wire() {
+        for substance in Substance::VARIANTS {
+            assert_eq!(serde_json::to_value(substance).unwrap(), substance.as_str());
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Creating records: the most common write.
 
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
-use mainstay_domain::record::{Draft, Kind};
+use mainstay_domain::record::{Draft, Kind, registry::has_timers};
 use uuid::Uuid;
 
 use super::{
@@ -205,5 +205,5 @@ fn first_version(draft: &Draft, now: DbTimestamp) -> Stored {
 
 /// True if storing the record stores and checks nothing but its row.
 fn has_no_side_effects(draft: &Draft) -> bool {
-    draft.items.is_empty() && draft.references.is_empty() && !draft.kind.has_timers()
+    draft.items.is_empty() && draft.references.is_empty() && !has_timers(draft.kind)
 }

@@ -7,8 +7,8 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager},
 };
 use mainstay_domain::{
-    record::{Draft, Kind, Reference, Target},
-    value::validation::Finding,
+    record::{Draft, Kind, Reference, Target, registry::has_timers},
+    value::validation::{Finding, FindingCode},
 };
 use uuid::Uuid;
 
@@ -274,7 +274,7 @@ impl<'a> RecordWriter<'a> {
 
     fn set_timer(&mut self, kind: Kind, id: Uuid, due_at: Option<DbTimestamp>) -> Result<()> {
         // Only kinds with timers pay for them.
-        if !kind.has_timers() {
+        if !has_timers(kind) {
             return Ok(());
         }
         let person_no = self.records.scope.no;
@@ -308,7 +308,7 @@ impl<'a> RecordWriter<'a> {
             if !known {
                 unknown.push(Finding {
                     pointer: reference.pointer.clone(),
-                    code: "unknown-reference".to_owned(),
+                    code: FindingCode::UnknownReference,
                     message: format!("is no {what} of this person"),
                 });
             }

@@ -64,7 +64,7 @@ fn new_draft<T: Record>(id: u128) -> Draft {
     let incoming = Incoming {
         id: None,
         body: T::example(),
-        basis: None,
+        context: None,
     };
     let now = chrono::DateTime::from_timestamp_micros(NOW).unwrap();
     let mut next = id * 1000;

@@ -42,7 +42,7 @@ fn new_row() -> NewRow {
     let incoming = Incoming {
         id: None,
         body: CheckIn::example(),
-        basis: None,
+        context: None,
     };
     let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
     let draft = draft(incoming, Uuid::nil(), None, now, &mut Uuid::nil).unwrap();

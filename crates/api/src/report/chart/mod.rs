@@ -51,7 +51,7 @@ impl ChartName {
     ];
 
     /// Its name in paths.
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::CravingsAndMood => "cravings-and-mood",
             Self::Calendar => "calendar",
@@ -100,7 +100,7 @@ impl FromStr for ChartName {
     fn from_str(text: &str) -> Result<Self, NoSuchChart> {
         Self::ALL
             .into_iter()
-            .find(|name| name.word() == text)
+            .find(|name| name.as_str() == text)
             .ok_or(NoSuchChart)
     }
 }
@@ -154,7 +154,10 @@ impl Chart {
             empty = sentence(&self.says);
             &empty
         };
-        let (title, desc) = (format!("{}-title", name.word()), format!("{}-desc", name.word()));
+        let (title, desc) = (
+            format!("{}-title", name.as_str()),
+            format!("{}-desc", name.as_str()),
+        );
         html! {
             svg xmlns="http://www.w3.org/2000/svg" width=(WIDTH) height=(drawing.height)
                 viewBox=(format!("0 0 {WIDTH} {}", drawing.height)) role="img" aria-labelledby=(format!("{title} {desc}")) {

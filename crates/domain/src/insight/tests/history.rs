@@ -123,7 +123,7 @@ pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
                 occurred_at: timestamp_ago(&as_of, ago, from),
                 ended_at: lasts.map(|minutes| timestamp_ago(&as_of, (ago - minutes).max(0), to)),
                 amount,
-                unit: Some(Text::of(unit)),
+                unit: Text::new(unit),
                 as_prescribed,
                 entered_in_error,
                 craving_event_id: craving.map(Uuid::from_u128),

@@ -22,7 +22,7 @@ use crate::{
     use_event::{UseEvent, UseEventFeelings},
     value::{
         list::{Ids, List},
-        text::Label,
+        text::text,
         timestamp::Timestamp,
     },
 };
@@ -40,7 +40,7 @@ pub fn plan() -> Plan {
         content: PlanContent {
             warning_signs: List::of(SIGNS.into_iter().map(|(id, stage)| PlanWarningSign {
                 id: Some(Uuid::from_u128(id)),
-                label: Label::of("sign"),
+                label: text!("sign"),
                 stage,
                 note: None,
             })),
@@ -86,7 +86,7 @@ fn recent_check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
 }
 
 fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
-    let practice = option::weighted(0.2, Just(Label::of("urge-surfing-wave")));
+    let practice = option::weighted(0.2, Just(text!("urge-surfing-wave")));
     let parts = (craving(as_of), ago(), recording_zone(as_of.zone), practice);
     parts.prop_map(move |(event, minutes, zone, practice)| CravingEvent {
         occurred_at: timestamp_ago(&as_of, minutes, zone),

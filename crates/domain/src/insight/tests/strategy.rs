@@ -47,7 +47,7 @@ fn event(
             id: None,
             strategy_id: None,
             practice: None,
-            label: Some(Label::of(["Walk", "tea", "Call"][name])),
+            label: Label::new(["Walk", "tea", "Call"][name]),
             before,
             after,
             helped: None,

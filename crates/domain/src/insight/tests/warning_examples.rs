@@ -20,7 +20,7 @@ use crate::{
     value::{
         list::Ids,
         number::{Int, Rating},
-        text::{Label, Text},
+        text::{Label, text},
     },
 };
 
@@ -39,7 +39,7 @@ fn a_warning_sign_is_no_help_against_itself() {
     let contact = |n: u128, name: &str, status| WithId {
         id: Uuid::from_u128(n),
         record: SupportContact {
-            name: Label::of(name),
+            name: Label::new(name).unwrap(),
             status,
             ..SupportContact::example()
         },
@@ -121,7 +121,7 @@ fn low_confidence_is_only_compared_with_a_known_baseline() {
 
 fn record_with_injection(doses: &[(i64, DoseStatus)], as_of: &AsOf) -> Facts {
     let medication = Medication {
-        schedule: Text::of("FREQ=DAILY;INTERVAL=28"),
+        schedule: text!("FREQ=DAILY;INTERVAL=28"),
         covers_days: Int::clamped(28),
         started_on: crate::insight::calendar::add_days(as_of.today(), -10),
         ..Medication::example()

@@ -1,3 +1,5 @@
+//! Tests of adherence, with a day-by-day count as an oracle.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -19,7 +21,7 @@ fn window(from: i64, to: i64) -> Stretch {
     }
 }
 
-/// Day by day: what was taken goes into stock, and each day takes one day's worth out of it.
+/// Computes the covered days day by day: a taken dose goes into stock, and each day consumes one day's worth.
 fn oracle(taken: &[(i64, u16)]) -> Vec<i64> {
     let mut stock = 0;
     let mut covered = Vec::new();
@@ -37,7 +39,7 @@ fn oracle(taken: &[(i64, u16)]) -> Vec<i64> {
     covered
 }
 
-/// From every covered day of the window as far as no long gap comes.
+/// Tries every covered day of the window as a start and extends it until a long gap.
 fn longest_oracle(covered: &[i64], from: i64, to: i64) -> Option<i64> {
     let inside: Vec<i64> = covered
         .iter()
@@ -58,8 +60,8 @@ fn longest_oracle(covered: &[i64], from: i64, to: i64) -> Option<i64> {
 }
 
 #[test]
-fn what_overlaps_is_carried_forward() {
-    // Refilled three days early: the second month begins when the first is used up.
+fn overlapping_doses_are_carried_forward() {
+    // After a refill three days early, the second month begins when the first is used up.
     let covers = [cover(0, 30), cover(27, 30)];
     assert_eq!(covered(&covers), [window(0, 59)]);
     let coverage = proportion_of_days_covered(&covers, window(0, 89)).unwrap();

@@ -1,13 +1,13 @@
-//! What is due of a medication whose doses last for a week or longer.
+//! Due doses of long-acting medications, whose doses last for a week or longer.
 //!
-//! The first dose is due by the schedule, each later one so many days after the one that was given before it. Only one
-//! is due at a time, and it stays open until it is given: being late takes nothing away from it. A dose that is
-//! skipped was not given, and the rhythm goes on from the day on which it was due.
+//! The schedule sets the due time of the first dose. Each later dose is due `covers_days` after the previous
+//! one was given. Only one dose is due at a time, and it stays open until it is given, however late. After a
+//! skipped dose, the next is due `covers_days` after the day on which the skipped one was due.
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Case, DoseStanding, DueDose, recorded, tolerance, whole_days};
+use super::{Case, DoseStanding, DueDose, recorded_standing, tolerance, whole_days};
 use crate::{
     dose::{Dose, DoseStatus},
     medication::schedule::{DueTime, Schedule},
@@ -15,22 +15,22 @@ use crate::{
 
 /// The doses of a long-acting medication.
 pub(super) struct LongActing {
-    /// What was given or skipped, in rising order.
+    /// Given and skipped doses in ascending order.
     pub settled: Vec<DueDose>,
-    /// The one that is due now, or next.
+    /// The dose that is due now or next.
     pub pending: DueDose,
-    /// Since when it has been due that a dose is given.
+    /// The time since which a dose has been due without one being given.
     pub due_since: DateTime<Utc>,
 }
 
-/// A due time that was skipped, while nothing has been given since.
+/// A skipped due time after which no dose was given yet.
 struct Skipped {
     time: DueTime,
     id: Uuid,
 }
 
 impl Case<'_> {
-    /// The doses up to the one that is pending; `None` if the schedule never comes due.
+    /// Computes the doses up to the pending one; `None` if the schedule never comes due.
     pub(super) fn long_acting(&self, schedule: &Schedule) -> Option<LongActing> {
         let first = self.first_time(schedule)?;
         let mut doses: Vec<&(Uuid, Dose)> = self.doses.iter().collect();
@@ -42,7 +42,8 @@ impl Case<'_> {
             let next = match dose.status {
                 DoseStatus::Taken | DoseStatus::Late => {
                     let mut ids = vec![*id];
-                    // Whoever is given it after all, nearer to the time that was skipped, has not skipped it.
+                    // A dose that is given nearer to the skipped time than to the next one replaces the
+                    // skipped dose.
                     if let Some(before) =
                         skipped.take_if(|s| at < s.time.until + (time.at - s.time.until) / 2)
                     {
@@ -57,7 +58,8 @@ impl Case<'_> {
                 DoseStatus::Skipped if self.is_about(&time, dose) => {
                     settled.push(self.due(&time, DoseStanding::Skipped, vec![*id]));
                     let due_on = time.at.with_timezone(&self.zone).date_naive();
-                    // Who settles it long after has skipped what would have been due until then.
+                    // A dose that is recorded as skipped long after its due time also skips those that would
+                    // have been due until then.
                     let late = whole_days(self.zone, time.at, at) / self.medication.covers_days.get();
                     skipped = Some(Skipped { time, id: *id });
                     self.after(&first, due_on, late + 1)
@@ -74,7 +76,7 @@ impl Case<'_> {
                 since = time;
             }
         }
-        let standing = recorded(&missed).unwrap_or_else(|| self.waiting(&time));
+        let standing = recorded_standing(&missed).unwrap_or_else(|| self.waiting(&time));
         Some(LongActing {
             settled,
             pending: self.due(&time, standing, missed.iter().map(|(id, _)| *id).collect()),
@@ -82,13 +84,13 @@ impl Case<'_> {
         })
     }
 
-    /// Whether the medication has come to its end before the moment.
+    /// Whether the medication ended before the moment.
     pub(super) fn has_ended(&self) -> bool {
         let today = self.now.with_timezone(&self.zone).date_naive();
         self.medication.ended_on.is_some_and(|last| last < today)
     }
 
-    /// The first time that the schedule has.
+    /// The first due time of the schedule.
     fn first_time(&self, schedule: &Schedule) -> Option<DueTime> {
         let begin = self.medication.started_on.and_time(NaiveTime::MIN).and_utc() - TimeDelta::days(2);
         let within = begin + TimeDelta::days(6 * 366);
@@ -96,7 +98,7 @@ impl Case<'_> {
         first.first().copied()
     }
 
-    /// The due time so many doses after a day, at the time of day of the first one.
+    /// The due time that is a number of doses after a day, at the time of day of the first dose.
     fn after(&self, first: &DueTime, day: NaiveDate, doses: i64) -> Option<DueTime> {
         let clock = if first.is_whole_day() {
             NaiveTime::MIN
@@ -108,7 +110,7 @@ impl Case<'_> {
         Some(DueTime::on(self.zone, day.and_time(clock), first.is_whole_day()))
     }
 
-    /// How a dose that was given stands for its due time.
+    /// The standing of a given dose for its due time.
     fn given(&self, time: &DueTime, dose: &Dose) -> DoseStanding {
         let is_late = dose.occurred_at.to_utc() >= time.until + tolerance(self.medication);
         if is_late || dose.status == DoseStatus::Late {
@@ -118,13 +120,13 @@ impl Case<'_> {
         }
     }
 
-    /// Whether what was settled about a dose that was not given concerns that due time.
+    /// Whether a skipped or missed dose counts for a due time.
     fn is_about(&self, time: &DueTime, dose: &Dose) -> bool {
         let names_it = dose.due_at.is_some_and(|due| due.to_utc() == time.at);
         names_it || dose.occurred_at.to_utc() >= time.at - tolerance(self.medication)
     }
 
-    /// How the pending dose stands while nothing is recorded for it.
+    /// The standing of the pending dose while it has no record.
     fn waiting(&self, time: &DueTime) -> DoseStanding {
         if self.now < time.at {
             DoseStanding::Upcoming

@@ -1,3 +1,5 @@
+//! Tests of due doses and their standing.
+
 use chrono::NaiveDate;
 
 use super::*;
@@ -12,7 +14,7 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn medication(schedule: &str, covers_days: i64, started_on: &str) -> Medication {
     Medication {
-        schedule: Text::of(schedule),
+        schedule: Text::new(schedule).unwrap(),
         covers_days: Int::clamped(covers_days),
         started_on: started_on.parse().unwrap(),
         ..Medication::example()
@@ -32,7 +34,7 @@ fn doses(all: &[(&str, DoseStatus)]) -> Vec<(Uuid, Dose)> {
     all.iter().enumerate().map(dose).collect()
 }
 
-/// When each dose is due, on the clock of the zone, and how it stands.
+/// Lists the due time of each dose in local time, with its standing.
 fn standings(due: &[DueDose]) -> Vec<(String, DoseStanding)> {
     let short = |dose: &DueDose| dose.due_at.to_string()[5..16].to_owned();
     due.iter().map(|dose| (short(dose), dose.standing)).collect()
@@ -118,7 +120,7 @@ fn any_time_of_the_day_will_do_where_the_rule_names_none() {
 }
 
 #[test]
-fn an_injection_is_due_so_many_days_after_the_last_one() {
+fn an_injection_is_due_a_number_of_days_after_the_last_one() {
     let depot = medication("FREQ=DAILY;INTERVAL=28;BYHOUR=10", 28, "2026-01-05");
     let given = doses(&[
         ("2026-02-05T16:00:00-05:00", DoseStatus::Taken),
@@ -127,19 +129,19 @@ fn an_injection_is_due_so_many_days_after_the_last_one() {
     ]);
     let span = at("2026-01-01T00:00:00Z")..at("2026-06-01T00:00:00Z");
     let all = |now: &str| standings(&due_doses(&depot, &given, Tz::America__New_York, &span, at(now)));
-    let mut wanted = vec![
+    let mut expected_standings = vec![
         ("01-05T10:00", DoseStanding::Taken),
-        // Three days after it was due.
+        // Given three days after it was due.
         ("02-02T10:00", DoseStanding::Taken),
-        // Nine days after it was due.
+        // Given nine days after it was due.
         ("03-05T10:00", DoseStanding::Late),
         ("04-11T10:00", DoseStanding::Upcoming),
     ];
-    assert_eq!(all("2026-04-01T12:00:00Z"), expected(&wanted));
-    wanted[3].1 = DoseStanding::Open;
-    assert_eq!(all("2026-04-18T13:59:59Z"), expected(&wanted));
+    assert_eq!(all("2026-04-01T12:00:00Z"), expected(&expected_standings));
+    expected_standings[3].1 = DoseStanding::Open;
+    assert_eq!(all("2026-04-18T13:59:59Z"), expected(&expected_standings));
     // It stays open however late it is.
-    assert_eq!(all("2026-05-18T14:00:00Z"), expected(&wanted));
+    assert_eq!(all("2026-05-18T14:00:00Z"), expected(&expected_standings));
     let late = due_doses(
         &depot,
         &given,
@@ -148,7 +150,7 @@ fn an_injection_is_due_so_many_days_after_the_last_one() {
         at("2026-04-22T12:00:00Z"),
     );
     assert_eq!(late.last().and_then(|dose| dose.overdue_days), Some(10));
-    // Without any, the schedule says when the first is due.
+    // Without recorded doses, the schedule sets the first due time.
     let first = next_due(&depot, &[], Tz::America__New_York, at("2026-01-01T00:00:00Z")).unwrap();
     assert_eq!(
         standings(&[first]),
@@ -157,12 +159,12 @@ fn an_injection_is_due_so_many_days_after_the_last_one() {
 }
 
 #[test]
-fn an_injection_that_was_not_given_is_told_of_until_it_is() {
+fn an_injection_that_was_not_given_is_due_until_it_is() {
     let depot = medication("FREQ=MONTHLY;BYHOUR=10", 28, "2026-01-05");
     let given = doses(&[("2026-01-05T11:00:00Z", DoseStatus::Taken)]);
     let now = at("2026-03-01T12:00:00Z");
     let open = expected(&[("02-02T10:00", DoseStanding::Open)]);
-    // Also where the time that is asked for begins after it, and not where it ends before it.
+    // This also holds for a span that begins after the due time, but not for one that ends before it.
     for from in [
         "2026-01-20T00:00:00Z",
         "2026-02-22T12:00:00Z",
@@ -186,7 +188,7 @@ fn an_injection_that_was_not_given_is_told_of_until_it_is() {
         (open, Some(27))
     );
     assert_eq!(overdue_days(&depot, &given, Tz::UTC, now), 27);
-    // An end that has passed ends the waiting too.
+    // After the medication ended, no dose is open any more.
     let ended = Medication {
         ended_on: NaiveDate::from_ymd_opt(2026, 2, 20),
         ..depot.clone()
@@ -208,19 +210,19 @@ fn after_a_skipped_injection_the_next_follows_by_the_rhythm() {
         let span = at("2026-02-01T00:00:00Z")..at("2026-06-01T00:00:00Z");
         standings(&due_doses(&depot, given, Tz::UTC, &span, at(now)))
     };
-    let mut wanted = vec![
+    let mut expected_standings = vec![
         ("02-02T00:00", DoseStanding::Skipped),
         ("03-02T00:00", DoseStanding::Upcoming),
     ];
-    assert_eq!(due(&given, "2026-02-04T00:00:00Z"), expected(&wanted));
+    assert_eq!(due(&given, "2026-02-04T00:00:00Z"), expected(&expected_standings));
     let next = next_due(&depot, &given, Tz::UTC, at("2026-02-04T00:00:00Z")).unwrap();
-    assert_eq!(standings(&[next]), expected(&wanted[1..]));
-    // Nothing has been given since January, whatever was skipped.
+    assert_eq!(standings(&[next]), expected(&expected_standings[1..]));
+    // A skipped dose does not count as given: nothing was given since January.
     let overdue = |given: &[(Uuid, Dose)]| overdue_days(&depot, given, Tz::UTC, at("2026-02-12T00:00:00Z"));
     assert_eq!(overdue(&given), 10);
-    wanted[1].1 = DoseStanding::Open;
-    assert_eq!(due(&given, "2026-04-20T00:00:00Z"), expected(&wanted));
-    // What is settled long after covers what would have been due until then.
+    expected_standings[1].1 = DoseStanding::Open;
+    assert_eq!(due(&given, "2026-04-20T00:00:00Z"), expected(&expected_standings));
+    // A dose that is skipped long after also skips those that would have been due until then.
     given[1].1.occurred_at = example_time("2026-04-20T08:00:00Z");
     assert_eq!(
         due(&given, "2026-04-21T00:00:00Z"),
@@ -229,7 +231,7 @@ fn after_a_skipped_injection_the_next_follows_by_the_rhythm() {
             ("04-27T00:00", DoseStanding::Upcoming),
         ])
     );
-    // Given after all, it was late and not skipped.
+    // A dose that is given after all is late and not skipped.
     given[1].1.occurred_at = example_time("2026-02-03T08:00:00Z");
     let mut after_all = given.clone();
     after_all.extend(doses(&[("2026-02-10T08:00:00Z", DoseStatus::Taken)]));
@@ -261,7 +263,7 @@ fn an_injection_that_was_recorded_as_missed_is_still_to_be_given() {
 }
 
 #[test]
-fn nothing_is_due_after_the_end_or_while_the_medication_rests() {
+fn nothing_is_due_after_the_end_or_while_the_medication_is_paused() {
     let span = at("2026-03-01T00:00:00Z")..at("2026-03-11T00:00:00Z");
     let count = |change: fn(&mut Medication)| {
         let mut daily = medication("FREQ=DAILY;BYHOUR=8", 1, "2026-03-03");
@@ -282,7 +284,7 @@ fn nothing_is_due_after_the_end_or_while_the_medication_rests() {
 }
 
 #[test]
-fn the_tolerance_is_half_of_what_a_dose_covers_and_at_most_a_week() {
+fn the_tolerance_is_half_the_time_a_dose_lasts_and_at_most_a_week() {
     let hours = |covers: i64| tolerance(&medication("FREQ=DAILY", covers, "2026-03-01")).num_hours();
     assert_eq!(
         [hours(1), hours(3), hours(6), hours(7), hours(28), hours(190)],

@@ -1,3 +1,5 @@
+//! Tests of schedules: parsing, clock changes, and agreement with the `rrule` crate.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -12,15 +14,15 @@ fn at(text: &str) -> DateTime<Utc> {
 
 fn times(rule: &str, start: &str, zone: Tz, from: &str, to: &str) -> Vec<String> {
     let schedule = Schedule::parse(rule).unwrap();
-    let found = schedule.due_times(day(start), zone, at(from), at(to), 5000);
-    found
+    let due_times = schedule.due_times(day(start), zone, at(from), at(to), 5000);
+    due_times
         .iter()
         .map(|due| due.at.format("%m-%dT%H:%M").to_string())
         .collect()
 }
 
 #[test]
-fn what_is_prescribed_is_understood() {
+fn usual_prescriptions_are_accepted() {
     for rule in [
         "FREQ=DAILY",
         "rrule:freq=daily;byhour=8,20;byminute=0;bysecond=0",
@@ -46,7 +48,7 @@ fn what_is_prescribed_is_understood() {
 }
 
 #[test]
-fn what_is_hostile_or_makes_no_sense_is_refused() {
+fn expensive_or_meaningless_rules_are_refused() {
     for rule in [
         "",
         "daily",
@@ -94,7 +96,7 @@ fn what_is_hostile_or_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn a_rule_that_never_comes_due_is_known_without_expanding_it() {
+fn a_rule_that_never_comes_due_is_detected_without_expanding_it() {
     for rule in [
         "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
         "FREQ=DAILY;INTERVAL=7;BYDAY=TU",
@@ -129,7 +131,7 @@ fn eight_in_the_morning_stays_eight_when_the_clock_changes() {
         "2026-03-30T12:00:00Z",
     );
     assert_eq!(berlin, ["03-28T07:00", "03-29T06:00", "03-30T06:00"]);
-    // 02:30 does not exist on that day: the dose falls on the first moment after the gap.
+    // 02:30 does not exist on that day, so the dose is due at the first moment after the gap.
     let gap = times(
         "FREQ=DAILY;BYHOUR=2;BYMINUTE=30",
         "2026-03-01",
@@ -138,7 +140,7 @@ fn eight_in_the_morning_stays_eight_when_the_clock_changes() {
         "2026-03-30T00:00:00Z",
     );
     assert_eq!(gap, ["03-29T01:00"]);
-    // In autumn the hour comes twice, the dose once; Lord Howe's clock moves by half an hour.
+    // In autumn the hour occurs twice, but the dose is due once. Lord Howe's clock moves by half an hour.
     let howe = times(
         "FREQ=DAILY;BYHOUR=1;BYMINUTE=45",
         "2026-04-01",
@@ -151,7 +153,7 @@ fn eight_in_the_morning_stays_eight_when_the_clock_changes() {
 
 #[test]
 fn a_date_that_a_country_skipped_has_no_dose_of_its_own() {
-    // Samoa went from 29 to 31 December 2011; a day there is 10 hours behind UTC before, 14 ahead after.
+    // Samoa skipped 30 December 2011: it was 10 hours behind UTC before and 14 hours ahead after.
     let apia = times(
         "FREQ=DAILY",
         "2011-12-01",
@@ -190,7 +192,7 @@ fn a_rule_of_many_years_gives_the_same_times_as_a_new_one() {
     ] {
         let schedule = Schedule::parse(rule).unwrap();
         let start = day("1987-05-06");
-        let far = schedule.due_times(
+        let distant = schedule.due_times(
             start,
             Tz::UTC,
             at("2026-03-01T00:00:00Z"),
@@ -208,11 +210,11 @@ fn a_rule_of_many_years_gives_the_same_times_as_a_new_one() {
             .into_iter()
             .filter(|t| t.at >= at("2026-03-01T00:00:00Z"))
             .collect();
-        assert_eq!(far, late, "{rule}");
+        assert_eq!(distant, late, "{rule}");
     }
 }
 
-/// Rules of every accepted form, and many that are refused.
+/// Generates rules of every accepted form, and many that are refused.
 fn rule() -> impl Strategy<Value = String> {
     let list = |items: &'static [&'static str]| prop::collection::vec(prop::sample::select(items), 1..4);
     let part = prop_oneof![
@@ -241,7 +243,7 @@ fn rule() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// The day test and the crate are two readings of the same standard: they must agree on every day.
+    /// The day test and the crate are two implementations of the same standard and must agree on every day.
     #[test]
     fn the_day_test_agrees_with_the_expansion(rule in rule(), start in 0..2_000_u64) {
         let Ok(schedule) = Schedule::parse(&rule) else { return Ok(()) };
@@ -251,18 +253,18 @@ proptest! {
         let start = day("2024-01-01") + Days::new(start);
         let from = start.and_time(NaiveTime::MIN).and_utc();
         let to = from + TimeDelta::days(700);
-        let mut found: Vec<NaiveDate> = schedule.due_times(start, Tz::UTC, from, to, 700 * MAX_TIMES_A_DAY)
+        let mut due_times: Vec<NaiveDate> = schedule.due_times(start, Tz::UTC, from, to, 700 * MAX_TIMES_A_DAY)
             .iter().map(|due| due.at.date_naive()).collect();
-        found.dedup();
+        due_times.dedup();
         let counted = schedule.rule.get_count().is_some() || !schedule.rule.get_by_set_pos().is_empty();
         if counted || schedule.first_day(start).is_none() {
-            prop_assert!(found.iter().all(|day| schedule.falls_on(start, *day)), "{rule} {start}");
+            prop_assert!(due_times.iter().all(|day| schedule.falls_on(start, *day)), "{rule} {start}");
         } else {
             let last = day("2032-02-29");
             let all: Vec<NaiveDate> = (0..700).map(|n| start + Days::new(n))
                 .filter(|day| schedule.falls_on(start, *day) && (schedule.until.is_none() || *day <= last))
                 .collect();
-            prop_assert_eq!(found, all, "{} {}", rule, start);
+            prop_assert_eq!(due_times, all, "{} {}", rule, start);
         }
     }
 
@@ -281,8 +283,8 @@ proptest! {
         let Ok(schedule) = Schedule::parse(&rule) else { return Ok(()) };
         let from = at("2010-01-01T05:00:00Z") + TimeDelta::days(offset);
         let to = from + TimeDelta::days(40);
-        let found = schedule.due_times(day("2009-12-31"), zone, from, to, 1_500);
-        prop_assert!(found.windows(2).all(|pair| pair[0].at < pair[1].at), "{rule}");
-        prop_assert!(found.iter().all(|due| from <= due.at && due.at < to && due.at <= due.until), "{rule}");
+        let due_times = schedule.due_times(day("2009-12-31"), zone, from, to, 1_500);
+        prop_assert!(due_times.windows(2).all(|pair| pair[0].at < pair[1].at), "{rule}");
+        prop_assert!(due_times.iter().all(|due| from <= due.at && due.at < to && due.at <= due.until), "{rule}");
     }
 }

@@ -1,5 +1,5 @@
-//! Reading a feed in the Meeting Guide format (github.com/code4recovery/spec). Feeds are made by hand and by many
-//! programs, so numbers come as text, text as numbers, and what is not known as null or nothing.
+//! Parser for feeds in the Meeting Guide format (github.com/code4recovery/spec). Feeds are written by hand
+//! and by many programs. Numbers may come as text, text as numbers, and unknown values as null or empty text.
 
 use std::collections::HashMap;
 
@@ -12,48 +12,49 @@ use crate::value::{
     geo::Point,
     place::{TimeOfDay, ZoneName},
     timestamp::Timestamp,
-    validation::Finding,
+    validation::{Finding, FindingCode},
 };
 
-/// Whose meetings a feed has.
+/// The source of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedSource {
     /// The name of the feed, 1 to 60 characters.
     pub name: String,
-    /// The programme of its meetings.
+    /// The programme of the meetings.
     pub programme: Programme,
-    /// The time zone of meetings that name none.
+    /// The time zone of meetings without one of their own.
     pub time_zone: Option<chrono_tz::Tz>,
 }
 
-/// A fault of one entry.
+/// A fault in one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
-    /// What is wrong; the pointer begins with the entry's index.
+    /// The fault. The pointer begins with the index of the entry.
     pub finding: Finding,
-    /// Whether the whole entry was left out, and not only the member.
+    /// Whether the whole entry was skipped and not only the member.
     pub left_out: bool,
 }
 
-/// What a feed has.
+/// The parsed content of a feed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Feed {
-    /// How many entries it has.
+    /// The number of entries.
     pub entries: usize,
-    /// The meetings, in their order.
+    /// The meetings in the order of the entries.
     pub meetings: Vec<Meeting>,
-    /// What is wrong, in the order of the entries.
+    /// The faults in the order of the entries.
     pub remarks: Vec<Remark>,
 }
 
 impl Feed {
-    /// How many entries were left out.
+    /// The number of entries that were skipped.
     pub fn left_out(&self) -> usize {
         self.entries - self.meetings.len()
     }
 }
 
-/// Reads every entry of a feed. One that cannot be taken is told of and left out. `id_of` gives the id of a slug.
+/// Parses every entry of a feed. An entry that cannot be imported is reported and skipped. `id_of` returns
+/// the id for a slug.
 pub fn read_feed(entries: &[Value], source: &FeedSource, id_of: impl Fn(&str) -> Uuid) -> Feed {
     let mut feed = Feed {
         entries: entries.len(),
@@ -76,7 +77,7 @@ pub fn read_feed(entries: &[Value], source: &FeedSource, id_of: impl Fn(&str) ->
                     seen.insert(meeting.id, first);
                     reader.fault(
                         "slug",
-                        "duplicate",
+                        FindingCode::Duplicate,
                         &format!("is the slug of entry {first} as well"),
                     );
                 }
@@ -94,7 +95,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn add(&mut self, member: &str, code: &str, message: &str, left_out: bool) {
+    fn add(&mut self, member: &str, code: FindingCode, message: &str, left_out: bool) {
         let pointer = if member.is_empty() {
             format!("/{}", self.n)
         } else {
@@ -103,53 +104,57 @@ impl Reader<'_> {
         self.remarks.push(Remark {
             finding: Finding {
                 pointer,
-                code: code.to_owned(),
+                code,
                 message: message.to_owned(),
             },
             left_out,
         });
     }
 
-    /// A fault for which the entry is left out.
-    fn fault(&mut self, member: &str, code: &str, message: &str) {
+    /// Adds a fault for which the whole entry is skipped.
+    fn fault(&mut self, member: &str, code: FindingCode, message: &str) {
         self.add(member, code, message, true);
     }
 
-    /// A fault for which the member alone is left out.
-    fn remark(&mut self, member: &str, code: &str, message: &str) {
+    /// Adds a fault for which only the member is skipped or cut.
+    fn remark(&mut self, member: &str, code: FindingCode, message: &str) {
         self.add(member, code, message, false);
     }
 
-    /// A member that says something.
+    /// Returns a member that is neither null nor blank.
     fn value(&self, member: &str) -> Option<&Value> {
         self.members?
             .get(member)
             .filter(|value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()))
     }
 
-    /// Text, or a number as text.
+    /// Reads a text, or a number as text.
     fn text(&mut self, member: &str, longest: usize) -> Option<String> {
         let text = match self.value(member)? {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
             _ => {
-                self.remark(member, "type", "must be text");
+                self.remark(member, FindingCode::Type, "must be text");
                 return None;
             }
         };
         if text.chars().count() > longest {
-            self.remark(member, "length", &format!("was cut to {longest} characters"));
+            self.remark(
+                member,
+                FindingCode::Length,
+                &format!("was cut to {longest} characters"),
+            );
             return Some(text.chars().take(longest).collect());
         }
         Some(text)
     }
 
-    /// Text that a meeting cannot do without.
+    /// Reads a required text.
     fn needed(&mut self, member: &str, longest: usize) -> Option<String> {
         if matches!(self.value(member), Some(Value::String(_) | Value::Number(_))) {
             return self.text(member, longest);
         }
-        self.fault(member, "required", "must be given as text");
+        self.fault(member, FindingCode::Required, "must be given as text");
         None
     }
 
@@ -161,14 +166,14 @@ impl Reader<'_> {
         } else {
             self.remark(
                 member,
-                "format",
+                FindingCode::Format,
                 "must be an address that begins with https:// or http://",
             );
             None
         }
     }
 
-    /// Days of the week from Monday, 1, from those of the feed, where Sunday is 0.
+    /// Reads the days of the week. In the feed Sunday is 0; in the result Monday is 1 and Sunday is 7.
     fn days(&mut self) -> Vec<u8> {
         let Some(value) = self.value("day") else {
             return Vec::new();
@@ -191,13 +196,13 @@ impl Reader<'_> {
         }
         self.fault(
             "day",
-            "range",
+            FindingCode::Range,
             "must be a number from 0, Sunday, to 6, or a list of such numbers",
         );
         Vec::new()
     }
 
-    /// A time of day; seconds are dropped.
+    /// Reads a time of day; seconds are dropped.
     fn time(&mut self, member: &str) -> Option<TimeOfDay> {
         let parsed = self.value(member)?.as_str().and_then(|text| {
             let mut parts = text.trim().split(':');
@@ -207,7 +212,7 @@ impl Reader<'_> {
         if parsed.is_none() {
             self.fault(
                 member,
-                "format",
+                FindingCode::Format,
                 "must be a time of day as HH:MM, from 00:00 to 23:59",
             );
         }
@@ -223,7 +228,7 @@ impl Reader<'_> {
         if degrees.is_none() {
             self.fault(
                 member,
-                "range",
+                FindingCode::Range,
                 &format!("must be a number from -{most} to {most}"),
             );
         }
@@ -235,11 +240,19 @@ impl Reader<'_> {
         match (latitude, longitude) {
             (Some(latitude), Some(longitude)) => Point::new(latitude, longitude),
             (Some(_), None) if self.value("longitude").is_none() => {
-                self.fault("longitude", "required", "a latitude needs its longitude");
+                self.fault(
+                    "longitude",
+                    FindingCode::Required,
+                    "a latitude needs its longitude",
+                );
                 None
             }
             (None, Some(_)) if self.value("latitude").is_none() => {
-                self.fault("latitude", "required", "a longitude needs its latitude");
+                self.fault(
+                    "latitude",
+                    FindingCode::Required,
+                    "a longitude needs its latitude",
+                );
                 None
             }
             _ => None,
@@ -254,7 +267,7 @@ impl Reader<'_> {
         if zone.is_none() {
             self.fault(
                 "timezone",
-                "format",
+                FindingCode::Format,
                 "must be the name of an IANA time zone, such as Europe/Berlin",
             );
         }
@@ -273,7 +286,7 @@ impl Reader<'_> {
                 })
                 .collect(),
             Some(_) => {
-                self.remark("types", "type", "must be a list of codes");
+                self.remark("types", FindingCode::Type, "must be a list of codes");
                 return Vec::new();
             }
         };
@@ -289,10 +302,14 @@ impl Reader<'_> {
             if !is_code(code) {
                 self.remark(
                     "types",
-                    "format",
-                    "has what is no code: at most 20 letters, digits and dashes",
+                    FindingCode::Format,
+                    "has an invalid code; a code has 1 to 20 letters, digits, dashes or underscores",
                 );
-            } else if types.len() < 100 && !types.iter().any(|known| known.code.eq_ignore_ascii_case(code)) {
+            } else if types.len() < 100
+                && !types
+                    .iter()
+                    .any(|meeting_type| meeting_type.code.eq_ignore_ascii_case(code))
+            {
                 types.push(MeetingType::of(code));
             }
         }
@@ -323,14 +340,14 @@ impl Reader<'_> {
         if parsed.is_none() {
             self.remark(
                 "updated",
-                "format",
+                FindingCode::Format,
                 "must be a time in UTC as YYYY-MM-DD HH:MM:SS",
             );
         }
         parsed
     }
 
-    /// Whether the feed says that the address is only roughly right.
+    /// Whether the feed says that the address is approximate.
     fn is_approximate(&self) -> bool {
         match self.value("approximate") {
             Some(Value::Bool(flag)) => *flag,
@@ -341,9 +358,10 @@ impl Reader<'_> {
         }
     }
 
+    /// Reads an entry. It is long because it has one line for each member of the format.
     fn meeting(&mut self, source: &FeedSource, id_of: &impl Fn(&str) -> Uuid) -> Option<Meeting> {
         if self.members.is_none() {
-            self.fault("", "type", "must be an object");
+            self.fault("", FindingCode::Type, "must be an object");
             return None;
         }
         let (name, slug) = (self.needed("name", 255), self.needed("slug", 200));
@@ -353,11 +371,11 @@ impl Reader<'_> {
             self.web_address("conference_url"),
             self.text("conference_phone", 255),
         );
-        let has_type = |code: &str| types.iter().any(|known| known.code == code);
+        let has_type = |code: &str| types.iter().any(|meeting_type| meeting_type.code == code);
         let approximate = self.is_approximate();
         let online = conference_url.is_some() || conference_phone.is_some() || has_type("ONL");
-        let place = ["address", "formatted_address", "location"];
-        let has_place = point.is_some() || place.iter().any(|member| self.value(member).is_some());
+        let address_members = ["address", "formatted_address", "location"];
+        let has_place = point.is_some() || address_members.iter().any(|member| self.value(member).is_some());
         let in_person = has_place && !has_type(CLOSED_LOCATION) && !(online && approximate);
         let (name, slug) = (name?, slug?);
         Some(Meeting {

@@ -1,11 +1,26 @@
-//! What meetings are of: programmes, and the type codes of the Meeting Guide format with our names for them.
+//! Kinds of meetings: programmes, and the type codes of the Meeting Guide format with their names.
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-/// The programme that a meeting belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+/// The programme to which a meeting belongs.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    ToSchema,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Programme {
     /// Alcoholics Anonymous.
     Aa,
@@ -50,48 +65,16 @@ pub enum Programme {
 }
 
 impl Programme {
-    /// Every programme with its word on the wire and in the database.
-    pub const WORDS: [(Self, &'static str); 20] = [
-        (Self::Aa, "aa"),
-        (Self::Na, "na"),
-        (Self::Ca, "ca"),
-        (Self::Cma, "cma"),
-        (Self::Ha, "ha"),
-        (Self::Ma, "ma"),
-        (Self::NicA, "nic_a"),
-        (Self::Ga, "ga"),
-        (Self::AlAnon, "al_anon"),
-        (Self::NarAnon, "nar_anon"),
-        (Self::OtherTwelveStep, "other_twelve_step"),
-        (Self::Smart, "smart"),
-        (Self::LifeRing, "life_ring"),
-        (Self::RecoveryDharma, "recovery_dharma"),
-        (Self::RefugeRecovery, "refuge_recovery"),
-        (Self::WomenForSobriety, "women_for_sobriety"),
-        (Self::Sos, "sos"),
-        (Self::CelebrateRecovery, "celebrate_recovery"),
-        (Self::Wellbriety, "wellbriety"),
-        (Self::Other, "other"),
-    ];
+    /// Every programme.
+    pub const ALL: &'static [Self] = Self::VARIANTS;
 
-    /// Its word.
-    pub fn word(self) -> &'static str {
-        Self::WORDS
-            .iter()
-            .find(|(programme, _)| *programme == self)
-            .map_or("other", |(_, word)| word)
-    }
-
-    /// The programme of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::WORDS
-            .iter()
-            .find(|(_, known)| *known == word)
-            .map(|(programme, _)| *programme)
+    /// The name on the wire and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-/// The codes that the format reserves, and a few that are in wide use, with what they say.
+/// The names of the codes that the format reserves, and of a few others in wide use.
 const NAMES: [(&str, &str); 82] = [
     ("11", "Eleventh-step meditation"),
     ("12x12", "Steps and traditions text"),
@@ -180,20 +163,20 @@ const NAMES: [(&str, &str); 82] = [
 /// The code of a meeting whose location is closed for now.
 pub(super) const CLOSED_LOCATION: &str = "TC";
 
-/// What a meeting is like: open, step study, in Spanish, with wheelchair access, and so on.
+/// A type of meeting: open, step study, in Spanish, with wheelchair access, and so on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct MeetingType {
-    /// The code of the feed.
+    /// The code in the feed.
     #[schema(max_length = 20, example = "O")]
     pub code: String,
-    /// What it says, for people; left out for a code of the feed's own.
+    /// The name for people. Absent for a code that only this feed uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 60, example = "Open: everyone welcome")]
     pub name: Option<String>,
 }
 
 impl MeetingType {
-    /// The type of a code, with its name if the code is known.
+    /// Creates the type for a code, with its name if the code is known.
     pub fn of(code: &str) -> Self {
         let name = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(code));
         Self {
@@ -208,13 +191,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programmes_have_the_same_word_everywhere() {
-        for (programme, word) in Programme::WORDS {
-            assert_eq!(serde_json::to_value(programme).unwrap(), word);
-            assert_eq!(
-                (programme.word(), Programme::from_word(word)),
-                (word, Some(programme))
-            );
+    fn a_programme_has_the_same_name_everywhere() {
+        for programme in Programme::ALL {
+            assert_eq!(serde_json::to_value(programme).unwrap(), programme.as_str());
+            assert_eq!(programme.as_str().parse(), Ok(*programme));
         }
     }
 

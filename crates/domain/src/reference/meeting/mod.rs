@@ -1,4 +1,4 @@
-//! Mutual-help meetings of any programme. Operators import them from feeds; they are public.
+//! Mutual-help meetings of any programme. They are public data, which operators import from feeds.
 
 mod feed;
 mod kinds;
@@ -13,7 +13,7 @@ pub use self::{
     feed::{Feed, FeedSource, Remark, read_feed},
     kinds::{MeetingType, Programme},
     next::{Weekly, next_start},
-    order::{Fit, MeetingOrder, Wanted},
+    order::{MeetingFilter, MeetingMatch, MeetingOrder},
 };
 use crate::value::{
     geo::Point,
@@ -21,46 +21,46 @@ use crate::value::{
     timestamp::Timestamp,
 };
 
-/// A meeting, as its feed tells of it. Contacts by name are not taken over.
+/// A meeting, as described by its feed. Personal contacts are not imported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Meeting {
-    /// Its id: always the same for the same source and slug.
+    /// The id, which is always the same for the same source and slug.
     pub id: Uuid,
-    /// The feed that it comes from.
+    /// The name of the feed.
     #[schema(max_length = 60, example = "springfield")]
     pub source: String,
-    /// Its name in the feed.
+    /// The name of the meeting in the feed.
     #[schema(max_length = 200, example = "sunday-serenity-14")]
     pub slug: String,
     /// The programme.
     pub programme: Programme,
-    /// Its name.
+    /// The name.
     #[schema(max_length = 255)]
     pub name: String,
     /// Days of the week, Monday is 1 and Sunday 7; empty for a meeting by appointment.
     #[schema(max_items = 7, minimum = 1, maximum = 7)]
     pub days: Vec<u8>,
-    /// When it begins, in its time zone.
+    /// The time at which it begins, in its time zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<TimeOfDay>,
-    /// When it ends, in its time zone; before `time` if that is on the next day.
+    /// The time at which it ends, in its time zone. It is before `time` if the meeting ends on the next day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<TimeOfDay>,
-    /// The time zone of its times, if the feed or the operator says.
+    /// The time zone, if the feed or the operator names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<ZoneName>,
     /// Whether people meet in a room.
     pub in_person: bool,
-    /// Whether one can take part online or by phone.
+    /// Whether people can take part online or by phone.
     pub online: bool,
-    /// What it is like.
+    /// The types of the meeting.
     #[schema(max_items = 100)]
     pub types: Vec<MeetingType>,
     /// The building.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub location: Option<String>,
-    /// What to know about the building.
+    /// Notes on the building.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub location_notes: Option<String>,
@@ -68,15 +68,15 @@ pub struct Meeting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub group: Option<String>,
-    /// What to know about the group.
+    /// Notes on the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub group_notes: Option<String>,
-    /// What to know about the meeting.
+    /// Notes on the meeting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub notes: Option<String>,
-    /// The whole address in one line, if the feed has it so.
+    /// The whole address in one line, if the feed has it in that form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 500)]
     pub formatted_address: Option<String>,
@@ -100,7 +100,7 @@ pub struct Meeting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 100)]
     pub country: Option<String>,
-    /// The part of the area, from the widest to the narrowest.
+    /// The regions, from the widest to the narrowest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 10, max_length = 255)]
     pub regions: Vec<String>,
@@ -112,25 +112,25 @@ pub struct Meeting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -180, maximum = 180)]
     pub longitude: Option<f64>,
-    /// True if the address says only roughly where it is.
+    /// Whether the address is only approximate.
     pub approximate: bool,
-    /// Where to take part online.
+    /// The address for taking part online.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub conference_url: Option<String>,
-    /// What to know for taking part online.
+    /// Notes on taking part online.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub conference_url_notes: Option<String>,
-    /// The number to take part by phone.
+    /// The number for taking part by phone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub conference_phone: Option<String>,
-    /// What to know for taking part by phone.
+    /// Notes on taking part by phone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub conference_phone_notes: Option<String>,
-    /// Its page.
+    /// The web page of the meeting.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub url: Option<String>,
@@ -142,29 +142,29 @@ pub struct Meeting {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 40)]
     pub entity_phone: Option<String>,
-    /// The service body's page.
+    /// The service body's web page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub entity_url: Option<String>,
-    /// When the feed last changed it.
+    /// The time of the last change in the feed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Timestamp>,
-    /// When it takes place next, at the offset of its time zone; left out if its day, time or time zone is not known.
+    /// The next start, at the offset of its time zone. Absent if its day, time or time zone is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_at: Option<Timestamp>,
-    /// How far it is from the place that was asked for, in kilometres as the crow flies.
+    /// The distance from the requested place, in kilometres as the crow flies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 20_038)]
     pub distance_km: Option<f64>,
 }
 
 impl Meeting {
-    /// Where it is, if the feed says.
+    /// The location, if the feed has coordinates.
     pub fn point(&self) -> Option<Point> {
         Point::new(self.latitude?, self.longitude?)
     }
 
-    /// When it takes place each week, if that is known.
+    /// The weekly times of the meeting, as far as they are known.
     pub fn weekly(&self) -> Weekly {
         Weekly {
             days: self
@@ -180,7 +180,7 @@ impl Meeting {
         }
     }
 
-    /// A meeting for the documentation.
+    /// Creates a meeting for the documentation.
     pub fn example() -> Self {
         let text = |text: &str| Some(text.to_owned());
         Self {

@@ -1,29 +1,29 @@
-//! When a weekly meeting takes place next.
+//! Computes the next start of a weekly meeting.
 
 use chrono::{DateTime, Datelike, Days, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
 use crate::value::timestamp::{Timestamp, resolve_local};
 
-/// When a meeting takes place each week; what is not known is left open.
+/// The weekly times of a meeting, as far as they are known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Weekly {
-    /// Bit 0 is Monday, bit 6 Sunday.
+    /// The days of the week as bits; bit 0 is Monday, bit 6 is Sunday.
     pub days: u8,
     /// Minutes since midnight, 0–1439.
     pub minutes: Option<u16>,
-    /// Where the clock hangs that it goes by.
+    /// The time zone of the meeting.
     pub time_zone: Option<Tz>,
 }
 
 impl Weekly {
-    /// Whether it takes place on a day of the week; Monday is 1.
+    /// Whether the meeting takes place on a day of the week; Monday is 1.
     pub fn is_on(self, day: u8) -> bool {
         (1..=7).contains(&day) && self.days & (1 << (day - 1)) != 0
     }
 
-    /// Whether it begins at `from` or later and before `to`, in minutes since midnight of its own time zone. With
-    /// `from` after `to` the time passes midnight.
+    /// Whether the meeting begins at or after `from` and before `to`, in minutes since midnight in its own
+    /// time zone. If `from` is after `to`, the period spans midnight.
     pub fn begins_within(self, from: Option<u32>, to: Option<u32>) -> bool {
         let (Some(from), Some(to)) = (from.or(to.map(|_| 0)), to.or(from.map(|_| 1440))) else {
             return true;
@@ -39,13 +39,14 @@ impl Weekly {
     }
 }
 
-/// The first start at `now` or later, at the offset of the meeting's zone. A time that the clock skips on that day
-/// moves past the gap; one that it shows twice is the first; a date that the calendar skips has no meeting.
+/// Finds the first start at or after `now`, at the offset of the meeting's zone. A time that the clock skips
+/// moves past the gap. Of a time that occurs twice, the first counts. On a date that the calendar skips there
+/// is no meeting.
 pub fn next_start(weekly: Weekly, now: DateTime<Utc>) -> Option<Timestamp> {
     let (zone, minutes) = (weekly.time_zone?, u32::from(weekly.minutes?));
     let time = NaiveTime::from_hms_opt(minutes / 60, minutes % 60, 0)?;
     let today = now.with_timezone(&zone).date_naive();
-    // Two weeks, because the one date in this week may be skipped.
+    // Two weeks are searched because the calendar may skip the date in the first.
     (0..=15)
         .filter_map(|ahead| today.checked_add_days(Days::new(ahead)))
         .filter(|date| u8::try_from(date.weekday().number_from_monday()).is_ok_and(|day| weekly.is_on(day)))
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_no_next_time() {
+    fn a_meeting_without_known_times_has_no_next_start() {
         let all = weekly(&[1, 3], (7, 30), chrono_tz::Asia::Kathmandu);
         assert_eq!(next(all, "2026-03-03T00:00:00Z"), "2026-03-04T07:30:00+05:45");
         for unknown in [
@@ -135,7 +136,7 @@ mod tests {
         );
     }
 
-    /// Looks at every minute until the clock on the wall shows the right day and time.
+    /// Finds the start by checking every minute until the local time matches.
     fn by_walking(weekly: Weekly, now: DateTime<Utc>) -> NaiveDateTime {
         let zone = weekly.time_zone.unwrap();
         let mut at = now;
@@ -161,11 +162,11 @@ mod tests {
             ]),
             days in 1_u8..128, minutes in (4 * 60_u16)..1440, start in 0_i64..(400 * 1440),
         ) {
-            // From four in the morning on, where no clock in these zones is changed.
+            // From 04:00 on, when no clock in these zones changes.
             let weekly = Weekly { days, minutes: Some(minutes), time_zone: Some(zone) };
             let now = DateTime::from_timestamp(1_767_225_600 + start * 60, 0).unwrap();
-            let found = next_start(weekly, now).unwrap();
-            prop_assert_eq!(found.to_utc().naive_utc(), by_walking(weekly, now));
+            let start = next_start(weekly, now).unwrap();
+            prop_assert_eq!(start.to_utc().naive_utc(), by_walking(weekly, now));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! An answer to one item, flat, so that a generated client needs no choice between shapes.
+//! Answers to items. An answer is flat, with one member for each type of value, so that a generated client
+//! needs no union types.
 
 use std::cmp::Ordering;
 
@@ -8,24 +9,24 @@ use utoipa::ToSchema;
 use super::{AnswerOption, EnableCondition, ItemType, QuestionnaireItem};
 use crate::value::text::Text;
 
-/// A code of a system, such as an option has.
+/// A code of a coding system, such as the value of an option.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerCoding {
-    /// The system; may be left out where the code alone says which option it is.
+    /// The coding system; may be left out where the code alone identifies the option.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, max_length = 500)]
     pub system: Option<Text<1, 500>>,
     /// The code.
     pub code: Text<1, 255>,
-    /// What it says, for people.
+    /// The text for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, max_length = 4000)]
     pub display: Option<Text<0, 4000>>,
 }
 
 impl AnswerCoding {
-    /// Whether both are the same code: of the same system, if both name one.
+    /// Whether both are the same code, and of the same system if both name one.
     pub fn is_same(&self, other: &Self) -> bool {
         self.code == other.code
             && match (&self.system, &other.system) {
@@ -47,43 +48,43 @@ pub struct AnswerQuantity {
     pub unit: Option<Text<1, 255>>,
 }
 
-/// One answer to one item. It has exactly one value, of the item's type; an item that repeats has an entry for each of
-/// its answers.
+/// One answer to one item. It has exactly one value, of the item's type. An item that repeats has one entry
+/// for each of its answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// The item that it answers.
+    /// The item to which it is the answer.
     pub link_id: Text<1, 255>,
-    /// For `boolean`.
+    /// The value for `boolean`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_boolean: Option<bool>,
-    /// For `integer`.
+    /// The value for `integer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_integer: Option<Whole>,
-    /// For `decimal`.
+    /// The value for `decimal`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_decimal: Option<f64>,
-    /// For `date`: `YYYY-MM-DD`, or without day, or without month and day.
+    /// The value for `date`: `YYYY-MM-DD`, or without day, or without month and day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_date: Option<Text<4, 10>>,
-    /// For `date_time`: RFC 3339.
+    /// The value for `date_time` (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_date_time: Option<Text<4, 64>>,
-    /// For `time`: `HH:MM` or `HH:MM:SS`.
+    /// The value for `time`: `HH:MM` or `HH:MM:SS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_time: Option<Text<5, 12>>,
-    /// For `string` and `text`, and for an own answer to `open_choice`.
+    /// The value for `string` and `text`, and for the person's own answer to `open_choice`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_string: Option<Text<0, 4000>>,
-    /// For `choice` and `open_choice`.
+    /// The value for `choice` and `open_choice`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_coding: Option<AnswerCoding>,
-    /// For `quantity`.
+    /// The value for `quantity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_quantity: Option<AnswerQuantity>,
 }
 
-/// A whole number as FHIR has it, of 32 bits.
+/// A whole number of 32 bits, as in FHIR.
 pub type Whole = crate::value::number::Int<{ i32::MIN as i64 }, { i32::MAX as i64 }>;
 
 /// The value of an answer, an option or a condition.
@@ -91,9 +92,10 @@ pub type Whole = crate::value::number::Int<{ i32::MIN as i64 }, { i32::MAX as i6
 pub enum Value<'a> {
     /// Yes or no.
     Boolean(bool),
-    /// A number, whole or not, with a unit or without.
+    /// A number, with or without a unit.
     Number(f64),
-    /// A date, a time or both, as FHIR writes them: what is later is greater as text, as far as both go.
+    /// A date, a time or both, in the form that FHIR uses. Within the precision of both, a later one is
+    /// greater as text.
     When(&'a str),
     /// Text.
     Text(&'a str),
@@ -102,7 +104,7 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// How two values compare; `None` if they cannot be compared. Codes are equal or not, and never less or greater.
+    /// Compares two values; `None` if they cannot be compared. Codes are either equal or cannot be compared.
     pub fn compare(self, other: Self) -> Option<Ordering> {
         match (self, other) {
             (Self::Boolean(a), Self::Boolean(b)) => Some(a.cmp(&b)),
@@ -115,7 +117,7 @@ impl Value<'_> {
     }
 }
 
-/// Compares dates or times as far as both go. Times on a date are compared as instants where both are whole.
+/// Compares dates or times to the precision of both. Two complete dates with times are compared as instants.
 fn compare_when(a: &str, b: &str) -> Option<Ordering> {
     let instant = |text: &str| {
         text.parse::<crate::value::timestamp::Timestamp>()
@@ -128,7 +130,7 @@ fn compare_when(a: &str, b: &str) -> Option<Ordering> {
     let shared = a.len().min(b.len());
     let (start_a, start_b) = (a.get(..shared)?, b.get(..shared)?);
     match start_a.cmp(start_b) {
-        // Midnight may be written with seconds and without.
+        // The same time may be written with and without seconds.
         Ordering::Equal if a.len() != b.len() => {
             let rest = a.get(shared..)?.to_owned() + b.get(shared..)?;
             let is_time =
@@ -140,7 +142,7 @@ fn compare_when(a: &str, b: &str) -> Option<Ordering> {
 }
 
 impl Answer {
-    /// The members of values that are there, with their names.
+    /// The values that are present, with the names of their members.
     pub fn values(&self) -> Vec<(&'static str, Value<'_>)> {
         let all = [
             ("value_boolean", self.value_boolean.map(Value::Boolean)),
@@ -169,15 +171,15 @@ impl Answer {
             .collect()
     }
 
-    /// Its one value.
+    /// Its one value, if any.
     pub fn value(&self) -> Option<Value<'_>> {
         self.values().first().map(|(_, value)| *value)
     }
 
-    /// An answer without a value, for constants and tests.
-    pub fn to(link_id: &str) -> Self {
+    /// Creates an answer to an item, without a value.
+    pub fn to(link_id: Text<1, 255>) -> Self {
         Self {
-            link_id: Text::of(link_id),
+            link_id,
             value_boolean: None,
             value_integer: None,
             value_decimal: None,
@@ -192,7 +194,7 @@ impl Answer {
 }
 
 impl AnswerOption {
-    /// Its one value.
+    /// Its one value, if any.
     pub fn value(&self) -> Option<Value<'_>> {
         let number = self
             .value_integer
@@ -209,7 +211,7 @@ impl AnswerOption {
 }
 
 impl EnableCondition {
-    /// Its one value.
+    /// Its one value, if any.
     pub fn value(&self) -> Option<Value<'_>> {
         let number = self
             .answer_integer
@@ -227,7 +229,7 @@ impl EnableCondition {
 }
 
 impl QuestionnaireItem {
-    /// The members of an answer that can hold its value.
+    /// The members of an answer that may hold the value for this item.
     pub fn members(&self) -> Vec<&'static str> {
         let own = match self.kind {
             ItemType::Group | ItemType::Display => return Vec::new(),
@@ -266,7 +268,7 @@ impl QuestionnaireItem {
     }
 }
 
-/// Whether text has the form of a date as FHIR writes it: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
+/// Whether a text is a date in the form that FHIR uses: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.
 pub fn is_date(text: &str) -> bool {
     let whole = match text.len() {
         4 => format!("{text}-01-01"),
@@ -277,7 +279,7 @@ pub fn is_date(text: &str) -> bool {
     crate::value::timestamp::strict_date(&whole).is_some_and(|date| chrono::Datelike::year(&date) >= 1)
 }
 
-/// Whether text has the form of a time of day: `HH:MM` or `HH:MM:SS`, perhaps with a fraction.
+/// Whether a text is a time of day: `HH:MM` or `HH:MM:SS`, optionally with a fraction.
 pub fn is_time(text: &str) -> bool {
     let (hours, seconds) = text.split_at_checked(5).unwrap_or((text, ""));
     let is_second = |text: &str| {

@@ -1,5 +1,6 @@
-//! Reading a questionnaire from FHIR R4 (hl7.org/fhir/R4/questionnaire.html). What the engine does not do is either
-//! refused or told of in a remark, never passed over in silence where it changes what is asked.
+//! Import of questionnaires from FHIR R4 (hl7.org/fhir/R4/questionnaire.html). Features that the engine does
+//! not support are refused or reported in a remark. Nothing that changes which questions are asked is ignored
+//! silently.
 
 mod reader;
 mod resource;
@@ -17,40 +18,40 @@ use self::{
 use super::{Questionnaire, QuestionnaireStatus, answer::AnswerCoding, form::Form, scoring::Scoring};
 use crate::value::{
     text::Text,
-    validation::{Finding, Findings},
+    validation::{Finding, FindingCode, Findings},
 };
 
-/// What the operator says beside the resource.
+/// Settings of an import that the operator gives in addition to the resource.
 #[derive(Debug, Clone, Default)]
 pub struct Terms {
-    /// Under which terms it may be used; the resource's `copyright` if left out.
+    /// The terms of use; the resource's `copyright` if left out.
     pub licence: Option<String>,
-    /// Whose work it is; the resource's copyright label, or its `copyright`, if left out.
+    /// The authors; the resource's copyright label, or its `copyright`, if left out.
     pub attribution: Option<String>,
-    /// Its canonical address in the place of the resource's.
+    /// The canonical address; replaces that of the resource.
     pub url: Option<String>,
-    /// Its version in the place of the resource's.
+    /// The version; replaces that of the resource.
     pub version: Option<String>,
-    /// Its status in the place of the resource's.
+    /// The status; replaces that of the resource.
     pub status: Option<QuestionnaireStatus>,
-    /// How it is scored; by the weights of its options if left out.
+    /// The scoring rules; derived from the weights of the options if left out.
     pub scoring: Option<Scoring>,
 }
 
-/// A questionnaire that can be stored.
+/// An imported questionnaire, ready to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
     /// The questionnaire.
     pub questionnaire: Questionnaire,
-    /// What is not as the resource has it. Pointers are from the root of the resource.
+    /// The differences from the resource. Pointers are from the root of the resource.
     pub remarks: Vec<Finding>,
 }
 
-/// Turns a resource into a questionnaire. `id_of` gives the id for an address and a version.
+/// Converts a resource to a questionnaire. `id_of` returns the id for an address and a version.
 ///
 /// # Errors
-/// Everything for which it cannot be taken. Pointers are from the root of the resource; those that begin with
-/// `/scoring` are from the root of the rules.
+/// All faults for which it cannot be imported. Pointers are from the root of the resource; those that begin
+/// with `/scoring` are followed by a pointer from the root of the rules.
 pub fn import(
     resource: &FhirQuestionnaire,
     terms: &Terms,
@@ -65,7 +66,7 @@ pub fn import(
     if resource.resource_type != "Questionnaire" {
         reader
             .findings
-            .add("/resourceType", "enum", "must be Questionnaire");
+            .add("/resourceType", FindingCode::Enum, "must be Questionnaire");
     }
     for (n, item) in resource.item.iter().enumerate() {
         reader.item(item, None, &format!("/item/{n}"));
@@ -87,21 +88,8 @@ pub fn import(
     let attribution = first(&[terms.attribution.as_ref(), label, copyright]);
     let licence = reader.term(licence, "licence", "under which terms it may be used");
     let attribution = reader.term(attribution, "attribution", "whose work it is");
-    let scoring = terms.scoring.clone().or_else(|| Scoring::derived(&reader.items));
-    if let Some(rules) = &scoring {
-        let mut wrong = Findings::default();
-        rules.check(&reader.items, &mut wrong);
-        reader
-            .findings
-            .extend(wrong.into_vec().into_iter().map(|finding| Finding {
-                pointer: format!("/scoring{}", finding.pointer),
-                ..finding
-            }));
-    }
-    let status = resource
-        .status
-        .as_deref()
-        .and_then(QuestionnaireStatus::from_word);
+    let scoring = reader.scoring(terms);
+    let status = resource.status.as_deref().and_then(|status| status.parse().ok());
     let description = resource
         .description
         .as_ref()
@@ -118,14 +106,7 @@ pub fn import(
         items: reader.items,
         scoring,
     };
-    let is_ordered = Form::new(&questionnaire, &[]).order().is_some();
-    if !is_ordered {
-        reader.findings.add(
-            "/item",
-            "circle",
-            "has items whose conditions wait for each other",
-        );
-    }
+    check_order(&questionnaire, &mut reader.findings);
     if reader.findings.is_empty() {
         Ok(Imported {
             questionnaire,
@@ -136,10 +117,21 @@ pub fn import(
     }
 }
 
-/// The first that says something.
+/// Adds a finding if conditions wait for each other.
+fn check_order(questionnaire: &Questionnaire, findings: &mut Findings) {
+    if Form::new(questionnaire, &[]).order().is_none() {
+        findings.add(
+            "/item",
+            FindingCode::Circle,
+            "has items whose conditions wait for each other",
+        );
+    }
+}
+
+/// The first text that is not blank.
 fn first(choices: &[Option<&String>]) -> Option<String> {
-    let said = choices.iter().flatten().map(|text| text.trim());
-    said.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
+    let texts = choices.iter().flatten().map(|text| text.trim());
+    texts.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
 }
 
 fn contained(resources: &[Value]) -> HashMap<String, FhirValueSet> {
@@ -153,7 +145,7 @@ fn contained(resources: &[Value]) -> HashMap<String, FhirValueSet> {
         .collect()
 }
 
-/// The extension whose address ends with one of the names.
+/// Finds the extension whose URL ends with one of the names.
 fn extension<'a>(extensions: &'a [FhirExtension], names: &[&str]) -> Option<&'a FhirExtension> {
     let is_named = |extension: &&FhirExtension| {
         let name = extension.url.rsplit('/').next().unwrap_or_default();
@@ -162,7 +154,7 @@ fn extension<'a>(extensions: &'a [FhirExtension], names: &[&str]) -> Option<&'a 
     extensions.iter().find(is_named)
 }
 
-/// What an option counts, by whichever of the extensions for it.
+/// The weight of an option, from any of the extensions for weights.
 fn weight(extensions: &[FhirExtension]) -> Option<f64> {
     const NAMES: [&str; 5] = [
         "ordinalValue",
@@ -174,16 +166,17 @@ fn weight(extensions: &[FhirExtension]) -> Option<f64> {
     extension(extensions, &NAMES).and_then(FhirExtension::number)
 }
 
-fn coding(coding: &FhirCoding) -> AnswerCoding {
-    AnswerCoding {
+/// Converts a coding; `None` if it has no code. `system` is used if the coding names no system of its own.
+fn coding(coding: &FhirCoding, system: Option<&String>) -> Option<AnswerCoding> {
+    Some(AnswerCoding {
         system: coding
             .system
-            .as_deref()
-            .filter(|system| !system.is_empty())
-            .map(Text::of),
-        code: Text::of(&coding.code),
-        display: coding.display.as_deref().map(Text::of),
-    }
+            .as_ref()
+            .or(system)
+            .and_then(|system| Text::truncated(system)),
+        code: Text::truncated(&coding.code)?,
+        display: coding.display.as_deref().and_then(Text::truncated),
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which items of a questionnaire are asked, given the answers so far, and what is wrong with answers.
+//! A questionnaire with answers: which items are asked given the answers, and the validation of the answers.
 
 use std::{cmp::Ordering, collections::HashMap};
 
@@ -6,69 +6,73 @@ use super::{
     EnableBehavior, EnableCondition, EnableOperator, ItemType, Questionnaire, QuestionnaireItem,
     answer::{Answer, Value, is_date, is_time},
 };
-use crate::value::{timestamp::Timestamp, validation::Findings};
+use crate::value::{
+    timestamp::Timestamp,
+    validation::{FindingCode, Findings},
+};
 
-/// A questionnaire with answers.
+/// A questionnaire that is filled in with answers.
 pub struct Form<'a> {
     items: &'a [QuestionnaireItem],
-    places: HashMap<&'a str, usize>,
+    indices: HashMap<&'a str, usize>,
     parents: Vec<Option<usize>>,
-    /// The answers to each item, by their place among all.
+    /// The answers to each item, with their indices in the list of all answers.
     answers: Vec<Vec<(usize, &'a Answer)>>,
     unknown: Vec<usize>,
     enabled: Vec<bool>,
 }
 
 impl<'a> Form<'a> {
-    /// Fills in a questionnaire.
+    /// Fills in a questionnaire with answers.
     pub fn new(questionnaire: &'a Questionnaire, answers: &'a [Answer]) -> Self {
         let items = questionnaire.items.as_slice();
-        let places: HashMap<&str, usize> = items
+        let indices: HashMap<&str, usize> = items
             .iter()
             .enumerate()
             .map(|(n, item)| (item.link_id.as_str(), n))
             .collect();
-        let parent = |item: &QuestionnaireItem| places.get(item.parent_link_id.as_deref()?).copied();
+        let parent = |item: &QuestionnaireItem| indices.get(item.parent_link_id.as_deref()?).copied();
         let parents: Vec<Option<usize>> = items.iter().map(parent).collect();
-        let mut of_item: Vec<Vec<(usize, &Answer)>> = items.iter().map(|_| Vec::new()).collect();
+        let mut answers_by_item: Vec<Vec<(usize, &Answer)>> = items.iter().map(|_| Vec::new()).collect();
         let mut unknown = Vec::new();
         for (n, answer) in answers.iter().enumerate() {
-            let place = places.get(&*answer.link_id);
-            match place.and_then(|place| of_item.get_mut(*place)) {
-                Some(own) => own.push((n, answer)),
+            let index = indices.get(&*answer.link_id);
+            match index.and_then(|index| answers_by_item.get_mut(*index)) {
+                Some(answers_of_item) => answers_of_item.push((n, answer)),
                 None => unknown.push(n),
             }
         }
         let mut form = Self {
             items,
-            places,
+            indices,
             parents,
-            answers: of_item,
+            answers: answers_by_item,
             unknown,
             enabled: vec![false; items.len()],
         };
-        // One that was imported has an order; without one nothing would be asked.
-        for place in form.order().unwrap_or_default() {
-            let enabled = form.check_with(place);
-            if let Some(slot) = form.enabled.get_mut(place) {
+        // Every imported questionnaire has an order. Without an order nothing would be asked.
+        for index in form.order().unwrap_or_default() {
+            let enabled = form.is_condition_met(index);
+            if let Some(slot) = form.enabled.get_mut(index) {
                 *slot = enabled;
             }
         }
         form
     }
 
-    /// The items in an order in which each comes behind those that it depends on: the one that it stands in, and those
-    /// that its conditions look at. `None` if some depend on each other in a circle.
+    /// Sorts the items so that each comes after those on which it depends: the item that contains it, and
+    /// those in its conditions. `None` if there is a circle.
     pub fn order(&self) -> Option<Vec<usize>> {
         let mut waits_for: Vec<usize> = vec![0; self.items.len()];
         let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); self.items.len()];
-        for (place, item) in self.items.iter().enumerate() {
+        for (index, item) in self.items.iter().enumerate() {
             let conditions = item.enable_when.iter();
-            let looked_at = conditions.filter_map(|condition| self.places.get(condition.link_id.as_str()));
-            let parent = self.parents.get(place).copied().flatten();
-            for other in looked_at.copied().chain(parent) {
-                *waits_for.get_mut(place)? += 1;
-                waiting.get_mut(other)?.push(place);
+            let dependencies =
+                conditions.filter_map(|condition| self.indices.get(condition.link_id.as_str()));
+            let parent = self.parents.get(index).copied().flatten();
+            for other in dependencies.copied().chain(parent) {
+                *waits_for.get_mut(index)? += 1;
+                waiting.get_mut(other)?.push(index);
             }
         }
         let mut order: Vec<usize> = (0..self.items.len())
@@ -77,23 +81,23 @@ impl<'a> Form<'a> {
         let mut next = 0;
         while let Some(done) = order.get(next).copied() {
             next += 1;
-            for place in waiting.get(done)? {
-                let left = waits_for.get_mut(*place)?;
-                *left -= 1;
-                if *left == 0 {
-                    order.push(*place);
+            for index in waiting.get(done)? {
+                let remaining = waits_for.get_mut(*index)?;
+                *remaining -= 1;
+                if *remaining == 0 {
+                    order.push(*index);
                 }
             }
         }
         (order.len() == self.items.len()).then_some(order)
     }
 
-    /// Whether an item is asked. What is looked at has been judged before.
-    fn check_with(&self, place: usize) -> bool {
-        let Some(item) = self.items.get(place) else {
+    /// Whether an item is asked. The items on which it depends must have been checked before.
+    fn is_condition_met(&self, index: usize) -> bool {
+        let Some(item) = self.items.get(index) else {
             return false;
         };
-        let parent = self.parents.get(place).copied().flatten();
+        let parent = self.parents.get(index).copied().flatten();
         if !parent.is_none_or(|parent| self.is_open(parent)) {
             return false;
         }
@@ -105,32 +109,34 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Whether what stands in an item is asked: a group that is asked, or a question that has an answer.
-    fn is_open(&self, place: usize) -> bool {
-        let is_question = self.items.get(place).is_some_and(|item| item.kind.is_question());
-        self.is_enabled(place) && (!is_question || self.answers_at(place).next().is_some())
+    /// Whether the items inside an item can be asked: it is a group that is asked, or a question that has an
+    /// answer.
+    fn is_open(&self, index: usize) -> bool {
+        let is_question = self.items.get(index).is_some_and(|item| item.kind.is_question());
+        self.is_enabled(index) && (!is_question || self.answers_at(index).next().is_some())
     }
 
-    fn is_enabled(&self, place: usize) -> bool {
-        self.enabled.get(place).copied().unwrap_or(false)
+    fn is_enabled(&self, index: usize) -> bool {
+        self.enabled.get(index).copied().unwrap_or(false)
     }
 
-    /// The answers that count: none where the item is not asked or takes none, and the first where it takes one.
-    fn answers_at(&self, place: usize) -> impl Iterator<Item = &'a Answer> {
-        let most = match self.items.get(place) {
-            Some(item) if !self.is_enabled(place) || !item.kind.is_question() || item.read_only => 0,
+    /// The answers that count: none if the item is not asked or takes no answer, and only the first if it
+    /// takes one answer.
+    fn answers_at(&self, index: usize) -> impl Iterator<Item = &'a Answer> {
+        let limit = match self.items.get(index) {
+            Some(item) if !self.is_enabled(index) || !item.kind.is_question() || item.read_only => 0,
             Some(item) if item.repeats => usize::MAX,
             _ => 1,
         };
-        let own = self.answers.get(place).into_iter().flatten();
-        own.take(most).map(|(_, answer)| *answer)
+        let answers_of_item = self.answers.get(index).into_iter().flatten();
+        answers_of_item.take(limit).map(|(_, answer)| *answer)
     }
 
     fn holds(&self, condition: &EnableCondition) -> bool {
-        let Some(place) = self.places.get(condition.link_id.as_str()) else {
+        let Some(index) = self.indices.get(condition.link_id.as_str()) else {
             return false;
         };
-        let mut answers = self.answers_at(*place).filter_map(Answer::value);
+        let mut answers = self.answers_at(*index).filter_map(Answer::value);
         if condition.operator == EnableOperator::Exists {
             return answers.next().is_some() == condition.answer_boolean.unwrap_or(true);
         }
@@ -152,48 +158,48 @@ impl<'a> Form<'a> {
 
     /// Whether an item is asked.
     pub fn is_asked(&self, link_id: &str) -> bool {
-        self.places
+        self.indices
             .get(link_id)
-            .is_some_and(|place| self.is_enabled(*place))
+            .is_some_and(|index| self.is_enabled(*index))
     }
 
-    /// The item of that name.
+    /// Finds an item by its link id.
     pub fn item(&self, link_id: &str) -> Option<&'a QuestionnaireItem> {
-        self.places.get(link_id).and_then(|place| self.items.get(*place))
+        self.indices.get(link_id).and_then(|index| self.items.get(*index))
     }
 
-    /// The answers to an item, as far as it is asked.
+    /// The answers to an item; empty if it is not asked.
     pub fn answers(&self, link_id: &str) -> Vec<&'a Answer> {
-        let place = self.places.get(link_id).copied();
-        place
+        let index = self.indices.get(link_id).copied();
+        index
             .into_iter()
-            .flat_map(|place| self.answers_at(place))
+            .flat_map(|index| self.answers_at(index))
             .collect()
     }
 
-    /// Notes everything that is wrong with the answers; of a completed response also what is missing. What is missing
-    /// is named at the places behind the last answer.
+    /// Adds a finding for each fault of the answers, and for each missing answer of a completed response.
+    /// Pointers to missing answers use the indices after the last answer.
     pub fn check(&self, is_completed: bool, findings: &mut Findings) {
         let answered: usize = self.answers.iter().map(Vec::len).sum::<usize>() + self.unknown.len();
         for n in &self.unknown {
             findings.add(
                 format!("/answers/{n}/link_id"),
-                "unknown-item",
+                FindingCode::UnknownItem,
                 "is no item of the questionnaire",
             );
         }
         let mut missing = 0;
-        for (place, item) in self.items.iter().enumerate() {
-            let own = self.answers.get(place).map_or(&[][..], Vec::as_slice);
-            self.check_item(place, item, own, findings);
-            if is_completed && item.required && self.is_enabled(place) && self.is_missing(place, item) {
+        for (index, item) in self.items.iter().enumerate() {
+            let answers_of_item = self.answers.get(index).map_or(&[][..], Vec::as_slice);
+            self.check_item(index, item, answers_of_item, findings);
+            if is_completed && item.required && self.is_enabled(index) && self.is_missing(index, item) {
                 let pointer = format!("/answers/{}", answered + missing);
-                let what = if item.kind == ItemType::Group {
+                let message = if item.kind == ItemType::Group {
                     format!("an answer in the group {} is needed", item.link_id)
                 } else {
                     format!("an answer to {} is needed", item.link_id)
                 };
-                findings.add(pointer, "required", what);
+                findings.add(pointer, FindingCode::Required, message);
                 missing += 1;
             }
         }
@@ -201,56 +207,61 @@ impl<'a> Form<'a> {
 
     fn check_item(
         &self,
-        place: usize,
+        index: usize,
         item: &QuestionnaireItem,
-        own: &[(usize, &Answer)],
+        answers_of_item: &[(usize, &Answer)],
         findings: &mut Findings,
     ) {
-        for (index, (n, answer)) in own.iter().enumerate() {
+        for (nth, (n, answer)) in answers_of_item.iter().enumerate() {
             let at = |member: &str| format!("/answers/{n}{member}");
             if !item.kind.is_question() {
                 findings.add(
                     at("/link_id"),
-                    "not-a-question",
+                    FindingCode::NotAQuestion,
                     "is an item that takes no answer",
                 );
             } else if item.read_only {
                 findings.add(
                     at("/link_id"),
-                    "read-only",
+                    FindingCode::ReadOnly,
                     "is an item that is worked out, not answered",
                 );
-            } else if !self.is_enabled(place) {
+            } else if !self.is_enabled(index) {
                 findings.add(
                     at("/link_id"),
-                    "not-enabled",
+                    FindingCode::NotEnabled,
                     "is an item that is not asked with these answers",
                 );
-            } else if index > 0 && !item.repeats {
-                findings.add(at("/link_id"), "repeated", "is an item that takes one answer");
+            } else if nth > 0 && !item.repeats {
+                findings.add(
+                    at("/link_id"),
+                    FindingCode::Repeated,
+                    "is an item that takes one answer",
+                );
             } else {
                 check_answer(item, answer, *n, findings);
-                let is_again = own
+                let is_repeated = answers_of_item
                     .iter()
-                    .take(index)
+                    .take(nth)
                     .any(|(_, before)| is_same_option(before, answer));
-                if is_again {
-                    findings.add(at("/value_coding"), "duplicate", "was chosen before");
+                if is_repeated {
+                    findings.add(at("/value_coding"), FindingCode::Duplicate, "was chosen before");
                 }
             }
         }
     }
 
-    /// Whether a required item has no answer, or a required group none inside although something in it is asked.
-    fn is_missing(&self, place: usize, item: &QuestionnaireItem) -> bool {
+    /// Whether a required item has no answer. A required group is missing if a question inside is asked but
+    /// none is answered.
+    fn is_missing(&self, index: usize, item: &QuestionnaireItem) -> bool {
         if item.read_only || item.kind == ItemType::Display {
             return false;
         }
         if item.kind.is_question() {
-            return self.answers_at(place).next().is_none();
+            return self.answers_at(index).next().is_none();
         }
         let inside: Vec<usize> = (0..self.items.len())
-            .filter(|other| self.is_inside(*other, place) && self.is_enabled(*other))
+            .filter(|other| self.is_inside(*other, index) && self.is_enabled(*other))
             .filter(|other| {
                 self.items
                     .get(*other)
@@ -263,14 +274,14 @@ impl<'a> Form<'a> {
                 .all(|other| self.answers_at(*other).next().is_none())
     }
 
-    fn is_inside(&self, place: usize, group: usize) -> bool {
-        let mut at = self.parents.get(place).copied().flatten();
-        // A parent stands before what is in it, so this ends.
-        while let Some(parent) = at {
+    fn is_inside(&self, index: usize, group: usize) -> bool {
+        let mut ancestor = self.parents.get(index).copied().flatten();
+        // A parent always precedes its items, so the loop ends.
+        while let Some(parent) = ancestor {
             if parent == group {
                 return true;
             }
-            at = self
+            ancestor = self
                 .parents
                 .get(parent)
                 .copied()
@@ -288,28 +299,28 @@ fn is_same_option(before: &Answer, answer: &Answer) -> bool {
     }
 }
 
-/// Notes what is wrong with the value of an answer.
+/// Adds a finding for the fault of an answer's value, if any.
 fn check_answer(item: &QuestionnaireItem, answer: &Answer, n: usize, findings: &mut Findings) {
     let members = item.members();
     let expected = members.join(" or ");
-    let mut right = Vec::new();
+    let mut matching = Vec::new();
     for (name, value) in answer.values() {
         if members.contains(&name) {
-            right.push((name, value));
+            matching.push((name, value));
         } else {
             findings.add(
                 format!("/answers/{n}/{name}"),
-                "type",
+                FindingCode::Type,
                 format!("must be left out: this item takes {expected}"),
             );
         }
     }
-    match right.as_slice() {
+    match matching.as_slice() {
         [] => {
             let first = members.first().copied().unwrap_or_default();
             findings.add(
                 format!("/answers/{n}/{first}"),
-                "required",
+                FindingCode::Required,
                 format!("this item takes {expected}"),
             );
         }
@@ -321,15 +332,15 @@ fn check_answer(item: &QuestionnaireItem, answer: &Answer, n: usize, findings: &
         [_, (name, _), ..] => {
             findings.add(
                 format!("/answers/{n}/{name}"),
-                "type",
+                FindingCode::Type,
                 "must be left out: an answer has one value",
             );
         }
     }
 }
 
-/// What is wrong with a value of the right type.
-fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<(&'static str, String)> {
+/// Finds the fault of a value of the right type, if any.
+fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<(FindingCode, String)> {
     let form = match (item.kind, value) {
         (ItemType::Date, Value::When(text)) if !is_date(text) => Some("must be a date, such as 2026-03-01"),
         (ItemType::Time, Value::When(text)) if !is_time(text) => Some("must be a time of day, such as 18:30"),
@@ -344,33 +355,42 @@ fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<
         _ => None,
     };
     if let Some(message) = form {
-        return Some(("format", message.to_owned()));
+        return Some((FindingCode::Format, message.to_owned()));
     }
     if let (Some(longest), Value::Text(text)) = (item.max_length, value)
         && i64::try_from(text.chars().count()).unwrap_or(i64::MAX) > longest
     {
-        return Some(("length", format!("must have at most {longest} characters")));
+        return Some((
+            FindingCode::Length,
+            format!("must have at most {longest} characters"),
+        ));
     }
     if let Value::Number(number) = value {
         if item.min_value.is_some_and(|least| number < least)
-            || item.max_value.is_some_and(|most| number > most)
+            || item.max_value.is_some_and(|limit| number > limit)
         {
             let bounds = match (item.min_value, item.max_value) {
-                (Some(least), Some(most)) => format!("must be from {least} to {most}"),
+                (Some(least), Some(limit)) => format!("must be from {least} to {limit}"),
                 (Some(least), None) => format!("must be at least {least}"),
-                (_, most) => format!("must be at most {}", most.unwrap_or_default()),
+                (_, limit) => format!("must be at most {}", limit.unwrap_or_default()),
             };
-            return Some(("range", bounds));
+            return Some((FindingCode::Range, bounds));
         }
         if !number.is_finite() || number.abs() > 1e15 {
-            return Some(("range", "must be a number that is not that large".to_owned()));
+            return Some((
+                FindingCode::Range,
+                "must be a number that is not that large".to_owned(),
+            ));
         }
     }
     let is_own = item.kind == ItemType::OpenChoice && answer.value_string.is_some();
     let is_offered =
         |option: &super::AnswerOption| option.value().and_then(|v| v.compare(value)) == Some(Ordering::Equal);
     if !is_own && !item.options.is_empty() && !item.options.iter().any(is_offered) {
-        return Some(("option", "must be one of the options of the item".to_owned()));
+        return Some((
+            FindingCode::Option,
+            "must be one of the options of the item".to_owned(),
+        ));
     }
     None
 }

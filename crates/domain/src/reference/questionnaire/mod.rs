@@ -1,11 +1,14 @@
-//! Questionnaires: what an instrument asks, who may answer what, and how it is scored. Operators import the
-//! instruments that they may use, as FHIR R4 Questionnaires; none is shipped but a short one of our own.
+//! Questionnaires: items, conditions, answers and scoring. Operators import the instruments that they are
+//! licensed to use, as FHIR R4 Questionnaires. Only one short questionnaire, written for this project, is
+//! shipped.
 //!
-//! - this file: a questionnaire as this server gives it, flat: items in their order, each naming its parent;
-//! - [`fhir`]: reading one from FHIR;
-//! - [`answer`]: an answer to an item; [`form`]: which items are asked, and what is wrong with answers;
-//! - [`scoring`]: rules for scores, bands and notes; [`score`]: what the rules make of answers;
-//! - [`trend`]: scores over time. The record is [`crate::questionnaire_response`].
+//! - this file: the wire form of a questionnaire, a flat list of items in order, each naming its parent;
+//! - [`fhir`]: import from FHIR;
+//! - [`answer`]: an answer to an item; [`form`]: enabled items and the validation of answers;
+//! - [`scoring`]: rules for scores, bands and notes; [`score`]: applying the rules to answers;
+//! - [`trend`]: scores over time.
+//!
+//! The person's record is [`crate::questionnaire_response`].
 
 pub mod answer;
 pub mod fhir;
@@ -17,58 +20,42 @@ pub mod trend;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use self::{answer::AnswerCoding, scoring::Scoring};
 
-/// Most items of a questionnaire.
+/// The maximum number of items in a questionnaire.
 pub const MAX_ITEMS: usize = 1000;
-/// Most options of an item.
+/// The maximum number of options of an item.
 pub const MAX_OPTIONS: usize = 500;
 
-/// Where a questionnaire stands. Whatever its status, it can be read and answered: an app that was offline may know
-/// the older one only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// The status of a questionnaire. It can be read and answered in any status, because an app that was offline
+/// may only have an older version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, ToSchema)]
+#[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum QuestionnaireStatus {
-    /// Being worked on.
+    /// A draft.
     Draft,
     /// In use.
     Active,
-    /// Not to be offered any more.
+    /// Should no longer be offered.
     Retired,
     /// Not known.
     Unknown,
 }
 
 impl QuestionnaireStatus {
-    /// Every status with its word on the wire, in FHIR and in the database.
-    pub const WORDS: [(Self, &'static str); 4] = [
-        (Self::Draft, "draft"),
-        (Self::Active, "active"),
-        (Self::Retired, "retired"),
-        (Self::Unknown, "unknown"),
-    ];
-
-    /// Its word.
-    pub fn word(self) -> &'static str {
-        Self::WORDS
-            .iter()
-            .find(|(status, _)| *status == self)
-            .map_or("unknown", |(_, word)| word)
-    }
-
-    /// The status of that word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::WORDS
-            .iter()
-            .find(|(_, known)| *known == word)
-            .map(|(status, _)| *status)
+    /// The name on the wire, in FHIR and in the database.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
-/// What an item is.
+/// The type of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ItemType {
@@ -84,7 +71,7 @@ pub enum ItemType {
     Integer,
     /// A date.
     Date,
-    /// A time on a date.
+    /// A date and time.
     DateTime,
     /// A time of day.
     Time,
@@ -94,24 +81,24 @@ pub enum ItemType {
     Text,
     /// One of the options.
     Choice,
-    /// One of the options, or a text of one's own.
+    /// One of the options, or the person's own text.
     OpenChoice,
     /// A number with a unit.
     Quantity,
 }
 
 impl ItemType {
-    /// Whether it asks for an answer.
+    /// Whether the item takes an answer.
     pub const fn is_question(self) -> bool {
         !matches!(self, Self::Group | Self::Display)
     }
 }
 
-/// How an answer is compared with the value of a condition.
+/// The comparison between an answer and the value of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EnableOperator {
-    /// There is an answer, or with `answer_boolean` false there is none.
+    /// An answer exists; with `answer_boolean` false, none exists.
     Exists,
     /// An answer equals the value.
     Equal,
@@ -121,41 +108,41 @@ pub enum EnableOperator {
     Greater,
     /// An answer is less than the value.
     Less,
-    /// An answer is greater than the value or equals it.
+    /// An answer is greater than or equal to the value.
     GreaterOrEqual,
-    /// An answer is less than the value or equals it.
+    /// An answer is less than or equal to the value.
     LessOrEqual,
 }
 
-/// How several conditions go together.
+/// How several conditions combine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EnableBehavior {
-    /// Every one must hold.
+    /// All conditions must hold.
     #[default]
     All,
-    /// One must hold.
+    /// At least one condition must hold.
     Any,
 }
 
-/// A condition under which an item is asked. It has one value.
+/// A condition under which an item is asked. It has exactly one value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct EnableCondition {
-    /// The item whose answers are looked at.
+    /// The item whose answers are compared.
     #[schema(max_length = 255)]
     pub link_id: String,
-    /// How they are compared.
+    /// The comparison.
     pub operator: EnableOperator,
-    /// The value, if it is yes or no.
+    /// The value, if it is a boolean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_boolean: Option<bool>,
     /// The value, if it is a whole number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_integer: Option<i64>,
-    /// The value, if it is a number; also that of a quantity.
+    /// The value, if it is a number or a quantity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_decimal: Option<f64>,
-    /// The value, if it is a date, a time, or a time on a date: as FHIR writes them.
+    /// The value, if it is a date, a time, or a date and time, in the form that FHIR uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 64)]
     pub answer_date: Option<String>,
@@ -168,7 +155,7 @@ pub struct EnableCondition {
     pub answer_coding: Option<AnswerCoding>,
 }
 
-/// Something that an item offers as its answer. It has one value.
+/// An answer option of an item. It has exactly one value.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AnswerOption {
     /// The value, if it is a code.
@@ -189,7 +176,7 @@ pub struct AnswerOption {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 12)]
     pub value_time: Option<String>,
-    /// What it counts in scores.
+    /// The weight in scores.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
 }
@@ -197,119 +184,120 @@ pub struct AnswerOption {
 /// One item of a questionnaire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QuestionnaireItem {
-    /// Its name in the questionnaire.
+    /// The name of the item in the questionnaire.
     #[schema(max_length = 255)]
     pub link_id: String,
-    /// The item that it stands in; left out at the top.
+    /// The item that contains it; absent at the top level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub parent_link_id: Option<String>,
-    /// What it is.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: ItemType,
-    /// What stands before the text, such as a number.
+    /// A prefix of the text, such as a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub prefix: Option<String>,
-    /// What it asks or says.
+    /// The question or text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub text: Option<String>,
-    /// Whether a completed response needs an answer, if it is asked. A required group needs one inside.
+    /// Whether a completed response needs an answer if the item is asked. A required group needs an answer to
+    /// at least one of its items.
     pub required: bool,
-    /// Whether it may have several answers.
+    /// Whether several answers are allowed.
     pub repeats: bool,
-    /// Whether the server or nobody answers it: a client may not.
+    /// Whether a client must not answer the item.
     pub read_only: bool,
-    /// Most characters of an answer.
+    /// The maximum number of characters in an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1)]
     pub max_length: Option<i64>,
-    /// The least number that is taken.
+    /// The minimum number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_value: Option<f64>,
-    /// The greatest number that is taken.
+    /// The maximum number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_value: Option<f64>,
     /// The unit of a number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub unit: Option<String>,
-    /// What it offers as answers.
+    /// The answer options.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 500)]
     pub options: Vec<AnswerOption>,
-    /// Conditions under which it is asked; without any it always is. What stands in an item that is not asked is not
-    /// asked either.
+    /// Conditions under which the item is asked; without any it always is. Items inside an item that is not
+    /// asked are not asked either.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 100)]
     pub enable_when: Vec<EnableCondition>,
-    /// How several conditions go together.
+    /// How several conditions combine.
     #[serde(default)]
     pub enable_behavior: EnableBehavior,
 }
 
-/// A questionnaire. Under one address and version what it asks never changes.
+/// A questionnaire. The items of one address and version never change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Questionnaire {
-    /// Its id: always the same for the same address and version.
+    /// The id, which is always the same for the same address and version.
     pub id: Uuid,
-    /// Its canonical address.
+    /// The canonical address.
     #[schema(max_length = 500)]
     pub url: String,
-    /// Its version.
+    /// The version.
     #[schema(max_length = 60)]
     pub version: String,
-    /// What it is called.
+    /// The title.
     #[schema(max_length = 255)]
     pub title: String,
-    /// What it is for.
+    /// The description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub description: Option<String>,
-    /// Where it stands.
+    /// The status.
     pub status: QuestionnaireStatus,
-    /// Under which terms it may be used. Show it where the licence asks for it.
+    /// The terms under which it may be used. Show them where the licence requires it.
     #[schema(max_length = 4000)]
     pub licence: String,
-    /// Whose work it is. Show it with the questionnaire.
+    /// The authors. Show them with the questionnaire.
     #[schema(max_length = 4000)]
     pub attribution: String,
-    /// The items in their order; one stands behind the item that it stands in.
+    /// The items in order. An item follows the item that contains it.
     #[schema(max_items = 1000)]
     pub items: Vec<QuestionnaireItem>,
-    /// How it is scored; left out if it is not.
+    /// The scoring rules; absent if it is not scored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scoring: Option<Scoring>,
 }
 
-/// What a list tells of a questionnaire.
+/// A summary of a questionnaire for lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QuestionnaireSummary {
-    /// Its id.
+    /// The id.
     pub id: Uuid,
-    /// Its canonical address.
+    /// The canonical address.
     #[schema(max_length = 500)]
     pub url: String,
-    /// Its version.
+    /// The version.
     #[schema(max_length = 60)]
     pub version: String,
-    /// What it is called.
+    /// The title.
     #[schema(max_length = 255)]
     pub title: String,
-    /// What it is for.
+    /// The description.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000)]
     pub description: Option<String>,
-    /// Where it stands.
+    /// The status.
     pub status: QuestionnaireStatus,
-    /// Under which terms it may be used.
+    /// The terms under which it may be used.
     #[schema(max_length = 4000)]
     pub licence: String,
-    /// Whose work it is.
+    /// The authors.
     #[schema(max_length = 4000)]
     pub attribution: String,
-    /// How many questions it has.
+    /// The number of questions.
     #[schema(minimum = 0)]
     pub questions: usize,
     /// Whether it is scored.
@@ -333,13 +321,14 @@ impl From<&Questionnaire> for QuestionnaireSummary {
     }
 }
 
-/// The questionnaire of our own that every server has: short, free, and an example of what the engine can do.
+/// The short, free questionnaire that is shipped with every server. It also serves as an example of the
+/// engine's features.
 pub static SHIPPED: LazyLock<Option<Questionnaire>> = LazyLock::new(|| {
-    // The file is part of the program; a test proves that it reads.
+    // The file is part of the binary; a test proves that it parses.
     serde_json::from_str(include_str!("../../../data/questionnaire.json")).ok()
 });
 
-/// The shipped questionnaire, if that is its id.
+/// Returns the shipped questionnaire if the id is its id.
 pub fn shipped(id: Uuid) -> Option<&'static Questionnaire> {
     SHIPPED.as_ref().filter(|own| own.id == id)
 }

@@ -1,4 +1,4 @@
-//! What the rules make of answers.
+//! Applies scoring rules to the answers of a response.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,61 +10,61 @@ use super::{
     scoring::{MissingRule, ScoreGate, ScoreMethod, ScoreRule, Scoring},
 };
 
-/// What a note says if the operator gave it no words of its own.
+/// The text of a safety note for which the operator gave none.
 const NOTE: &str = "Thank you for telling. You do not have to carry this alone: talking to someone now can help. \
     The helplines of your country answer, and calling does not commit you to anything.";
 
 /// One score of a response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Score {
-    /// The rule that made it.
+    /// The id of the rule.
     #[schema(max_length = 60)]
     pub id: String,
-    /// Its name for people.
+    /// The name for people.
     #[schema(max_length = 200)]
     pub label: String,
-    /// Its value; left out if too many answers are missing.
+    /// The value; absent if too many answers are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// The least value that it can have with these items, if that is known.
+    /// The lowest possible value with these items, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lowest: Option<f64>,
-    /// The greatest value that it can have with these items, if that is known.
+    /// The highest possible value with these items, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highest: Option<f64>,
-    /// How many of its items were answered.
+    /// The number of its items that were answered.
     #[schema(maximum = 1000)]
     pub answered: usize,
-    /// How many of its items were asked.
+    /// The number of its items that were asked.
     #[schema(maximum = 1000)]
     pub asked: usize,
-    /// Whether missing answers were made up for by the mean of the others.
+    /// Whether missing answers were replaced by the mean of the others.
     pub prorated: bool,
-    /// The name of the range that the value is in.
+    /// The name of the band that contains the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub band: Option<String>,
 }
 
-/// A note that an answer or a score brought up. Show it at once, with helplines.
+/// A safety note that follows from an answer or a score. Show it at once, with helplines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SafetyNote {
-    /// The gate that opened.
+    /// The id of the gate.
     #[schema(max_length = 60)]
     pub id: String,
-    /// What it says.
+    /// The text.
     #[schema(max_length = 1000)]
     pub text: String,
 }
 
-/// What rules make of a response.
+/// The result of scoring a response.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// The version of the rules.
     pub version: Option<String>,
-    /// The scores; none while it is in progress.
+    /// The scores; empty while the response is in progress.
     pub scores: Vec<Score>,
-    /// Notes, also while it is in progress.
+    /// Safety notes, also while the response is in progress.
     pub notes: Vec<SafetyNote>,
 }
 
@@ -75,7 +75,11 @@ pub fn score(questionnaire: &Questionnaire, answers: &[Answer], is_completed: bo
     };
     let form = Form::new(questionnaire, answers);
     let scores: Vec<Score> = if is_completed {
-        rules.scores.iter().map(|rule| one(rule, &form)).collect()
+        rules
+            .scores
+            .iter()
+            .map(|rule| score_by_rule(rule, &form))
+            .collect()
     } else {
         Vec::new()
     };
@@ -87,8 +91,8 @@ pub fn score(questionnaire: &Questionnaire, answers: &[Answer], is_completed: bo
     }
 }
 
-/// What an item counts: the weight of the option that was chosen, the number that was given, 1 for yes and 0 for no;
-/// several answers their sum. `None` without an answer that counts.
+/// The value of an item: the weight of the chosen option, the number, or 1 for yes and 0 for no. Several
+/// answers are summed. `None` without an answer that counts.
 fn value(item: &QuestionnaireItem, answers: &[&Answer]) -> Option<f64> {
     let values = answers.iter().filter_map(|answer| count(item, answer.value()?));
     values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
@@ -110,9 +114,9 @@ fn count(item: &QuestionnaireItem, value: Value<'_>) -> Option<f64> {
     })
 }
 
-/// One score. Items that are not asked with these answers do not count at all: a sum has nothing of them, a mean is
-/// that of the others, and they are not missing.
-fn one(rule: &ScoreRule, form: &Form<'_>) -> Score {
+/// Computes one score. Items that are not asked, given these answers, do not count at all: they add nothing
+/// to a sum, a mean is that of the other items, and they are not missing.
+fn score_by_rule(rule: &ScoreRule, form: &Form<'_>) -> Score {
     let asked = rule.items.iter().filter(|link_id| form.is_asked(link_id));
     let asked: Vec<&QuestionnaireItem> = asked.filter_map(|link_id| form.item(link_id)).collect();
     let is_reversed = |item: &QuestionnaireItem| rule.reverse.contains(&item.link_id);
@@ -126,13 +130,13 @@ fn one(rule: &ScoreRule, form: &Form<'_>) -> Score {
     let values: Vec<f64> = values.collect();
     let missing = asked.len() - values.len();
     let (lowest, highest) = bounds(rule, &asked);
-    // Where items have different ranges, a mean in an empty place may be more than the item can give.
-    let within = |value: f64| {
+    // If items have different ranges, the mean for a missing answer may exceed the range of its item.
+    let clamped = |value: f64| {
         lowest
             .zip(highest)
             .map_or(value, |(lowest, highest)| value.clamp(lowest, highest))
     };
-    let result = result(rule, &values, missing).map(|value| within(finished(rule, value)));
+    let result = result(rule, &values, missing).map(|value| clamped(scaled_and_rounded(rule, value)));
     Score {
         id: rule.id.clone(),
         label: rule.label.clone(),
@@ -155,24 +159,25 @@ fn result(rule: &ScoreRule, values: &[f64], missing: usize) -> Option<f64> {
         return None;
     }
     let (sum, given) = (values.iter().sum::<f64>(), values.len() as f64);
-    let whole = given + missing as f64;
+    let total = given + missing as f64;
     Some(match (rule.method, rule.missing) {
         (ScoreMethod::Sum, MissingRule::Zero) => sum,
-        (ScoreMethod::Sum, MissingRule::Prorate) => sum / given * whole,
-        (ScoreMethod::Mean, MissingRule::Zero) => sum / whole,
+        (ScoreMethod::Sum, MissingRule::Prorate) => sum / given * total,
+        (ScoreMethod::Mean, MissingRule::Zero) => sum / total,
         (ScoreMethod::Mean, MissingRule::Prorate) => sum / given,
     })
 }
 
-/// Multiplied and rounded.
-fn finished(rule: &ScoreRule, value: f64) -> f64 {
+/// Multiplies and rounds a value as the rule says.
+fn scaled_and_rounded(rule: &ScoreRule, value: f64) -> f64 {
     let scale = 10_f64.powi(i32::from(rule.decimals.unwrap_or(2)));
     let rounded = (value * rule.multiply.unwrap_or(1.0) * scale).round() / scale;
-    // No score is minus zero.
+    // Avoids minus zero.
     rounded + 0.0
 }
 
-/// The least and the greatest value with these items; reversing an item does not change its range.
+/// Computes the lowest and the highest possible value with these items. Reversing an item does not change its
+/// range.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a questionnaire has at most 1000 items"
@@ -186,14 +191,14 @@ fn bounds(rule: &ScoreRule, asked: &[&QuestionnaireItem]) -> (Option<f64>, Optio
         return (None, None);
     };
     let of = |sum: f64| match rule.method {
-        ScoreMethod::Sum => finished(rule, sum),
-        ScoreMethod::Mean => finished(rule, sum / ranges.len() as f64),
+        ScoreMethod::Sum => scaled_and_rounded(rule, sum),
+        ScoreMethod::Mean => scaled_and_rounded(rule, sum / ranges.len() as f64),
     };
     let ends = [
         of(ranges.iter().map(|(least, _)| least).sum()),
         of(ranges.iter().map(|(_, most)| most).sum()),
     ];
-    // A negative factor turns them round.
+    // A negative factor swaps them.
     (
         ends.iter().copied().reduce(f64::min),
         ends.iter().copied().reduce(f64::max),

@@ -1,5 +1,5 @@
-//! Rules for scoring, as JSON: an operator imports them with a questionnaire, or they follow from the weights of its
-//! options.
+//! Scoring rules of a questionnaire. An operator imports them as JSON with the questionnaire, or they are
+//! derived from the weights of its options.
 
 use std::collections::HashSet;
 
@@ -7,79 +7,82 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{ItemType, QuestionnaireItem};
-use crate::value::{kindness::unkind_words, validation::Findings};
+use crate::value::{
+    kindness::unkind_words,
+    validation::{FindingCode, Findings},
+};
 
-/// The version of rules that follow from the weights of options.
+/// The version of rules that are derived from the weights of options.
 pub const DERIVED: &str = "derived-1";
 
-/// How the values of items make a score.
+/// How a score is computed from the values of items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ScoreMethod {
-    /// Their sum.
+    /// The sum of the values.
     #[default]
     Sum,
-    /// Their mean.
+    /// The mean of the values.
     Mean,
 }
 
-/// What is done where answers are missing, as far as `max_missing` allows.
+/// The treatment of missing answers, as far as `max_missing` allows them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingRule {
-    /// Each counts as the mean of those that were given (prorating).
+    /// Each missing answer counts as the mean of the others (prorating).
     #[default]
     Prorate,
-    /// Each counts 0.
+    /// Each missing answer counts as 0.
     Zero,
 }
 
-/// A range of a score with its name.
+/// A named range of a score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreBand {
-    /// From this score on, up to the next band.
+    /// The lowest score of the band. The band ends where the next one begins.
     pub from: f64,
-    /// Its name, in kind words: people see it.
+    /// The name in kind words, because people see it.
     #[schema(max_length = 200)]
     pub label: String,
 }
 
-/// One score.
+/// The rule for one score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreRule {
-    /// Its name for programs.
+    /// The name for programs.
     #[schema(max_length = 60)]
     pub id: String,
-    /// Its name for people.
+    /// The name for people.
     #[schema(max_length = 200)]
     pub label: String,
-    /// How the values of items make it.
+    /// The method.
     #[serde(default)]
     pub method: ScoreMethod,
-    /// The items that make it.
+    /// The items that count.
     #[schema(max_items = 1000, max_length = 255)]
     pub items: Vec<String>,
-    /// Those of them that count the other way round: lowest for highest.
+    /// The items that are reversed: their lowest value counts as the highest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 1000, max_length = 255)]
     pub reverse: Vec<String>,
-    /// How many answers may be missing; with more there is no score.
+    /// The number of answers that may be missing. With more there is no score.
     #[serde(default)]
     #[schema(maximum = 1000)]
     pub max_missing: u32,
-    /// What is done where answers are missing.
+    /// The treatment of missing answers.
     #[serde(default)]
     pub missing: MissingRule,
-    /// What the result is multiplied by; 1 if left out.
+    /// The factor by which the result is multiplied; 1 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multiply: Option<f64>,
-    /// To how many decimals the result is rounded, halves away from zero; 2 if left out.
+    /// The number of decimals to which the result is rounded, halves away from zero; 2 if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 6)]
     pub decimals: Option<u8>,
-    /// Names of ranges, rising.
+    /// The bands in ascending order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub bands: Vec<ScoreBand>,
@@ -89,43 +92,43 @@ pub struct ScoreRule {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreGate {
-    /// Its name for programs.
+    /// The name for programs.
     #[schema(max_length = 60)]
     pub id: String,
-    /// The item whose value is looked at, also while the response is in progress.
+    /// The item whose value is compared, also while the response is in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 255)]
     pub item: Option<String>,
-    /// The score that is looked at; either this or an item.
+    /// The score that is compared. A gate has either a score or an item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 60)]
     pub score: Option<String>,
-    /// From this value on the note is there.
+    /// The value from which the response carries the note.
     pub at_least: f64,
-    /// What the note says, in kind words; a text of our own if left out.
+    /// The text of the note in kind words; a default text if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000)]
     pub text: Option<String>,
 }
 
-/// How a questionnaire is scored.
+/// The scoring rules of a questionnaire.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scoring {
-    /// The version of these rules, which stands in everything that they score.
+    /// The version of these rules. It is stored with every score.
     #[schema(max_length = 60)]
     pub version: String,
-    /// The scores: a total, subscales.
+    /// The scores, such as a total and subscales.
     #[schema(max_items = 50)]
     pub scores: Vec<ScoreRule>,
-    /// When a note with helplines is there.
+    /// The conditions for notes with helplines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 50)]
     pub gates: Vec<ScoreGate>,
 }
 
 impl QuestionnaireItem {
-    /// The least and the greatest value that the item can have in a score; `None` if it has none or is not bounded.
+    /// The lowest and highest value of the item in a score; `None` if it has no value or no bounds.
     pub fn range(&self) -> Option<(f64, f64)> {
         match self.kind {
             ItemType::Boolean => Some((0.0, 1.0)),
@@ -154,7 +157,8 @@ impl QuestionnaireItem {
 }
 
 impl Scoring {
-    /// The rules that follow from the weights of options: their sum, with no answer missing. `None` without weights.
+    /// Derives rules from the weights of the options: their sum, with no missing answers allowed. `None`
+    /// without weights.
     pub fn derived(items: &[QuestionnaireItem]) -> Option<Self> {
         let weighted = items
             .iter()
@@ -178,7 +182,7 @@ impl Scoring {
         })
     }
 
-    /// Notes everything that is wrong with the rules for these items. Pointers are from the root of the rules.
+    /// Adds a finding for each fault of the rules for these items. Pointers are from the root of the rules.
     pub fn check(&self, items: &[QuestionnaireItem], findings: &mut Findings) {
         check_text(&self.version, 60, "/version", findings);
         let mut ids = HashSet::new();
@@ -187,7 +191,7 @@ impl Scoring {
             if !ids.insert(rule.id.as_str()) {
                 findings.add(
                     format!("{at}/id"),
-                    "duplicate",
+                    FindingCode::Duplicate,
                     "is the id of another score as well",
                 );
             }
@@ -198,7 +202,7 @@ impl Scoring {
             (50, self.gates.len(), "/gates"),
         ] {
             if count > max {
-                findings.add(at, "length", format!("must have at most {max} items"));
+                findings.add(at, FindingCode::Length, format!("must have at most {max} items"));
             }
         }
         for (n, gate) in self.gates.iter().enumerate() {
@@ -212,19 +216,25 @@ impl ScoreRule {
         check_text(&self.id, 60, &format!("{at}/id"), findings);
         check_text(&self.label, 200, &format!("{at}/label"), findings);
         check_kind(&self.label, &format!("{at}/label"), findings);
+        self.check_items(at, items, findings);
+        self.check_numbers(at, findings);
+        self.check_bands(at, findings);
+    }
+
+    fn check_items(&self, at: &str, items: &[QuestionnaireItem], findings: &mut Findings) {
         if self.items.is_empty() {
-            findings.add(format!("{at}/items"), "required", "must name an item");
+            findings.add(format!("{at}/items"), FindingCode::Required, "must name an item");
         }
         let mut seen = HashSet::new();
         for (n, link_id) in self.items.iter().enumerate() {
             let pointer = format!("{at}/items/{n}");
             let item = items.iter().find(|item| item.link_id == *link_id);
             if !seen.insert(link_id.as_str()) {
-                findings.add(pointer, "duplicate", "is named twice");
+                findings.add(pointer, FindingCode::Duplicate, "is named twice");
             } else if !item.is_some_and(QuestionnaireItem::is_countable) {
                 findings.add(
                     pointer,
-                    "unknown-item",
+                    FindingCode::UnknownItem,
                     "must be an item with numbers, yes or no, or weighted options",
                 );
             }
@@ -235,32 +245,38 @@ impl ScoreRule {
             if !seen.contains(link_id.as_str()) || !is_bounded {
                 findings.add(
                     format!("{at}/reverse/{n}"),
-                    "unknown-item",
+                    FindingCode::UnknownItem,
                     "must be one of the items, with a least and a greatest value, that does not repeat",
                 );
             }
         }
+    }
+
+    fn check_numbers(&self, at: &str, findings: &mut Findings) {
         if usize::try_from(self.max_missing).unwrap_or(usize::MAX) >= self.items.len().max(1) {
             findings.add(
                 format!("{at}/max_missing"),
-                "range",
+                FindingCode::Range,
                 "must be less than the number of items",
             );
         }
         if self.multiply.is_some_and(|by| !by.is_finite() || by.abs() > 1e6) {
             findings.add(
                 format!("{at}/multiply"),
-                "range",
+                FindingCode::Range,
                 "must be a number from -1000000 to 1000000",
             );
         }
         if self.decimals.is_some_and(|decimals| decimals > 6) {
             findings.add(
                 format!("{at}/decimals"),
-                "range",
+                FindingCode::Range,
                 "must be a whole number from 0 to 6",
             );
         }
+    }
+
+    fn check_bands(&self, at: &str, findings: &mut Findings) {
         for (n, band) in self.bands.iter().enumerate() {
             check_text(&band.label, 200, &format!("{at}/bands/{n}/label"), findings);
             check_kind(&band.label, &format!("{at}/bands/{n}/label"), findings);
@@ -271,7 +287,7 @@ impl ScoreRule {
             if !is_rising {
                 findings.add(
                     format!("{at}/bands/{n}/from"),
-                    "order",
+                    FindingCode::Order,
                     "must be greater than that of the band before",
                 );
             }
@@ -292,7 +308,7 @@ impl ScoreGate {
                 if !item.is_some_and(QuestionnaireItem::is_countable) {
                     findings.add(
                         format!("{at}/item"),
-                        "unknown-item",
+                        FindingCode::UnknownItem,
                         "must be an item with numbers, yes or no, or weighted options",
                     );
                 }
@@ -300,12 +316,12 @@ impl ScoreGate {
             (None, Some(score)) if scores.contains(score.as_str()) => {}
             (None, Some(_)) => findings.add(
                 format!("{at}/score"),
-                "unknown-score",
+                FindingCode::UnknownScore,
                 "must be the id of a score",
             ),
             _ => findings.add(
                 format!("{at}/item"),
-                "required",
+                FindingCode::Required,
                 "either an item or a score must be named",
             ),
         }
@@ -314,7 +330,11 @@ impl ScoreGate {
 
 fn check_text(text: &str, longest: usize, pointer: &str, findings: &mut Findings) {
     if text.trim().is_empty() || text.chars().count() > longest {
-        findings.add(pointer, "length", format!("must have 1 to {longest} characters"));
+        findings.add(
+            pointer,
+            FindingCode::Length,
+            format!("must have 1 to {longest} characters"),
+        );
     }
 }
 
@@ -323,7 +343,7 @@ fn check_kind(text: &str, pointer: &str, findings: &mut Findings) {
     if !unkind.is_empty() {
         findings.add(
             pointer,
-            "unkind",
+            FindingCode::Unkind,
             format!("people see this: say it without {}", unkind.join(", ")),
         );
     }

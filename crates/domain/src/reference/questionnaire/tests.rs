@@ -1,11 +1,13 @@
-//! The shipped questionnaire is what it says, and the two halves of the engine meet.
+//! Tests of the shipped questionnaire, and of answering and scoring together.
+
+use strum::VariantArray;
 
 use super::*;
 use crate::{
     questionnaire_response::{QuestionnaireResponse, ResponseStatus},
     record::{Incoming, Record, ValidationContext, draft},
     reference::questionnaire::{answer::Answer, form::Form, score::score, trend::trend},
-    value::{kindness::unkind_words, validation::Findings},
+    value::{kindness::unkind_words, text::text, validation::Findings},
 };
 
 fn own() -> &'static Questionnaire {
@@ -28,31 +30,28 @@ fn the_shipped_one_reads_is_scored_and_kind() {
 }
 
 #[test]
-fn statuses_have_the_same_word_everywhere() {
-    for (status, word) in QuestionnaireStatus::WORDS {
-        assert_eq!(serde_json::to_value(status).unwrap(), word);
-        assert_eq!(
-            (status.word(), QuestionnaireStatus::from_word(word)),
-            (word, Some(status))
-        );
+fn a_status_has_the_same_name_everywhere() {
+    for status in QuestionnaireStatus::VARIANTS {
+        assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        assert_eq!(status.as_str().parse(), Ok(*status));
     }
 }
 
 fn incoming(
     response: QuestionnaireResponse,
-    basis: Option<ValidationContext>,
+    context: Option<ValidationContext>,
 ) -> Incoming<QuestionnaireResponse> {
     Incoming {
         id: None,
         body: response,
-        basis,
+        context,
     }
 }
 
 #[test]
-fn a_response_that_was_not_judged_is_never_stored() {
+fn a_response_without_its_questionnaire_is_never_stored() {
     let now = "2026-03-02T00:00:00Z".parse().unwrap();
-    let basis = ValidationContext {
+    let context = ValidationContext {
         questionnaire: std::sync::Arc::new(own().clone()),
         helplines: std::sync::Arc::default(),
     };
@@ -61,12 +60,12 @@ fn a_response_that_was_not_judged_is_never_stored() {
             id: Uuid::nil(),
             ..own().clone()
         }),
-        ..basis.clone()
+        ..context.clone()
     };
     let example = QuestionnaireResponse::example();
-    let make = |basis| {
+    let make = |context| {
         draft(
-            incoming(example.clone(), basis),
+            incoming(example.clone(), context),
             Uuid::nil(),
             None,
             now,
@@ -77,12 +76,12 @@ fn a_response_that_was_not_judged_is_never_stored() {
         let findings = make(missing).unwrap_err();
         assert_eq!(findings[0].pointer, "/questionnaire_id");
     }
-    assert!(make(Some(basis)).is_ok());
+    assert!(make(Some(context)).is_ok());
 }
 
 #[test]
 fn a_note_comes_with_helplines_also_before_it_is_completed() {
-    let mut answer = Answer::to("too-much");
+    let mut answer = Answer::to(text!("too-much"));
     answer
         .value_coding
         .clone_from(&own().items[4].options[3].value_coding);
@@ -91,19 +90,19 @@ fn a_note_comes_with_helplines_also_before_it_is_completed() {
         answers: crate::value::list::List::of([answer]),
         ..QuestionnaireResponse::example()
     };
-    let basis = ValidationContext {
+    let context = ValidationContext {
         questionnaire: std::sync::Arc::new(own().clone()),
         helplines: crate::reference::helpline::select(Some("US"), None)
             .into_iter()
             .cloned()
             .collect(),
     };
-    response.complete_with(&basis);
+    response.complete_with(&context);
     assert_eq!(response.safety_notes.len(), 1);
     assert!(response.scores.is_empty() && !response.helplines.is_empty());
     assert_eq!(unkind_words(&response.safety_notes[0].text), Vec::<&str>::new());
     response.answers = crate::value::list::List::default();
-    response.complete_with(&basis);
+    response.complete_with(&context);
     assert!(
         response.safety_notes.is_empty()
             && response.helplines.is_empty()
@@ -114,15 +113,15 @@ fn a_note_comes_with_helplines_also_before_it_is_completed() {
 #[test]
 fn a_trend_has_the_change_since_the_last_unless_the_rules_changed() {
     let response = |value: f64, version: &str| {
-        let mut made = QuestionnaireResponse::example();
-        made.scores.truncate(1);
-        made.scores[0].value = Some(value);
-        made.scoring_version = Some(version.to_owned());
-        (Uuid::nil(), made)
+        let mut response = QuestionnaireResponse::example();
+        response.scores.truncate(1);
+        response.scores[0].value = Some(value);
+        response.scoring_version = Some(version.to_owned());
+        (Uuid::nil(), response)
     };
     let mut without = response(1.0, "1");
     without.1.scores[0].value = None;
-    let made = trend(
+    let response = trend(
         own().id,
         &[
             response(4.0, "1"),
@@ -131,9 +130,13 @@ fn a_trend_has_the_change_since_the_last_unless_the_rules_changed() {
             response(3.0, "2"),
         ],
     );
-    let changes: Vec<Option<f64>> = made.scores[0].points.iter().map(|point| point.change).collect();
+    let changes: Vec<Option<f64>> = response.scores[0]
+        .points
+        .iter()
+        .map(|point| point.change)
+        .collect();
     assert_eq!(
-        (made.n, made.scores[0].n, changes),
+        (response.n, response.scores[0].n, changes),
         (4, 3, vec![None, Some(2.5), None])
     );
 }
@@ -142,7 +145,7 @@ fn a_trend_has_the_change_since_the_last_unless_the_rules_changed() {
 fn the_example_is_scored_as_by_hand() {
     let example = QuestionnaireResponse::example();
     let outcome = score(own(), &example.answers, true);
-    // Most days rested, in company and calm, 2 each; too much on most days counts 3 − 2.
+    // Most days rested, in company and calm count 2 each; too much on most days is reversed and counts 3 − 2.
     assert_eq!(
         (outcome.scores[0].value, outcome.scores[0].band.as_deref()),
         (Some(7.0), Some("An uneven week"))

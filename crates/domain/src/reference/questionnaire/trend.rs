@@ -1,4 +1,4 @@
-//! A person's scores over time.
+//! The trend of a person's scores over time.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -7,23 +7,23 @@ use uuid::Uuid;
 use crate::questionnaire_response::QuestionnaireResponse;
 use crate::value::timestamp::Timestamp;
 
-/// A score at a time.
+/// A score at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TrendPoint {
     /// The response.
     pub response_id: Uuid,
-    /// When the answers were given.
+    /// The time at which the questions were answered.
     pub occurred_at: Timestamp,
     /// The score.
     pub value: f64,
-    /// The name of the range that it is in.
+    /// The name of the band that contains the score.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
     pub band: Option<String>,
-    /// The version of the rules that made it.
+    /// The version of the rules that produced it.
     #[schema(max_length = 60)]
     pub scoring_version: String,
-    /// The change since the point before; left out for the first, and where the rules have changed in between.
+    /// The change since the previous point. Absent for the first point, and if the rules changed in between.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
 }
@@ -31,45 +31,45 @@ pub struct TrendPoint {
 /// One score over time.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ScoreTrend {
-    /// The score's name for programs.
+    /// The id of the score.
     #[schema(max_length = 60)]
     pub score_id: String,
-    /// Its name for people, as of the latest response.
+    /// The name for people, as of the latest response.
     #[schema(max_length = 200)]
     pub label: String,
-    /// How many points there are.
+    /// The number of points.
     #[schema(maximum = 1000)]
     pub n: usize,
-    /// The points, oldest first.
+    /// The points in order, oldest first.
     #[schema(max_items = 1000)]
     pub points: Vec<TrendPoint>,
 }
 
-/// The scores of a questionnaire over time.
+/// The trends of all scores of a questionnaire.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct QuestionnaireTrend {
     /// The questionnaire.
     pub questionnaire_id: Uuid,
-    /// How many completed responses it was made of: the latest 1000 at most.
+    /// The number of completed responses in the trend: the latest 1000 at most.
     #[schema(maximum = 1000)]
     pub n: usize,
-    /// Each score that a response has.
+    /// The trend of each score.
     #[schema(max_items = 200)]
     pub scores: Vec<ScoreTrend>,
 }
 
-/// Most responses in a trend.
+/// The maximum number of responses in a trend.
 pub const MAX_POINTS: usize = 1000;
 
-/// Puts together the scores of completed responses to one questionnaire, given oldest first.
+/// Builds the trends from the completed responses to one questionnaire, oldest first.
 pub fn trend(questionnaire_id: Uuid, responses: &[(Uuid, QuestionnaireResponse)]) -> QuestionnaireTrend {
     let first = responses.len().saturating_sub(MAX_POINTS);
     let responses = responses.get(first..).unwrap_or_default();
     let mut scores: Vec<ScoreTrend> = Vec::new();
     for (id, response) in responses {
         for score in &response.scores {
-            let place = scores.iter().position(|known| known.score_id == score.id);
-            let place = place.unwrap_or_else(|| {
+            let index = scores.iter().position(|trend| trend.score_id == score.id);
+            let index = index.unwrap_or_else(|| {
                 scores.push(ScoreTrend {
                     score_id: score.id.clone(),
                     label: score.label.clone(),
@@ -78,17 +78,17 @@ pub fn trend(questionnaire_id: Uuid, responses: &[(Uuid, QuestionnaireResponse)]
                 });
                 scores.len() - 1
             });
-            let (Some(of_score), Some(value)) = (scores.get_mut(place), score.value) else {
+            let (Some(trend_of_score), Some(value)) = (scores.get_mut(index), score.value) else {
                 continue;
             };
             let version = response.scoring_version.clone().unwrap_or_default();
-            let before = of_score.points.last();
+            let before = trend_of_score.points.last();
             let change = before
                 .filter(|before| before.scoring_version == version)
                 .map(|before| ((value - before.value) * 1e6).round() / 1e6);
-            of_score.label.clone_from(&score.label);
-            of_score.n += 1;
-            of_score.points.push(TrendPoint {
+            trend_of_score.label.clone_from(&score.label);
+            trend_of_score.n += 1;
+            trend_of_score.points.push(TrendPoint {
                 response_id: *id,
                 occurred_at: response.occurred_at,
                 value,
@@ -112,7 +112,8 @@ mod tests {
 
     use super::*;
 
-    /// Of each response the version of its rules, and of each of its scores the name and the value in quarters.
+    /// For each response the version of its rules, and for each of its scores the name and the value in
+    /// quarters.
     type Story = Vec<(u8, Vec<(u8, Option<i16>)>)>;
 
     fn stories() -> impl Strategy<Value = Story> {
@@ -152,7 +153,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn every_value_is_a_point_and_changes_are_told_within_the_same_rules(story in stories()) {
+        fn every_value_is_a_point_and_changes_are_computed_within_the_same_rules(story in stories()) {
             let found = trend(Uuid::nil(), &responses(&story));
             prop_assert_eq!(found.n, story.len());
             let mut names: Vec<u8> = Vec::new();
@@ -163,30 +164,30 @@ mod tests {
                     }
                 }
             }
-            let told: Vec<String> = found.scores.iter().map(|score| score.score_id.clone()).collect();
+            let score_ids: Vec<String> = found.scores.iter().map(|score| score.score_id.clone()).collect();
             let named: Vec<String> = names.iter().map(|id| format!("score {id}")).collect();
-            prop_assert_eq!(told, named);
+            prop_assert_eq!(score_ids, named);
             for (id, score) in names.iter().zip(&found.scores) {
-                let mut wanted = Vec::new();
+                let mut expected = Vec::new();
                 let mut label = None;
                 for (n, (version, scores)) in story.iter().enumerate() {
                     if let Some((_, value)) = scores.iter().find(|(other, _)| other == id) {
                         label = label.or(Some(n));
                         if let Some(value) = value {
                             label = Some(n);
-                            wanted.push((n, *version, *value));
+                            expected.push((n, *version, *value));
                         }
                     }
                 }
-                prop_assert_eq!(score.n, wanted.len());
-                prop_assert_eq!(score.points.len(), wanted.len());
+                prop_assert_eq!(score.n, expected.len());
+                prop_assert_eq!(score.points.len(), expected.len());
                 prop_assert_eq!(&score.label, &format!("label {id} of {}", label.unwrap()));
-                for (place, (n, version, value)) in wanted.iter().enumerate() {
-                    let point = &score.points[place];
+                for (index, (n, version, value)) in expected.iter().enumerate() {
+                    let point = &score.points[index];
                     prop_assert_eq!(point.response_id, Uuid::from_u128(*n as u128 + 1));
                     prop_assert_eq!(point.value.to_bits(), (f64::from(*value) / 4.0).to_bits());
                     prop_assert_eq!(&point.scoring_version, &format!("v{version}"));
-                    let change = place.checked_sub(1).map(|before| wanted[before])
+                    let change = index.checked_sub(1).map(|before| expected[before])
                         .filter(|(_, rules, _)| rules == version)
                         .map(|(_, _, before)| f64::from(value - before) / 4.0);
                     prop_assert_eq!(point.change, change);

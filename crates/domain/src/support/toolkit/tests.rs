@@ -1,15 +1,21 @@
+//! Tests of the toolkit: order of strategies, contacts and helplines.
+
+use chrono_tz::Tz;
+
 use super::*;
 use crate::{
-    craving_event::StrategyUse,
+    craving_event::{CravingEvent, StrategyUse},
+    plan::Plan,
     record::Record,
     reference::practice,
-    support_contact::Availability,
+    support_contact::{Availability, SupportContact},
     value::{
         list::{Ids, List},
         number::{Int, Rating},
         place::{TimeOfDay, ZoneName},
-        text::Label,
+        text::{Label, text},
         timestamp::Timestamp,
+        vocabulary::SituationCategory,
     },
 };
 
@@ -24,7 +30,7 @@ fn plan() -> Plan {
     strategy.trigger_ids = Ids::default();
     let call = crate::plan::PlanStrategy {
         id: Some(CALL),
-        label: Label::of("Call Robin"),
+        label: text!("Call Robin"),
         trigger_ids: Ids::of([PAYDAY]),
         ..strategy.clone()
     };
@@ -57,7 +63,7 @@ fn tried(strategy: Uuid, before: i64, after: i64) -> CravingEvent {
 
 fn contact(name: &str, position: i64, availability: Vec<Availability>, zone: Tz) -> (Uuid, SupportContact) {
     let contact = SupportContact {
-        name: Label::of(name),
+        name: Label::new(name).unwrap(),
         position: Int::clamped(position),
         availability: List::of(availability),
         time_zone: Some(ZoneName(zone)),
@@ -84,37 +90,45 @@ fn help(occasion: &Occasion, contacts: &[(Uuid, SupportContact)], events: &[Crav
 }
 
 #[test]
-fn what_worked_comes_first_and_says_so() {
-    let found = help(&Occasion::default(), &[], &[tried(CALL, 8, 3), tried(CALL, 7, 4)]);
-    assert_eq!(found.strategies[0].strategy_id, Some(CALL));
+fn strategies_that_worked_come_first_and_say_so() {
+    let toolkit_found = help(&Occasion::default(), &[], &[tried(CALL, 8, 3), tried(CALL, 7, 4)]);
+    assert_eq!(toolkit_found.strategies[0].strategy_id, Some(CALL));
     assert_eq!(
-        (found.strategies[0].n, found.strategies[0].mean_drop),
+        (
+            toolkit_found.strategies[0].n,
+            toolkit_found.strategies[0].mean_drop
+        ),
         (2, Some(4.0))
     );
     assert!(
-        found.strategies[0].why.contains("fell by 4.0"),
+        toolkit_found.strategies[0].why.contains("fell by 4.0"),
         "{}",
-        found.strategies[0].why
+        toolkit_found.strategies[0].why
     );
-    assert_eq!(found.strategies[1].strategy_id, Some(RIVER));
+    assert_eq!(toolkit_found.strategies[1].strategy_id, Some(RIVER));
 }
 
 #[test]
-fn what_answers_the_trigger_comes_before_the_plans_order() {
+fn strategies_against_the_trigger_come_before_the_plans_order() {
     let occasion = Occasion {
         trigger_ids: vec![PAYDAY],
         ..Occasion::default()
     };
-    let found = help(&occasion, &[], &[]);
-    assert_eq!(found.strategies[0].strategy_id, Some(CALL));
-    assert_eq!(found.strategies[0].why, "You chose it for this trigger.");
+    let toolkit_found = help(&occasion, &[], &[]);
+    assert_eq!(toolkit_found.strategies[0].strategy_id, Some(CALL));
+    assert_eq!(toolkit_found.strategies[0].why, "You chose it for this trigger.");
 }
 
 #[test]
-fn what_did_not_lower_the_craving_comes_last() {
-    let found = help(&Occasion::default(), &[], &[tried(RIVER, 4, 7)]);
-    assert!(found.strategies.iter().all(|s| s.strategy_id != Some(RIVER)));
-    assert_eq!(found.strategies[0].strategy_id, Some(CALL));
+fn strategies_that_did_not_lower_the_craving_come_last() {
+    let toolkit_found = help(&Occasion::default(), &[], &[tried(RIVER, 4, 7)]);
+    assert!(
+        toolkit_found
+            .strategies
+            .iter()
+            .all(|s| s.strategy_id != Some(RIVER))
+    );
+    assert_eq!(toolkit_found.strategies[0].strategy_id, Some(CALL));
 }
 
 #[test]
@@ -130,9 +144,9 @@ fn without_a_plan_the_library_helps() {
         category: Some(SituationCategory::SocialPressure),
         ..Occasion::default()
     };
-    let found = toolkit(&occasion, &sources, at("2026-03-02T12:00:00Z"));
-    assert_eq!(found.strategies.len(), MAX_STRATEGIES);
-    let first = found.strategies[0]
+    let toolkit_found = toolkit(&occasion, &sources, at("2026-03-02T12:00:00Z"));
+    assert_eq!(toolkit_found.strategies.len(), MAX_STRATEGIES);
+    let first = toolkit_found.strategies[0]
         .practice
         .as_deref()
         .and_then(practice::find)
@@ -156,15 +170,15 @@ fn contacts_are_ordered_by_who_is_reachable_in_their_own_zone_then_by_position()
         contact("Cleo", 2, nine_to_five(), Tz::UTC),
         contact("Dee", 4, nine_to_five(), Tz::America__New_York),
     ];
-    let found = help(&Occasion::default(), &contacts, &[]);
-    let order: Vec<&str> = found.contacts.iter().map(|c| c.name.as_str()).collect();
+    let toolkit_found = help(&Occasion::default(), &contacts, &[]);
+    let order: Vec<&str> = toolkit_found.contacts.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(order, ["Cleo", "Bo", "Aki", "Dee"]);
     assert_eq!(
-        found.contacts[3].why,
+        toolkit_found.contacts[3].why,
         "Reachable from Monday 09:00 in their time zone: your sponsor."
     );
     assert_eq!(
-        found.contacts[2].reachable_from,
+        toolkit_found.contacts[2].reachable_from,
         Some(Timestamp::utc(at("2026-03-03T00:00:00Z")))
     );
 }
@@ -176,9 +190,9 @@ fn use_brings_the_lapse_response_and_opioids_their_safety_note() {
         harm: Some(Harm::Overdose),
         ..Occasion::default()
     };
-    let found = help(&occasion, &[], &[]);
-    assert_eq!(found.lapse_response.len(), 1);
-    assert_eq!(found.safety_notes.len(), 2);
+    let toolkit_found = help(&occasion, &[], &[]);
+    assert_eq!(toolkit_found.lapse_response.len(), 1);
+    assert_eq!(toolkit_found.safety_notes.len(), 2);
     assert!(help(&Occasion::default(), &[], &[]).lapse_response.is_empty());
 }
 
@@ -190,10 +204,10 @@ fn no_sentence_blames() {
             harm: Some(Harm::Overdose),
             ..Occasion::default()
         };
-        let found = help(&occasion, &[], &[tried(RIVER, 8, 2)]);
-        let text = serde_json::to_string(&(&found.message, &found.safety_notes)).unwrap();
+        let toolkit_found = help(&occasion, &[], &[tried(RIVER, 8, 2)]);
+        let text = serde_json::to_string(&(&toolkit_found.message, &toolkit_found.safety_notes)).unwrap();
         assert_eq!(crate::value::kindness::unkind_words(&text), Vec::<&str>::new());
-        for strategy in &found.strategies {
+        for strategy in &toolkit_found.strategies {
             assert_eq!(
                 crate::value::kindness::unkind_words(&strategy.why),
                 Vec::<&str>::new()

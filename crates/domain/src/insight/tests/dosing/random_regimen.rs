@@ -96,7 +96,7 @@ pub fn regimen(as_of: AsOf, id: u128) -> impl Strategy<Value = Regimen> {
         move |(rhythm, status, age, ended, adherence, rolls)| {
             let started_on = add_days(as_of.today(), -age);
             let medication = Medication {
-                schedule: Text::of(rhythm.text),
+                schedule: Text::new(rhythm.text).unwrap(),
                 covers_days: Int::clamped(rhythm.covers),
                 started_on,
                 ended_on: ended.map(|ago| add_days(as_of.today(), -ago).max(started_on)),

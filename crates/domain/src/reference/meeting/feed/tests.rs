@@ -1,4 +1,4 @@
-//! Quirks are read, faults are named.
+//! Tests of the feed parser: quirks are accepted, faults are named.
 
 use serde_json::json;
 
@@ -64,7 +64,7 @@ fn the_usual_quirks_are_read() {
 }
 
 #[test]
-fn what_is_wrong_is_named_by_entry_and_member_and_stops_nothing_else() {
+fn faults_are_named_by_entry_and_member_and_stop_nothing_else() {
     let feed = read(&json!([
         7,
         { "slug": "a", "name": ["A"] },
@@ -93,4 +93,22 @@ fn what_is_wrong_is_named_by_entry_and_member_and_stops_nothing_else() {
         ]
     );
     assert_eq!((feed.meetings.len(), feed.left_out()), (1, 6));
+}
+
+/// Regression: a meeting with such a time of its last change was stored and could not be read again.
+#[test]
+fn a_meeting_can_be_read_again_whatever_its_last_change() {
+    for updated in [
+        "0000-01-01T00:00:00Z",
+        "-0001-01-01 00:00:00",
+        "+12345-01-01 00:00:00",
+    ] {
+        let feed = read(&json!([{ "name": "One", "slug": "1", "updated": updated }]));
+        let stored = serde_json::to_value(&feed.meetings[0]).unwrap();
+        assert_eq!(
+            serde_json::from_value::<Meeting>(stored).unwrap(),
+            feed.meetings[0],
+            "{updated}"
+        );
+    }
 }

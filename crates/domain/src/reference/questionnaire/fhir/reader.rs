@@ -1,4 +1,4 @@
-//! Reading the items, and what the resource and the operator say of the whole.
+//! Reads the items and the metadata of a FHIR questionnaire, and collects faults and remarks.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,12 @@ use crate::{
         AnswerOption, EnableBehavior, EnableCondition, EnableOperator, ItemType, MAX_ITEMS, MAX_OPTIONS,
         QuestionnaireItem,
         answer::{is_date, is_time},
+        scoring::Scoring,
     },
-    value::validation::Findings,
+    value::validation::{Finding, FindingCode, Findings},
 };
 
-/// What has been read so far, and what is wrong with it.
+/// The state of an import: the items read so far, faults and remarks.
 pub(super) struct Reader {
     pub contained: HashMap<String, FhirValueSet>,
     pub items: Vec<QuestionnaireItem>,
@@ -27,29 +28,33 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Returns a required text; adds a finding if it is absent or too long.
     pub fn needed(&mut self, text: Option<String>, longest: usize, pointer: &str) -> String {
         let text = text.unwrap_or_default();
         if text.is_empty() {
-            self.findings.add(pointer, "required", "must be given");
+            self.findings.add(pointer, FindingCode::Required, "must be given");
         } else if text.chars().count() > longest {
             self.findings.add(
                 pointer,
-                "length",
+                FindingCode::Length,
                 format!("must have at most {longest} characters"),
             );
         }
         text
     }
 
+    /// Returns the licence or attribution; adds a finding if neither the resource nor the operator gives it.
     pub fn term(&mut self, text: Option<String>, name: &str, what: &str) -> String {
         if let Some(text) = text {
             return self.needed(Some(text), 4000, &format!("/{name}"));
         }
         let message = format!("the resource does not say {what}; find out, and give --{name}");
-        self.findings.add(format!("/{name}"), "required", message);
+        self.findings
+            .add(format!("/{name}"), FindingCode::Required, message);
         String::new()
     }
 
+    /// Returns the canonical address; without one, derives it from the name and adds a remark.
     pub fn address(&mut self, resource: &FhirQuestionnaire, terms: &Terms) -> String {
         if let Some(url) = first(&[terms.url.as_ref(), resource.url.as_ref()]) {
             return self.needed(Some(url), 500, "/url");
@@ -66,27 +71,32 @@ impl Reader {
             .take(500)
             .collect();
         let message = format!("there is none, so it is {url}; --url gives it another");
-        self.remarks.add("/url", "missing", message);
+        self.remarks.add("/url", FindingCode::Missing, message);
         url
     }
 
+    /// Reads an item and those inside it.
     pub fn item(&mut self, item: &FhirItem, parent: Option<&str>, at: &str) {
         if self.items.len() >= MAX_ITEMS {
-            self.findings
-                .add("/item", "length", format!("must have at most {MAX_ITEMS} items"));
+            self.findings.add(
+                "/item",
+                FindingCode::Length,
+                format!("must have at most {MAX_ITEMS} items"),
+            );
             return;
         }
         let link_id = self.needed(Some(item.link_id.clone()), 255, &format!("{at}/linkId"));
         let Some(kind) = kind(&item.kind) else {
             let message = "must be group, display, boolean, decimal, integer, date, dateTime, time, string, text, url, choice, \
                 open-choice or quantity";
-            self.findings.add(format!("{at}/type"), "enum", message);
+            self.findings
+                .add(format!("{at}/type"), FindingCode::Enum, message);
             return;
         };
         if item.text.as_ref().is_some_and(|text| text.chars().count() > 4000) {
             self.findings.add(
                 format!("{at}/text"),
-                "length",
+                FindingCode::Length,
                 "must have at most 4000 characters",
             );
         }
@@ -124,23 +134,23 @@ impl Reader {
         }
     }
 
-    /// Tells of what is not done as the resource has it, and says whether the item is worked out by an expression.
+    /// Adds a remark for each feature that is not supported. Returns whether an expression computes the item.
     fn remark_on(&mut self, item: &FhirItem, kind: ItemType, at: &str) -> bool {
         if kind == ItemType::Group && item.repeats {
             let message = "a group that repeats is asked once";
             self.remarks
-                .add(format!("{at}/repeats"), "not-supported", message);
+                .add(format!("{at}/repeats"), FindingCode::NotSupported, message);
         }
         if extension(&item.extension, &["sdc-questionnaire-enableWhenExpression"]).is_some() {
             let message = "its condition is an expression, which is not worked out: it is always asked";
             self.remarks
-                .add(format!("{at}/extension"), "not-supported", message);
+                .add(format!("{at}/extension"), FindingCode::NotSupported, message);
         }
         let is_computed = extension(&item.extension, &["sdc-questionnaire-calculatedExpression"]).is_some();
         if is_computed {
             let message =
                 "is worked out by an expression, so it takes no answer; scores are made by the scoring rules";
-            self.remarks.add(at, "not-supported", message);
+            self.remarks.add(at, FindingCode::NotSupported, message);
         }
         is_computed
     }
@@ -152,7 +162,7 @@ impl Reader {
                 Some(option) => options.push(option),
                 None => self.findings.add(
                     format!("{at}/answerOption/{n}"),
-                    "type",
+                    FindingCode::Type,
                     "must have a valueCoding with a code, a valueString, valueInteger, valueDate or valueTime",
                 ),
             }
@@ -164,40 +174,46 @@ impl Reader {
         {
             None => {}
             Some((_, Some(id))) => match self.contained.get(id) {
-                Some(set) => options.extend(set.concepts()),
+                Some(set) => {
+                    for concept in set.concepts() {
+                        match concept {
+                            Some(option) => options.push(option),
+                            None => self.findings.add(
+                                format!("{at}/answerValueSet"),
+                                FindingCode::Required,
+                                "must be a ValueSet whose concepts have a code each",
+                            ),
+                        }
+                    }
+                }
                 None => self.findings.add(
                     format!("{at}/answerValueSet"),
-                    "unknown-reference",
+                    FindingCode::UnknownReference,
                     "must be a ValueSet that the resource contains",
                 ),
             },
             Some((_, None)) => {
                 let message = "the value set is not in the resource: any code is taken";
                 self.remarks
-                    .add(format!("{at}/answerValueSet"), "not-supported", message);
+                    .add(format!("{at}/answerValueSet"), FindingCode::NotSupported, message);
             }
         }
         if options.len() > MAX_OPTIONS {
-            self.findings
-                .add(at, "length", format!("must have at most {MAX_OPTIONS} options"));
+            self.findings.add(
+                at,
+                FindingCode::Length,
+                format!("must have at most {MAX_OPTIONS} options"),
+            );
         }
         options
     }
 
     fn condition(&mut self, condition: &FhirCondition, at: &str) -> Option<EnableCondition> {
-        let operator = match condition.operator.as_str() {
-            "exists" => EnableOperator::Exists,
-            "=" => EnableOperator::Equal,
-            "!=" => EnableOperator::NotEqual,
-            ">" => EnableOperator::Greater,
-            "<" => EnableOperator::Less,
-            ">=" => EnableOperator::GreaterOrEqual,
-            "<=" => EnableOperator::LessOrEqual,
-            _ => {
-                let message = "must be exists, =, !=, >, <, >= or <=";
-                self.findings.add(format!("{at}/operator"), "enum", message);
-                return None;
-            }
+        let Some(operator) = operator(&condition.operator) else {
+            let message = "must be exists, =, !=, >, <, >= or <=";
+            self.findings
+                .add(format!("{at}/operator"), FindingCode::Enum, message);
+            return None;
         };
         let dates = [
             &condition.answer_date,
@@ -206,27 +222,27 @@ impl Reader {
         ];
         let numbers = [&condition.answer_integer, &condition.answer_decimal];
         let number = numbers.into_iter().flatten().next();
-        let whole = number
+        let integer = number
             .and_then(Value::as_i64)
-            .filter(|whole| i32::try_from(*whole).is_ok());
+            .filter(|integer| i32::try_from(*integer).is_ok());
         let misplaced = number
             .and_then(Value::as_str)
             .filter(|text| is_date(text) || is_time(text));
         if misplaced.is_some() {
             let message = "the value of a number is a date or time, and is taken as such";
-            self.remarks.add(at, "format", message);
+            self.remarks.add(at, FindingCode::Format, message);
         }
         let quantity = condition
             .answer_quantity
             .as_ref()
             .and_then(|quantity| quantity.value);
-        let made = EnableCondition {
+        let imported = EnableCondition {
             link_id: condition.question.clone(),
             operator,
             answer_boolean: condition.answer_boolean,
-            answer_integer: whole,
+            answer_integer: integer,
             answer_decimal: number
-                .filter(|_| whole.is_none())
+                .filter(|_| integer.is_none())
                 .and_then(Value::as_f64)
                 .or(quantity),
             answer_date: dates
@@ -236,28 +252,42 @@ impl Reader {
                 .cloned()
                 .or(misplaced.map(str::to_owned)),
             answer_string: condition.answer_string.clone(),
-            answer_coding: condition.answer_coding.as_ref().map(coding),
+            answer_coding: condition.answer_coding.as_ref().and_then(|own| coding(own, None)),
         };
         let is_usable = match operator {
-            EnableOperator::Exists => made.answer_boolean.is_some(),
-            _ => made.value().is_some(),
+            EnableOperator::Exists => imported.answer_boolean.is_some(),
+            _ => imported.value().is_some(),
         };
         if !is_usable {
             let message =
                 "must have an answerBoolean for exists, and for the others a value that is no reference";
-            self.findings.add(at, "required", message);
+            self.findings.add(at, FindingCode::Required, message);
         }
-        Some(made)
+        Some(imported)
     }
 
-    /// Notes names that are taken twice, and conditions on items that are not there.
+    /// Returns the scoring rules, from the operator or derived from weights, and adds a finding for each fault.
+    pub fn scoring(&mut self, terms: &Terms) -> Option<Scoring> {
+        let rules = terms.scoring.clone().or_else(|| Scoring::derived(&self.items))?;
+        let mut faults = Findings::default();
+        rules.check(&self.items, &mut faults);
+        self.findings
+            .extend(faults.into_vec().into_iter().map(|finding| Finding {
+                pointer: format!("/scoring{}", finding.pointer),
+                ..finding
+            }));
+        Some(rules)
+    }
+
+    /// Adds a finding for each duplicate link id and each condition on an item that does not exist or is not
+    /// a question.
     pub fn check_items(&mut self) {
         let mut kinds: HashMap<&str, ItemType> = HashMap::new();
         let mut faults = Findings::default();
         for item in &self.items {
             if kinds.insert(&item.link_id, item.kind).is_some() {
                 let message = format!("the linkId {} is taken twice", item.link_id);
-                faults.add(format!("/item/{}", item.link_id), "duplicate", message);
+                faults.add(format!("/item/{}", item.link_id), FindingCode::Duplicate, message);
             }
         }
         for item in &self.items {
@@ -272,7 +302,7 @@ impl Reader {
                     );
                     faults.add(
                         format!("/item/{}/enableWhen", item.link_id),
-                        "unknown-item",
+                        FindingCode::UnknownItem,
                         message,
                     );
                 }
@@ -282,8 +312,23 @@ impl Reader {
     }
 }
 
-fn kind(word: &str) -> Option<ItemType> {
-    Some(match word {
+/// The operator with a name in FHIR.
+fn operator(name: &str) -> Option<EnableOperator> {
+    Some(match name {
+        "exists" => EnableOperator::Exists,
+        "=" => EnableOperator::Equal,
+        "!=" => EnableOperator::NotEqual,
+        ">" => EnableOperator::Greater,
+        "<" => EnableOperator::Less,
+        ">=" => EnableOperator::GreaterOrEqual,
+        "<=" => EnableOperator::LessOrEqual,
+        _ => return None,
+    })
+}
+
+/// The type of item with a name in FHIR.
+fn kind(name: &str) -> Option<ItemType> {
+    Some(match name {
         "group" => ItemType::Group,
         "display" => ItemType::Display,
         "boolean" => ItemType::Boolean,
@@ -301,22 +346,23 @@ fn kind(word: &str) -> Option<ItemType> {
     })
 }
 
+/// Converts an option; `None` if it has no value, or a coding without a code.
 fn offered(option: &FhirOption) -> Option<AnswerOption> {
-    let of_coding = option
+    let value_coding = match &option.value_coding {
+        Some(own) => Some(coding(own, None)?),
+        None => None,
+    };
+    let weight_of_coding = option
         .value_coding
         .as_ref()
-        .and_then(|coding| weight(&coding.extension));
-    let made = AnswerOption {
-        value_coding: option.value_coding.as_ref().map(coding),
+        .and_then(|own| weight(&own.extension));
+    let offered = AnswerOption {
+        value_coding,
         value_string: option.value_string.clone(),
         value_integer: option.value_integer.map(i64::from),
         value_date: option.value_date.clone(),
         value_time: option.value_time.clone(),
-        weight: weight(&option.extension).or(of_coding),
+        weight: weight(&option.extension).or(weight_of_coding),
     };
-    let has_code = made
-        .value_coding
-        .as_ref()
-        .is_none_or(|coding| !coding.code.is_empty());
-    (has_code && made.value().is_some()).then_some(made)
+    offered.value().is_some().then_some(offered)
 }

@@ -1,15 +1,12 @@
-//! The part of the FHIR R4 resource that is read.
+//! The types of the FHIR R4 resource, with only the members that an import reads.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::weight;
-use crate::{
-    reference::questionnaire::{AnswerOption, answer::AnswerCoding},
-    value::text::Text,
-};
+use super::{coding, weight};
+use crate::reference::questionnaire::AnswerOption;
 
-/// A FHIR R4 Questionnaire. Members that the engine has no use for are passed over.
+/// A FHIR R4 Questionnaire. Other members are ignored.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FhirQuestionnaire {
@@ -78,7 +75,7 @@ pub(super) struct FhirCondition {
     #[serde(default)]
     pub operator: String,
     pub answer_boolean: Option<bool>,
-    /// Usually a number; files are known that have other things here.
+    /// Usually a number, but some files have other values here.
     pub answer_integer: Option<Value>,
     pub answer_decimal: Option<Value>,
     pub answer_date: Option<String>,
@@ -116,7 +113,7 @@ pub(super) struct FhirExtension {
 }
 
 impl FhirExtension {
-    /// The number that it holds.
+    /// The numeric value, if any.
     pub fn number(&self) -> Option<f64> {
         let whole = self
             .value_integer
@@ -157,16 +154,15 @@ struct FhirExpansion {
 }
 
 impl FhirValueSet {
-    /// Its codes as options: those of the expansion if it has one, else those that it is composed of.
-    pub fn concepts(&self) -> Vec<AnswerOption> {
-        let option = |system: Option<&String>, concept: &FhirCoding| AnswerOption {
-            value_coding: Some(AnswerCoding {
-                system: concept.system.as_ref().or(system).map(|system| Text::of(system)),
-                code: Text::of(&concept.code),
-                display: concept.display.as_deref().map(Text::of),
-            }),
-            weight: weight(&concept.extension),
-            ..AnswerOption::default()
+    /// The codes as options: those of the expansion if there is one, otherwise those of the composition.
+    /// `None` stands for a concept without a code.
+    pub fn concepts(&self) -> Vec<Option<AnswerOption>> {
+        let option = |system: Option<&String>, concept: &FhirCoding| {
+            Some(AnswerOption {
+                value_coding: Some(coding(concept, system)?),
+                weight: weight(&concept.extension),
+                ..AnswerOption::default()
+            })
         };
         if !self.expansion.contains.is_empty() {
             return self
@@ -188,7 +184,7 @@ impl FhirValueSet {
     }
 }
 
-/// Yes or no, also where a program wrote it as text.
+/// Deserialises a boolean, which some programs write as text.
 fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(false),

@@ -1,3 +1,5 @@
+//! Tests of the import from FHIR.
+
 use serde_json::json;
 
 use super::*;
@@ -24,6 +26,7 @@ fn terms() -> Terms {
     }
 }
 
+// Long because of the resource that it reads.
 #[test]
 fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
     let imported = read(
@@ -51,19 +54,27 @@ fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
         &Terms::default(),
     )
     .unwrap();
-    let made = imported.questionnaire;
+    let questionnaire = imported.questionnaire;
     assert_eq!(
-        (made.licence.as_str(), made.attribution.as_str()),
+        (questionnaire.licence.as_str(), questionnaire.attribution.as_str()),
         ("Ours, for anyone", "Ours, for anyone")
     );
-    let weights = |n: usize| made.items[n].options.iter().map(|o| o.weight).collect::<Vec<_>>();
+    let weights = |n: usize| {
+        questionnaire.items[n]
+            .options
+            .iter()
+            .map(|o| o.weight)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(
         (weights(1), weights(2)),
         (vec![Some(0.0), Some(4.5)], vec![Some(3.0), None])
     );
-    assert!(made.items[0].required && !made.items[0].repeats && made.items[1].repeats);
+    assert!(
+        questionnaire.items[0].required && !questionnaire.items[0].repeats && questionnaire.items[1].repeats
+    );
     assert_eq!(
-        made.items[1].options[1]
+        questionnaire.items[1].options[1]
             .value_coding
             .as_ref()
             .unwrap()
@@ -72,11 +83,11 @@ fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
         Some("s")
     );
     assert!(
-        made.items[4].read_only
-            && made.items[4].unit.as_deref() == Some("kg")
-            && made.items[4].min_value == Some(0.5)
+        questionnaire.items[4].read_only
+            && questionnaire.items[4].unit.as_deref() == Some("kg")
+            && questionnaire.items[4].min_value == Some(0.5)
     );
-    let rules = made.scoring.unwrap();
+    let rules = questionnaire.scoring.unwrap();
     assert_eq!(
         (rules.version.as_str(), rules.scores[0].items.as_slice()),
         (DERIVED, &["a".to_owned(), "b".to_owned()][..])
@@ -135,6 +146,35 @@ fn everything_that_cannot_be_taken_is_named() {
     assert_eq!(read(circle, &terms()).unwrap_err(), ["/item circle"]);
 }
 
+/// Regression: a coding without a code or with an empty system was stored and could not be read again.
+#[test]
+fn an_imported_questionnaire_can_be_read_again() {
+    let resource = |code: &str| {
+        json!({ "resourceType": "Questionnaire", "title": "Q", "contained": [
+            { "resourceType": "ValueSet", "id": "set", "expansion": { "contains": [
+                { "system": "", "code": code, "display": "One" },
+            ]}},
+        ], "item": [
+            { "linkId": "a", "type": "choice", "answerValueSet": "#set" },
+            { "linkId": "b", "type": "string", "enableWhen": [
+                { "question": "a", "operator": "=", "answerCoding": { "system": "", "code": code } },
+            ]},
+        ]})
+    };
+    assert_eq!(
+        read(resource(""), &terms()).unwrap_err(),
+        ["/item/0/answerValueSet required", "/item/1/enableWhen/0 required"]
+    );
+    for code in ["1".to_owned(), "ä".repeat(300)] {
+        let questionnaire = read(resource(&code), &terms()).unwrap().questionnaire;
+        let stored = serde_json::to_value(&questionnaire).unwrap();
+        assert_eq!(
+            serde_json::from_value::<Questionnaire>(stored).unwrap(),
+            questionnaire
+        );
+    }
+}
+
 #[test]
 fn wrong_rules_are_named() {
     let resource = json!({ "resourceType": "Questionnaire", "title": "Q", "item": [
@@ -151,10 +191,10 @@ fn wrong_rules_are_named() {
         scoring: Some(scoring.unwrap()),
         ..terms()
     };
-    let mut found = read(resource, &terms).unwrap_err();
-    found.sort();
+    let mut faults = read(resource, &terms).unwrap_err();
+    faults.sort();
     assert_eq!(
-        found,
+        faults,
         [
             "/scoring/gates/0/item unknown-item",
             "/scoring/gates/1/score unknown-score",

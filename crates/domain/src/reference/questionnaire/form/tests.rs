@@ -1,4 +1,4 @@
-//! Conditions and answers, case by case.
+//! Tests of conditions and of the validation of answers, case by case.
 
 mod generated;
 
@@ -39,7 +39,7 @@ fn faults(
     findings
         .into_vec()
         .into_iter()
-        .map(|f| (f.pointer, f.code))
+        .map(|f| (f.pointer, f.code.to_string()))
         .collect()
 }
 
@@ -50,7 +50,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether an item is asked whose one condition looks at these answers.
+/// Whether an item is asked that has one condition on these answers.
 fn ask(operator: &str, value: &serde_json::Value, given: &serde_json::Value) -> bool {
     let mut condition = json!({ "link_id": "q", "operator": operator });
     condition
@@ -76,7 +76,7 @@ fn every_operator_does_as_fhir_says() {
         ("exists", json!({ "answer_boolean": false }), true, false, false),
         ("equal", json!({ "answer_decimal": 5.0 }), false, true, false),
         ("equal", json!({ "answer_decimal": 4.5 }), false, false, true),
-        // No answer equals it, which also holds for none.
+        // "No answer equals the value" also holds if there is no answer.
         ("not_equal", json!({ "answer_integer": 5 }), true, false, true),
         ("not_equal", json!({ "answer_decimal": 4.5 }), true, true, false),
         ("greater", json!({ "answer_integer": 5 }), false, false, true),
@@ -102,6 +102,7 @@ fn every_operator_does_as_fhir_says() {
     }
 }
 
+// Long because of its table of cases.
 #[test]
 fn values_of_every_type_are_compared() {
     for (operator, value, given, expected) in [
@@ -177,7 +178,7 @@ fn values_of_every_type_are_compared() {
 }
 
 #[test]
-fn what_stands_in_an_item_that_is_not_asked_is_not_asked() {
+fn items_inside_an_item_that_is_not_asked_are_not_asked() {
     let whole = questionnaire(&json!([
         { "link_id": "go", "type": "boolean" },
         { "link_id": "g", "type": "group", "required": true, "enable_when": [{ "link_id": "go", "operator": "equal", "answer_boolean": true }] },
@@ -199,7 +200,7 @@ fn what_stands_in_an_item_that_is_not_asked_is_not_asked() {
         faults(&whole, json!([go(false), a(4)]), false),
         pairs(&[("/answers/1/link_id", "not-enabled")])
     );
-    // The answer to what is not asked does not count for others either.
+    // The answer to an item that is not asked does not count in conditions of other items either.
     assert_eq!(
         faults(&whole, json!([go(false), a(4), text("c")]), false),
         pairs(&[
@@ -226,6 +227,7 @@ fn what_stands_in_an_item_that_is_not_asked_is_not_asked() {
     assert_eq!(faults(&whole, json!([go(true), a(4)]), false), []);
 }
 
+// Long because of its table of cases.
 #[test]
 fn every_wrong_answer_is_named() {
     let options = json!([{ "value_coding": { "system": "s", "code": "x" } }, { "value_coding": { "system": "s", "code": "y" } }]);

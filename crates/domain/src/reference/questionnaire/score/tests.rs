@@ -1,16 +1,18 @@
+//! Tests of scoring.
+
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::reference::questionnaire::answer::AnswerCoding;
+use crate::{reference::questionnaire::answer::AnswerCoding, value::text::Text};
 
-/// Items with options from 0 up to the given most, and rules for their score.
-fn questionnaire(most: &[i64], rule: &serde_json::Value) -> Questionnaire {
-    let items: Vec<serde_json::Value> = most.iter().enumerate().map(|(n, most)| json!({
+/// Creates a questionnaire whose items have options from 0 up to a maximum, with one scoring rule.
+fn questionnaire(highest: &[i64], rule: &serde_json::Value) -> Questionnaire {
+    let items: Vec<serde_json::Value> = highest.iter().enumerate().map(|(n, highest)| json!({
         "link_id": format!("i{n}"), "type": "choice", "required": false, "repeats": false, "read_only": false,
-        "options": (0..=*most).map(|w| json!({ "value_coding": { "code": format!("c{w}") }, "weight": w })).collect::<Vec<_>>(),
+        "options": (0..=*highest).map(|w| json!({ "value_coding": { "code": format!("c{w}") }, "weight": w })).collect::<Vec<_>>(),
     })).collect();
-    let names: Vec<String> = (0..most.len()).map(|n| format!("i{n}")).collect();
+    let names: Vec<String> = (0..highest.len()).map(|n| format!("i{n}")).collect();
     let mut whole = json!({ "id": "00000000-0000-0000-0000-000000000000", "url": "u", "version": "1", "title": "t", "status": "active", "licence": "l",
         "attribution": "a", "items": items, "scoring": { "version": "7", "scores": [{ "id": "s", "label": "S", "items": names }] } });
     let made = &mut whole["scoring"]["scores"][0];
@@ -29,10 +31,10 @@ fn answers(values: &[Option<i64>]) -> Vec<Answer> {
         .map(|(n, value)| Answer {
             value_coding: Some(AnswerCoding {
                 system: None,
-                code: crate::value::text::Text::of(&format!("c{value}")),
+                code: Text::new(format!("c{value}")).unwrap(),
                 display: None,
             }),
-            ..Answer::to(&format!("i{n}"))
+            ..Answer::to(Text::new(format!("i{n}")).unwrap())
         })
         .collect()
 }
@@ -45,7 +47,7 @@ fn scored(whole: &Questionnaire, values: &[Option<i64>]) -> Score {
 
 #[test]
 fn missing_answers_are_made_up_for_as_far_as_the_rule_allows() {
-    let most = [3, 3, 3, 3];
+    let highest = [3, 3, 3, 3];
     let given = [Some(1), Some(3), None, Some(2)];
     for (rule, expected, prorated) in [
         (json!({}), None, false),
@@ -64,7 +66,7 @@ fn missing_answers_are_made_up_for_as_far_as_the_rule_allows() {
         ),
         (json!({ "max_missing": 1, "reverse": ["i1"] }), Some(4.0), true),
     ] {
-        let made = scored(&questionnaire(&most, &rule), &given);
+        let made = scored(&questionnaire(&highest, &rule), &given);
         assert_eq!(
             (made.value, made.prorated, made.answered, made.asked),
             (expected, prorated, 3, 4),
@@ -72,7 +74,7 @@ fn missing_answers_are_made_up_for_as_far_as_the_rule_allows() {
         );
     }
     assert_eq!(
-        scored(&questionnaire(&most, &json!({ "max_missing": 3 })), &[None; 4]).value,
+        scored(&questionnaire(&highest, &json!({ "max_missing": 3 })), &[None; 4]).value,
         None
     );
 }
@@ -120,7 +122,7 @@ fn numbers_yes_and_no_and_several_answers_count() {
         (all.scores[0].value, all.scores[0].highest, all.notes.len()),
         (Some(9.25), None, 0)
     );
-    // An option without a weight is an answer that does not count.
+    // The choice of an option without a weight does not count.
     assert_eq!(
         made(json!([yes, n(1.0), code("none")]), true).scores[0].value,
         None
@@ -140,7 +142,7 @@ fn numbers_yes_and_no_and_several_answers_count() {
 }
 
 #[test]
-fn what_is_not_asked_does_not_count_and_is_not_missing() {
+fn items_that_are_not_asked_do_not_count_and_are_not_missing() {
     let mut whole = questionnaire(&[4, 4], &json!({}));
     whole.items[1].enable_when = serde_json::from_value(json!([
         { "link_id": "i0", "operator": "equal", "answer_coding": { "code": "c4" } },
@@ -155,20 +157,20 @@ fn what_is_not_asked_does_not_count_and_is_not_missing() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// Made up for by putting the mean in each empty place, the long way.
+    /// Prorating equals filling in the mean for each missing answer explicitly.
     #[test]
     fn prorating_is_putting_the_mean_in_the_empty_places(
         given in prop::collection::vec((1_i64..6, prop::option::weighted(0.8, 0_i64..6), any::<bool>()), 1..12), is_mean in any::<bool>(), allowed in 0_u32..12,
     ) {
-        let most: Vec<i64> = given.iter().map(|(most, ..)| *most).collect();
-        let values: Vec<Option<i64>> = given.iter().map(|(most, value, _)| value.map(|v| v.min(*most))).collect();
+        let highest: Vec<i64> = given.iter().map(|(highest, ..)| *highest).collect();
+        let values: Vec<Option<i64>> = given.iter().map(|(highest, value, _)| value.map(|v| v.min(*highest))).collect();
         let reverse: Vec<String> = given.iter().enumerate().filter(|(_, g)| g.2).map(|(n, _)| format!("i{n}")).collect();
         let method = if is_mean { "mean" } else { "sum" };
-        let whole = questionnaire(&most, &json!({ "method": method, "max_missing": allowed, "reverse": reverse, "decimals": 6 }));
+        let whole = questionnaire(&highest, &json!({ "method": method, "max_missing": allowed, "reverse": reverse, "decimals": 6 }));
         let made = scored(&whole, &values);
-        let counted: Vec<f64> = given.iter().zip(&values).filter_map(|((most, _, is_reversed), value)| {
+        let counted: Vec<f64> = given.iter().zip(&values).filter_map(|((highest, _, is_reversed), value)| {
             let value = (*value)?;
-            Some(f64::from(i32::try_from(if *is_reversed { most - value } else { value }).unwrap()))
+            Some(f64::from(i32::try_from(if *is_reversed { highest - value } else { value }).unwrap()))
         }).collect();
         let missing = values.len() - counted.len();
         let mean = counted.iter().sum::<f64>() / f64::from(u32::try_from(counted.len()).unwrap());
@@ -183,21 +185,21 @@ proptest! {
         }
     }
 
-    /// A higher answer never lowers a score, unless it counts the other way round, and then it never raises it.
+    /// A higher answer never lowers a score. An answer to a reversed item never raises it.
     #[test]
     fn scores_go_with_their_answers(
         given in prop::collection::vec((1_i64..6, 0_i64..6), 1..10), pick in any::<usize>(), is_reversed in any::<bool>(), gap in any::<usize>(),
     ) {
-        let most: Vec<i64> = given.iter().map(|(most, _)| *most).collect();
+        let highest: Vec<i64> = given.iter().map(|(highest, _)| *highest).collect();
         let n = pick % given.len();
         let rule = json!({ "max_missing": 1, "reverse": if is_reversed { vec![format!("i{n}")] } else { vec![] }, "method": if gap % 2 == 0 { "sum" } else { "mean" } });
-        let whole = questionnaire(&most, &rule);
-        let mut values: Vec<Option<i64>> = given.iter().map(|(most, value)| Some((*value).min(*most))).collect();
+        let whole = questionnaire(&highest, &rule);
+        let mut values: Vec<Option<i64>> = given.iter().map(|(highest, value)| Some((*value).min(*highest))).collect();
         let empty = gap % (given.len() + 3);
         if empty < given.len() && empty != n {
             values[empty] = None;
         }
-        let scores: Vec<f64> = (0..=most[n]).map(|value| {
+        let scores: Vec<f64> = (0..=highest[n]).map(|value| {
             values[n] = Some(value);
             scored(&whole, &values).value.unwrap()
         }).collect();

@@ -1,12 +1,16 @@
-//! What an independent generator builds is taken, and each fault in it is named.
+//! Property tests: generated questionnaires with valid answers are accepted, and each injected fault is
+//! named.
 
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::reference::questionnaire::answer::{AnswerCoding, Whole};
+use crate::{
+    reference::questionnaire::answer::{AnswerCoding, Whole},
+    value::text::{Text, text},
+};
 
-/// Numbers that a random source gives out one after another.
+/// A source of random numbers.
 struct Dice<'a>(std::slice::Iter<'a, u8>);
 
 impl Dice<'_> {
@@ -15,7 +19,8 @@ impl Dice<'_> {
     }
 }
 
-/// A questionnaire whose conditions look at earlier or later items, without circles: item n only at items of smaller rank.
+/// Generates a questionnaire with conditions on earlier or later items but without circles: an item depends
+/// only on items of smaller rank.
 fn any_questionnaire(dice: &mut Dice<'_>) -> Questionnaire {
     let count = 2 + dice.below(9);
     let mut items = Vec::new();
@@ -51,7 +56,8 @@ fn any_questionnaire(dice: &mut Dice<'_>) -> Questionnaire {
     questionnaire(&json!(items))
 }
 
-/// Whether an item is asked, by the definition and not by an order: what is earlier in rank is looked at again each time.
+/// Whether an item is asked, straight from the definition: items of smaller rank are evaluated again each
+/// time instead of in order.
 fn asked_by_definition(whole: &Questionnaire, n: usize, given: &[Vec<usize>]) -> bool {
     let item = &whole.items[n];
     let number = |link_id: &str| link_id[1..].parse::<usize>().unwrap();
@@ -74,7 +80,7 @@ fn asked_by_definition(whole: &Questionnaire, n: usize, given: &[Vec<usize>]) ->
         let on = number(&condition.link_id);
         let values = counted(on);
         let kind = whole.items[on].kind;
-        // The value of the condition as the number that the given answers are kept as, if the types are the same.
+        // The value of the condition as a number like those of the given answers, if the types are the same.
         let value = match kind {
             ItemType::Boolean => condition.answer_boolean.map(usize::from),
             ItemType::Integer => condition.answer_integer.map(|n| usize::try_from(n).unwrap()),
@@ -108,14 +114,14 @@ fn asked_by_definition(whole: &Questionnaire, n: usize, given: &[Vec<usize>]) ->
 }
 
 fn answer(whole: &Questionnaire, n: usize, value: usize) -> Answer {
-    let mut answer = Answer::to(&format!("i{n}"));
+    let mut answer = Answer::to(Text::new(format!("i{n}")).unwrap());
     match whole.items[n].kind {
         ItemType::Boolean => answer.value_boolean = Some(value == 1),
         ItemType::Integer => answer.value_integer = Some(Whole::clamped(i64::try_from(value).unwrap())),
         _ => {
             answer.value_coding = Some(AnswerCoding {
                 system: None,
-                code: crate::value::text::Text::of(&value.to_string()),
+                code: Text::new(value.to_string()).unwrap(),
                 display: None,
             });
         }
@@ -123,7 +129,7 @@ fn answer(whole: &Questionnaire, n: usize, value: usize) -> Answer {
     answer
 }
 
-/// Answers to what is asked, item after item, and to all that a completed response needs.
+/// Generates answers to the asked items, including all that a completed response needs.
 fn right_answers(whole: &Questionnaire, dice: &mut Dice<'_>) -> Vec<Vec<usize>> {
     let mut given: Vec<Vec<usize>> = vec![Vec::new(); whole.items.len()];
     for n in 0..whole.items.len() {
@@ -131,7 +137,7 @@ fn right_answers(whole: &Questionnaire, dice: &mut Dice<'_>) -> Vec<Vec<usize>> 
         if item.kind == ItemType::Group || !asked_by_definition(whole, n, &given) {
             continue;
         }
-        // Everything is answered, so that no required group stays empty.
+        // Every item is answered, so that no required group stays empty.
         let values = if item.kind == ItemType::Boolean { 2 } else { 3 };
         given[n].push(dice.below(values));
         if item.repeats && dice.below(2) == 0 {
@@ -154,7 +160,7 @@ fn found(whole: &Questionnaire, answers: &[Answer], is_completed: bool) -> Vec<(
     findings
         .into_vec()
         .into_iter()
-        .map(|f| (f.pointer, f.code))
+        .map(|f| (f.pointer, f.code.to_string()))
         .collect()
 }
 
@@ -162,7 +168,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
-    fn what_is_built_by_the_definition_is_right_and_each_fault_in_it_is_named(bytes in prop::collection::vec(any::<u8>(), 160), pick in any::<usize>()) {
+    fn valid_answers_are_accepted_and_each_fault_is_named(bytes in prop::collection::vec(any::<u8>(), 160), pick in any::<usize>()) {
         let mut dice = Dice(bytes.iter());
         let whole = any_questionnaire(&mut dice);
         prop_assert!(Form::new(&whole, &[]).order().is_some());
@@ -174,13 +180,13 @@ proptest! {
         for (n, expected) in asked.iter().enumerate() {
             prop_assert_eq!(form.is_asked(&format!("i{n}")), *expected);
         }
-        // One fault at a time, at the end, where it changes nothing before it.
+        // One fault at a time, at the end, so that nothing before it changes.
         let n = pick % whole.items.len();
         let item = &whole.items[n];
         let last = format!("/answers/{}", answers.len());
         let mut more = answers.clone();
         let expected = if item.kind == ItemType::Group {
-            more.push(Answer { value_boolean: Some(true), ..Answer::to(&item.link_id) });
+            more.push(Answer { value_boolean: Some(true), ..Answer::to(Text::new(&item.link_id).unwrap()) });
             "not-a-question"
         } else if !asked[n] {
             more.push(answer(&whole, n, 0));
@@ -189,7 +195,7 @@ proptest! {
             more.push(answer(&whole, n, 0));
             "repeated"
         } else {
-            more.push(Answer { value_boolean: Some(true), ..Answer::to("nothing") });
+            more.push(Answer { value_boolean: Some(true), ..Answer::to(text!("nothing")) });
             "unknown-item"
         };
         prop_assert_eq!(found(&whole, &more, false), vec![(format!("{last}/link_id"), expected.to_owned())]);
@@ -202,7 +208,7 @@ proptest! {
         let mut given = right_answers(&whole, &mut dice);
         let n = pick % whole.items.len();
         given[n].clear();
-        // What is asked may have changed: keep what still is, and give nothing new.
+        // Other items may be asked now: keep the answers that still apply and add none.
         for other in 0..whole.items.len() {
             if !asked_by_definition(&whole, other, &given) {
                 given[other].clear();
