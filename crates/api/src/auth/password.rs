@@ -8,7 +8,7 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
-use mainstay_store::key::seal::Secret;
+use mainstay_store::{engine::log_label::keep_label, key::seal::Secret};
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
@@ -87,10 +87,10 @@ impl Passwords {
             .await
             .map_err(|_elapsed| Problem::retry(ProblemKind::Unavailable, 5))?;
         let turn = turn.map_err(Problem::internal)?;
-        let run = move || {
+        let run = keep_label(move || {
             let _turn = turn;
             work()
-        };
+        });
         tokio::task::spawn_blocking(run).await.map_err(Problem::internal)
     }
 }
