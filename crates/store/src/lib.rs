@@ -63,8 +63,10 @@ pub struct Locations {
     pub data: DatabaseUrl,
     /// The key store.
     pub keys: DatabaseUrl,
-    /// How large the pools are.
+    /// The size of the connection pool to the record.
     pub pool: PoolSize,
+    /// The size of the connection pool to the key store.
+    pub key_pool: PoolSize,
 }
 
 /// The databases, opened.
@@ -81,7 +83,7 @@ pub struct Store {
 impl Store {
     /// Opens databases that are migrated.
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
-        let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
+        let keys = KeyStore::open(&locations.keys, locations.key_pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
         let data = Engine::open(&locations.data, locations.pool, PAGE_CACHE_KIB)?;
         let batch_inserter = match &locations.data {

@@ -268,10 +268,10 @@ fn private_directory(path: &Path) -> std::io::Result<()> {
 
 /// The master keys; made on the first start if they are kept in the data directory and nothing is sealed yet.
 fn master_key(settings: &Settings) -> Result<MasterKeys, String> {
-    let SecretFile { path, named } = &settings.master_key;
+    let SecretFile { path, is_configured } = &settings.master_key;
     if !path.exists() {
         let own = matches!(settings.keys, DatabaseUrl::Sqlite(_));
-        if *named || !own || has_data_keys(&settings.keys).map_err(|e| e.to_string())? {
+        if *is_configured || !own || has_data_keys(&settings.keys).map_err(|e| e.to_string())? {
             return Err(format!(
                 "the master key {} is not there; put it back, or for a new installation run `mainstay keys generate`",
                 path.display()
@@ -288,9 +288,9 @@ fn master_key(settings: &Settings) -> Result<MasterKeys, String> {
 }
 
 fn signing_key(settings: &Settings) -> Result<String, String> {
-    let SecretFile { path, named } = &settings.signing_key;
+    let SecretFile { path, is_configured } = &settings.signing_key;
     if !path.exists() {
-        if *named {
+        if *is_configured {
             return Err(format!(
                 "the signing key {} is not there; run `mainstay keys generate`",
                 path.display()
