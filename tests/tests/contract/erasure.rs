@@ -44,7 +44,7 @@ async fn with_a_long_record(app: &TestApp) -> Person {
 on_both_databases! {
     async fn a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept(app) {
         let (sam, kim) = (with_a_long_record(app).await, with_a_long_record(app).await);
-        let cache = &app.state().facts_cache;
+        let cache = app.facts_cache();
         let (sams, kims) = (scope(app, &sam).await, scope(app, &kim).await);
         for person in [&sam, &kim] {
             person.get("/v1/insights/summary").await.expect(200);
@@ -52,13 +52,13 @@ on_both_databases! {
         assert!(cache.keeps(sams.account()) && cache.keeps(kims.account()));
 
         let (looking, looked) = (mpsc::channel::<()>(), mpsc::channel::<()>());
-        let (state, account, now) = (app.state().clone(), sams.account(), app.clock.micros());
+        let (own_cache, account, now) = (cache.clone(), sams.account(), app.clock.micros());
         let store = app.state().store.clone();
         let (begun, go_on) = (looking.0, looked.1);
         let look = tokio::spawn(async move {
             let needs = Needs { check_ins: Need::All, ..Needs::default() };
             store.read_long(&sams, move |records| {
-                state.facts_cache.look(records, account, needs, now, |facts| {
+                own_cache.look(records, account, needs, now, |facts| {
                     begun.send(()).expect("the test waits");
                     go_on.recv().expect("the test goes on");
                     facts.check_ins.len()

@@ -12,6 +12,7 @@ use mainstay_domain::{
 use mainstay_store::{
     StoreError,
     account::{NewAccount, PasswordReplacement},
+    engine::log_label::keep_label_in,
 };
 use serde_json::json;
 
@@ -155,12 +156,12 @@ async fn erase(body: Body<Erasure>) -> HandlerResult {
     confirm(caller, &body.value.password).await?;
     let (state, account) = (caller.state.clone(), caller.scope().account());
     // To its end, also if the client goes away meanwhile.
-    let erasing = actix_web::rt::spawn(async move {
+    let erasing = actix_web::rt::spawn(keep_label_in(async move {
         let erased = state.store.erase_account(account).await;
         state.sessions.forget_all();
-        state.facts_cache.drop_account(account);
+        state.account_caches.drop_account(account);
         erased
-    });
+    }));
     erasing
         .await
         .map_err(|_panic| Problem::internal("an erasure panicked"))??;

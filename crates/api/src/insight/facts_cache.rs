@@ -4,8 +4,9 @@
 //! What is kept is brought up to the person's revision before it is used, so that it is never older than the last
 //! write. Notes and tags are left out: nothing is computed from them.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
+use actix_web::HttpRequest;
 use mainstay_domain::{
     check_in::CheckIn,
     craving_event::CravingEvent,
@@ -22,7 +23,11 @@ use quick_cache::{Weighter, sync::Cache};
 use uuid::Uuid;
 
 use super::facts::{MOST, Need, Needs, pages, read};
-use crate::record::decode;
+use crate::{
+    http::problem::{HandlerResult, Problem},
+    record::decode,
+    server::account_cache::AccountCache,
+};
 
 /// Shorter records are opened anew: it takes a few milliseconds at most.
 const LONG: usize = 1_000;
@@ -249,6 +254,17 @@ impl Default for FactsCache {
 }
 
 impl FactsCache {
+    /// Returns the cache of the application that serves a request.
+    ///
+    /// # Errors
+    /// [`Problem::internal`] if the application was built without one.
+    pub fn of(request: &HttpRequest) -> HandlerResult<Arc<Self>> {
+        let cache = request.app_data::<Arc<Self>>();
+        cache
+            .cloned()
+            .ok_or(Problem::internal("the application has no cache of facts"))
+    }
+
     /// Looks at the whole of an account's record as it stands now: the kept collections, and of the others what is
     /// needed. `now` is in microseconds.
     ///
@@ -298,21 +314,22 @@ impl FactsCache {
         }
     }
 
-    /// Drops what is kept of an account, and sees to it that what is being looked at is not kept. Nothing may open the
-    /// account's record any more.
-    pub fn drop_account(&self, account: Uuid) {
+    /// Whether something is kept of an account.
+    pub fn keeps(&self, account: Uuid) -> bool {
+        self.kept.peek(&account).is_some()
+    }
+}
+
+impl AccountCache for FactsCache {
+    /// Sees to it too that facts which are being computed now are not kept. Nothing may open the account's record any
+    /// more.
+    fn drop_account(&self, account: Uuid) {
         let mut drops = self.drops.write().unwrap_or_else(PoisonError::into_inner);
         *drops = drops.wrapping_add(1);
         self.kept.remove(&account);
     }
 
-    /// Whether something is kept of an account.
-    pub fn keeps(&self, account: Uuid) -> bool {
-        self.kept.peek(&account).is_some()
-    }
-
-    /// Drops what nobody asked about for long. `now` is in microseconds.
-    pub fn sweep(&self, now: i64) {
+    fn sweep(&self, now: i64) {
         self.kept.retain(|_, kept| now - kept.asked_at < DROPPED_US);
     }
 }

@@ -13,7 +13,10 @@ use mainstay_domain::{
 use mainstay_store::{Records, StoreError, cache::response_cache::CachedBody};
 use serde::Serialize;
 
-use super::facts::{Needs, read};
+use super::{
+    facts::{Needs, read},
+    facts_cache::FactsCache,
+};
 use crate::{
     http::{
         caller::Caller,
@@ -144,17 +147,14 @@ impl InsightRequest {
         if has_current(&caller.request, &tag) {
             return Ok(versioned(&caller.request, &tag, Vec::new));
         }
-        let (state, scope, now) = (
-            caller.state.clone(),
-            caller.scope().clone(),
-            caller.state.clock.micros(),
-        );
+        let facts_cache = FactsCache::of(&caller.request)?;
+        let (scope, now) = (caller.scope().clone(), caller.state.clock.micros());
         let (is_now, account) = (self.upto.is_none(), scope.account());
         let store = &caller.state.store;
         let work = move |records: &mut Records<'_>| -> Result<Option<CachedBody>, StoreError> {
             let body = |facts: &Facts| to_json(&compute(facts, &self));
             let body = if is_now && needs.is_whole() {
-                state.facts_cache.look(records, account, needs, now, body)?
+                facts_cache.look(records, account, needs, now, body)?
             } else {
                 body(&read(records, needs, self.upto)?)
             };

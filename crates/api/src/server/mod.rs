@@ -1,5 +1,6 @@
-//! The running server: application, state, background workers, logging, metrics, clock, ids.
+//! Runs the application: its shared state, background jobs, logging, metrics, clock and ids.
 
+pub mod account_cache;
 pub mod application;
 pub mod clock;
 pub mod id;

@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state that all handlers and background jobs share.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -12,11 +12,10 @@ use crate::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
     },
     http::rate_limit::Limits,
-    insight::facts_cache::FactsCache,
-    server::{clock::Clock, metrics::Metrics},
+    server::{account_cache::AccountCaches, clock::Clock, metrics::Metrics},
 };
 
-/// What every handler can reach. Cheap to clone.
+/// A shared handle on the parts of the application, as cheap to clone as an [`Arc`].
 #[derive(Clone)]
 pub struct State(Arc<Parts>);
 
@@ -24,27 +23,27 @@ pub struct State(Arc<Parts>);
 pub struct Parts {
     /// The databases.
     pub store: Store,
-    /// Access tokens.
+    /// Issues and verifies access tokens.
     pub tokens: Tokens,
-    /// Refresh tokens.
+    /// Issues and reads refresh tokens.
     pub refresh: RefreshTokens,
-    /// Passwords.
+    /// Hashes and verifies passwords.
     pub passwords: Passwords,
-    /// Live sessions.
+    /// The cache of live sessions.
     pub sessions: Sessions,
-    /// Long records, opened.
-    pub facts_cache: FactsCache,
-    /// Turns for those who push changes.
+    /// Caches of data that is derived from a person's record.
+    pub account_caches: AccountCaches,
+    /// Permits for requests that push changes.
     pub pushes: Arc<Semaphore>,
     /// Rate limits.
     pub limits: Limits,
-    /// Figures.
+    /// Metrics of this process.
     pub metrics: Metrics,
-    /// How long deletions are told of, in days.
+    /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Proxies whose word on the client's address counts.
+    /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -56,18 +55,18 @@ impl Deref for State {
 }
 
 impl State {
-    /// The state that is made of these parts.
+    /// Shares these parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// What the application of a request is made of.
+    /// Returns the state of the application that serves a request.
     ///
     /// # Panics
     /// Never: every application is built with its state.
     #[expect(
         clippy::expect_used,
-        reason = "every application is built with its state, in this module"
+        reason = "`Application::serve` builds every application with its state"
     )]
     pub fn of(request: &HttpRequest) -> Self {
         request
