@@ -21,7 +21,7 @@ const TIMER_PERIOD: Duration = Duration::from_secs(5);
 /// itself: 16 bytes, which makes a megabyte in a busy second.
 const FOLD_PERIOD: Duration = Duration::from_millis(250);
 /// How often expired rows are deleted.
-const SWEEP_PERIOD: Duration = Duration::from_secs(600);
+const SWEEP_PERIOD: Duration = Duration::from_mins(10);
 /// How long responses are stored for retries with an `Idempotency-Key`, in microseconds: a day.
 const STORED_RESPONSE_US: i64 = 24 * 3600 * 1_000_000;
 /// How long failed sign-ins are stored, and with them the networks that an account is known from, in microseconds:
@@ -60,20 +60,23 @@ fn jobs(state: &State) -> Vec<Job> {
         let state = state.clone();
         Job::new(name, period, move || run(state.clone()))
     };
+    let upkeep = |name, period, run: fn(&State)| {
+        let state = state.clone();
+        Job::new(name, period, move || {
+            run(&state);
+            Box::pin(async { Ok(Progress::Done) })
+        })
+    };
     vec![
         job("timers", TIMER_PERIOD, |state| Box::pin(run_timers(state))),
-        job("response_cache", TIMER_PERIOD, |state| {
-            Box::pin(async move { done(state.store.sweep_response_cache(state.clock.micros())) })
+        upkeep("response_cache", TIMER_PERIOD, |state| {
+            state.store.sweep_response_cache(state.clock.micros());
         }),
-        job("account_caches", TIMER_PERIOD, |state| {
-            Box::pin(async move { done(state.account_caches.sweep(state.clock.micros())) })
+        upkeep("account_caches", TIMER_PERIOD, |state| {
+            state.account_caches.sweep(state.clock.micros());
         }),
-        job("metrics", FOLD_PERIOD, |state| {
-            Box::pin(async move { done(state.metrics.upkeep()) })
-        }),
-        job("rate_limits", SWEEP_PERIOD, |state| {
-            Box::pin(async move { done(state.limits.sweep()) })
-        }),
+        upkeep("metrics", FOLD_PERIOD, |state| state.metrics.upkeep()),
+        upkeep("rate_limits", SWEEP_PERIOD, |state| state.limits.sweep()),
         job("erasures", SWEEP_PERIOD, |state| {
             Box::pin(async move { state.store.resume_erasures().await.map(finished) })
         }),
@@ -103,12 +106,8 @@ async fn run_timers(state: State) -> JobResult {
     })
 }
 
-/// The result of work that cannot fail.
-fn done((): ()) -> JobResult {
-    Ok(Progress::Done)
-}
-
-fn finished<T>(_count: T) -> Progress {
+/// The progress of a sweep, whatever the number of rows that it deleted.
+fn finished(_rows: usize) -> Progress {
     Progress::Done
 }
 
@@ -222,7 +221,7 @@ mod tests {
     async fn an_unfinished_job_runs_again_without_a_pause() {
         let (runs, seen) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
         let (counted, last) = (Rc::clone(&runs), Rc::clone(&seen));
-        let job = Job::new("unfinished", Duration::from_secs(3600), move || {
+        let job = Job::new("unfinished", Duration::from_hours(1), move || {
             counted.set(counted.get() + 1);
             let progress = if counted.get() < 3 {
                 Progress::Unfinished
