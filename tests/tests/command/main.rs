@@ -1,6 +1,8 @@
 //! The binary: its commands, its settings, its log lines, its figures, and how it stops.
 
 mod import;
+mod pool_size;
+mod request_id;
 
 use std::{
     fs,

@@ -165,11 +165,11 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
         Command::Keys(KeysCommand::Generate) => generate_keys(settings),
         Command::Meetings(MeetingsCommand::Import(import)) => {
             let store = open_store(settings)?;
-            return print_report(&block_on(import::import_meetings(&store, &import))??);
+            return print_report(&block_on(import::meetings(&store, &import))??);
         }
         Command::Questionnaires(QuestionnairesCommand::Import(import)) => {
             let store = open_store(settings)?;
-            return print_report(&block_on(import::import_questionnaire(&store, &import))??);
+            return print_report(&block_on(import::questionnaires(&store, &import))??);
         }
     };
     result.map(|()| ExitCode::SUCCESS)

@@ -138,7 +138,7 @@ pub fn finding_line(finding: &Finding) -> String {
 ///
 /// # Errors
 /// The reason why nothing was imported.
-pub async fn import_meetings(store: &Store, import: &MeetingsImport) -> Result<Report, String> {
+pub async fn meetings(store: &Store, import: &MeetingsImport) -> Result<Report, String> {
     let stem = import.file.file_stem().and_then(|stem| stem.to_str());
     let name = import.source.as_deref().or(stem).unwrap_or_default().trim();
     if !(1..=60).contains(&name.chars().count()) {
@@ -173,7 +173,7 @@ pub async fn import_meetings(store: &Store, import: &MeetingsImport) -> Result<R
 
 fn report(name: &str, feed: &Feed, replacement: Replacement) -> Report {
     let mut text = format!(
-        "{name}: {} of {} entries imported; {} new, {} kept, {} removed\n",
+        "{name}: {} of {} entries imported; {} new, {} known before, {} gone\n",
         feed.meetings.len(),
         feed.entries,
         replacement.added,
@@ -217,7 +217,7 @@ fn read_json_as<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 ///
 /// # Errors
 /// The reason why it was not imported.
-pub async fn import_questionnaire(store: &Store, from: &QuestionnairesImport) -> Result<Report, String> {
+pub async fn questionnaires(store: &Store, from: &QuestionnairesImport) -> Result<Report, String> {
     let Imported {
         questionnaire,
         remarks,
@@ -233,11 +233,11 @@ pub async fn import_questionnaire(store: &Store, from: &QuestionnairesImport) ->
         .map_err(|e| e.to_string())?;
     let verb = match outcome {
         QuestionnaireImport::New => "imported",
-        QuestionnaireImport::Renewed => "updated",
+        QuestionnaireImport::Renewed => "renewed",
         QuestionnaireImport::Unchanged => "unchanged",
         QuestionnaireImport::AsksOther => {
             return Err(format!(
-                "{name} exists with other questions; \
+                "{name} exists and asks something else; \
                  import this one under another version with --questionnaire-version"
             ));
         }
