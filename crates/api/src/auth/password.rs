@@ -101,8 +101,8 @@ impl Passwords {
     }
 }
 
-/// Returns random bytes in the form of a hash, which no known password matches. It is not computed, because the start of
-/// the server should not take the time and memory for a hash.
+/// Returns random bytes in the form of a hash, which no known password matches. It is not computed, because the start
+/// of the server should not take the time and memory for a hash.
 fn placeholder_hash() -> Result<String, String> {
     let random = || Secret::random().map_err(|e| e.to_string());
     let (salt, output) = (random()?, random()?);

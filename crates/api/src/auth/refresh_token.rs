@@ -1,5 +1,5 @@
-//! Refresh tokens. Each is used once. They are derived from a key, so that a lost response can be repeated without being
-//! stored.
+//! Refresh tokens. Each is used once. They are derived from a key, so that a lost response can be repeated without
+//! being stored.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_store::key::seal::Secret;

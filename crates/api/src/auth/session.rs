@@ -374,7 +374,7 @@ pub fn signed_in(mut response: HttpResponseBuilder, account: Account, tokens: To
     Reply::new(response, to_json(&SignedIn { account, tokens }))
 }
 
-/// Returns the stored response to a request with this key, if an earlier one was answered.
+/// Returns the stored response to an earlier request with this key, if there is one.
 pub async fn stored_reply(state: &State, key: Option<&IdempotencyKey>) -> HandlerResult<Option<Reply>> {
     let Some(key) = key else { return Ok(None) };
     let stored = state.store.stored_response(key).await?;

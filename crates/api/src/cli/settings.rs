@@ -1,5 +1,5 @@
-//! Settings: defaults, then a TOML file, then `MAINSTAY_*` environment variables, then flags. A later source replaces an
-//! earlier one. One message names every value that is not valid.
+//! Settings: defaults, then a TOML file, then `MAINSTAY_*` environment variables, then flags. A later source replaces
+//! an earlier one. One message names every value that is not valid.
 
 mod flags;
 mod value;

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_variant_is_answered_with_the_known_ones() {
+    fn a_finding_about_an_unknown_variant_lists_the_known_ones() {
         assert_eq!(messages("kind=safety"), Vec::<String>::new());
         assert_eq!(messages("kind=x"), ["must be one of relapse_prevention, safety"]);
     }

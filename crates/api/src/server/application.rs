@@ -209,7 +209,7 @@ impl Drop for Running {
     }
 }
 
-/// Registers each path once, with all its methods. Any other method of the path is answered with 405.
+/// Registers each path once, with all its methods. Any other method of the path gets a 405.
 fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
     let mut paths: Vec<(String, Vec<Endpoint>)> = Vec::new();
     for endpoint in endpoints {

@@ -33,12 +33,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint::get("/health/live", live)
             .public()
             .operation(tag, "getLiveness", "Check that the process runs")
-            .about("Answers as long as the process runs, without a look at the databases.")
+            .about("Succeeds while the process runs. It does not check the databases.")
             .gives::<Health>(200, "Alive.", || json!({ "status": "ok" })),
         endpoint::get("/health/ready", ready)
             .public()
             .operation(tag, "getReadiness", "Check that requests can be served")
-            .about("Checks that both databases answer, that they are migrated, and that the master key opens them.")
+            .about("Checks that both databases can be reached and are migrated, and that the master key opens them.")
             .gives::<Health>(200, "Ready.", || json!({ "status": "ok" }))
             .problems(&[ProblemKind::Unavailable]),
         endpoint::get("/.well-known/jwks.json", jwks)
@@ -101,7 +101,7 @@ impl OpenapiDocument {
 /// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// Always `ok`; a service that is not well answers with a problem.
+    /// Always `ok`; a service that is not ready responds with a problem.
     #[schema(max_length = 20)]
     pub status: &'static str,
 }
