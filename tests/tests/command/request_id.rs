@@ -16,7 +16,7 @@ async fn the_line_of_a_fault_carries_the_id_of_its_response() {
         .await
         .expect(500);
     let response = sam.send("GET", "/v1/me", &[], None).await.expect(500);
-    ids.push(response.header("x-request-id").to_owned());
+    ids.push(response.header("x-request-id"));
     assert_eq!(response.body["request_id"], json!(ids[1]));
 
     assert!(process.terminate().success());
