@@ -93,6 +93,7 @@ impl Database {
             data: self.url.parse::<DatabaseUrl>().expect("a good URL"),
             keys: DatabaseUrl::Sqlite(self.path().join("keys.db")),
             pool: PoolSize { connections: 6 },
+            key_pool: PoolSize { connections: 6 },
         }
     }
 

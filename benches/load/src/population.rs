@@ -158,6 +158,7 @@ impl Place {
             data: DatabaseUrl::from_str(&self.seed_url())?,
             keys: DatabaseUrl::Sqlite(self.file("keys.db")),
             pool: PoolSize { connections: 12 },
+            key_pool: PoolSize { connections: 12 },
         })
     }
 

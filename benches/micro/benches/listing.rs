@@ -33,6 +33,7 @@ fn open(folder: &Path) -> Store {
         data: url("mainstay.db"),
         keys: url("keys.db"),
         pool: PoolSize { connections: 2 },
+        key_pool: PoolSize { connections: 2 },
     };
     migrate_all(&locations).expect("migrated");
     let master = MasterKeys::generate().expect("a key");

@@ -1,14 +1,14 @@
-//! The HTTP side of Mainstay: everything that a request touches before and after the store.
+//! The HTTP API of Mainstay, and its command line.
 //!
-//! The root lists what is special to a noun, under the same name as in `mainstay_domain`. The folders hold what the
-//! nouns share:
+//! The files at the root hold what is special to one noun, under the same name as in `mainstay_domain`. The folders
+//! hold what all nouns share:
 //!
 //! - [`routes`] lists every endpoint;
-//! - [`record`] is the one set of handlers that all collections share; [`sync`] pushes and pulls them;
-//! - [`insight`] and [`report`] answer with what the record tells;
+//! - [`record`] has the handlers that all collections share, and [`sync`] pushes and pulls their records;
+//! - [`insight`] and [`report`] compute insights and reports from a record;
 //! - [`auth`] has accounts, sessions, passwords and tokens;
-//! - [`http`] reads requests and writes problems; [`openapi`] writes the contract;
-//! - [`server`] runs the application; [`cli`] is the command line.
+//! - [`http`] reads requests and builds problems, and [`openapi`] builds the OpenAPI document;
+//! - [`server`] runs the application, and [`cli`] is the command line.
 
 pub mod auth;
 pub mod cli;

@@ -1,4 +1,4 @@
-//! The binary `mainstay`.
+//! The program `mainstay`, which only calls the command line of the library.
 
 use std::process::ExitCode;
 

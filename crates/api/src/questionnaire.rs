@@ -1,5 +1,6 @@
-//! Questionnaires that can be answered, and a person's scores over time.
+//! Endpoints of questionnaires, of a person's answers to them, and of scores over time.
 
+use actix_web::HttpRequest;
 use mainstay_domain::{
     questionnaire_response::{QuestionnaireResponse, ResponseStatus},
     record::{Kind, Record, json as to_json},
@@ -31,12 +32,15 @@ use crate::{
     },
 };
 
-/// Responses that a trend looks at, the latest ones, so that the answer stays quick after years.
-const LOOKED_AT: usize = 2000;
+/// The number of latest responses that a trend reads, so that it stays fast after years.
+const MAX_READ: usize = 2000;
 
-/// The endpoints of questionnaires and of responses to them.
+/// The expected value of `cursor`.
+const EXPECTED_CURSOR: &str = "must be a next_cursor of this list";
+
+/// Lists the endpoints of questionnaires and of answers to them.
 pub fn endpoints() -> Vec<Endpoint> {
-    let mut all = vec![list_endpoint(), read_endpoint(), follows()];
+    let mut all = vec![list_endpoint(), read_endpoint(), trend_endpoint()];
     all.extend(collection::<QuestionnaireResponse>(Tag::Questionnaires));
     all
 }
@@ -45,9 +49,12 @@ fn list_endpoint() -> Endpoint {
     let status = json!({ "$ref": "#/components/schemas/QuestionnaireStatus" });
     endpoint::get("/v1/questionnaires", list)
         .operation(Tag::Questionnaires, "listQuestionnaires", "List questionnaires")
-        .about("What the operator imported, and a short one of our own, by title and version. Show licence and attribution with a questionnaire.")
-        .parameter(Parameter::query("status", "Only those of this status.", status, json!("active")))
-        .parameter(Parameter::query("url", "Only versions of this one.", json!({ "type": "string", "minLength": 1, "maxLength": 500 }), Value::Null))
+        .about(
+            "The questionnaires that the operator imported, and a short one that is part of Mainstay, by title and version. \
+             Show licence and attribution with a questionnaire.",
+        )
+        .parameter(Parameter::query("status", "Only questionnaires of this status.", status, json!("active")))
+        .parameter(Parameter::query("url", "Only versions of the questionnaire with this URL.", json!({ "type": "string", "minLength": 1, "maxLength": 500 }), Value::Null))
         .parameter(limit_parameter())
         .parameter(cursor_parameter())
         .parameter(if_none_match())
@@ -65,7 +72,7 @@ fn list_endpoint() -> Endpoint {
         .with_headers(&["ETag"])
 }
 
-/// The id of a questionnaire in the path.
+/// Returns the path parameter with the id of a questionnaire.
 fn questionnaire_id() -> Parameter {
     Parameter {
         description: "The id of the questionnaire.",
@@ -78,8 +85,8 @@ fn read_endpoint() -> Endpoint {
     endpoint::get("/v1/questionnaires/{id}", read)
         .operation(Tag::Questionnaires, "getQuestionnaire", "Read one questionnaire")
         .about(
-            "The items in their order, flat: each names the item that it stands in. Retired ones stay readable. What a \
-             questionnaire asks never changes under its id, so it can be kept on the device.",
+            "The items are a flat list in their order; each names the item that contains it. Retired questionnaires stay \
+             readable. The questions under an id never change, so an app can keep them on the device.",
         )
         .parameter(questionnaire_id())
         .parameter(if_none_match())
@@ -89,12 +96,12 @@ fn read_endpoint() -> Endpoint {
         .with_headers(&["ETag"])
 }
 
-fn follows() -> Endpoint {
-    endpoint::get("/v1/questionnaires/{id}/trend", follow)
+fn trend_endpoint() -> Endpoint {
+    endpoint::get("/v1/questionnaires/{id}/trend", read_trend)
         .operation(Tag::Questionnaires, "getQuestionnaireTrend", "Follow scores over time")
         .about(
-            "The person's scores of one questionnaire, oldest first, each with the change since the one before. Where the \
-             scoring rules changed in between, there is no change to tell.",
+            "The person's scores of one questionnaire, oldest first, each with the change since the one before. There is \
+             no change where the scoring rules were different.",
         )
         .parameter(questionnaire_id())
         .parameter(if_none_match())
@@ -114,43 +121,54 @@ fn trend_example() -> Value {
     json!(trend(one.questionnaire_id, &responses))
 }
 
+/// The questionnaires that a list request asks for.
+struct ListQuery {
+    status: Option<QuestionnaireStatus>,
+    url: Option<String>,
+    limit: usize,
+    after: Option<Uuid>,
+}
+
+impl ListQuery {
+    fn read(request: &HttpRequest) -> HandlerResult<Self> {
+        let mut parameters = Parameters::read(request, &["status", "url", "limit", "cursor"]);
+        let query = Self {
+            status: parameters.choice("status"),
+            url: parameters.get(
+                "url",
+                FindingCode::Length,
+                "must have 1 to 500 characters",
+                |text| (1..=500).contains(&text.chars().count()).then(|| text.to_owned()),
+            ),
+            limit: usize::try_from(page_limit(&mut parameters)).unwrap_or(1),
+            after: parameters.get("cursor", FindingCode::Cursor, EXPECTED_CURSOR, |text| {
+                text.parse().ok()
+            }),
+        };
+        parameters.finish()?;
+        Ok(query)
+    }
+
+    fn matches(&self, one: &QuestionnaireSummary) -> bool {
+        self.status.is_none_or(|status| one.status == status)
+            && self.url.as_ref().is_none_or(|url| one.url == *url)
+    }
+}
+
 async fn list(caller: Caller) -> HandlerResult {
-    let mut asked = Parameters::read(&caller.request, &["status", "url", "limit", "cursor"]);
-    let status = asked.choice::<QuestionnaireStatus>("status");
-    let url = asked.get(
-        "url",
-        FindingCode::Length,
-        "must have 1 to 500 characters",
-        |text| (1..=500).contains(&text.chars().count()).then(|| text.to_owned()),
-    );
-    let limit = usize::try_from(page_limit(&mut asked)).unwrap_or(1);
-    let after = asked.get(
-        "cursor",
-        FindingCode::Cursor,
-        "must be a next_cursor of this list",
-        |text| text.parse::<Uuid>().ok(),
-    );
-    asked.finish()?;
+    let query = ListQuery::read(&caller.request)?;
     let mut all = caller.state.store.questionnaires().await?;
     all.extend(SHIPPED.as_ref().map(QuestionnaireSummary::from));
-    all.retain(|one| {
-        status.is_none_or(|status| one.status == status) && url.as_ref().is_none_or(|url| one.url == *url)
-    });
+    all.retain(|one| query.matches(one));
     all.sort_by(|a, b| (&a.title, &a.version, a.id).cmp(&(&b.title, &b.version, b.id)));
-    let start = match after {
+    let start = match query.after {
         None => 0,
         Some(id) => {
-            let place = all.iter().position(|one| one.id == id);
-            place.ok_or_else(|| {
-                Problem::invalid(
-                    "/cursor",
-                    FindingCode::Cursor,
-                    "must be a next_cursor of this list",
-                )
-            })? + 1
+            let last = all.iter().position(|one| one.id == id);
+            last.ok_or_else(|| Problem::invalid("/cursor", FindingCode::Cursor, EXPECTED_CURSOR))? + 1
         }
     };
-    let page: Vec<_> = all.iter().skip(start).take(limit).collect();
+    let page: Vec<_> = all.iter().skip(start).take(query.limit).collect();
     let next = page
         .last()
         .filter(|_| start + page.len() < all.len())
@@ -160,24 +178,23 @@ async fn list(caller: Caller) -> HandlerResult {
 }
 
 async fn read(caller: Caller) -> HandlerResult {
-    let found = known(&caller).await?;
-    let body = to_json(&found);
+    let body = to_json(&find_questionnaire(&caller).await?);
     Ok(versioned(&caller.request, &etag_of(&body), || body))
 }
 
-/// The questionnaire whose id is in the path.
-async fn known(caller: &Caller) -> HandlerResult<Questionnaire> {
+/// Finds the questionnaire whose id is in the path.
+async fn find_questionnaire(caller: &Caller) -> HandlerResult<Questionnaire> {
     let found = questionnaire(&caller.state.store, caller.path_id("id")?).await?;
     found.ok_or(Problem::new(ProblemKind::NotFound))
 }
 
-async fn follow(caller: Caller) -> HandlerResult {
-    let id = known(&caller).await?.id;
+async fn read_trend(caller: Caller) -> HandlerResult {
+    let id = find_questionnaire(&caller).await?.id;
     let question = format!("trend {id}");
-    let made = caller.get_or_compute(
+    let body = caller.get_or_compute(
         &question,
         &[Kind::QuestionnaireResponse],
-        |_before| None,
+        |_stale| None,
         move |records| {
             let bytes = to_json(&trend(id, &completed(records, id)?));
             let tag = Some(etag_of(&bytes));
@@ -187,19 +204,18 @@ async fn follow(caller: Caller) -> HandlerResult {
             }))
         },
     );
-    let made = made.await?;
-    let made = made.ok_or(Problem::internal("a trend without a body"))?;
-    let tag = made.tag.as_deref().unwrap_or_default();
-    Ok(versioned(&caller.request, tag, || made.bytes.clone()))
+    let body = body.await?.ok_or(Problem::internal("a trend has no body"))?;
+    let tag = body.tag.as_deref().unwrap_or_default();
+    Ok(versioned(&caller.request, tag, || body.bytes.clone()))
 }
 
-/// The latest completed responses to a questionnaire, oldest first.
+/// Reads the latest completed responses to a questionnaire, oldest first.
 fn completed(
     records: &mut KeyedRecords<'_, '_>,
     id: Uuid,
 ) -> Result<Vec<(Uuid, QuestionnaireResponse)>, StoreError> {
     let mut found = Vec::new();
-    let (mut looked_at, mut after) = (0, None);
+    let (mut read, mut after) = (0, None);
     loop {
         let range = Range {
             limit: 200,
@@ -214,9 +230,9 @@ fn completed(
                 found.push((stored.id, response));
             }
         }
-        looked_at += page.len();
+        read += page.len();
         after = page.last().map(|last| (last.occurred_at, last.id));
-        if page.len() < 200 || looked_at >= LOOKED_AT || found.len() >= MAX_POINTS {
+        if page.len() < 200 || read >= MAX_READ || found.len() >= MAX_POINTS {
             break;
         }
     }

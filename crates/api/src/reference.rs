@@ -1,4 +1,4 @@
-//! Reference data: the strategy library and helplines.
+//! Endpoints of reference data: the strategy library and helplines.
 
 use actix_web::{HttpRequest, HttpResponse};
 use mainstay_domain::{
@@ -29,13 +29,13 @@ use crate::{
     server::state::State,
 };
 
-/// The endpoints of reference data.
+/// Lists the endpoints of reference data.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint::get("/v1/practices", practices)
             .operation(Tag::Reference, "listPractices", "List the strategy library")
-            .about("Short practices in our own words, by category. The whole library is one page.")
-            .parameter(Parameter::query("category", "Only this family.", json!({ "$ref": "#/components/schemas/StrategyCategory" }), json!("breathing")))
+            .about("Short practices, written for Mainstay, by category. The whole library is one page.")
+            .parameter(Parameter::query("category", "Only practices of this category.", json!({ "$ref": "#/components/schemas/StrategyCategory" }), json!("breathing")))
             .parameter(if_none_match())
             .gives_schema(
                 200,
@@ -52,13 +52,13 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint::get("/v1/helplines", helplines)
             .public()
             .operation(Tag::Reference, "listHelplines", "List helplines")
-            .about("Needs no sign-in. Those in the language come first, crisis lines before others.")
-            .parameter(Parameter::query("country", "Only this country (ISO 3166-1).", json!({ "type": "string", "pattern": "^[A-Z]{2}$", "maxLength": 2 }), json!("US")))
-            .parameter(Parameter::query("language", "This language (ISO 639) first.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$", "maxLength": 3 }), json!("en")))
+            .about("Needs no sign-in. Helplines in the requested language come first, and among them crisis lines.")
+            .parameter(Parameter::query("country", "Only helplines of this country (ISO 3166-1).", json!({ "type": "string", "pattern": "^[A-Z]{2}$", "maxLength": 2 }), json!("US")))
+            .parameter(Parameter::query("language", "Helplines in this language (ISO 639) come first.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$", "maxLength": 3 }), json!("en")))
             .parameter(if_none_match())
             .gives_schema(
                 200,
-                "Helplines. For a country without any, those that work in most countries.",
+                "The helplines. For a country without any, those that work in most countries.",
                 Box::new(|c| {
                     let items = add::<Helpline>(c);
                     add_list(c, "HelplineList", &items)
@@ -79,7 +79,7 @@ async fn practices(caller: Caller) -> HandlerResult {
         .iter()
         .filter(|p| category.is_none_or(|c| p.category == c))
         .collect();
-    Ok(shared(&caller.request, &found))
+    Ok(public_list(&caller.request, &found))
 }
 
 async fn helplines(request: HttpRequest) -> HandlerResult {
@@ -112,11 +112,11 @@ async fn helplines(request: HttpRequest) -> HandlerResult {
         });
         all
     };
-    Ok(shared(&request, &found))
+    Ok(public_list(&request, &found))
 }
 
-/// Reference data is the same for everyone and may be kept for an hour.
-fn shared<T: Serialize>(request: &HttpRequest, items: &[T]) -> HttpResponse {
+/// Builds a response that is the same for everyone and may be cached for an hour.
+fn public_list<T: Serialize>(request: &HttpRequest, items: &[T]) -> HttpResponse {
     let body = to_json(&json!({ "items": items, "next_cursor": null }));
     unless_current(request, &etag_of(&body), "public, max-age=3600", || body)
 }

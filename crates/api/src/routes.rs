@@ -1,4 +1,4 @@
-//! Every endpoint of the application, in the order of the document.
+//! Lists every endpoint of the application, in the order of the OpenAPI document.
 
 use mainstay_domain::{
     appointment::Appointment, attendance::Attendance, check_in::CheckIn, commitment::Commitment, dose::Dose,
@@ -21,9 +21,9 @@ use crate::{
     support, sync, use_event,
 };
 
-/// All endpoints.
+/// Lists all endpoints.
 pub fn endpoints() -> Vec<Endpoint> {
-    let nouns = [
+    let groups = [
         account::endpoints(),
         session::endpoints(),
         collection::<Goal>(Tag::Goals),
@@ -52,10 +52,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         reference::endpoints(),
         operations::endpoints(),
     ];
-    nouns.into_iter().flatten().collect()
+    groups.into_iter().flatten().collect()
 }
 
-/// The OpenAPI document as it is given out and committed.
+/// Renders the OpenAPI document in the form in which it is served and committed.
 pub fn document_text() -> Vec<u8> {
     let mut text = serde_json::to_vec_pretty(&document(&endpoints())).unwrap_or_default();
     text.push(b'\n');

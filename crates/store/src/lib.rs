@@ -63,8 +63,10 @@ pub struct Locations {
     pub data: DatabaseUrl,
     /// The key store.
     pub keys: DatabaseUrl,
-    /// The size of each database's pool.
+    /// The size of the connection pool to the record.
     pub pool: PoolSize,
+    /// The size of the connection pool to the key store.
+    pub key_pool: PoolSize,
 }
 
 /// The opened databases. Cheap to clone.
@@ -79,6 +81,7 @@ pub struct Locations {
 ///     data: file("data.db"),
 ///     keys: file("keys.db"),
 ///     pool: PoolSize { connections: 4 },
+///     key_pool: PoolSize { connections: 4 },
 /// };
 /// migrate_all(&locations)?;
 /// let store = Store::open(&locations, MasterKeys::parse(&MasterKeys::generate()?)?)?;
@@ -108,7 +111,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], and [`StoreError::Sealed`] if the master key does not fit the key store.
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
-        let keys = KeyStore::open(&locations.keys, locations.pool, master)?;
+        let keys = KeyStore::open(&locations.keys, locations.key_pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
         let data = Engine::open(&locations.data, locations.pool, PAGE_CACHE_KIB)?;
         let (batch_inserter, revisions) = match &locations.data {

@@ -2,6 +2,8 @@
 
 mod account;
 mod import;
+mod pool_size;
+mod request_id;
 
 use std::{
     fs,

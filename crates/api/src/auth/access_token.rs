@@ -1,4 +1,4 @@
-//! Access tokens: JWTs signed with Ed25519, good for ten minutes, verified once and remembered until they end.
+//! Access tokens: JWTs signed with Ed25519 that expire after ten minutes. A verified token is cached until it expires.
 
 use std::{fs, path::Path};
 
@@ -14,29 +14,29 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// How long an access token is good, in seconds.
+/// How long an access token is valid, in seconds.
 pub const LIFETIME_S: i64 = 600;
-/// Who tokens are for.
+/// The audience that tokens name.
 const AUDIENCE: &str = "mainstay";
-/// Verified tokens that are remembered.
-const REMEMBERED: usize = 50_000;
-/// What stands before the 32 secret bytes in a PKCS#8 document of an Ed25519 key (RFC 8410).
+/// The number of verified tokens in the cache.
+const MAX_CACHED: usize = 50_000;
+/// The bytes before the 32 secret bytes in a PKCS#8 document of an Ed25519 key (RFC 8410).
 const PKCS8_PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
-/// What an access token says.
+/// The claims of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The account.
+    /// The id of the account.
     pub sub: Uuid,
-    /// The session.
+    /// The id of the session.
     pub sid: Uuid,
-    /// What the account is for.
+    /// The role of the account.
     pub role: Role,
-    /// When it was made, in seconds since 1970.
+    /// When the token was issued, in seconds since 1970.
     pub iat: i64,
-    /// When it ends, in seconds since 1970.
+    /// When the token expires, in seconds since 1970.
     pub exp: i64,
 }
 
@@ -53,7 +53,7 @@ struct VerifyingKey {
     key: DecodingKey,
 }
 
-/// Makes and verifies access tokens.
+/// Issues and verifies access tokens.
 pub struct Tokens {
     issuer: String,
     header: Header,
@@ -61,14 +61,14 @@ pub struct Tokens {
     verifying: Vec<VerifyingKey>,
     published: JwkSet,
     validation: Validation,
-    remembered: Cache<[u8; 32], Claims>,
+    verified: Cache<[u8; 32], Claims>,
 }
 
 impl Tokens {
-    /// Takes one or more private keys in PEM; the first signs, all verify.
+    /// Reads one or more private keys in PEM. The first one signs; all of them verify.
     ///
     /// # Errors
-    /// Says what is wrong with the keys.
+    /// A message that names the key that cannot be used.
     pub fn new(pem: &str, issuer: &str) -> Result<Self, String> {
         let mut verifying = Vec::new();
         let mut published = JwkSet { keys: Vec::new() };
@@ -88,16 +88,16 @@ impl Tokens {
             verifying.push(VerifyingKey { id, key });
             published.keys.push(jwk);
         }
-        let (signing, id) = first.ok_or("it holds no Ed25519 private key in PEM")?;
+        let (signing, id) = first.ok_or("the file holds no Ed25519 private key in PEM")?;
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(id);
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        // The end is checked against our own clock, for remembered tokens too.
+        // `verify` checks the expiry against the server's own clock, for cached tokens too.
         validation.validate_exp = false;
-        let remembered = Cache::new(REMEMBERED);
+        let verified = Cache::new(MAX_CACHED);
         Ok(Self {
             issuer: issuer.to_owned(),
             header,
@@ -105,14 +105,14 @@ impl Tokens {
             verifying,
             published,
             validation,
-            remembered,
+            verified,
         })
     }
 
-    /// Makes a token for a session. The same session at the same second gets the same token.
+    /// Issues a token for a session. The same session gets the same token within one second.
     ///
     /// # Errors
-    /// If it cannot be signed.
+    /// If the token cannot be signed.
     pub fn issue(
         &self,
         account: Uuid,
@@ -136,10 +136,10 @@ impl Tokens {
         encode(&self.header, &signed, &self.signing).map_err(|e| e.to_string())
     }
 
-    /// What a token says, if it is ours and has not ended.
+    /// Returns the claims of a token, if this service issued it and it has not expired.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Claims> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        if let Some(claims) = self.remembered.get(&digest) {
+        if let Some(claims) = self.verified.get(&digest) {
             return (claims.exp > now.timestamp()).then_some(claims);
         }
         let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
@@ -148,17 +148,17 @@ impl Tokens {
         if claims.exp <= now.timestamp() {
             return None;
         }
-        self.remembered.insert(digest, claims);
+        self.verified.insert(digest, claims);
         Some(claims)
     }
 
-    /// The public keys, for others who verify our tokens.
+    /// The public keys, for other services that verify tokens.
     pub fn published(&self) -> &JwkSet {
         &self.published
     }
 }
 
-/// Each PEM block of a text.
+/// Splits a text into its PEM blocks.
 fn private_keys(pem: &str) -> Vec<String> {
     const END: &str = "-----END PRIVATE KEY-----";
     pem.split_inclusive(END)
@@ -167,10 +167,10 @@ fn private_keys(pem: &str) -> Vec<String> {
         .collect()
 }
 
-/// A new private key in PEM.
+/// Generates a private key in PEM.
 ///
 /// # Errors
-/// If the system has no random bytes.
+/// If the operating system gives no random bytes.
 pub fn generate_signing_key() -> Result<String, String> {
     let seed = mainstay_store::key::seal::Secret::random().map_err(|e| e.to_string())?;
     let der = [PKCS8_PREFIX.as_slice(), seed.as_bytes()].concat();
@@ -180,10 +180,10 @@ pub fn generate_signing_key() -> Result<String, String> {
     ))
 }
 
-/// Writes a secret so that only its owner reads it; never over a file that is there.
+/// Writes a secret to a new file that only its owner can read. An existing file is never replaced.
 ///
 /// # Errors
-/// What the file system says.
+/// The error of the file system, also if the file exists.
 pub fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     let mut options = fs::OpenOptions::new();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_until_it_ends() {
+    fn a_token_is_valid_until_it_expires() {
         let tokens = Tokens::new(&generate_signing_key().unwrap(), "mainstay").unwrap();
         let (account, session) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let token = tokens.issue(account, session, Role::Person, at(1000)).unwrap();
@@ -214,7 +214,7 @@ mod tests {
         );
         let claims = tokens.verify(&token, at(1599)).unwrap();
         assert_eq!((claims.sub, claims.sid, claims.exp), (account, session, 1600));
-        assert_eq!(tokens.verify(&token, at(1600)), None, "also when remembered");
+        assert_eq!(tokens.verify(&token, at(1600)), None, "also when it is cached");
         assert_eq!(tokens.verify(&format!("{token}x"), at(1000)), None);
     }
 

@@ -1,24 +1,24 @@
-//! Accounts: registering, one's own profile, the password, erasure.
+//! Accounts: registration, the caller's profile and password, erasure.
 
-use actix_web::{HttpResponse, http::header};
+use actix_web::{HttpRequest, HttpResponse, http::header};
 use mainstay_domain::{
-    account::{
-        Account, AccountUpdate, Erasure, PasswordChange, Profile, Registration, Role, SealedAccount,
-        SealedSession,
-    },
+    account::{Account, AccountUpdate, Erasure, PasswordChange, Profile, Registration, Role, SealedAccount},
     record::json as to_json,
     value::timestamp::Timestamp,
 };
 use mainstay_store::{
     StoreError,
     account::{NewAccount, PasswordReplacement},
+    engine::log_label::keep_label_in,
 };
 use serde_json::json;
 
 use crate::{
     auth::{
         login_delay::Attempt,
-        session::{SignedIn, account_example, begin, first_answer, signed_in, signed_in_example, to_keep},
+        session::{
+            SignedIn, account_example, signed_in, signed_in_example, start_session, stored_reply, to_stored,
+        },
     },
     http::{
         body::{Body, PublicBody},
@@ -33,22 +33,22 @@ use crate::{
     server::{id::new_id, state::State},
 };
 
-/// The endpoints of accounts.
+/// Lists the endpoints of accounts.
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
         endpoint::post("/v1/auth/register", register)
             .public()
-            .operation(tag, "register", "Make an account and sign in")
-            .about("Makes an account for a person in recovery and begins a session.")
+            .operation(tag, "register", "Create an account and sign in")
+            .about("Creates an account for a person in recovery and starts a session.")
             .takes::<Registration>(|| json!({
                 "email": "sam@example.org", "password": "rivers bend slowly", "display_name": "Sam",
                 "time_zone": "America/New_York", "locale": "en-US", "country": "US", "device_name": "Sam's phone",
             }))
-            .gives::<SignedIn>(201, "Made, and signed in.", signed_in_example)
+            .gives::<SignedIn>(201, "Created, and signed in.", signed_in_example)
             .problems(&[ProblemKind::EmailTaken]),
         endpoint::get("/v1/me", read)
-            .operation(tag, "getMe", "Read one's account")
+            .operation(tag, "getMe", "Read your account")
             .about("The account of the caller.")
             .parameter(if_none_match())
             .gives::<Account>(200, "The account.", account_example)
@@ -56,8 +56,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
         endpoint::put("/v1/me", replace)
-            .operation(tag, "replaceMe", "Replace one's profile")
-            .about("Replaces the whole profile; an optional member that is left out is unset.")
+            .operation(tag, "replaceMe", "Replace your profile")
+            .about("Replaces the whole profile. An optional member that is left out is unset.")
             .parameter(if_match())
             .takes::<AccountUpdate>(|| json!({
                 "display_name": "Sam", "time_zone": "Europe/Berlin", "locale": "de-DE", "country": "DE", "week_start": 1, "discretion": "discreet",
@@ -65,14 +65,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives::<Account>(200, "Replaced.", account_example)
             .with_headers(&["ETag"]),
         endpoint::delete("/v1/me", erase)
-            .operation(tag, "deleteMe", "Erase one's account")
-            .about("Destroys the key of the record and everything that belongs to the account. It cannot be undone.")
+            .operation(tag, "deleteMe", "Erase your account")
+            .about("Destroys the key of the record and deletes everything that belongs to the account. This cannot be undone.")
             .takes::<Erasure>(|| json!({ "password": "rivers bend slowly" }))
             .gives_nothing(204, "Erased.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
         endpoint::post("/v1/auth/password/change", change_password)
-            .operation(tag, "changePassword", "Change one's password")
-            .about("Every other session ends.")
+            .operation(tag, "changePassword", "Change your password")
+            .about("Changes the password and ends every other session.")
             .takes::<PasswordChange>(|| json!({ "current_password": "rivers bend slowly", "new_password": "mountains do not hurry" }))
             .gives_nothing(204, "Changed.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
@@ -81,21 +81,13 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 async fn register(body: PublicBody<Registration>) -> HandlerResult {
     let state = State::of(&body.request);
-    let address = client_address(&body.request, &state.trusted_proxies);
-    if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
+    if let Some(reply) = stored_reply(&state, body.key.as_ref()).await? {
         return Ok(reply.into_response());
     }
     let registration = body.value;
     let password_hash = state.passwords.hash(&registration.password).await?;
     let account = new_id();
-    let (session, tokens) = begin(
-        &state,
-        account,
-        Role::Person,
-        SealedSession {
-            device_name: registration.device_name.clone(),
-        },
-    )?;
+    let (session, tokens) = start_session(&state, account, Role::Person, registration.device_name.clone())?;
     let new = NewAccount {
         id: account,
         role: Role::Person,
@@ -106,25 +98,30 @@ async fn register(body: PublicBody<Registration>) -> HandlerResult {
         password_hash,
     };
     let now = state.clock.micros();
-    let (made, at) = (new.content.clone(), Timestamp::from_micros(now));
-    let reply = signed_in(
-        HttpResponse::Created(),
-        made.open(account, Role::Person, at, at, 1),
-        tokens,
-    );
-    let keep = to_keep(body.key, &reply);
-    state.store.create_account(new, Some(session), keep, now).await?;
+    let (content, at) = (new.content.clone(), Timestamp::from_micros(now));
+    let account = content.open(account, Role::Person, at, at, 1);
+    let reply = signed_in(HttpResponse::Created(), account, tokens);
+    let stored = to_stored(body.key, &reply);
+    state
+        .store
+        .create_account(new, Some(session), stored, now)
+        .await?;
+    remember_network(&state, &body.request, &registration).await;
+    Ok(reply.into_response())
+}
+
+/// Records that the account is used from this network. The account exists already, so a failure is only logged: the
+/// next sign-in records the network too.
+async fn remember_network(state: &State, request: &HttpRequest, registration: &Registration) {
     let attempt = Attempt::new(
         &state.store,
         &registration.email.normalised(),
-        &network(address),
+        &network(client_address(request, &state.trusted_proxies)),
         state.clock.now(),
     );
-    // The account is made; that its network is known from now on may wait for the next sign-in.
     if let Err(problem) = attempt.succeeded().await {
-        log::warn!("a network could not be noted: {problem}");
+        log::warn!("the network of a new account could not be stored: {problem}");
     }
-    Ok(reply.into_response())
 }
 
 async fn read(caller: Caller) -> HandlerResult {
@@ -152,18 +149,17 @@ async fn replace(body: Body<AccountUpdate>) -> HandlerResult {
 
 async fn erase(body: Body<Erasure>) -> HandlerResult {
     let caller = &body.caller;
-    confirm(caller, &body.value.password).await?;
+    confirm_password(caller, &body.value.password).await?;
     let (state, account) = (caller.state.clone(), caller.scope().account());
-    // To its end, also if the client goes away meanwhile.
-    let erasing = actix_web::rt::spawn(async move {
-        let erased = state.store.erase_account(account).await;
+    // A task of its own runs to its end even if the client disconnects.
+    let erasure = actix_web::rt::spawn(keep_label_in(async move {
+        let result = state.store.erase_account(account).await;
         state.sessions.forget_all();
-
-        erased
-    });
-    erasing
+        result
+    }));
+    erasure
         .await
-        .map_err(|_panic| Problem::internal("an erasure panicked"))??;
+        .map_err(|_panic| Problem::internal("the task of an erasure panicked"))??;
     Ok(HttpResponse::NoContent()
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish())
@@ -171,23 +167,23 @@ async fn erase(body: Body<Erasure>) -> HandlerResult {
 
 async fn change_password(body: Body<PasswordChange>) -> HandlerResult {
     let (caller, state) = (&body.caller, &body.caller.state);
-    if let Some(reply) = first_answer(state, body.key.as_ref()).await? {
+    if let Some(reply) = stored_reply(state, body.key.as_ref()).await? {
         return Ok(reply.into_response());
     }
-    let verified = confirm(caller, &body.value.current_password).await?;
+    let verified = confirm_password(caller, &body.value.current_password).await?;
     let hash = state.passwords.hash(&body.value.new_password).await?;
     let (account, session) = (caller.scope().account(), caller.principal.session);
-    let mut answer = HttpResponse::NoContent();
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    let reply = Reply::new(answer, Vec::new());
-    let keep = to_keep(body.key, &reply);
+    let mut response = HttpResponse::NoContent();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    let reply = Reply::new(response, Vec::new());
+    let stored = to_stored(body.key, &reply);
     state
         .store
         .change_password(
             account,
             PasswordReplacement { verified, hash },
             session,
-            keep,
+            stored,
             state.clock.micros(),
         )
         .await?;
@@ -195,21 +191,21 @@ async fn change_password(body: Body<PasswordChange>) -> HandlerResult {
     Ok(reply.into_response())
 }
 
-/// Makes sure that it is the owner who asks. Wrong passwords bring the same delays as at sign-in.
-async fn confirm(caller: &Caller, password: &str) -> HandlerResult<String> {
+/// Checks the password of the caller and returns its hash. Wrong passwords cause the same delays as at sign-in.
+async fn confirm_password(caller: &Caller, password: &str) -> HandlerResult<String> {
     let state = &caller.state;
     let network = network(client_address(&caller.request, &state.trusted_proxies));
     let owner = format!("account {}", caller.scope().account());
     let attempt = Attempt::new(&state.store, &owner, &network, state.clock.now());
-    let _turn = state.passwords.one_at_a_time(&owner).await;
+    let _guard = state.passwords.one_at_a_time(&owner).await;
     attempt.check().await?;
     let hash = match state.store.password_hash(caller.scope().account()).await {
         Ok(hash) => Some(hash),
         Err(StoreError::NotFound) => None,
         Err(error) => return Err(error.into()),
     };
-    let fits = state.passwords.verify(password, hash.clone()).await?;
-    let Some(hash) = hash.filter(|_| fits) else {
+    let is_correct = state.passwords.verify(password, hash.clone()).await?;
+    let Some(hash) = hash.filter(|_| is_correct) else {
         attempt.failed().await?;
         return Err(Problem::new(ProblemKind::WrongPassword));
     };

@@ -1,4 +1,4 @@
-//! The live sessions: asked of the store, remembered for five seconds at most.
+//! A cache of live sessions, which asks the store again after five seconds.
 
 use mainstay_store::{Store, session::Principal};
 use quick_cache::sync::Cache;
@@ -9,34 +9,37 @@ use crate::{
     http::problem::HandlerResult,
 };
 
-/// How long a session's state is believed, in microseconds: an ended session stops everywhere within this time.
-const BELIEVED_US: i64 = 5_000_000;
-/// Sessions that are remembered.
-const REMEMBERED: usize = 50_000;
+/// How long an entry is used, in microseconds. An ended session stops working on every server within this time.
+const MAX_AGE_US: i64 = 5_000_000;
+/// The number of sessions in the cache.
+const MAX_CACHED: usize = 50_000;
 
-/// The sessions of late.
+/// Sessions that were found live in the last seconds.
 pub struct Sessions {
-    remembered: Cache<Uuid, (Principal, i64)>,
+    cached: Cache<Uuid, (Principal, i64)>,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
         Self {
-            remembered: Cache::new(REMEMBERED),
+            cached: Cache::new(MAX_CACHED),
         }
     }
 }
 
 impl Sessions {
-    /// Who is behind the session of an access token, if it lives.
+    /// Returns the account and session of an access token, if the session is live. `now` is in microseconds since 1970.
+    ///
+    /// # Errors
+    /// Any error of the store.
     pub async fn principal(
         &self,
         store: &Store,
         claims: &Claims,
         now: i64,
     ) -> HandlerResult<Option<Principal>> {
-        if let Some((principal, seen_at)) = self.remembered.get(&claims.sid)
-            && (0..BELIEVED_US).contains(&(now - seen_at))
+        if let Some((principal, seen_at)) = self.cached.get(&claims.sid)
+            && (0..MAX_AGE_US).contains(&(now - seen_at))
             && principal.scope.account() == claims.sub
         {
             return Ok(Some(principal));
@@ -45,19 +48,19 @@ impl Sessions {
             .principal(claims.sub, claims.sid, now - IDLE_S * 1_000_000)
             .await?;
         match &found {
-            Some(principal) => self.remembered.insert(claims.sid, (principal.clone(), now)),
+            Some(principal) => self.cached.insert(claims.sid, (principal.clone(), now)),
             None => self.forget(claims.sid),
         }
         Ok(found)
     }
 
-    /// Asks the store again next time.
+    /// Drops a session, so that the next request asks the store.
     pub fn forget(&self, session: Uuid) {
-        self.remembered.remove(&session);
+        self.cached.remove(&session);
     }
 
-    /// Asks the store again for every session.
+    /// Drops every session.
     pub fn forget_all(&self) {
-        self.remembered.clear();
+        self.cached.clear();
     }
 }

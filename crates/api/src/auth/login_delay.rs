@@ -1,5 +1,7 @@
-//! Growing delays after sign-ins that did not succeed. Never a lock: someone who attacks must not be able to keep
-//! a person in crisis out, so the longest wait is short, and a network that has signed in before is judged on its own.
+//! Growing delays after failed sign-ins.
+//!
+//! An account is never locked, because an attacker must not be able to keep a person in crisis out. So the longest wait
+//! is short, and failures elsewhere do not delay a network from which the account has signed in before.
 
 use chrono::{DateTime, Utc};
 use mainstay_store::{
@@ -9,45 +11,45 @@ use mainstay_store::{
 
 use crate::http::problem::{HandlerResult, Problem, ProblemKind};
 
-/// Failures are forgotten after this long without a further one, in seconds.
+/// After this long without another failure the count starts again, in seconds.
 const FORGET_S: i64 = 15 * 60;
 
-/// How many failures are free, and how long the wait can become.
+/// The number of failures without a wait, and the longest wait.
 #[derive(Debug, Clone, Copy)]
 struct Policy {
-    free: i64,
-    longest_s: i64,
+    free_failures: i64,
+    max_wait_s: i64,
 }
 
-/// One account from one network.
+/// Failures for one account from one network.
 const PAIR: Policy = Policy {
-    free: 4,
-    longest_s: 60,
+    free_failures: 4,
+    max_wait_s: 60,
 };
-/// One account from networks that never signed in to it.
+/// Failures for one account from networks that never signed in to it.
 const ACCOUNT: Policy = Policy {
-    free: 10,
-    longest_s: 30,
+    free_failures: 10,
+    max_wait_s: 30,
 };
-/// One network, whatever the account.
+/// Failures from one network for any account.
 const NETWORK: Policy = Policy {
-    free: 50,
-    longest_s: 60,
+    free_failures: 50,
+    max_wait_s: 60,
 };
 
 impl Policy {
-    /// The state after one failure more.
+    /// Returns the state after one more failure. `now` is in microseconds since 1970.
     fn after(self, before: Failures, now: i64) -> Failures {
         let count = if now - before.last_at > FORGET_S * 1_000_000 {
             1
         } else {
             before.count + 1
         };
-        let over = count - self.free;
-        let wait_s = if over <= 0 {
+        let excess = count - self.free_failures;
+        let wait_s = if excess <= 0 {
             0
         } else {
-            (1_i64 << over.min(20)).min(self.longest_s)
+            (1_i64 << excess.min(20)).min(self.max_wait_s)
         };
         Failures {
             count,
@@ -57,36 +59,36 @@ impl Policy {
     }
 }
 
-/// A try to sign in to an address from a network.
+/// An attempt to sign in to an account from a network.
 pub struct Attempt<'a> {
     store: &'a Store,
     pair: DelayKey,
     account: DelayKey,
     network: DelayKey,
-    known: DelayKey,
+    known_network: DelayKey,
     now: i64,
 }
 
 impl<'a> Attempt<'a> {
-    /// A try at that time.
+    /// Creates an attempt at a time.
     pub fn new(store: &'a Store, email: &str, network: &str, now: DateTime<Utc>) -> Self {
         Self {
             store,
             pair: DelayKey::Account(format!("{email}\n{network}")),
             account: DelayKey::Account(email.to_owned()),
             network: DelayKey::Network(network.to_owned()),
-            known: DelayKey::Network(format!("{email}\n{network}")),
+            known_network: DelayKey::Network(format!("{email}\n{network}")),
             now: now.timestamp_micros(),
         }
     }
 
-    /// Succeeds if the try may be made now.
+    /// Checks that the attempt needs no wait.
     ///
     /// # Errors
     /// 429 with the time to wait.
     pub async fn check(&self) -> HandlerResult<()> {
         let mut retry_at = 0;
-        for key in self.counted().await? {
+        for key in self.relevant_keys().await? {
             retry_at = retry_at.max(self.store.failures(key).await?.retry_at);
         }
         let wait = retry_at - self.now;
@@ -97,7 +99,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Notes that the try did not succeed.
+    /// Counts the attempt as failed.
     pub async fn failed(&self) -> HandlerResult<()> {
         let now = self.now;
         for (key, policy) in [
@@ -112,12 +114,12 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Notes that the try succeeded: the network is known from now on.
+    /// Clears the failures, and stores that the account has signed in from this network.
     pub async fn succeeded(&self) -> HandlerResult<()> {
         self.store.clear_failures(&self.pair).await?;
         let now = self.now;
         self.store
-            .note_failure(&self.known, move |_| Failures {
+            .note_failure(&self.known_network, move |_| Failures {
                 count: 0,
                 retry_at: 0,
                 last_at: now,
@@ -126,9 +128,9 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// The keys whose delays count for this try.
-    async fn counted(&self) -> HandlerResult<Vec<&DelayKey>> {
-        if self.store.failures(&self.known).await?.last_at == 0 {
+    /// Returns the keys whose delays apply to this attempt.
+    async fn relevant_keys(&self) -> HandlerResult<Vec<&DelayKey>> {
+        if self.store.failures(&self.known_network).await?.last_at == 0 {
             Ok(vec![&self.pair, &self.network, &self.account])
         } else {
             Ok(vec![&self.pair])
@@ -141,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_up_to_a_bound_and_are_forgotten() {
+    fn waits_grow_up_to_a_bound_and_start_again_after_a_pause() {
         let mut state = Failures::default();
         let mut waits = Vec::new();
         let mut now = FORGET_S * 2_000_000;

@@ -1,4 +1,4 @@
-//! Who is who: accounts, passwords, access and refresh tokens, sessions.
+//! Authentication: accounts, passwords, access and refresh tokens, sessions.
 
 pub mod access_token;
 pub mod account;

@@ -1,5 +1,5 @@
-//! Passwords: argon2id with a pepper, in a pool no larger than the cores, so that a flood of sign-ins does not
-//! slow a check-in.
+//! Passwords: hashing with argon2id and a pepper. As many hashes run at a time as there are workers, so that a flood of
+//! sign-ins does not slow down a check-in.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,96 +8,102 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
-use mainstay_store::key::seal::Secret;
+use mainstay_store::{engine::log_label::keep_label, key::seal::Secret};
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
 use crate::http::problem::{HandlerResult, Problem, ProblemKind};
 
-/// How long a sign-in may wait for its turn.
-const WAIT: Duration = Duration::from_secs(10);
+/// How long a sign-in may wait for a permit.
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
-// 19 MiB, 2 passes, 1 lane: the least that OWASP's password storage advice asks for.
+// 19 MiB, 2 passes, 1 lane: the minimum of the OWASP Password Storage Cheat Sheet.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Makes and checks password hashes.
+/// Creates and verifies password hashes.
 pub struct Passwords {
     pepper: Arc<Secret>,
-    turns: Arc<Semaphore>,
-    /// One try at a time for each account, so that guesses at the same moment do not pass the delay together.
-    tries: Cache<String, Arc<Mutex<()>>>,
-    /// What stands for the hash of an unknown address, to spend the same time on it.
-    nobody: String,
+    /// Limits how many hashes are computed at a time.
+    permits: Arc<Semaphore>,
+    /// A lock for each account, so that simultaneous guesses cannot all pass the check for delays.
+    attempts: Cache<String, Arc<Mutex<()>>>,
+    /// The hash that is verified for an unknown address, so that it takes the same time.
+    placeholder: String,
 }
 
 impl Passwords {
-    /// A pool for that many hashes at a time.
+    /// Creates a hasher that runs so many hashes at a time.
     ///
     /// # Errors
-    /// If the system has no random bytes.
-    pub fn new(pepper: Secret, at_once: usize) -> Result<Self, String> {
-        let nobody = nobodys()?;
+    /// If the operating system gives no random bytes.
+    pub fn new(pepper: Secret, concurrency: usize) -> Result<Self, String> {
         Ok(Self {
             pepper: Arc::new(pepper),
-            turns: Arc::new(Semaphore::new(at_once.max(1))),
-            tries: Cache::new(10_000),
-            nobody,
+            permits: Arc::new(Semaphore::new(concurrency.max(1))),
+            attempts: Cache::new(10_000),
+            placeholder: placeholder_hash()?,
         })
     }
 
-    /// Waits until no other try to sign in to the account is under way on this node.
+    /// Waits until no other attempt to sign in to the account runs on this server. The guard ends the attempt.
     pub async fn one_at_a_time(&self, account: &str) -> OwnedMutexGuard<()> {
-        let lock = match self.tries.get(account) {
+        let lock = match self.attempts.get(account) {
             Some(lock) => lock,
             None => self
-                .tries
+                .attempts
                 .get_or_insert_with(account, || Ok::<_, std::convert::Infallible>(Arc::default()))
                 .unwrap_or_default(),
         };
         lock.lock_owned().await
     }
 
-    /// The hash of a password, as a PHC string.
+    /// Hashes a password. The result is a PHC string.
+    ///
+    /// # Errors
+    /// 503 if no permit becomes free in time.
     pub async fn hash(&self, password: &str) -> HandlerResult<String> {
         let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
-        self.in_turn(move || hash(&pepper, password.as_bytes()))
+        self.with_permit(move || hash(&pepper, password.as_bytes()))
             .await?
             .map_err(Problem::internal)
     }
 
-    /// Whether a password belongs to a hash. Without a hash it takes the same time and does not.
+    /// Whether a password matches a hash. Without a hash the result is false, after the same time.
+    ///
+    /// # Errors
+    /// 503 if no permit becomes free in time.
     pub async fn verify(&self, password: &str, hash: Option<String>) -> HandlerResult<bool> {
-        let known = hash.is_some();
+        let has_hash = hash.is_some();
         let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
-        let hash = hash.unwrap_or_else(|| self.nobody.clone());
-        let fits = self
-            .in_turn(move || verify(&pepper, password.as_bytes(), &hash))
+        let hash = hash.unwrap_or_else(|| self.placeholder.clone());
+        let is_match = self
+            .with_permit(move || verify(&pepper, password.as_bytes(), &hash))
             .await?;
-        Ok(fits && known)
+        Ok(is_match && has_hash)
     }
 
-    async fn in_turn<T: Send + 'static>(
+    async fn with_permit<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> HandlerResult<T> {
-        let turn = tokio::time::timeout(WAIT, Arc::clone(&self.turns).acquire_owned());
-        let turn = turn
+        let permit = tokio::time::timeout(MAX_WAIT, Arc::clone(&self.permits).acquire_owned());
+        let permit = permit
             .await
             .map_err(|_elapsed| Problem::retry(ProblemKind::Unavailable, 5))?;
-        let turn = turn.map_err(Problem::internal)?;
-        let run = move || {
-            let _turn = turn;
+        let permit = permit.map_err(Problem::internal)?;
+        let run = keep_label(move || {
+            let _permit = permit;
             work()
-        };
+        });
         tokio::task::spawn_blocking(run).await.map_err(Problem::internal)
     }
 }
 
-/// Random bytes in the form of a hash: no password is known to give them. Nothing is computed, as the start of the
-/// server should neither wait for a hash nor have touched its memory.
-fn nobodys() -> Result<String, String> {
+/// Returns random bytes in the form of a hash, which no known password matches. It is not computed, because the start
+/// of the server should not take the time and memory for a hash.
+fn placeholder_hash() -> Result<String, String> {
     let random = || Secret::random().map_err(|e| e.to_string());
     let (salt, output) = (random()?, random()?);
     let [salt, output] = [&salt, &output].map(|bytes| STANDARD_NO_PAD.encode(bytes.as_bytes()));
@@ -131,28 +137,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hash_fits_its_password_under_its_pepper_only() {
+    fn a_hash_matches_its_password_under_its_pepper_only() {
         let pepper = Secret::from_bytes([1; 32]);
-        let made = hash(&pepper, b"rivers bend slowly").unwrap();
-        assert!(made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{made}");
-        assert!(verify(&pepper, b"rivers bend slowly", &made));
-        assert!(!verify(&pepper, b"rivers bend quickly", &made));
+        let real = hash(&pepper, b"rivers bend slowly").unwrap();
+        assert!(real.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{real}");
+        assert!(verify(&pepper, b"rivers bend slowly", &real));
+        assert!(!verify(&pepper, b"rivers bend quickly", &real));
         assert!(!verify(
             &Secret::from_bytes([2; 32]),
             b"rivers bend slowly",
-            &made
+            &real
         ));
         assert_ne!(
-            made,
+            real,
             hash(&pepper, b"rivers bend slowly").unwrap(),
             "each has a salt of its own"
         );
     }
 
     #[test]
-    fn what_stands_for_nobodys_hash_costs_as_much_and_fits_nothing() {
+    fn the_placeholder_costs_as_much_as_a_hash_and_matches_nothing() {
         let pepper = Secret::from_bytes([1; 32]);
-        let (nobodys, made) = (nobodys().unwrap(), hash(&pepper, b"rivers bend slowly").unwrap());
+        let placeholder = placeholder_hash().unwrap();
+        let real = hash(&pepper, b"rivers bend slowly").unwrap();
         let cost = |hash: &str| {
             let hash = PasswordHash::new(hash).unwrap();
             (
@@ -162,8 +169,8 @@ mod tests {
                 hash.hash.unwrap().len(),
             )
         };
-        assert_eq!(cost(&nobodys), cost(&made));
-        assert!(!verify(&pepper, b"", &nobodys));
-        assert!(!verify(&pepper, b"rivers bend slowly", &nobodys));
+        assert_eq!(cost(&placeholder), cost(&real));
+        assert!(!verify(&pepper, b"", &placeholder));
+        assert!(!verify(&pepper, b"rivers bend slowly", &placeholder));
     }
 }

@@ -1,4 +1,5 @@
-//! Refresh tokens: single use, derived, so that a lost answer can be given again without keeping it.
+//! Refresh tokens. Each is used once. They are derived from a key, so that a lost response can be repeated without
+//! being stored.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_store::key::seal::Secret;
@@ -6,36 +7,37 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// The immediate predecessor of the current token is answered again for this long, in seconds.
+/// How long the direct predecessor of the current token still gets the same response, in seconds.
 pub const RETRY_S: i64 = 30;
-/// A session ends when it was not used for this long, in seconds: 90 days.
+/// A session that is not used for this long ends, in seconds: 90 days.
 pub const IDLE_S: i64 = 90 * 24 * 3600;
 
+/// The length of a token: account, session, counter and MAC, in bytes.
 const LENGTH: usize = 16 + 16 + 8 + 32;
 
-/// Makes and reads refresh tokens.
+/// Issues and reads refresh tokens.
 pub struct RefreshTokens {
     key: Secret,
 }
 
-/// What a refresh token says.
+/// The claims of a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RefreshClaims {
-    /// The account.
+    /// The id of the account.
     pub account: Uuid,
-    /// The session.
+    /// The id of the session.
     pub session: Uuid,
     /// The number of the token in the session.
     pub counter: i64,
 }
 
 impl RefreshTokens {
-    /// Tokens under a key.
+    /// Creates an issuer with a key.
     pub const fn new(key: Secret) -> Self {
         Self { key }
     }
 
-    /// The token of that number.
+    /// Returns the token for these claims.
     pub fn token(&self, claims: &RefreshClaims) -> String {
         let parts = [
             claims.account.as_bytes().as_slice(),
@@ -45,7 +47,7 @@ impl RefreshTokens {
         BASE64_URL_SAFE_NO_PAD.encode([parts.concat().as_slice(), &self.key.mac(&parts)].concat())
     }
 
-    /// What a token says, if it is ours.
+    /// Returns the claims of a token, if this service issued it.
     pub fn read(&self, token: &str) -> Option<RefreshClaims> {
         let bytes: [u8; LENGTH] = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
         let (account, rest) = bytes.split_first_chunk::<16>()?;
@@ -60,7 +62,7 @@ impl RefreshTokens {
     }
 }
 
-/// What is stored of a token.
+/// Returns the hash of a token, which is stored in its place.
 pub fn hash(token: &str) -> Vec<u8> {
     Sha256::digest(token.as_bytes()).to_vec()
 }

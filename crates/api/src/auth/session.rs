@@ -1,4 +1,4 @@
-//! Sessions: signing in, refreshing, the list of devices, signing out.
+//! Sessions: signing in and out, refreshing tokens, and the list of devices.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header};
 use chrono::{DateTime, Utc};
@@ -14,6 +14,7 @@ use mainstay_domain::{
 };
 use mainstay_store::{
     StoreError,
+    account::Credentials,
     idempotency::{IdempotencyKey, StoredResponse},
     session::{NewSession, RefreshState, Rotation},
 };
@@ -44,14 +45,17 @@ use crate::{
     server::{id::new_id, state::State},
 };
 
-/// The endpoints of sessions.
+/// The largest number of sessions in the list.
+const MAX_LISTED: usize = 200;
+
+/// Lists the endpoints of sessions.
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
         endpoint::post("/v1/auth/login", login)
             .public()
             .operation(tag, "login", "Sign in")
-            .about("Begins a session. The answer and its time are the same for an unknown address and a wrong password.")
+            .about("Starts a session. The response and its timing are the same for an unknown address and a wrong password.")
             .takes::<Login>(|| json!({ "email": "sam@example.org", "password": "rivers bend slowly", "device_name": "Sam's phone" }))
             .gives::<SignedIn>(200, "Signed in.", signed_in_example)
             .problems(&[ProblemKind::InvalidCredentials, ProblemKind::TooManyRequests]),
@@ -59,19 +63,19 @@ pub fn endpoints() -> Vec<Endpoint> {
             .public()
             .operation(tag, "refresh", "Get new tokens")
             .about(
-                "A refresh token is good once. If the answer is lost, the same token gets the same answer again for 30 seconds. A token \
-                 that is used again later ends the session.",
+                "A refresh token can be used once. If the response is lost, the same token gets the same response for another \
+                 30 seconds. A token that is used again later ends the session.",
             )
             .takes::<Refresh>(|| json!({ "refresh_token": "AZXkwm0ffDOKVQ2fPBsqQA…" }))
             .gives::<Refreshed>(200, "New tokens.", || json!({ "tokens": tokens_example() }))
             .problems(&[ProblemKind::InvalidRefreshToken]),
         endpoint::post("/v1/auth/logout", logout)
             .operation(tag, "logout", "Sign out")
-            .about("Ends this session.")
+            .about("Ends the session of the access token.")
             .gives_nothing(204, "Signed out."),
         endpoint::get("/v1/auth/sessions", list)
-            .operation(tag, "listSessions", "List one's sessions")
-            .about("The devices that are signed in, last used first.")
+            .operation(tag, "listSessions", "List your sessions")
+            .about("The devices that are signed in, most recently used first.")
             .gives_schema(
                 200,
                 "The sessions.",
@@ -83,8 +87,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             )
             .problems(&[ProblemKind::Validation]),
         endpoint::delete("/v1/auth/sessions/{id}", end)
-            .operation(tag, "endSession", "End one of one's sessions")
-            .about("The device is signed out everywhere within five seconds.")
+            .operation(tag, "endSession", "End one of your sessions")
+            .about("Signs the device out, on every server within five seconds.")
             .parameter(id_parameter())
             .gives_nothing(204, "Ended."),
     ]
@@ -93,22 +97,22 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// The tokens of a session.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct Tokens {
-    /// For the Authorization header.
+    /// The access token, for the Authorization header.
     #[schema(max_length = 4000)]
     pub access_token: String,
     /// Always `Bearer`.
     #[schema(max_length = 10)]
     pub token_type: &'static str,
-    /// How long the access token is good, in seconds.
+    /// How long the access token is valid, in seconds.
     #[schema(minimum = 1)]
     pub expires_in: i64,
-    /// For getting the next tokens.
+    /// The refresh token, for getting the next tokens.
     #[schema(max_length = 500)]
     pub refresh_token: String,
-    /// How long the refresh token is good, in seconds, unless it is used.
+    /// How long the refresh token is valid unless it is used, in seconds.
     #[schema(minimum = 1)]
     pub refresh_expires_in: i64,
-    /// The session.
+    /// The id of the session.
     pub session_id: Uuid,
 }
 
@@ -132,25 +136,25 @@ pub struct Refreshed {
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = Session)]
 pub struct SessionView {
-    /// The session.
+    /// The id of the session.
     pub id: Uuid,
-    /// What the device is called.
+    /// The name of the device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_name: Option<Label>,
-    /// Whether it is the one that asks.
+    /// Whether this is the session of the request.
     pub current: bool,
-    /// When it began.
+    /// When the session started.
     pub created_at: Timestamp,
-    /// When it last got new tokens.
+    /// When the session last got new tokens.
     pub last_used_at: Timestamp,
 }
 
-/// A new session with its first tokens.
-pub fn begin(
+/// Creates a session with its first tokens. The caller stores it.
+pub fn start_session(
     state: &State,
     account: Uuid,
     role: Role,
-    content: SealedSession,
+    device_name: Option<Label>,
 ) -> HandlerResult<(NewSession, Tokens)> {
     let session = new_id();
     let tokens = issue(
@@ -167,13 +171,13 @@ pub fn begin(
         NewSession {
             id: session,
             refresh_hash: hash(&tokens.refresh_token),
-            content,
+            content: SealedSession { device_name },
         },
         tokens,
     ))
 }
 
-/// The tokens of that number. The same number at the same second gives the same tokens.
+/// Issues the tokens for these claims. The same claims get the same tokens within one second.
 fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -> HandlerResult<Tokens> {
     Ok(Tokens {
         access_token: state
@@ -190,147 +194,150 @@ fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -
 
 async fn login(body: PublicBody<Login>) -> HandlerResult {
     let state = State::of(&body.request);
-    let address = client_address(&body.request, &state.trusted_proxies);
-    if let Some(reply) = first_answer(&state, body.key.as_ref()).await? {
+    if let Some(reply) = stored_reply(&state, body.key.as_ref()).await? {
         return Ok(reply.into_response());
     }
-    let login = body.value;
-    let attempt = Attempt::new(
-        &state.store,
-        &login.email.normalised(),
-        &network(address),
-        state.clock.now(),
-    );
-    let _turn = state.passwords.one_at_a_time(&login.email.normalised()).await;
+    let credentials = authenticate(&state, &body.request, &body.value).await?;
+    let account = state.store.account(credentials.account).await?;
+    let device_name = body.value.device_name;
+    let (session, tokens) = start_session(&state, account.id, account.role, device_name)?;
+    let reply = signed_in(HttpResponse::Ok(), account, tokens);
+    let stored = to_stored(body.key, &reply);
+    let now = state.clock.micros();
+    match state
+        .store
+        .create_session(credentials, session, stored, now)
+        .await
+    {
+        // Another request changed the password after this one had verified it.
+        Err(StoreError::NotFound) => Err(Problem::new(ProblemKind::InvalidCredentials)),
+        other => Ok(other.map(|()| reply.into_response())?),
+    }
+}
+
+/// Verifies the address and password of a sign-in, and delays guesses.
+async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> HandlerResult<Credentials> {
+    let email = login.email.normalised();
+    let network = network(client_address(request, &state.trusted_proxies));
+    let attempt = Attempt::new(&state.store, &email, &network, state.clock.now());
+    let _guard = state.passwords.one_at_a_time(&email).await;
     attempt.check().await?;
     let found = state.store.credentials(&login.email).await?;
-    let fits = state
-        .passwords
-        .verify(&login.password, found.as_ref().map(|c| c.password_hash.clone()))
-        .await?;
-    let Some(credentials) = found.filter(|_| fits) else {
+    let hash = found
+        .as_ref()
+        .map(|credentials| credentials.password_hash.clone());
+    let is_correct = state.passwords.verify(&login.password, hash).await?;
+    let Some(credentials) = found.filter(|_| is_correct) else {
         attempt.failed().await?;
         return Err(Problem::new(ProblemKind::InvalidCredentials));
     };
     attempt.succeeded().await?;
-    let account = state.store.account(credentials.account).await?;
-    let (session, tokens) = begin(
-        &state,
-        account.id,
-        account.role,
-        SealedSession {
-            device_name: login.device_name,
-        },
-    )?;
-    let reply = signed_in(HttpResponse::Ok(), account, tokens);
-    let keep = to_keep(body.key, &reply);
-    match state
-        .store
-        .create_session(credentials, session, keep, state.clock.micros())
-        .await
-    {
-        // The password was changed while this one was looked at.
-        Err(StoreError::NotFound) => return Err(Problem::new(ProblemKind::InvalidCredentials)),
-        other => other?,
-    }
-    Ok(reply.into_response())
+    Ok(credentials)
 }
 
 async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
     let state = State::of(&body.request);
-    let refused = || Problem::new(ProblemKind::InvalidRefreshToken);
-    let claims = state
-        .refresh
-        .read(&body.value.refresh_token)
-        .ok_or_else(refused)?;
+    let token = &body.value.refresh_token;
+    let claims = state.refresh.read(token);
+    let claims = claims.ok_or(Problem::new(ProblemKind::InvalidRefreshToken))?;
     let now = state.clock.micros();
-    let mut known = live(&state, &claims, now).await?;
-    let first = first_answer(&state, body.key.as_ref()).await?;
-    // A request with a name gets its first answer again for as long as nobody went on from there.
-    if let Some(reply) = first.filter(|_| claims.counter + 1 == known.counter) {
+    let mut session = live_session(&state, &claims, now).await?;
+    let stored = stored_reply(&state, body.key.as_ref()).await?;
+    // A retry with a key gets the stored response until the session has moved on from there.
+    if let Some(reply) = stored.filter(|_| claims.counter + 1 == session.counter) {
         return Ok(reply.into_response());
     }
-    let is_current = hash(&body.value.refresh_token) == known.refresh_hash;
-    if claims.counter == known.counter && is_current {
-        let next = RefreshClaims {
-            counter: claims.counter + 1,
-            ..claims
-        };
-        let reply = refreshed(issue(&state, &next, known.role, at(now)?)?);
-        let rotation = Rotation {
-            counter: claims.counter,
-            refresh_hash: hash(&state.refresh.token(&next)),
-            keep: to_keep(body.key, &reply),
-        };
-        if state
-            .store
-            .rotate_session(claims.account, claims.session, rotation, now)
-            .await?
-        {
+    if claims.counter == session.counter && hash(token) == session.refresh_hash {
+        if let Some(reply) = rotate(&state, &claims, session.role, body.key, now).await? {
             return Ok(reply.into_response());
         }
-        // Another call with the same token was first; it counts as a retry of that one.
-        known = live(&state, &claims, now).await?;
+        // Another request with the same token was first, so this one counts as its retry.
+        session = live_session(&state, &claims, now).await?;
     }
-    let is_retry = claims.counter + 1 == known.counter && now - known.rotated_at <= RETRY_S * 1_000_000;
-    if is_retry {
+    if claims.counter + 1 == session.counter && now - session.rotated_at <= RETRY_S * 1_000_000 {
         let current = RefreshClaims {
-            counter: known.counter,
+            counter: session.counter,
             ..claims
         };
-        let tokens = issue(&state, &current, known.role, at(known.rotated_at)?)?;
+        let tokens = issue(&state, &current, session.role, time_of(session.rotated_at)?)?;
         return Ok(refreshed(tokens).into_response());
     }
-    // Someone else may have a copy of the token: nobody goes on with this session.
-    match state
+    Err(end_reused_session(&state, &claims, now).await?)
+}
+
+/// Replaces the current refresh token with the next one, unless another request was first.
+async fn rotate(
+    state: &State,
+    claims: &RefreshClaims,
+    role: Role,
+    key: Option<IdempotencyKey>,
+    now: i64,
+) -> HandlerResult<Option<Reply>> {
+    let next = RefreshClaims {
+        counter: claims.counter + 1,
+        ..*claims
+    };
+    let reply = refreshed(issue(state, &next, role, time_of(now)?)?);
+    let rotation = Rotation {
+        counter: claims.counter,
+        refresh_hash: hash(&state.refresh.token(&next)),
+        keep: to_stored(key, &reply),
+    };
+    let is_rotated = state
         .store
-        .end_session(claims.account, claims.session, None, now)
-        .await
-    {
+        .rotate_session(claims.account, claims.session, rotation, now)
+        .await?;
+    Ok(is_rotated.then_some(reply))
+}
+
+/// Ends a session whose token was used again, because someone else may have a copy of the token.
+async fn end_reused_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<Problem> {
+    let (account, session) = (claims.account, claims.session);
+    match state.store.end_session(account, session, None, now).await {
         Ok(()) | Err(StoreError::NotFound) => {}
         Err(error) => return Err(error.into()),
     }
-    state.sessions.forget(claims.session);
-    Err(refused())
+    state.sessions.forget(session);
+    Ok(Problem::new(ProblemKind::InvalidRefreshToken))
 }
 
-/// The state of a session that can be refreshed at all.
-async fn live(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<RefreshState> {
-    let known = state.store.refresh_state(claims.account, claims.session).await?;
-    known
-        .filter(|known| !known.ended && now - known.last_used_at < IDLE_S * 1_000_000)
+/// Returns the state of a session, if it can be refreshed.
+async fn live_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<RefreshState> {
+    let session = state.store.refresh_state(claims.account, claims.session).await?;
+    session
+        .filter(|session| !session.ended && now - session.last_used_at < IDLE_S * 1_000_000)
         .ok_or(Problem::new(ProblemKind::InvalidRefreshToken))
 }
 
-/// The instant of so many microseconds.
-fn at(micros: i64) -> HandlerResult<DateTime<Utc>> {
-    DateTime::from_timestamp_micros(micros).ok_or(Problem::internal("an instant out of range"))
+/// Converts microseconds since 1970 to a time.
+fn time_of(micros: i64) -> HandlerResult<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).ok_or(Problem::internal("a time is out of range"))
 }
 
 async fn logout(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     let claims = claims(&request)?;
     let key = key(&request, Some(claims.sid), b"")?;
-    // Sent again, the request comes from a session that it has ended itself.
-    if let Some(reply) = first_answer(&state, key.as_ref()).await? {
+    // A retry comes from a session that the first request has ended.
+    if let Some(reply) = stored_reply(&state, key.as_ref()).await? {
         return Ok(reply.into_response());
     }
-    end_one(&Caller::of(&request).await?, claims.sid, key).await
+    end_session(&Caller::of(&request).await?, claims.sid, key).await
 }
 
 async fn end(caller: Caller) -> HandlerResult {
-    end_one(&caller, caller.path_id("id")?, None).await
+    end_session(&caller, caller.path_id("id")?, None).await
 }
 
-async fn end_one(caller: &Caller, session: Uuid, key: Option<IdempotencyKey>) -> HandlerResult {
+async fn end_session(caller: &Caller, session: Uuid, key: Option<IdempotencyKey>) -> HandlerResult {
     let state = &caller.state;
-    let mut answer = HttpResponse::NoContent();
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    let reply = Reply::new(answer, Vec::new());
-    let (account, keep) = (caller.scope().account(), to_keep(key, &reply));
+    let mut response = HttpResponse::NoContent();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    let reply = Reply::new(response, Vec::new());
+    let (account, stored) = (caller.scope().account(), to_stored(key, &reply));
     state
         .store
-        .end_session(account, session, keep, state.clock.micros())
+        .end_session(account, session, stored, state.clock.micros())
         .await?;
     state.sessions.forget(session);
     Ok(reply.into_response())
@@ -346,7 +353,7 @@ async fn list(caller: Caller) -> HandlerResult {
         .await?;
     let items: Vec<SessionView> = sessions
         .into_iter()
-        .take(200)
+        .take(MAX_LISTED)
         .map(|session| SessionView {
             id: session.id,
             device_name: session.content.device_name,
@@ -361,21 +368,21 @@ async fn list(caller: Caller) -> HandlerResult {
     ))
 }
 
-/// The answer to a sign-in. Nothing on the way may keep tokens.
-pub fn signed_in(mut answer: HttpResponseBuilder, account: Account, tokens: Tokens) -> Reply {
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    Reply::new(answer, to_json(&SignedIn { account, tokens }))
+/// Builds the response to a sign-in. No cache on the way may store the tokens.
+pub fn signed_in(mut response: HttpResponseBuilder, account: Account, tokens: Tokens) -> Reply {
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    Reply::new(response, to_json(&SignedIn { account, tokens }))
 }
 
-/// The first answer to a request that may have come before.
-pub async fn first_answer(state: &State, key: Option<&IdempotencyKey>) -> HandlerResult<Option<Reply>> {
+/// Returns the stored response to an earlier request with this key, if there is one.
+pub async fn stored_reply(state: &State, key: Option<&IdempotencyKey>) -> HandlerResult<Option<Reply>> {
     let Some(key) = key else { return Ok(None) };
-    let kept = state.store.stored_response(key).await?;
-    Ok(kept.map(|kept| Reply::from_bytes(&kept)).transpose()?)
+    let stored = state.store.stored_response(key).await?;
+    Ok(stored.map(|stored| Reply::from_bytes(&stored)).transpose()?)
 }
 
-/// The answer to be kept with its effect, if the client named the request.
-pub fn to_keep(key: Option<IdempotencyKey>, reply: &Reply) -> Option<StoredResponse> {
+/// Returns the response in the form to be stored with the effect of the request, if the request has a key.
+pub fn to_stored(key: Option<IdempotencyKey>, reply: &Reply) -> Option<StoredResponse> {
     key.map(|key| StoredResponse {
         key,
         answer: reply.to_bytes(),
@@ -383,12 +390,12 @@ pub fn to_keep(key: Option<IdempotencyKey>, reply: &Reply) -> Option<StoredRespo
 }
 
 fn refreshed(tokens: Tokens) -> Reply {
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CACHE_CONTROL, "no-store"));
-    Reply::new(answer, to_json(&Refreshed { tokens }))
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    Reply::new(response, to_json(&Refreshed { tokens }))
 }
 
-/// A sign-in for the documentation.
+/// Returns an example of a sign-in for the document.
 pub fn signed_in_example() -> Value {
     json!({ "account": account_example(), "tokens": tokens_example() })
 }
@@ -414,7 +421,7 @@ fn session_example() -> Value {
     })
 }
 
-/// An account for the documentation.
+/// Returns an example of an account for the document.
 pub fn account_example() -> Value {
     let account = Account {
         id: "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a40".parse().unwrap_or_default(),

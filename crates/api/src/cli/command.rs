@@ -1,4 +1,4 @@
-//! The command line.
+//! The command line: parses the arguments and runs the commands.
 
 use std::{
     fs,
@@ -18,7 +18,10 @@ use mainstay_domain::{
     },
 };
 use mainstay_store::{
-    DatabaseUrl, MasterKeys, Store, account::NewAccount, has_data_keys, is_all_migrated, migrate_all,
+    DatabaseUrl, MasterKeys, Store,
+    account::NewAccount,
+    engine::{self, migration},
+    has_data_keys, is_all_migrated, migrate_all,
 };
 
 use crate::{
@@ -51,53 +54,53 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve requests (the default).
+    /// Serve requests (the default command).
     Serve {
-        /// Migrate a PostgreSQL database before serving. An embedded one is always migrated.
+        /// Migrate a PostgreSQL database before serving. An embedded database is always migrated.
         #[arg(long)]
         migrate: bool,
     },
-    /// Bring the databases to the schema that this version needs.
+    /// Migrate the databases to the schema of this version.
     Migrate,
     /// Print the OpenAPI document.
     Openapi,
-    /// Say what is wrong with settings, keys and databases.
+    /// Check settings, keys and databases, and report every fault.
     Doctor,
-    /// Accounts.
+    /// Manage accounts.
     #[command(subcommand)]
     Account(AccountCommand),
-    /// Keys.
+    /// Manage keys.
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Meetings.
+    /// Manage meetings.
     #[command(subcommand)]
     Meetings(MeetingsCommand),
-    /// Questionnaires.
+    /// Manage questionnaires.
     #[command(subcommand)]
     Questionnaires(QuestionnairesCommand),
 }
 
 #[derive(Subcommand)]
 enum AccountCommand {
-    /// Make an account. The password comes from standard input or from a file, never from the command line.
+    /// Create an account. The password is read from standard input or from a file, never from the command line.
     Create(AccountCreate),
 }
 
 #[derive(Args)]
 struct AccountCreate {
-    /// What the account is for.
+    /// The role of the account.
     #[arg(long, value_enum)]
     role: RoleName,
-    /// The address to sign in with.
+    /// The e-mail address to sign in with.
     #[arg(long)]
     email: String,
-    /// The file that holds the password; standard input if left out.
+    /// A file that holds the password; standard input if left out.
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Where its owner lives.
+    /// The IANA time zone of the owner.
     #[arg(long, default_value = "UTC")]
     time_zone: String,
-    /// What to call its owner.
+    /// The name of the owner to show.
     #[arg(long)]
     display_name: Option<String>,
 }
@@ -123,11 +126,11 @@ impl From<RoleName> for Role {
 
 #[derive(Subcommand)]
 enum KeysCommand {
-    /// Make the master key and the signing key where the settings name them; never over keys that are there.
+    /// Generate the master key and the signing key at the paths of the settings. Existing keys are never replaced.
     Generate,
 }
 
-/// Runs the command line.
+/// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Serve { migrate: false }) {
@@ -137,7 +140,7 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(message) => {
-            // Nobody is left to tell if standard error is closed.
+            // With standard error closed there is no way left to report the error.
             let _ = writeln!(std::io::stderr(), "mainstay: {message}");
             ExitCode::FAILURE
         }
@@ -149,31 +152,31 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
     for remark in &settings.remarks {
         log::warn!("{remark}");
     }
-    let done = match command {
+    let result = match command {
         Command::Serve { migrate } => serve(settings, migrate),
         Command::Migrate => {
             prepare_directories(settings)?;
-            let done = migrate_all(&settings.locations()).map_err(|e| e.to_string())?;
-            print(format!("{done} migrations run\n").as_bytes())
+            let count = migrate_all(&settings.locations()).map_err(|e| e.to_string())?;
+            print(format!("{count} migrations run\n").as_bytes())
         }
         Command::Openapi => print(&document_text()),
-        Command::Doctor => examine(settings),
+        Command::Doctor => run_doctor(settings),
         Command::Account(AccountCommand::Create(create)) => create_account(settings, &create),
         Command::Keys(KeysCommand::Generate) => generate_keys(settings),
         Command::Meetings(MeetingsCommand::Import(import)) => {
             let store = open_store(settings)?;
-            return told(&block_on(import::meetings(&store, &import))??);
+            return print_report(&block_on(import::meetings(&store, &import))??);
         }
         Command::Questionnaires(QuestionnairesCommand::Import(import)) => {
             let store = open_store(settings)?;
-            return told(&block_on(import::questionnaires(&store, &import))??);
+            return print_report(&block_on(import::questionnaires(&store, &import))??);
         }
     };
-    done.map(|()| ExitCode::SUCCESS)
+    result.map(|()| ExitCode::SUCCESS)
 }
 
-/// Prints what an import did.
-fn told(report: &Report) -> Result<ExitCode, String> {
+/// Prints the report of an import, and returns its exit code.
+fn print_report(report: &Report) -> Result<ExitCode, String> {
     print(report.text.as_bytes())?;
     Ok(report.exit_code())
 }
@@ -182,7 +185,7 @@ fn print(bytes: &[u8]) -> Result<(), String> {
     std::io::stdout().write_all(bytes).map_err(|e| e.to_string())
 }
 
-/// A runtime for one short piece of work.
+/// Runs one short piece of asynchronous work to its end.
 fn block_on<T>(work: impl Future<Output = T>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -193,30 +196,10 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, String> {
 
 fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
     prepare_directories(settings)?;
-    let master = master_key(settings)?;
-    let signing_keys = signing_key(settings)?;
-    let locations = settings.locations();
-    let embedded = matches!(settings.database, DatabaseUrl::Sqlite(_));
-    if embedded || migrate {
-        let done = migrate_all(&locations).map_err(|e| e.to_string())?;
-        if done > 0 {
-            log::info!("{done} migrations run");
-        }
-    } else {
-        // The key store in the data directory is ours alone and may always be migrated.
-        if matches!(settings.keys, DatabaseUrl::Sqlite(_)) {
-            let keys_only = mainstay_store::engine::migration::Database::Keys;
-            let mut conn = mainstay_store::engine::single(&settings.keys).map_err(|e| e.to_string())?;
-            mainstay_store::engine::migration::migrate(&mut conn, keys_only).map_err(|e| e.to_string())?;
-        }
-        if !is_all_migrated(&locations).map_err(|e| e.to_string())? {
-            return Err(
-                "the database is not migrated; run `mainstay migrate`, or serve with --migrate".to_owned(),
-            );
-        }
-    }
+    let (master, signing_keys) = (read_master_key(settings)?, read_signing_key(settings)?);
+    prepare_databases(settings, migrate)?;
     let configuration = Configuration {
-        locations,
+        locations: settings.locations(),
         master,
         signing_keys,
         issuer: settings
@@ -243,6 +226,29 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
     })
 }
 
+/// Migrates the databases where the server may do so, and checks that they are migrated.
+fn prepare_databases(settings: &Settings, migrate: bool) -> Result<(), String> {
+    let locations = settings.locations();
+    if migrate || matches!(settings.database, DatabaseUrl::Sqlite(_)) {
+        let count = migrate_all(&locations).map_err(|e| e.to_string())?;
+        if count > 0 {
+            log::info!("{count} migrations run");
+        }
+        return Ok(());
+    }
+    // No other server uses an embedded key store, so it may always be migrated.
+    if matches!(settings.keys, DatabaseUrl::Sqlite(_)) {
+        let mut conn = engine::single(&settings.keys).map_err(|e| e.to_string())?;
+        migration::migrate(&mut conn, migration::Database::Keys).map_err(|e| e.to_string())?;
+    }
+    if !is_all_migrated(&locations).map_err(|e| e.to_string())? {
+        return Err(
+            "the database is not migrated; run `mainstay migrate`, or serve with --migrate".to_owned(),
+        );
+    }
+    Ok(())
+}
+
 fn prepare_directories(settings: &Settings) -> Result<(), String> {
     let mut needed = vec![settings.data_dir.clone()];
     for url in [&settings.database, &settings.keys] {
@@ -257,7 +263,7 @@ fn prepare_directories(settings: &Settings) -> Result<(), String> {
         .try_for_each(|path| private_directory(path).map_err(|e| format!("{}: {e}", path.display())))
 }
 
-/// Makes a directory that nobody else looks into; one that is there stays as it is.
+/// Creates a directory that only its owner can access. An existing directory is not changed.
 fn private_directory(path: &Path) -> std::io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -266,20 +272,21 @@ fn private_directory(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-/// The master keys; made on the first start if they are kept in the data directory and nothing is sealed yet.
-fn master_key(settings: &Settings) -> Result<MasterKeys, String> {
-    let SecretFile { path, named } = &settings.master_key;
+/// Reads the master keys. The first start generates one, if no setting names the file, the key store is an embedded
+/// database, and it holds no data key yet.
+fn read_master_key(settings: &Settings) -> Result<MasterKeys, String> {
+    let SecretFile { path, is_configured } = &settings.master_key;
     if !path.exists() {
-        let own = matches!(settings.keys, DatabaseUrl::Sqlite(_));
-        if *named || !own || has_data_keys(&settings.keys).map_err(|e| e.to_string())? {
+        let is_embedded = matches!(settings.keys, DatabaseUrl::Sqlite(_));
+        if *is_configured || !is_embedded || has_data_keys(&settings.keys).map_err(|e| e.to_string())? {
             return Err(format!(
-                "the master key {} is not there; put it back, or for a new installation run `mainstay keys generate`",
+                "the master key {} does not exist; put it back, or for a new installation run `mainstay keys generate`",
                 path.display()
             ));
         }
-        make_master_key(path)?;
+        generate_master_key(path)?;
         log::warn!(
-            "made the master key {}; keep a copy in a safe place: without it everything is lost",
+            "generated the master key {}; keep a copy in a safe place, because without it all data is lost",
             path.display()
         );
     }
@@ -287,58 +294,58 @@ fn master_key(settings: &Settings) -> Result<MasterKeys, String> {
     MasterKeys::parse(&text).map_err(|e| format!("the master key {}: {e}", path.display()))
 }
 
-fn signing_key(settings: &Settings) -> Result<String, String> {
-    let SecretFile { path, named } = &settings.signing_key;
+fn read_signing_key(settings: &Settings) -> Result<String, String> {
+    let SecretFile { path, is_configured } = &settings.signing_key;
     if !path.exists() {
-        if *named {
+        if *is_configured {
             return Err(format!(
-                "the signing key {} is not there; run `mainstay keys generate`",
+                "the signing key {} does not exist; run `mainstay keys generate`",
                 path.display()
             ));
         }
-        make_signing_key(path)?;
-        log::info!("made the signing key {}", path.display());
+        write_new_signing_key(path)?;
+        log::info!("generated the signing key {}", path.display());
     }
     fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn make_master_key(path: &Path) -> Result<(), String> {
+fn generate_master_key(path: &Path) -> Result<(), String> {
     let text = MasterKeys::generate().map_err(|e| e.to_string())?;
     write_secret(path, &format!("{}\n", *text)).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-fn make_signing_key(path: &Path) -> Result<(), String> {
+fn write_new_signing_key(path: &Path) -> Result<(), String> {
     write_secret(path, &generate_signing_key()?).map_err(|e| format!("{}: {e}", path.display()))
 }
 
-type Make = fn(&Path) -> Result<(), String>;
+type Generate = fn(&Path) -> Result<(), String>;
 
 fn generate_keys(settings: &Settings) -> Result<(), String> {
     prepare_directories(settings)?;
-    let wanted: [(&str, &Path, Make); 2] = [
-        ("master key", &settings.master_key.path, make_master_key),
-        ("signing key", &settings.signing_key.path, make_signing_key),
+    let keys: [(&str, &Path, Generate); 2] = [
+        ("master key", &settings.master_key.path, generate_master_key),
+        ("signing key", &settings.signing_key.path, write_new_signing_key),
     ];
-    for (what, path, make) in wanted {
+    for (name, path, generate) in keys {
         if path.exists() {
-            print(format!("kept the {what} {}\n", path.display()).as_bytes())?;
+            print(format!("kept the {name} {}\n", path.display()).as_bytes())?;
         } else {
-            make(path)?;
-            print(format!("made the {what} {}\n", path.display()).as_bytes())?;
+            generate(path)?;
+            print(format!("generated the {name} {}\n", path.display()).as_bytes())?;
         }
     }
     Ok(())
 }
 
-fn examine(settings: &Settings) -> Result<(), String> {
-    let found = block_on(doctor::examine(settings))?;
+fn run_doctor(settings: &Settings) -> Result<(), String> {
+    let checks = block_on(doctor::run_checks(settings))?;
     let mut faults = 0;
-    for examination in &found {
-        let line = match &examination.fault {
-            None => format!("ok      {}\n", examination.what),
+    for check in &checks {
+        let line = match &check.fault {
+            None => format!("ok      {}\n", check.subject),
             Some(fault) => {
                 faults += 1;
-                format!("FAULT   {}: {fault}\n", examination.what)
+                format!("FAULT   {}: {fault}\n", check.subject)
             }
         };
         print(line.as_bytes())?;
@@ -346,11 +353,11 @@ fn examine(settings: &Settings) -> Result<(), String> {
     if faults == 0 {
         Ok(())
     } else {
-        Err(format!("{faults} of {} things need attention", found.len()))
+        Err(format!("{faults} of {} checks found a fault", checks.len()))
     }
 }
 
-/// The databases for a command; an embedded one is migrated first.
+/// Opens the databases for a command. An embedded database is migrated first.
 fn open_store(settings: &Settings) -> Result<Store, String> {
     prepare_directories(settings)?;
     let locations = settings.locations();
@@ -359,7 +366,7 @@ fn open_store(settings: &Settings) -> Result<Store, String> {
     } else if !is_all_migrated(&locations).map_err(|e| e.to_string())? {
         return Err("the database is not migrated; run `mainstay migrate` first".to_owned());
     }
-    Store::open(&locations, master_key(settings)?).map_err(|e| e.to_string())
+    Store::open(&locations, read_master_key(settings)?).map_err(|e| e.to_string())
 }
 
 fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), String> {
@@ -371,24 +378,12 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
     let zone: chrono_tz::Tz = create
         .time_zone
         .parse()
-        .map_err(|_wrong| "--time-zone must be an IANA time zone")?;
-    let text = if let Some(path) = &create.password_file {
-        fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?
-    } else {
-        let mut text = String::new();
-        std::io::stdin()
-            .take(4096)
-            .read_to_string(&mut text)
-            .map_err(|e| e.to_string())?;
-        text
-    };
-    let text = text.trim_end_matches(['\r', '\n']);
-    let password: Password = serde_json::from_value(text.into())
-        .map_err(|_wrong| "the password must have 12 to 128 characters")?;
+        .map_err(|_invalid| "--time-zone must be an IANA time zone")?;
+    let password = read_password(create.password_file.as_deref())?;
     let mut findings = Findings::default();
     password::check(&password, "", &mut findings);
     if !findings.is_empty() {
-        return Err("the password is too widely known".to_owned());
+        return Err("the password is too common".to_owned());
     }
     let store = open_store(settings)?;
     let pepper = store.derive_key("mainstay pepper 1").map_err(|e| e.to_string())?;
@@ -412,4 +407,21 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
             .map_err(|e| e.to_string())
     })??;
     print(format!("{id}\n").as_bytes())
+}
+
+/// Reads a password from a file, or from standard input, without the line break at its end.
+fn read_password(file: Option<&Path>) -> Result<Password, String> {
+    let text = if let Some(path) = file {
+        fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?
+    } else {
+        let mut text = String::new();
+        std::io::stdin()
+            .take(4096)
+            .read_to_string(&mut text)
+            .map_err(|e| e.to_string())?;
+        text
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    serde_json::from_value(text.into())
+        .map_err(|_invalid| "the password must have 12 to 128 characters".to_owned())
 }

@@ -1,4 +1,4 @@
-//! Looks at everything that the server needs and says what is wrong.
+//! The command `doctor`: checks everything that the server needs, and reports every fault.
 
 use std::{fs, net::TcpListener, path::Path};
 
@@ -6,32 +6,32 @@ use mainstay_store::{DatabaseUrl, MasterKeys, Store, is_all_migrated};
 
 use crate::{auth::access_token::Tokens, cli::settings::Settings};
 
-/// What was found out about one thing.
+/// The result of one check.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Examination {
-    /// The thing.
-    pub what: &'static str,
-    /// What is wrong with it, if anything.
+pub struct Check {
+    /// The subject of the check.
+    pub subject: &'static str,
+    /// The fault, if there is one.
     pub fault: Option<String>,
 }
 
-/// Examines everything. Changes nothing.
-pub async fn examine(settings: &Settings) -> Vec<Examination> {
-    let of = |what, outcome: Result<(), String>| Examination {
-        what,
+/// Runs all checks. They change nothing.
+pub async fn run_checks(settings: &Settings) -> Vec<Check> {
+    let check = |subject, outcome: Result<(), String>| Check {
+        subject,
         fault: outcome.err(),
     };
-    let mut found = vec![
-        of("data directory", directory(&settings.data_dir)),
-        of(
+    let mut checks = vec![
+        check("data directory", check_directory(&settings.data_dir)),
+        check(
             "master key",
-            secret(&settings.master_key.path).and_then(|text| MasterKeys::parse(&text).map(drop)),
+            read_secret(&settings.master_key.path).and_then(|text| MasterKeys::parse(&text).map(drop)),
         ),
-        of(
+        check(
             "signing key",
-            secret(&settings.signing_key.path).and_then(|text| Tokens::new(&text, "mainstay").map(drop)),
+            read_secret(&settings.signing_key.path).and_then(|text| Tokens::new(&text, "mainstay").map(drop)),
         ),
-        of(
+        check(
             "address to serve on",
             TcpListener::bind(settings.listen)
                 .map(drop)
@@ -41,41 +41,42 @@ pub async fn examine(settings: &Settings) -> Vec<Examination> {
     let databases = [("database", &settings.database), ("key store", &settings.keys)];
     let missing: Vec<_> = databases
         .into_iter()
-        .filter_map(|(what, url)| absent(url).map(|fault| (what, fault)))
+        .filter_map(|(subject, url)| missing_file(url).map(|fault| (subject, fault)))
         .collect();
     if missing.is_empty() {
         let migrated = is_all_migrated(&settings.locations());
-        found.push(of(
+        checks.push(check(
             "schema",
             match migrated {
                 Ok(true) => Ok(()),
-                Ok(false) => Err("it is not migrated; run `mainstay migrate`".to_owned()),
+                Ok(false) => Err("the databases are not migrated; run `mainstay migrate`".to_owned()),
                 Err(error) => Err(error.to_string()),
             },
         ));
-        if found
+        if checks
             .iter()
-            .all(|e| e.fault.is_none() || e.what == "address to serve on")
+            .all(|c| c.fault.is_none() || c.subject == "address to serve on")
         {
-            found.push(of("sealed data", sealed(settings).await));
+            checks.push(check("sealed data", open_sealed_data(settings).await));
         }
     }
-    found.extend(missing.into_iter().map(|(what, fault)| Examination {
-        what,
+    checks.extend(missing.into_iter().map(|(subject, fault)| Check {
+        subject,
         fault: Some(fault),
     }));
-    found
+    checks
 }
 
-fn directory(path: &Path) -> Result<(), String> {
+fn check_directory(path: &Path) -> Result<(), String> {
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(format!("{} is no directory", path.display())),
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(format!("{} is not a directory", path.display())),
         Err(error) => Err(format!("{}: {error}", path.display())),
     }
 }
 
-fn secret(path: &Path) -> Result<String, String> {
+/// Reads a file of secrets, which not every user may be able to read.
+fn read_secret(path: &Path) -> Result<String, String> {
     let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
     #[cfg(unix)]
     {
@@ -86,7 +87,7 @@ fn secret(path: &Path) -> Result<String, String> {
             .mode();
         if mode & 0o007 != 0 {
             return Err(format!(
-                "{} can be read by everyone; `chmod 600` it",
+                "every user can read {}; run `chmod 600` on it",
                 path.display()
             ));
         }
@@ -94,18 +95,19 @@ fn secret(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// A database file that looking must not make.
-fn absent(url: &DatabaseUrl) -> Option<String> {
+/// Returns the fault of a missing database file, which opening the database would create.
+fn missing_file(url: &DatabaseUrl) -> Option<String> {
     match url {
         DatabaseUrl::Sqlite(path) if !path.exists() => Some(format!(
-            "{} is not there; `mainstay serve` or `mainstay migrate` makes it",
+            "{} does not exist; `mainstay serve` or `mainstay migrate` creates it",
             path.display()
         )),
         _ => None,
     }
 }
 
-async fn sealed(settings: &Settings) -> Result<(), String> {
+/// Opens the databases with the master key, and reads a sealed value.
+async fn open_sealed_data(settings: &Settings) -> Result<(), String> {
     let text = fs::read_to_string(&settings.master_key.path).map_err(|e| e.to_string())?;
     let store = Store::open(&settings.locations(), MasterKeys::parse(&text)?).map_err(|e| e.to_string())?;
     store.check().await.map_err(|e| e.to_string())

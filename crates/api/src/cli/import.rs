@@ -1,5 +1,5 @@
-//! Imports of reference data from the command line. What is wrong with one entry is told of and stops no other; the
-//! exit code then says that something was left out.
+//! The commands that import reference data. An invalid entry is reported and left out, and the others are imported; the
+//! exit code then says that the import is partial.
 
 use std::{
     fmt::Write,
@@ -13,7 +13,7 @@ use mainstay_domain::{
     reference::{
         meeting::{Feed, FeedSource, Programme, read_feed},
         questionnaire::{
-            QuestionnaireStatus,
+            Questionnaire, QuestionnaireStatus,
             fhir::{FhirQuestionnaire, Imported, Terms, import},
             shipped,
         },
@@ -26,123 +26,123 @@ use serde_json::Value;
 
 use crate::server::{clock::Clock, id::named_id};
 
-/// The exit code of an import that left something out.
-pub const LEFT_OUT: u8 = 2;
+/// The exit code of an import that left an entry out.
+pub const PARTIAL_IMPORT: u8 = 2;
 
-/// What can be done with meetings.
+/// The commands for meetings.
 #[derive(Debug, Subcommand)]
 pub enum MeetingsCommand {
-    /// Import a Meeting Guide feed. It takes the place of all that the same source had before.
+    /// Import a Meeting Guide feed. It replaces all meetings that were imported from the same source before.
     Import(MeetingsImport),
 }
 
-/// Which feed to import, and what it does not say itself.
+/// The feed to import, and facts that the feed does not contain.
 #[derive(Debug, Args)]
 pub struct MeetingsImport {
-    /// The feed: a JSON list in the Meeting Guide format.
+    /// The feed: a file with a JSON list in the Meeting Guide format.
     pub file: PathBuf,
-    /// The name of the feed; the file's name without its ending if left out.
+    /// The name of the feed; the file's name without its extension if left out.
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
-    /// The programme of its meetings, such as `aa`, `na` or `smart`.
-    #[arg(long, value_name = "PROGRAMME", default_value = "aa", value_parser = programme)]
+    /// The programme of the meetings, such as `aa`, `na` or `smart`.
+    #[arg(long, value_name = "PROGRAMME", default_value = "aa", value_parser = parse_programme)]
     pub programme: Programme,
-    /// The time zone of meetings that name none, such as `America/Toronto`.
+    /// The time zone of meetings without one, such as `America/Toronto`.
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<chrono_tz::Tz>,
 }
 
-fn programme(word: &str) -> Result<Programme, String> {
-    word.parse().ok().ok_or_else(|| {
-        let words: Vec<&str> = Programme::ALL
+fn parse_programme(name: &str) -> Result<Programme, String> {
+    name.parse().ok().ok_or_else(|| {
+        let names: Vec<&str> = Programme::ALL
             .iter()
             .map(|programme| programme.as_str())
             .collect();
-        format!("must be one of {}", words.join(", "))
+        format!("must be one of {}", names.join(", "))
     })
 }
 
-/// What can be done with questionnaires.
+/// The commands for questionnaires.
 #[derive(Debug, Subcommand)]
 pub enum QuestionnairesCommand {
-    /// Import a FHIR R4 Questionnaire that you may use. Another version of one stands beside it.
+    /// Import a FHIR R4 Questionnaire that you have a licence for. Versions of a questionnaire exist side by side.
     Import(QuestionnairesImport),
 }
 
-/// Which questionnaire to import, and what it does not say itself.
+/// The questionnaire to import, and facts that replace or complete those of its file.
 #[derive(Debug, Default, Args)]
 pub struct QuestionnairesImport {
-    /// The questionnaire: a FHIR R4 Questionnaire in JSON.
+    /// The questionnaire: a file with a FHIR R4 Questionnaire in JSON.
     pub file: PathBuf,
-    /// Under which terms it may be used; the resource's copyright if left out.
+    /// The licence of the questionnaire; the copyright of the resource if left out.
     #[arg(long, value_name = "TEXT")]
     pub licence: Option<String>,
-    /// Whose work it is; the resource's copyright if left out.
+    /// The authors to name; the copyright of the resource if left out.
     #[arg(long, value_name = "TEXT")]
     pub attribution: Option<String>,
-    /// Rules for its scores, in JSON; the sum of its weighted options if left out.
+    /// A JSON file with rules for scores; the sum of the weighted options if left out.
     #[arg(long, value_name = "FILE")]
     pub scoring: Option<PathBuf>,
-    /// Its canonical address, in the place of the resource's.
+    /// The canonical URL; that of the resource if left out.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Its version, in the place of the resource's.
+    /// The version; that of the resource if left out.
     #[arg(long = "questionnaire-version", value_name = "VERSION")]
     pub version: Option<String>,
-    /// Its status, in the place of the resource's: draft, active, retired or unknown.
-    #[arg(long, value_name = "STATUS", value_parser = status)]
+    /// The status: draft, active, retired or unknown; that of the resource if left out.
+    #[arg(long, value_name = "STATUS", value_parser = parse_status)]
     pub status: Option<QuestionnaireStatus>,
 }
 
-fn status(word: &str) -> Result<QuestionnaireStatus, String> {
-    word.parse::<QuestionnaireStatus>()
+fn parse_status(name: &str) -> Result<QuestionnaireStatus, String> {
+    name.parse::<QuestionnaireStatus>()
         .ok()
         .ok_or_else(|| "must be draft, active, retired or unknown".to_owned())
 }
 
-/// What an import did, for whoever runs it.
+/// The outcome of an import, to be printed.
 #[derive(Debug)]
 pub struct Report {
-    /// Lines to print.
+    /// The lines to print.
     pub text: String,
-    /// Whether something was left out.
+    /// Whether an entry was left out.
     pub is_partial: bool,
 }
 
 impl Report {
-    /// The exit code that says whether something was left out.
+    /// Returns the exit code, which says whether an entry was left out.
     pub fn exit_code(&self) -> ExitCode {
         if self.is_partial {
-            ExitCode::from(LEFT_OUT)
+            ExitCode::from(PARTIAL_IMPORT)
         } else {
             ExitCode::SUCCESS
         }
     }
 }
 
-/// A file as JSON.
+/// Reads a file as JSON.
 ///
 /// # Errors
-/// If it cannot be read, or is no JSON.
+/// If the file cannot be read, or does not hold JSON.
 pub fn read_json(path: &Path) -> Result<Value, String> {
     let bytes = fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    // Some programs begin a file with a byte-order mark.
+    // Some programs write a byte-order mark at the beginning of a file.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     serde_json::from_slice(bytes).map_err(|e| {
         let (path, line, column) = (path.display(), e.line(), e.column());
-        format!("{path}: no JSON: it breaks off at line {line}, column {column}")
+        format!("{path}: not valid JSON at line {line}, column {column}")
     })
 }
 
-/// A line for a finding.
-pub fn line(finding: &Finding) -> String {
+/// Formats a finding as a line.
+pub fn finding_line(finding: &Finding) -> String {
     format!("  {}: {} ({})\n", finding.pointer, finding.message, finding.code)
 }
 
 /// Imports a feed of meetings.
 ///
 /// # Errors
-/// If nothing was imported, and why.
+/// The reason why nothing was imported.
 pub async fn meetings(store: &Store, import: &MeetingsImport) -> Result<Report, String> {
     let stem = import.file.file_stem().and_then(|stem| stem.to_str());
     let name = import.source.as_deref().or(stem).unwrap_or_default().trim();
@@ -159,41 +159,51 @@ pub async fn meetings(store: &Store, import: &MeetingsImport) -> Result<Report, 
     };
     let feed = read_feed(&entries, &source, |slug| named_id("meeting", &[name, slug]));
     if feed.meetings.is_empty() && feed.entries > 0 {
-        let faults: String = feed.remarks.iter().map(|remark| line(&remark.finding)).collect();
-        return Err(format!("no entry can be taken, so nothing was changed\n{faults}"));
+        let faults: String = feed
+            .remarks
+            .iter()
+            .map(|remark| finding_line(&remark.finding))
+            .collect();
+        return Err(format!(
+            "no entry can be imported, so nothing was changed\n{faults}"
+        ));
     }
     let now = Clock::default().micros();
-    let done = store
+    let replacement = store
         .replace_meetings(name, feed.meetings.clone(), now)
         .await
         .map_err(|e| e.to_string())?;
-    Ok(report(name, &feed, done))
+    Ok(report(name, &feed, replacement))
 }
 
-fn report(name: &str, feed: &Feed, done: Replacement) -> Report {
+fn report(name: &str, feed: &Feed, replacement: Replacement) -> Report {
     let mut text = format!(
         "{name}: {} of {} entries imported; {} new, {} known before, {} gone\n",
         feed.meetings.len(),
         feed.entries,
-        done.added,
-        done.kept,
-        done.gone
+        replacement.added,
+        replacement.kept,
+        replacement.gone
     );
     let without_zone = feed.meetings.iter().filter(|m| m.time_zone.is_none()).count();
     if without_zone > 0 {
         let _ = writeln!(
             text,
-            "{without_zone} have no time zone, so it is not known when they take place next; give --time-zone"
+            "{without_zone} meetings have no time zone, so their next start is unknown; set one with --time-zone"
         );
     }
-    for (left_out, heading) in [
+    for (is_left_out, heading) in [
         (true, "entries that were left out:\n"),
         (false, "members that were left out or cut:\n"),
     ] {
-        let remarks: Vec<_> = feed.remarks.iter().filter(|r| r.left_out == left_out).collect();
+        let remarks: Vec<_> = feed
+            .remarks
+            .iter()
+            .filter(|r| r.left_out == is_left_out)
+            .collect();
         if !remarks.is_empty() {
             text.push_str(heading);
-            text.extend(remarks.iter().map(|remark| line(&remark.finding)));
+            text.extend(remarks.iter().map(|remark| finding_line(&remark.finding)));
         }
     }
     Report {
@@ -202,8 +212,8 @@ fn report(name: &str, feed: &Feed, done: Replacement) -> Report {
     }
 }
 
-/// A file as JSON of one shape.
-fn read_shape<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
+/// Reads a file as JSON of one type.
+fn read_json_as<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
     serde_path_to_error::deserialize(read_json(path)?)
         .map_err(|e| format!("{}: at {}: {}", path.display(), e.path(), e.inner()))
 }
@@ -211,71 +221,76 @@ fn read_shape<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
 /// Imports a questionnaire.
 ///
 /// # Errors
-/// If it was not imported, and why.
+/// The reason why it was not imported.
 pub async fn questionnaires(store: &Store, from: &QuestionnairesImport) -> Result<Report, String> {
-    let resource: FhirQuestionnaire = read_shape(&from.file)?;
+    let Imported {
+        questionnaire,
+        remarks,
+    } = read_questionnaire(from)?;
+    let name = format!("{} version {}", questionnaire.url, questionnaire.version);
+    if shipped(questionnaire.id).is_some() {
+        return Err(format!("{name} is part of this program"));
+    }
+    let description = describe(&questionnaire);
+    let outcome = store
+        .import_questionnaire(questionnaire, Clock::default().micros())
+        .await
+        .map_err(|e| e.to_string())?;
+    let verb = match outcome {
+        QuestionnaireImport::New => "imported",
+        QuestionnaireImport::Renewed => "renewed",
+        QuestionnaireImport::Unchanged => "unchanged",
+        QuestionnaireImport::AsksOther => {
+            return Err(format!(
+                "{name} exists and asks something else; \
+                 import this one under another version with --questionnaire-version"
+            ));
+        }
+    };
+    let mut text = format!("{verb} {name}\n{description}");
+    if !remarks.is_empty() {
+        text.push_str("differences from the resource:\n");
+        text.extend(remarks.iter().map(finding_line));
+    }
+    Ok(Report {
+        text,
+        is_partial: false,
+    })
+}
+
+fn read_questionnaire(from: &QuestionnairesImport) -> Result<Imported, String> {
+    let resource: FhirQuestionnaire = read_json_as(&from.file)?;
     let terms = Terms {
         licence: from.licence.clone(),
         attribution: from.attribution.clone(),
         url: from.url.clone(),
         version: from.version.clone(),
         status: from.status,
-        scoring: from.scoring.as_deref().map(read_shape).transpose()?,
+        scoring: from.scoring.as_deref().map(read_json_as).transpose()?,
     };
     let id_of = |url: &str, version: &str| named_id("questionnaire", &[url, version]);
-    let Imported {
-        questionnaire,
-        remarks,
-    } = import(&resource, &terms, id_of).map_err(|findings| {
-        let faults: String = findings.iter().map(line).collect();
-        format!("the questionnaire cannot be taken, so nothing was changed\n{faults}")
-    })?;
-    let (id, url, version) = (
-        questionnaire.id,
-        questionnaire.url.clone(),
-        questionnaire.version.clone(),
+    import(&resource, &terms, id_of).map_err(|findings| {
+        let faults: String = findings.iter().map(finding_line).collect();
+        format!("the questionnaire cannot be imported, so nothing was changed\n{faults}")
+    })
+}
+
+/// Describes a questionnaire for the report of its import.
+fn describe(questionnaire: &Questionnaire) -> String {
+    let scores = questionnaire.scoring.as_ref().map_or_else(
+        || "none".to_owned(),
+        |rules| {
+            let ids: Vec<&str> = rules.scores.iter().map(|rule| rule.id.as_str()).collect();
+            format!("{} (rules {})", ids.join(", "), rules.version)
+        },
     );
-    if shipped(id).is_some() {
-        return Err(format!("{url} version {version} is part of this program"));
-    }
-    let mut text = format!(
-        "{url} version {version}\n  id: {id}\n  status: {}\n  licence: {}\n  attribution: {}\n  scores: {}\n",
+    format!(
+        "  id: {}\n  status: {}\n  licence: {}\n  attribution: {}\n  scores: {scores}\n",
+        questionnaire.id,
         questionnaire.status.as_str(),
         questionnaire.licence,
         questionnaire.attribution,
-        questionnaire.scoring.as_ref().map_or_else(
-            || "none".to_owned(),
-            |rules| {
-                let ids: Vec<&str> = rules.scores.iter().map(|rule| rule.id.as_str()).collect();
-                format!("{} (rules {})", ids.join(", "), rules.version)
-            }
-        )
-    );
-    let done = store
-        .import_questionnaire(questionnaire, Clock::default().micros())
-        .await
-        .map_err(|e| e.to_string())?;
-    text.insert_str(
-        0,
-        match done {
-            QuestionnaireImport::New => "imported ",
-            QuestionnaireImport::Renewed => "renewed ",
-            QuestionnaireImport::Unchanged => "unchanged ",
-            QuestionnaireImport::AsksOther => {
-                return Err(format!(
-                    "{url} version {version} is there and asks something else; give this one a version of its own with --questionnaire-version"
-                ));
-            }
-        },
-    );
-    if !remarks.is_empty() {
-        text.push_str("what is not as the resource has it:\n");
-        text.extend(remarks.iter().map(line));
-    }
-    Ok(Report {
-        text,
-        is_partial: false,
-    })
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The command line: commands, settings, imports of reference data, self-examination.
+//! The command line: commands, settings, imports of reference data, and the checks of `doctor`.
 
 pub mod command;
 pub mod doctor;

@@ -1,4 +1,4 @@
-//! The JSON body of a request: read into its type, with every wrong field named.
+//! Reads the JSON body of a request into its type, and names every invalid field.
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
@@ -23,29 +23,29 @@ use crate::{
     http::{
         caller::Caller,
         idempotency,
-        json_number::within_reach,
+        json_number::clamp_large_numbers,
         network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
-        schema_validation::Shape,
+        schema_validation::InputSchema,
         strict_json,
     },
     server::state::State,
 };
 
-/// The largest body that is read.
+/// The largest body that is accepted, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// Something that comes as a JSON body.
+/// A type that is read from a JSON body.
 pub trait Input: DeserializeOwned + 'static {
-    /// The type that documents the shape.
+    /// The type whose schema documents the body.
     type Shape: ToSchema + 'static;
 
-    /// Something valid for a member, by which the rest of an input can be judged while that member is wrong.
+    /// Returns a valid value for a member. It replaces an invalid one, so that the other members can still be checked.
     fn stand_in(_member: &str) -> Option<Value> {
         None
     }
 
-    /// Notes what is wrong beyond the shape.
+    /// Adds a finding for each rule that the input breaks and the schema cannot express.
     fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings);
 }
 
@@ -78,7 +78,7 @@ impl Input for Registration {
     }
 }
 
-/// Inputs whose shape is their own type.
+/// Implements [`Input`] for types that document themselves.
 macro_rules! plain_inputs {
     ($($input:ty: $check:expr;)*) => {
         $(impl Input for $input {
@@ -99,23 +99,23 @@ plain_inputs! {
     AccountUpdate: |_, _| ();
 }
 
-/// A JSON body that needs no sign-in.
+/// A JSON body of a request that needs no sign-in.
 pub struct PublicBody<T> {
-    /// What was sent.
+    /// The parsed body.
     pub value: T,
     /// The request.
     pub request: HttpRequest,
-    /// What the client calls the request.
+    /// The `Idempotency-Key` of the request.
     pub key: Option<IdempotencyKey>,
 }
 
-/// A JSON body from someone signed in. The sign-in is looked at first.
+/// A JSON body of a request that needs sign-in. The sign-in is checked before the body.
 pub struct Body<T> {
-    /// Who sent it.
+    /// The account that sent it.
     pub caller: Caller,
-    /// What was sent.
+    /// The parsed body.
     pub value: T,
-    /// What the client calls the request.
+    /// The `Idempotency-Key` of the request.
     pub key: Option<IdempotencyKey>,
 }
 
@@ -161,6 +161,17 @@ async fn read<T: Input>(
     payload: &mut Payload,
 ) -> HandlerResult<(T, Option<IdempotencyKey>)> {
     let state = State::of(request);
+    let bytes = json_bytes(request, payload).await?;
+    let key = if request.method() == Method::POST {
+        idempotency::key(request, owner, &bytes)?
+    } else {
+        None
+    };
+    Ok((parse(&bytes, state.clock.now())?, key))
+}
+
+/// Reads the bytes of a body that is declared as JSON in UTF-8 without a content encoding.
+async fn json_bytes(request: &HttpRequest, payload: &mut Payload) -> HandlerResult<Bytes> {
     let is_json = request.content_type().eq_ignore_ascii_case("application/json")
         && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
     let encoding = request.headers().get(header::CONTENT_ENCODING);
@@ -188,23 +199,19 @@ async fn read<T: Input>(
             "A JSON body is needed.",
         ));
     }
+    // An empty body may come without a content type, and then the missing body is the problem to name.
     if !is_json {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType));
     }
-    let key = if request.method() == Method::POST {
-        idempotency::key(request, owner, &bytes)?
-    } else {
-        None
-    };
-    Ok((parse(&bytes, state.clock.now())?, key))
+    Ok(bytes)
 }
 
-/// Reads JSON into its type.
+/// Parses and checks a JSON text.
 ///
 /// # Errors
-/// 400 if it is no JSON; 422 that names every wrong field.
+/// 400 if it is not JSON; 422 that names every invalid field.
 pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> HandlerResult<T> {
-    match read_whole::<T>(bytes) {
+    match deserialize::<T>(bytes) {
         Ok(value) => {
             let mut findings = Findings::default();
             value.check(now, &mut findings);
@@ -218,15 +225,15 @@ pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Hand
     }
 }
 
-/// Reads a JSON value into its type.
+/// Parses and checks a JSON value.
 ///
 /// # Errors
-/// 422 that names every wrong field.
+/// 422 that names every invalid field.
 pub fn from_value<T: Input>(value: &Value, now: chrono::DateTime<chrono::Utc>) -> HandlerResult<T> {
     parse(&mainstay_domain::record::json(value), now)
 }
 
-fn read_whole<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {
+fn deserialize<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = strict_json::read(&mut reader)?;
     reader.end()?;
@@ -234,27 +241,28 @@ fn read_whole<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {
 }
 
 fn malformed(error: &serde_json::Error) -> Problem {
-    let place = format!(
-        "The JSON ends or breaks off at line {}, column {}.",
+    let detail = format!(
+        "The JSON is not valid at line {}, column {}.",
         error.line(),
         error.column()
     );
-    Problem::because(ProblemKind::MalformedJson, place)
+    Problem::because(ProblemKind::MalformedJson, detail)
 }
 
-/// Names all that is wrong with an input that the type refused.
+/// Builds the problem for an input that could not be deserialized, with every invalid field.
 fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Problem {
-    let parsed = serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&within_reach(bytes)));
+    let parsed =
+        serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&clamp_large_numbers(bytes)));
     let value: Value = match parsed {
         Ok(value) => value,
         Err(error) => return malformed(&error),
     };
     let mut findings = Findings::default();
-    let examined = Shape::of::<T::Shape>().examine(&value, &mut findings);
-    // What is left may break further rules: first without exactly what is wrong, else with something valid in its
-    // place, where what compares one member with another is not to be trusted.
+    let examined = InputSchema::of::<T::Shape>().examine(&value, &mut findings);
+    // The rest of the input may break further rules. It is checked without the invalid values or, if it cannot be
+    // read without them, with valid ones in their place. A rule that compares two members (`order`) means nothing then.
     let mut further = Findings::default();
-    if let Ok(rest) = strict_json::read::<T, _>(examined.without_wrong()) {
+    if let Ok(rest) = strict_json::read::<T, _>(examined.without_invalid()) {
         rest.check(now, &mut further);
         findings.extend(
             further
@@ -264,21 +272,21 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
         );
     } else if let Ok(rest) = strict_json::read::<T, _>(examined.with_stand_ins(T::stand_in)) {
         rest.check(now, &mut further);
-        let own = |f: &Finding| f.code != FindingCode::Order && !examined.covers_member(&f.pointer);
-        findings.extend(further.into_vec().into_iter().filter(own));
+        let is_genuine = |f: &Finding| f.code != FindingCode::Order && !examined.covers_member(&f.pointer);
+        findings.extend(further.into_vec().into_iter().filter(is_genuine));
     }
     if findings.is_empty() {
-        findings.push(first_fault::<T>(bytes));
+        findings.push(first_error::<T>(bytes));
     }
     Problem::validation(findings.into_vec())
 }
 
-/// The one fault that reading into the type names, where the schema is silent (an unknown time zone, say).
-fn first_fault<T: Input>(bytes: &[u8]) -> Finding {
+/// Returns the first error of deserialization, for a value that only the type refuses, such as an unknown time zone.
+fn first_error<T: Input>(bytes: &[u8]) -> Finding {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let mut track = serde_path_to_error::Track::new();
     let reader = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
-    let fault = strict_json::read::<T, _>(reader).err();
+    let error = strict_json::read::<T, _>(reader).err();
     let pointer = track.path().iter().fold(String::new(), |mut pointer, segment| {
         pointer.push('/');
         pointer.push_str(&mainstay_domain::value::validation::pointer_segment(
@@ -286,9 +294,9 @@ fn first_fault<T: Input>(bytes: &[u8]) -> Finding {
         ));
         pointer
     });
-    // Messages of our own types never hold the value; those of others may, so only ours are passed on.
-    let message = fault
-        .map(|fault| fault.to_string())
+    // The messages of Mainstay's types never repeat the value. Those of other types may, so they are not sent.
+    let message = error
+        .map(|error| error.to_string())
         .filter(|m| m.starts_with("must ") || m.starts_with("expected an RFC"));
     let message = message.map_or_else(
         || "is not valid here".to_owned(),
@@ -302,154 +310,10 @@ fn first_fault<T: Input>(bytes: &[u8]) -> Finding {
     }
 }
 
-/// How bodies are read at all.
+/// Returns the limits for reading bodies.
 pub fn config() -> web::PayloadConfig {
     web::PayloadConfig::new(MAX_BODY)
 }
 
 #[cfg(test)]
-mod tests {
-    use mainstay_domain::{check_in::CheckIn, medication::Medication, plan::Plan};
-
-    use super::*;
-
-    fn faults<T: Input>(text: &str) -> Vec<(String, String)> {
-        let now = "2026-11-01T00:00:00Z".parse().unwrap();
-        let problem = parse::<T>(text.as_bytes(), now).err().unwrap();
-        problem
-            .errors
-            .into_iter()
-            .map(|f| (f.pointer, f.code.to_string()))
-            .collect()
-    }
-
-    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected
-            .iter()
-            .map(|(p, c)| ((*p).to_owned(), (*c).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn every_wrong_field_is_named_once() {
-        let found = faults::<Incoming<CheckIn>>(
-            r#"{"id":"x","kind":"noon","occurred_at":"2026-01-01","answers":{"craving":11,"moood":3,"sleep_minutes":"7h"},
-                "trigger_ids":["nope"],"tags":"work","versoin":1}"#,
-        );
-        assert_eq!(
-            found,
-            pairs(&[
-                ("/answers/craving", "range"),
-                ("/answers/moood", "unknown-field"),
-                ("/answers/sleep_minutes", "type"),
-                ("/id", "format"),
-                ("/kind", "enum"),
-                ("/occurred_at", "format"),
-                ("/tags", "type"),
-                ("/trigger_ids/0", "format"),
-                ("/versoin", "unknown-field"),
-            ])
-        );
-    }
-
-    /// One of a thing is told as one.
-    #[test]
-    fn a_limit_of_one_is_told_in_the_singular() {
-        let now = "2026-11-01T00:00:00Z".parse().unwrap();
-        let text = r#"{"name":"","class":"other","route":"oral","schedule":"FREQ=DAILY","covers_days":1,"started_on":"2026-03-02"}"#;
-        let problem = parse::<Incoming<Medication>>(text.as_bytes(), now).err().unwrap();
-        let messages: Vec<String> = problem.errors.into_iter().map(|fault| fault.message).collect();
-        assert_eq!(messages, ["must have at least 1 character"]);
-    }
-
-    #[test]
-    fn rules_across_fields_are_named_beside_faults_of_the_shape() {
-        let found = faults::<Incoming<CheckIn>>(
-            r#"{"kind":"morning","occurred_at":"2030-01-01T00:00:00Z","answers":{"craving":1},"note":7}"#,
-        );
-        assert_eq!(found, pairs(&[("/note", "type"), ("/occurred_at", "future")]));
-    }
-
-    #[test]
-    fn what_is_missing_is_named_at_its_own_place() {
-        let found = faults::<Incoming<Plan>>(
-            r#"{"kind":"safety","title":null,"content":{"triggers":[{"label":""}]}}"#,
-        );
-        assert_eq!(
-            found,
-            pairs(&[
-                ("/content/triggers/0/kind", "required"),
-                ("/content/triggers/0/label", "length"),
-                ("/title", "required")
-            ])
-        );
-    }
-
-    #[test]
-    fn what_only_the_type_knows_is_named_too() {
-        let found = faults::<Registration>(
-            r#"{"email":"sam@example.org","password":"long enough words","time_zone":"Mars/Base"}"#,
-        );
-        assert_eq!(found, pairs(&[("/time_zone", "format")]));
-    }
-
-    #[test]
-    fn a_list_is_no_object_and_an_object_no_word() {
-        let found = faults::<Incoming<CheckIn>>(
-            r#"{"kind":{"morning":null},"occurred_at":"2026-01-01T08:00:00Z","answers":[3,4]}"#,
-        );
-        assert_eq!(found, pairs(&[("/answers", "type"), ("/kind", "enum")]));
-        let found = faults::<Incoming<Plan>>(
-            r#"{"kind":"safety","title":"Mine","content":{"triggers":[[null,"Payday","external"]],"overdose_safety":[true]}}"#,
-        );
-        assert_eq!(
-            found,
-            pairs(&[
-                ("/content/overdose_safety", "type"),
-                ("/content/triggers/0", "type")
-            ])
-        );
-        assert_eq!(
-            faults::<Login>(r#"["sam@example.org","long enough words"]"#),
-            pairs(&[("", "type")])
-        );
-    }
-
-    #[test]
-    fn a_number_too_large_to_be_held_is_named() {
-        let found = faults::<Incoming<CheckIn>>(
-            r#"{"kind":"morning","occurred_at":1e400,"answers":{"craving":1e400,"mood":-1e400,"stress":11},"nope":9e999}"#,
-        );
-        assert_eq!(
-            found,
-            pairs(&[
-                ("/answers/craving", "range"),
-                ("/answers/mood", "range"),
-                ("/answers/stress", "range"),
-                ("/nope", "unknown-field"),
-                ("/occurred_at", "type"),
-            ])
-        );
-        // What is read-only is not even read.
-        let now = "2026-11-01T00:00:00Z".parse().unwrap();
-        let text = br#"{"kind":"morning","occurred_at":"2026-01-01T08:00:00Z","answers":{"craving":1},"version":1e400}"#;
-        assert!(parse::<Incoming<CheckIn>>(text, now).is_ok());
-    }
-
-    #[test]
-    fn what_is_no_json_is_malformed() {
-        let now = "2026-11-01T00:00:00Z".parse().unwrap();
-        for text in [
-            "{",
-            "nope",
-            "{\"kind\":}",
-            "{\"kind\":1e400",
-            "\"\\ud800\"",
-            &"[".repeat(2000),
-        ] {
-            let problem = parse::<Incoming<CheckIn>>(text.as_bytes(), now).err().unwrap();
-            assert_eq!(problem.kind, ProblemKind::MalformedJson, "{text:.20}");
-        }
-        assert_eq!(faults::<Incoming<CheckIn>>("[]"), pairs(&[("", "type")]));
-    }
-}
+mod tests;

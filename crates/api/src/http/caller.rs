@@ -1,4 +1,4 @@
-//! The caller: whoever the access token names, if their session lives.
+//! The caller: the account that the access token of a request names, if its session is live.
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use futures_util::future::{FutureExt, LocalBoxFuture};
@@ -22,21 +22,21 @@ use crate::{
     server::state::State,
 };
 
-/// Someone signed in, with the request that they make.
+/// The account that sends a request, with the request.
 pub struct Caller {
-    /// Who it is.
+    /// The account and its session.
     pub principal: Principal,
     /// The request.
     pub request: HttpRequest,
-    /// What the application is made of.
+    /// The shared state.
     pub state: State,
 }
 
 impl Caller {
-    /// Who makes a request.
+    /// Authenticates the caller of a request.
     ///
     /// # Errors
-    /// 401 without a good access token of a live session; 429 if there were too many requests.
+    /// 401 without a valid access token of a live session; 429 after too many requests.
     pub async fn of(request: &HttpRequest) -> HandlerResult<Self> {
         let state = State::of(request);
         let claims = claims(request)?;
@@ -53,7 +53,7 @@ impl Caller {
         })
     }
 
-    /// The right to reach the caller's own record.
+    /// The caller's right to access their own record.
     pub fn scope(&self) -> &PersonScope {
         &self.principal.scope
     }
@@ -79,36 +79,36 @@ impl Caller {
         Ok(body.await?)
     }
 
-    /// An id from the path.
+    /// Returns an id from the path.
     ///
     /// # Errors
-    /// 404: what is no id names nothing.
+    /// 404 if it is not a UUID, since no resource has such a path.
     pub fn path_id(&self, name: &str) -> HandlerResult<Uuid> {
         self.path(name)
     }
 
-    /// A value from the path.
+    /// Parses a value from the path.
     ///
     /// # Errors
-    /// 404 if it has not the right form.
+    /// 404 if it cannot be parsed.
     pub fn path<T: std::str::FromStr>(&self, name: &str) -> HandlerResult<T> {
         let text = self.request.match_info().get(name).unwrap_or_default();
         text.parse()
-            .map_err(|_no_such| Problem::new(ProblemKind::NotFound))
+            .map_err(|_invalid| Problem::new(ProblemKind::NotFound))
     }
 
-    /// The version that `If-Match` asks for.
+    /// Returns the version that `If-Match` expects.
     ///
     /// # Errors
-    /// 428 without the header; 412 if it can match no version.
+    /// 428 without the header; 412 if it cannot match any version.
     pub fn if_match(&self) -> HandlerResult<Expected> {
         conditional::if_match(&self.request)
     }
 
-    /// The path's id, which must be the body's too if that has one.
+    /// Returns the id from the path, after a check that the body has the same id or none.
     ///
     /// # Errors
-    /// 404 if the path holds no id; 422 if the two differ.
+    /// 404 if the path holds no valid id; 422 if the two differ.
     pub fn same_id<T: Record>(&self, incoming: &Incoming<T>) -> HandlerResult<Uuid> {
         let id = self.path_id("id")?;
         match incoming.id {
@@ -132,10 +132,10 @@ impl FromRequest for Caller {
     }
 }
 
-/// What the access token of a request says, whether its session lives or not.
+/// Returns the claims of a request's access token, whether its session is live or not.
 ///
 /// # Errors
-/// 401 without a good access token.
+/// 401 without a valid access token.
 pub fn claims(request: &HttpRequest) -> HandlerResult<Claims> {
     let state = State::of(request);
     bearer(request)

@@ -10,29 +10,29 @@ use sha2::{Digest, Sha256};
 
 use crate::http::problem::{HandlerResult, Problem, ProblemKind};
 
-/// The entity tag of a version.
+/// Returns the entity tag of a version.
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The entity tag of a document that has no version of its own.
+/// Returns the entity tag of a document that has no version: a digest of its bytes.
 pub fn etag_of(document: &[u8]) -> String {
     let digest: Vec<u8> = Sha256::digest(document).into_iter().take(16).collect();
     format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(digest))
 }
 
-/// What `If-Match` asks for.
+/// Returns the version that `If-Match` expects.
 ///
 /// # Errors
-/// 428 without the header; 412 if it can match no version.
+/// 428 without the header; 412 if it cannot match any version.
 pub fn if_match(request: &HttpRequest) -> HandlerResult<Expected> {
     if_match_optional(request)?.ok_or(Problem::new(ProblemKind::PreconditionRequired))
 }
 
-/// What `If-Match` asks for, where it may be left out.
+/// Returns the version that `If-Match` expects, where the header is optional.
 ///
 /// # Errors
-/// 412 if it can match no version.
+/// 412 if it cannot match any version.
 pub fn if_match_optional(request: &HttpRequest) -> HandlerResult<Option<Expected>> {
     let Some(tags) = tags(request, &header::IF_MATCH) else {
         return Ok(None);
@@ -59,7 +59,7 @@ pub fn if_match_optional(request: &HttpRequest) -> HandlerResult<Option<Expected
     }
 }
 
-/// Whether `If-None-Match` names the tag, so that the client has it already. Weak comparison.
+/// Whether `If-None-Match` names the tag (weak comparison), so that the client's copy is current.
 pub fn has_current(request: &HttpRequest, etag: &str) -> bool {
     let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
     tags(request, &header::IF_NONE_MATCH)
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn if_match_takes_strong_versions_or_any() {
+    fn if_match_accepts_strong_tags_and_the_wildcard() {
         assert_eq!(matching("\"3\""), Ok(Some(Expected::Version(3))));
         assert_eq!(
             matching("\"1\", W/\"2\",\"3\""),

@@ -1,6 +1,7 @@
-//! The `Idempotency-Key`: a request that is sent again gets its first answer again, for 24 hours. The answer is kept
-//! in the transaction of the effect, so that neither is ever there without the other. A request that is still running
-//! is waited for.
+//! The `Idempotency-Key` header: a retry within 24 hours gets the response of the first request.
+//!
+//! The response is stored in the transaction of the effect, so that neither exists without the other. A retry waits for
+//! a first request that is still running.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -21,68 +22,73 @@ use crate::{
 
 /// The longest key, in characters.
 const MAX_KEY: usize = 255;
-/// Headers that belong to an answer's meaning and are kept with it.
-const KEPT: [header::HeaderName; 3] = [header::ETAG, header::LOCATION, header::CACHE_CONTROL];
+/// Headers that are stored with a response, because they belong to its meaning.
+const STORED_HEADERS: [header::HeaderName; 3] = [header::ETAG, header::LOCATION, header::CACHE_CONTROL];
 
-/// An answer as it is kept.
+/// A response in the form in which it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// Its status.
+    /// The status.
     pub status: u16,
-    /// Its headers.
+    /// The stored headers.
     pub headers: Vec<(String, String)>,
-    /// Its JSON body; empty if it has none.
+    /// The JSON body; empty if there is none.
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    /// The beginning of an answer with its body.
-    pub fn new(mut answer: HttpResponseBuilder, body: Vec<u8>) -> Self {
-        let answer = answer.finish();
+    /// Takes status and headers from a response, and its body.
+    pub fn new(mut response: HttpResponseBuilder, body: Vec<u8>) -> Self {
+        let response = response.finish();
         let text = |name: &header::HeaderName| {
-            let value = answer.headers().get(name)?.to_str().ok()?;
+            let value = response.headers().get(name)?.to_str().ok()?;
             Some((name.to_string(), value.to_owned()))
         };
         let replayed = header::HeaderName::from_static("idempotent-replayed");
-        let headers = KEPT.iter().chain([&replayed]).filter_map(text).collect();
+        let headers = STORED_HEADERS
+            .iter()
+            .chain([&replayed])
+            .filter_map(text)
+            .collect();
         Self {
-            status: answer.status().as_u16(),
+            status: response.status().as_u16(),
             headers,
             body,
         }
     }
 
-    /// The answer on the wire.
+    /// Builds the HTTP response.
     pub fn into_response(self) -> HttpResponse {
-        let mut answer =
+        let mut response =
             HttpResponseBuilder::new(StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK));
         for (name, value) in self.headers {
-            answer.insert_header((name, value));
+            response.insert_header((name, value));
         }
         if self.body.is_empty() {
-            return answer.finish();
+            return response.finish();
         }
-        answer.content_type("application/json").body(self.body)
+        response.content_type("application/json").body(self.body)
     }
 
-    /// The bytes to keep.
+    /// Encodes the response for the database.
     pub fn to_bytes(&self) -> Vec<u8> {
         mainstay_domain::record::json(self)
     }
 
-    /// The answer in kept bytes.
+    /// Decodes a response from the database.
     ///
     /// # Errors
-    /// If they are none.
+    /// [`StoreError::Internal`] if the bytes do not hold a response.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
-        serde_json::from_slice(bytes).map_err(|e| StoreError::Internal(format!("a kept answer: {e}")))
+        serde_json::from_slice(bytes)
+            .map_err(|e| StoreError::Internal(format!("a stored response cannot be read: {e}")))
     }
 }
 
-/// The key of someone's request with its body, if the client gave one. Who is not signed in is nobody in particular.
+/// Returns the key of a request with this body, if the client sent one. Requests without sign-in share one owner.
 ///
 /// # Errors
-/// 400 if the header has no valid form.
+/// 400 if the header is not valid.
 pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerResult<Option<IdempotencyKey>> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
@@ -110,7 +116,7 @@ pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerRe
     )))
 }
 
-/// Does the work in one transaction, once for each key.
+/// Runs work on the caller's record in one transaction, and only once for each key.
 pub async fn perform(
     caller: &Caller,
     key: Option<IdempotencyKey>,
@@ -118,20 +124,20 @@ pub async fn perform(
     explain: fn(StoreError) -> Problem,
     work: impl FnOnce(&mut RecordWriter<'_>) -> Result<Reply, StoreError> + Send + 'static,
 ) -> HandlerResult {
-    let once = move |writer: &mut RecordWriter<'_>| {
+    let run_once = move |writer: &mut RecordWriter<'_>| {
         let Some(key) = key else { return work(writer) };
         writer.lock()?;
-        if let Some(kept) = writer.stored_response(&key)? {
-            return Reply::from_bytes(&kept);
+        if let Some(stored) = writer.stored_response(&key)? {
+            return Reply::from_bytes(&stored);
         }
         let reply = work(writer)?;
         writer.store_response(&key, &reply.to_bytes())?;
         Ok(reply)
     };
-    let done = caller
+    let reply = caller
         .state
         .store
-        .write(caller.scope(), caller.principal.session, micros(now), once)
+        .write(caller.scope(), caller.principal.session, micros(now), run_once)
         .await;
-    Ok(done.map_err(explain)?.into_response())
+    Ok(reply.map_err(explain)?.into_response())
 }

@@ -1,13 +1,15 @@
-//! What happens around every request: its id, its log line, its figures, its headers, and the form of every problem.
+//! The layer around every request: its id, its log line, its metrics, its default headers, and the form of every
+//! problem.
 
 use std::{
     future::{Ready, ready},
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::Instant,
 };
 
 use actix_web::{
-    Error, HttpMessage, HttpRequest, HttpResponse,
+    Error, HttpMessage,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
@@ -18,13 +20,14 @@ use actix_web::{
     middleware::Next,
 };
 use futures_util::FutureExt;
+use mainstay_store::engine::log_label::with_label;
 
 use crate::{
     http::{
         problem::{HandlerResult, Problem, ProblemKind},
         rate_limit::RateLimitStatus,
     },
-    server::{id::new_id, metrics::RouteFigures},
+    server::{id::new_id, metrics::RouteMetrics},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,136 +35,128 @@ const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The longest request id that is taken over.
+/// The longest request id that is accepted from a client, in bytes.
 const MAX_REQUEST_ID: usize = 128;
+/// The longest path that a problem repeats, in characters.
+const MAX_INSTANCE: usize = 4000;
 
-/// The id of a request.
-#[derive(Debug, Clone)]
-struct RequestId(String);
+/// The facts about a request that its log line and its metrics need after it was served.
+struct RequestInfo {
+    id: Arc<str>,
+    trace: Option<String>,
+    method: &'static str,
+    started: Instant,
+}
 
-/// Wraps every request.
+/// Wraps every request: it gets an id, a log line, metrics, default headers, and a problem document for every error.
+/// All that is logged meanwhile carries the id.
+///
+/// # Errors
+/// A problem of the server itself, such as a panic. The error holds the complete response.
 pub async fn request_layer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let started = Instant::now();
-    let id = RequestId(valid_request_id(request.headers()).unwrap_or_else(|| new_id().to_string()));
-    let trace = trace_id(request.headers());
-    request.extensions_mut().insert(id.clone());
-    let method = label(request.method());
+    let info = RequestInfo {
+        started: Instant::now(),
+        id: valid_request_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()),
+        trace: trace_id(request.headers()),
+        method: method_label(request.method()),
+    };
+    with_label(Arc::clone(&info.id), serve(request, next, &info)).await
+}
 
+async fn serve(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    info: &RequestInfo,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let outcome = if accepts(&request) {
-        AssertUnwindSafe(next.call(request))
-            .catch_unwind()
-            .await
-            .map(|called| called.map(ServiceResponse::map_into_boxed_body))
+        let called = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+        called.map(|called| called.map(ServiceResponse::map_into_boxed_body))
     } else {
-        // The request may not be cloned before it is routed, so the answer takes it along.
+        // A request must not be cloned before it is routed, so it moves into the response.
         let problem = Problem::new(ProblemKind::NotAcceptable);
-        let answer = problem.answer(Some(request.path()), Some(&id.0));
-        Ok(Ok(request.into_response(answer).map_into_boxed_body()))
+        let response = problem.response(Some(request.path()), Some(&info.id));
+        Ok(Ok(request.into_response(response).map_into_boxed_body()))
     };
     let mut response = match outcome {
-        Ok(Ok(response)) => match response.response().error().map(|error| as_problem(error, &id)) {
-            Some(problem) => {
-                let request = response.into_parts().0;
-                let answer = answer_for(&request, &problem, &id);
-                ServiceResponse::new(request, answer)
-            }
-            None if is_bare_refusal(&response) => {
-                let status = response.status();
-                let request = response.into_parts().0;
-                let answer = answer_for(&request, &ProblemView::of(&Problem::new(kind_of(status))), &id);
-                ServiceResponse::new(request, answer)
-            }
-            None => response,
-        },
-        Ok(Err(error)) => return Err(bare(as_problem(&error, &id), &id)),
-        // What panicked has been printed by the panic hook; the client learns nothing of it.
+        Ok(Ok(response)) => with_problem_document(response, &info.id),
+        Ok(Err(error)) => return Err(response_without_request(problem_of(&error), &info.id)),
+        // The panic hook has logged the panic; the client learns nothing of it.
         Err(_panic) => {
-            log::error!("request {}: a handler panicked", id.0);
-            note(
-                &RouteFigures::new("panicked"),
-                method,
-                500,
-                started,
-                &id,
-                trace.as_deref(),
-            );
-            return Err(bare(ProblemView::of(&Problem::new(ProblemKind::Internal)), &id));
+            log::error!("a handler panicked");
+            count_and_log(&RouteMetrics::new("panicked"), 500, info);
+            return Err(response_without_request(
+                Problem::new(ProblemKind::Internal),
+                &info.id,
+            ));
         }
     };
     let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
-    set_default_headers(response.headers_mut(), &id, rate_limit);
+    set_default_headers(response.headers_mut(), &info.id, rate_limit);
 
-    // Every application has figures, and every path its own in front of them.
-    if let Some(figures) = response.request().app_data::<RouteFigures>() {
-        let status = response.status().as_u16();
-        note(figures, method, status, started, &id, trace.as_deref());
+    // A path has metrics of its own; requests to unknown paths are counted by those of the application.
+    if let Some(metrics) = response.request().app_data::<RouteMetrics>() {
+        count_and_log(metrics, response.status().as_u16(), info);
     }
     Ok(response)
 }
 
-/// Counts a request and writes its one line.
-fn note(
-    figures: &RouteFigures,
-    method: &'static str,
-    status: u16,
-    started: Instant,
-    id: &RequestId,
-    trace: Option<&str>,
-) {
-    let elapsed = started.elapsed();
-    figures.count(method, status, elapsed);
+/// Counts a request and writes its log line.
+fn count_and_log(metrics: &RouteMetrics, status: u16, info: &RequestInfo) {
+    let elapsed = info.started.elapsed();
+    metrics.count(info.method, status, elapsed);
     log::info!(
         target: "mainstay::request",
-        method, route = figures.route(), status, duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        request_id = id.0.as_str(), trace_id = trace.unwrap_or("-");
+        method = info.method, route = metrics.route(), status,
+        duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        trace_id = info.trace.as_deref().unwrap_or("-");
         "request"
     );
 }
 
-/// The problem behind an error; a fault of our own is written to the log, here and nowhere else.
-fn as_problem(error: &Error, id: &RequestId) -> ProblemView {
+/// Replaces the response to a failed request with a problem document.
+fn with_problem_document(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
+    let problem = match response.response().error() {
+        Some(error) => problem_of(error),
+        None if is_bare_refusal(&response) => Problem::new(kind_of(response.status())),
+        None => return response,
+    };
+    let request = response.into_parts().0;
+    let path: String = request.path().chars().take(MAX_INSTANCE).collect();
+    let response = problem.response(Some(&path), Some(id));
+    ServiceResponse::new(request, response)
+}
+
+/// Returns the problem that an error holds, without its cause. The cause of an internal fault is logged here and
+/// nowhere else.
+fn problem_of(error: &Error) -> Problem {
     if let Some(problem) = error.as_error::<Problem>() {
         if let Some(cause) = &problem.cause {
-            log::error!("request {}: {}: {cause}", id.0, problem.kind.slug());
+            log::error!("{}: {cause}", problem.kind.slug());
         }
-        return ProblemView::of(problem);
-    }
-    let status = error.as_response_error().status_code();
-    let kind = kind_of(status);
-    if kind == ProblemKind::Internal {
-        log::error!("request {}: {error}", id.0);
-    }
-    ProblemView::of(&Problem::new(kind))
-}
-
-/// A problem taken out of its error.
-struct ProblemView(Problem);
-
-impl ProblemView {
-    fn of(problem: &Problem) -> Self {
-        Self(Problem {
-            kind: problem.kind,
-            detail: problem.detail.clone(),
-            errors: problem.errors.clone(),
-            existing_id: problem.existing_id,
-            retry_after: problem.retry_after,
-            allow: problem.allow.clone(),
+        return Problem {
             cause: None,
-        })
+            ..problem.clone()
+        };
     }
+    let kind = kind_of(error.as_response_error().status_code());
+    if kind == ProblemKind::Internal {
+        log::error!("{}: {error}", kind.slug());
+    }
+    Problem::new(kind)
 }
 
-/// Whether something below the handlers refused the request in words of its own.
+/// Whether the framework refused the request with a response that is no problem document.
 fn is_bare_refusal(response: &ServiceResponse<BoxBody>) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE);
+    let content_type = response.headers().get(header::CONTENT_TYPE);
     let status = response.status();
     (status.is_client_error() || status.is_server_error())
-        && kind.is_none_or(|kind| kind != "application/problem+json")
+        && content_type.is_none_or(|value| value != "application/problem+json")
 }
 
+/// Returns the kind of problem for a status that the framework chose.
 fn kind_of(status: StatusCode) -> ProblemKind {
     match status.as_u16() {
         404 => ProblemKind::NotFound,
@@ -174,42 +169,37 @@ fn kind_of(status: StatusCode) -> ProblemKind {
     }
 }
 
-/// The answer where the request is gone.
-fn bare(problem: ProblemView, id: &RequestId) -> Error {
-    let mut answer = problem.0.answer(None, Some(&id.0));
-    set_default_headers(answer.headers_mut(), id, None);
-    InternalError::from_response(problem.0, answer).into()
+/// Builds the response to a request that is gone, as an error for the server to send.
+fn response_without_request(problem: Problem, id: &str) -> Error {
+    let mut response = problem.response(None, Some(id));
+    set_default_headers(response.headers_mut(), id, None);
+    InternalError::from_response(problem, response).into()
 }
 
-fn answer_for(request: &HttpRequest, problem: &ProblemView, id: &RequestId) -> HttpResponse {
-    let path: String = request.path().chars().take(4000).collect();
-    problem.0.answer(Some(&path), Some(&id.0))
-}
-
-/// A request id that may be taken over: visible ASCII, not too long.
-fn valid_request_id(headers: &HeaderMap) -> Option<String> {
+/// Returns the client's id of the request, if it is short and consists of visible ASCII characters.
+fn valid_request_id(headers: &HeaderMap) -> Option<Arc<str>> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let good = !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.bytes().all(|b| b.is_ascii_graphic());
-    good.then(|| id.to_owned())
+    let is_valid = !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.bytes().all(|b| b.is_ascii_graphic());
+    is_valid.then(|| id.into())
 }
 
-/// The trace that the request belongs to (W3C Trace Context).
+/// Returns the id of the trace that the request belongs to (W3C Trace Context).
 fn trace_id(headers: &HeaderMap) -> Option<String> {
     let parent = headers.get(TRACE_PARENT)?.to_str().ok()?;
     let mut parts = parent.split('-');
     let (_version, trace) = (parts.next()?, parts.next()?);
-    let good = trace.len() == 32
+    let is_valid = trace.len() == 32
         && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         && trace.bytes().any(|b| b != b'0');
-    good.then(|| trace.to_owned())
+    is_valid.then(|| trace.to_owned())
 }
 
-/// Whether the client takes what the resource gives.
+/// Whether the client accepts a media type that the resource has.
 fn accepts(request: &ServiceRequest) -> bool {
     if !request.path().starts_with("/v1/") {
         return true;
     }
-    let given = media_ranges(request.path());
+    let served = media_ranges(request.path());
     let mut ranges = request
         .headers()
         .get_all(header::ACCEPT)
@@ -221,23 +211,23 @@ fn accepts(request: &ServiceRequest) -> bool {
     ranges.flat_map(|value| value.split(',')).any(|range| {
         let mut parts = range.split(';').map(str::trim);
         let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
-        (matches!(kind.as_str(), "" | "*/*") || given.contains(&kind.as_str())) && !refused
+        let is_refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
+        (matches!(kind.as_str(), "" | "*/*") || served.contains(&kind.as_str())) && !is_refused
     })
 }
 
-/// The ranges that take what a path gives.
+/// Returns the media ranges that cover the media type of a path.
 fn media_ranges(path: &str) -> &'static [&'static str] {
     match path.strip_prefix("/v1/reports/") {
         Some(rest) if rest.starts_with("charts/") => &["image/svg+xml", "image/*"],
         Some(_) => &["text/html", "text/*"],
-        // Who takes problems only is served too: they are JSON.
+        // A client that accepts problems only is served too, since they are JSON.
         None => &["application/json", "application/*", "application/problem+json"],
     }
 }
 
-/// Headers that every answer has.
-fn set_default_headers(headers: &mut HeaderMap, id: &RequestId, rate_limit: Option<RateLimitStatus>) {
+/// Sets the headers that every response has.
+fn set_default_headers(headers: &mut HeaderMap, id: &str, rate_limit: Option<RateLimitStatus>) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -261,7 +251,7 @@ fn set_default_headers(headers: &mut HeaderMap, id: &RequestId, rate_limit: Opti
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
+    if let Ok(value) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, value);
     }
     if let Some(rate_limit) = rate_limit {
@@ -276,8 +266,8 @@ fn set_default_headers(headers: &mut HeaderMap, id: &RequestId, rate_limit: Opti
     }
 }
 
-/// A method's name, from a closed set so that figures cannot be flooded.
-fn label(method: &Method) -> &'static str {
+/// Returns the name of a method, from a closed set so that clients cannot create metrics without end.
+fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
         "HEAD" => "HEAD",
@@ -290,12 +280,12 @@ fn label(method: &Method) -> &'static str {
     }
 }
 
-/// The answer to a path that is not there.
+/// Answers a request to a path that does not exist.
 pub fn no_such_path() -> Ready<HandlerResult> {
     ready(Err(Problem::new(ProblemKind::NotFound)))
 }
 
-/// The answer to a method that the path does not take.
+/// Answers a request with a method that the path does not have.
 pub fn no_such_method(allow: String) -> Ready<HandlerResult> {
     ready(Err(Problem {
         allow: Some(allow),
@@ -310,16 +300,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_id_is_taken_over_if_it_is_short_visible_ascii() {
-        let taken = |id: &str| {
+    fn a_request_id_of_the_client_is_accepted_if_it_is_short_visible_ascii() {
+        let accepted = |id: &str| {
             let request = TestRequest::default()
                 .insert_header((REQUEST_ID, id))
                 .to_http_request();
             valid_request_id(request.headers())
         };
-        assert_eq!(taken("abc-123").as_deref(), Some("abc-123"));
-        assert_eq!(taken("with space"), None);
-        assert_eq!(taken(&"x".repeat(129)), None);
+        assert_eq!(accepted("abc-123").as_deref(), Some("abc-123"));
+        assert_eq!(accepted("with space"), None);
+        assert_eq!(accepted(&"x".repeat(129)), None);
     }
 
     #[test]
@@ -336,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_is_taken_as_a_page_and_a_chart_as_a_picture() {
+    fn a_report_is_accepted_as_a_page_and_a_chart_as_an_image() {
         let fits = |path: &str, accept: &str| {
             let request = TestRequest::with_uri(path).insert_header((header::ACCEPT, accept));
             accepts(&request.to_srv_request())
@@ -353,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_read_from_its_parent() {
+    fn the_trace_id_is_read_from_traceparent() {
         let trace = |parent: &str| {
             let request = TestRequest::default()
                 .insert_header((TRACE_PARENT, parent))
@@ -369,13 +359,13 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_panic_is_one_answer_that_says_nothing_and_the_next_request_is_served() {
-        use actix_web::{App, middleware::from_fn, test, web};
+    async fn a_panic_is_a_response_without_details_and_the_next_request_is_served() {
+        use actix_web::{App, HttpResponse, middleware::from_fn, test, web};
         async fn panics() -> HttpResponse {
             panic!("a secret of the inside")
         }
         let app = App::new()
-            .app_data(RouteFigures::new("unmatched"))
+            .app_data(RouteMetrics::new("unmatched"))
             .wrap(from_fn(request_layer))
             .route("/panics", web::get().to(panics))
             .route("/fine", web::get().to(HttpResponse::Ok));
@@ -384,10 +374,10 @@ mod tests {
             .insert_header((REQUEST_ID, "mine"))
             .to_request();
         let error = test::try_call_service(&app, request).await.unwrap_err();
-        let answer = error.error_response();
-        assert_eq!(answer.status().as_u16(), 500);
-        assert_eq!(answer.headers().get(REQUEST_ID).unwrap(), "mine");
-        let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+        let response = error.error_response();
+        assert_eq!(response.status().as_u16(), 500);
+        assert_eq!(response.headers().get(REQUEST_ID).unwrap(), "mine");
+        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
         let body = String::from_utf8(body.to_vec()).unwrap();
         assert!(
             body.contains("/problems/internal") && !body.contains("secret"),

@@ -1,4 +1,4 @@
-//! The parts of HTTP that every handler uses: requests in, responses and problems out.
+//! HTTP: reading requests, and building responses and problems, for every handler.
 
 pub mod body;
 pub mod caller;

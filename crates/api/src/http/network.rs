@@ -1,11 +1,11 @@
-//! Where a request comes from.
+//! The client's address, and the network that it is counted under.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 
-/// The address of the client: the peer's, or what trusted proxies say it is.
+/// Returns the address of the client: that of the peer or, behind trusted proxies, the one that they forward.
 pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut address = request.peer_addr()?.ip();
     let forwarded = request
@@ -14,18 +14,18 @@ pub fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> Option<IpAddr
         .filter_map(|v| v.to_str().ok())
         .collect::<Vec<_>>()
         .join(",");
-    // From the right: each trusted hop vouches for the one before it.
+    // Hops are read from the right, because each trusted hop vouches for the one before it.
     for hop in forwarded.rsplit(',').map(str::trim) {
         if !trusted.iter().any(|net| net.contains(&address)) {
             break;
         }
-        let Ok(named) = hop.parse() else { break };
-        address = named;
+        let Ok(forwarded) = hop.parse() else { break };
+        address = forwarded;
     }
     Some(address)
 }
 
-/// The network that an address is counted under: an IPv4 address itself, an IPv6 address's /64.
+/// Returns the network that an address is counted under: an IPv4 address itself, or the /64 of an IPv6 address.
 pub fn network(address: Option<IpAddr>) -> String {
     match address {
         None => "unknown".to_owned(),
@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
 
-    fn seen(peer: &str, forwarded: &str, trusted: &[&str]) -> String {
+    fn address_behind(peer: &str, forwarded: &str, trusted: &[&str]) -> String {
         let trusted: Vec<IpNet> = trusted.iter().map(|t| t.parse().unwrap()).collect();
         let request = TestRequest::default()
             .peer_addr(format!("{peer}:1").parse().unwrap())
@@ -57,14 +57,17 @@ mod tests {
 
     #[test]
     fn only_trusted_proxies_are_believed() {
-        assert_eq!(seen("198.51.100.9", "203.0.113.5", &[]), "198.51.100.9");
-        assert_eq!(seen("10.0.0.2", "203.0.113.5", &["10.0.0.0/8"]), "203.0.113.5");
-        // The client may write what it wants to the left of the first untrusted hop.
+        assert_eq!(address_behind("198.51.100.9", "203.0.113.5", &[]), "198.51.100.9");
         assert_eq!(
-            seen("10.0.0.2", "192.0.2.1, 203.0.113.5, 10.0.0.3", &["10.0.0.0/8"]),
+            address_behind("10.0.0.2", "203.0.113.5", &["10.0.0.0/8"]),
             "203.0.113.5"
         );
-        assert_eq!(seen("10.0.0.2", "rubbish", &["10.0.0.0/8"]), "10.0.0.2");
+        // A client controls everything to the left of the first untrusted hop.
+        assert_eq!(
+            address_behind("10.0.0.2", "192.0.2.1, 203.0.113.5, 10.0.0.3", &["10.0.0.0/8"]),
+            "203.0.113.5"
+        );
+        assert_eq!(address_behind("10.0.0.2", "rubbish", &["10.0.0.0/8"]), "10.0.0.2");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Keyset pages: a page never repeats or skips a record while others are written.
+//! Keyset pagination: pages neither repeat nor skip a record while other records are written.
 
 use actix_web::HttpRequest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -11,17 +11,17 @@ use uuid::Uuid;
 
 use crate::http::{problem::HandlerResult, query::Parameters};
 
-/// Records on a page if the client does not say.
+/// Records on a page without a `limit`.
 pub const DEFAULT_LIMIT: i64 = 50;
-/// Most records on a page.
+/// The largest `limit`.
 pub const MAX_LIMIT: i64 = 200;
 /// The query parameters of every list.
 pub const PARAMETERS: [&str; 5] = ["limit", "cursor", "from", "to", "order"];
 
-/// Reads which page of a collection is asked for.
+/// Reads the requested page of a collection from the query.
 ///
 /// # Errors
-/// 422 that names every wrong parameter.
+/// 422 that names every invalid parameter.
 pub fn page(request: &HttpRequest, kind: Kind) -> HandlerResult<Range> {
     let mut parameters = Parameters::read(request, &PARAMETERS);
     let range = range(&mut parameters, kind);
@@ -29,7 +29,7 @@ pub fn page(request: &HttpRequest, kind: Kind) -> HandlerResult<Range> {
     Ok(range)
 }
 
-/// The part of a collection that the parameters name.
+/// Reads the requested range of a collection from the parameters.
 pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
     let time = "must be an RFC 3339 time";
     let parse_time = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.micros());
@@ -59,7 +59,7 @@ pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
     }
 }
 
-/// How many items are asked for.
+/// Reads the requested number of items on a page.
 pub fn page_limit(parameters: &mut Parameters) -> i64 {
     parameters
         .get(
@@ -71,7 +71,7 @@ pub fn page_limit(parameters: &mut Parameters) -> i64 {
         .unwrap_or(DEFAULT_LIMIT)
 }
 
-/// The cursor behind a record of that time, in microseconds, and id.
+/// Builds the cursor for the page after a record, which is given by its time in microseconds and its id.
 pub fn cursor(last: (i64, Uuid), kind: Kind, order: Order) -> String {
     let mut bytes = [0; 27];
     let mark = mark(kind, order);
@@ -87,12 +87,12 @@ fn decode(text: &str, kind: Kind, order: Order) -> Option<(i64, Uuid)> {
     let (mark_read, rest) = bytes.split_first_chunk::<3>()?;
     let (at, id) = rest.split_first_chunk::<8>()?;
     let at = i64::from_be_bytes(*at);
-    // The times that a record can have: the years 1 to 9999.
-    let possible = (-62_135_596_800_000_000..=253_402_300_799_999_999).contains(&at);
-    (possible && *mark_read == mark(kind, order)).then_some((at, Uuid::from_slice(id).ok()?))
+    // Records have times in the years 1 to 9999.
+    let is_possible = (-62_135_596_800_000_000..=253_402_300_799_999_999).contains(&at);
+    (is_possible && *mark_read == mark(kind, order)).then_some((at, Uuid::from_slice(id).ok()?))
 }
 
-/// What a cursor is for, so that it is not used for another list or in the other direction.
+/// Returns the bytes that tie a cursor to its list and its order.
 const fn mark(kind: Kind, order: Order) -> [u8; 3] {
     let [high, low] = kind.code().to_be_bytes();
     [
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_good_for_its_own_list_and_order_only() {
+    fn a_cursor_is_valid_for_its_own_list_and_order_only() {
         let text = cursor((-7, Uuid::from_u128(5)), Kind::CheckIn, Order::Descending);
         assert_eq!(
             decode(&text, Kind::CheckIn, Order::Descending),

@@ -1,7 +1,8 @@
-//! Every way in which a request can go wrong: one table from the kind of problem to its status and its words.
+//! Problems (RFC 9457): every way in which a request can fail, in one table of kinds with their statuses and texts.
 //!
-//! The rules: a client's fault is a 4xx that says what to do; an unknown fault is a 500 that says nothing to the
-//! client and everything to the log, once; no problem repeats what was sent.
+//! - A fault of the client is a 4xx that says what to do.
+//! - An unknown fault is a 500. The client learns no details; the cause is logged once.
+//! - No problem repeats input.
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Declares the kinds of problems.
+/// Declares the kinds of problems from a table: variant, slug, status, title, explanation.
 macro_rules! kinds {
     ($($variant:ident, $slug:literal, $status:ident, $title:literal, $explanation:literal;)*) => {
         /// A kind of problem.
@@ -28,22 +29,22 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// Its name in `type` URIs.
+            /// The name of the kind in `type` URIs.
             pub const fn slug(self) -> &'static str {
                 match self { $(Self::$variant => $slug,)* }
             }
 
-            /// The status that it is answered with.
+            /// The status of the response.
             pub const fn status(self) -> StatusCode {
                 match self { $(Self::$variant => StatusCode::$status,)* }
             }
 
-            /// What it is, in a few words.
+            /// The kind in a few words.
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// What it means and what to do.
+            /// The meaning of the kind, and what a client can do.
             pub const fn explanation(self) -> &'static str {
                 match self { $(Self::$variant => $explanation,)* }
             }
@@ -55,83 +56,83 @@ kinds! {
     MalformedJson, "malformed-json", BAD_REQUEST, "Malformed JSON",
         "The body is not JSON, or there is none where one is needed. Send a JSON document in UTF-8.";
     BadRequest, "bad-request", BAD_REQUEST, "Bad request",
-        "The request cannot be read as HTTP asks for, for instance because a header has no valid form.";
+        "The request is not valid HTTP, for instance because a header has no valid form.";
     Unauthenticated, "unauthenticated", UNAUTHORIZED, "Sign-in needed",
-        "The access token is missing, has ended or is not ours. Refresh the tokens or sign in again.";
+        "The access token is missing, has expired, or was not issued by this service. Refresh the tokens or sign in again.";
     InvalidCredentials, "invalid-credentials", UNAUTHORIZED, "Sign-in did not succeed",
-        "The e-mail address and the password do not belong together. The answer is the same whether the address is known or not.";
-    InvalidRefreshToken, "invalid-refresh-token", UNAUTHORIZED, "The refresh token is not good any more",
-        "The refresh token has ended, was used before, or is not ours. A token that is used a second time ends its session, because someone else may have a copy. Sign in again.";
+        "The e-mail address and the password do not match. The response is the same whether the address has an account or not.";
+    InvalidRefreshToken, "invalid-refresh-token", UNAUTHORIZED, "The refresh token is no longer valid",
+        "The refresh token has expired, was used before, or was not issued by this service. A token that is used a second time ends its session, because someone else may have a copy. Sign in again.";
     WrongPassword, "wrong-password", UNAUTHORIZED, "The password is not right",
-        "This needs the account's password, to be sure that it is its owner who asks.";
+        "This request needs the password of the account, to make sure that its owner sends it.";
     NotFound, "not-found", NOT_FOUND, "Not found",
-        "There is nothing here, or nothing that this account may see: the two are never told apart.";
+        "There is nothing at this path, or nothing that this account may see. The response never tells which of the two.";
     MethodNotAllowed, "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
-        "The resource is there, but not for this method. The Allow header names those that it takes.";
+        "The resource exists but does not support this method. The Allow header lists the methods that it supports.";
     NotAcceptable, "not-acceptable", NOT_ACCEPTABLE, "Not acceptable",
-        "The Accept header leaves out every media type in which this resource can be given.";
+        "The Accept header excludes every media type that this resource has.";
     UnknownKind, "unknown-kind", UNPROCESSABLE_ENTITY, "There is no such collection",
         "The kind of a change must be the name of a collection, as in its path: check-ins, craving-events, and so on.";
     IdConflict, "id-conflict", CONFLICT, "The id is taken",
-        "A record with this id was stored before, with other content. Use a new id for a new record, or PUT to change the stored one.";
-    IdDeleted, "id-deleted", CONFLICT, "The id is that of a deleted record",
-        "A record with this id was deleted, and a deleted record does not come back. Use a new id.";
+        "A record with this id and other content exists. Use a new id for a new record, or PUT to change the existing one.";
+    IdDeleted, "id-deleted", CONFLICT, "The id belongs to a deleted record",
+        "A record with this id was deleted, and a deleted record cannot be restored. Use a new id.";
     SlotTaken, "slot-taken", CONFLICT, "There is one already",
-        "Only one such record can exist, and it does: one morning and one evening check-in a local date, one weekly check-in an ISO week. The member existing_id names it; change that one.";
+        "Only one record of this kind can exist: one morning and one evening check-in per local date, one weekly check-in per ISO week. The member existing_id names the existing record; change that one.";
     GoalExists, "goal-exists", CONFLICT, "There is an active goal for this substance",
-        "At most one goal a substance is active. The member existing_id names it; pause, achieve or stop that one first, or change it.";
+        "Each substance has at most one active goal. The member existing_id names it; pause, achieve or stop that one first, or change it.";
     IdempotencyKeyInUse, "idempotency-key-in-use", CONFLICT, "A request with this Idempotency-Key is still running",
-        "Wait a moment and send the same request again; it gets the first answer.";
+        "Wait a moment and send the same request again. It gets the response of the first one.";
     EnteredInError, "entered-in-error", CONFLICT, "The event was marked as entered in error",
-        "An event that was marked as entered in error stays as it is. Record a new one instead.";
+        "An event that was marked as entered in error cannot be changed. Record a new one instead.";
     EmailTaken, "email-taken", CONFLICT, "The address has an account",
         "An account with this e-mail address exists. Sign in instead.";
     CursorExpired, "cursor-expired", GONE, "The cursor is too old",
-        "What was deleted since this cursor is not known any more, or the record was restored from a backup. Pull everything again with a cursor of null, and drop what does not come.";
+        "Deletions since this cursor are no longer stored, or the record was restored from a backup. Pull everything again with a cursor of null, and drop every local record that does not come.";
     IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request",
-        "A key names one request with its body for 24 hours. Use a new key for a new request.";
+        "For 24 hours a key belongs to one request with its body. Use a new key for a new request.";
     VersionMismatch, "version-mismatch", PRECONDITION_FAILED, "The record has changed",
-        "If-Match names another version than the record has. Get the record, apply the change to it, and send it with its ETag. Nothing was written.";
+        "If-Match does not name the current version of the record. Get the record, apply the change to it, and send it with its ETag. Nothing was written.";
     ContentTooLarge, "content-too-large", PAYLOAD_TOO_LARGE, "Too large",
         "The body is larger than 1 MiB.";
     UnsupportedMediaType, "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
         "The body must be JSON: Content-Type: application/json.";
     Validation, "validation", UNPROCESSABLE_ENTITY, "The input is not valid",
-        "The member errors names every wrong field by a JSON pointer, with a code and what is expected. Nothing was written.";
+        "The member errors lists every invalid field by its JSON pointer, with a code and the expected value. Nothing was written.";
     PreconditionRequired, "precondition-required", PRECONDITION_REQUIRED, "If-Match needed",
-        "Changing or deleting a record needs If-Match with its ETag, so that no change of another device is lost.";
+        "Changing or deleting a record needs If-Match with its ETag, so that no change from another device is lost.";
     TooManyRequests, "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
-        "Try again after the seconds in Retry-After. Nobody is ever locked out for good. Nothing was written.";
+        "Try again after the seconds in Retry-After. No account is ever locked out for good. Nothing was written.";
     Internal, "internal", INTERNAL_SERVER_ERROR, "Something went wrong on our side",
-        "The fault is ours and has been noted under the request_id. It is safe to send the same request again.";
+        "The fault is on the side of the server and was logged under the request_id. It is safe to send the same request again.";
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "Not available just now",
-        "The service is busy or its database out of reach. Try again after the seconds in Retry-After; with the same id a record is stored once.";
+        "The service is busy or cannot reach its database. Try again after the seconds in Retry-After. A record that is sent again with the same id is stored once.";
 }
 
-/// What went wrong with one request.
-#[derive(Debug)]
+/// The reason why one request failed.
+#[derive(Debug, Clone)]
 pub struct Problem {
-    /// What kind it is.
+    /// The kind of problem.
     pub kind: ProblemKind,
-    /// What happened in this case.
+    /// Details of this case. They never repeat input.
     pub detail: Option<String>,
-    /// Every wrong field.
+    /// Every invalid field.
     pub errors: Vec<Finding>,
-    /// The record that is in the way.
+    /// The existing record that prevents the change.
     pub existing_id: Option<Uuid>,
-    /// After how many seconds to try again.
+    /// Seconds to wait before trying again.
     pub retry_after: Option<i64>,
-    /// Methods that the resource takes.
+    /// Methods that the resource supports, for `Allow`.
     pub allow: Option<String>,
-    /// For the log only.
+    /// The cause of an internal fault, for the log only.
     pub cause: Option<String>,
 }
 
-/// What handlers give back.
+/// The result of a handler.
 pub type HandlerResult<T = HttpResponse> = Result<T, Problem>;
 
 impl Problem {
-    /// A problem with nothing more to say than its kind.
+    /// Creates a problem without details.
     pub const fn new(kind: ProblemKind) -> Self {
         Self {
             kind,
@@ -144,7 +145,7 @@ impl Problem {
         }
     }
 
-    /// A problem with something to say on this case. Never repeats what was sent.
+    /// Creates a problem with details, which must not repeat input.
     pub fn because(kind: ProblemKind, detail: impl Into<String>) -> Self {
         Self {
             detail: Some(detail.into()),
@@ -152,7 +153,7 @@ impl Problem {
         }
     }
 
-    /// Wrong fields.
+    /// Creates a problem that names every invalid field.
     pub fn validation(errors: Vec<Finding>) -> Self {
         let detail = match errors.len() {
             1 => "One field is not valid.".to_owned(),
@@ -164,7 +165,7 @@ impl Problem {
         }
     }
 
-    /// One wrong query parameter or other single field.
+    /// Creates a problem about one query parameter or one other field.
     pub fn invalid(pointer: &str, code: FindingCode, message: &str) -> Self {
         Self::validation(vec![Finding {
             pointer: pointer.to_owned(),
@@ -173,7 +174,7 @@ impl Problem {
         }])
     }
 
-    /// A fault of our own.
+    /// Creates an internal fault, whose cause is logged and never sent.
     pub fn internal(cause: impl fmt::Display) -> Self {
         Self {
             cause: Some(cause.to_string()),
@@ -181,7 +182,7 @@ impl Problem {
         }
     }
 
-    /// Try again later.
+    /// Creates a problem that goes away by itself, with the seconds to wait before trying again.
     pub fn retry(kind: ProblemKind, seconds: i64) -> Self {
         Self {
             retry_after: Some(seconds),
@@ -230,21 +231,21 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// A problem on the wire (RFC 9457).
+/// A problem document (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemDocument {
-    /// What kind of problem it is: `/problems/` and its slug, a page that explains it.
+    /// The kind of problem: `/problems/` and its slug. The server has a page at this path that explains it.
     #[serde(rename = "type")]
     #[schema(max_length = 200, example = "/problems/validation")]
     pub kind: String,
     /// The kind in a few words.
     #[schema(max_length = 200, example = "The input is not valid")]
     pub title: &'static str,
-    /// The status of the answer.
+    /// The status of the response.
     #[schema(minimum = 400, maximum = 599, example = 422)]
     pub status: u16,
-    /// What happened in this case.
+    /// Details of this case.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 1000, example = "One field is not valid.")]
     pub detail: Option<String>,
@@ -252,24 +253,25 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 4000, example = "/v1/check-ins")]
     pub instance: Option<String>,
-    /// The id of the request, for asking back.
+    /// The id of the request, as in its X-Request-Id header. Support can find the request in the log by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 128, example = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47")]
     pub request_id: Option<String>,
-    /// Every wrong field; of more than 2 000 the first.
+    /// Every invalid field, at most the first 2 000.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 2000)]
     pub errors: Vec<Finding>,
-    /// The record that is in the way.
+    /// The existing record that prevents the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing_id: Option<Uuid>,
 }
 
-/// Wrong fields that are named; nobody mends more at a time, and the answer to a short request must not be long.
-const MOST_ERRORS: usize = 2000;
+/// The largest number of invalid fields in a response. Nobody corrects more at a time, and a short request must not
+/// get a long response.
+const MAX_ERRORS: usize = 2000;
 
 impl Problem {
-    /// The wire form.
+    /// Builds the document for a request with this path and id.
     pub fn document(&self, instance: Option<&str>, request_id: Option<&str>) -> ProblemDocument {
         ProblemDocument {
             kind: format!("/problems/{}", self.kind.slug()),
@@ -278,29 +280,29 @@ impl Problem {
             detail: self.detail.clone(),
             instance: instance.map(str::to_owned),
             request_id: request_id.map(str::to_owned),
-            errors: self.errors.iter().take(MOST_ERRORS).cloned().collect(),
+            errors: self.errors.iter().take(MAX_ERRORS).cloned().collect(),
             existing_id: self.existing_id,
         }
     }
 
-    /// The answer, for a request of that path and id.
-    pub fn answer(&self, instance: Option<&str>, request_id: Option<&str>) -> HttpResponse {
-        let mut answer = HttpResponseBuilder::new(self.kind.status());
-        answer.insert_header((header::CACHE_CONTROL, "no-store"));
+    /// Builds the response to a request with this path and id.
+    pub fn response(&self, instance: Option<&str>, request_id: Option<&str>) -> HttpResponse {
+        let mut response = HttpResponseBuilder::new(self.kind.status());
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
         if self.kind.status() == StatusCode::UNAUTHORIZED {
             let challenge = match self.kind {
                 ProblemKind::Unauthenticated => "Bearer realm=\"mainstay\", error=\"invalid_token\"",
                 _ => "Bearer realm=\"mainstay\"",
             };
-            answer.insert_header((header::WWW_AUTHENTICATE, challenge));
+            response.insert_header((header::WWW_AUTHENTICATE, challenge));
         }
         if let Some(seconds) = self.retry_after {
-            answer.insert_header((header::RETRY_AFTER, seconds.max(1).to_string()));
+            response.insert_header((header::RETRY_AFTER, seconds.max(1).to_string()));
         }
         if let Some(allow) = &self.allow {
-            answer.insert_header((header::ALLOW, allow.as_str()));
+            response.insert_header((header::ALLOW, allow.as_str()));
         }
-        answer
+        response
             .content_type("application/problem+json")
             .body(mainstay_domain::record::json(
                 &self.document(instance, request_id),
@@ -313,8 +315,8 @@ impl ResponseError for Problem {
         self.kind.status()
     }
 
-    /// Used outside the middleware only, which writes the answer with path and request id.
+    /// Builds the response without path and request id. The request layer replaces it by one that has both.
     fn error_response(&self) -> HttpResponse {
-        self.answer(None, None)
+        self.response(None, None)
     }
 }

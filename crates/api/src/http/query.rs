@@ -1,4 +1,4 @@
-//! Query parameters: read strictly, every wrong one named.
+//! Reads query parameters strictly, and names every invalid one.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Reads the query. A parameter that is not among `known`, or comes twice, is an error.
+    /// Reads the query. A parameter that is not `known`, or is repeated, is an error.
     pub fn read(request: &HttpRequest, known: &[&str]) -> Self {
         let mut findings = Findings::default();
         let mut values = BTreeMap::new();
@@ -30,19 +30,19 @@ impl Parameters {
                         findings.add(
                             pointer,
                             FindingCode::UnknownParameter,
-                            "is no query parameter of this operation",
+                            "is not a query parameter of this operation",
                         );
                     } else if values.insert(name, value).is_some() {
-                        findings.add(pointer, FindingCode::Duplicate, "may be given once only");
+                        findings.add(pointer, FindingCode::Duplicate, "must not be repeated");
                     }
                 }
             }
-            Err(_) => findings.add("", FindingCode::Format, "the query cannot be read"),
+            Err(_) => findings.add("", FindingCode::Format, "the query string is not valid"),
         }
         Self { values, findings }
     }
 
-    /// The value of a parameter as `parse` reads it, or a finding.
+    /// Parses the value of a parameter. A value that cannot be parsed becomes a finding.
     pub fn get<T>(
         &mut self,
         name: &str,
@@ -53,7 +53,7 @@ impl Parameters {
         let value = self.values.get(name)?;
         let parsed = parse(value);
         if parsed.is_none() {
-            // In a query a bare + is a space.
+            // An unescaped + in a query means a space.
             let was_plus = value.contains(' ') && parse(&value.replace(' ', "+")).is_some();
             let hint = if was_plus { "; write + as %2B" } else { "" };
             self.findings
@@ -62,18 +62,18 @@ impl Parameters {
         parsed
     }
 
-    /// The value of a parameter that takes the words of an enum, or a finding that lists them.
+    /// Parses the value of a parameter whose type is an enum. Another value becomes a finding that lists the variants.
     pub fn choice<T: DeserializeOwned + PartialSchema>(&mut self, name: &str) -> Option<T> {
         let value = self.values.get(name)?;
         let chosen: Result<T, ValueError> = T::deserialize(value.as_str().into_deserializer());
         if chosen.is_err() {
-            let message = format!("must be one of {}", words_of::<T>());
+            let message = format!("must be one of {}", variants_of::<T>());
             self.findings.add(format!("/{name}"), FindingCode::Enum, message);
         }
         chosen.ok()
     }
 
-    /// Notes it if a parameter is not given.
+    /// Adds a finding if a parameter is missing.
     pub fn require(&mut self, name: &str) {
         if !self.values.contains_key(name) {
             self.findings
@@ -81,17 +81,17 @@ impl Parameters {
         }
     }
 
-    /// Notes a fault of a parameter that was found elsewhere.
+    /// Adds a finding about a parameter that was checked elsewhere.
     pub fn add(&mut self, name: &str, code: FindingCode, expected: &str) {
         self.findings.add(format!("/{name}"), code, expected);
     }
 
-    /// Whether a parameter is given, rightly or not.
+    /// Whether a parameter is present, valid or not.
     pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
-    /// Notes that a parameter that is given makes no sense without another, which is what is missing.
+    /// Adds a finding that a parameter is missing, without which another one has no meaning.
     pub fn needs(&mut self, name: &str, other: &str) {
         self.findings.add(
             format!("/{other}"),
@@ -100,13 +100,16 @@ impl Parameters {
         );
     }
 
-    /// Notes a finding of one's own.
+    /// Adds a finding.
     pub fn add_finding(&mut self, finding: Finding) {
         self.findings
             .add(finding.pointer, FindingCode::Format, finding.message);
     }
 
-    /// Succeeds if nothing was wrong.
+    /// Succeeds if there are no findings.
+    ///
+    /// # Errors
+    /// 422 with all findings.
     pub fn finish(self) -> HandlerResult<()> {
         if self.findings.is_empty() {
             Ok(())
@@ -116,16 +119,16 @@ impl Parameters {
     }
 }
 
-/// The words of an enum, as the document lists them.
-fn words_of<T: PartialSchema>() -> String {
+/// Lists the variants of an enum, as the OpenAPI document does.
+fn variants_of<T: PartialSchema>() -> String {
     let schema = serde_json::to_value(T::schema()).unwrap_or_default();
-    let words = schema.get("enum").and_then(serde_json::Value::as_array);
-    let words: Vec<&str> = words
+    let variants = schema.get("enum").and_then(serde_json::Value::as_array);
+    let variants: Vec<&str> = variants
         .into_iter()
         .flatten()
-        .filter_map(|word| word.as_str())
+        .filter_map(|variant| variant.as_str())
         .collect();
-    words.join(", ")
+    variants.join(", ")
 }
 
 #[cfg(test)]
@@ -137,12 +140,12 @@ mod tests {
 
     fn messages(query: &str) -> Vec<String> {
         let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
-        let mut asked = Parameters::read(&request, &["kind", "from"]);
-        asked.choice::<PlanKind>("kind");
-        asked.get("from", FindingCode::Format, "must be a time", |text| {
+        let mut parameters = Parameters::read(&request, &["kind", "from"]);
+        parameters.choice::<PlanKind>("kind");
+        parameters.get("from", FindingCode::Format, "must be a time", |text| {
             text.parse::<Timestamp>().ok()
         });
-        asked
+        parameters
             .findings
             .into_vec()
             .into_iter()
@@ -151,13 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_word_is_answered_with_the_right_ones() {
+    fn a_finding_about_an_unknown_variant_lists_the_known_ones() {
         assert_eq!(messages("kind=safety"), Vec::<String>::new());
         assert_eq!(messages("kind=x"), ["must be one of relapse_prevention, safety"]);
     }
 
     #[test]
-    fn a_bare_plus_in_a_time_is_pointed_out() {
+    fn an_unescaped_plus_in_a_time_gets_a_hint() {
         assert_eq!(
             messages("from=2026-03-01T00:00:00+01:00"),
             ["must be a time; write + as %2B"]

@@ -1,4 +1,4 @@
-//! Rate limits: generous ones, against runaway clients and floods. Kept in memory by each node.
+//! Rate limits, generous ones against runaway clients and floods. Each server counts for itself, in memory.
 
 use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
@@ -22,26 +22,26 @@ type Limiter<K> = RateLimiter<
     StateInformationMiddleware,
 >;
 
-/// Requests of one account within [`WINDOW_S`].
+/// Requests of one account in [`WINDOW_S`].
 const ACCOUNT_REQUESTS: u32 = 6000;
-/// Requests without sign-in of one network within [`WINDOW_S`].
+/// Requests without sign-in of one network in [`WINDOW_S`].
 const NETWORK_REQUESTS: u32 = 1200;
-/// The window, in seconds.
+/// The length of the window, in seconds.
 const WINDOW_S: u32 = 60;
 
-/// The limiters.
+/// The limiters of accounts and networks.
 pub struct Limits {
     limiters: Option<(Limiter<Uuid>, Limiter<String>)>,
 }
 
-/// What the answer says about the limit: the policy, and how many requests are left.
+/// The rate limit headers of a response.
 #[derive(Debug, Clone, Copy)]
 pub struct RateLimitStatus {
-    /// Name of the policy.
+    /// The name of the policy.
     pub policy: &'static str,
-    /// Requests within the window.
+    /// Requests in the window.
     pub quota: u32,
-    /// Requests left.
+    /// Requests that are left in the window.
     pub remaining: u32,
 }
 
@@ -58,7 +58,7 @@ impl RateLimitStatus {
 }
 
 impl Limits {
-    /// Limiters that are switched on or off.
+    /// Creates limiters that are on or off.
     pub fn new(mode: LimitMode) -> Self {
         let limiters = match mode {
             LimitMode::Off => None,
@@ -79,7 +79,7 @@ impl Limits {
     /// Counts a request of an account.
     ///
     /// # Errors
-    /// 429 if there were too many.
+    /// 429 after too many.
     pub fn count_account(&self, account: Uuid, request: &HttpRequest) -> HandlerResult<()> {
         let Some((limiter, _)) = &self.limiters else {
             return Ok(());
@@ -90,7 +90,7 @@ impl Limits {
     /// Counts a request without sign-in from a network.
     ///
     /// # Errors
-    /// 429 if there were too many.
+    /// 429 after too many.
     pub fn count_network(&self, address: Option<IpAddr>, request: &HttpRequest) -> HandlerResult<()> {
         let Some((_, limiter)) = &self.limiters else {
             return Ok(());
@@ -98,7 +98,7 @@ impl Limits {
         count(limiter, &network(address), "network", NETWORK_REQUESTS, request)
     }
 
-    /// Forgets whoever has been quiet for long.
+    /// Drops the counts of accounts and networks that have sent nothing for a window.
     pub fn sweep(&self) {
         if let Some((accounts, networks)) = &self.limiters {
             accounts.retain_recent();
@@ -107,19 +107,19 @@ impl Limits {
     }
 }
 
-/// Whether requests are counted.
+/// Whether rate limits apply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitMode {
-    /// They are.
+    /// They apply.
     On,
-    /// They are not.
+    /// They do not apply.
     Off,
 }
 
 fn quota(requests: u32) -> Option<Quota> {
     let burst = NonZeroU32::new(requests)?;
-    let each = Duration::from_secs(u64::from(WINDOW_S)).checked_div(requests)?;
-    Some(Quota::with_period(each)?.allow_burst(burst))
+    let period = Duration::from_secs(u64::from(WINDOW_S)).checked_div(requests)?;
+    Some(Quota::with_period(period)?.allow_burst(burst))
 }
 
 fn count<K: std::hash::Hash + Eq + Clone>(
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_turned_away_with_a_time_to_come_back() {
+    fn a_flood_is_refused_with_a_time_to_try_again() {
         let limits = Limits::new(LimitMode::On);
         let request = TestRequest::default().to_http_request();
         for _ in 0..NETWORK_REQUESTS {

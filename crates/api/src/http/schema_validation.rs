@@ -1,9 +1,10 @@
-//! What is wrong with the shape of an input. Reading straight into the type is fast and stops at the first fault;
-//! only then the document's own schema is asked for all of them.
+//! Validates an input against its OpenAPI schema, to name every invalid field.
+//!
+//! Deserialization is fast but stops at the first error. The schema is used only after it has failed.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "members of JSON objects that are made right here"
+    reason = "the JSON objects are created in this file, with these members"
 )]
 
 use std::{
@@ -17,34 +18,34 @@ use mainstay_domain::value::validation::{FindingCode, Findings, pointer_segment}
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::openapi::schema::{Components, add, extend, for_requests, settle};
+use crate::openapi::schema::{Components, add, extend, for_requests, resolve};
 
-/// The shape of one type of input.
-pub struct Shape {
+/// The compiled schema of one type of input.
+pub struct InputSchema {
     validator: Option<Validator>,
 }
 
-static SHAPES: LazyLock<RwLock<HashMap<TypeId, Arc<Shape>>>> = LazyLock::new(RwLock::default);
+static SCHEMAS: LazyLock<RwLock<HashMap<TypeId, Arc<InputSchema>>>> = LazyLock::new(RwLock::default);
 
-impl Shape {
-    /// The shape of `T`, made once.
+impl InputSchema {
+    /// Returns the schema of `T`, which is compiled once.
     pub fn of<T: ToSchema + 'static>() -> Arc<Self> {
         let id = TypeId::of::<T>();
-        if let Some(shape) = SHAPES.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
-            return Arc::clone(shape);
+        if let Some(schema) = SCHEMAS.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
+            return Arc::clone(schema);
         }
-        let shape = Arc::new(Self::make::<T>());
-        SHAPES
+        let schema = Arc::new(Self::compile::<T>());
+        SCHEMAS
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(id, Arc::clone(&shape));
-        shape
+            .insert(id, Arc::clone(&schema));
+        schema
     }
 
-    fn make<T: ToSchema>() -> Self {
+    fn compile<T: ToSchema>() -> Self {
         let mut components = Components::new();
         let root = add::<T>(&mut components);
-        let mut components = settle(&components);
+        let mut components = resolve(&components);
         if let Some(own) = components.get_mut(&*T::name()) {
             extend(
                 own,
@@ -63,26 +64,26 @@ impl Shape {
             .should_validate_formats(true)
             .with_format("time-zone", |name| name.parse::<chrono_tz::Tz>().is_ok())
             .build(&document)
-            .inspect_err(|error| log::error!("the schema of {} cannot be used: {error}", T::name()))
+            .inspect_err(|error| log::error!("the schema of {} cannot be compiled: {error}", T::name()))
             .ok();
         Self { validator }
     }
 
-    /// Notes every fault of the shape, up to a bound that keeps the answer readable.
+    /// Adds a finding for each violation of the schema, at most [`MAX_FINDINGS`].
     pub fn examine(&self, input: &Value, findings: &mut Findings) -> Examined {
         let mut examined = Examined {
             input: without_null(input),
-            wrong: BTreeSet::new(),
+            invalid: BTreeSet::new(),
         };
         let Some(validator) = &self.validator else {
             return examined;
         };
-        for error in validator.iter_errors(&examined.input).take(MAX_FAULTS) {
+        for error in validator.iter_errors(&examined.input).take(MAX_FINDINGS) {
             let at = error.instance_path().to_string();
             for (pointer, code, message) in explain(&at, error.kind()) {
-                if pointer.len() <= MAX_POINTER && examined.wrong.len() < MAX_FAULTS {
+                if pointer.len() <= MAX_POINTER && examined.invalid.len() < MAX_FINDINGS {
                     findings.add(pointer.clone(), code, message);
-                    examined.wrong.insert(pointer);
+                    examined.invalid.insert(pointer);
                 }
             }
         }
@@ -90,22 +91,22 @@ impl Shape {
     }
 }
 
-/// Most faults that one answer names.
-const MAX_FAULTS: usize = 500;
-/// The longest pointer that an answer holds.
+/// The largest number of findings about the schema, which keeps a response readable.
+const MAX_FINDINGS: usize = 500;
+/// The longest JSON pointer in a finding, in bytes.
 const MAX_POINTER: usize = 2000;
 
-/// An input with the pointers to what is wrong with its shape.
+/// An input with pointers to its values that violate the schema.
 pub struct Examined {
     input: Value,
-    wrong: BTreeSet<String>,
+    invalid: BTreeSet<String>,
 }
 
 impl Examined {
-    /// The input without exactly what is wrong, as far as that stands in objects.
-    pub fn without_wrong(&self) -> Value {
+    /// Returns the input without its invalid values, as far as they are members of objects.
+    pub fn without_invalid(&self) -> Value {
         let mut rest = self.input.clone();
-        for pointer in &self.wrong {
+        for pointer in &self.invalid {
             let Some((parent, name)) = pointer.rsplit_once('/') else {
                 continue;
             };
@@ -116,10 +117,10 @@ impl Examined {
         rest
     }
 
-    /// The input with something valid in the place of each member that is wrong anywhere inside.
+    /// Returns the input with a valid value in the place of each top-level member that has an invalid value inside.
     pub fn with_stand_ins(&self, stand_in: impl Fn(&str) -> Option<Value>) -> Value {
         let mut rest = self.input.clone();
-        for pointer in &self.wrong {
+        for pointer in &self.invalid {
             let name = first_segment(pointer);
             if let Value::Object(members) = &mut rest {
                 members.remove(&name);
@@ -129,18 +130,18 @@ impl Examined {
         rest
     }
 
-    /// Whether a finding is about something that is known to be wrong, or lies inside or around it.
+    /// Whether a finding is about an invalid value, or about a value inside or around one.
     pub fn covers(&self, pointer: &str) -> bool {
-        self.wrong
+        self.invalid
             .iter()
-            .any(|wrong| pointer.starts_with(wrong.as_str()) || wrong.starts_with(pointer))
+            .any(|invalid| pointer.starts_with(invalid.as_str()) || invalid.starts_with(pointer))
     }
 
-    /// Whether a finding is about a member that is wrong anywhere inside.
+    /// Whether a finding is about a top-level member that has an invalid value inside.
     pub fn covers_member(&self, pointer: &str) -> bool {
-        self.wrong
+        self.invalid
             .iter()
-            .any(|wrong| first_segment(wrong) == first_segment(pointer))
+            .any(|invalid| first_segment(invalid) == first_segment(pointer))
     }
 }
 
@@ -148,7 +149,8 @@ fn unescaped(segment: &str) -> String {
     segment.replace("~1", "/").replace("~0", "~")
 }
 
-/// A required member that is null is missing; a list inside keeps its nulls, which are wrong there.
+/// Removes members that are null, so that a required one counts as missing. Items of a list stay, since null is not
+/// valid there.
 fn without_null(input: &Value) -> Value {
     match input {
         Value::Object(members) => members
@@ -169,7 +171,7 @@ fn first_segment(pointer: &str) -> String {
     unescaped(segment)
 }
 
-/// Says in our own words, and without the value, what is wrong.
+/// Returns the findings for a violation, with messages that never repeat the value.
 fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, String)> {
     let member = |name: &str| format!("{at}/{}", pointer_segment(name));
     let here = |code, message: String| vec![(at.to_owned(), code, message)];
@@ -183,12 +185,12 @@ fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, St
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => unexpected
             .iter()
-            .take(MAX_FAULTS)
+            .take(MAX_FINDINGS)
             .map(|name| {
                 (
                     member(name),
                     FindingCode::UnknownField,
-                    "is no field of this object".to_owned(),
+                    "is not a field of this object".to_owned(),
                 )
             })
             .collect(),
@@ -200,33 +202,33 @@ fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, St
         }
         ValidationErrorKind::MinLength { limit } => here(
             FindingCode::Length,
-            format!("must have at least {}", some(*limit, "character")),
+            format!("must have at least {}", counted(*limit, "character")),
         ),
         ValidationErrorKind::MaxLength { limit } => here(
             FindingCode::Length,
-            format!("must have at most {}", some(*limit, "character")),
+            format!("must have at most {}", counted(*limit, "character")),
         ),
         ValidationErrorKind::MinItems { limit } => here(
             FindingCode::Length,
-            format!("needs at least {}", some(*limit, "item")),
+            format!("needs at least {}", counted(*limit, "item")),
         ),
         ValidationErrorKind::MaxItems { limit } => here(
             FindingCode::Length,
-            format!("must have at most {}", some(*limit, "item")),
+            format!("must have at most {}", counted(*limit, "item")),
         ),
         ValidationErrorKind::MinProperties { limit } => here(
             FindingCode::Required,
-            format!("needs at least {}", some(*limit, "member")),
+            format!("needs at least {}", counted(*limit, "member")),
         ),
         ValidationErrorKind::Type { kind } => {
             here(FindingCode::Type, format!("must be of type {}", type_names(kind)))
         }
         ValidationErrorKind::Enum { options } => {
-            here(FindingCode::Enum, format!("must be one of {}", words(options)))
+            here(FindingCode::Enum, format!("must be one of {}", variants(options)))
         }
         ValidationErrorKind::Format { format } => here(
             FindingCode::Format,
-            format!("must have the form of {}", article(format)),
+            format!("must have the form of {}", describe_format(format)),
         ),
         ValidationErrorKind::Pattern { pattern } => {
             here(FindingCode::Format, format!("must match {pattern}"))
@@ -244,13 +246,13 @@ fn type_names(kind: &jsonschema::error::TypeKind) -> String {
     }
 }
 
-/// A number with its noun.
-fn some(n: u64, noun: &str) -> String {
+/// Returns a number with its noun in the singular or plural.
+fn counted(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{n} {noun}{plural}")
 }
 
-fn words(options: &Value) -> String {
+fn variants(options: &Value) -> String {
     let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
     options
         .iter()
@@ -259,7 +261,7 @@ fn words(options: &Value) -> String {
         .join(", ")
 }
 
-fn article(format: &str) -> String {
+fn describe_format(format: &str) -> String {
     match format {
         "date-time" => "an RFC 3339 time with offset, such as 2026-03-01T21:30:00-05:00".to_owned(),
         "date" => "a date, such as 2026-03-01".to_owned(),

@@ -1,5 +1,7 @@
-//! JSON read to the letter. The types that serde derives also take a list of members for an object, and an object with
-//! one member for a word; clients that send such a thing mean something else, so here it is a wrong type.
+//! Deserializes JSON strictly.
+//!
+//! Types with a derived `Deserialize` also accept a list for an object, and an object with one member for an enum
+//! variant. A client that sends such a thing means something else, so here it is a wrong type.
 
 use std::fmt;
 
@@ -7,18 +9,18 @@ use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
 };
 
-/// Reads a value to the letter, all through.
+/// Deserializes a value strictly, and every value inside it.
 ///
 /// # Errors
-/// What the type has against the value, or a list in the place of an object.
+/// The error of the type, or a wrong type where the value is a list in the place of an object.
 pub fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::deserialize(Strict(deserializer))
 }
 
-/// A deserializer, or whatever takes part in its work, that hands itself on to everything inside.
+/// Wraps a deserializer, a visitor, a seed or an accessor, and wraps everything that it passes on in the same way.
 struct Strict<T>(T);
 
-macro_rules! hand_on {
+macro_rules! delegate {
     ($($method:ident)*) => {$(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
             self.0.$method(Strict(visitor))
@@ -29,7 +31,7 @@ macro_rules! hand_on {
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     type Error = D::Error;
 
-    hand_on! {
+    delegate! {
         deserialize_any deserialize_bool deserialize_char deserialize_str deserialize_string
         deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
@@ -53,7 +55,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
-        self.0.deserialize_str(Word(visitor))
+        self.0.deserialize_str(VariantName(visitor))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -90,7 +92,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<D> {
     }
 }
 
-macro_rules! pass {
+macro_rules! delegate_visits {
     ($($method:ident: $value:ty,)*) => {$(
         fn $method<E: Error>(self, value: $value) -> Result<V::Value, E> {
             self.0.$method(value)
@@ -98,7 +100,7 @@ macro_rules! pass {
     )*};
 }
 
-/// Bytes are not among what JSON has.
+/// Visits every type of JSON, which has no bytes.
 impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
     type Value = V::Value;
 
@@ -106,7 +108,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<V> {
         self.0.expecting(f)
     }
 
-    pass! {
+    delegate_visits! {
         visit_bool: bool,
         visit_i64: i64,
         visit_i128: i128,
@@ -155,7 +157,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Strict<A> {
     }
 }
 
-/// The names of members are words in any case.
+/// Passes keys on as they are, because a key is always a string.
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Strict<A> {
     type Error = A::Error;
 
@@ -180,18 +182,18 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Strict<S> {
     }
 }
 
-/// A variant of an enum, by its name alone.
-struct Word<V>(V);
+/// A visitor that accepts an enum variant only as a string.
+struct VariantName<V>(V);
 
-impl<'de, V: Visitor<'de>> Visitor<'de> for Word<V> {
+impl<'de, V: Visitor<'de>> Visitor<'de> for VariantName<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.expecting(f)
     }
 
-    fn visit_str<E: Error>(self, word: &str) -> Result<V::Value, E> {
-        self.0.visit_enum(word.into_deserializer())
+    fn visit_str<E: Error>(self, name: &str) -> Result<V::Value, E> {
+        self.0.visit_enum(name.into_deserializer())
     }
 }
 
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_and_words_are_read_wherever_they_stand() {
+    fn objects_and_variants_are_read_at_every_depth() {
         let found =
             plan(&json!({ "first": { "text": "a \"b\"", "place": "home" }, "steps": [{ "text": "c" }] }));
         let step = |text: &str, place| Step {
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_no_object_and_an_object_no_word() {
+    fn a_list_is_not_an_object_and_an_object_is_not_a_variant() {
         for wrong in [
             json!([null, []]),
             json!({ "first": ["a", "home"] }),

@@ -1,8 +1,8 @@
-//! Puts the OpenAPI 3.1 document together from the endpoints.
+//! Builds the OpenAPI 3.1 document from the endpoints.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "members of JSON objects that are made right here"
+    reason = "the JSON objects are created in this file, with these members"
 )]
 
 use std::collections::BTreeSet;
@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 use crate::{
     http::problem::{ProblemDocument, ProblemKind},
     openapi::{
-        endpoint::{Answer, Endpoint, Parameter, Tag},
-        schema::{Components, add, settle},
+        endpoint::{Endpoint, Parameter, SuccessResponse, Tag},
+        schema::{Components, add, resolve},
     },
 };
 
-/// The document of all endpoints.
+/// Builds the document of all endpoints.
 pub fn document(endpoints: &[Endpoint]) -> Value {
     let mut components = Components::new();
     add::<ProblemDocument>(&mut components);
@@ -45,24 +45,24 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
             "securitySchemes": {
                 "accessToken": {
                     "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                    "description": "The access token of a session: register, sign in or refresh to get one. Good for ten minutes.",
+                    "description": "The access token of a session. Register, sign in or refresh to get one. It is valid for ten minutes.",
                 },
             },
             "headers": headers(),
             "responses": statuses.into_iter().map(|status| (response_name(status), problem_response(status))).collect::<Map<_, _>>(),
-            "schemas": settle(&components),
+            "schemas": resolve(&components),
         },
     })
 }
 
 fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BTreeSet<u16>) -> Value {
     let problems = problems(endpoint);
-    for schema in &endpoint.named {
+    for schema in &endpoint.parameter_schemas {
         schema(components);
     }
     let mut responses = Map::new();
-    for answer in &endpoint.answers {
-        responses.insert(answer.status.to_string(), answer_object(answer, components));
+    for response in &endpoint.responses {
+        responses.insert(response.status.to_string(), response_object(response, components));
     }
     for kind in &problems {
         let status = kind.status().as_u16();
@@ -101,7 +101,7 @@ fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BT
     operation
 }
 
-/// The problems that an operation can have: its own, and those that follow from its form.
+/// Lists the problems of an operation: those that it declares, and those that follow from its form.
 fn problems(endpoint: &Endpoint) -> Vec<ProblemKind> {
     use ProblemKind as P;
     let mut all = endpoint.problems.clone();
@@ -144,7 +144,7 @@ fn idempotency_key() -> Parameter {
         name: "Idempotency-Key",
         place: "header",
         required: false,
-        description: "A name for this request, for example a UUID. Sent again within 24 hours with the same body it gets its first answer again.",
+        description: "A name for this request, for example a UUID. A request with the same name and body within 24 hours gets the response of the first one.",
         schema: json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
         example: json!("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a50"),
     }
@@ -164,19 +164,19 @@ fn parameter_object(parameter: &Parameter) -> Value {
     object
 }
 
-fn answer_object(answer: &Answer, components: &mut Components) -> Value {
-    let mut object = json!({ "description": answer.description });
+fn response_object(response: &SuccessResponse, components: &mut Components) -> Value {
+    let mut object = json!({ "description": response.description });
     let mut headers: Map<String, Value> = Map::new();
-    for name in answer.headers.iter().copied().chain(["X-Request-Id"]) {
+    for name in response.headers.iter().copied().chain(["X-Request-Id"]) {
         headers.insert(
             name.to_owned(),
             json!({ "$ref": format!("#/components/headers/{name}") }),
         );
     }
     object["headers"] = Value::Object(headers);
-    if let (Some(media_type), Some(schema)) = (answer.media_type, &answer.schema) {
+    if let (Some(media_type), Some(schema)) = (response.media_type, &response.schema) {
         let mut content = json!({ "schema": schema(components) });
-        if let Some(example) = &answer.example {
+        if let Some(example) = &response.example {
             content["examples"] = json!({ "example": { "value": example() } });
         }
         object["content"] = json!({ media_type: content });
@@ -187,16 +187,16 @@ fn answer_object(answer: &Answer, components: &mut Components) -> Value {
 fn headers() -> Value {
     let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string", "maxLength": 4000 }, "example": example });
     json!({
-        "ETag": text("The version of the answer, for If-Match and If-None-Match.", "\"1\""),
+        "ETag": text("The entity tag of the response, for If-Match and If-None-Match.", "\"1\""),
         "Location": text("The path of the new record.", "/v1/check-ins/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
-        "Idempotent-Replayed": text("true if the record was stored by an earlier request.", "true"),
-        "X-Request-Id": text("The id of the request, as sent or as made by the server.", "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
+        "Idempotent-Replayed": text("true if an earlier request stored the record.", "true"),
+        "X-Request-Id": text("The id of the request: the client's, or a new one.", "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
         "Retry-After": { "description": "Seconds to wait before trying again.", "schema": { "type": "integer", "minimum": 1 }, "example": 2 },
         "WWW-Authenticate": text("How to authenticate.", "Bearer realm=\"mainstay\""),
     })
 }
 
-/// The name of the shared response of a status, as RFC 9110 calls it.
+/// Returns the name of the shared response for a status, which is its reason phrase in RFC 9110.
 fn response_name(status: u16) -> String {
     let reason = actix_web::http::StatusCode::from_u16(status)
         .ok()
@@ -209,6 +209,7 @@ fn response_name(status: u16) -> String {
     }
 }
 
+/// Builds the shared response for all problems with a status.
 fn problem_response(status: u16) -> Value {
     let kinds: Vec<ProblemKind> = ProblemKind::ALL
         .iter()

@@ -1,4 +1,4 @@
-//! An endpoint: what routes a request and what documents it, in one place, so that neither exists without the other.
+//! Endpoints: the route of an operation together with its documentation, so that neither exists without the other.
 
 use actix_web::{FromRequest, Handler, Responder, Route, guard, http::Method, web};
 use serde_json::Value;
@@ -9,171 +9,32 @@ use crate::{
     openapi::schema::{Components, add},
 };
 
-/// How operations are grouped in the document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tag {
-    /// Accounts and sessions.
-    Accounts,
-    /// Goals.
-    Goals,
-    /// Plans.
-    Plans,
-    /// Check-ins.
-    CheckIns,
-    /// Craving events.
-    CravingEvents,
-    /// Use events.
-    UseEvents,
-    /// Support contacts.
-    SupportContacts,
-    /// Medications and doses.
-    Medications,
-    /// Practice, thoughts, meetings, commitments, self-efficacy.
-    Practice,
-    /// Appointments, referrals and transitions.
-    Care,
-    /// The private journal.
-    Journal,
-    /// Help now.
-    Support,
-    /// What the record tells.
-    Insights,
-    /// Offline first.
-    Sync,
-    /// Questionnaires.
-    Questionnaires,
-    /// Meetings.
-    Meetings,
-    /// Reference data.
-    Reference,
-    /// Operations.
-    Operations,
-}
+pub use crate::openapi::tag::Tag;
 
-impl Tag {
-    /// Every tag, in the order of the document, with its name and description.
-    pub const ALL: [(Self, &'static str, &'static str); 18] = [
-        (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
-        (
-            Self::Goals,
-            "goals",
-            "What a person wants to change; at most one active goal a substance.",
-        ),
-        (
-            Self::Plans,
-            "plans",
-            "Relapse-prevention and safety plans, in immutable numbered versions.",
-        ),
-        (
-            Self::CheckIns,
-            "check-ins",
-            "Short self-reports in the morning, in the evening, at any moment, or once a week.",
-        ),
-        (
-            Self::CravingEvents,
-            "craving-events",
-            "Cravings from onset to end, with what was tried; the answer already carries help.",
-        ),
-        (
-            Self::UseEvents,
-            "use-events",
-            "Days of use: data, never a failing. They erase nothing.",
-        ),
-        (
-            Self::SupportContacts,
-            "support-contacts",
-            "The people to reach when it gets hard.",
-        ),
-        (
-            Self::Medications,
-            "medications",
-            "Medication for recovery: schedules, doses, what is due.",
-        ),
-        (
-            Self::Practice,
-            "practice",
-            "What a person does for recovery: practice sessions, thought records, meetings, commitments, self-efficacy.",
-        ),
-        (
-            Self::Care,
-            "care",
-            "Care navigation: appointments, referrals, and transitions with their follow-ups.",
-        ),
-        (
-            Self::Journal,
-            "journal",
-            "The private journal: no consent covers it, and nobody else ever reads it.",
-        ),
-        (
-            Self::Support,
-            "support",
-            "What helps now: strategies, people, helplines.",
-        ),
-        (
-            Self::Insights,
-            "insights",
-            "What the record tells the person: computed from it at the time of asking, and explained.",
-        ),
-        (
-            Self::Sync,
-            "sync",
-            "Push and pull in one round trip, for apps that work offline.",
-        ),
-        (
-            Self::Questionnaires,
-            "questionnaires",
-            "Questionnaires that the operator may use, a person's answers, and scores over time.",
-        ),
-        (
-            Self::Meetings,
-            "meetings",
-            "Mutual-help meetings of any programme, from the operator's feeds.",
-        ),
-        (
-            Self::Reference,
-            "reference",
-            "The strategy library and helplines.",
-        ),
-        (
-            Self::Operations,
-            "operations",
-            "Health, keys and the documentation itself.",
-        ),
-    ];
-
-    /// Its name in the document.
-    pub fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(tag, ..)| *tag == self)
-            .map_or("operations", |(_, name, _)| name)
-    }
-}
-
-/// Makes a schema, adding what it refers to.
+/// Builds a schema, and adds the schemas that it refers to.
 pub type SchemaOf = Box<dyn Fn(&mut Components) -> Value>;
 
-/// Makes an example. It is asked for when the document is made: a server that starts has no use for it.
+/// Builds an example. It runs when the document is built, because a server that starts does not need it.
 pub type ExampleOf = Box<dyn Fn() -> Value>;
 
 /// A parameter of an operation.
 pub struct Parameter {
-    /// Its name.
+    /// The name of the parameter.
     pub name: &'static str,
     /// `path`, `query` or `header`.
     pub place: &'static str,
-    /// Whether it must be given.
+    /// Whether a request must have it.
     pub required: bool,
-    /// What it is.
+    /// The description in the document.
     pub description: &'static str,
-    /// Its schema.
+    /// The schema of its value.
     pub schema: Value,
-    /// A value for the example.
+    /// An example of its value.
     pub example: Value,
 }
 
 impl Parameter {
-    /// A parameter of the query, which may be left out.
+    /// Creates an optional query parameter.
     pub fn query(name: &'static str, description: &'static str, schema: Value, example: Value) -> Self {
         Self {
             name,
@@ -186,59 +47,79 @@ impl Parameter {
     }
 }
 
-/// A body that an operation takes.
+/// The request body of an operation.
 pub struct RequestBody {
-    /// Its schema.
+    /// The schema of the body.
     pub schema: SchemaOf,
-    /// An example.
+    /// An example of the body.
     pub example: ExampleOf,
 }
 
-/// An answer that an operation gives.
-pub struct Answer {
-    /// Its status.
+/// A successful response of an operation.
+pub struct SuccessResponse {
+    /// The status.
     pub status: u16,
-    /// When it is given.
+    /// The description in the document.
     pub description: &'static str,
-    /// Its media type, if it has a body.
+    /// The media type of the body, if there is one.
     pub media_type: Option<&'static str>,
-    /// Its schema, if it has a body.
+    /// The schema of the body, if there is one.
     pub schema: Option<SchemaOf>,
-    /// An example.
+    /// An example of the body.
     pub example: Option<ExampleOf>,
-    /// Headers of its own: `ETag`, `Location`, `Idempotent-Replayed`.
+    /// Headers beside those of every response, such as `ETag` and `Location`.
     pub headers: Vec<&'static str>,
 }
 
-/// What routes and documents one operation.
+/// One operation: its route and its documentation.
+///
+/// ```
+/// use actix_web::HttpResponse;
+/// use mainstay_api::{
+///     http::problem::{HandlerResult, ProblemKind},
+///     openapi::endpoint::{self, Tag},
+/// };
+///
+/// async fn ping() -> HandlerResult {
+///     Ok(HttpResponse::NoContent().finish())
+/// }
+///
+/// let endpoint = endpoint::get("/v1/ping", ping)
+///     .public()
+///     .operation(Tag::Operations, "ping", "Check the connection")
+///     .about("Succeeds whenever the server can be reached.")
+///     .gives_nothing(204, "The server can be reached.")
+///     .problems(&[ProblemKind::Unavailable]);
+/// assert_eq!(endpoint.id, "ping");
+/// ```
 pub struct Endpoint {
-    /// The path, with `{name}` for what varies.
+    /// The path, with a `{name}` for each variable segment.
     pub path: String,
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
     route: Route,
-    /// The name of the operation for generated clients.
+    /// The operation id, by which generated clients name the operation.
     pub id: String,
-    /// Its group.
+    /// The group of the operation.
     pub tag: Tag,
-    /// What it does, in a few words.
+    /// What the operation does, in a few words.
     pub summary: String,
-    /// What else to know.
+    /// Everything else that a client has to know.
     pub description: String,
-    /// Whether it needs no sign-in.
+    /// Whether the operation needs no sign-in.
     pub public: bool,
-    /// Whether it stays out of the document.
+    /// Whether the document leaves the operation out.
     pub hidden: bool,
-    /// Its parameters.
+    /// The parameters of the path, the query and the header.
     pub parameters: Vec<Parameter>,
-    /// The body that it takes.
+    /// The request body.
     pub body: Option<RequestBody>,
-    /// The answers that it gives.
-    pub answers: Vec<Answer>,
-    /// The problems that it can have, besides those of every operation.
+    /// The successful responses.
+    pub responses: Vec<SuccessResponse>,
+    /// The problems of the operation, beside those that follow from its form.
     pub problems: Vec<ProblemKind>,
-    /// Schemas that its parameters refer to and no body has.
-    pub named: Vec<SchemaOf>,
+    /// Schemas that only parameters refer to.
+    pub parameter_schemas: Vec<SchemaOf>,
 }
 
 impl Endpoint {
@@ -266,13 +147,13 @@ impl Endpoint {
             hidden: false,
             parameters: Vec::new(),
             body: None,
-            answers: Vec::new(),
+            responses: Vec::new(),
             problems: Vec::new(),
-            named: Vec::new(),
+            parameter_schemas: Vec::new(),
         }
     }
 
-    /// Names and describes the operation.
+    /// Sets the group, the operation id and the summary.
     #[must_use]
     pub fn operation(mut self, tag: Tag, id: impl Into<String>, summary: impl Into<String>) -> Self {
         self.tag = tag;
@@ -281,21 +162,21 @@ impl Endpoint {
         self
     }
 
-    /// What else to know.
+    /// Sets the description.
     #[must_use]
     pub fn about(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
         self
     }
 
-    /// Needs no sign-in.
+    /// Makes the operation available without sign-in.
     #[must_use]
     pub fn public(mut self) -> Self {
         self.public = true;
         self
     }
 
-    /// Stays out of the document.
+    /// Leaves the operation out of the document, and makes it available without sign-in.
     #[must_use]
     pub fn hidden(mut self) -> Self {
         self.hidden = true;
@@ -303,20 +184,20 @@ impl Endpoint {
         self
     }
 
-    /// Has a parameter.
+    /// Adds a parameter.
     #[must_use]
     pub fn parameter(mut self, parameter: Parameter) -> Self {
         self.parameters.push(parameter);
         self
     }
 
-    /// Takes a body of a type.
+    /// Sets the request body by its type.
     #[must_use]
     pub fn takes<T: ToSchema>(self, example: impl Fn() -> Value + 'static) -> Self {
         self.takes_schema(Box::new(|components| add::<T>(components)), example)
     }
 
-    /// Takes a body of a schema.
+    /// Sets the request body by its schema.
     #[must_use]
     pub fn takes_schema(mut self, schema: SchemaOf, example: impl Fn() -> Value + 'static) -> Self {
         self.body = Some(RequestBody {
@@ -326,7 +207,7 @@ impl Endpoint {
         self
     }
 
-    /// Gives an answer of a type.
+    /// Adds a JSON response by the type of its body.
     #[must_use]
     pub fn gives<T: ToSchema>(
         self,
@@ -342,7 +223,7 @@ impl Endpoint {
         )
     }
 
-    /// Gives an answer of a schema.
+    /// Adds a JSON response by the schema of its body.
     #[must_use]
     pub fn gives_schema(
         mut self,
@@ -351,7 +232,7 @@ impl Endpoint {
         schema: SchemaOf,
         example: impl Fn() -> Value + 'static,
     ) -> Self {
-        self.answers.push(Answer {
+        self.responses.push(SuccessResponse {
             status,
             description,
             media_type: Some("application/json"),
@@ -362,7 +243,7 @@ impl Endpoint {
         self
     }
 
-    /// Gives an answer of another media type.
+    /// Adds a response of another media type than JSON.
     #[must_use]
     pub fn gives_media(
         mut self,
@@ -372,7 +253,7 @@ impl Endpoint {
         example: impl Fn() -> Value + 'static,
     ) -> Self {
         let schema: SchemaOf = Box::new(|_| serde_json::json!({ "type": "string", "maxLength": 1_000_000 }));
-        self.answers.push(Answer {
+        self.responses.push(SuccessResponse {
             status,
             description,
             media_type: Some(media_type),
@@ -383,10 +264,10 @@ impl Endpoint {
         self
     }
 
-    /// Gives an answer without a body.
+    /// Adds a response without a body.
     #[must_use]
     pub fn gives_nothing(mut self, status: u16, description: &'static str) -> Self {
-        self.answers.push(Answer {
+        self.responses.push(SuccessResponse {
             status,
             description,
             media_type: None,
@@ -397,41 +278,41 @@ impl Endpoint {
         self
     }
 
-    /// The answer named last has these headers.
+    /// Adds headers to the response that was added last.
     #[must_use]
     pub fn with_headers(mut self, headers: &[&'static str]) -> Self {
-        if let Some(answer) = self.answers.last_mut() {
-            answer.headers.extend_from_slice(headers);
+        if let Some(response) = self.responses.last_mut() {
+            response.headers.extend_from_slice(headers);
         }
         self
     }
 
-    /// Refers to a schema that no body has.
+    /// Adds a schema that only parameters refer to.
     #[must_use]
     pub fn naming(mut self, schema: SchemaOf) -> Self {
-        self.named.push(schema);
+        self.parameter_schemas.push(schema);
         self
     }
 
-    /// Can have these problems, besides those of every operation.
+    /// Adds problems, beside those that follow from the form of the operation.
     #[must_use]
     pub fn problems(mut self, problems: &[ProblemKind]) -> Self {
         self.problems.extend_from_slice(problems);
         self
     }
 
-    /// Whether a repeated request gets its first answer again.
+    /// Whether the operation accepts an `Idempotency-Key`, so that a retry gets the response of the first request.
     pub fn takes_idempotency_key(&self) -> bool {
         self.method == Method::POST
     }
 
-    /// The route.
+    /// Returns the route.
     pub fn into_route(self) -> Route {
         self.route
     }
 }
 
-/// The value of `Allow` for the endpoints of one path.
+/// Returns the value of `Allow` for the endpoints of one path.
 pub fn allow(endpoints: &[Endpoint]) -> String {
     let mut methods: Vec<&str> = Vec::new();
     for endpoint in endpoints {
@@ -443,7 +324,7 @@ pub fn allow(endpoints: &[Endpoint]) -> String {
     methods.join(", ")
 }
 
-/// Declares a function for each method.
+/// Declares a function for each HTTP method.
 macro_rules! methods {
     ($($name:ident $method:ident $doc:literal;)*) => {
         $(#[doc = $doc]
@@ -459,8 +340,8 @@ macro_rules! methods {
 }
 
 methods! {
-    get GET "An endpoint that reads.";
-    post POST "An endpoint that makes something, or does something.";
-    put PUT "An endpoint that replaces.";
-    delete DELETE "An endpoint that deletes.";
+    get GET "Creates an endpoint that reads.";
+    post POST "Creates an endpoint that creates a resource or performs an action.";
+    put PUT "Creates an endpoint that replaces a resource.";
+    delete DELETE "Creates an endpoint that deletes a resource.";
 }

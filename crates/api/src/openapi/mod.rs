@@ -1,5 +1,6 @@
-//! The OpenAPI document, made from the same list that routes the requests.
+//! The OpenAPI document, built from the same list of endpoints that routes the requests.
 
 pub mod document;
 pub mod endpoint;
 pub mod schema;
+pub mod tag;

@@ -1,5 +1,5 @@
-//! Schemas from types, in the form that generated clients digest: every object and enum named, every small value
-//! in place, and no choice between shapes but null or the thing itself.
+//! Builds schemas from types, in a form that client generators support: every object and enum has a name, every other
+//! value is inlined, and the only choice between shapes is that between null and a value.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use utoipa::{
 
 const REF: &str = "#/components/schemas/";
 
-/// Named schemas.
+/// The named schemas of the document.
 pub type Components = BTreeMap<String, Value>;
 
-/// Adds a type and all that it is made of, and gives the schema to refer to it by.
+/// Adds a type and every type inside it, and returns a reference to it.
 pub fn add<T: ToSchema>(components: &mut Components) -> Value {
     let mut found: Vec<(String, RefOr<Schema>)> = vec![(T::name().into_owned(), T::schema())];
     T::schemas(&mut found);
@@ -27,7 +27,7 @@ pub fn add<T: ToSchema>(components: &mut Components) -> Value {
     json!({ "$ref": format!("{REF}{}", T::name()) })
 }
 
-/// Adds a noun of the record together with the members that every record has.
+/// Adds a noun together with the members that every record has, and returns a reference to it.
 pub fn add_record<T: Record>(components: &mut Components) -> Value {
     let reference = add::<T>(components);
     if let Some(own) = components.get_mut(&*T::name())
@@ -36,24 +36,24 @@ pub fn add_record<T: Record>(components: &mut Components) -> Value {
         let time = |description: &str| json!({ "type": "string", "format": "date-time", "maxLength": 64, "readOnly": true, "description": description });
         extend(
             own,
-            json!({ "id": { "type": "string", "format": "uuid", "description": "Its id. The client may choose it (UUID v7 recommended); made by the server if left out. Always given in answers." } }),
+            json!({ "id": { "type": "string", "format": "uuid", "description": "The id of the record. The client may choose it (UUID v7 recommended); the server creates one if it is left out. Responses always have it." } }),
             json!({
-                "version": { "type": "integer", "minimum": 1, "readOnly": true, "description": "Its version, from 1; also the ETag." },
-                "created_at": time("When it was stored."),
-                "updated_at": time("When it was last changed."),
+                "version": { "type": "integer", "minimum": 1, "readOnly": true, "description": "The version of the record, from 1. It is also the ETag." },
+                "created_at": time("When the record was stored."),
+                "updated_at": time("When the record was last changed."),
             }),
         );
     }
     reference
 }
 
-/// Adds a page of records.
+/// Adds the schema of a page of records, and returns a reference to it.
 pub fn add_page<T: Record>(components: &mut Components) -> Value {
     let items = add_record::<T>(components);
     add_list(components, &format!("{}List", T::name()), &items)
 }
 
-/// Adds a page of anything under a name.
+/// Adds the schema of a page under a name, and returns a reference to it.
 pub fn add_list(components: &mut Components, name: &str, items: &Value) -> Value {
     components.insert(name.to_owned(), json!({
         "type": "object",
@@ -61,19 +61,19 @@ pub fn add_list(components: &mut Components, name: &str, items: &Value) -> Value
         "required": ["items", "next_cursor"],
         "properties": {
             "items": { "type": "array", "maxItems": 200, "items": items },
-            "next_cursor": { "type": ["string", "null"], "maxLength": 200, "description": "For the next page; null on the last one." },
+            "next_cursor": { "type": ["string", "null"], "maxLength": 200, "description": "The cursor of the next page; null on the last page." },
         },
     }));
     json!({ "$ref": format!("{REF}{name}") })
 }
 
-/// Whether a schema has a name of its own in the document: objects with members, and enums.
+/// Whether a schema keeps its name in the document, as objects with members and enums do.
 fn is_named(schema: &Value) -> bool {
     schema.get("properties").is_some() || schema.get("enum").is_some()
 }
 
-/// Puts small values in place of references to them and drops what is no longer referred to.
-pub fn settle(components: &Components) -> Components {
+/// Inlines every schema that keeps no name, and drops those that nothing refers to any more.
+pub fn resolve(components: &Components) -> Components {
     components
         .iter()
         .filter(|(_, schema)| is_named(schema))
@@ -81,7 +81,7 @@ pub fn settle(components: &Components) -> Components {
         .collect()
 }
 
-/// What a request may leave out it may send as null, too; inputs are known by taking no unknown members.
+/// Lets the optional members of an input be null. An input is recognised by refusing unknown members.
 fn optional_is_nullable(mut schema: Value) -> Value {
     if schema.get("additionalProperties") != Some(&Value::Bool(false)) {
         return schema;
@@ -111,7 +111,7 @@ fn optional_is_nullable(mut schema: Value) -> Value {
     schema
 }
 
-/// The schema with every small value in place.
+/// Returns the schema with every unnamed schema inlined.
 pub fn inline(schema: &Value, components: &Components) -> Value {
     match schema {
         Value::Array(items) => items.iter().map(|item| inline(item, components)).collect(),
@@ -120,23 +120,23 @@ pub fn inline(schema: &Value, components: &Components) -> Value {
                 .iter()
                 .map(|(name, value)| (name.clone(), inline(value, components)))
                 .collect();
-            Value::Object(bounded(nullable(in_place(members, components))))
+            Value::Object(bounded(nullable(inlined(members, components))))
         }
         other => other.clone(),
     }
 }
 
-/// A reference to a small value becomes that value; what stands beside the reference wins.
-fn in_place(mut members: Map<String, Value>, components: &Components) -> Map<String, Value> {
+/// Replaces a reference to an unnamed schema with that schema. Members beside the reference take precedence.
+fn inlined(mut members: Map<String, Value>, components: &Components) -> Map<String, Value> {
     let target = members
         .get("$ref")
         .and_then(Value::as_str)
         .and_then(|r| r.strip_prefix(REF));
-    if let Some(Value::Object(small)) = target.and_then(|name| components.get(name))
-        && !small.contains_key("properties")
-        && !small.contains_key("enum")
+    if let Some(Value::Object(unnamed)) = target.and_then(|name| components.get(name))
+        && !unnamed.contains_key("properties")
+        && !unnamed.contains_key("enum")
     {
-        let mut merged = small.clone();
+        let mut merged = unnamed.clone();
         members.remove("$ref");
         merged.extend(members);
         return merged;
@@ -144,38 +144,39 @@ fn in_place(mut members: Map<String, Value>, components: &Components) -> Map<Str
     members
 }
 
-/// `oneOf [x, null]` with a small x becomes x with null among its types; a description moves outside.
+/// Turns `oneOf [x, null]` with an unnamed x into x with null among its types. For a named x only the description moves
+/// outside.
 fn nullable(mut members: Map<String, Value>) -> Map<String, Value> {
     let is_null = |schema: &Value| schema.get("type").is_some_and(|t| t == "null");
     let Some(Value::Array(choices)) = members.get("oneOf") else {
         return members;
     };
-    let [thing, null] = choices.as_slice() else {
+    let [value, null] = choices.as_slice() else {
         return members;
     };
     if !is_null(null) {
         return members;
     }
-    let Value::Object(mut thing) = thing.clone() else {
+    let Value::Object(mut value) = value.clone() else {
         return members;
     };
-    if thing.contains_key("$ref") {
-        if let Some(description) = thing.remove("description") {
+    if value.contains_key("$ref") {
+        if let Some(description) = value.remove("description") {
             members.insert("description".to_owned(), description);
         }
-        members.insert("oneOf".to_owned(), json!([thing, { "type": "null" }]));
+        members.insert("oneOf".to_owned(), json!([value, { "type": "null" }]));
         return members;
     }
-    if let Some(Value::String(kind)) = thing.get("type") {
+    if let Some(Value::String(kind)) = value.get("type") {
         let kinds = json!([kind, "null"]);
-        thing.insert("type".to_owned(), kinds);
+        value.insert("type".to_owned(), kinds);
     }
     members.remove("oneOf");
-    thing.extend(members);
-    thing
+    value.extend(members);
+    value
 }
 
-/// Strings of a known form get the length that the form implies.
+/// Gives strings of a known format the length that the format implies.
 fn bounded(mut members: Map<String, Value>) -> Map<String, Value> {
     let is_text = match members.get("type") {
         Some(Value::String(kind)) => kind == "string",
@@ -193,7 +194,7 @@ fn bounded(mut members: Map<String, Value>) -> Map<String, Value> {
     members
 }
 
-/// The object with further members, `first` before and `last` behind its own.
+/// Adds properties to an object schema: `first` before its own, and `last` behind them.
 pub fn extend(object: &mut Value, first: Value, last: Value) {
     let Some(Value::Object(own)) = object.get_mut("properties") else {
         return;
@@ -206,7 +207,7 @@ pub fn extend(object: &mut Value, first: Value, last: Value) {
     *own = all;
 }
 
-/// The schema that a request must fit: what is read-only may be anything, null is the same as left out.
+/// Returns the schema that requests are validated against: a read-only member may be anything, and null means absent.
 pub fn for_requests(schema: &Value) -> Value {
     match schema {
         Value::Array(items) => items.iter().map(for_requests).collect(),
@@ -215,9 +216,9 @@ pub fn for_requests(schema: &Value) -> Value {
                 return Value::Bool(true);
             }
             if let Some(Value::Array(choices)) = members.get("oneOf")
-                && let Some(thing) = choices.iter().find(|c| c.get("type").is_none_or(|t| t != "null"))
+                && let Some(value) = choices.iter().find(|c| c.get("type").is_none_or(|t| t != "null"))
             {
-                return for_requests(thing);
+                return for_requests(value);
             }
             let mut members: Map<String, Value> = members
                 .iter()
@@ -240,14 +241,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn small_values_stand_in_place_and_enums_keep_their_names() {
+    fn unnamed_schemas_are_inlined_and_enums_keep_their_names() {
         let mut components = Components::new();
         assert_eq!(
             add::<CravingEvent>(&mut components),
             json!({ "$ref": "#/components/schemas/CravingEvent" })
         );
-        let settled = settle(&components);
-        let names: Vec<&String> = settled.keys().collect();
+        let resolved = resolve(&components);
+        let names: Vec<&String> = resolved.keys().collect();
         assert_eq!(
             names,
             [
@@ -261,7 +262,7 @@ mod tests {
                 "Substance"
             ]
         );
-        let members = &settled["CravingEvent"]["properties"];
+        let members = &resolved["CravingEvent"]["properties"];
         assert_eq!(
             members["note"],
             json!({ "type": ["string", "null"], "maxLength": 4000, "description": "Anything in own words." })
@@ -274,10 +275,10 @@ mod tests {
     }
 
     #[test]
-    fn requests_may_hold_anything_where_it_is_read_only() {
+    fn a_read_only_member_of_a_request_may_be_anything() {
         let mut components = Components::new();
         add::<CravingEvent>(&mut components);
-        let request = for_requests(&settle(&components)["CravingEvent"]);
+        let request = for_requests(&resolve(&components)["CravingEvent"]);
         assert_eq!(request["properties"]["peak"], json!(true));
         assert_eq!(
             request["properties"]["place"],

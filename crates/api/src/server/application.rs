@@ -1,4 +1,4 @@
-//! The application: what it is made of, and how it is put together and run.
+//! Builds the application from its configuration and serves it.
 
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
@@ -20,39 +20,40 @@ use crate::{
         body, middleware,
         rate_limit::{LimitMode, Limits},
     },
-    openapi::endpoint::Endpoint,
+    openapi::endpoint::{self, Endpoint},
     routes,
     server::{
         clock::Clock,
-        metrics::{Metrics, RouteFigures},
+        metrics::{self, Metrics, RouteMetrics},
+        operations::OpenapiDocument,
         state::{Parts, State},
         worker,
     },
     sync::PUSHES,
 };
 
-/// How long requests in flight may take after the signal to stop, in seconds.
+/// How long requests in flight may still take after the signal to stop, in seconds.
 const SHUTDOWN_S: u64 = 30;
 
-/// What an application is built from.
+/// Everything that an application is built from.
 pub struct Configuration {
-    /// Where the databases are.
+    /// Locations and pool sizes of the databases.
     pub locations: Locations,
     /// The master keys.
     pub master: MasterKeys,
-    /// Private keys of the access tokens, in PEM.
+    /// Private keys that sign access tokens, in PEM.
     pub signing_keys: String,
-    /// Who issues the tokens.
+    /// The issuer that access tokens name.
     pub issuer: String,
-    /// Whether requests are counted.
+    /// Whether rate limits apply.
     pub limits: LimitMode,
-    /// Proxies whose word on the client's address counts.
+    /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long deletions are told of, in days.
+    /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
-    /// Threads that serve requests.
+    /// Number of threads that serve requests.
     pub workers: usize,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
@@ -63,24 +64,23 @@ pub struct Application {
 }
 
 impl Application {
-    /// Opens everything. The databases must be migrated.
+    /// Opens the databases, which must be migrated, and creates the shared state.
     ///
     /// # Errors
-    /// Says what does not work.
+    /// A message that names the key or database that cannot be used.
     pub fn build(configuration: Configuration) -> Result<Self, String> {
         let tokens = Tokens::new(&configuration.signing_keys, &configuration.issuer)
             .map_err(|e| format!("the signing key: {e}"))?;
         let store = Store::open(&configuration.locations, configuration.master).map_err(|e| e.to_string())?;
-        let derived = |purpose| store.derive_key(purpose).map_err(|e| e.to_string());
-        let passwords = Passwords::new(derived("mainstay pepper 1")?, configuration.workers)?;
-        let refresh = RefreshTokens::new(derived("mainstay refresh 1")?);
+        let derive = |purpose| store.derive_key(purpose).map_err(|e| e.to_string());
+        let passwords = Passwords::new(derive("mainstay pepper 1")?, configuration.workers)?;
+        let refresh = RefreshTokens::new(derive("mainstay refresh 1")?);
         let parts = Parts {
             store,
             tokens,
             refresh,
             passwords,
             sessions: Sessions::default(),
-
             pushes: Arc::new(Semaphore::new(PUSHES)),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
@@ -94,26 +94,32 @@ impl Application {
         })
     }
 
-    /// What the application is made of.
+    /// The shared state.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// Serves on a listener until it is told to stop. A second listener serves the figures.
+    /// Serves on a listener until it is told to stop. The second listener, if there is one, serves the metrics.
     ///
     /// # Errors
-    /// What the system says.
-    pub fn serve(self, listener: TcpListener, metrics: Option<TcpListener>) -> std::io::Result<Server> {
-        if let Some(metrics) = metrics {
-            crate::server::metrics::serve(metrics, self.state.metrics.clone())?;
+    /// The error of the operating system, if a server cannot start.
+    pub fn serve(
+        self,
+        listener: TcpListener,
+        metrics_listener: Option<TcpListener>,
+    ) -> std::io::Result<Server> {
+        if let Some(listener) = metrics_listener {
+            metrics::serve(listener, self.state.metrics.clone())?;
         }
-        worker::start(self.state.clone());
+        worker::start(&self.state);
         let state = self.state;
+        let document = Arc::new(OpenapiDocument::new(routes::document_text));
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
+                .app_data(document.clone())
                 .app_data(body::config())
-                .app_data(RouteFigures::new("unmatched"))
+                .app_data(RouteMetrics::new("unmatched"))
                 .wrap(Compress::default())
                 .wrap(actix_web::middleware::from_fn(middleware::request_layer))
                 .configure(|config| configure(config, routes::endpoints()))
@@ -123,7 +129,8 @@ impl Application {
             .workers(self.workers)
             .shutdown_timeout(SHUTDOWN_S)
             .keep_alive(Duration::from_secs(75))
-            // A compressed answer is written in parts, and the last must not wait until the client confirms those before it.
+            // A compressed response is written in parts, and the last one must not wait until the client has
+            // acknowledged those before it.
             .tcp_nodelay(true)
             .client_request_timeout(Duration::from_secs(20))
             .listen(listener)?
@@ -131,7 +138,7 @@ impl Application {
     }
 }
 
-/// An application that serves in a thread of its own until it is dropped.
+/// An application that serves in a thread of its own, until it is dropped.
 pub struct Running {
     state: State,
     handle: ServerHandle,
@@ -139,10 +146,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Builds and serves an application on a listener.
+    /// Builds an application and serves it on a listener.
     ///
     /// # Errors
-    /// Says what does not work.
+    /// A message that says why it cannot be built or served.
     pub fn start(configuration: Configuration, listener: TcpListener) -> Result<Self, String> {
         let (started, starting) = std::sync::mpsc::sync_channel(1);
         let thread = std::thread::spawn(move || {
@@ -154,10 +161,10 @@ impl Running {
                 });
                 match built {
                     Ok((state, server)) => {
-                        // Whoever waits takes the answer, or has gone.
+                        // Sending fails only if the caller is gone, and then nobody misses the handle.
                         let _ = started.send(Ok((state, server.handle())));
                         if let Err(error) = server.await {
-                            log::error!("serving ended: {error}");
+                            log::error!("the server stopped with an error: {error}");
                         }
                     }
                     Err(error) => drop(started.send(Err(error))),
@@ -172,7 +179,7 @@ impl Running {
         })
     }
 
-    /// What the application is made of.
+    /// The shared state.
     pub fn state(&self) -> &State {
         &self.state
     }
@@ -180,7 +187,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The command is sent at once; the future only waits for it to be carried out.
+        // The call sends the command at once; the future would only wait until the server has stopped.
         drop(self.handle.stop(false));
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
@@ -188,7 +195,7 @@ impl Drop for Running {
     }
 }
 
-/// Routes each path once, with its methods; any other method of a known path is 405.
+/// Registers each path once, with all its methods. Any other method of the path gets a 405.
 fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
     let mut paths: Vec<(String, Vec<Endpoint>)> = Vec::new();
     for endpoint in endpoints {
@@ -197,11 +204,11 @@ fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
             None => paths.push((endpoint.path.clone(), vec![endpoint])),
         }
     }
-    // Paths are tried in their order, and one that names things is the dearer to try.
+    // The router tries paths in this order, and one with parameters takes longer to try.
     paths.sort_by_key(|(path, _)| path.contains('{'));
     for (path, list) in paths {
-        let allow = crate::openapi::endpoint::allow(&list);
-        let mut resource = web::resource(path.as_str()).app_data(RouteFigures::new(path.as_str()));
+        let allow = endpoint::allow(&list);
+        let mut resource = web::resource(path.as_str()).app_data(RouteMetrics::new(path.as_str()));
         for endpoint in list {
             resource = resource.route(endpoint.into_route());
         }

@@ -1,4 +1,4 @@
-//! The one place that asks what time it is.
+//! The clock: the only module that reads the system time.
 
 use std::sync::{
     Arc,
@@ -7,34 +7,35 @@ use std::sync::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The system's clock, which a test may set forward.
+/// The system's clock, which a test may advance.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
-    ahead_ms: Arc<AtomicI64>,
+    advanced_ms: Arc<AtomicI64>,
 }
 
-/// A time in microseconds since 1970, cut to the millisecond like every time on the wire.
+/// Converts a time to microseconds since 1970, cut to the millisecond like every time in requests and responses.
 pub fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis() * 1000
 }
 
 impl Clock {
-    /// The time now.
+    /// Returns the current time.
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the clock that everything else asks"
+        reason = "every other module reads the time from this clock"
     )]
     pub fn now(&self) -> DateTime<Utc> {
-        Utc::now() + TimeDelta::milliseconds(self.ahead_ms.load(Ordering::Relaxed))
+        Utc::now() + TimeDelta::milliseconds(self.advanced_ms.load(Ordering::Relaxed))
     }
 
-    /// The time now in microseconds since 1970, cut to the millisecond like every time on the wire.
+    /// Returns the current time in microseconds since 1970, cut to the millisecond.
     pub fn micros(&self) -> i64 {
         micros(self.now())
     }
 
-    /// Lets the clock run ahead of the system's by this much more.
+    /// Sets the clock forward by this much.
     pub fn advance(&self, by: TimeDelta) {
-        self.ahead_ms.fetch_add(by.num_milliseconds(), Ordering::Relaxed);
+        self.advanced_ms
+            .fetch_add(by.num_milliseconds(), Ordering::Relaxed);
     }
 }

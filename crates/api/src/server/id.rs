@@ -1,23 +1,23 @@
-//! The one place that makes identifiers.
+//! Identifiers: the only module that creates UUIDs.
 
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-/// A new time-ordered identifier (UUID v7): rows that are written together lie together.
+/// Creates a time-ordered identifier (UUID v7), so that rows written together lie close together in the database.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is the module that makes ids for everything else"
+    reason = "every other module takes its ids from here"
 )]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
-/// The identifier of something that has a name: always the same for the same kind of thing and the same names
-/// (UUID v8 of a SHA-256, as in RFC 9562, appendix B.2).
+/// Derives the identifier of something that has a name. The same kind and names always give the same identifier (UUID
+/// v8 of a SHA-256, as in RFC 9562, appendix B.2).
 pub fn named_id(kind: &str, names: &[&str]) -> Uuid {
     let mut hash = Sha256::new_with_prefix(b"mainstay named id 1");
     for part in [&kind].into_iter().chain(names) {
-        // With its length, so that no two lists of names run together alike.
+        // The length keeps apart lists of names that would be the same when joined.
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }

@@ -1,4 +1,4 @@
-//! Figures for Prometheus, on a listener of their own.
+//! Metrics for Prometheus, served on a listener of their own.
 
 use std::{
     cell::RefCell,
@@ -13,23 +13,29 @@ use metrics::{
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// Bounds of the durations, in seconds.
+/// Counts failed runs of background jobs, by the name of the job.
+pub const WORKER_FAILURES: &str = "mainstay_worker_failures_total";
+const REQUESTS: &str = "http_requests_total";
+const DURATION: &str = "http_request_duration_seconds";
+const BUILD_INFO: &str = "mainstay_build_info";
+
+/// Upper bounds of the duration buckets, in seconds.
 const BUCKETS: [f64; 12] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
 ];
 
-/// One recorder serves the whole process.
+/// The recorder of the whole process.
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 static INSTALLING: Mutex<()> = Mutex::new(());
 
-/// The figures of this process.
+/// A handle on the metrics of this process.
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
 }
 
 impl Metrics {
-    /// The recorder, installed on the first call.
+    /// Returns the recorder, which the first call installs.
     ///
     /// # Errors
     /// If another recorder is installed.
@@ -41,95 +47,92 @@ impl Metrics {
             });
         }
         let handle = PrometheusBuilder::new()
-            .set_buckets_for_metric(
-                Matcher::Full("http_request_duration_seconds".to_owned()),
-                &BUCKETS,
-            )
+            .set_buckets_for_metric(Matcher::Full(DURATION.to_owned()), &BUCKETS)
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|e| e.to_string())?;
-        describe_counter!(
-            "http_requests_total",
-            "Requests answered, by method, route template and status."
-        );
+        describe_counter!(REQUESTS, "Responses, by method, route template and status.");
         describe_histogram!(
-            "http_request_duration_seconds",
-            "Time from request to answer, by method and route template."
+            DURATION,
+            "Time from a request to its response, by method and route template."
         );
-        describe_gauge!("mainstay_build_info", "The version that runs.");
-        gauge!("mainstay_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        describe_counter!(WORKER_FAILURES, "Failed runs of background jobs, by job.");
+        describe_gauge!(BUILD_INFO, "The version that runs.");
+        gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(Self {
             handle: RECORDER.get_or_init(|| handle).clone(),
         })
     }
 
-    /// The figures in Prometheus' text form.
+    /// Renders the metrics in the text format of Prometheus.
     pub fn render(&self) -> String {
         self.handle.render()
     }
 
-    /// Lets the recorder fold what it has gathered.
+    /// Lets the recorder fold the durations that it has gathered into its histograms.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
     }
 }
 
-/// The figures of one path. Looking a figure up by its labels takes longer than counting does, so each is looked up once.
-pub struct RouteFigures {
+/// The metrics of one route. They hold each counter and histogram that they used before, because looking one up by
+/// its labels takes longer than counting.
+pub struct RouteMetrics {
     route: String,
-    found: RefCell<Vec<Found>>,
+    handles: RefCell<Vec<Handles>>,
 }
 
-struct Found {
+/// The metrics of one method and status.
+struct Handles {
     method: &'static str,
     status: u16,
-    answered: Counter,
-    took: Histogram,
+    responses: Counter,
+    duration: Histogram,
 }
 
-impl RouteFigures {
-    /// The figures of a path, given as its template.
+impl RouteMetrics {
+    /// Creates the metrics of a route, which is named by its path template.
     pub fn new(route: impl Into<String>) -> Self {
         Self {
             route: route.into(),
-            found: RefCell::default(),
+            handles: RefCell::default(),
         }
     }
 
-    /// The path's template.
+    /// The path template.
     pub fn route(&self) -> &str {
         &self.route
     }
 
-    /// Counts an answered request.
+    /// Counts a response and the time that it took.
     pub fn count(&self, method: &'static str, status: u16, elapsed: Duration) {
-        let mut found = self.found.borrow_mut();
-        if let Some(figures) = found.iter().find(|f| f.method == method && f.status == status) {
-            figures.count(elapsed);
+        let mut handles = self.handles.borrow_mut();
+        if let Some(found) = handles.iter().find(|h| h.method == method && h.status == status) {
+            found.count(elapsed);
             return;
         }
         let route = self.route.clone();
-        let figures = Found {
+        let new = Handles {
             method,
             status,
-            answered: counter!("http_requests_total", "method" => method, "route" => route.clone(), "status" => status.to_string()),
-            took: histogram!("http_request_duration_seconds", "method" => method, "route" => route),
+            responses: counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string()),
+            duration: histogram!(DURATION, "method" => method, "route" => route),
         };
-        figures.count(elapsed);
-        found.push(figures);
+        new.count(elapsed);
+        handles.push(new);
     }
 }
 
-impl Found {
+impl Handles {
     fn count(&self, elapsed: Duration) {
-        self.answered.increment(1);
-        self.took.record(elapsed);
+        self.responses.increment(1);
+        self.duration.record(elapsed);
     }
 }
 
 /// Serves `/metrics` on a listener of its own.
 ///
 /// # Errors
-/// What the system says.
+/// Whatever the listener fails with.
 pub fn serve(listener: TcpListener, metrics: Metrics) -> std::io::Result<()> {
     let server = HttpServer::new(move || {
         let metrics = metrics.clone();

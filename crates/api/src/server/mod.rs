@@ -1,4 +1,4 @@
-//! The running server: application, state, background workers, logging, metrics, clock, ids.
+//! Runs the application: its shared state, background jobs, logging, metrics, clock and ids.
 
 pub mod application;
 pub mod clock;

@@ -1,6 +1,7 @@
-//! What ops teams and developers look at: health, keys, the document and its reference page, problem pages.
+//! Endpoints for operators and developers: health, public keys, the OpenAPI document, its reference page, and a page
+//! for each problem type.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -16,33 +17,33 @@ use utoipa_swagger_ui::Config;
 use crate::{
     http::problem::{HandlerResult, Problem, ProblemKind},
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
-    routes::document_text,
     server::state::State,
 };
 
-/// The reference page loads from this server alone. Its style sheet is partly written by its own script.
+/// The policy of the reference page, which loads everything from this server. Its script writes some styles.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                            font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The policy of a problem page, which runs no script.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The endpoints of operations.
+/// Lists the endpoints of operations.
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Operations;
     vec![
         endpoint::get("/health/live", live)
             .public()
-            .operation(tag, "getLiveness", "Is the process alive?")
-            .about("Asks nothing else.")
+            .operation(tag, "getLiveness", "Check that the process runs")
+            .about("Succeeds while the process runs. It does not check the databases.")
             .gives::<Health>(200, "Alive.", || json!({ "status": "ok" })),
         endpoint::get("/health/ready", ready)
             .public()
-            .operation(tag, "getReadiness", "Can requests be served?")
-            .about("Asks whether the databases answer, are migrated, and open with the master key.")
+            .operation(tag, "getReadiness", "Check that requests can be served")
+            .about("Checks that both databases can be reached and are migrated, and that the master key opens them.")
             .gives::<Health>(200, "Ready.", || json!({ "status": "ok" }))
             .problems(&[ProblemKind::Unavailable]),
         endpoint::get("/.well-known/jwks.json", jwks)
             .public()
-            .operation(tag, "getJwks", "The public keys of the access tokens")
+            .operation(tag, "getJwks", "List the public keys of the access tokens")
             .about("A JSON Web Key Set (RFC 7517).")
             .gives::<KeySet>(
                 200,
@@ -51,24 +52,24 @@ pub fn endpoints() -> Vec<Endpoint> {
             ),
         endpoint::get("/openapi.json", openapi)
             .public()
-            .operation(tag, "getOpenapi", "This document")
+            .operation(tag, "getOpenapi", "Get this document")
             .about("The contract, in OpenAPI 3.1.")
             .gives_schema(200, "The document.", Box::new(|_| json!({ "type": "object", "additionalProperties": true })), || json!({ "openapi": "3.1.0" })),
         endpoint::get("/docs", docs_page)
             .public()
-            .operation(tag, "getDocs", "The interactive reference")
-            .about("A page for trying the operations out. Everything it needs comes from this server.")
+            .operation(tag, "getDocs", "Open the interactive reference")
+            .about("A page on which every operation can be tried. It loads everything from this server.")
             .gives_media(200, "The page.", "text/html", || json!("<!DOCTYPE html>…")),
         endpoint::get("/docs/{file}", docs_file).hidden(),
         endpoint::get("/problems/{slug}", problem_page)
             .public()
-            .operation(tag, "getProblemPage", "What a problem type means")
-            .about("The page that a problem's `type` names.")
+            .operation(tag, "getProblemPage", "Explain a problem type")
+            .about("The page that the `type` of a problem refers to.")
             .parameter(Parameter {
                 name: "slug",
                 place: "path",
                 required: true,
-                description: "The last part of the type.",
+                description: "The last segment of the `type`.",
                 schema: json!({ "type": "string", "enum": ProblemKind::ALL.iter().map(|k| k.slug()).collect::<Vec<_>>() }),
                 example: json!("validation"),
             })
@@ -76,10 +77,31 @@ pub fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// How the service is.
+/// The OpenAPI document of an application. It is built for the first request that asks for it, which most servers never
+/// get.
+pub struct OpenapiDocument {
+    build: fn() -> Vec<u8>,
+    text: OnceLock<Bytes>,
+}
+
+impl OpenapiDocument {
+    /// Creates a document whose text the function builds.
+    pub const fn new(build: fn() -> Vec<u8>) -> Self {
+        Self {
+            build,
+            text: OnceLock::new(),
+        }
+    }
+
+    fn text(&self) -> Bytes {
+        self.text.get_or_init(|| (self.build)().into()).clone()
+    }
+}
+
+/// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`.
+    /// Always `ok`; a service that is not ready responds with a problem.
     #[schema(max_length = 20)]
     pub status: &'static str,
 }
@@ -101,15 +123,15 @@ pub struct PublicKey {
     #[serde(rename = "use")]
     #[schema(max_length = 10)]
     pub usage: String,
-    /// The key's thumbprint (RFC 7638), named by the tokens that it signed.
+    /// The thumbprint of the key (RFC 7638). A token names the key that signed it by this value.
     #[schema(max_length = 100)]
     pub kid: String,
-    /// The public key, base64url.
+    /// The public key in base64url.
     #[schema(max_length = 100)]
     pub x: String,
 }
 
-/// Public keys.
+/// A set of public keys.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = JsonWebKeySet)]
 pub struct KeySet {
@@ -118,22 +140,22 @@ pub struct KeySet {
     pub keys: Vec<PublicKey>,
 }
 
-fn json_answer<T: Serialize>(value: &T) -> HttpResponse {
+fn health_response() -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/json")
-        .body(to_json(value))
+        .body(to_json(&Health { status: "ok" }))
 }
 
 async fn live() -> HandlerResult {
-    Ok(json_answer(&Health { status: "ok" }))
+    Ok(health_response())
 }
 
 async fn ready(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     match state.store.check().await {
-        Ok(()) => Ok(json_answer(&Health { status: "ok" })),
+        Ok(()) => Ok(health_response()),
         Err(error) => {
-            log::warn!("not ready: {error}");
+            log::warn!("not ready to serve requests: {error}");
             Err(Problem::retry(ProblemKind::Unavailable, 2))
         }
     }
@@ -141,18 +163,18 @@ async fn ready(request: HttpRequest) -> HandlerResult {
 
 async fn jwks(request: HttpRequest) -> HandlerResult {
     let keys = to_json(State::of(&request).tokens.published());
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
-    Ok(answer.content_type("application/json").body(keys))
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
+    Ok(response.content_type("application/json").body(keys))
 }
 
-/// Made when it is first asked for; most servers are never asked.
-static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| document_text().into());
-
-async fn openapi() -> HandlerResult {
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
-    Ok(answer.content_type("application/json").body(DOCUMENT.clone()))
+async fn openapi(request: HttpRequest) -> HandlerResult {
+    let document = request
+        .app_data::<Arc<OpenapiDocument>>()
+        .ok_or(Problem::internal("the application has no OpenAPI document"))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
+    Ok(response.content_type("application/json").body(document.text()))
 }
 
 async fn docs_page() -> HandlerResult {
@@ -161,7 +183,7 @@ async fn docs_page() -> HandlerResult {
         <link rel=\"stylesheet\" href=\"/docs/swagger-ui.css\"><link rel=\"icon\" href=\"/docs/favicon-32x32.png\"></head>\
         <body><div id=\"swagger-ui\"></div><script src=\"/docs/swagger-ui-bundle.js\"></script>\
         <script src=\"/docs/swagger-ui-standalone-preset.js\"></script><script src=\"/docs/swagger-initializer.js\"></script></body></html>";
-    Ok(docs_answer("text/html; charset=utf-8").body(page))
+    Ok(docs_response("text/html; charset=utf-8").body(page))
 }
 
 async fn docs_file(request: HttpRequest) -> HandlerResult {
@@ -174,15 +196,15 @@ async fn docs_file(request: HttpRequest) -> HandlerResult {
     );
     let file = utoipa_swagger_ui::serve(name, config).map_err(Problem::internal)?;
     let file = file.ok_or(Problem::new(ProblemKind::NotFound))?;
-    Ok(docs_answer(&file.content_type).body(file.bytes.into_owned()))
+    Ok(docs_response(&file.content_type).body(file.bytes.into_owned()))
 }
 
-fn docs_answer(content_type: &str) -> HttpResponseBuilder {
-    let mut answer = HttpResponseBuilder::new(StatusCode::OK);
-    answer.insert_header((header::CONTENT_SECURITY_POLICY, DOCS_POLICY));
-    answer.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
-    answer.content_type(content_type);
-    answer
+fn docs_response(content_type: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponseBuilder::new(StatusCode::OK);
+    response.insert_header((header::CONTENT_SECURITY_POLICY, DOCS_POLICY));
+    response.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
+    response.content_type(content_type);
+    response
 }
 
 async fn problem_page(request: HttpRequest) -> HandlerResult {
@@ -198,8 +220,8 @@ async fn problem_page(request: HttpRequest) -> HandlerResult {
          <style>body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}code{{color:#555}}</style></head>\
          <body><h1>{title}</h1><p><code>{slug}</code>, status {status}</p><p>{text}</p></body></html>"
     );
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY));
-    answer.insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
-    Ok(answer.content_type("text/html; charset=utf-8").body(page))
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_SECURITY_POLICY, PAGE_POLICY));
+    response.insert_header((header::CACHE_CONTROL, "public, max-age=3600"));
+    Ok(response.content_type("text/html; charset=utf-8").body(page))
 }

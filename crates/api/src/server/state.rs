@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state that all handlers and background jobs share.
 
 use std::{ops::Deref, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     server::{clock::Clock, metrics::Metrics},
 };
 
-/// What every handler can reach. Cheap to clone.
+/// A shared handle on the parts of the application, as cheap to clone as an [`Arc`].
 #[derive(Clone)]
 pub struct State(Arc<Parts>);
 
@@ -23,26 +23,26 @@ pub struct State(Arc<Parts>);
 pub struct Parts {
     /// The databases.
     pub store: Store,
-    /// Access tokens.
+    /// Issues and verifies access tokens.
     pub tokens: Tokens,
-    /// Refresh tokens.
+    /// Issues and reads refresh tokens.
     pub refresh: RefreshTokens,
-    /// Passwords.
+    /// Hashes and verifies passwords.
     pub passwords: Passwords,
-    /// Live sessions.
+    /// The cache of live sessions.
     pub sessions: Sessions,
 
     /// Turns for those who push changes.
     pub pushes: Arc<Semaphore>,
     /// Rate limits.
     pub limits: Limits,
-    /// Figures.
+    /// Metrics of this process.
     pub metrics: Metrics,
-    /// How long deletions are told of, in days.
+    /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Proxies whose word on the client's address counts.
+    /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
 }
 
@@ -54,18 +54,18 @@ impl Deref for State {
 }
 
 impl State {
-    /// The state that is made of these parts.
+    /// Shares these parts.
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// What the application of a request is made of.
+    /// Returns the state of the application that serves a request.
     ///
     /// # Panics
     /// Never: every application is built with its state.
     #[expect(
         clippy::expect_used,
-        reason = "every application is built with its state, in this module"
+        reason = "`Application::serve` builds every application with its state"
     )]
     pub fn of(request: &HttpRequest) -> Self {
         request

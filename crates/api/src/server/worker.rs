@@ -1,70 +1,305 @@
-//! Work that nobody asks for: closing what is due, forgetting what is old.
+//! Background jobs: changing records when their timers run out, deleting expired rows, upkeep of caches and metrics.
+//!
+//! Each job has a loop and a period of its own. A run that fails or panics is logged and counted; the job runs again
+//! after its period, and no other job notices.
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::rt;
+use futures_util::future::{FutureExt, LocalBoxFuture};
+use mainstay_store::{StoreError, timer::AT_ONCE};
+use metrics::counter;
 
-use mainstay_store::timer::AT_ONCE;
+use crate::{
+    auth::refresh_token::IDLE_S,
+    server::{metrics::WORKER_FAILURES, state::State},
+};
 
-use crate::{auth::refresh_token::IDLE_S, http::problem::HandlerResult, server::state::State};
+/// How often due timers are looked for and caches are swept.
+const TIMER_PERIOD: Duration = Duration::from_secs(5);
+/// How often the metrics recorder folds request durations into its histograms. Until then it holds each of them by
+/// itself: 16 bytes, which makes a megabyte in a busy second.
+const FOLD_PERIOD: Duration = Duration::from_millis(250);
+/// How often expired rows are deleted.
+const SWEEP_PERIOD: Duration = Duration::from_mins(10);
+/// How long the key of a new account may be pending before the sweep finds out about it, in microseconds: an hour.
+const PENDING_KEY_US: i64 = 3600 * 1_000_000;
+/// How long responses are stored for retries with an `Idempotency-Key`, in microseconds: a day.
+const STORED_RESPONSE_US: i64 = 24 * 3600 * 1_000_000;
+/// How long failed sign-ins are stored, and with them the networks that an account is known from, in microseconds:
+/// 90 days.
+const FAILURE_US: i64 = 90 * 24 * 3600 * 1_000_000;
 
-/// How often due records are looked for, in seconds.
-const SETTLE_EVERY_S: u64 = 5;
-/// How often the recorder of figures folds the times of requests, in milliseconds. Until then it holds each by itself:
-/// 16 bytes, of which a busy second makes a megabyte.
-const FOLD_EVERY_MS: u64 = 250;
-/// How often what is old is forgotten, in seconds.
-const SWEEP_EVERY_S: u64 = 600;
-/// How long first answers are kept for retries with an Idempotency-Key, in seconds.
-const KEEP_ANSWERS_S: i64 = 24 * 3600;
-/// How long failed sign-ins are kept, and with them which networks an account is known from, in seconds.
-const KEEP_FAILURES_S: i64 = 90 * 24 * 3600;
-
-/// Starts the work; it ends with the process.
-pub fn start(state: State) {
-    let settling = state.clone();
-    rt::spawn(async move {
-        loop {
-            match settling.store.run_timers(settling.clock.micros()).await {
-                Ok(AT_ONCE) => continue,
-                Ok(_) => {}
-                Err(error) => log::error!("due records could not be closed: {error}"),
-            }
-            settling.store.sweep_cache(settling.clock.micros());
-            rt::time::sleep(Duration::from_secs(SETTLE_EVERY_S)).await;
-        }
-    });
-    let metrics = state.metrics.clone();
-    rt::spawn(async move {
-        loop {
-            metrics.upkeep();
-            rt::time::sleep(Duration::from_millis(FOLD_EVERY_MS)).await;
-        }
-    });
-    rt::spawn(async move {
-        loop {
-            if let Err(error) = sweep(&state).await {
-                log::error!("what is old could not be forgotten: {error}");
-            }
-            rt::time::sleep(Duration::from_secs(SWEEP_EVERY_S)).await;
-        }
-    });
+/// What a run of a job says about the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// Everything is done until the next period.
+    Done,
+    /// There may be more to do at once.
+    Unfinished,
 }
 
-async fn sweep(state: &State) -> HandlerResult<()> {
-    let now = state.clock.micros();
-    state.limits.sweep();
-    state.store.resume_erasures().await?;
-    state
-        .store
-        .sweep_stored_responses(now - KEEP_ANSWERS_S * 1_000_000)
-        .await?;
-    let forgotten = now - state.tombstone_days * 86_400_000_000;
-    state.store.sweep_tombstones(forgotten).await?;
-    state
-        .store
-        .sweep_failures(now - KEEP_FAILURES_S * 1_000_000)
-        .await?;
-    state.store.sweep_sessions(now - IDLE_S * 1_000_000).await?;
-    Ok(())
+type JobResult = Result<Progress, StoreError>;
+
+/// A piece of work that is repeated.
+struct Job {
+    /// Its name in the log and in the metrics.
+    name: &'static str,
+    period: Duration,
+    run: Box<dyn Fn() -> LocalBoxFuture<'static, JobResult>>,
+}
+
+/// Starts all jobs on the current runtime. They end with the process.
+pub fn start(state: &State) {
+    for job in jobs(state) {
+        rt::spawn(job.run_forever());
+    }
+}
+
+/// Lists the jobs of an application.
+fn jobs(state: &State) -> Vec<Job> {
+    let job = |name, period, run: fn(State) -> LocalBoxFuture<'static, JobResult>| {
+        let state = state.clone();
+        Job::new(name, period, move || run(state.clone()))
+    };
+    let upkeep = |name, period, run: fn(&State)| {
+        let state = state.clone();
+        Job::new(name, period, move || {
+            run(&state);
+            Box::pin(async { Ok(Progress::Done) })
+        })
+    };
+    vec![
+        job("timers", TIMER_PERIOD, |state| Box::pin(run_timers(state))),
+        upkeep("cache", TIMER_PERIOD, |state| {
+            state.store.sweep_cache(state.clock.micros());
+        }),
+        upkeep("metrics", FOLD_PERIOD, |state| state.metrics.upkeep()),
+        upkeep("rate_limits", SWEEP_PERIOD, |state| state.limits.sweep()),
+        job("erasures", SWEEP_PERIOD, |state| {
+            Box::pin(async move { state.store.resume_erasures().await.map(finished) })
+        }),
+        job("pending_keys", SWEEP_PERIOD, |state| {
+            let before = state.clock.micros() - PENDING_KEY_US;
+            Box::pin(async move { state.store.sweep_pending_keys(before).await.map(finished) })
+        }),
+        job("stored_responses", SWEEP_PERIOD, |state| {
+            let before = state.clock.micros() - STORED_RESPONSE_US;
+            Box::pin(async move { state.store.sweep_stored_responses(before).await.map(finished) })
+        }),
+        job("tombstones", SWEEP_PERIOD, |state| {
+            let before = state.clock.micros() - state.tombstone_days * 86_400_000_000;
+            Box::pin(async move { state.store.sweep_tombstones(before).await.map(finished) })
+        }),
+        job("login_failures", SWEEP_PERIOD, |state| {
+            let before = state.clock.micros() - FAILURE_US;
+            Box::pin(async move { state.store.sweep_failures(before).await.map(finished) })
+        }),
+        job("sessions", SWEEP_PERIOD, |state| {
+            let before = state.clock.micros() - IDLE_S * 1_000_000;
+            Box::pin(async move { state.store.sweep_sessions(before).await.map(finished) })
+        }),
+    ]
+}
+
+async fn run_timers(state: State) -> JobResult {
+    Ok(match state.store.run_timers(state.clock.micros()).await? {
+        AT_ONCE => Progress::Unfinished,
+        _ => Progress::Done,
+    })
+}
+
+/// The progress of a sweep, whatever the number of rows that it deleted.
+fn finished(_rows: usize) -> Progress {
+    Progress::Done
+}
+
+impl Job {
+    fn new(
+        name: &'static str,
+        period: Duration,
+        run: impl Fn() -> LocalBoxFuture<'static, JobResult> + 'static,
+    ) -> Self {
+        let run = Box::new(run);
+        Self { name, period, run }
+    }
+
+    async fn run_forever(self) {
+        // A counter that was never touched would be missing from the metrics until the first failure.
+        counter!(WORKER_FAILURES, "job" => self.name).increment(0);
+        loop {
+            if self.run_once().await == Some(Progress::Unfinished) {
+                continue;
+            }
+            rt::time::sleep(self.period).await;
+        }
+    }
+
+    /// Runs the job once. A failure or a panic is logged by its kind alone, since the text of an error may name an
+    /// account, and counted.
+    async fn run_once(&self) -> Option<Progress> {
+        // The closure runs inside the future, so that a panic of either is caught.
+        let run = AssertUnwindSafe(async { (self.run)().await });
+        let failure = match run.catch_unwind().await {
+            Ok(Ok(progress)) => return Some(progress),
+            Ok(Err(error)) => failure_kind(&error),
+            Err(_panic) => "it panicked",
+        };
+        counter!(WORKER_FAILURES, "job" => self.name).increment(1);
+        log::error!(job = self.name; "a background job failed and will run again: {failure}");
+        None
+    }
+}
+
+/// Describes a failure without the text of the error.
+fn failure_kind(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Busy => "too many requests are waiting for the database",
+        StoreError::Unavailable(_) => "the database is out of reach",
+        StoreError::Database(_) => "the database refused a statement",
+        StoreError::Sealed(_) => "a sealed value does not open",
+        _ => "an internal error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, collections::BTreeMap, net::TcpListener, path::PathBuf, rc::Rc};
+
+    use mainstay_store::{
+        DatabaseUrl, Locations, MasterKeys, PoolSize,
+        engine::{migration, single},
+        migrate_all,
+    };
+
+    use super::*;
+    use crate::{
+        auth::access_token::generate_signing_key,
+        http::rate_limit::LimitMode,
+        server::{
+            application::{Application, Configuration},
+            clock::Clock,
+            metrics::Metrics,
+        },
+    };
+
+    fn failures(metrics: &Metrics, job: &str) -> Option<String> {
+        let text = metrics.render();
+        let name = format!("{WORKER_FAILURES}{{job=\"{job}\"}} ");
+        text.lines()
+            .find_map(|line| line.strip_prefix(&name))
+            .map(str::to_owned)
+    }
+
+    #[actix_web::test]
+    async fn a_job_that_fails_or_panics_runs_again_and_stops_no_other() {
+        let metrics = Metrics::install().unwrap();
+        let (ran, mut runs) = tokio::sync::mpsc::unbounded_channel();
+        let job = |name: &'static str, outcome: fn() -> JobResult| {
+            let ran = ran.clone();
+            Job::new(name, Duration::from_millis(1), move || {
+                ran.send(name).unwrap();
+                Box::pin(async move { outcome() })
+            })
+        };
+        for job in [
+            job("failing", || Err(StoreError::Busy)),
+            job("panicking", || panic!("a test of panics")),
+            job("sound", || Ok(Progress::Done)),
+        ] {
+            rt::spawn(job.run_forever());
+        }
+        let mut counts = BTreeMap::new();
+        while counts.len() < 3 || counts.values().any(|count| *count < 3) {
+            *counts.entry(runs.recv().await.unwrap()).or_insert(0) += 1;
+        }
+        for job in ["failing", "panicking"] {
+            let count: u64 = failures(&metrics, job).unwrap().parse().unwrap();
+            assert!(count >= 2, "{job}: {count}");
+        }
+        assert_eq!(failures(&metrics, "sound").as_deref(), Some("0"));
+    }
+
+    #[actix_web::test]
+    async fn an_unfinished_job_runs_again_without_a_pause() {
+        let (runs, seen) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+        let (counted, last) = (Rc::clone(&runs), Rc::clone(&seen));
+        let job = Job::new("unfinished", Duration::from_hours(1), move || {
+            counted.set(counted.get() + 1);
+            let progress = if counted.get() < 3 {
+                Progress::Unfinished
+            } else {
+                Progress::Done
+            };
+            last.set(counted.get());
+            Box::pin(async move { Ok(progress) })
+        });
+        let looped = rt::time::timeout(Duration::from_millis(50), job.run_forever());
+        assert!(looped.await.is_err(), "a job never ends");
+        assert_eq!((runs.get(), seen.get()), (3, 3));
+    }
+
+    fn application(directory: &PathBuf) -> (Application, Locations) {
+        std::fs::create_dir_all(directory).unwrap();
+        let pool = PoolSize { connections: 4 };
+        let locations = Locations {
+            data: DatabaseUrl::Sqlite(directory.join("mainstay.db")),
+            keys: DatabaseUrl::Sqlite(directory.join("keys.db")),
+            pool,
+            key_pool: pool,
+        };
+        // Without the tables of the record every job that needs them fails.
+        migration::migrate(&mut single(&locations.keys).unwrap(), migration::Database::Keys).unwrap();
+        let configuration = Configuration {
+            locations: locations.clone(),
+            master: MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap(),
+            signing_keys: generate_signing_key().unwrap(),
+            issuer: "mainstay".to_owned(),
+            limits: LimitMode::Off,
+            trusted_proxies: Vec::new(),
+            tombstone_days: 180,
+            workers: 2,
+            clock: Clock::default(),
+        };
+        (Application::build(configuration).unwrap(), locations)
+    }
+
+    #[actix_web::test]
+    async fn every_sweep_fails_by_itself_and_works_again_once_the_database_does() {
+        // A free port is a number that no other test of this moment uses.
+        let number = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let directory = std::env::temp_dir().join(format!("mainstay-worker-{}-{number}", std::process::id()));
+        let (application, locations) = application(&directory);
+        let jobs = jobs(application.state());
+        let outcomes = async || {
+            let mut outcomes = Vec::new();
+            for job in &jobs {
+                outcomes.push((job.name, job.run_once().await.is_some()));
+            }
+            outcomes
+        };
+        let failing = [
+            "timers",
+            "erasures",
+            "stored_responses",
+            "tombstones",
+            "login_failures",
+            "sessions",
+        ];
+        for (name, is_done) in outcomes().await {
+            assert_eq!(is_done, !failing.contains(&name), "{name}");
+            let count = failures(&application.state().metrics, name);
+            assert_eq!(count.as_deref(), failing.contains(&name).then_some("1"), "{name}");
+        }
+        migrate_all(&locations).unwrap();
+        for (name, is_done) in outcomes().await {
+            assert!(is_done, "{name}");
+        }
+        drop(application);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -19,7 +19,7 @@ use mainstay_domain::{
         validation::{FindingCode, Findings},
     },
 };
-use mainstay_store::{PersonScope, Records, StoreError};
+use mainstay_store::{PersonScope, Records, StoreError, engine::log_label::keep_label};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use tokio::{task::spawn_blocking, time::timeout};
@@ -254,7 +254,8 @@ async fn judged(
     if changes.len() <= FEW {
         return Push::prepare_change(changes, &scope, validation_contexts, now);
     }
-    spawn_blocking(move || Push::prepare_change(changes, &scope, validation_contexts, now))
+    let prepare = keep_label(move || Push::prepare_change(changes, &scope, validation_contexts, now));
+    spawn_blocking(prepare)
         .await
         .map_err(|_panic| StoreError::Internal("changes could not be judged".to_owned()))?
 }

@@ -5,6 +5,7 @@
 mod batch_thread;
 pub mod checkpoint;
 pub mod connection;
+pub mod log_label;
 pub mod migration;
 pub(crate) mod schema;
 pub(crate) mod statement;
@@ -46,7 +47,15 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
 {
-    Box::new(move |conn| Ok(Box::new(f(conn)?)))
+    labelled(Box::new(move |conn| Ok(Box::new(f(conn)?))))
+}
+
+/// Lets a job run under the log label of the task that submits it.
+fn labelled(job: Job) -> Job {
+    match log_label::current_label() {
+        Some(label) => Box::new(move |conn| log_label::run_labelled(label, || job(conn))),
+        None => job,
+    }
 }
 
 fn downcast<T: 'static>(output: JobOutput) -> Result<T> {

@@ -49,6 +49,7 @@ impl TestDatabase {
             data: url.parse().unwrap(),
             keys: keys.parse().unwrap(),
             pool: PoolSize { connections: 4 },
+            key_pool: PoolSize { connections: 4 },
         };
         migrate_all(&locations).unwrap();
         Self {

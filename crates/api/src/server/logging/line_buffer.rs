@@ -1,5 +1,5 @@
-//! Log lines on their way to standard error, some at once: a system call for each would cost more than making it, and
-//! the threads that serve would wait for each other's.
+//! Buffers log lines and writes several at once. A system call for each line would cost more than formatting it, and
+//! the threads that serve requests would wait for each other.
 
 use std::{
     io::Write,
@@ -11,37 +11,37 @@ use std::{
     time::Duration,
 };
 
-/// A line waits so long for others. Warnings and errors do not wait.
-const WAIT: Duration = Duration::from_millis(20);
-/// With so many bytes before it, a line is written by who logs it, as slowly as the log is read.
-const ROOM: usize = 64 * 1024;
+/// How long a line waits for others. Warnings and errors do not wait.
+const MAX_WAIT: Duration = Duration::from_millis(20);
+/// Bytes that may wait. With more, the thread that logs a line writes them all itself, as slowly as the log is read.
+const MAX_BYTES: usize = 64 * 1024;
 
-/// Where lines go.
+/// A buffer for log lines with its output.
 #[derive(Clone)]
-pub struct Lines(Arc<Shared>);
+pub struct LineBuffer(Arc<Shared>);
 
 struct Shared {
     waiting: Mutex<Vec<u8>>,
-    some: Condvar,
+    has_lines: Condvar,
     is_urgent: AtomicBool,
-    /// Held before what waits is taken, so that lines keep their order.
+    /// Locked before the waiting lines are taken, so that lines keep their order.
     out: Mutex<Box<dyn Write + Send>>,
 }
 
-impl Lines {
-    /// Lines that go there, and the thread that writes those that have waited. It stays until the process ends.
+impl LineBuffer {
+    /// Creates a buffer for an output, and starts the thread that writes the waiting lines until the process ends.
     pub fn to(out: impl Write + Send + 'static) -> std::io::Result<Self> {
         let lines = Self(Arc::new(Shared {
             waiting: Mutex::default(),
-            some: Condvar::new(),
+            has_lines: Condvar::new(),
             is_urgent: AtomicBool::new(false),
             out: Mutex::new(Box::new(out)),
         }));
-        let theirs = lines.clone();
+        let waiting_lines = lines.clone();
         let run = move || loop {
-            theirs.wait_for_some();
-            std::thread::sleep(WAIT);
-            theirs.write_waiting();
+            waiting_lines.wait_for_lines();
+            std::thread::sleep(MAX_WAIT);
+            waiting_lines.write_waiting();
         };
         std::thread::Builder::new()
             .name("mainstay-log".to_owned())
@@ -49,47 +49,47 @@ impl Lines {
         Ok(lines)
     }
 
-    /// The line that comes next does not wait.
+    /// Lets the next line be written at once.
     pub fn hurry(&self) {
         self.0.is_urgent.store(true, Ordering::Release);
     }
 
-    /// Writes what waits.
+    /// Writes the lines that wait.
     pub fn write_waiting(&self) {
         let mut out = lock(&self.0.out);
         let waiting = take(&mut *lock(&self.0.waiting));
-        // Nobody is left to tell if it cannot be written.
+        // A log that cannot be written cannot report it either.
         let _ = out.write_all(&waiting).and_then(|()| out.flush());
     }
 
-    fn wait_for_some(&self) {
+    fn wait_for_lines(&self) {
         let waiting = lock(&self.0.waiting);
         drop(
             self.0
-                .some
+                .has_lines
                 .wait_while(waiting, |waiting| waiting.is_empty())
                 .unwrap_or_else(PoisonError::into_inner),
         );
     }
 }
 
-impl Write for Lines {
+impl Write for LineBuffer {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let (is_first, is_full) = {
             let mut waiting = lock(&self.0.waiting);
             let is_first = waiting.is_empty();
             waiting.extend_from_slice(line);
-            (is_first, waiting.len() > ROOM)
+            (is_first, waiting.len() > MAX_BYTES)
         };
         if is_full || self.0.is_urgent.swap(false, Ordering::AcqRel) {
             self.write_waiting();
         } else if is_first {
-            self.0.some.notify_one();
+            self.0.has_lines.notify_one();
         }
         Ok(line.len())
     }
 
-    /// The logger asks for it after each line.
+    /// Does nothing, because the logger calls it after each line.
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
@@ -99,8 +99,8 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes what waits when the program ends.
-pub struct LastLines(pub Option<Lines>);
+/// Writes the waiting lines when it is dropped, at the end of the program.
+pub struct LastLines(pub Option<LineBuffer>);
 
 impl Drop for LastLines {
     fn drop(&mut self) {
@@ -116,10 +116,10 @@ mod tests {
 
     use super::*;
 
-    /// Tells each piece that was written.
-    struct Told(mpsc::Sender<Vec<u8>>);
+    /// An output that reports each write.
+    struct Reported(mpsc::Sender<Vec<u8>>);
 
-    impl Write for Told {
+    impl Write for Reported {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             let _ = self.0.send(bytes.to_vec());
             Ok(bytes.len())
@@ -130,53 +130,53 @@ mod tests {
         }
     }
 
-    fn lines() -> (Lines, mpsc::Receiver<Vec<u8>>) {
-        let (told, heard) = mpsc::channel();
-        (Lines::to(Told(told)).unwrap(), heard)
+    fn lines() -> (LineBuffer, mpsc::Receiver<Vec<u8>>) {
+        let (reports, writes) = mpsc::channel();
+        (LineBuffer::to(Reported(reports)).unwrap(), writes)
     }
 
-    fn log(lines: &mut Lines, line: &str) {
+    fn log(lines: &mut LineBuffer, line: &str) {
         assert_eq!(lines.write(line.as_bytes()).unwrap(), line.len());
     }
 
     #[test]
-    fn lines_are_written_some_at_once_and_in_order() {
-        let (mut lines, heard) = lines();
+    fn lines_are_written_in_batches_and_in_order() {
+        let (mut lines, writes) = lines();
         let expected: String = (0..1000).map(|n| n.to_string() + "\n").collect();
         for line in expected.split_inclusive('\n') {
             log(&mut lines, line);
         }
-        let (mut written, mut pieces) = (Vec::new(), 0);
+        let (mut written, mut batches) = (Vec::new(), 0);
         while written.len() < expected.len() {
-            written.extend(heard.recv().unwrap());
-            pieces += 1;
+            written.extend(writes.recv().unwrap());
+            batches += 1;
         }
         assert_eq!(String::from_utf8(written).unwrap(), expected);
-        assert!(pieces < 500, "{pieces}");
+        assert!(batches < 500, "{batches}");
     }
 
     #[test]
-    fn an_urgent_line_is_written_before_its_logger_goes_on_after_those_before_it() {
-        let (mut lines, heard) = lines();
+    fn an_urgent_line_is_written_at_once_behind_those_before_it() {
+        let (mut lines, writes) = lines();
         log(&mut lines, "one\n");
         lines.hurry();
         log(&mut lines, "two\n");
-        let written: Vec<u8> = heard.try_iter().flatten().collect();
+        let written: Vec<u8> = writes.try_iter().flatten().collect();
         assert_eq!(written, b"one\ntwo\n");
     }
 
     #[test]
-    fn more_than_there_is_room_for_is_written_by_who_logs_it() {
-        let (mut lines, heard) = lines();
-        log(&mut lines, &"a log that nobody reads ".repeat(ROOM / 24 + 1));
-        assert!(heard.try_recv().unwrap().len() > ROOM);
+    fn a_full_buffer_is_written_by_the_thread_that_logs() {
+        let (mut lines, writes) = lines();
+        log(&mut lines, &"a log that nobody reads ".repeat(MAX_BYTES / 24 + 1));
+        assert!(writes.try_recv().unwrap().len() > MAX_BYTES);
     }
 
     #[test]
-    fn the_end_writes_what_waits() {
-        let (mut lines, heard) = lines();
+    fn the_end_of_the_program_writes_the_waiting_lines() {
+        let (mut lines, writes) = lines();
         log(&mut lines, "last\n");
         drop(LastLines(Some(lines)));
-        assert_eq!(heard.try_iter().flatten().collect::<Vec<u8>>(), b"last\n");
+        assert_eq!(writes.try_iter().flatten().collect::<Vec<u8>>(), b"last\n");
     }
 }

@@ -1,0 +1,78 @@
+//! The settings as command-line flags, each with the same name as its environment variable and as its key in the file.
+
+use clap::Args;
+
+/// Declares the flags, and lists them by the names of their settings.
+macro_rules! flags {
+    ($($(#[$attribute:meta])* $name:ident;)*) => {
+        /// Settings that were given on the command line.
+        #[derive(Debug, Default, Args)]
+        pub struct Flags {
+            /// A TOML file with settings (`MAINSTAY_CONFIG`).
+            #[arg(long, global = true, value_name = "FILE")]
+            pub(super) config: Option<String>,
+            $($(#[$attribute])* pub(super) $name: Option<String>,)*
+        }
+
+        impl Flags {
+            /// The names of all settings that a file may hold.
+            pub(super) const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
+
+            /// The values of all settings that a file may hold, by name.
+            pub(super) fn values(&self) -> impl Iterator<Item = (&'static str, Option<&String>)> {
+                [$((stringify!($name), self.$name.as_ref()),)*].into_iter()
+            }
+        }
+    };
+}
+
+flags! {
+    /// The record's database: `sqlite:PATH` or `postgres://…` (`MAINSTAY_DATABASE_URL`).
+    #[arg(long, global = true, value_name = "URL")]
+    database_url;
+    /// Connections to the record's database, at least 2 more than workers (`MAINSTAY_DATABASE_CONNECTIONS`).
+    #[arg(long, global = true, value_name = "N")]
+    database_connections;
+    /// The key store's database; `keys.db` in the data directory if left out (`MAINSTAY_KEY_DATABASE_URL`).
+    #[arg(long, global = true, value_name = "URL")]
+    key_database_url;
+    /// Connections to the key store, at least 2 more than workers (`MAINSTAY_KEY_DATABASE_CONNECTIONS`).
+    #[arg(long, global = true, value_name = "N")]
+    key_database_connections;
+    /// The directory for databases and keys (`MAINSTAY_DATA_DIR`).
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir;
+    /// Address and port to serve on (`MAINSTAY_LISTEN`).
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    listen;
+    /// Address and port for /metrics; no metrics are served if left out (`MAINSTAY_METRICS_LISTEN`).
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    metrics_listen;
+    /// The file with the master key (`MAINSTAY_MASTER_KEY_FILE`).
+    #[arg(long, global = true, value_name = "FILE")]
+    master_key_file;
+    /// The file with the keys that sign access tokens (`MAINSTAY_SIGNING_KEY_FILE`).
+    #[arg(long, global = true, value_name = "FILE")]
+    signing_key_file;
+    /// The URL under which clients reach the server (`MAINSTAY_PUBLIC_URL`).
+    #[arg(long, global = true, value_name = "URL")]
+    public_url;
+    /// A filter for log lines, in the syntax of `env_logger` (`MAINSTAY_LOG`).
+    #[arg(long, global = true, value_name = "FILTER")]
+    log;
+    /// The form of log lines: `text` or `json` (`MAINSTAY_LOG_FORMAT`).
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format;
+    /// Number of threads that serve requests (`MAINSTAY_WORKERS`).
+    #[arg(long, global = true, value_name = "N")]
+    workers;
+    /// Addresses or networks of trusted proxies, separated by commas (`MAINSTAY_TRUSTED_PROXIES`).
+    #[arg(long, global = true, value_name = "NETWORKS")]
+    trusted_proxies;
+    /// Whether rate limits apply: `on` or `off` (`MAINSTAY_RATE_LIMITS`).
+    #[arg(long, global = true, value_name = "MODE")]
+    rate_limits;
+    /// For how many days sync reports a deletion (`MAINSTAY_TOMBSTONE_DAYS`).
+    #[arg(long, global = true, value_name = "DAYS")]
+    tombstone_days;
+}

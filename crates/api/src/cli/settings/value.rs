@@ -1,0 +1,202 @@
+//! Reads each setting from its text, and notes every value that is not valid.
+
+use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
+
+use ipnet::IpNet;
+use mainstay_store::{DatabaseUrl, PoolSize};
+
+use super::{LogFormat, SecretFile, Settings};
+use crate::http::rate_limit::LimitMode;
+
+/// Connections that a pool must have beside one for each worker.
+///
+/// A short read takes a connection on the thread of its worker, so all workers may hold one at the same time, and two
+/// long reads may hold one each for longer. With fewer connections a short read would wait for a long one, and its
+/// whole worker with it.
+const SPARE_CONNECTIONS: u32 = 2;
+/// The default of [`SPARE_CONNECTIONS`] leaves two more for commands and jobs.
+const DEFAULT_SPARE_CONNECTIONS: u32 = 4;
+/// The default number of connections to PostgreSQL, unless there are many workers. Every operation takes one there,
+/// and most of its time is spent on the network.
+const DEFAULT_SERVER_CONNECTIONS: u32 = 12;
+/// The largest pool.
+const MAX_CONNECTIONS: u32 = 1000;
+
+/// The texts of settings, each with the place that it comes from.
+#[derive(Default)]
+pub struct Values {
+    /// Texts and their sources, by name. A later source replaces an earlier one.
+    pub values: BTreeMap<String, (String, String)>,
+    /// A message for each value that is not valid.
+    pub errors: Vec<String>,
+}
+
+impl Values {
+    /// Adds a value, in the place of one of an earlier source.
+    pub fn insert(&mut self, name: &str, value: &str, source: &str) {
+        self.values
+            .insert(name.to_owned(), (value.to_owned(), source.to_owned()));
+    }
+
+    /// Parses the value of a name, if it is set. An error is noted with the value's source.
+    fn get<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let (value, source) = self.values.get(name)?;
+        match parse(value) {
+            Ok(parsed) => Some(parsed),
+            Err(expected) => {
+                self.errors.push(format!("{source}: {expected}"));
+                None
+            }
+        }
+    }
+
+    fn path(&mut self, name: &str) -> Option<PathBuf> {
+        self.get(name, |path| Ok(PathBuf::from(path)))
+    }
+
+    fn secret_file(&mut self, name: &str, default: PathBuf) -> SecretFile {
+        let path = self.path(name);
+        SecretFile {
+            is_configured: path.is_some(),
+            path: path.unwrap_or(default),
+        }
+    }
+
+    fn number<T: FromStr + PartialOrd + ToString>(
+        &mut self,
+        name: &str,
+        range: &RangeInclusive<T>,
+    ) -> Option<T> {
+        self.get(name, |text| {
+            let number = text.parse().ok().filter(|number| range.contains(number));
+            number.ok_or_else(|| {
+                let (least, most) = (range.start().to_string(), range.end().to_string());
+                format!("must be a whole number from {least} to {most}")
+            })
+        })
+    }
+
+    /// Reads the size of a pool, which must be large enough for the workers.
+    fn pool(&mut self, name: &str, url: &DatabaseUrl, workers: usize) -> PoolSize {
+        let workers = u32::try_from(workers).unwrap_or(MAX_CONNECTIONS);
+        let default = match url {
+            DatabaseUrl::Sqlite(_) => workers + DEFAULT_SPARE_CONNECTIONS,
+            DatabaseUrl::Postgres(_) => DEFAULT_SERVER_CONNECTIONS.max(workers + DEFAULT_SPARE_CONNECTIONS),
+        };
+        let least = workers + SPARE_CONNECTIONS;
+        let connections = self.get(name, |text| {
+            let number = text
+                .parse()
+                .ok()
+                .filter(|n| (least..=MAX_CONNECTIONS).contains(n));
+            number.ok_or_else(|| {
+                format!(
+                    "must be a whole number from {least} to {MAX_CONNECTIONS}: \
+                     one connection for each of the {workers} workers, and {SPARE_CONNECTIONS} for long reads"
+                )
+            })
+        });
+        PoolSize {
+            connections: connections.unwrap_or(default),
+        }
+    }
+
+    /// Parses all settings.
+    ///
+    /// # Errors
+    /// A message for each value that is not valid.
+    pub fn settings(mut self, remarks: Vec<String>) -> Result<Settings, Vec<String>> {
+        let data_dir = self.path("data_dir").unwrap_or_else(|| PathBuf::from("data"));
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let workers = self.number("workers", &(1..=256)).unwrap_or(cores);
+        let database = self
+            .get("database_url", DatabaseUrl::from_str)
+            .unwrap_or_else(|| DatabaseUrl::Sqlite(data_dir.join("mainstay.db")));
+        let keys = self
+            .get("key_database_url", DatabaseUrl::from_str)
+            .unwrap_or_else(|| DatabaseUrl::Sqlite(data_dir.join("keys.db")));
+        if database == keys {
+            self.errors
+                .push("the key store must be another database than the record".to_owned());
+        }
+        let settings = Settings {
+            pool: self.pool("database_connections", &database, workers),
+            key_pool: self.pool("key_database_connections", &keys, workers),
+            database,
+            keys,
+            listen: self
+                .get("listen", address)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            metrics_listen: self.get("metrics_listen", address),
+            master_key: self.secret_file("master_key_file", data_dir.join("master.key")),
+            signing_key: self.secret_file("signing_key_file", data_dir.join("signing.pem")),
+            public_url: self.get("public_url", public_url),
+            log: self.get("log", log_filter).unwrap_or_else(|| "info".to_owned()),
+            log_format: self.get("log_format", log_format).unwrap_or(LogFormat::Text),
+            workers,
+            trusted_proxies: self.get("trusted_proxies", networks).unwrap_or_default(),
+            rate_limits: self.get("rate_limits", limit_mode).unwrap_or(LimitMode::On),
+            tombstone_days: self.number("tombstone_days", &(1..=3650)).unwrap_or(180),
+            data_dir,
+            remarks,
+        };
+        if self.errors.is_empty() {
+            Ok(settings)
+        } else {
+            Err(self.errors)
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_invalid| "must be an address and a port, such as 127.0.0.1:8080".to_owned())
+}
+
+fn public_url(text: &str) -> Result<String, String> {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err("must be an http or https URL".to_owned())
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    env_filter::Builder::new()
+        .try_parse(text)
+        .map(|_| text.to_owned())
+        .map_err(|e| e.to_string())
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("must be text or json".to_owned()),
+    }
+}
+
+fn limit_mode(text: &str) -> Result<LimitMode, String> {
+    match text {
+        "on" => Ok(LimitMode::On),
+        "off" => Ok(LimitMode::Off),
+        _ => Err("must be on or off".to_owned()),
+    }
+}
+
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let parse = |part: &str| {
+        let network = part
+            .parse::<IpNet>()
+            .ok()
+            .or_else(|| part.parse::<std::net::IpAddr>().ok().map(IpNet::from));
+        network.ok_or_else(|| {
+            "must be addresses or networks, such as 10.0.0.0/8, separated by commas".to_owned()
+        })
+    };
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(parse)
+        .collect()
+}
