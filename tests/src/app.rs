@@ -86,11 +86,6 @@ impl TestApp {
         self.running.state()
     }
 
-    /// The cache of opened records, for what cannot be seen from outside.
-    pub fn facts_cache(&self) -> &std::sync::Arc<mainstay_api::insight::facts_cache::FactsCache> {
-        self.running.facts_cache()
-    }
-
     /// A client that is not signed in.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
