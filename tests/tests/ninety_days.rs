@@ -3,23 +3,26 @@
 use std::time::{Duration, Instant};
 
 use mainstay_tests::{
-    Client, Database, Engine, Process,
+    Client, Database, Engine, Process, TestApp, both_engines,
     ninety_days::{self, Counts, Played, Player, Pulse, random::Random},
-    on_both_databases,
 };
 
-on_both_databases! {
-    async fn three_people_live_ninety_days_and_all_of_it_can_be_read_back(app) {
-        let [one, two, three] = ninety_days::people();
-        let live = async |program| {
-            let mut player = Player::register(&app.url, program).await;
-            assert_eq!(player.play(None).await, Played::Finished);
-            assert_eq!((player.tally.lost, player.tally.turned_away), (0, 0));
-            assert!(player.tally.unheard > 20 && player.tally.renewed > 0, "{:?}", player.tally);
-            complete(player.verify().await);
-        };
-        tokio::join!(live(one), live(two), live(three));
-    }
+both_engines!(three_people_live_ninety_days_and_all_of_it_can_be_read_back);
+
+async fn three_people_live_ninety_days_and_all_of_it_can_be_read_back(app: &TestApp) {
+    let [one, two, three] = ninety_days::people();
+    let live = async |program| {
+        let mut player = Player::register(&app.url, program).await;
+        assert_eq!(player.play(None).await, Played::Finished);
+        assert_eq!((player.tally.lost, player.tally.turned_away), (0, 0));
+        assert!(
+            player.tally.unheard > 20 && player.tally.renewed > 0,
+            "{:?}",
+            player.tally
+        );
+        complete(player.verify().await);
+    };
+    tokio::join!(live(one), live(two), live(three));
 }
 
 /// How often the server is killed.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use mainstay_tests::{
+    TestApp, both_engines,
     ninety_days::{self, Played, Player, Program, Step},
-    on_both_databases,
 };
 use serde_json::{Map, Value, json};
 
@@ -37,41 +37,47 @@ const INSIGHTS: [&str; 16] = [
 /// The answers, with names in the place of ids.
 const EXPECTED: &str = include_str!("../fixtures/ninety_days_insights.json");
 
-on_both_databases! {
-    /// The expected answers were checked by hand: a program in another language, which shares nothing with the server,
-    /// read the steps of the diary and worked out the figures by the rules of the product's description. It walked over
-    /// every day for runs, shares, milestones, what was saved and limits; sorted every craving into its hour and every
-    /// pair of days into the slope; counted triggers and kinds of situations with Wilson's interval; took drops, natural
-    /// drops, ranks and Student's intervals of strategies; means, medians and bounds of each week and month; covered
-    /// days and stretches of medication; and judged each warning by the text of its rule. All agreed but `recent_use`
-    /// at the end, which leaves out the glasses that the active goal allows, as `docs/insights.md` says.
-    ///
-    /// Where the diary or a rule is changed on purpose, the test tells where it wrote what was found. That is to be
-    /// checked in the same way before it takes the place of the fixture.
-    async fn the_insights_of_ninety_days_are_those_that_were_worked_out_by_other_means(app) {
-        let program = ninety_days::alcohol();
-        let names = names(&program);
-        let mut player = Player::register(&app.url, program).await;
-        assert_eq!(player.play(None).await, Played::Finished);
-        let at_the_end = INSIGHTS.map(|insight| (insight, THE_END));
-        let after_lapses = AFTER_LAPSES.map(|as_of| ("warnings", as_of));
-        let mut found = Map::new();
-        for (insight, as_of) in at_the_end.into_iter().chain(after_lapses) {
-            let question = format!("{insight}{}as_of={as_of}", if insight.contains('?') { '&' } else { '?' });
-            let answer = player.fetch(&format!("/v1/insights/{question}"), 200).await;
-            found.insert(question, named(&answer, &names));
-        }
-        let found = Value::Object(found);
-        let expected: Value = serde_json::from_str(EXPECTED).expect("it is JSON");
-        let mut differences = Vec::new();
-        compare("", &expected, &found, &mut differences);
-        if !differences.is_empty() {
-            let place = concat!(env!("CARGO_TARGET_TMPDIR"), "/ninety_days_insights.json");
-            std::fs::write(place, written(&found, 0) + "\n").expect("it is written");
-            let more = differences.len().saturating_sub(40);
-            differences.truncate(40);
-            panic!("{}\nand {more} more; all that was found is in {place}", differences.join("\n"));
-        }
+both_engines!(the_insights_of_ninety_days_are_those_that_were_worked_out_by_other_means);
+
+/// The expected answers were checked by hand: a program in another language, which shares nothing with the server,
+/// read the steps of the diary and worked out the figures by the rules of the product's description. It walked over
+/// every day for runs, shares, milestones, what was saved and limits; sorted every craving into its hour and every
+/// pair of days into the slope; counted triggers and kinds of situations with Wilson's interval; took drops, natural
+/// drops, ranks and Student's intervals of strategies; means, medians and bounds of each week and month; covered
+/// days and stretches of medication; and judged each warning by the text of its rule. All agreed but `recent_use`
+/// at the end, which leaves out the glasses that the active goal allows, as `docs/insights.md` says.
+///
+/// Where the diary or a rule is changed on purpose, the test tells where it wrote what was found. That is to be
+/// checked in the same way before it takes the place of the fixture.
+async fn the_insights_of_ninety_days_are_those_that_were_worked_out_by_other_means(app: &TestApp) {
+    let program = ninety_days::alcohol();
+    let names = names(&program);
+    let mut player = Player::register(&app.url, program).await;
+    assert_eq!(player.play(None).await, Played::Finished);
+    let at_the_end = INSIGHTS.map(|insight| (insight, THE_END));
+    let after_lapses = AFTER_LAPSES.map(|as_of| ("warnings", as_of));
+    let mut found = Map::new();
+    for (insight, as_of) in at_the_end.into_iter().chain(after_lapses) {
+        let question = format!(
+            "{insight}{}as_of={as_of}",
+            if insight.contains('?') { '&' } else { '?' }
+        );
+        let answer = player.fetch(&format!("/v1/insights/{question}"), 200).await;
+        found.insert(question, named(&answer, &names));
+    }
+    let found = Value::Object(found);
+    let expected: Value = serde_json::from_str(EXPECTED).expect("it is JSON");
+    let mut differences = Vec::new();
+    compare("", &expected, &found, &mut differences);
+    if !differences.is_empty() {
+        let place = concat!(env!("CARGO_TARGET_TMPDIR"), "/ninety_days_insights.json");
+        std::fs::write(place, written(&found, 0) + "\n").expect("it is written");
+        let more = differences.len().saturating_sub(40);
+        differences.truncate(40);
+        panic!(
+            "{}\nand {more} more; all that was found is in {place}",
+            differences.join("\n")
+        );
     }
 }
 

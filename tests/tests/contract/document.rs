@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{openapi::document::document, routes};
-use mainstay_tests::{Client, on_both_databases};
+use mainstay_tests::{Client, TestApp, both_engines};
 use serde_json::{Value, json};
 
 const COMMITTED: &str = include_str!("../../../openapi/openapi.json");
@@ -220,74 +220,127 @@ fn the_schemas_digest_well() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-on_both_databases! {
-    async fn every_operation_asks_for_sign_in_but_a_named_few(app) {
-        let document = app.document().await;
-        let mut public = BTreeSet::new();
-        for operation in operations(&document) {
-            for client in [app.client(), app.client().with_token("nonsense")] {
-                let answer = operation.call(&client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
-                if operation.needs_sign_in() {
-                    assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{}", operation.id());
-                    assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id());
-                } else {
-                    assert_ne!(answer.problem(), "unauthenticated", "{}", operation.id());
-                    public.insert(operation.id().to_owned());
-                }
-            }
-        }
-        assert!(public.iter().all(|id| PUBLIC.contains(&id.as_str())), "{public:?}");
-    }
+both_engines!(
+    every_operation_asks_for_sign_in_but_a_named_few,
+    nobody_reaches_another_persons_records_by_any_operation,
+    every_operation_of_the_document_is_routed,
+);
 
-    async fn nobody_reaches_another_persons_records_by_any_operation(app) {
-        let (sam, kim) = (app.person().await, app.person().await);
-        let document = app.document().await;
-        let mut owned: BTreeMap<String, String> = BTreeMap::new();
-        let all = operations(&document);
-        let (mut creating, mut later): (Vec<&Operation>, _) = (all.iter().filter(|o| o.id().starts_with("create")).collect(), Vec::new());
-        while !creating.is_empty() {
-            let before = creating.len();
-            for operation in creating.drain(..) {
-                let answer = operation.call(&sam, "").await;
-                if answer.faults().iter().any(|(_, code)| code == "unknown-reference") {
-                    // What it refers to is made by another operation.
-                    later.push(operation);
-                } else {
-                    let id = answer.expect(201).header("location").rsplit('/').next().unwrap_or_default().to_owned();
-                    owned.insert(operation.path.clone(), id);
-                }
+async fn every_operation_asks_for_sign_in_but_a_named_few(app: &TestApp) {
+    let document = app.document().await;
+    let mut public = BTreeSet::new();
+    for operation in operations(&document) {
+        for client in [app.client(), app.client().with_token("nonsense")] {
+            let answer = operation
+                .call(&client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47")
+                .await;
+            if operation.needs_sign_in() {
+                assert_eq!(
+                    (answer.status, answer.problem().as_str()),
+                    (401, "unauthenticated"),
+                    "{}",
+                    operation.id()
+                );
+                assert!(
+                    answer.header("www-authenticate").starts_with("Bearer"),
+                    "{}",
+                    operation.id()
+                );
+            } else {
+                assert_ne!(answer.problem(), "unauthenticated", "{}", operation.id());
+                public.insert(operation.id().to_owned());
             }
-            std::mem::swap(&mut creating, &mut later);
-            assert!(creating.len() < before, "nothing makes what is referred to");
-        }
-        owned.insert("/v1/auth/sessions".to_owned(), sam.tokens["session_id"].as_str().expect("an id").to_owned());
-        let mut tried = 0;
-        for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
-            let collection = operation.path.split("/{id}").next().expect("a collection");
-            if REFERENCE.contains(&collection) {
-                continue;
-            }
-            let id = owned.get(collection).unwrap_or_else(|| panic!("nothing was made in {collection}"));
-            let answer = operation.call(&kim, id).await;
-            assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{} {}", operation.method, operation.path);
-            tried += 1;
-        }
-        assert!(tried >= 20, "{tried}");
-        for operation in operations(&document).iter().filter(|o| o.id().starts_with("list") && o.needs_sign_in() && !o.path.contains('{')) {
-            let text = operation.call(&kim, "").await.expect(200).text;
-            assert!(owned.values().all(|id| !text.contains(id)), "{}", operation.id());
         }
     }
+    assert!(
+        public.iter().all(|id| PUBLIC.contains(&id.as_str())),
+        "{public:?}"
+    );
+}
 
-    async fn every_operation_of_the_document_is_routed(app) {
-        let sam = app.person().await;
-        for operation in operations(&app.document().await) {
-            // Signing out would end the walk.
-            if operation.id() != "logout" {
-                let answer = operation.call(&sam, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
-                let described = operation.value["responses"].get(answer.status.to_string()).is_some();
-                assert!(described, "{} answers {}: {}", operation.id(), answer.status, answer.text);
+async fn nobody_reaches_another_persons_records_by_any_operation(app: &TestApp) {
+    let (sam, kim) = (app.person().await, app.person().await);
+    let document = app.document().await;
+    let mut owned: BTreeMap<String, String> = BTreeMap::new();
+    let all = operations(&document);
+    let (mut creating, mut later): (Vec<&Operation>, _) = (
+        all.iter().filter(|o| o.id().starts_with("create")).collect(),
+        Vec::new(),
+    );
+    while !creating.is_empty() {
+        let before = creating.len();
+        for operation in creating.drain(..) {
+            let answer = operation.call(&sam, "").await;
+            if answer
+                .faults()
+                .iter()
+                .any(|(_, code)| code == "unknown-reference")
+            {
+                // What it refers to is made by another operation.
+                later.push(operation);
+            } else {
+                let id = answer
+                    .expect(201)
+                    .header("location")
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned();
+                owned.insert(operation.path.clone(), id);
             }
+        }
+        std::mem::swap(&mut creating, &mut later);
+        assert!(creating.len() < before, "nothing makes what is referred to");
+    }
+    owned.insert(
+        "/v1/auth/sessions".to_owned(),
+        sam.tokens["session_id"].as_str().expect("an id").to_owned(),
+    );
+    let mut tried = 0;
+    for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
+        let collection = operation.path.split("/{id}").next().expect("a collection");
+        if REFERENCE.contains(&collection) {
+            continue;
+        }
+        let id = owned
+            .get(collection)
+            .unwrap_or_else(|| panic!("nothing was made in {collection}"));
+        let answer = operation.call(&kim, id).await;
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (404, "not-found"),
+            "{} {}",
+            operation.method,
+            operation.path
+        );
+        tried += 1;
+    }
+    assert!(tried >= 20, "{tried}");
+    for operation in operations(&document)
+        .iter()
+        .filter(|o| o.id().starts_with("list") && o.needs_sign_in() && !o.path.contains('{'))
+    {
+        let text = operation.call(&kim, "").await.expect(200).text;
+        assert!(owned.values().all(|id| !text.contains(id)), "{}", operation.id());
+    }
+}
+
+async fn every_operation_of_the_document_is_routed(app: &TestApp) {
+    let sam = app.person().await;
+    for operation in operations(&app.document().await) {
+        // Signing out would end the walk.
+        if operation.id() != "logout" {
+            let answer = operation.call(&sam, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
+            let described = operation.value["responses"]
+                .get(answer.status.to_string())
+                .is_some();
+            assert!(
+                described,
+                "{} answers {}: {}",
+                operation.id(),
+                answer.status,
+                answer.text
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use chrono::TimeDelta;
 use mainstay_api::insight::facts::{Need, Needs};
 use mainstay_store::PersonScope;
-use mainstay_tests::{Person, TestApp, app::PASSWORD, on_both_databases};
+use mainstay_tests::{Person, TestApp, app::PASSWORD, both_engines};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -41,42 +41,52 @@ async fn with_a_long_record(app: &TestApp) -> Person {
     person
 }
 
-on_both_databases! {
-    async fn a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept(app) {
-        let (sam, kim) = (with_a_long_record(app).await, with_a_long_record(app).await);
-        let cache = &app.state().facts_cache;
-        let (sams, kims) = (scope(app, &sam).await, scope(app, &kim).await);
-        for person in [&sam, &kim] {
-            person.get("/v1/insights/summary").await.expect(200);
-        }
-        assert!(cache.keeps(sams.account()) && cache.keeps(kims.account()));
+both_engines!(a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept);
 
-        let (looking, looked) = (mpsc::channel::<()>(), mpsc::channel::<()>());
-        let (state, account, now) = (app.state().clone(), sams.account(), app.clock.micros());
-        let store = app.state().store.clone();
-        let (begun, go_on) = (looking.0, looked.1);
-        let look = tokio::spawn(async move {
-            let needs = Needs { check_ins: Need::All, ..Needs::default() };
-            store.read_long(&sams, move |records| {
+async fn a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept(app: &TestApp) {
+    let (sam, kim) = (with_a_long_record(app).await, with_a_long_record(app).await);
+    let cache = &app.state().facts_cache;
+    let (sams, kims) = (scope(app, &sam).await, scope(app, &kim).await);
+    for person in [&sam, &kim] {
+        person.get("/v1/insights/summary").await.expect(200);
+    }
+    assert!(cache.keeps(sams.account()) && cache.keeps(kims.account()));
+
+    let (looking, looked) = (mpsc::channel::<()>(), mpsc::channel::<()>());
+    let (state, account, now) = (app.state().clone(), sams.account(), app.clock.micros());
+    let store = app.state().store.clone();
+    let (begun, go_on) = (looking.0, looked.1);
+    let look = tokio::spawn(async move {
+        let needs = Needs {
+            check_ins: Need::All,
+            ..Needs::default()
+        };
+        store
+            .read_long(&sams, move |records| {
                 state.facts_cache.look(records, account, needs, now, |facts| {
                     begun.send(()).expect("the test waits");
                     go_on.recv().expect("the test goes on");
                     facts.check_ins.len()
                 })
-            }).await
-        });
-        tokio::task::spawn_blocking(move || looking.1.recv()).await.expect("no panic").expect("it begins");
-        let password = json!({ "password": PASSWORD }).to_string().into_bytes();
-        sam.send("DELETE", "/v1/me", &[], Some(password)).await.expect(204);
-        looked.0.send(()).expect("it waits");
-        let found = look.await.expect("no panic").expect("it was opened before");
-        assert_eq!(found, usize::try_from(LONG).expect("it is small"));
+            })
+            .await
+    });
+    tokio::task::spawn_blocking(move || looking.1.recv())
+        .await
+        .expect("no panic")
+        .expect("it begins");
+    let password = json!({ "password": PASSWORD }).to_string().into_bytes();
+    sam.send("DELETE", "/v1/me", &[], Some(password))
+        .await
+        .expect(204);
+    looked.0.send(()).expect("it waits");
+    let found = look.await.expect("no panic").expect("it was opened before");
+    assert_eq!(found, usize::try_from(LONG).expect("it is small"));
 
-        assert!(!cache.keeps(account));
-        // Of other people what was kept stays, and what is looked at from now on is kept.
-        assert!(cache.keeps(kims.account()));
-        kim.post("/v1/check-ins", &json!({ "kind": "momentary", "occurred_at": app.clock.now().to_rfc3339(), "answers": { "craving": 2 } })).await.expect(201);
-        kim.get("/v1/insights/summary").await.expect(200);
-        assert!(cache.keeps(kims.account()));
-    }
+    assert!(!cache.keeps(account));
+    // Of other people what was kept stays, and what is looked at from now on is kept.
+    assert!(cache.keeps(kims.account()));
+    kim.post("/v1/check-ins", &json!({ "kind": "momentary", "occurred_at": app.clock.now().to_rfc3339(), "answers": { "craving": 2 } })).await.expect(201);
+    kim.get("/v1/insights/summary").await.expect(200);
+    assert!(cache.keeps(kims.account()));
 }

@@ -18,9 +18,8 @@ use std::{
 };
 
 use mainstay_tests::{
-    Database, Engine, Person, Process,
+    Database, Engine, Person, Process, TestApp, both_engines,
     offline::{OnConflict, quick_person, sync},
-    on_both_databases,
 };
 use serde_json::json;
 
@@ -31,13 +30,20 @@ use seeds::{SEED, live_all, replayed_seed, seeds};
 /// The histories of one run.
 const HISTORIES: u64 = 2_000;
 
-on_both_databases! {
-    async fn whatever_the_network_does_all_devices_agree_and_nothing_is_lost_or_there_twice(app) {
-        let started = Instant::now();
-        let requests = Arc::default();
-        let tally = live_all(seeds(SEED, HISTORIES), Way::default(), &requests, async || quick_person(app).await).await;
-        eprintln!("{:?}: {tally:?}, {requests:?} requests, {:?}", app.database.engine, started.elapsed());
-    }
+both_engines!(whatever_the_network_does_all_devices_agree_and_nothing_is_lost_or_there_twice);
+
+async fn whatever_the_network_does_all_devices_agree_and_nothing_is_lost_or_there_twice(app: &TestApp) {
+    let started = Instant::now();
+    let requests = Arc::default();
+    let tally = live_all(seeds(SEED, HISTORIES), Way::default(), &requests, async || {
+        quick_person(app).await
+    })
+    .await;
+    eprintln!(
+        "{:?}: {tally:?}, {requests:?} requests, {:?}",
+        app.database.engine,
+        started.elapsed()
+    );
 }
 
 /// The histories that are lived while the server is killed.
@@ -99,41 +105,61 @@ async fn a_server_that_is_killed_between_changes_keeps_all_devices_in_agreement_
     live_through_kills(Engine::Postgres).await;
 }
 
-on_both_databases! {
-    async fn after_a_cursor_expired_pulling_again_gives_what_following_would_have(app) {
-        let mut histories = Vec::new();
-        for n in 0..40 {
-            let mut history = History::new(quick_person(app).await, SEED + 0x1000_0000 + n, Way::default(), Arc::default());
-            for _ in 0..12 {
-                history.change(0);
-            }
-            history.come_to_rest().await;
-            // The first device goes on and deletes; another writes meanwhile, and has not sent it.
-            for place in history.devices[0].store.visible() {
-                if history.random.chance(40) {
-                    history.devices[0].store.delete(place);
-                }
-            }
-            let push = history.devices[0].store.push(500, 500);
-            let answer = history.deliver(&push.body).await.expect("an answer");
-            history.take(0, &push, &answer);
-            history.make(1, &[]);
-            histories.push(history);
+both_engines!(after_a_cursor_expired_pulling_again_gives_what_following_would_have);
+
+async fn after_a_cursor_expired_pulling_again_gives_what_following_would_have(app: &TestApp) {
+    let mut histories = Vec::new();
+    for n in 0..40 {
+        let mut history = History::new(
+            quick_person(app).await,
+            SEED + 0x1000_0000 + n,
+            Way::default(),
+            Arc::default(),
+        );
+        for _ in 0..12 {
+            history.change(0);
         }
-        let swept = app.state().store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("it sweeps");
-        assert!(swept > 100, "only {swept} tombstones");
-        for history in histories {
-            let mut following = history.devices[0].store.clone();
-            assert!(sync(&history.client, &mut following, 50, &mut |_| OnConflict::KeepTheirs).await);
-            for device in &history.devices[1..] {
-                let mut store = device.store.clone();
-                let before = store.outbox().len();
-                assert!(sync(&history.client, &mut store, 7, &mut |_| OnConflict::KeepTheirs).await);
-                assert!(store.lost_edits.len() <= device.store.lost_edits.len() + before);
-                assert!(sync(&history.client, &mut following, 50, &mut |_| OnConflict::KeepTheirs).await);
-                assert_eq!(in_full(&store), in_full(&following));
+        history.come_to_rest().await;
+        // The first device goes on and deletes; another writes meanwhile, and has not sent it.
+        for place in history.devices[0].store.visible() {
+            if history.random.chance(40) {
+                history.devices[0].store.delete(place);
             }
-            assert_eq!(in_full(&history.fresh().await), in_full(&following));
         }
+        let push = history.devices[0].store.push(500, 500);
+        let answer = history.deliver(&push.body).await.expect("an answer");
+        history.take(0, &push, &answer);
+        history.make(1, &[]);
+        histories.push(history);
+    }
+    let swept = app
+        .state()
+        .store
+        .sweep_tombstones(app.clock.micros() + 1_000_000)
+        .await
+        .expect("it sweeps");
+    assert!(swept > 100, "only {swept} tombstones");
+    for history in histories {
+        let mut following = history.devices[0].store.clone();
+        assert!(
+            sync(&history.client, &mut following, 50, &mut |_| {
+                OnConflict::KeepTheirs
+            })
+            .await
+        );
+        for device in &history.devices[1..] {
+            let mut store = device.store.clone();
+            let before = store.outbox().len();
+            assert!(sync(&history.client, &mut store, 7, &mut |_| OnConflict::KeepTheirs).await);
+            assert!(store.lost_edits.len() <= device.store.lost_edits.len() + before);
+            assert!(
+                sync(&history.client, &mut following, 50, &mut |_| {
+                    OnConflict::KeepTheirs
+                })
+                .await
+            );
+            assert_eq!(in_full(&store), in_full(&following));
+        }
+        assert_eq!(in_full(&history.fresh().await), in_full(&following));
     }
 }
