@@ -65,20 +65,11 @@ impl TestApp {
                 workers: 2,
                 clock: own_clock,
             };
-            (
-                Running::start(configuration, listener).expect("the server starts"),
-                url,
-            )
+            (Running::start(configuration, listener).expect("the server starts"), url)
         })
         .await
         .expect("the start does not panic");
-        Self {
-            clock,
-            url,
-            running,
-            database,
-            people: AtomicU32::new(0),
-        }
+        Self { clock, url, running, database, people: AtomicU32::new(0) }
     }
 
     /// The parts of the server, for what cannot be seen from outside.
@@ -94,8 +85,7 @@ impl TestApp {
     /// A new person, signed in.
     pub async fn person(&self) -> Person {
         let n = self.people.fetch_add(1, Ordering::Relaxed);
-        self.person_with(json!({ "email": format!("person{n}@example.org") }))
-            .await
+        self.person_with(json!({ "email": format!("person{n}@example.org") })).await
     }
 
     /// A new person with members of the registration of one's own, signed in.

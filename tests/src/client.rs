@@ -38,30 +38,19 @@ impl Answer {
 
     /// A header as text; empty if it is not there.
     pub fn header(&self, name: &str) -> String {
-        self.headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-            .to_owned()
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
     }
 
     /// The problem's slug.
     pub fn problem(&self) -> String {
-        self.body["type"]
-            .as_str()
-            .unwrap_or_default()
-            .trim_start_matches("/problems/")
-            .to_owned()
+        self.body["type"].as_str().unwrap_or_default().trim_start_matches("/problems/").to_owned()
     }
 
     /// The pointers of a validation problem with their codes.
     pub fn faults(&self) -> Vec<(String, String)> {
         let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
-        errors
-            .iter()
-            .map(|e| (text(&e["pointer"]), text(&e["code"])))
-            .collect()
+        errors.iter().map(|e| (text(&e["pointer"]), text(&e["code"]))).collect()
     }
 
     /// The pointers of a validation problem.
@@ -83,20 +72,13 @@ impl Answer {
 impl Client {
     /// A client that is not signed in.
     pub fn new(url: &str) -> Self {
-        Self {
-            http: reqwest::Client::new(),
-            url: url.to_owned(),
-            token: None,
-        }
+        Self { http: reqwest::Client::new(), url: url.to_owned(), token: None }
     }
 
     /// The same client with another access token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self {
-            token: Some(token.to_owned()),
-            ..self.clone()
-        }
+        Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
     /// Sends a request; panics if there is no answer.
@@ -107,9 +89,7 @@ impl Client {
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
     ) -> Answer {
-        self.try_send(method, path, headers, body)
-            .await
-            .expect("an answer")
+        self.try_send(method, path, headers, body).await.expect("an answer")
     }
 
     /// Sends a request; `None` if the connection broke before the whole answer came.
@@ -126,10 +106,7 @@ impl Client {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
-            if !headers
-                .iter()
-                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-            {
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 request = request.header("content-type", "application/json");
             }
             request = request.body(body);
@@ -141,12 +118,7 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Some(Answer {
-            status,
-            headers,
-            text,
-            body,
-        })
+        Some(Answer { status, headers, text, body })
     }
 
     /// `GET`.
@@ -156,8 +128,7 @@ impl Client {
 
     /// `POST` with a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.send("POST", path, &[], Some(body.to_string().into_bytes()))
-            .await
+        self.send("POST", path, &[], Some(body.to_string().into_bytes())).await
     }
 
     /// `POST` without a body.
@@ -178,8 +149,7 @@ impl Client {
 
     /// `DELETE` of the version that the record is expected to have.
     pub async fn delete(&self, path: &str, version: i64) -> Answer {
-        self.send("DELETE", path, &[("if-match", &format!("\"{version}\""))], None)
-            .await
+        self.send("DELETE", path, &[("if-match", &format!("\"{version}\""))], None).await
     }
 }
 
@@ -217,31 +187,16 @@ impl Person {
         let (account, tokens) = (answer.body["account"].clone(), answer.body["tokens"].clone());
         let email = account["email"].as_str().expect("an address").to_owned();
         let client = client.with_token(tokens["access_token"].as_str().expect("a token"));
-        Self {
-            client,
-            email,
-            account,
-            tokens,
-        }
+        Self { client, email, account, tokens }
     }
 
     /// Signs in once more, as another device of the same person.
     pub async fn another_device(&self) -> Self {
         let login = json!({ "email": self.email, "password": PASSWORD, "device_name": "another" });
-        let plain = Client {
-            token: None,
-            ..self.client.clone()
-        };
+        let plain = Client { token: None, ..self.client.clone() };
         let answer = plain.post("/v1/auth/login", &login).await.expect(200);
         let tokens = answer.body["tokens"].clone();
-        let client = self
-            .client
-            .with_token(tokens["access_token"].as_str().expect("a token"));
-        Self {
-            client,
-            email: self.email.clone(),
-            account: answer.body["account"].clone(),
-            tokens,
-        }
+        let client = self.client.with_token(tokens["access_token"].as_str().expect("a token"));
+        Self { client, email: self.email.clone(), account: answer.body["account"].clone(), tokens }
     }
 }

@@ -26,10 +26,7 @@ pub struct Database {
 }
 
 /// The server that the test command started.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test command passes the server's address this way"
-)]
+#[expect(clippy::disallowed_methods, reason = "the test command passes the server's address this way")]
 fn server() -> String {
     std::env::var("MAINSTAY_TEST_POSTGRES_URL").expect(
         "MAINSTAY_TEST_POSTGRES_URL is not set: run the tests with scripts/test, \
@@ -52,11 +49,7 @@ fn psql(url: &str, sql: &str) -> String {
         ])
         .output()
         .expect("psql runs");
-    assert!(
-        output.status.success(),
-        "psql: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -74,12 +67,7 @@ impl Database {
                 format!("{base}/{name}")
             }
         };
-        Self {
-            engine,
-            directory,
-            url,
-            name,
-        }
+        Self { engine, directory, url, name }
     }
 
     /// The directory for keys and files.
@@ -98,11 +86,7 @@ impl Database {
 
     /// Runs SQL as an operator would, beside the server. PostgreSQL only.
     pub fn sql(&self, sql: &str) -> String {
-        assert_eq!(
-            self.engine,
-            Engine::Postgres,
-            "an embedded database belongs to its server"
-        );
+        assert_eq!(self.engine, Engine::Postgres, "an embedded database belongs to its server");
         psql(&self.url, sql)
     }
 
@@ -116,15 +100,9 @@ impl Database {
                 .collect(),
             Engine::Postgres => {
                 // As text with bytea unescaped, so that clear bytes in binary columns would show.
-                let dump = Command::new("pg_dump")
-                    .args(["--data-only", &self.url])
-                    .output()
-                    .expect("pg_dump runs");
-                assert!(
-                    dump.status.success(),
-                    "pg_dump: {}",
-                    String::from_utf8_lossy(&dump.stderr)
-                );
+                let dump =
+                    Command::new("pg_dump").args(["--data-only", &self.url]).output().expect("pg_dump runs");
+                assert!(dump.status.success(), "pg_dump: {}", String::from_utf8_lossy(&dump.stderr));
                 let mut bytes = dump.stdout.clone();
                 let text = String::from_utf8_lossy(&dump.stdout).into_owned();
                 for column in text.split(['\t', '\n']).filter_map(|c| c.strip_prefix("\\\\x")) {
@@ -142,10 +120,7 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if self.engine == Engine::Postgres {
-            psql(
-                &server(),
-                &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
-            );
+            psql(&server(), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         }
     }
 }

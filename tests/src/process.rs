@@ -12,16 +12,8 @@ use crate::{client::Client, database::Database};
 /// The binary that was built beside the tests.
 pub fn binary() -> PathBuf {
     let here = std::env::current_exe().expect("the test has a path");
-    let beside = here
-        .parent()
-        .and_then(Path::parent)
-        .expect("a target directory")
-        .join("mainstay");
-    assert!(
-        beside.exists(),
-        "{} is not built: run `cargo build --workspace` first",
-        beside.display()
-    );
+    let beside = here.parent().and_then(Path::parent).expect("a target directory").join("mainstay");
+    assert!(beside.exists(), "{} is not built: run `cargo build --workspace` first", beside.display());
     beside
 }
 
@@ -49,11 +41,7 @@ impl Process {
     pub async fn start(database: &Database, port: Option<u16>, settings: &[(&str, &str)]) -> Self {
         let port = port.unwrap_or_else(free_port);
         let log_file = database.path().join("server.log");
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log_file)
-            .expect("a log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&log_file).expect("a log");
         let child = command(database)
             .args(["serve", "--migrate"])
             .env("MAINSTAY_LISTEN", format!("127.0.0.1:{port}"))
@@ -63,21 +51,14 @@ impl Process {
             .stderr(log)
             .spawn()
             .expect("the binary starts");
-        let mut process = Self {
-            child,
-            url: format!("http://127.0.0.1:{port}"),
-        };
+        let mut process = Self { child, url: format!("http://127.0.0.1:{port}") };
         process.wait_until_ready(&log_file).await;
         process
     }
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.url
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok())
-            .expect("a port")
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
     /// Ends it as a power cut would: SIGKILL.
@@ -89,13 +70,7 @@ impl Process {
     /// Asks it to stop, and waits until it has.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .expect("kill runs")
-                .success()
-        );
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
         self.child.wait().expect("it ends")
     }
 
@@ -103,11 +78,7 @@ impl Process {
         let client = Client::new(&self.url);
         let started = Instant::now();
         loop {
-            if client
-                .try_send("GET", "/health/ready", &[], None)
-                .await
-                .is_some_and(|a| a.status == 200)
-            {
+            if client.try_send("GET", "/health/ready", &[], None).await.is_some_and(|a| a.status == 200) {
                 return;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -141,8 +112,5 @@ fn last_words(log_file: &Path) -> String {
 
 /// A port that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port")
-        .port()
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
 }

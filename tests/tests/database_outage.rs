@@ -46,20 +46,13 @@ async fn a_database_that_is_gone_is_not_ready_and_says_nothing_of_the_inside() {
     app.database.sql("ALTER TABLE records RENAME TO hidden");
     let fault = sam.get("/v1/check-ins").await.expect(500);
     assert_eq!(fault.problem(), "internal");
-    assert!(
-        !fault.text.contains("records") && !fault.text.contains("relation"),
-        "{}",
-        fault.text
-    );
+    assert!(!fault.text.contains("records") && !fault.text.contains("relation"), "{}", fault.text);
     sam.post("/v1/check-ins", &note(2)).await.expect(500);
     app.database.sql("ALTER TABLE hidden RENAME TO records");
     assert_eq!(sam.get("/v1/check-ins").await.items().len(), 1);
     app.database.sql("ALTER TABLE people RENAME TO hidden");
     let unready = app.client().get("/health/ready").await.expect(503);
-    assert_eq!(
-        (unready.problem().as_str(), unready.header("retry-after").as_str()),
-        ("unavailable", "2")
-    );
+    assert_eq!((unready.problem().as_str(), unready.header("retry-after").as_str()), ("unavailable", "2"));
     app.client().get("/health/live").await.expect(200);
     app.client().get("/v1/helplines?country=US").await.expect(200);
 }

@@ -5,14 +5,7 @@ use serde_json::{Value, json};
 
 async fn post(sam: &Client, key: &str, body: &Value) -> (u16, String, String) {
     let body = body.to_string().into_bytes();
-    let answer = sam
-        .send(
-            "POST",
-            "/v1/craving-events",
-            &[("idempotency-key", key)],
-            Some(body),
-        )
-        .await;
+    let answer = sam.send("POST", "/v1/craving-events", &[("idempotency-key", key)], Some(body)).await;
     (answer.status, answer.header("location"), answer.text)
 }
 

@@ -15,11 +15,7 @@ async fn three_people_live_ninety_days_and_all_of_it_can_be_read_back(app: &Test
         let mut player = Player::register(&app.url, program).await;
         assert_eq!(player.play(None).await, Played::Finished);
         assert_eq!((player.tally.lost, player.tally.turned_away), (0, 0));
-        assert!(
-            player.tally.unheard > 20 && player.tally.renewed > 0,
-            "{:?}",
-            player.tally
-        );
+        assert!(player.tally.unheard > 20 && player.tally.renewed > 0, "{:?}", player.tally);
         complete(player.verify().await);
     };
     tokio::join!(live(one), live(two), live(three));
@@ -85,25 +81,15 @@ async fn live_through_kills(engine: Engine, seed: u64) {
 
 #[track_caller]
 fn complete(counts: Counts) {
-    assert!(
-        counts.listed >= 1400 && counts.deleted >= 10 && counts.numbers >= 2,
-        "{counts:?}"
-    );
+    assert!(counts.listed >= 1400 && counts.deleted >= 10 && counts.numbers >= 2, "{counts:?}");
 }
 
 /// Waits for the process that is being started.
 async fn until_ready(url: &str) {
     let client = Client::new(url);
     let started = Instant::now();
-    while client
-        .try_send("GET", "/health/ready", &[], None)
-        .await
-        .is_none_or(|answer| answer.status != 200)
-    {
-        assert!(
-            started.elapsed() < Duration::from_mins(1),
-            "the server does not come back"
-        );
+    while client.try_send("GET", "/health/ready", &[], None).await.is_none_or(|answer| answer.status != 200) {
+        assert!(started.elapsed() < Duration::from_mins(1), "the server does not come back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

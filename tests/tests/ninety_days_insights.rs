@@ -58,10 +58,7 @@ async fn the_insights_of_ninety_days_are_those_that_were_worked_out_by_other_mea
     let after_lapses = AFTER_LAPSES.map(|as_of| ("warnings", as_of));
     let mut found = Map::new();
     for (insight, as_of) in at_the_end.into_iter().chain(after_lapses) {
-        let question = format!(
-            "{insight}{}as_of={as_of}",
-            if insight.contains('?') { '&' } else { '?' }
-        );
+        let question = format!("{insight}{}as_of={as_of}", if insight.contains('?') { '&' } else { '?' });
         let answer = player.fetch(&format!("/v1/insights/{question}"), 200).await;
         found.insert(question, named(&answer, &names));
     }
@@ -74,10 +71,7 @@ async fn the_insights_of_ninety_days_are_those_that_were_worked_out_by_other_mea
         std::fs::write(place, written(&found, 0) + "\n").expect("it is written");
         let more = differences.len().saturating_sub(40);
         differences.truncate(40);
-        panic!(
-            "{}\nand {more} more; all that was found is in {place}",
-            differences.join("\n")
-        );
+        panic!("{}\nand {more} more; all that was found is in {place}", differences.join("\n"));
     }
 }
 
@@ -93,18 +87,11 @@ fn written(value: &Value, depth: usize) -> String {
             let parts = parts.map(|(name, value)| format!("{}: {}", json!(name), written(value, depth + 1)));
             ('{', '}', parts.collect())
         }
-        Value::Array(items) => (
-            '[',
-            ']',
-            items.iter().map(|item| written(item, depth + 1)).collect(),
-        ),
+        Value::Array(items) => ('[', ']', items.iter().map(|item| written(item, depth + 1)).collect()),
         _ => return plain,
     };
     let (indent, outdent) = ("  ".repeat(depth + 1), "  ".repeat(depth));
-    format!(
-        "{open}\n{indent}{}\n{outdent}{close}",
-        parts.join(&format!(",\n{indent}"))
-    )
+    format!("{open}\n{indent}{}\n{outdent}{close}", parts.join(&format!(",\n{indent}")))
 }
 
 /// What each id of a program is called here: records are numbered within their collection, items of plans go by their
@@ -127,10 +114,9 @@ fn names(program: &Program) -> BTreeMap<String, String> {
 }
 
 fn name_items(value: &Value, names: &mut BTreeMap<String, String>) {
-    if let (Some(id), Some(words)) = (
-        value["id"].as_str(),
-        value["label"].as_str().or(value["text"].as_str()),
-    ) {
+    if let (Some(id), Some(words)) =
+        (value["id"].as_str(), value["label"].as_str().or(value["text"].as_str()))
+    {
         names.insert(id.to_owned(), format!("item: {words}"));
     }
     let within: Vec<&Value> = match value {
@@ -145,9 +131,9 @@ fn name_items(value: &Value, names: &mut BTreeMap<String, String>) {
 
 fn named(value: &Value, names: &BTreeMap<String, String>) -> Value {
     match value {
-        Value::Object(members) => (members.iter())
-            .map(|(name, value)| (name.clone(), named(value, names)))
-            .collect(),
+        Value::Object(members) => {
+            (members.iter()).map(|(name, value)| (name.clone(), named(value, names))).collect()
+        }
         Value::Array(items) => items.iter().map(|item| named(item, names)).collect(),
         Value::String(text) => json!(names.get(text).unwrap_or(text)),
         other => other.clone(),
@@ -158,10 +144,7 @@ fn named(value: &Value, names: &BTreeMap<String, String>) -> Value {
 fn compare(at: &str, expected: &Value, found: &Value, all: &mut Vec<String>) {
     match (expected, found) {
         (Value::Object(one), Value::Object(other)) => {
-            for name in one
-                .keys()
-                .chain(other.keys().filter(|name| !one.contains_key(*name)))
-            {
+            for name in one.keys().chain(other.keys().filter(|name| !one.contains_key(*name))) {
                 compare(&format!("{at}/{name}"), &expected[name], &found[name], all);
             }
         }
@@ -171,10 +154,7 @@ fn compare(at: &str, expected: &Value, found: &Value, all: &mut Vec<String>) {
             }
         }
         (Value::Number(one), Value::Number(other))
-            if one
-                .as_f64()
-                .zip(other.as_f64())
-                .is_some_and(|(one, other)| (one - other).abs() < 1e-9) => {}
+            if one.as_f64().zip(other.as_f64()).is_some_and(|(one, other)| (one - other).abs() < 1e-9) => {}
         (one, other) if one == other => {}
         (one, other) => {
             let short = |value: &Value| value.to_string().chars().take(200).collect::<String>();

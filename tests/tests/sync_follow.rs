@@ -45,10 +45,7 @@ async fn push(client: &Client, changes: &[Value]) -> Vec<Value> {
 }
 
 fn statuses(results: &[Value]) -> Vec<&str> {
-    results
-        .iter()
-        .map(|result| result["status"].as_str().unwrap_or_default())
-        .collect()
+    results.iter().map(|result| result["status"].as_str().unwrap_or_default()).collect()
 }
 
 /// Everything that a person has, from the beginning.
@@ -111,10 +108,7 @@ async fn write(client: Client, name: &str, number: u128) -> BTreeMap<Uuid, Stand
             }
             done += 1;
         }
-        assert_eq!(
-            statuses(&push(&client, &batch).await),
-            vec!["applied"; batch.len()]
-        );
+        assert_eq!(statuses(&push(&client, &batch).await), vec!["applied"; batch.len()]);
     }
     stands.into_iter().map(|(n, stand)| (id(n), stand)).collect()
 }
@@ -131,10 +125,7 @@ async fn follow(client: Client, at_work: &AtomicUsize) -> (BTreeMap<Uuid, Stand>
         let changes = answer["changes"].as_array().expect("changes");
         assert!(changes.len() <= 100);
         for change in changes {
-            let id = change["id"]
-                .as_str()
-                .and_then(|id| id.parse().ok())
-                .expect("an id");
+            let id = change["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
             let version = change["version"].as_i64().expect("a version");
             let text = change["record"]["note"].as_str().map(str::to_owned);
             assert_eq!(change["deleted"] == true, text.is_none(), "{change}");
@@ -176,11 +167,7 @@ async fn a_reader_who_follows_the_cursor_misses_nothing_and_sees_nobody_else(app
     let wait = async {
         let stands = writers.join_all().await;
         at_work.store(0, Ordering::SeqCst);
-        stands
-            .into_iter()
-            .flatten()
-            .flatten()
-            .collect::<BTreeMap<Uuid, Stand>>()
+        stands.into_iter().flatten().flatten().collect::<BTreeMap<Uuid, Stand>>()
     };
     let (stands, (seen, store, pages)) = tokio::join!(wait, follow(sam.clone(), &at_work));
     // A record that came and went between two pulls is told of by its tombstone.
@@ -199,13 +186,7 @@ async fn pushing_and_pulling_ten_thousand_changes_takes_this_long(app: &TestApp)
     let batches: Vec<Vec<Value>> = (0..20)
         .map(|batch| {
             (0..500)
-                .map(|n| {
-                    upsert(
-                        batch * 500 + n,
-                        None,
-                        "a note of some length, as people write them",
-                    )
-                })
+                .map(|n| upsert(batch * 500 + n, None, "a note of some length, as people write them"))
                 .collect()
         })
         .collect();
@@ -217,11 +198,7 @@ async fn pushing_and_pulling_ten_thousand_changes_takes_this_long(app: &TestApp)
     let started = Instant::now();
     let (mut cursor, mut pulled) = (Value::Null, 0);
     loop {
-        let page = sam
-            .post("/v1/sync", &json!({ "cursor": cursor, "limit": 500 }))
-            .await
-            .expect(200)
-            .body;
+        let page = sam.post("/v1/sync", &json!({ "cursor": cursor, "limit": 500 })).await.expect(200).body;
         pulled += page["changes"].as_array().map_or(0, Vec::len);
         cursor = page["cursor"].clone();
         if page["has_more"] == false {
@@ -238,11 +215,7 @@ async fn pushing_and_pulling_ten_thousand_changes_takes_this_long(app: &TestApp)
     for batch in &batches[..5] {
         assert_eq!(statuses(&push(&sam, batch).await), vec!["replayed"; 500]);
     }
-    eprintln!(
-        "{:?}: pushing 2 500 of them again: {:?}",
-        app.database.engine,
-        started.elapsed()
-    );
+    eprintln!("{:?}: pushing 2 500 of them again: {:?}", app.database.engine, started.elapsed());
 }
 
 async fn a_cursor_is_good_for_its_person_and_as_it_was_given_only(app: &TestApp) {
@@ -251,10 +224,7 @@ async fn a_cursor_is_good_for_its_person_and_as_it_was_given_only(app: &TestApp)
         push(person, &[upsert(1, None, "one"), upsert(2, None, "two")]).await;
     }
     let cursor_of = async |person: &Client| {
-        let pulled = person
-            .post("/v1/sync", &json!({ "cursor": null, "limit": 1 }))
-            .await
-            .expect(200);
+        let pulled = person.post("/v1/sync", &json!({ "cursor": null, "limit": 1 })).await.expect(200);
         pulled.body["cursor"].as_str().expect("a cursor").to_owned()
     };
     let (sams, kims) = (cursor_of(&sam).await, cursor_of(&kim).await);
@@ -291,10 +261,7 @@ async fn a_cursor_is_good_for_its_person_and_as_it_was_given_only(app: &TestApp)
     }
     for cursor in wrong.iter().filter(|cursor| **cursor != json!(kims)) {
         let refused = kim
-            .post(
-                "/v1/sync",
-                &json!({ "cursor": cursor, "changes": [upsert(9, None, "not stored")] }),
-            )
+            .post("/v1/sync", &json!({ "cursor": cursor, "changes": [upsert(9, None, "not stored")] }))
             .await
             .expect(422);
         assert_eq!(refused.pointers(), ["/cursor"], "{cursor}");
@@ -307,19 +274,13 @@ async fn a_cursor_is_good_for_its_person_and_as_it_was_given_only(app: &TestApp)
 async fn what_is_too_much_is_refused_as_a_whole_and_may_be_sent_in_parts(app: &TestApp) {
     let sam = quick_person(app).await;
     let many: Vec<Value> = (0..501).map(|n| upsert(n, None, "x")).collect();
-    let refused = sam
-        .post("/v1/sync", &json!({ "cursor": null, "changes": many }))
-        .await
-        .expect(422);
+    let refused = sam.post("/v1/sync", &json!({ "cursor": null, "changes": many })).await.expect(422);
     assert_eq!(refused.pointers(), ["/changes"]);
     let long = "x".repeat(3_990);
     let heavy: Vec<Value> = (0..270).map(|n| upsert(n, None, &long)).collect();
     let body = json!({ "cursor": null, "changes": heavy });
     assert!(body.to_string().len() > 1024 * 1024);
-    assert_eq!(
-        sam.post("/v1/sync", &body).await.expect(413).problem(),
-        "content-too-large"
-    );
+    assert_eq!(sam.post("/v1/sync", &body).await.expect(413).problem(), "content-too-large");
     assert!(everything(&sam).await.known().is_empty());
     for part in [&many[..500], &many[500..]] {
         assert_eq!(statuses(&push(&sam, part).await), vec!["applied"; part.len()]);
@@ -331,13 +292,7 @@ async fn what_is_too_much_is_refused_as_a_whole_and_may_be_sent_in_parts(app: &T
         push(&sam, &heavy).await;
     }
     for wrong in [json!(0), json!(501), json!(-1), json!("5"), json!(1.5)] {
-        assert_eq!(
-            sam.post("/v1/sync", &json!({ "limit": wrong }))
-                .await
-                .expect(422)
-                .pointers(),
-            ["/limit"]
-        );
+        assert_eq!(sam.post("/v1/sync", &json!({ "limit": wrong })).await.expect(422).pointers(), ["/limit"]);
     }
     assert_eq!(everything(&sam).await.known().len(), 751);
 }
@@ -350,18 +305,9 @@ async fn a_half_valid_batch_gives_a_result_for_each_change_and_loses_nothing(app
         let (change, status) = match n % 6 {
             0 | 3 => (upsert(n, None, "fine"), "applied"),
             1 => {
-                let kinds = [
-                    "journals",
-                    "check_ins",
-                    "Check-ins",
-                    "records",
-                    "check-ins/../goals",
-                ];
+                let kinds = ["journals", "check_ins", "Check-ins", "records", "check-ins/../goals"];
                 let kind = kinds[usize::try_from(n).expect("small") % kinds.len()];
-                (
-                    json!({ "kind": kind, "op": "upsert", "id": id(n), "record": note("lost?") }),
-                    "rejected",
-                )
+                (json!({ "kind": kind, "op": "upsert", "id": id(n), "record": note("lost?") }), "rejected")
             }
             2 => (
                 json!({ "kind": "check-ins", "op": "upsert", "id": id(n), "record": { "kind": "momentary" } }),
@@ -377,17 +323,9 @@ async fn a_half_valid_batch_gives_a_result_for_each_change_and_loses_nothing(app
     assert_eq!(statuses(&results), expected);
     for (change, result) in batch.iter().zip(&results) {
         assert_eq!((&change["kind"], &change["id"]), (&result["kind"], &result["id"]));
-        assert_eq!(
-            result["status"] == "rejected",
-            result.get("problem").is_some(),
-            "{result}"
-        );
+        assert_eq!(result["status"] == "rejected", result.get("problem").is_some(), "{result}");
         let unknown = change["kind"] != "check-ins";
-        assert_eq!(
-            result["problem"]["type"] == "/problems/unknown-kind",
-            unknown,
-            "{result}"
-        );
+        assert_eq!(result["problem"]["type"] == "/problems/unknown-kind", unknown, "{result}");
     }
     assert_eq!(everything(&sam).await.known().len(), 20);
     // Mended and sent again as a whole: what is done stays done.
@@ -398,12 +336,7 @@ async fn a_half_valid_batch_gives_a_result_for_each_change_and_loses_nothing(app
         change["record"] = note("fine");
     }
     let again = push(&sam, &batch).await;
-    assert!(
-        statuses(&again)
-            .iter()
-            .all(|status| ["applied", "replayed"].contains(status)),
-        "{again:?}"
-    );
+    assert!(statuses(&again).iter().all(|status| ["applied", "replayed"].contains(status)), "{again:?}");
     let known = everything(&sam).await;
     assert_eq!(known.known().len(), 50);
     assert!(known.known().values().all(|known| known.version == 1));
@@ -412,11 +345,7 @@ async fn a_half_valid_batch_gives_a_result_for_each_change_and_loses_nothing(app
 async fn nobody_changes_what_is_another_persons(app: &TestApp) {
     let (sam, kim) = (quick_person(app).await, quick_person(app).await);
     let lapse = json!({ "kind": "use-events", "op": "upsert", "id": id(3), "record": { "substance": "alcohol", "occurred_at": "2026-03-01T12:00:00Z" } });
-    push(
-        &sam,
-        &[upsert(1, None, "sam's"), upsert(2, None, "sam's too"), lapse],
-    )
-    .await;
+    push(&sam, &[upsert(1, None, "sam's"), upsert(2, None, "sam's too"), lapse]).await;
     let before = in_full(&everything(&sam).await);
     let of = |kind: &str, n: u128, op: &str| json!({ "kind": kind, "op": op, "id": id(n), "base_version": 1, "record": (op == "upsert").then(|| note("kim's")) });
     let results = push(&kim, &[
@@ -433,38 +362,16 @@ async fn nobody_changes_what_is_another_persons(app: &TestApp) {
     // The same id is free for someone else, and the two never meet.
     assert_eq!(
         statuses(
-            &push(
-                &kim,
-                &[
-                    upsert(1, None, "kim's"),
-                    upsert(1, Some(1), "kim's second"),
-                    delete(1, 2)
-                ]
-            )
-            .await
+            &push(&kim, &[upsert(1, None, "kim's"), upsert(1, Some(1), "kim's second"), delete(1, 2)]).await
         ),
         vec!["applied"; 3]
     );
     assert_eq!(in_full(&everything(&sam).await), before);
-    assert_eq!(
-        sam.get(&format!("/v1/check-ins/{}", id(1))).await.body["note"],
-        "sam's"
-    );
-    assert!(
-        sam.get(&format!("/v1/check-ins/{}/history", id(1)))
-            .await
-            .items()
-            .is_empty()
-    );
+    assert_eq!(sam.get(&format!("/v1/check-ins/{}", id(1))).await.body["note"], "sam's");
+    assert!(sam.get(&format!("/v1/check-ins/{}/history", id(1))).await.items().is_empty());
     // Nor does one record of a person take another's place in a collection that it is not of.
     assert_eq!(
-        statuses(
-            &push(
-                &sam,
-                &[of("support-contacts", 1, "delete"), of("goals", 1, "upsert")]
-            )
-            .await
-        ),
+        statuses(&push(&sam, &[of("support-contacts", 1, "delete"), of("goals", 1, "upsert")]).await),
         vec!["rejected"; 2]
     );
     assert_eq!(in_full(&everything(&sam).await), before);

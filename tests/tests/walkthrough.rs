@@ -13,10 +13,7 @@ fn script() -> String {
     let (_, rest) = README.split_once(SECTION).expect("the README has a walkthrough");
     let section = rest.split("\n## ").next().expect("a section");
     let blocks = section.split("\n```bash\n").skip(1);
-    blocks
-        .map(|block| block.split_once("\n```\n").expect("a block ends").0)
-        .collect::<Vec<_>>()
-        .join("\n")
+    blocks.map(|block| block.split_once("\n```\n").expect("a block ends").0).collect::<Vec<_>>().join("\n")
 }
 
 /// What one request printed: everything up to its status line, and the status.
@@ -45,10 +42,7 @@ fn steps(output: &str) -> Vec<Step<'_>> {
     let mut rest = output;
     while let Some((before, after)) = rest.split_once("\nHTTP ") {
         let (status, after) = after.split_once('\n').unwrap_or((after, ""));
-        found.push(Step {
-            printed: before,
-            status,
-        });
+        found.push(Step { printed: before, status });
         rest = after;
     }
     assert_eq!(rest, "", "something was printed after the last status");
@@ -65,10 +59,8 @@ fn paste(process: &Process, database: &Database) -> String {
         .env("no_proxy", "*")
         .output()
         .expect("bash runs");
-    let (output, complaints) = (
-        String::from_utf8(ran.stdout).expect("text"),
-        String::from_utf8_lossy(&ran.stderr),
-    );
+    let (output, complaints) =
+        (String::from_utf8(ran.stdout).expect("text"), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{}\n{output}\n{complaints}", ran.status);
     assert_eq!(complaints, "", "{output}");
     output

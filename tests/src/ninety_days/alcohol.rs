@@ -22,10 +22,7 @@ const HABITS: Habits = Habits {
 };
 
 const WEEKS: Weeks = Weeks {
-    meetings: &[
-        (1, 19 * 60, "aa", "in_person"),
-        (4, 12 * 60 + 15, "smart", "online"),
-    ],
+    meetings: &[(1, 19 * 60, "aa", "in_person"), (4, 12 * 60 + 15, "smart", "online")],
     appointments: (3, 14, 15 * 60 + 30, "counseling", "Dr. Okafor"),
     free: 21 * 60,
     practice: 45,
@@ -53,14 +50,8 @@ const OUTLINE: Outline = Outline {
         ("Surf the wave", "urge_surfing", "urge-surfing-wave"),
         ("Call Robin", "call_someone", "call-before"),
     ],
-    situations: &[
-        ("Friday evening alone", "unpleasant_emotions"),
-        ("Drinks after work", "social_pressure"),
-    ],
-    lapse_response: &[
-        "Stop, get somewhere safe, call Robin.",
-        "Sleep, then look at it with kind eyes.",
-    ],
+    situations: &[("Friday evening alone", "unpleasant_emotions"), ("Drinks after work", "social_pressure")],
+    lapse_response: &["Stop, get somewhere safe, call Robin.", "Sleep, then look at it with kind eyes."],
     environment: &["No bottles at home."],
     routines: &["Up at seven, also on Sundays."],
     naloxone: "",
@@ -150,13 +141,8 @@ fn medication(diary: &mut Diary, care: &mut Care) {
         "name": "Naltrexone", "class": "antagonist", "dose": "50 mg", "route": "oral", "schedule": "FREQ=DAILY;BYHOUR=8",
         "covers_days": 1, "started_on": wire_date(2),
     });
-    let naltrexone = care.story(
-        diary,
-        at,
-        "medications",
-        daily.clone(),
-        &[(30, json!({ "rxnorm": "7243" }))],
-    );
+    let naltrexone =
+        care.story(diary, at, "medications", daily.clone(), &[(30, json!({ "rxnorm": "7243" }))]);
     care.take(naltrexone, &[8 * 60], (2, DAYS - 1));
     // From the pharmacy's list, which had it under another name.
     let mut twice = daily;
@@ -195,20 +181,11 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         &[
             (1, json!({ "status": "in_progress", "follow_ups": done(1) })),
             (7, json!({ "follow_ups": done(3) })),
-            (
-                30,
-                json!({ "status": "stabilised", "follow_ups": done(5), "to_level": "outpatient" }),
-            ),
+            (30, json!({ "status": "stabilised", "follow_ups": done(5), "to_level": "outpatient" })),
         ],
     );
     let intake = json!({ "kind": "intake", "starts_at": wire(NEW_YORK.at(5, 9 * 60)), "with": "Riverside day programme" });
-    let intake = care.story(
-        diary,
-        at,
-        "appointments",
-        intake,
-        &[(5, json!({ "status": "kept" }))],
-    );
+    let intake = care.story(diary, at, "appointments", intake, &[(5, json!({ "status": "kept" }))]);
     let referral = json!({ "kind": "intensive_outpatient", "to": "Riverside day programme", "next_step": "Call on Monday." });
     care.story(
         diary,
@@ -216,14 +193,8 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         "referrals",
         referral,
         &[
-            (
-                1,
-                json!({ "status": "waitlisted", "reason": "Three days a week, after the ward." }),
-            ),
-            (
-                3,
-                json!({ "status": "scheduled", "appointment_id": intake, "next_step": null }),
-            ),
+            (1, json!({ "status": "waitlisted", "reason": "Three days a week, after the ward." })),
+            (3, json!({ "status": "scheduled", "appointment_id": intake, "next_step": null })),
             (5, json!({ "status": "attended" })),
         ],
     );
@@ -242,10 +213,7 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         at,
         "warning-feedback",
         quiet,
-        &[(
-            20,
-            json!({ "muted_until": wire(NEW_YORK.at(30, 0)), "note": "The baby upstairs." }),
-        )],
+        &[(20, json!({ "muted_until": wire(NEW_YORK.at(30, 0)), "note": "The baby upstairs." }))],
     );
     care.take_back(31, "warning-feedback", quiet);
     let wrong = json!({ "rule": "isolation", "kind": "wrong" });
@@ -266,11 +234,7 @@ fn first_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &Va
             "note": "A birthday. I called Robin on the way home.",
         }),
     );
-    diary.replace(
-        "craving-events",
-        craving,
-        json!({ "outcome": "used", "acted": true }),
-    );
+    diary.replace("craving-events", craving, json!({ "outcome": "used", "acted": true }));
     diary.replace("goals", goal, json!({ "status": "paused" }));
     let item = diary.id(at);
     diary.review(
@@ -293,16 +257,8 @@ fn first_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &Va
     diary.items.signs.push(item);
     let sign = json!({ "id": item, "label": "Skipping dinner before a party", "stage": "emotional" });
     let content = with_item(content, "warning_signs", sign);
-    diary.replace(
-        "plans",
-        plan,
-        json!({ "content": content, "review_on": wire_date(day + 28) }),
-    );
-    diary.replace(
-        "goals",
-        goal,
-        json!({ "status": "active", "note": "Going on, with dinner first." }),
-    );
+    diary.replace("plans", plan, json!({ "content": content, "review_on": wire_date(day + 28) }));
+    diary.replace("goals", goal, json!({ "status": "active", "note": "Going on, with dinner first." }));
     content
 }
 
@@ -317,11 +273,7 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
     // The tablet had it as well, under another id; one of the two is taken back.
     let twice = diary.create("use-events", at, entry);
     diary.delete("use-events", twice);
-    diary.replace(
-        "use-events",
-        event,
-        json!({ "amount": 6, "note": "Counted again the next day." }),
-    );
+    diary.replace("use-events", event, json!({ "amount": 6, "note": "Counted again the next day." }));
     diary.review(
         event,
         json!({ "thoughts": "It does not matter now.", "what_to_change": "Call before, not after." }),
@@ -332,11 +284,7 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
         "id": strategy, "label": "Ten minutes on the balcony", "category": "delay", "practice": "fifteen-minute-delay",
     });
     let content = with_item(content, "strategies", item);
-    diary.replace(
-        "plans",
-        plan,
-        json!({ "content": content, "title": "Staying well, once more" }),
-    );
+    diary.replace("plans", plan, json!({ "content": content, "title": "Staying well, once more" }));
     let stopped = json!({ "status": "stopped", "ended_on": wire_date(day + 1), "note": "Another way fits me better now." });
     diary.replace("goals", goal, stopped);
     diary.create(

@@ -121,10 +121,7 @@ mod tests {
         assert!(TRAVELS.moments(out, 120).is_empty());
         assert_eq!(wire(TRAVELS.at(out, 120)), "2026-10-19T07:00:00+01:00");
         assert_eq!(TRAVELS.moments(day_of("2026-11-07"), 8 * 60).len(), 2);
-        assert_eq!(
-            wire(TRAVELS.at(day_of("2026-10-28"), 600)),
-            "2026-10-28T10:00:00Z"
-        );
+        assert_eq!(wire(TRAVELS.at(day_of("2026-10-28"), 600)), "2026-10-28T10:00:00Z");
     }
 
     #[test]

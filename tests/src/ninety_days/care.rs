@@ -62,11 +62,7 @@ pub struct Care {
 impl Care {
     /// The care of a person whose weeks are like that.
     pub const fn new(weeks: Weeks) -> Self {
-        Self {
-            weeks,
-            regimens: Vec::new(),
-            later: Vec::new(),
-        }
+        Self { weeks, regimens: Vec::new(), later: Vec::new() }
     }
 
     /// A record that is changed on later days.
@@ -87,32 +83,18 @@ impl Care {
 
     /// Takes a medication at these times from its first to its last day.
     pub fn take(&mut self, medication: Uuid, times: &'static [i64], days: (i64, i64)) {
-        self.regimens.push(Regimen {
-            medication,
-            times,
-            days,
-        });
+        self.regimens.push(Regimen { medication, times, days });
     }
 
     /// A record has other members from that day on.
     pub fn change(&mut self, day: i64, collection: &'static str, id: Uuid, change: Value) {
         let change = Some(change);
-        self.later.push(Later {
-            day,
-            collection,
-            id,
-            change,
-        });
+        self.later.push(Later { day, collection, id, change });
     }
 
     /// A record is taken back on that day.
     pub fn take_back(&mut self, day: i64, collection: &'static str, id: Uuid) {
-        self.later.push(Later {
-            day,
-            collection,
-            id,
-            change: None,
-        });
+        self.later.push(Later { day, collection, id, change: None });
     }
 
     /// A day, with what earlier days left to be done.
@@ -147,19 +129,11 @@ impl Care {
     }
 
     fn catch_up(&mut self, diary: &mut Diary, day: i64) {
-        let (due, later) = std::mem::take(&mut self.later)
-            .into_iter()
-            .partition(|later| later.day <= day);
+        let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|later| later.day <= day);
         self.later = later;
         let mut due: Vec<Later> = due;
         due.sort_by_key(|later| later.day);
-        for Later {
-            collection,
-            id,
-            change,
-            ..
-        } in due
-        {
+        for Later { collection, id, change, .. } in due {
             match change {
                 Some(change) => diary.replace(collection, id, change),
                 None => diary.delete(collection, id),
@@ -217,29 +191,19 @@ impl Care {
         let body = json!({ "programme": programme, "mode": mode, "role": role, "occurred_at": wire(at) });
         let id = diary.create("attendances", at, body);
         match diary.random.place(12) {
-            0 => self.change(
-                day + 1,
-                "attendances",
-                id,
-                json!({ "role": "share", "mode": "phone" }),
-            ),
+            0 => self.change(day + 1, "attendances", id, json!({ "role": "share", "mode": "phone" })),
             1 => self.take_back(day + 1, "attendances", id),
             _ => {}
         }
     }
 
     fn practice(&mut self, diary: &mut Diary, day: i64) {
-        let at = diary
-            .clock
-            .at(day, self.weeks.free - diary.random.between(20, 240));
+        let at = diary.clock.at(day, self.weeks.free - diary.random.between(20, 240));
         let mut body = json!({
             "occurred_at": wire(at), "practice": diary.random.pick(phrases::PRACTICES), "minutes": diary.random.between(3, 40),
             "guided": diary.random.chance(40),
         });
-        for (before, after) in [
-            ("craving_before", "craving_after"),
-            ("stress_before", "stress_after"),
-        ] {
+        for (before, after) in [("craving_before", "craving_after"), ("stress_before", "stress_after")] {
             if diary.random.chance(60) {
                 let value = diary.random.between(2, 9);
                 body[before] = json!(value);
@@ -254,12 +218,7 @@ impl Care {
         }
         let id = diary.create("practice-sessions", at, body);
         match diary.random.place(15) {
-            0 => self.change(
-                day + 2,
-                "practice-sessions",
-                id,
-                json!({ "minutes": 12, "note": null }),
-            ),
+            0 => self.change(day + 2, "practice-sessions", id, json!({ "minutes": 12, "note": null })),
             1 => self.take_back(day + 1, "practice-sessions", id),
             _ => {}
         }
@@ -307,14 +266,9 @@ impl Care {
     }
 
     fn journal(&mut self, diary: &mut Diary, day: i64) {
-        let at = diary
-            .clock
-            .at(day, self.weeks.free + diary.random.between(31, 55));
-        let text = format!(
-            "{} {}",
-            diary.random.pick(phrases::NOTES),
-            diary.random.pick(phrases::CRAVING_NOTES)
-        );
+        let at = diary.clock.at(day, self.weeks.free + diary.random.between(31, 55));
+        let text =
+            format!("{} {}", diary.random.pick(phrases::NOTES), diary.random.pick(phrases::CRAVING_NOTES));
         let mut body = json!({ "occurred_at": wire(at), "text": text });
         if diary.random.chance(60) {
             body["mood"] = json!(diary.random.between(1, 9));
@@ -355,9 +309,7 @@ impl Care {
         let at = diary.clock.at(day, self.weeks.free + 58);
         let rated = |diary: &mut Diary| -> Value {
             let rates = phrases::CATEGORIES.iter();
-            rates
-                .map(|category| ((*category).to_owned(), json!(diary.random.between(10, 95))))
-                .collect()
+            rates.map(|category| ((*category).to_owned(), json!(diary.random.between(10, 95)))).collect()
         };
         let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
         let id = diary.create("self-efficacy-profiles", at, body);

@@ -25,11 +25,7 @@ pub fn as_answered(collection: &str, sent: &Value) -> Value {
             }
         }
         "support-contacts" if record.get("preferred_channel").is_none() => {
-            let channel = if record.get("phone").is_some() {
-                "call"
-            } else {
-                "email"
-            };
+            let channel = if record.get("phone").is_some() { "call" } else { "email" };
             record["preferred_channel"] = json!(channel);
         }
         "plans" => complete_content(&mut record["content"]),
@@ -45,19 +41,15 @@ pub fn as_answered(collection: &str, sent: &Value) -> Value {
 
 /// Follow-ups 1, 3, 7, 14 and 30 days after the discharge unless there are others, and the first that is not done.
 fn complete_transition(record: &mut Value) {
-    let discharged: NaiveDate = (record["discharged_on"].as_str())
-        .and_then(|date| date.parse().ok())
-        .expect("a date");
+    let discharged: NaiveDate =
+        (record["discharged_on"].as_str()).and_then(|date| date.parse().ok()).expect("a date");
     if record.get("follow_ups").is_none() {
         let days = [1, 3, 7, 14, 30].map(|days| json!({ "due_on": discharged + Days::new(days) }));
         record["follow_ups"] = json!(days);
     }
     let follow_ups = record["follow_ups"].as_array().expect("follow-ups");
     let open = follow_ups.iter().filter(|one| one.get("done_on").is_none());
-    let next = open
-        .filter_map(|one| one["due_on"].as_str())
-        .min()
-        .map(str::to_owned);
+    let next = open.filter_map(|one| one["due_on"].as_str()).min().map(str::to_owned);
     let is_over = ["closed", "readmitted"].contains(&record["status"].as_str().expect("a status"));
     if let Some(next) = next.filter(|_| !is_over) {
         record["next_follow_up_on"] = json!(next);
@@ -137,21 +129,14 @@ fn complete_content(content: &mut Value) {
         "routines",
         "safety_steps",
     ] {
-        let items = content
-            .as_object_mut()
-            .expect("content")
-            .entry(section)
-            .or_insert(json!([]));
+        let items = content.as_object_mut().expect("content").entry(section).or_insert(json!([]));
         let inner = match section {
             "strategies" => "trigger_ids",
             "situations" => "steps",
             _ => continue,
         };
         for item in items.as_array_mut().expect("a section") {
-            item.as_object_mut()
-                .expect("an item")
-                .entry(inner)
-                .or_insert(json!([]));
+            item.as_object_mut().expect("an item").entry(inner).or_insert(json!([]));
         }
     }
 }
@@ -228,21 +213,14 @@ mod tests {
         let found = json!({ "a": 1.0, "b": { "c": "y" }, "d": [1, { "e": 2, "id": "made" }], "g": 0, "created_at": "now" });
         assert_eq!(
             differences(&expected, &found),
-            [
-                "/b/c: expected \"x\", found \"y\"",
-                "/f: is missing, expected true",
-                "/g: unexpected 0"
-            ]
+            ["/b/c: expected \"x\", found \"y\"", "/f: is missing, expected true", "/g: unexpected 0"]
         );
     }
 
     #[test]
     fn null_unsets_and_defaults_come_back() {
         let record = json!({ "kind": "momentary", "occurred_at": "2026-10-25T02:30:00+02:00", "note": "x", "tags": ["a"] });
-        let read = as_answered(
-            "check-ins",
-            &changed(&record, &json!({ "note": null, "tags": null })),
-        );
+        let read = as_answered("check-ins", &changed(&record, &json!({ "note": null, "tags": null })));
         assert_eq!(read.get("note"), None);
         assert_eq!(read["tags"], json!([]));
         assert_eq!(read["local_date"], "2026-10-25");

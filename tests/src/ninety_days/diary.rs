@@ -75,12 +75,7 @@ impl Diary {
 
     /// The program as written.
     pub fn program(self, name: &'static str, registration: Value) -> Program {
-        Program {
-            name,
-            registration,
-            steps: self.steps,
-            unheard: self.unheard,
-        }
+        Program { name, registration, steps: self.steps, unheard: self.unheard }
     }
 
     /// A new id for that moment.
@@ -109,11 +104,7 @@ impl Diary {
 
     /// Other members of a record.
     pub fn replace(&mut self, collection: &'static str, id: Uuid, change: Value) {
-        self.push(Step::Replace {
-            collection,
-            id,
-            change,
-        });
+        self.push(Step::Replace { collection, id, change });
     }
 
     /// A record is taken back.
@@ -139,10 +130,7 @@ impl Diary {
         let mut morning = Map::from_iter([
             ("sleep_minutes".to_owned(), json!(self.random.between(240, 540))),
             ("sleep_quality".to_owned(), json!(self.random.between(2, 9))),
-            (
-                "risky_situation_expected".to_owned(),
-                json!(self.random.between(0, 8)),
-            ),
+            ("risky_situation_expected".to_owned(), json!(self.random.between(0, 8))),
         ]);
         if let Some(medication) = habits.medication {
             morning.insert("medication".to_owned(), json!(medication));
@@ -195,16 +183,7 @@ impl Diary {
         let mut answers = answers;
         let craving = (habits.strength + self.random.between(-3, 2)).clamp(0, 10);
         answers.insert("craving".to_owned(), json!(craving));
-        for name in [
-            "mood",
-            "stress",
-            "self_efficacy",
-            "hungry",
-            "angry",
-            "lonely",
-            "tired",
-            "pain",
-        ] {
+        for name in ["mood", "stress", "self_efficacy", "hungry", "angry", "lonely", "tired", "pain"] {
             if self.random.chance(55) {
                 answers.insert(name.to_owned(), json!(self.random.between(0, 10)));
             }
@@ -241,18 +220,9 @@ impl Diary {
             // The tablet asked too, and was offline.
             body["answers"]["craving"] = json!((craving + 1) % 11);
             let second = self.id(at);
-            self.push(Step::Collide {
-                id: second,
-                body,
-                holder: id,
-            });
+            self.push(Step::Collide { id: second, body, holder: id });
         }
-        self.recent.push(Entry {
-            collection: "check-ins",
-            kind,
-            id,
-            at,
-        });
+        self.recent.push(Entry { collection: "check-ins", kind, id, at });
     }
 
     /// A craving: reported when it is over, or when it begins and then completed.
@@ -279,9 +249,7 @@ impl Diary {
         if self.random.chance(30) {
             whole["note"] = json!(self.random.pick(phrases::CRAVING_NOTES));
         }
-        let uses: Vec<Value> = (0..self.random.between(0, 3))
-            .map(|_| self.strategy_use(at, peak))
-            .collect();
+        let uses: Vec<Value> = (0..self.random.between(0, 3)).map(|_| self.strategy_use(at, peak)).collect();
         if !uses.is_empty() {
             whole["strategy_uses"] = json!(uses);
         }
@@ -297,12 +265,7 @@ impl Diary {
         } else {
             self.create("craving-events", at, whole)
         };
-        self.recent.push(Entry {
-            collection: "craving-events",
-            kind: "",
-            id,
-            at,
-        });
+        self.recent.push(Entry { collection: "craving-events", kind: "", id, at });
         id
     }
 

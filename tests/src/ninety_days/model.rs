@@ -71,23 +71,16 @@ pub struct Model {
 impl Model {
     /// What is known of a record.
     pub fn get(&self, collection: &'static str, id: Uuid) -> &Kept {
-        self.records
-            .get(&(collection, id))
-            .expect("programs change what they made")
+        self.records.get(&(collection, id)).expect("programs change what they made")
     }
 
     fn get_mut(&mut self, collection: &'static str, id: Uuid) -> &mut Kept {
-        self.records
-            .get_mut(&(collection, id))
-            .expect("programs change what they made")
+        self.records.get_mut(&(collection, id)).expect("programs change what they made")
     }
 
     /// Every record of a collection that is in a state.
     pub fn all(&self, collection: &'static str, state: State) -> impl Iterator<Item = (Uuid, &Kept)> {
-        let of = self
-            .records
-            .iter()
-            .filter(move |((of, _), kept)| *of == collection && kept.state == state);
+        let of = self.records.iter().filter(move |((of, _), kept)| *of == collection && kept.state == state);
         of.map(|((_, id), kept)| (*id, kept))
     }
 
@@ -119,9 +112,8 @@ impl Model {
 
     /// The ids of a collection in the order of its list, newest first. Some have dates, the others moments.
     pub fn in_order(&self, collection: &'static str) -> Vec<(DateTime<Utc>, Uuid)> {
-        let mut all: Vec<_> = (self.all(collection, State::Live))
-            .map(|(id, kept)| (when(&kept.sent), id))
-            .collect();
+        let mut all: Vec<_> =
+            (self.all(collection, State::Live)).map(|(id, kept)| (when(&kept.sent), id)).collect();
         all.sort_unstable_by(|one, other| other.cmp(one));
         all
     }
@@ -131,11 +123,7 @@ impl Model {
         match step {
             Step::Create { collection, id, body } => self.add(collection, *id, body),
             Step::Replay { .. } | Step::Collide { .. } => {}
-            Step::Replace {
-                collection,
-                id,
-                change,
-            } => {
+            Step::Replace { collection, id, change } => {
                 let kept = self.get_mut(collection, *id);
                 kept.sent = changed(&kept.sent, change);
                 kept.version += 1;
@@ -146,19 +134,12 @@ impl Model {
             Step::Delete { collection, id } => {
                 let kept = self.get_mut(collection, *id);
                 kept.version += 1;
-                kept.state = if *collection == "use-events" {
-                    State::Marked
-                } else {
-                    State::Gone
-                };
+                kept.state = if *collection == "use-events" { State::Marked } else { State::Gone };
             }
             Step::Activate { id } => self.activate(*id),
             Step::PutReview { id, body } => {
                 let review = &mut self.get_mut("use-events", *id).review;
-                *review = Some((
-                    body.clone(),
-                    review.as_ref().map_or(1, |(_, version)| version + 1),
-                ));
+                *review = Some((body.clone(), review.as_ref().map_or(1, |(_, version)| version + 1)));
             }
         }
     }
@@ -169,11 +150,7 @@ impl Model {
             version: 1,
             state: State::Live,
             status: "draft",
-            numbers: if collection == "plans" {
-                vec![body.clone()]
-            } else {
-                vec![]
-            },
+            numbers: if collection == "plans" { vec![body.clone()] } else { vec![] },
             review: None,
         };
         let before = self.records.insert((collection, id), kept);
@@ -201,10 +178,7 @@ fn when(record: &Value) -> DateTime<Utc> {
     let text = |member: &str| record[member].as_str();
     let date = || ["started_on", "discharged_on", "on"].into_iter().find_map(text);
     let at = ["occurred_at", "starts_at"].into_iter().find_map(text);
-    let at = at.map_or_else(
-        || date().map(|date| format!("{date}T00:00:00Z")),
-        |at| Some(at.to_owned()),
-    );
+    let at = at.map_or_else(|| date().map(|date| format!("{date}T00:00:00Z")), |at| Some(at.to_owned()));
     let at = at.expect("a moment or a date");
     DateTime::parse_from_rfc3339(&at).expect("a time").to_utc()
 }

@@ -30,11 +30,8 @@ const WEEKS: Weeks = Weeks {
 };
 
 /// First and last days without any record.
-const GAPS: [(&str, &str); 3] = [
-    ("2026-09-14", "2026-09-18"),
-    ("2026-10-09", "2026-10-11"),
-    ("2026-11-03", "2026-11-03"),
-];
+const GAPS: [(&str, &str); 3] =
+    [("2026-09-14", "2026-09-18"), ("2026-10-09", "2026-10-11"), ("2026-11-03", "2026-11-03")];
 
 const FIRST: Outline = Outline {
     title: "Weniger, Schritt für Schritt",
@@ -44,14 +41,8 @@ const FIRST: Outline = Outline {
         ("Pause mit den anderen", "external", "social_pressure"),
         ("Ärger", "internal", "unpleasant_emotions"),
     ],
-    signs: &[
-        ("Eine Schachtel „für alle Fälle“", "physical"),
-        ("Ungeduld mit allen", "emotional"),
-    ],
-    strategies: &[
-        ("Zähne putzen", "self_care", ""),
-        ("Eine Runde um den Block", "exercise", "brisk-ten"),
-    ],
+    signs: &[("Eine Schachtel „für alle Fälle“", "physical"), ("Ungeduld mit allen", "emotional")],
+    strategies: &[("Zähne putzen", "self_care", ""), ("Eine Runde um den Block", "exercise", "brisk-ten")],
     situations: &[("Grillen im Hof", "pleasant_times_with_others")],
     lapse_response: &["Weiter mit dem nächsten Schritt des Plans."],
     environment: &["Aschenbecher weg."],
@@ -100,10 +91,9 @@ pub fn program() -> Program {
     diary.delete("plans", sketch);
     let mut care = Care::new(WEEKS);
     patches(&mut diary, &mut care);
-    for day in (0..DAYS).filter(|day| {
-        GAPS.iter()
-            .all(|(from, to)| !(day_of(from)..=day_of(to)).contains(day))
-    }) {
+    for day in
+        (0..DAYS).filter(|day| GAPS.iter().all(|(from, to)| !(day_of(from)..=day_of(to)).contains(day)))
+    {
         diary.day(day, &HABITS);
         care.day(&mut diary, day);
         if day % 3 == 1 {
@@ -162,10 +152,7 @@ fn patches(diary: &mut Diary, care: &mut Care) {
         at,
         "referrals",
         course,
-        &[
-            (4, json!({ "status": "requested" })),
-            (33, json!({ "status": "accepted" })),
-        ],
+        &[(4, json!({ "status": "requested" })), (33, json!({ "status": "accepted" }))],
     );
     care.take_back(60, "referrals", course);
     let wrong = json!({ "rule": "low_mood", "kind": "wrong", "note": "Nur müde." });

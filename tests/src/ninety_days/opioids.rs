@@ -22,11 +22,7 @@ const ON_SHIFT: Habits = Habits {
     medication: Some("not_due"),
 };
 
-const OFF: Habits = Habits {
-    up: 9 * 60,
-    to_bed: 23 * 60 + 10,
-    ..ON_SHIFT
-};
+const OFF: Habits = Habits { up: 9 * 60, to_bed: 23 * 60 + 10, ..ON_SHIFT };
 
 const WEEKS: Weeks = Weeks {
     meetings: &[(2, 14 * 60, "na", "online"), (6, 18 * 60, "na", "in_person")],
@@ -109,18 +105,12 @@ pub fn program() -> Program {
     other_help(&mut diary, &mut care);
     let away = day_of("2026-10-18")..=day_of("2026-11-07");
     for day in 0..DAYS {
-        let habits = if away.contains(&day) || day % 7 >= 5 {
-            OFF
-        } else {
-            ON_SHIFT
-        };
+        let habits = if away.contains(&day) || day % 7 >= 5 { OFF } else { ON_SHIFT };
         diary.day(day, &habits);
         care.day(&mut diary, day);
         if INJECTIONS.contains(&day) {
-            let given = Map::from_iter([
-                ("medication".to_owned(), json!("all")),
-                ("pain".to_owned(), json!(3)),
-            ]);
+            let given =
+                Map::from_iter([("medication".to_owned(), json!("all")), ("pain".to_owned(), json!(3))]);
             let at = TRAVELS.at(day, 16 * 60 + 45);
             diary.check_in("momentary", at, &habits, given);
             let status = if day == 61 { "late" } else { "taken" };
@@ -179,11 +169,7 @@ fn beginning(diary: &mut Diary) -> Uuid {
     let safety = diary.create("plans", at, safety);
     diary.activate(safety);
     let item = json!({ "id": diary.id(at), "text": "Sunglasses on the way home." });
-    diary.replace(
-        "plans",
-        nights,
-        json!({ "content": with_item(&body["content"], "routines", item) }),
-    );
+    diary.replace("plans", nights, json!({ "content": with_item(&body["content"], "routines", item) }));
     for day in 0..2 {
         let at = TRAVELS.at(day, 15 * 60);
         let tablets = json!({
@@ -250,10 +236,7 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         "referrals",
         housing,
         &[
-            (
-                12,
-                json!({ "status": "declined", "next_step": "Ask again in spring." }),
-            ),
+            (12, json!({ "status": "declined", "next_step": "Ask again in spring." })),
             (40, json!({ "status": "closed", "next_step": Value::Null })),
         ],
     );
@@ -263,13 +246,7 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     let away = diary.create("warning-feedback", at, away);
     care.take_back(70, "warning-feedback", away);
     let helped = json!({ "rule": "recent_use", "kind": "helpful" });
-    care.story(
-        diary,
-        at,
-        "warning-feedback",
-        helped,
-        &[(20, json!({ "note": "Noor saw it first." }))],
-    );
+    care.story(diary, at, "warning-feedback", helped, &[(20, json!({ "note": "Noor saw it first." }))]);
 }
 
 /// A night that spans two dates, with a review, and a second entry that was none.
@@ -293,11 +270,7 @@ fn night(diary: &mut Diary, day: i64, noor: Uuid) {
             "proposed_items": [{ "section": "environment", "label": "No double shifts in the injection's last week", "note": "Ask Dr. Ito." }],
         }),
     );
-    diary.replace(
-        "craving-events",
-        craving,
-        json!({ "outcome": "used", "acted": true }),
-    );
+    diary.replace("craving-events", craving, json!({ "outcome": "used", "acted": true }));
     let doubt = TRAVELS.at(day + 1, 20 * 60);
     let dream =
         json!({ "substance": "opioid_heroin", "occurred_at": wire(doubt), "note": "It was a dream." });

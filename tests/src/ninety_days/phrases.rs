@@ -37,12 +37,8 @@ pub const CORRECTIONS: &[&str] = &[
 pub const TAGS: &[&str] = &["work", "family", "weekend", "travel", "money", "夜勤", "health"];
 
 /// Things tried that are in no plan.
-pub const OWN_WAYS: &[&str] = &[
-    "peeled an orange",
-    "sat with the dog",
-    "cleaned the kitchen drawer",
-    "read two pages aloud",
-];
+pub const OWN_WAYS: &[&str] =
+    &["peeled an orange", "sat with the dog", "cleaned the kitchen drawer", "read two pages aloud"];
 
 /// Practices of the library.
 pub const PRACTICES: &[&str] = &[
@@ -73,11 +69,8 @@ pub const PLACES: &[&str] = &["home", "work", "transit", "venue", "outdoors", "o
 pub const COMPANY: &[&str] = &["alone", "with_users", "with_supporters", "with_others"];
 
 /// Why a dose was left out.
-pub const REASONS: &[&str] = &[
-    "Stomach upset, asked the clinic first.",
-    "Dentist at noon.",
-    "Nachtschicht getauscht.",
-];
+pub const REASONS: &[&str] =
+    &["Stomach upset, asked the clinic first.", "Dentist at noon.", "Nachtschicht getauscht."];
 
 /// What people promise themselves for a day.
 pub const COMMITMENTS: &[&str] = &[
@@ -95,28 +88,11 @@ pub const THOUGHTS: &[(&str, &str, &str)] = &[
         "I will be out by noon.",
         "It is the schedule; it was last time.",
     ),
-    (
-        "My brother did not call back.",
-        "Nobody wants to hear from me.",
-        "He works nights this week.",
-    ),
-    (
-        "Everyone stays for one more round.",
-        "Without it I am no company.",
-        "Dana laughed at the tea story.",
-    ),
-    (
-        "Awake at three.",
-        "The whole week is lost.",
-        "One short night, and a nap at noon.",
-    ),
+    ("My brother did not call back.", "Nobody wants to hear from me.", "He works nights this week."),
+    ("Everyone stays for one more round.", "Without it I am no company.", "Dana laughed at the tea story."),
+    ("Awake at three.", "The whole week is lost.", "One short night, and a nap at noon."),
 ];
 
 /// Habits of thought.
-pub const DISTORTIONS: &[&str] = &[
-    "all_or_nothing_thinking",
-    "mind_reading",
-    "fortune_telling",
-    "permission_giving",
-    "should_statements",
-];
+pub const DISTORTIONS: &[&str] =
+    &["all_or_nothing_thinking", "mind_reading", "fortune_telling", "permission_giving", "should_statements"];

@@ -96,15 +96,9 @@ pub fn plan(
     }
     for (label, category) in outline.situations {
         let mut steps = vec![json!({ "text": "Leave first, think later." })];
+        steps.extend(strategies.first().map(|strategy| json!({ "strategy_id": strategy["id"] })));
         steps.extend(
-            strategies
-                .first()
-                .map(|strategy| json!({ "strategy_id": strategy["id"] })),
-        );
-        steps.extend(
-            contacts
-                .first()
-                .map(|contact| json!({ "contact_id": contact, "text": "Say it aloud." })),
+            contacts.first().map(|contact| json!({ "contact_id": contact, "text": "Say it aloud." })),
         );
         let confidence = diary.random.between(20, 90);
         situations.push(json!({
@@ -119,9 +113,8 @@ pub fn plan(
         content["overdose_safety"] = json!({ "naloxone_at_hand": true, "note": outline.naloxone });
     }
     let steps = outline.safety_steps.iter();
-    content["safety_steps"] = steps
-        .map(|(step, text)| json!({ "id": id(diary), "step": step, "text": text }))
-        .collect();
+    content["safety_steps"] =
+        steps.map(|(step, text)| json!({ "id": id(diary), "step": step, "text": text })).collect();
     json!({ "kind": kind, "title": outline.title, "content": content })
 }
 

@@ -28,10 +28,7 @@ impl Pulse {
     /// Waits until that many steps were begun.
     pub async fn reached(&self, count: u64) {
         let mut beats = self.0.subscribe();
-        beats
-            .wait_for(|now| *now >= count)
-            .await
-            .expect("the pulse holds the sender");
+        beats.wait_for(|now| *now >= count).await.expect("the pulse holds the sender");
     }
 }
 
@@ -131,41 +128,24 @@ impl Player {
                 other => panic!("only what was created is replayed, not {other:?}"),
             },
             Step::Collide { id, body, .. } => self.create("check-ins", *id, body).await,
-            Step::Replace {
-                collection,
-                id,
-                change,
-            } => {
+            Step::Replace { collection, id, change } => {
                 let path = format!("/v1/{collection}/{id}");
                 let kept = self.model.get(collection, *id);
                 let (version, mut body) = (kept.version, changed(&kept.sent, change));
                 if self.next.is_multiple_of(3) {
                     // Many phones change what they read, and send it back with all that is read-only.
-                    body = changed(
-                        &self.call("GET", &path, None, None).await?.expect(200).body,
-                        change,
-                    );
+                    body = changed(&self.call("GET", &path, None, None).await?.expect(200).body, change);
                 }
                 self.call("PUT", &path, Some(version), Some(&body)).await
             }
             Step::Delete { collection, id } => {
                 let version = self.model.get(collection, *id).version;
-                self.call("DELETE", &format!("/v1/{collection}/{id}"), Some(version), None)
-                    .await
+                self.call("DELETE", &format!("/v1/{collection}/{id}"), Some(version), None).await
             }
-            Step::Activate { id } => {
-                self.call("POST", &format!("/v1/plans/{id}/activate"), None, None)
-                    .await
-            }
+            Step::Activate { id } => self.call("POST", &format!("/v1/plans/{id}/activate"), None, None).await,
             Step::PutReview { id, body } => {
-                let version = self
-                    .model
-                    .get("use-events", *id)
-                    .review
-                    .as_ref()
-                    .map(|(_, version)| *version);
-                self.call("PUT", &format!("/v1/use-events/{id}/review"), version, Some(body))
-                    .await
+                let version = self.model.get("use-events", *id).review.as_ref().map(|(_, version)| *version);
+                self.call("PUT", &format!("/v1/use-events/{id}/review"), version, Some(body)).await
             }
         }
     }
@@ -173,8 +153,7 @@ impl Player {
     async fn create(&mut self, collection: &str, id: Uuid, body: &Value) -> Option<Answer> {
         let mut body = body.clone();
         body["id"] = json!(id);
-        self.call("POST", &format!("/v1/{collection}"), None, Some(&body))
-            .await
+        self.call("POST", &format!("/v1/{collection}"), None, Some(&body)).await
     }
 
     /// Judges the answer to a step and takes the step in. `None` if that needed a further answer, which did not come.
@@ -195,11 +174,7 @@ impl Player {
             Step::Replace { collection, id, .. } => {
                 let path = format!("/v1/{collection}/{id}");
                 let status = self.expect(answer, if self.again { &[200, 412] } else { &[200] });
-                let body = if status == 412 {
-                    self.read(&path).await?
-                } else {
-                    answer.body.clone()
-                };
+                let body = if status == 412 { self.read(&path).await? } else { answer.body.clone() };
                 self.model.take(step);
                 self.same(&self.model.read(collection, *id), &body);
             }
@@ -219,11 +194,7 @@ impl Player {
                 let first = good[0];
                 let status = self.expect(answer, good);
                 let path = format!("/v1/use-events/{id}/review");
-                let body = if status == 412 {
-                    self.read(&path).await?
-                } else {
-                    answer.body.clone()
-                };
+                let body = if status == 412 { self.read(&path).await? } else { answer.body.clone() };
                 self.taken_in_if(status == 200 && first == 201);
                 self.model.take(step);
                 self.same(&self.model.read_review(*id).expect("just taken in"), &body);
@@ -277,10 +248,8 @@ impl Player {
         body: Option<&Value>,
     ) -> Option<Answer> {
         let version = version.map(|version| format!("\"{version}\""));
-        let headers: Vec<(&str, &str)> = version
-            .iter()
-            .map(|version| ("if-match", version.as_str()))
-            .collect();
+        let headers: Vec<(&str, &str)> =
+            version.iter().map(|version| ("if-match", version.as_str())).collect();
         let body = body.map(|body| body.to_string().into_bytes());
         for _ in 0..2 {
             let Some(answer) = self.client.try_send(method, path, &headers, body.clone()).await else {
@@ -310,27 +279,17 @@ impl Player {
         plain.token = None;
         let send = |path: &'static str, body: Value| {
             let plain = plain.clone();
-            async move {
-                plain
-                    .try_send("POST", path, &[], Some(body.to_string().into_bytes()))
-                    .await
-            }
+            async move { plain.try_send("POST", path, &[], Some(body.to_string().into_bytes())).await }
         };
         let refresh = json!({ "refresh_token": self.refresh_token });
         let mut answer = send("/v1/auth/refresh", refresh).await?;
         if answer.status == 401 {
-            answer = send(
-                "/v1/auth/login",
-                json!({ "email": self.email, "password": PASSWORD }),
-            )
-            .await?;
+            answer = send("/v1/auth/login", json!({ "email": self.email, "password": PASSWORD })).await?;
         }
         self.expect(&answer, &[200]);
         let tokens = &answer.body["tokens"];
         self.refresh_token = tokens["refresh_token"].clone();
-        self.client = self
-            .client
-            .with_token(tokens["access_token"].as_str().expect("a token"));
+        self.client = self.client.with_token(tokens["access_token"].as_str().expect("a token"));
         self.tally.renewed += 1;
         Some(())
     }
@@ -338,22 +297,11 @@ impl Player {
     /// Where in the program it is, for messages.
     pub(super) fn place(&self) -> String {
         let again = if self.again { ", again" } else { "" };
-        format!(
-            "{}, step {}{again}: {:?}",
-            self.program.name,
-            self.next,
-            self.program.steps.get(self.next)
-        )
+        format!("{}, step {}{again}: {:?}", self.program.name, self.next, self.program.steps.get(self.next))
     }
 
     fn expect(&self, answer: &Answer, good: &[u16]) -> u16 {
-        assert!(
-            good.contains(&answer.status),
-            "{}\n{} {}",
-            self.place(),
-            answer.status,
-            answer.text
-        );
+        assert!(good.contains(&answer.status), "{}\n{} {}", self.place(), answer.status, answer.text);
         answer.status
     }
 

@@ -77,29 +77,18 @@ impl Player {
         let expected = match collection {
             // In the order in which they were made, by the server's clock.
             "plans" | "support-contacts" | "referrals" | "warning-feedback" => {
-                let mut expected: Vec<_> = found
-                    .iter()
-                    .map(|record| (created_at(record), id(record)))
-                    .collect();
+                let mut expected: Vec<_> =
+                    found.iter().map(|record| (created_at(record), id(record))).collect();
                 expected.sort_unstable_by(|one, other| other.cmp(one));
                 let expected: Vec<Uuid> = expected.into_iter().map(|(_, id)| id).collect();
-                let mut live: Vec<Uuid> = self
-                    .model
-                    .all(collection, State::Live)
-                    .map(|(id, _)| id)
-                    .collect();
+                let mut live: Vec<Uuid> = self.model.all(collection, State::Live).map(|(id, _)| id).collect();
                 let mut listed = expected.clone();
                 live.sort_unstable();
                 listed.sort_unstable();
                 assert_eq!(listed, live, "{}, {collection}", self.program.name);
                 expected
             }
-            _ => self
-                .model
-                .in_order(collection)
-                .into_iter()
-                .map(|(_, id)| id)
-                .collect(),
+            _ => self.model.in_order(collection).into_iter().map(|(_, id)| id).collect(),
         };
         assert_eq!(ids.len(), expected.len(), "{}, {collection}", self.program.name);
         assert_eq!(ids, expected, "{}, {collection}", self.program.name);
@@ -109,11 +98,7 @@ impl Player {
     }
 
     async fn verify_each(&mut self, collection: &'static str) {
-        let live: Vec<Uuid> = self
-            .model
-            .all(collection, State::Live)
-            .map(|(id, _)| id)
-            .collect();
+        let live: Vec<Uuid> = self.model.all(collection, State::Live).map(|(id, _)| id).collect();
         for id in live {
             let found = self.fetch(&format!("/v1/{collection}/{id}"), 200).await;
             self.same(&self.model.read(collection, id), &found);
@@ -122,16 +107,8 @@ impl Player {
 
     /// What was deleted is gone; a use event says that it was entered in error.
     async fn verify_deleted(&mut self, collection: &'static str) -> usize {
-        let gone: Vec<Uuid> = self
-            .model
-            .all(collection, State::Gone)
-            .map(|(id, _)| id)
-            .collect();
-        let marked: Vec<Uuid> = self
-            .model
-            .all(collection, State::Marked)
-            .map(|(id, _)| id)
-            .collect();
+        let gone: Vec<Uuid> = self.model.all(collection, State::Gone).map(|(id, _)| id).collect();
+        let marked: Vec<Uuid> = self.model.all(collection, State::Marked).map(|(id, _)| id).collect();
         for id in &gone {
             self.fetch(&format!("/v1/{collection}/{id}"), 404).await;
         }
@@ -147,11 +124,8 @@ impl Player {
     async fn verify_span(&mut self) {
         let all = self.model.in_order("check-ins");
         let (to, from) = (all[all.len() / 4].0, all[all.len() * 3 / 4].0);
-        let expected: Vec<Uuid> = all
-            .into_iter()
-            .filter(|(at, _)| (from..to).contains(at))
-            .map(|(_, id)| id)
-            .collect();
+        let expected: Vec<Uuid> =
+            all.into_iter().filter(|(at, _)| (from..to).contains(at)).map(|(_, id)| id).collect();
         // The same instants, one of them as seen from elsewhere.
         let query = format!(
             "limit=200&from={}&to={}",
@@ -160,21 +134,14 @@ impl Player {
         );
         let found: Vec<Uuid> = self.walk("check-ins", &query).await.iter().map(id).collect();
         assert_eq!(found, expected, "{}, {query}", self.program.name);
-        let all_days = format!(
-            "limit=200&from={}T00:00:00Z&to={}T00:00:00Z",
-            wire_date(-1),
-            wire_date(DAYS + 2)
-        );
+        let all_days =
+            format!("limit=200&from={}T00:00:00Z&to={}T00:00:00Z", wire_date(-1), wire_date(DAYS + 2));
         let found = self.walk("use-events", &all_days).await.len();
         assert_eq!(found, self.model.all("use-events", State::Live).count());
     }
 
     async fn verify_reviews(&mut self) -> usize {
-        let events: Vec<Uuid> = self
-            .model
-            .all("use-events", State::Live)
-            .map(|(id, _)| id)
-            .collect();
+        let events: Vec<Uuid> = self.model.all("use-events", State::Live).map(|(id, _)| id).collect();
         let mut count = 0;
         for id in events {
             let path = format!("/v1/use-events/{id}/review");
@@ -194,16 +161,11 @@ impl Player {
 
     /// Each number of each plan still says what it said.
     async fn verify_numbers(&mut self) -> usize {
-        let plans: Vec<(Uuid, Vec<Value>)> = self
-            .model
-            .all("plans", State::Live)
-            .map(|(id, kept)| (id, kept.numbers.clone()))
-            .collect();
+        let plans: Vec<(Uuid, Vec<Value>)> =
+            self.model.all("plans", State::Live).map(|(id, kept)| (id, kept.numbers.clone())).collect();
         let mut count = 0;
         for (id, numbers) in plans {
-            let found = self
-                .fetch(&format!("/v1/plans/{id}/numbers?limit=200"), 200)
-                .await;
+            let found = self.fetch(&format!("/v1/plans/{id}/numbers?limit=200"), 200).await;
             let found = found["items"].as_array().expect("a list");
             assert_eq!(found.len(), numbers.len(), "{}, plan {id}", self.program.name);
             for (n, (sent, found)) in numbers.iter().zip(found.iter().rev()).enumerate() {
@@ -217,9 +179,7 @@ impl Player {
                     "plan {id}, number {}",
                     n + 1
                 );
-                let alone = self
-                    .fetch(&format!("/v1/plans/{id}/numbers/{}", n + 1), 200)
-                    .await;
+                let alone = self.fetch(&format!("/v1/plans/{id}/numbers/{}", n + 1), 200).await;
                 assert_eq!(alone, *found);
                 count += 1;
             }
@@ -241,10 +201,7 @@ impl Player {
             return;
         };
         let mut expected = self.model.read("plans", id);
-        let wanted = expected["content"]["contact_ids"]
-            .as_array()
-            .expect("contacts")
-            .clone();
+        let wanted = expected["content"]["contact_ids"].as_array().expect("contacts").clone();
         let contacts = wanted.iter().filter_map(|contact| {
             let id: Uuid = contact.as_str()?.parse().ok()?;
             let live = self.model.get("support-contacts", id).state == State::Live;
@@ -266,10 +223,7 @@ impl Player {
 }
 
 fn id(record: &Value) -> Uuid {
-    record["id"]
-        .as_str()
-        .and_then(|id| id.parse().ok())
-        .expect("an id")
+    record["id"].as_str().and_then(|id| id.parse().ok()).expect("an id")
 }
 
 /// Made of parts of one length, so that the order of the text is that of the time.

@@ -22,14 +22,7 @@ pub async fn quick_person(app: &TestApp) -> Client {
         refresh_hash: session.as_bytes().repeat(2),
         content: serde_json::from_value(json!({})).expect("a session"),
     };
-    state
-        .store
-        .create_account(new, Some(session_of), None, app.clock.micros())
-        .await
-        .expect("an account");
-    let token = state
-        .tokens
-        .issue(account, session, Role::Person, app.clock.now())
-        .expect("a token");
+    state.store.create_account(new, Some(session_of), None, app.clock.micros()).await.expect("an account");
+    let token = state.tokens.issue(account, session, Role::Person, app.clock.now()).expect("a token");
     app.client().with_token(&token)
 }

@@ -117,12 +117,7 @@ impl OfflineStore {
     pub fn view(&self, place: &Place) -> Option<&Value> {
         match self.last_pending(place) {
             Some(change) => change.record.as_ref(),
-            None => self
-                .known
-                .get(place)
-                .filter(|known| !known.deleted)?
-                .record
-                .as_ref(),
+            None => self.known.get(place).filter(|known| !known.deleted)?.record.as_ref(),
         }
     }
 
@@ -137,21 +132,13 @@ impl OfflineStore {
     /// Makes or replaces a record. A change in the outbox is never altered: it may have reached the server already.
     pub fn upsert(&mut self, place: Place, record: Value) {
         let base = self.next_base(&place);
-        self.outbox.push(Pending {
-            place,
-            base,
-            record: Some(record),
-        });
+        self.outbox.push(Pending { place, base, record: Some(record) });
     }
 
     /// Deletes a record.
     pub fn delete(&mut self, place: Place) {
         let base = self.next_base(&place);
-        self.outbox.push(Pending {
-            place,
-            base,
-            record: None,
-        });
+        self.outbox.push(Pending { place, base, record: None });
     }
 
     fn last_pending(&self, place: &Place) -> Option<&Pending> {
@@ -221,11 +208,7 @@ impl OfflineStore {
         for (n, result) in stopped {
             self.settle(n, result, rule, &mut gone, &mut taken);
         }
-        let left = self
-            .outbox
-            .drain(..)
-            .enumerate()
-            .filter(|(n, _)| !gone.contains(n));
+        let left = self.outbox.drain(..).enumerate().filter(|(n, _)| !gone.contains(n));
         self.outbox = left.map(|(_, change)| change).collect();
         self.pull(answer, &mut taken);
         taken
@@ -237,11 +220,7 @@ impl OfflineStore {
         let version = result["version"].as_i64().expect("a version");
         let before = self.known.get(&change.place).map_or(0, |known| known.version);
         if version == change.version() && version > before {
-            let known = Known {
-                version,
-                deleted: change.record.is_none(),
-                record: change.record.clone(),
-            };
+            let known = Known { version, deleted: change.record.is_none(), record: change.record.clone() };
             self.learn(change.place.clone(), known);
         }
     }
@@ -256,9 +235,8 @@ impl OfflineStore {
         taken: &mut Taken,
     ) {
         let place = self.outbox[first].place.clone();
-        let chain: Vec<usize> = (first..self.outbox.len())
-            .filter(|n| self.outbox[*n].place == place)
-            .collect();
+        let chain: Vec<usize> =
+            (first..self.outbox.len()).filter(|n| self.outbox[*n].place == place).collect();
         let mut again = false;
         if result["status"] == "conflict" {
             let current = &result["current"];
@@ -272,14 +250,7 @@ impl OfflineStore {
             });
             let record = whole.then_some(record);
             let made = self.outbox[first].base.is_none();
-            self.learn(
-                place,
-                Known {
-                    version,
-                    deleted,
-                    record,
-                },
-            );
+            self.learn(place, Known { version, deleted, record });
             again = !deleted && !made && rule(&self.outbox[first]) == OnConflict::MakeAgain;
             if again {
                 for (base, n) in (version..).zip(&chain) {
@@ -287,9 +258,7 @@ impl OfflineStore {
                 }
             }
         } else {
-            taken
-                .rejected
-                .push((self.outbox[first].clone(), result["problem"].clone()));
+            taken.rejected.push((self.outbox[first].clone(), result["problem"].clone()));
         }
         if !again {
             for n in chain {
@@ -305,10 +274,7 @@ impl OfflineStore {
         taken.has_more = answer["has_more"].as_bool().expect("has_more");
         for change in changes {
             let kind = change["kind"].as_str().expect("a kind").to_owned();
-            let id = change["id"]
-                .as_str()
-                .and_then(|id| id.parse().ok())
-                .expect("an id");
+            let id = change["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
             let known = Known {
                 version: change["version"].as_i64().expect("a version"),
                 deleted: change["deleted"].as_bool().expect("deleted"),

@@ -22,14 +22,7 @@ impl Canaries {
     /// None yet.
     pub const fn new() -> Self {
         let random = Random::new(0x00ca_4a41);
-        Self {
-            random,
-            written: vec![],
-            secret: vec![],
-            refused: vec![],
-            named: vec![],
-            dates: vec![],
-        }
+        Self { random, written: vec![], secret: vec![], refused: vec![], named: vec![], dates: vec![] }
     }
 
     fn next(&mut self, list: fn(&mut Self) -> &mut Vec<String>) -> String {
@@ -51,10 +44,7 @@ impl Canaries {
 
     /// A phone number.
     pub fn phone(&mut self) -> String {
-        let digits = self
-            .random
-            .between(100_000_000_000_000, 999_999_999_999_999)
-            .to_string();
+        let digits = self.random.between(100_000_000_000_000, 999_999_999_999_999).to_string();
         self.written.push(digits.clone());
         format!("+{digits}")
     }
@@ -76,11 +66,7 @@ impl Canaries {
 
     /// A date of the record that stands in no clear column.
     pub fn date(&mut self) -> String {
-        let date = format!(
-            "2025-{:02}-{:02}",
-            1 + self.dates.len() / 9,
-            1 + 3 * (self.dates.len() % 9)
-        );
+        let date = format!("2025-{:02}-{:02}", 1 + self.dates.len() / 9, 1 + 3 * (self.dates.len() % 9));
         self.dates.push(date.clone());
         date
     }
@@ -111,15 +97,7 @@ impl Seen {
 
     /// Keeps an answer that refuses.
     pub fn problem(&mut self, request: &str, answer: &Answer) {
-        assert!(
-            (400..500).contains(&answer.status),
-            "{request}: {} {}",
-            answer.status,
-            answer.text
-        );
-        self.problems.push((
-            request.to_owned(),
-            format!("{:?} {}", answer.headers, answer.text),
-        ));
+        assert!((400..500).contains(&answer.status), "{request}: {} {}", answer.status, answer.text);
+        self.problems.push((request.to_owned(), format!("{:?} {}", answer.headers, answer.text)));
     }
 }

@@ -26,10 +26,7 @@ async fn nothing_that_a_person_wrote_leaks_on_postgres() {
 async fn plant_and_look(engine: Engine) {
     let database = Database::create(engine);
     let figures = format!("127.0.0.1:{}", free_port());
-    let settings = [
-        ("MAINSTAY_LOG", "debug"),
-        ("MAINSTAY_METRICS_LISTEN", figures.as_str()),
-    ];
+    let settings = [("MAINSTAY_LOG", "debug"), ("MAINSTAY_METRICS_LISTEN", figures.as_str())];
     let mut server = Process::start(&database, None, &settings).await;
 
     let mut canaries = Canaries::new();
@@ -42,11 +39,7 @@ async fn plant_and_look(engine: Engine) {
     assert_eq!(found.len(), planted, "some canaries were never stored");
 
     provoke(&person, &mut canaries, &mut seen).await;
-    let metrics = Client::new(&format!("http://{figures}"))
-        .get("/metrics")
-        .await
-        .expect(200)
-        .text;
+    let metrics = Client::new(&format!("http://{figures}")).get("/metrics").await.expect(200).text;
     let while_running = database.stolen_bytes();
     assert!(server.terminate().success());
     let log = std::fs::read(database.path().join("server.log")).expect("a log");
@@ -69,11 +62,7 @@ async fn plant_and_look(engine: Engine) {
     let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
     let all = Needles::of(&[values.clone(), words, canaries.dates, canaries.named].concat());
     let nothing = Vec::<String>::new();
-    assert_eq!(
-        all.found_in(&while_running),
-        nothing,
-        "in the database of a running server"
-    );
+    assert_eq!(all.found_in(&while_running), nothing, "in the database of a running server");
     assert_eq!(all.found_in(&database.stolen_bytes()), nothing, "in the database");
     assert_eq!(all.found_in(&log), nothing, "in the log");
     assert_eq!(all.found_in(metrics.as_bytes()), nothing, "in the figures");

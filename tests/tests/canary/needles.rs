@@ -31,12 +31,8 @@ impl Needles {
         let mut found = Vec::new();
         for at in 0..bytes.len().saturating_sub(5) {
             let first: [u8; 6] = bytes[at..at + 6].try_into().expect("six bytes");
-            let there = self
-                .0
-                .get(&first)
-                .into_iter()
-                .flatten()
-                .filter(|(form, _)| bytes[at..].starts_with(form));
+            let there =
+                self.0.get(&first).into_iter().flatten().filter(|(form, _)| bytes[at..].starts_with(form));
             found.extend(there.map(|(_, text)| text.clone()));
         }
         found.sort();

@@ -73,20 +73,13 @@ pub async fn plant(url: &str, c: &mut Canaries, seen: &mut Seen) -> Person {
             "amount": 1.5, "self_label": "planned_use", "craving_event_id": stored["craving_event"]["id"],
         });
         let stored = seen.good(person.post("/v1/use-events", &event).await);
-        let path = format!(
-            "/v1/use-events/{}",
-            stored["use_event"]["id"].as_str().expect("an id")
-        );
+        let path = format!("/v1/use-events/{}", stored["use_event"]["id"].as_str().expect("an id"));
         let review = json!({
             "situation": c.text(), "vulnerabilities": c.text(), "thoughts": c.text(), "feelings": c.text(), "what_helped": c.text(),
             "what_to_change": c.text(), "proposed_items": [{ "section": "routines", "label": c.text(), "note": c.text() }],
         });
         let review = review.to_string().into_bytes();
-        seen.good(
-            person
-                .send("PUT", &format!("{path}/review"), &[], Some(review))
-                .await,
-        );
+        seen.good(person.send("PUT", &format!("{path}/review"), &[], Some(review)).await);
         seen.good(person.post_nothing(&format!("{path}/review/plan-draft")).await);
         if !kept {
             seen.good(person.delete(&path, 1).await);
@@ -96,10 +89,7 @@ pub async fn plant(url: &str, c: &mut Canaries, seen: &mut Seen) -> Person {
     let noted = json!({ "kind": "momentary", "occurred_at": c.moment(), "answers": { "stress": 6 }, "note": c.text() });
     for (path, body) in [
         ("/v1/check-ins", noted),
-        (
-            "/v1/auth/login",
-            json!({ "email": email, "password": new_password, "device_name": c.text() }),
-        ),
+        ("/v1/auth/login", json!({ "email": email, "password": new_password, "device_name": c.text() })),
     ] {
         let (key, body) = (c.secret(), body.to_string().into_bytes());
         let header = [("idempotency-key", key.as_str())];
@@ -112,11 +102,7 @@ pub async fn plant(url: &str, c: &mut Canaries, seen: &mut Seen) -> Person {
     let change = json!({ "kind": "check-ins", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a99", "record": {
         "kind": "weekly", "occurred_at": c.moment(), "answers": { "mood": 4 }, "note": c.text(), "tags": [c.text()],
     } });
-    let answer = seen.good(
-        person
-            .post("/v1/sync", &json!({ "cursor": null, "changes": [change] }))
-            .await,
-    );
+    let answer = seen.good(person.post("/v1/sync", &json!({ "cursor": null, "changes": [change] })).await);
     assert_eq!(answer["results"][0]["status"], "applied", "{answer}");
     plant_the_rest(&person, c, seen).await;
     for list in [
@@ -176,14 +162,8 @@ async fn plant_the_rest(person: &Person, c: &mut Canaries, seen: &mut Seen) {
             "attendances",
             json!({ "programme": c.text(), "mode": "online", "role": "serve", "occurred_at": c.moment() }),
         ),
-        (
-            "self-efficacy-profiles",
-            json!({ "occurred_at": c.moment(), "confidence": confidence }),
-        ),
-        (
-            "commitments",
-            json!({ "text": c.text(), "on": "2025-12-30", "outcome": "not_kept" }),
-        ),
+        ("self-efficacy-profiles", json!({ "occurred_at": c.moment(), "confidence": confidence })),
+        ("commitments", json!({ "text": c.text(), "on": "2025-12-30", "outcome": "not_kept" })),
         (
             "appointments",
             json!({ "kind": c.text(), "starts_at": c.moment(), "with": c.text(), "place": c.text() }),
@@ -199,10 +179,7 @@ async fn plant_the_rest(person: &Person, c: &mut Canaries, seen: &mut Seen) {
                 "follow_ups": [{ "due_on": c.date(), "done_on": c.date() }], "status": "readmitted",
             }),
         ),
-        (
-            "journal",
-            json!({ "occurred_at": c.moment(), "text": c.text(), "mood": 5 }),
-        ),
+        ("journal", json!({ "occurred_at": c.moment(), "text": c.text(), "mood": 5 })),
     ];
     for (list, record) in records {
         seen.good(person.post(&format!("/v1/{list}"), &record).await);

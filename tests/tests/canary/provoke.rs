@@ -90,18 +90,12 @@ pub async fn provoke(person: &Person, c: &mut Canaries, seen: &mut Seen) {
                 "substance": "kratom", "occurred_at": "2025-01-01T00:00:00Z", "note": c.bad(), "trigger_ids": ["0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"],
             }),
         ),
-        (
-            "/v1/auth/login",
-            json!({ "email": format!("{}@example.org", c.bad()), "password": c.bad() }),
-        ),
+        ("/v1/auth/login", json!({ "email": format!("{}@example.org", c.bad()), "password": c.bad() })),
         (
             "/v1/auth/login",
             json!({ "email": c.bad(), "password": [c.bad()], "totp": long(c.bad()), (c.name()): c.bad() }),
         ),
-        (
-            "/v1/auth/login",
-            json!({ "email": person.email, "password": c.bad(), "device_name": c.bad() }),
-        ),
+        ("/v1/auth/login", json!({ "email": person.email, "password": c.bad(), "device_name": c.bad() })),
         (
             "/v1/auth/register",
             json!({ "email": person.email, "password": c.bad(), "display_name": c.bad(), "time_zone": "UTC" }),
@@ -117,10 +111,7 @@ pub async fn provoke(person: &Person, c: &mut Canaries, seen: &mut Seen) {
             json!({ "email": format!("{}@example.org", c.bad()), "password": c.bad(), "time_zone": c.bad() }),
         ),
         ("/v1/auth/refresh", json!({ "refresh_token": c.bad() })),
-        (
-            "/v1/auth/password/change",
-            json!({ "current_password": c.bad(), "new_password": c.bad() }),
-        ),
+        ("/v1/auth/password/change", json!({ "current_password": c.bad(), "new_password": c.bad() })),
     ];
     for (path, body) in refused {
         seen.problem(&format!("POST {path} {body}"), &person.post(path, &body).await);
@@ -135,10 +126,8 @@ pub async fn provoke(person: &Person, c: &mut Canaries, seen: &mut Seen) {
         "plans/active?kind=",
         "support?category=",
     ];
-    let mut asked: Vec<(&str, String)> = queries
-        .iter()
-        .map(|query| ("GET", format!("/v1/{query}{}", c.bad())))
-        .collect();
+    let mut asked: Vec<(&str, String)> =
+        queries.iter().map(|query| ("GET", format!("/v1/{query}{}", c.bad()))).collect();
     asked.push(("GET", format!("/v1/check-ins?{}={}", c.name(), c.bad())));
     asked.push(("GET", format!("/v1/check-ins/{}", c.name())));
     asked.push(("PATCH", format!("/v1/{}/{}", c.name(), c.name())));
@@ -159,14 +148,8 @@ pub async fn provoke(person: &Person, c: &mut Canaries, seen: &mut Seen) {
         ("x-forwarded-for", c.bad()),
     ] {
         let (headers, path) = ([(name, value.as_str())], format!("/v1/check-ins/{id}"));
-        let answer = person
-            .send(
-                "POST",
-                "/v1/check-ins",
-                &headers,
-                Some(malformed.clone().into_bytes()),
-            )
-            .await;
+        let answer =
+            person.send("POST", "/v1/check-ins", &headers, Some(malformed.clone().into_bytes())).await;
         seen.problem(name, &answer);
         seen.problem(name, &person.send("DELETE", &path, &headers, None).await);
     }
@@ -186,19 +169,12 @@ async fn in_sync(person: &Person, c: &mut Canaries, seen: &mut Seen) {
         { "kind": "plans", "op": "upsert", "id": id(3), "record": { "kind": "safety", "title": c.bad(), "content": c.bad() } },
         { "kind": "use-events", "op": "delete", "id": id(4), "base_version": 7 },
     ]);
-    let answer = person
-        .post("/v1/sync", &json!({ "cursor": null, "changes": changes }))
-        .await
-        .expect(200);
-    for (change, result) in changes
-        .as_array()
-        .expect("changes")
-        .iter()
-        .zip(answer.body["results"].as_array().expect("results"))
+    let answer = person.post("/v1/sync", &json!({ "cursor": null, "changes": changes })).await.expect(200);
+    for (change, result) in
+        changes.as_array().expect("changes").iter().zip(answer.body["results"].as_array().expect("results"))
     {
         assert_ne!(result["status"], "applied", "{change}");
-        seen.problems
-            .push((format!("sync of {change}"), result["problem"].to_string()));
+        seen.problems.push((format!("sync of {change}"), result["problem"].to_string()));
     }
     let request = json!({ "cursor": c.bad(), "changes": [{ "kind": c.bad(), "op": c.bad(), "id": c.bad() }], "limit": c.bad() });
     seen.problem("a bad sync", &person.post("/v1/sync", &request).await);

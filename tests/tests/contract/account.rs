@@ -14,51 +14,25 @@ both_engines!(
 async fn a_taken_address_is_said_so_without_mail(app: &TestApp) {
     let sam = app.person().await;
     let again = json!({ "email": sam.email.to_uppercase(), "password": PASSWORD, "time_zone": "UTC" });
-    assert_eq!(
-        app.client()
-            .post("/v1/auth/register", &again)
-            .await
-            .expect(409)
-            .problem(),
-        "email-taken"
-    );
+    assert_eq!(app.client().post("/v1/auth/register", &again).await.expect(409).problem(), "email-taken");
 }
 
 async fn a_registration_is_checked_in_every_field(app: &TestApp) {
     let wrong = app.client().post("/v1/auth/register", &json!({
         "email": "sam", "password": "short", "time_zone": 3, "country": "usa", "locale": "english please", "role": "operator",
     })).await.expect(422);
-    assert_eq!(
-        wrong.pointers(),
-        [
-            "/country",
-            "/email",
-            "/locale",
-            "/password",
-            "/role",
-            "/time_zone"
-        ]
-    );
+    assert_eq!(wrong.pointers(), ["/country", "/email", "/locale", "/password", "/role", "/time_zone"]);
     let common = json!({ "email": "sam@example.org", "password": "Password1234", "time_zone": "UTC" });
     let common = app.client().post("/v1/auth/register", &common).await.expect(422);
-    assert_eq!(
-        common.faults(),
-        [("/password".to_owned(), "common-password".to_owned())]
-    );
+    assert_eq!(common.faults(), [("/password".to_owned(), "common-password".to_owned())]);
     assert!(!common.text.contains("Password1234"));
 }
 
 async fn the_profile_is_replaced_as_a_whole_and_only_at_its_version(app: &TestApp) {
-    let sam = app
-        .person_with(json!({ "email": "sam@example.org", "display_name": "Sam" }))
-        .await;
+    let sam = app.person_with(json!({ "email": "sam@example.org", "display_name": "Sam" })).await;
     let me = sam.get("/v1/me").await.expect(200);
     assert_eq!(
-        (
-            me.header("etag").as_str(),
-            &me.body["display_name"],
-            &me.body["role"]
-        ),
+        (me.header("etag").as_str(), &me.body["display_name"], &me.body["role"]),
         ("\"1\"", &json!("Sam"), &json!("person"))
     );
     let mut body = me.body.clone();
@@ -66,28 +40,17 @@ async fn the_profile_is_replaced_as_a_whole_and_only_at_its_version(app: &TestAp
     body.as_object_mut().expect("an object").remove("display_name");
     body["role"] = json!("operator");
     body["email"] = json!("else@example.org");
-    sam.send("PUT", "/v1/me", &[], Some(body.to_string().into_bytes()))
-        .await
-        .expect(428);
+    sam.send("PUT", "/v1/me", &[], Some(body.to_string().into_bytes())).await.expect(428);
     let changed = sam.put("/v1/me", 1, &body).await.expect(200);
     assert_eq!(changed.body.get("display_name"), None);
     assert_eq!(
-        (
-            &changed.body["time_zone"],
-            &changed.body["role"],
-            &changed.body["email"]
-        ),
+        (&changed.body["time_zone"], &changed.body["role"], &changed.body["email"]),
         (&json!("Asia/Tokyo"), &json!("person"), &json!("sam@example.org"))
     );
     sam.put("/v1/me", 1, &body).await.expect(412);
-    sam.send("GET", "/v1/me", &[("if-none-match", "\"2\"")], None)
-        .await
-        .expect(304);
+    sam.send("GET", "/v1/me", &[("if-none-match", "\"2\"")], None).await.expect(304);
     assert_eq!(
-        sam.put("/v1/me", 2, &json!({ "time_zone": "Mars/Base" }))
-            .await
-            .expect(422)
-            .pointers(),
+        sam.put("/v1/me", 2, &json!({ "time_zone": "Mars/Base" })).await.expect(422).pointers(),
         ["/time_zone"]
     );
 }
@@ -98,28 +61,15 @@ async fn a_new_password_ends_every_other_session(app: &TestApp) {
     let change =
         |current: &str| json!({ "current_password": current, "new_password": "mountains do not hurry" });
     assert_eq!(
-        phone
-            .post("/v1/auth/password/change", &change("not this one"))
-            .await
-            .expect(401)
-            .problem(),
+        phone.post("/v1/auth/password/change", &change("not this one")).await.expect(401).problem(),
         "wrong-password"
     );
-    phone
-        .post("/v1/auth/password/change", &change(PASSWORD))
-        .await
-        .expect(204);
+    phone.post("/v1/auth/password/change", &change(PASSWORD)).await.expect(204);
     phone.get("/v1/me").await.expect(200);
     tablet.get("/v1/me").await.expect(401);
     let login = |password: &str| json!({ "email": phone.email, "password": password });
-    app.client()
-        .post("/v1/auth/login", &login(PASSWORD))
-        .await
-        .expect(401);
-    app.client()
-        .post("/v1/auth/login", &login("mountains do not hurry"))
-        .await
-        .expect(200);
+    app.client().post("/v1/auth/login", &login(PASSWORD)).await.expect(401);
+    app.client().post("/v1/auth/login", &login("mountains do not hurry")).await.expect(200);
 }
 
 async fn erasing_needs_the_password_and_leaves_nothing(app: &TestApp) {
@@ -130,13 +80,9 @@ async fn erasing_needs_the_password_and_leaves_nothing(app: &TestApp) {
         person.post("/v1/check-ins", &note).await.expect(201);
     }
     let erase = |password: &str| json!({ "password": password }).to_string().into_bytes();
-    sam.send("DELETE", "/v1/me", &[], Some(erase("not this one")))
-        .await
-        .expect(401);
+    sam.send("DELETE", "/v1/me", &[], Some(erase("not this one"))).await.expect(401);
     sam.get("/v1/me").await.expect(200);
-    sam.send("DELETE", "/v1/me", &[], Some(erase(PASSWORD)))
-        .await
-        .expect(204);
+    sam.send("DELETE", "/v1/me", &[], Some(erase(PASSWORD))).await.expect(204);
     sam.get("/v1/me").await.expect(401);
     let login = json!({ "email": sam.email, "password": PASSWORD });
     app.client().post("/v1/auth/login", &login).await.expect(401);

@@ -33,10 +33,7 @@ async fn a_check_in_is_stored_read_and_listed(app: &TestApp) {
     assert_eq!(stored.header("etag"), "\"1\"");
     let path = stored.header("location");
     assert_eq!(sam.get(&path).await.expect(200).body, stored.body);
-    let unchanged = sam
-        .send("GET", &path, &[("if-none-match", "\"1\"")], None)
-        .await
-        .expect(304);
+    let unchanged = sam.send("GET", &path, &[("if-none-match", "\"1\"")], None).await.expect(304);
     assert_eq!(unchanged.text, "");
     assert_eq!(sam.get("/v1/check-ins").await.expect(200).items(), [stored.body]);
 }
@@ -45,41 +42,18 @@ async fn one_morning_and_one_evening_a_local_date_and_one_weekly_an_iso_week(app
     let sam = app.person().await;
     let at =
         |kind: &str, time: &str| json!({ "kind": kind, "occurred_at": time, "answers": { "craving": 3 } });
-    let first = sam
-        .post("/v1/check-ins", &at("morning", "2026-03-02T00:30:00+14:00"))
-        .await
-        .expect(201);
+    let first = sam.post("/v1/check-ins", &at("morning", "2026-03-02T00:30:00+14:00")).await.expect(201);
     // The same local date elsewhere, and the same moment on another local date.
-    let taken = sam
-        .post("/v1/check-ins", &at("morning", "2026-03-02T23:00:00-11:00"))
-        .await
-        .expect(409);
-    assert_eq!(
-        (taken.problem().as_str(), &taken.body["existing_id"]),
-        ("slot-taken", &first.body["id"])
-    );
-    sam.post("/v1/check-ins", &at("morning", "2026-03-01T10:30:00Z"))
-        .await
-        .expect(201);
-    sam.post("/v1/check-ins", &at("evening", "2026-03-02T20:00:00+14:00"))
-        .await
-        .expect(201);
-    sam.post("/v1/check-ins", &at("weekly", "2026-12-28T12:00:00Z"))
-        .await
-        .expect(422);
-    sam.post("/v1/check-ins", &at("weekly", "2025-12-29T12:00:00Z"))
-        .await
-        .expect(201);
-    sam.post("/v1/check-ins", &at("weekly", "2026-01-04T12:00:00Z"))
-        .await
-        .expect(409);
-    sam.post("/v1/check-ins", &at("weekly", "2026-01-05T12:00:00Z"))
-        .await
-        .expect(201);
+    let taken = sam.post("/v1/check-ins", &at("morning", "2026-03-02T23:00:00-11:00")).await.expect(409);
+    assert_eq!((taken.problem().as_str(), &taken.body["existing_id"]), ("slot-taken", &first.body["id"]));
+    sam.post("/v1/check-ins", &at("morning", "2026-03-01T10:30:00Z")).await.expect(201);
+    sam.post("/v1/check-ins", &at("evening", "2026-03-02T20:00:00+14:00")).await.expect(201);
+    sam.post("/v1/check-ins", &at("weekly", "2026-12-28T12:00:00Z")).await.expect(422);
+    sam.post("/v1/check-ins", &at("weekly", "2025-12-29T12:00:00Z")).await.expect(201);
+    sam.post("/v1/check-ins", &at("weekly", "2026-01-04T12:00:00Z")).await.expect(409);
+    sam.post("/v1/check-ins", &at("weekly", "2026-01-05T12:00:00Z")).await.expect(201);
     for _ in 0..2 {
-        sam.post("/v1/check-ins", &at("momentary", "2026-03-02T12:00:00Z"))
-            .await
-            .expect(201);
+        sam.post("/v1/check-ins", &at("momentary", "2026-03-02T12:00:00Z")).await.expect(201);
     }
 }
 
@@ -88,14 +62,9 @@ async fn deleting_frees_the_slot_and_moving_takes_another(app: &TestApp) {
     let on = |date: &str| json!({ "kind": "morning", "occurred_at": format!("{date}T08:00:00Z"), "answers": { "mood": 5 } });
     let first = sam.post("/v1/check-ins", &on("2026-03-01")).await.expect(201);
     let second = sam.post("/v1/check-ins", &on("2026-03-02")).await.expect(201);
-    let moved = sam
-        .put(&second.header("location"), 1, &on("2026-03-01"))
-        .await
-        .expect(409);
+    let moved = sam.put(&second.header("location"), 1, &on("2026-03-01")).await.expect(409);
     assert_eq!(moved.body["existing_id"], first.body["id"]);
-    sam.put(&second.header("location"), 1, &on("2026-03-03"))
-        .await
-        .expect(200);
+    sam.put(&second.header("location"), 1, &on("2026-03-03")).await.expect(200);
     sam.post("/v1/check-ins", &on("2026-03-02")).await.expect(201);
     sam.delete(&first.header("location"), 1).await.expect(204);
     sam.post("/v1/check-ins", &on("2026-03-01")).await.expect(201);
@@ -115,14 +84,7 @@ async fn every_wrong_field_is_named_and_nothing_is_stored(app: &TestApp) {
         .expect(422);
     assert_eq!(
         wrong.pointers(),
-        [
-            "/answers/craving",
-            "/answers/moood",
-            "/kind",
-            "/nope",
-            "/occurred_at",
-            "/tags/0"
-        ]
+        ["/answers/craving", "/answers/moood", "/kind", "/nope", "/occurred_at", "/tags/0"]
     );
     let empty = sam
         .post(
@@ -142,14 +104,8 @@ async fn every_wrong_field_is_named_and_nothing_is_stored(app: &TestApp) {
         )
         .await
         .expect(422);
-    let expected = [
-        ("/trigger_ids/0", "unknown-reference"),
-        ("/warning_sign_ids/0", "unknown-reference"),
-    ];
-    assert_eq!(
-        unknown.faults(),
-        expected.map(|(p, c)| (p.to_owned(), c.to_owned()))
-    );
+    let expected = [("/trigger_ids/0", "unknown-reference"), ("/warning_sign_ids/0", "unknown-reference")];
+    assert_eq!(unknown.faults(), expected.map(|(p, c)| (p.to_owned(), c.to_owned())));
     assert!(sam.get("/v1/check-ins").await.items().is_empty());
 }
 
@@ -166,18 +122,10 @@ async fn a_number_too_large_to_be_held_is_named(app: &TestApp) {
     let large =
         br#"{ "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": { "craving": 1e400 } }"#;
     let refused = sam
-        .send(
-            "POST",
-            "/v1/check-ins",
-            &[("content-type", "application/json")],
-            Some(large.to_vec()),
-        )
+        .send("POST", "/v1/check-ins", &[("content-type", "application/json")], Some(large.to_vec()))
         .await
         .expect(422);
-    assert_eq!(
-        refused.faults(),
-        [("/answers/craving".to_owned(), "range".to_owned())]
-    );
+    assert_eq!(refused.faults(), [("/answers/craving".to_owned(), "range".to_owned())]);
 }
 
 async fn a_whole_float_is_a_whole_number(app: &TestApp) {
@@ -206,45 +154,16 @@ async fn a_wrong_type_never_hides_what_else_is_wrong(app: &TestApp) {
             vec!["/answers/used", "/kind", "/occurred_at"],
         ),
     ] {
-        assert_eq!(
-            sam.post("/v1/check-ins", &body).await.expect(422).pointers(),
-            expected
-        );
+        assert_eq!(sam.post("/v1/check-ins", &body).await.expect(422).pointers(), expected);
     }
     let craving = json!({ "occurred_at": future, "ratings": [{ "offset_s": 5, "value": 3 }], "strategy_uses": [{ "practice": "none" }], "place": 3 });
-    let named = sam
-        .post("/v1/craving-events", &craving)
-        .await
-        .expect(422)
-        .pointers();
-    assert_eq!(
-        named,
-        [
-            "/occurred_at",
-            "/place",
-            "/ratings/0/offset_s",
-            "/strategy_uses/0/practice"
-        ]
-    );
+    let named = sam.post("/v1/craving-events", &craving).await.expect(422).pointers();
+    assert_eq!(named, ["/occurred_at", "/place", "/ratings/0/offset_s", "/strategy_uses/0/practice"]);
     let goal = json!({ "substance": "alcohol", "kind": "win", "started_on": "2026-01-15", "baseline": { "cost_minor_per_day": 5 } });
-    assert_eq!(
-        sam.post("/v1/goals", &goal).await.expect(422).pointers(),
-        ["/baseline/currency", "/kind"]
-    );
-    for date in [
-        "2026-1-5",
-        " 2026-01-05",
-        "2026-01-05\n",
-        "+2026-01-05",
-        "2026-02-30",
-        "20260105",
-    ] {
+    assert_eq!(sam.post("/v1/goals", &goal).await.expect(422).pointers(), ["/baseline/currency", "/kind"]);
+    for date in ["2026-1-5", " 2026-01-05", "2026-01-05\n", "+2026-01-05", "2026-02-30", "20260105"] {
         let goal = json!({ "substance": "alcohol", "kind": "abstain", "started_on": date });
-        assert_eq!(
-            sam.post("/v1/goals", &goal).await.expect(422).pointers(),
-            ["/started_on"],
-            "{date}"
-        );
+        assert_eq!(sam.post("/v1/goals", &goal).await.expect(422).pointers(), ["/started_on"], "{date}");
     }
     for time in [
         "2026-01-05 08:00:00Z",
@@ -253,11 +172,7 @@ async fn a_wrong_type_never_hides_what_else_is_wrong(app: &TestApp) {
         "2026-01-05T24:00:00Z",
     ] {
         let note = json!({ "kind": "momentary", "occurred_at": time, "answers": { "craving": 1 } });
-        assert_eq!(
-            sam.post("/v1/check-ins", &note).await.expect(422).pointers(),
-            ["/occurred_at"],
-            "{time}"
-        );
+        assert_eq!(sam.post("/v1/check-ins", &note).await.expect(422).pointers(), ["/occurred_at"], "{time}");
     }
 }
 
@@ -270,8 +185,5 @@ async fn a_weekly_check_in_carries_wellbeing_and_readiness(app: &TestApp) {
     let mut wrong = weekly.clone();
     wrong["answers"] = json!({ "mental": 11, "difficulty": 0, "readiness": 2.5 });
     let pointers = sam.post("/v1/check-ins", &wrong).await.expect(422).pointers();
-    assert_eq!(
-        pointers,
-        ["/answers/difficulty", "/answers/mental", "/answers/readiness"]
-    );
+    assert_eq!(pointers, ["/answers/difficulty", "/answers/mental", "/answers/readiness"]);
 }

@@ -9,20 +9,13 @@ both_engines!(nothing_but_the_person_says_how_a_commitment_turned_out);
 async fn nothing_but_the_person_says_how_a_commitment_turned_out(app: &TestApp) {
     let sam = app.person().await;
     let stored = sam
-        .post(
-            "/v1/commitments",
-            &json!({ "text": "Call my sister.", "on": "2026-03-02" }),
-        )
+        .post("/v1/commitments", &json!({ "text": "Call my sister.", "on": "2026-03-02" }))
         .await
         .expect(201);
     assert_eq!(stored.body.get("outcome"), None);
     // However long nobody looks back on it.
     app.clock.advance(TimeDelta::days(60));
-    app.state()
-        .store
-        .run_timers(app.clock.micros())
-        .await
-        .expect("it settles");
+    app.state().store.run_timers(app.clock.micros()).await.expect("it settles");
     let sam = sam.another_device().await;
     let path = stored.header("location");
     assert_eq!(sam.get(&path).await.expect(200).body, stored.body);
@@ -33,10 +26,7 @@ async fn nothing_but_the_person_says_how_a_commitment_turned_out(app: &TestApp) 
         body = sam.put(&path, version, &body).await.expect(200).body;
     }
     body["outcome"] = json!(null);
-    assert_eq!(
-        sam.put(&path, 4, &body).await.expect(200).body.get("outcome"),
-        None
-    );
+    assert_eq!(sam.put(&path, 4, &body).await.expect(200).body.get("outcome"), None);
     let wrong = json!({ "text": "", "on": "tomorrow", "outcome": "lost" });
     assert_eq!(
         sam.post("/v1/commitments", &wrong).await.expect(422).pointers(),

@@ -41,9 +41,7 @@ async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
         },
     });
     let plan = sam.post("/v1/plans", &plan).await.expect(201);
-    sam.post_nothing(&format!("{}/activate", plan.header("location")))
-        .await
-        .expect(200);
+    sam.post_nothing(&format!("{}/activate", plan.header("location"))).await.expect(200);
 
     let craving = json!({ "occurred_at": at(0), "ratings": [{ "offset_s": 0, "value": 7 }, { "offset_s": 60, "value": 8 }],
         "trigger_ids": [item(1)], "outcome": "ongoing" });
@@ -53,25 +51,14 @@ async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
         (&event["peak"], &event["outcome"], &event["version"]),
         (&json!(8), &json!("ongoing"), &json!(1))
     );
-    assert_eq!(
-        (&support["plan_id"], &support["plan_number"]),
-        (&plan.body["id"], &json!(1))
-    );
+    assert_eq!((&support["plan_id"], &support["plan_number"]), (&plan.body["id"], &json!(1)));
     assert_eq!(support["strategies"][0]["strategy_id"], item(3));
     assert_eq!(support["contacts"][0]["name"], "Robin");
     assert_eq!(support["contacts"][1]["name"], "Never now");
-    assert!(
-        support["helplines"]
-            .as_array()
-            .is_some_and(|h| h.iter().any(|h| h["id"] == "us-988"))
-    );
+    assert!(support["helplines"].as_array().is_some_and(|h| h.iter().any(|h| h["id"] == "us-988")));
     for list in ["strategies", "contacts"] {
         let whys = support[list].as_array().expect("a list");
-        assert!(
-            whys.iter()
-                .all(|entry| entry["why"].as_str().is_some_and(|why| !why.is_empty())),
-            "{list}"
-        );
+        assert!(whys.iter().all(|entry| entry["why"].as_str().is_some_and(|why| !why.is_empty())), "{list}");
     }
 
     // The tea helped, so it comes first from now on, whatever the trigger.
@@ -82,36 +69,25 @@ async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
     let path = answer.header("location");
     let kept = sam.put(&path, 1, &tried).await.expect(200);
     assert!(kept.body["strategy_uses"][0]["id"].is_string());
-    for help in [
-        sam.get("/v1/support").await.expect(200),
-        sam.get(&format!("{path}/support")).await.expect(200),
-    ] {
+    for help in
+        [sam.get("/v1/support").await.expect(200), sam.get(&format!("{path}/support")).await.expect(200)]
+    {
         let first = &help.body["strategies"][0];
         assert_eq!(
             (&first["strategy_id"], &first["n"], &first["mean_drop"]),
             (&item(4), &json!(1), &json!(6.0))
         );
-        assert!(
-            first["why"]
-                .as_str()
-                .is_some_and(|why| why.contains("fell by 6.0"))
-        );
+        assert!(first["why"].as_str().is_some_and(|why| why.contains("fell by 6.0")));
     }
     let kim = app.person().await;
     kim.get(&format!("{path}/support")).await.expect(404);
-    assert_eq!(
-        sam.get("/v1/support?category=nope").await.expect(422).pointers(),
-        ["/category"]
-    );
+    assert_eq!(sam.get("/v1/support?category=nope").await.expect(422).pointers(), ["/category"]);
     // The replay of a report brings help as well.
     let mut again = craving.clone();
     again["id"] = event["id"].clone();
     let replay = sam.post("/v1/craving-events", &again).await.expect(200);
     assert_eq!(
-        (
-            &replay.body["craving_event"]["version"],
-            &replay.body["support"]["strategies"][0]["strategy_id"]
-        ),
+        (&replay.body["craving_event"]["version"], &replay.body["support"]["strategies"][0]["strategy_id"]),
         (&json!(2), &item(4))
     );
 }
@@ -126,34 +102,22 @@ async fn an_event_that_nobody_ends_closes_as_unsure_after_four_hours(app: &TestA
     let mut done = ended.body["craving_event"].clone();
     done["outcome"] = json!("rode_it_out");
     sam.put(&ended.header("location"), 1, &done).await.expect(200);
-    let (path, deleted) = (
-        recent.header("location"),
-        sam.post("/v1/craving-events", &report(2)).await.expect(201),
-    );
+    let (path, deleted) =
+        (recent.header("location"), sam.post("/v1/craving-events", &report(2)).await.expect(201));
     sam.delete(&deleted.header("location"), 1).await.expect(204);
 
     let store = &app.state().store;
     app.clock.advance(TimeDelta::minutes(239));
     store.run_timers(app.clock.micros()).await.expect("it settles");
-    assert_eq!(
-        sam.client.get(&path).await.status,
-        401,
-        "the access token has ended by then"
-    );
+    assert_eq!(sam.client.get(&path).await.status, 401, "the access token has ended by then");
     let sam = sam.another_device().await;
     assert_eq!(sam.get(&path).await.body["outcome"], "ongoing");
     app.clock.advance(TimeDelta::minutes(2));
     // The server's own worker may have been first.
     store.run_timers(app.clock.micros()).await.expect("it settles");
     let closed = sam.get(&path).await.expect(200);
-    assert_eq!(
-        (&closed.body["outcome"], &closed.body["version"]),
-        (&json!("unsure"), &json!(2))
-    );
-    assert_eq!(
-        sam.get(&ended.header("location")).await.body["outcome"],
-        "rode_it_out"
-    );
+    assert_eq!((&closed.body["outcome"], &closed.body["version"]), (&json!("unsure"), &json!(2)));
+    assert_eq!(sam.get(&ended.header("location")).await.body["outcome"], "rode_it_out");
     assert_eq!(store.run_timers(app.clock.micros()).await.expect("it settles"), 0);
     // The app's first report, come again late, is still the same report.
     let mut again = report(0);
@@ -186,10 +150,7 @@ async fn rules_of_a_craving_are_named(app: &TestApp) {
         ]
     );
     let none = sam
-        .post(
-            "/v1/craving-events",
-            &json!({ "occurred_at": "2026-03-01T12:00:00Z", "ratings": [] }),
-        )
+        .post("/v1/craving-events", &json!({ "occurred_at": "2026-03-01T12:00:00Z", "ratings": [] }))
         .await
         .expect(422);
     assert_eq!(none.pointers(), ["/ratings"]);

@@ -36,9 +36,7 @@ struct Operation {
 
 impl Operation {
     fn id(&self) -> &str {
-        self.value["operationId"]
-            .as_str()
-            .expect("every operation has an id")
+        self.value["operationId"].as_str().expect("every operation has an id")
     }
 
     fn needs_sign_in(&self) -> bool {
@@ -47,10 +45,7 @@ impl Operation {
 
     /// The path with something in the place of what varies.
     fn concrete(&self, id: &str) -> String {
-        self.path
-            .replace("{id}", id)
-            .replace("{n}", "1")
-            .replace("{slug}", "validation")
+        self.path.replace("{id}", id).replace("{n}", "1").replace("{slug}", "validation")
     }
 
     fn body(&self) -> Option<Vec<u8>> {
@@ -60,14 +55,7 @@ impl Operation {
     }
 
     async fn call(&self, client: &Client, id: &str) -> mainstay_tests::Answer {
-        client
-            .send(
-                &self.method,
-                &self.concrete(id),
-                &[("if-match", "\"1\"")],
-                self.body(),
-            )
-            .await
+        client.send(&self.method, &self.concrete(id), &[("if-match", "\"1\"")], self.body()).await
     }
 }
 
@@ -76,14 +64,11 @@ fn operations(document: &Value) -> Vec<Operation> {
     paths
         .iter()
         .flat_map(|(path, item)| {
-            item.as_object()
-                .expect("a path item")
-                .iter()
-                .map(|(method, value)| Operation {
-                    method: method.to_uppercase(),
-                    path: path.clone(),
-                    value: value.clone(),
-                })
+            item.as_object().expect("a path item").iter().map(|(method, value)| Operation {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                value: value.clone(),
+            })
         })
         .collect()
 }
@@ -105,9 +90,7 @@ fn every_operation_is_named_described_and_exemplified() {
         assert!(ids.insert(operation.id().to_owned()), "{} twice", operation.id());
         for member in ["summary", "description"] {
             assert!(
-                operation.value[member]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty()),
+                operation.value[member].as_str().is_some_and(|text| !text.is_empty()),
                 "{} {member}",
                 operation.id()
             );
@@ -136,10 +119,8 @@ fn every_example_is_valid() {
             .should_validate_formats(true)
             .build(&whole)
             .expect("a good schema");
-        let errors: Vec<String> = validator
-            .iter_errors(example)
-            .map(|e| format!("{}: {e}", e.instance_path()))
-            .collect();
+        let errors: Vec<String> =
+            validator.iter_errors(example).map(|e| format!("{}: {e}", e.instance_path())).collect();
         assert!(errors.is_empty(), "{what}: {errors:?}");
     };
     for operation in operations(&document) {
@@ -152,11 +133,7 @@ fn every_example_is_valid() {
             );
         }
         for (status, response) in operation.value["responses"].as_object().expect("responses") {
-            for content in response["content"]
-                .as_object()
-                .into_iter()
-                .flat_map(|c| c.values())
-            {
+            for content in response["content"].as_object().into_iter().flat_map(|c| c.values()) {
                 check(
                     format!("{} {status}", operation.id()),
                     &content["schema"],
@@ -165,11 +142,7 @@ fn every_example_is_valid() {
             }
         }
     }
-    for response in document["components"]["responses"]
-        .as_object()
-        .expect("responses")
-        .values()
-    {
+    for response in document["components"]["responses"].as_object().expect("responses").values() {
         let content = &response["content"]["application/problem+json"];
         for (name, example) in content["examples"].as_object().expect("examples") {
             check(name.clone(), &content["schema"], &example["value"]);
@@ -183,10 +156,7 @@ fn the_schemas_digest_well() {
     fn walk(at: &str, value: &Value, faults: &mut Vec<String>) {
         let Value::Object(members) = value else {
             if let Value::Array(items) = value {
-                items
-                    .iter()
-                    .enumerate()
-                    .for_each(|(n, item)| walk(&format!("{at}/{n}"), item, faults));
+                items.iter().enumerate().for_each(|(n, item)| walk(&format!("{at}/{n}"), item, faults));
             }
             return;
         };
@@ -210,9 +180,7 @@ fn the_schemas_digest_well() {
                 faults.push(format!("{at} is a choice"));
             }
         }
-        members
-            .iter()
-            .for_each(|(name, member)| walk(&format!("{at}/{name}"), member, faults));
+        members.iter().for_each(|(name, member)| walk(&format!("{at}/{name}"), member, faults));
     }
     let document = document(&routes::endpoints());
     let mut faults = Vec::new();
@@ -231,9 +199,7 @@ async fn every_operation_asks_for_sign_in_but_a_named_few(app: &TestApp) {
     let mut public = BTreeSet::new();
     for operation in operations(&document) {
         for client in [app.client(), app.client().with_token("nonsense")] {
-            let answer = operation
-                .call(&client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47")
-                .await;
+            let answer = operation.call(&client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
             if operation.needs_sign_in() {
                 assert_eq!(
                     (answer.status, answer.problem().as_str()),
@@ -241,21 +207,14 @@ async fn every_operation_asks_for_sign_in_but_a_named_few(app: &TestApp) {
                     "{}",
                     operation.id()
                 );
-                assert!(
-                    answer.header("www-authenticate").starts_with("Bearer"),
-                    "{}",
-                    operation.id()
-                );
+                assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id());
             } else {
                 assert_ne!(answer.problem(), "unauthenticated", "{}", operation.id());
                 public.insert(operation.id().to_owned());
             }
         }
     }
-    assert!(
-        public.iter().all(|id| PUBLIC.contains(&id.as_str())),
-        "{public:?}"
-    );
+    assert!(public.iter().all(|id| PUBLIC.contains(&id.as_str())), "{public:?}");
 }
 
 async fn nobody_reaches_another_persons_records_by_any_operation(app: &TestApp) {
@@ -263,48 +222,33 @@ async fn nobody_reaches_another_persons_records_by_any_operation(app: &TestApp) 
     let document = app.document().await;
     let mut owned: BTreeMap<String, String> = BTreeMap::new();
     let all = operations(&document);
-    let (mut creating, mut later): (Vec<&Operation>, _) = (
-        all.iter().filter(|o| o.id().starts_with("create")).collect(),
-        Vec::new(),
-    );
+    let (mut creating, mut later): (Vec<&Operation>, _) =
+        (all.iter().filter(|o| o.id().starts_with("create")).collect(), Vec::new());
     while !creating.is_empty() {
         let before = creating.len();
         for operation in creating.drain(..) {
             let answer = operation.call(&sam, "").await;
-            if answer
-                .faults()
-                .iter()
-                .any(|(_, code)| code == "unknown-reference")
-            {
+            if answer.faults().iter().any(|(_, code)| code == "unknown-reference") {
                 // What it refers to is made by another operation.
                 later.push(operation);
             } else {
-                let id = answer
-                    .expect(201)
-                    .header("location")
-                    .rsplit('/')
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
+                let id =
+                    answer.expect(201).header("location").rsplit('/').next().unwrap_or_default().to_owned();
                 owned.insert(operation.path.clone(), id);
             }
         }
         std::mem::swap(&mut creating, &mut later);
         assert!(creating.len() < before, "nothing makes what is referred to");
     }
-    owned.insert(
-        "/v1/auth/sessions".to_owned(),
-        sam.tokens["session_id"].as_str().expect("an id").to_owned(),
-    );
+    owned
+        .insert("/v1/auth/sessions".to_owned(), sam.tokens["session_id"].as_str().expect("an id").to_owned());
     let mut tried = 0;
     for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
         let collection = operation.path.split("/{id}").next().expect("a collection");
         if REFERENCE.contains(&collection) {
             continue;
         }
-        let id = owned
-            .get(collection)
-            .unwrap_or_else(|| panic!("nothing was made in {collection}"));
+        let id = owned.get(collection).unwrap_or_else(|| panic!("nothing was made in {collection}"));
         let answer = operation.call(&kim, id).await;
         assert_eq!(
             (answer.status, answer.problem().as_str()),
@@ -331,16 +275,8 @@ async fn every_operation_of_the_document_is_routed(app: &TestApp) {
         // Signing out would end the walk.
         if operation.id() != "logout" {
             let answer = operation.call(&sam, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
-            let described = operation.value["responses"]
-                .get(answer.status.to_string())
-                .is_some();
-            assert!(
-                described,
-                "{} answers {}: {}",
-                operation.id(),
-                answer.status,
-                answer.text
-            );
+            let described = operation.value["responses"].get(answer.status.to_string()).is_some();
+            assert!(described, "{} answers {}: {}", operation.id(), answer.status, answer.text);
         }
     }
 }

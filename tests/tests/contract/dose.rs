@@ -3,10 +3,7 @@
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::json;
 
-both_engines!(
-    a_dose_belongs_to_a_medication_of_the_same_person,
-    every_wrong_member_is_named,
-);
+both_engines!(a_dose_belongs_to_a_medication_of_the_same_person, every_wrong_member_is_named,);
 
 async fn a_dose_belongs_to_a_medication_of_the_same_person(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
@@ -19,10 +16,7 @@ async fn a_dose_belongs_to_a_medication_of_the_same_person(app: &TestApp) {
         (&json!(false), &json!("2026-03-03T08:00:00Z"))
     );
     let theirs = kim.post("/v1/doses", &dose).await.expect(422);
-    assert_eq!(
-        theirs.faults(),
-        [("/medication_id".to_owned(), "unknown-reference".to_owned())]
-    );
+    assert_eq!(theirs.faults(), [("/medication_id".to_owned(), "unknown-reference".to_owned())]);
     // A medication that was deleted leaves its doses as they were.
     sam.delete(&medication.header("location"), 1).await.expect(204);
     assert_eq!(sam.get("/v1/doses").await.items(), [stored.body]);
@@ -37,8 +31,5 @@ async fn every_wrong_member_is_named(app: &TestApp) {
         ["/medication_id", "/observed", "/occurred_at", "/status"]
     );
     let future = json!({ "medication_id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47", "occurred_at": "2199-01-01T00:00:00Z", "status": "taken" });
-    assert_eq!(
-        sam.post("/v1/doses", &future).await.expect(422).pointers(),
-        ["/occurred_at"]
-    );
+    assert_eq!(sam.post("/v1/doses", &future).await.expect(422).pointers(), ["/occurred_at"]);
 }

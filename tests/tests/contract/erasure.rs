@@ -31,10 +31,7 @@ async fn with_a_long_record(app: &TestApp) -> Person {
                 json!({ "kind": "check-ins", "op": "upsert", "id": Uuid::from_u128(u128::from(n + batch * LONG / 2) + 1), "record": record })
             })
             .collect();
-        let pushed = person
-            .post("/v1/sync", &json!({ "limit": 1, "changes": changes }))
-            .await
-            .expect(200);
+        let pushed = person.post("/v1/sync", &json!({ "limit": 1, "changes": changes })).await.expect(200);
         let results = pushed.body["results"].as_array().cloned().unwrap_or_default();
         assert!(results.iter().all(|result| result["status"] == "applied"));
     }
@@ -57,10 +54,7 @@ async fn a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept(app:
     let store = app.state().store.clone();
     let (begun, go_on) = (looking.0, looked.1);
     let look = tokio::spawn(async move {
-        let needs = Needs {
-            check_ins: Need::All,
-            ..Needs::default()
-        };
+        let needs = Needs { check_ins: Need::All, ..Needs::default() };
         store
             .read_long(&sams, move |records| {
                 state.facts_cache.look(records, account, needs, now, |facts| {
@@ -71,14 +65,9 @@ async fn a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept(app:
             })
             .await
     });
-    tokio::task::spawn_blocking(move || looking.1.recv())
-        .await
-        .expect("no panic")
-        .expect("it begins");
+    tokio::task::spawn_blocking(move || looking.1.recv()).await.expect("no panic").expect("it begins");
     let password = json!({ "password": PASSWORD }).to_string().into_bytes();
-    sam.send("DELETE", "/v1/me", &[], Some(password))
-        .await
-        .expect(204);
+    sam.send("DELETE", "/v1/me", &[], Some(password)).await.expect(204);
     looked.0.send(()).expect("it waits");
     let found = look.await.expect("no panic").expect("it was opened before");
     assert_eq!(found, usize::try_from(LONG).expect("it is small"));

@@ -12,38 +12,17 @@ both_engines!(
 async fn at_most_one_goal_a_substance_is_active(app: &TestApp) {
     let sam = app.person().await;
     let goal = |substance: &str, status: &str| json!({ "substance": substance, "kind": "abstain", "started_on": "2026-01-15", "status": status });
-    let first = sam
-        .post("/v1/goals", &goal("alcohol", "active"))
-        .await
-        .expect(201);
-    let second = sam
-        .post("/v1/goals", &goal("alcohol", "active"))
-        .await
-        .expect(409);
+    let first = sam.post("/v1/goals", &goal("alcohol", "active")).await.expect(201);
+    let second = sam.post("/v1/goals", &goal("alcohol", "active")).await.expect(409);
+    assert_eq!((second.problem().as_str(), &second.body["existing_id"]), ("goal-exists", &first.body["id"]));
+    sam.post("/v1/goals", &goal("nicotine", "active")).await.expect(201);
+    let paused = sam.post("/v1/goals", &goal("alcohol", "paused")).await.expect(201);
     assert_eq!(
-        (second.problem().as_str(), &second.body["existing_id"]),
-        ("goal-exists", &first.body["id"])
-    );
-    sam.post("/v1/goals", &goal("nicotine", "active"))
-        .await
-        .expect(201);
-    let paused = sam
-        .post("/v1/goals", &goal("alcohol", "paused"))
-        .await
-        .expect(201);
-    assert_eq!(
-        sam.put(&paused.header("location"), 1, &goal("alcohol", "active"))
-            .await
-            .expect(409)
-            .problem(),
+        sam.put(&paused.header("location"), 1, &goal("alcohol", "active")).await.expect(409).problem(),
         "goal-exists"
     );
-    sam.put(&first.header("location"), 1, &goal("alcohol", "achieved"))
-        .await
-        .expect(200);
-    sam.put(&paused.header("location"), 1, &goal("alcohol", "active"))
-        .await
-        .expect(200);
+    sam.put(&first.header("location"), 1, &goal("alcohol", "achieved")).await.expect(200);
+    sam.put(&paused.header("location"), 1, &goal("alcohol", "active")).await.expect(200);
 }
 
 async fn a_goal_keeps_all_of_its_members(app: &TestApp) {
@@ -68,8 +47,5 @@ async fn rules_across_the_members_of_a_goal_are_named(app: &TestApp) {
         "taper": [{ "from": "2026-02-15", "max_units_per_day": 3 }, { "from": "2026-02-15", "max_units_per_day": 2 }],
         "baseline": { "cost_minor_per_day": 100 },
     })).await.expect(422);
-    assert_eq!(
-        wrong.pointers(),
-        ["/baseline/currency", "/ended_on", "/taper/1/from"]
-    );
+    assert_eq!(wrong.pointers(), ["/baseline/currency", "/ended_on", "/taper/1/from"]);
 }

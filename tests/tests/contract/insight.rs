@@ -23,13 +23,7 @@ async fn insight(sam: &Person, path: &str) -> Value {
 }
 
 async fn again(sam: &Person, path: &str, tag: &str) -> Answer {
-    sam.send(
-        "GET",
-        &format!("/v1/insights/{path}"),
-        &[("if-none-match", tag)],
-        None,
-    )
-    .await
+    sam.send("GET", &format!("/v1/insights/{path}"), &[("if-none-match", tag)], None).await
 }
 
 fn item(n: u128) -> Value {
@@ -77,12 +71,9 @@ both_engines!(
 
 async fn a_long_record_is_kept_open_and_up_to_date(app: &TestApp) {
     let sam = app.person().await;
-    sam.post(
-        "/v1/goals",
-        &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2024-01-01" }),
-    )
-    .await
-    .expect(201);
+    sam.post("/v1/goals", &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2024-01-01" }))
+        .await
+        .expect(201);
     let start = app.state().clock.now() - TimeDelta::days(600);
     let day = |n: i64| (start + TimeDelta::hours(12 * n)).to_rfc3339();
     for batch in 0..3_i64 {
@@ -97,10 +88,7 @@ async fn a_long_record_is_kept_open_and_up_to_date(app: &TestApp) {
             };
             json!({ "kind": kind, "op": "upsert", "id": item(10_000 + u128::from(n.unsigned_abs())), "record": record })
         }).collect();
-        let pushed = sam
-            .post("/v1/sync", &json!({ "limit": 1, "changes": changes }))
-            .await
-            .expect(200);
+        let pushed = sam.post("/v1/sync", &json!({ "limit": 1, "changes": changes })).await.expect(200);
         let results = pushed.body["results"].as_array().cloned().unwrap_or_default();
         assert_eq!(results.iter().find(|result| result["status"] != "applied"), None);
     }
@@ -163,10 +151,7 @@ async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
     );
     assert_eq!((&found["window"], &found["n"]), (&json!("all"), &json!(3)));
     // Looked at from the goal's first day on; four of the days have a record.
-    assert_eq!(
-        (&found["from"], &found["coverage"]),
-        (&json!("2026-03-01"), &json!(4.0 / 31.0))
-    );
+    assert_eq!((&found["from"], &found["coverage"]), (&json!("2026-03-01"), &json!(4.0 / 31.0)));
     let own = &found["goals"][0];
     assert_eq!(own["goal_id"], json!(goal));
     for (member, expected) in [
@@ -174,17 +159,11 @@ async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
         ("days_completed", json!(19)),
         ("day_number", json!(20)),
         ("longest_days", json!(19)),
-        (
-            "previous",
-            json!({ "from": "2026-03-01", "to": "2026-03-09", "days": 9, "open": false }),
-        ),
+        ("previous", json!({ "from": "2026-03-01", "to": "2026-03-09", "days": 9, "open": false })),
         ("closed_runs", json!(1)),
         ("mean_closed_days", json!(9.0)),
         ("cumulative_abstinent_days", json!(28)),
-        (
-            "saved",
-            json!({ "days": 28, "cost_minor": 28_000, "currency": "EUR", "minutes": 2520 }),
-        ),
+        ("saved", json!({ "days": 28, "cost_minor": 28_000, "currency": "EUR", "minutes": 2520 })),
     ] {
         assert_eq!(own[member], expected, "{member}");
     }
@@ -194,27 +173,16 @@ async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
         (&json!(7), &json!(7), &json!(2))
     );
     let all = &own["shares"][3];
-    assert_eq!(
-        (&all["days"], &all["use_days"], &all["assumed_days"]),
-        (&json!(30), &json!(2), &json!(28))
-    );
+    assert_eq!((&all["days"], &all["use_days"], &all["assumed_days"]), (&json!(30), &json!(2), &json!(28)));
 
     let reached = insight(&sam, "milestones?as_of=2026-04-01T03:30:00Z").await;
     let run = &reached["goals"][0]["run"];
-    let seven = run["earned"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|m| m["count"] == 7)
-        .unwrap();
+    let seven = run["earned"].as_array().unwrap().iter().find(|m| m["count"] == 7).unwrap();
     assert_eq!(
         (&seven["earned_on"], &seven["last_earned_on"], &seven["times"]),
         (&json!("2026-03-08"), &json!("2026-03-19"), &json!(2))
     );
-    assert_eq!(
-        run["next"],
-        json!({ "unit": "days", "count": 21, "on": "2026-04-02", "remaining": 2 })
-    );
+    assert_eq!(run["next"], json!({ "unit": "days", "count": 21, "on": "2026-04-02", "remaining": 2 }));
     assert_eq!(reached["goals"][0]["cumulative"]["next"]["remaining"], 2);
 
     // A lapse on the 31st takes nothing: the run keeps the days that it was shown with.
@@ -223,10 +191,7 @@ async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
     let after = insight(&sam, "abstinence?as_of=2026-04-01T03:30:00Z").await;
     assert_eq!(after["goals"][0]["previous"]["days"], 19);
     assert_eq!(
-        (
-            &after["goals"][0]["cumulative_abstinent_days"],
-            &after["goals"][0]["days_completed"]
-        ),
+        (&after["goals"][0]["cumulative_abstinent_days"], &after["goals"][0]["days_completed"]),
         (&json!(28), &json!(0))
     );
     let still = insight(&sam, "milestones?as_of=2026-04-01T03:30:00Z").await;
@@ -244,14 +209,8 @@ async fn today_is_the_date_where_the_person_lives(app: &TestApp) {
         ("west@example.org", "Etc/GMT+12", "2026-02-28"),
         ("nepal@example.org", "Asia/Kathmandu", "2026-03-01"),
     ] {
-        let sam = app
-            .person_with(json!({ "email": email, "time_zone": zone }))
-            .await;
-        assert_eq!(
-            insight(&sam, "abstinence?as_of=2026-03-01T10:30:00Z").await["today"],
-            today,
-            "{zone}"
-        );
+        let sam = app.person_with(json!({ "email": email, "time_zone": zone })).await;
+        assert_eq!(insight(&sam, "abstinence?as_of=2026-03-01T10:30:00Z").await["today"], today, "{zone}");
     }
 }
 
@@ -281,37 +240,22 @@ async fn cravings_triggers_and_strategies_by_hand(app: &TestApp) {
     );
     // Peaks 9 9 8 8 7 7 6 6 5 5: the middle slope of all pairs is half a point a day.
     assert_eq!(
-        (
-            &cravings["trend"]["direction"],
-            &cravings["trend"]["slope_per_day"]
-        ),
+        (&cravings["trend"]["direction"], &cravings["trend"]["slope_per_day"]),
         (&json!("falling"), &json!(-0.5))
     );
     assert_eq!(
-        (
-            &cravings["durations"]["median_minutes"],
-            &cravings["outcomes"]["used"]
-        ),
+        (&cravings["durations"]["median_minutes"], &cravings["outcomes"]["used"]),
         (&json!(30.0), &json!(4))
     );
     // 1 and 8 March 2026 are Sundays.
     assert_eq!(cravings["heat_map"][6]["hours"][18], 2);
-    assert_eq!(
-        insight(&sam, "milestones?as_of=2026-03-10T23:00:00-04:00").await["urges_ridden_out"],
-        6
-    );
+    assert_eq!(insight(&sam, "milestones?as_of=2026-03-10T23:00:00-04:00").await["urges_ridden_out"], 6);
 
     let triggers = insight(&sam, &format!("triggers?{moment}")).await;
     let payday = &triggers["triggers"][0];
+    assert_eq!((&payday["label"], &payday["figures"]["events"]), (&json!("Payday"), &json!(5)));
     assert_eq!(
-        (&payday["label"], &payday["figures"]["events"]),
-        (&json!("Payday"), &json!(5))
-    );
-    assert_eq!(
-        (
-            &payday["figures"]["share"]["value"],
-            &payday["figures"]["use_share"]["value"]
-        ),
+        (&payday["figures"]["share"]["value"], &payday["figures"]["use_share"]["value"]),
         (&json!(0.5), &json!(0.6))
     );
     let lift = payday["figures"]["lift"]["value"].as_f64().unwrap();
@@ -324,22 +268,12 @@ async fn cravings_triggers_and_strategies_by_hand(app: &TestApp) {
         (&json!("Walk"), &json!(2), &json!(5.0))
     );
     let score = walk["score"].as_f64().unwrap();
-    assert!(
-        (score - (2.0 * 5.0 + 5.0 * 11.0 / 3.0) / 7.0).abs() < 1e-9,
-        "{score}"
-    );
-    assert_eq!(
-        strategies["unrated"][0]["strategy"]["practice"],
-        "feet-on-the-floor"
-    );
+    assert!((score - (2.0 * 5.0 + 5.0 * 11.0 / 3.0) / 7.0).abs() < 1e-9, "{score}");
+    assert_eq!(strategies["unrated"][0]["strategy"]["practice"], "feet-on-the-floor");
 
     let series = insight(&sam, &format!("series?metric=craving_peak&bucket=week&{moment}")).await;
-    let points: Vec<(&Value, &Value)> = series["points"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|p| (&p["from"], &p["n"]))
-        .collect();
+    let points: Vec<(&Value, &Value)> =
+        series["points"].as_array().unwrap().iter().map(|p| (&p["from"], &p["n"])).collect();
     assert_eq!(
         points,
         [
@@ -348,16 +282,11 @@ async fn cravings_triggers_and_strategies_by_hand(app: &TestApp) {
             (&json!("2026-03-09"), &json!(2))
         ]
     );
-    assert_eq!(
-        insight(&sam, "cravings?as_of=2026-03-10T23:00:00-04:00&window=7d").await["events"],
-        7
-    );
+    assert_eq!(insight(&sam, "cravings?as_of=2026-03-10T23:00:00-04:00&window=7d").await["events"], 7);
 }
 
 async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: &TestApp) {
-    let sam = app
-        .person_with(json!({ "email": "sam@example.org", "time_zone": "UTC" }))
-        .await;
+    let sam = app.person_with(json!({ "email": "sam@example.org", "time_zone": "UTC" })).await;
     with_plan(&sam).await;
     let now = app.clock.now().with_nanosecond(0).unwrap();
     let at = |minutes: i64| (now - TimeDelta::minutes(minutes)).to_rfc3339();
@@ -372,22 +301,12 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
         (&found["level"], &found["score"], &found["rules_version"]),
         (&json!("elevated"), &json!(4), &json!(1))
     );
-    let rules: Vec<&Value> = found["fired"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|f| &f["rule"])
-        .collect();
+    let rules: Vec<&Value> = found["fired"].as_array().unwrap().iter().map(|f| &f["rule"]).collect();
     assert_eq!(rules, ["low_efficacy", "stress"]);
     let input = &found["fired"][0]["inputs"][0];
     assert_eq!(
         (&input["kind"], &input["id"], &input["member"], &input["value"]),
-        (
-            &json!("check-ins"),
-            &json!(ids[2]),
-            &json!("answers.self_efficacy"),
-            &json!(3.0)
-        )
+        (&json!("check-ins"), &json!(ids[2]), &json!("answers.self_efficacy"), &json!(3.0))
     );
     assert_eq!(
         found["fired"][1]["plan_items"][0],
@@ -403,11 +322,7 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
     );
 
     let mute = json!({ "rule": "low_efficacy", "kind": "mute" });
-    let path = sam
-        .post("/v1/insights/warnings/feedback", &mute)
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/insights/warnings/feedback", &mute).await.expect(201).header("location");
     let muted = insight(&sam, "warnings").await;
     assert_eq!(
         (&muted["level"], &muted["score"], &muted["muted"][0]["rule"]),
@@ -416,24 +331,15 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
     // Steady is what the person wants to hear about; that more would show is told.
     assert_eq!(muted["muted"][0]["would_fire"], true);
     assert_eq!(insight(&sam, "summary").await["warnings"]["muted"], 1);
-    let page = sam
-        .send("GET", "/v1/reports/progress", &[("accept", "text/html")], None)
-        .await
-        .expect(200)
-        .text;
-    assert!(
-        !page.contains("Steady:") && page.contains("Of the signs that you want to hear about"),
-        "{page}"
-    );
+    let page =
+        sam.send("GET", "/v1/reports/progress", &[("accept", "text/html")], None).await.expect(200).text;
+    assert!(!page.contains("Steady:") && page.contains("Of the signs that you want to hear about"), "{page}");
     assert_eq!(sam.get("/v1/warning-feedback").await.expect(200).items().len(), 1);
     sam.delete(&path, 1).await.expect(204);
     assert_eq!(insight(&sam, "warnings").await["score"], 4);
     let wrong = json!({ "rule": "luck", "kind": "helpful", "muted_until": at(0) });
     assert_eq!(
-        sam.post("/v1/insights/warnings/feedback", &wrong)
-            .await
-            .expect(422)
-            .pointers(),
+        sam.post("/v1/insights/warnings/feedback", &wrong).await.expect(422).pointers(),
         ["/muted_until", "/rule"]
     );
 
@@ -452,22 +358,15 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
     assert_eq!(found["fired"][1]["inputs"][0]["label"], "Driving past the shop");
     let answers = found["fired"][1]["plan_items"].as_array().unwrap();
     assert!(
-        answers
-            .iter()
-            .all(|item| item["section"] != "warning_signs" && item["text"].is_string()),
+        answers.iter().all(|item| item["section"] != "warning_signs" && item["text"].is_string()),
         "{answers:?}"
     );
     assert!(
-        answers
-            .iter()
-            .any(|item| item["section"] == "contact_ids" && item["text"] == "Robin"),
+        answers.iter().any(|item| item["section"] == "contact_ids" && item["text"] == "Robin"),
         "{answers:?}"
     );
-    let page = sam
-        .send("GET", "/v1/reports/progress", &[("accept", "text/html")], None)
-        .await
-        .expect(200)
-        .text;
+    let page =
+        sam.send("GET", "/v1/reports/progress", &[("accept", "text/html")], None).await.expect(200).text;
     for said in [
         "From your plan: Call Robin.",
         "Robin",
@@ -477,49 +376,28 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
         assert!(page.contains(said), "{said}: {page}");
     }
     assert_eq!(
-        (
-            &found["fired"][1]["inputs"][0]["item_id"],
-            &found["safety"][0]["topic"]
-        ),
+        (&found["fired"][1]["inputs"][0]["item_id"], &found["safety"][0]["topic"]),
         (&item(2), &json!("opioid_tolerance"))
     );
     assert!(!found["safety"][0]["helplines"].as_array().unwrap().is_empty());
     let summary = insight(&sam, "summary").await;
-    assert_eq!(
-        (&summary["warnings"]["level"], &summary["warnings"]["score"]),
-        (&json!("high"), &json!(10))
-    );
+    assert_eq!((&summary["warnings"]["level"], &summary["warnings"]["score"]), (&json!("high"), &json!(10)));
 }
 
 async fn medication_says_what_it_rests_on_and_nothing_of_what_nobody_recorded(app: &TestApp) {
-    let sam = app
-        .person_with(json!({ "email": "sam@example.org", "time_zone": "UTC" }))
-        .await;
+    let sam = app.person_with(json!({ "email": "sam@example.org", "time_zone": "UTC" })).await;
     let medication = |name: &str| {
         json!({ "name": name, "class": "antagonist", "route": "oral", "schedule": "FREQ=DAILY",
         "covers_days": 1, "started_on": "2026-03-01" })
     };
-    let taken = sam
-        .post("/v1/medications", &medication("Naltrexone"))
-        .await
-        .expect(201);
-    let silent = sam
-        .post("/v1/medications", &medication("Acamprosate"))
-        .await
-        .expect(201)
-        .id();
-    let gone = sam
-        .post("/v1/medications", &medication("Disulfiram"))
-        .await
-        .expect(201);
+    let taken = sam.post("/v1/medications", &medication("Naltrexone")).await.expect(201);
+    let silent = sam.post("/v1/medications", &medication("Acamprosate")).await.expect(201).id();
+    let gone = sam.post("/v1/medications", &medication("Disulfiram")).await.expect(201);
     for (id, day) in [(taken.id(), 6), (taken.id(), 7), (gone.id(), 8)] {
         let at = format!("2026-03-{day:02}T08:00:00Z");
-        sam.post(
-            "/v1/doses",
-            &json!({ "medication_id": id, "occurred_at": at, "status": "taken" }),
-        )
-        .await
-        .expect(201);
+        sam.post("/v1/doses", &json!({ "medication_id": id, "occurred_at": at, "status": "taken" }))
+            .await
+            .expect(201);
     }
     sam.delete(&gone.header("location"), 1).await.expect(204);
     // On the morning of the 8th its own dose may still come.
@@ -530,11 +408,7 @@ async fn medication_says_what_it_rests_on_and_nothing_of_what_nobody_recorded(ap
     );
     for own in found["medications"].as_array().unwrap() {
         if own["medication_id"] == json!(silent) {
-            assert_eq!(
-                (own.get("proportion"), own.get("covered_enough")),
-                (None, None),
-                "{own}"
-            );
+            assert_eq!((own.get("proportion"), own.get("covered_enough")), (None, None), "{own}");
         } else {
             assert_eq!(
                 (&own["days"], &own["covered_days"], &own["proportion"]),
@@ -549,24 +423,14 @@ async fn an_empty_record_says_that_it_knows_nothing(app: &TestApp) {
     let sam = app.person().await;
     for path in PATHS {
         let found = insight(&sam, path).await;
-        assert_eq!(
-            (&found["n"], &found["coverage"]),
-            (&json!(0), &json!(0.0)),
-            "{path}"
-        );
+        assert_eq!((&found["n"], &found["coverage"]), (&json!(0), &json!(0.0)), "{path}");
         for member in ["as_of", "today", "window", "from", "to", "computed_from"] {
             assert!(!found[member].is_null(), "{path} {member}");
         }
     }
     let warnings = insight(&sam, "warnings").await;
-    assert_eq!(
-        (&warnings["level"], &warnings["fired"]),
-        (&json!("insufficient_data"), &json!([]))
-    );
-    assert_eq!(
-        insight(&sam, "cravings").await["trend"]["direction"],
-        "insufficient_data"
-    );
+    assert_eq!((&warnings["level"], &warnings["fired"]), (&json!("insufficient_data"), &json!([])));
+    assert_eq!(insight(&sam, "cravings").await["trend"]["direction"], "insufficient_data");
 }
 
 async fn an_unchanged_record_is_not_computed_again(app: &TestApp) {
@@ -576,10 +440,7 @@ async fn an_unchanged_record_is_not_computed_again(app: &TestApp) {
         let tag = first.header("etag");
         // The hour may turn between two requests.
         let unchanged = again(&sam, path, &tag).await;
-        assert!(
-            unchanged.status == 304 || matches!(path, "warnings" | "summary" | "medication"),
-            "{path}"
-        );
+        assert!(unchanged.status == 304 || matches!(path, "warnings" | "summary" | "medication"), "{path}");
         assert_eq!(first.header("cache-control"), "private, no-cache");
     }
     let tag = sam.get("/v1/insights/abstinence").await.header("etag");
@@ -589,12 +450,9 @@ async fn an_unchanged_record_is_not_computed_again(app: &TestApp) {
         sam.get("/v1/insights/cravings?window=7d").await.header("etag"),
         sam.get("/v1/insights/cravings?window=30d").await.header("etag")
     );
-    sam.post(
-        "/v1/goals",
-        &json!({ "substance": "nicotine", "kind": "abstain", "started_on": "2026-01-01" }),
-    )
-    .await
-    .expect(201);
+    sam.post("/v1/goals", &json!({ "substance": "nicotine", "kind": "abstain", "started_on": "2026-01-01" }))
+        .await
+        .expect(201);
     let changed = again(&sam, "abstinence", &tag).await.expect(200);
     assert_eq!(changed.body["goals"].as_array().unwrap().len(), 1);
     let tag = changed.header("etag");
@@ -602,9 +460,7 @@ async fn an_unchanged_record_is_not_computed_again(app: &TestApp) {
     // The profile has the zone; a new one is another question.
     let me = sam.get("/v1/me").await.expect(200);
     let version = me.body["version"].as_i64().unwrap();
-    sam.put("/v1/me", version, &json!({ "time_zone": "Asia/Kathmandu" }))
-        .await
-        .expect(200);
+    sam.put("/v1/me", version, &json!({ "time_zone": "Asia/Kathmandu" })).await.expect(200);
     let moved = again(&sam, "abstinence", &tag).await.expect(200);
     assert!(moved.body["as_of"].as_str().unwrap().ends_with("+05:45"));
     // The next day is another question too.
@@ -623,19 +479,13 @@ async fn wrong_parameters_are_named(app: &TestApp) {
         ("abstinence?as_of=0001-01-01T00:00:00Z", vec!["/as_of"]),
         ("cravings?window=8d&limit=3", vec!["/limit", "/window"]),
         ("series", vec!["/metric"]),
-        (
-            "series?metric=luck&bucket=year&as_of=x",
-            vec!["/as_of", "/bucket", "/metric"],
-        ),
+        ("series?metric=luck&bucket=year&as_of=x", vec!["/as_of", "/bucket", "/metric"]),
         ("warnings?window=7d", vec!["/window"]),
     ] {
         let refused = sam.get(&format!("/v1/insights/{path}")).await.expect(422);
         assert_eq!(refused.pointers(), expected, "{path}");
     }
-    assert_eq!(
-        insight(&sam, "abstinence?as_of=1900-01-01T00:00:00Z").await["today"],
-        "1899-12-31"
-    );
+    assert_eq!(insight(&sam, "abstinence?as_of=1900-01-01T00:00:00Z").await["today"], "1899-12-31");
 }
 
 async fn days_of_a_long_time_and_odd_records_are_no_trouble(app: &TestApp) {
@@ -647,15 +497,8 @@ async fn days_of_a_long_time_and_odd_records_are_no_trouble(app: &TestApp) {
     sam.post("/v1/check-ins", &first).await;
     for path in PATHS {
         for window in ["", "&window=all"] {
-            let path = if path.contains('?') {
-                path.to_owned()
-            } else {
-                format!("{path}?")
-            };
-            let path = if matches!(
-                path.split('?').next(),
-                Some("abstinence" | "milestones" | "warnings")
-            ) {
+            let path = if path.contains('?') { path.to_owned() } else { format!("{path}?") };
+            let path = if matches!(path.split('?').next(), Some("abstinence" | "milestones" | "warnings")) {
                 path
             } else {
                 format!("{path}{window}")

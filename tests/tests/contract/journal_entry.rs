@@ -15,13 +15,7 @@ async fn an_entry_is_for_the_person_alone(app: &TestApp) {
     kim.get(&path).await.expect(404);
     assert!(kim.get("/v1/journal").await.items().is_empty());
     let wrong = json!({ "occurred_at": "2199-01-01T00:00:00Z", "text": "x" });
-    assert_eq!(
-        sam.post("/v1/journal", &wrong).await.expect(422).pointers(),
-        ["/occurred_at"]
-    );
+    assert_eq!(sam.post("/v1/journal", &wrong).await.expect(422).pointers(), ["/occurred_at"]);
     let wrong = json!({ "occurred_at": "2026-03-01T22:15:00-05:00", "text": "a".repeat(4001), "mood": -1 });
-    assert_eq!(
-        sam.post("/v1/journal", &wrong).await.expect(422).pointers(),
-        ["/mood", "/text"]
-    );
+    assert_eq!(sam.post("/v1/journal", &wrong).await.expect(422).pointers(), ["/mood", "/text"]);
 }

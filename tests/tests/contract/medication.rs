@@ -27,14 +27,8 @@ both_engines!(
 
 async fn a_medication_is_stored_read_changed_and_deleted(app: &TestApp) {
     let sam = app.person().await;
-    let stored = sam
-        .post("/v1/medications", &medication("FREQ=DAILY;BYHOUR=8", 1))
-        .await
-        .expect(201);
-    assert_eq!(
-        (&stored.body["status"], stored.body.get("rxnorm")),
-        (&json!("active"), None)
-    );
+    let stored = sam.post("/v1/medications", &medication("FREQ=DAILY;BYHOUR=8", 1)).await.expect(201);
+    assert_eq!((&stored.body["status"], stored.body.get("rxnorm")), (&json!("active"), None));
     let path = stored.header("location");
     let mut body = stored.body.clone();
     body["status"] = json!("stopped");
@@ -52,16 +46,10 @@ async fn every_wrong_member_is_named(app: &TestApp) {
     let wrong = sam.post("/v1/medications", &json!({
         "name": "", "class": "vitamin", "schedule": "FREQ=DAILY", "covers_days": 191, "started_on": "2.3.2026",
     })).await.expect(422);
-    assert_eq!(
-        wrong.pointers(),
-        ["/class", "/covers_days", "/name", "/route", "/started_on"]
-    );
+    assert_eq!(wrong.pointers(), ["/class", "/covers_days", "/name", "/route", "/started_on"]);
     let mut ended = medication("FREQ=SECONDLY", 1);
     ended["ended_on"] = json!("2026-03-01");
-    assert_eq!(
-        sam.post("/v1/medications", &ended).await.expect(422).pointers(),
-        ["/ended_on", "/schedule"]
-    );
+    assert_eq!(sam.post("/v1/medications", &ended).await.expect(422).pointers(), ["/ended_on", "/schedule"]);
 }
 
 async fn a_schedule_that_is_hostile_or_never_comes_due_is_refused(app: &TestApp) {
@@ -74,10 +62,7 @@ async fn a_schedule_that_is_hostile_or_never_comes_due_is_refused(app: &TestApp)
         "FREQ=DAILY\nRRULE:FREQ=SECONDLY",
         "FREQ=DAILY;UNTIL=20260301",
     ] {
-        let refused = sam
-            .post("/v1/medications", &medication(schedule, 1))
-            .await
-            .expect(422);
+        let refused = sam.post("/v1/medications", &medication(schedule, 1)).await.expect(422);
         assert_eq!(refused.pointers(), ["/schedule"], "{schedule}");
         assert!(!refused.text.contains("RRULE:"), "{}", refused.text);
     }
@@ -85,31 +70,15 @@ async fn a_schedule_that_is_hostile_or_never_comes_due_is_refused(app: &TestApp)
 
 async fn due_doses_stand_as_they_were_taken(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
-    let stored = sam
-        .post("/v1/medications", &medication("FREQ=DAILY;BYHOUR=8", 1))
-        .await
-        .expect(201);
+    let stored = sam.post("/v1/medications", &medication("FREQ=DAILY;BYHOUR=8", 1)).await.expect(201);
     let (id, path) = (stored.id(), stored.header("location"));
-    let other = sam
-        .post("/v1/medications", &medication("FREQ=DAILY;BYHOUR=8", 1))
-        .await
-        .expect(201)
-        .id();
+    let other = sam.post("/v1/medications", &medication("FREQ=DAILY;BYHOUR=8", 1)).await.expect(201).id();
     let dose = |medication: &str, at: &str, status: &str| json!({ "medication_id": medication, "occurred_at": at, "status": status });
-    let taken = sam
-        .post("/v1/doses", &dose(&id, "2026-03-07T09:10:00-05:00", "taken"))
-        .await
-        .expect(201);
-    sam.post("/v1/doses", &dose(&id, "2026-03-08T19:00:00-04:00", "late"))
-        .await
-        .expect(201);
-    sam.post("/v1/doses", &dose(&id, "2026-03-09T08:00:00-04:00", "skipped"))
-        .await
-        .expect(201);
+    let taken = sam.post("/v1/doses", &dose(&id, "2026-03-07T09:10:00-05:00", "taken")).await.expect(201);
+    sam.post("/v1/doses", &dose(&id, "2026-03-08T19:00:00-04:00", "late")).await.expect(201);
+    sam.post("/v1/doses", &dose(&id, "2026-03-09T08:00:00-04:00", "skipped")).await.expect(201);
     // Another medication's dose counts for that one alone.
-    sam.post("/v1/doses", &dose(&other, "2026-03-10T08:00:00-04:00", "taken"))
-        .await
-        .expect(201);
+    sam.post("/v1/doses", &dose(&other, "2026-03-10T08:00:00-04:00", "taken")).await.expect(201);
     let week = "from=2026-03-07T00:00:00-05:00&to=2026-03-11T00:00:00-04:00";
     // The clock in New York changes on 8 March.
     let expected = json!([
@@ -132,13 +101,8 @@ async fn due_doses_stand_as_they_were_taken(app: &TestApp) {
 
 async fn an_injection_is_due_after_the_last_one_given(app: &TestApp) {
     let sam = app.person().await;
-    let stored = sam
-        .post(
-            "/v1/medications",
-            &medication("FREQ=DAILY;INTERVAL=28;BYHOUR=10", 28),
-        )
-        .await
-        .expect(201);
+    let stored =
+        sam.post("/v1/medications", &medication("FREQ=DAILY;INTERVAL=28;BYHOUR=10", 28)).await.expect(201);
     let (id, path) = (stored.id(), stored.header("location"));
     for at in ["2026-03-02T11:00:00-05:00", "2026-04-09T10:00:00-04:00"] {
         let dose = json!({ "medication_id": id, "occurred_at": at, "status": "taken", "observed": true });
@@ -149,10 +113,7 @@ async fn an_injection_is_due_after_the_last_one_given(app: &TestApp) {
         ["2026-03-30T10:00:00-04:00", "late"],
         ["2026-05-07T10:00:00-04:00", "open"],
     ]);
-    assert_eq!(
-        json!(due(&sam, &path, "from=2026-03-01T00:00:00Z&to=2026-06-01T00:00:00Z").await),
-        expected
-    );
+    assert_eq!(json!(due(&sam, &path, "from=2026-03-01T00:00:00Z&to=2026-06-01T00:00:00Z").await), expected);
     // It is listed until it is given, also when it was due long before the time that is asked for.
     for query in [
         "",
@@ -169,10 +130,7 @@ async fn an_injection_is_due_after_the_last_one_given(app: &TestApp) {
         assert_eq!(&answer.body["next"], open);
     }
     let all = sam.get("/v1/insights/medication").await.expect(200).body;
-    assert_eq!(
-        all["medications"][0]["next_due"]["due_at"],
-        "2026-05-07T10:00:00-04:00"
-    );
+    assert_eq!(all["medications"][0]["next_due"]["due_at"], "2026-05-07T10:00:00-04:00");
 }
 
 async fn an_injection_that_was_skipped_makes_way_for_the_next(app: &TestApp) {
@@ -185,34 +143,17 @@ async fn an_injection_that_was_skipped_makes_way_for_the_next(app: &TestApp) {
     let (id, path) = (stored.id(), stored.header("location"));
     for (days, status) in [(-37, "taken"), (-9, "skipped")] {
         let at = format!("{}T12:00:00Z", day(days));
-        sam.post(
-            "/v1/doses",
-            &json!({ "medication_id": id, "occurred_at": at, "status": status }),
-        )
-        .await
-        .expect(201);
+        sam.post("/v1/doses", &json!({ "medication_id": id, "occurred_at": at, "status": status }))
+            .await
+            .expect(201);
     }
     let answer = sam.get(&format!("{path}/due")).await.expect(200);
-    assert_eq!(
-        (answer.items().len(), &answer.body["next"]["standing"]),
-        (0, &json!("upcoming"))
-    );
-    assert!(
-        answer.body["next"]["due_at"]
-            .as_str()
-            .unwrap()
-            .starts_with(&day(19)),
-        "{}",
-        answer.text
-    );
+    assert_eq!((answer.items().len(), &answer.body["next"]["standing"]), (0, &json!("upcoming")));
+    assert!(answer.body["next"]["due_at"].as_str().unwrap().starts_with(&day(19)), "{}", answer.text);
     // The person is without it all the same.
     let warnings = sam.get("/v1/insights/warnings").await.expect(200).body;
-    let gap = warnings["fired"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|told| told["rule"] == "medication_gap")
-        .unwrap();
+    let gap =
+        warnings["fired"].as_array().unwrap().iter().find(|told| told["rule"] == "medication_gap").unwrap();
     assert!(
         gap["inputs"]
             .as_array()
@@ -224,11 +165,8 @@ async fn an_injection_that_was_skipped_makes_way_for_the_next(app: &TestApp) {
 
 async fn the_time_that_is_asked_for_is_bounded(app: &TestApp) {
     let sam = app.person().await;
-    let path = sam
-        .post("/v1/medications", &medication("FREQ=HOURLY", 1))
-        .await
-        .expect(201)
-        .header("location");
+    let path =
+        sam.post("/v1/medications", &medication("FREQ=HOURLY", 1)).await.expect(201).header("location");
     for (query, pointers) in [
         ("from=2026-03-01T00:00:00Z&to=2026-06-02T00:00:00Z", vec!["/to"]),
         ("from=2026-03-01T00:00:00Z&to=2026-03-01T00:00:00Z", vec!["/to"]),
@@ -237,20 +175,9 @@ async fn the_time_that_is_asked_for_is_bounded(app: &TestApp) {
         ("from=yesterday&to=1", vec!["/from", "/to"]),
         ("limit=5", vec!["/limit"]),
     ] {
-        assert_eq!(
-            sam.get(&format!("{path}/due?{query}"))
-                .await
-                .expect(422)
-                .pointers(),
-            pointers,
-            "{query}"
-        );
+        assert_eq!(sam.get(&format!("{path}/due?{query}")).await.expect(422).pointers(), pointers, "{query}");
     }
-    let most = sam
-        .get(&format!(
-            "{path}/due?from=2026-04-01T00:00:00Z&to=2026-07-02T00:00:00Z"
-        ))
-        .await
-        .expect(200);
+    let most =
+        sam.get(&format!("{path}/due?from=2026-04-01T00:00:00Z&to=2026-07-02T00:00:00Z")).await.expect(200);
     assert_eq!(most.items().len(), 92 * 24);
 }

@@ -44,10 +44,7 @@ async fn items_without_an_id_get_one_and_keep_it(app: &TestApp) {
     let stored = sam.post("/v1/plans", &plan()).await.expect(201);
     let id = stored.body["content"]["lapse_response"][0]["id"].clone();
     assert!(id.as_str().is_some_and(|id| id.parse::<Uuid>().is_ok()));
-    assert_eq!(
-        (&stored.body["status"], &stored.body["number"]),
-        (&json!("draft"), &json!(1))
-    );
+    assert_eq!((&stored.body["status"], &stored.body["number"]), (&json!("draft"), &json!(1)));
     let mut body = stored.body.clone();
     body["title"] = json!("Better");
     let changed = sam.put(&stored.header("location"), 1, &body).await.expect(200);
@@ -80,13 +77,7 @@ async fn references_must_name_what_the_person_has(app: &TestApp) {
         "label": "Alone", "category": "unpleasant_emotions", "steps": [{ "contact_id": theirs }, { "strategy_id": item(3) }],
     }]);
     let answer = sam.post("/v1/plans", &wrong).await.expect(422);
-    assert_eq!(
-        answer.pointers(),
-        [
-            "/content/contact_ids/0",
-            "/content/situations/0/steps/0/contact_id"
-        ]
-    );
+    assert_eq!(answer.pointers(), ["/content/contact_ids/0", "/content/situations/0/steps/0/contact_id"]);
     assert!(sam.get("/v1/plans").await.items().is_empty());
 }
 
@@ -116,16 +107,11 @@ async fn check_ins_and_events_refer_to_items_that_a_plan_has_or_had(app: &TestAp
 }
 
 async fn activating_names_all_that_is_missing(app: &TestApp) {
-    let sam = app
-        .person_with(json!({ "email": "sam@example.org", "country": null, "locale": null }))
-        .await;
+    let sam = app.person_with(json!({ "email": "sam@example.org", "country": null, "locale": null })).await;
     let empty = json!({ "kind": "relapse_prevention", "title": "Empty", "content": {} });
     let path = sam.post("/v1/plans", &empty).await.expect(201).header("location");
     let missing = sam.post_nothing(&format!("{path}/activate")).await.expect(422);
-    assert_eq!(
-        missing.pointers(),
-        ["/content/contact_ids", "/content/strategies", "/content/triggers"]
-    );
+    assert_eq!(missing.pointers(), ["/content/contact_ids", "/content/strategies", "/content/triggers"]);
     assert_eq!(sam.get(&path).await.body["status"], "draft");
     sam.get("/v1/plans/active").await.expect(404);
     let mut whole = plan();
@@ -135,21 +121,11 @@ async fn activating_names_all_that_is_missing(app: &TestApp) {
 }
 
 async fn a_country_with_helplines_stands_in_for_a_contact(app: &TestApp) {
-    let sam = app
-        .person_with(json!({ "email": "sam@example.org", "country": "DE" }))
-        .await;
-    let path = sam
-        .post("/v1/plans", &plan())
-        .await
-        .expect(201)
-        .header("location");
+    let sam = app.person_with(json!({ "email": "sam@example.org", "country": "DE" })).await;
+    let path = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
     let active = sam.post_nothing(&format!("{path}/activate")).await.expect(200);
     assert_eq!(
-        (
-            &active.body["status"],
-            &active.body["version"],
-            &active.body["number"]
-        ),
+        (&active.body["status"], &active.body["version"], &active.body["number"]),
         (&json!("active"), &json!(2), &json!(1))
     );
     assert!(active.body["activated_at"].is_string());
@@ -157,23 +133,11 @@ async fn a_country_with_helplines_stands_in_for_a_contact(app: &TestApp) {
 
 async fn activating_archives_the_plan_before_and_again_changes_nothing(app: &TestApp) {
     let sam = app.person().await;
-    let first = sam
-        .post("/v1/plans", &plan())
-        .await
-        .expect(201)
-        .header("location");
-    let second = sam
-        .post("/v1/plans", &plan())
-        .await
-        .expect(201)
-        .header("location");
+    let first = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
+    let second = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
     let mut safety = plan();
     safety["kind"] = json!("safety");
-    let safety = sam
-        .post("/v1/plans", &safety)
-        .await
-        .expect(201)
-        .header("location");
+    let safety = sam.post("/v1/plans", &safety).await.expect(201).header("location");
     for path in [&first, &safety, &second] {
         sam.post_nothing(&format!("{path}/activate")).await.expect(200);
     }
@@ -186,48 +150,25 @@ async fn activating_archives_the_plan_before_and_again_changes_nothing(app: &Tes
     assert_eq!(status(safety.clone()).await, "active");
     let again = sam.post_nothing(&format!("{second}/activate")).await.expect(200);
     assert_eq!(again.body["version"], 2);
-    let stale = sam
-        .send(
-            "POST",
-            &format!("{first}/activate"),
-            &[("if-match", "\"1\"")],
-            None,
-        )
-        .await;
+    let stale = sam.send("POST", &format!("{first}/activate"), &[("if-match", "\"1\"")], None).await;
     stale.expect(412);
     let active = sam.get("/v1/plans/active").await.expect(200);
     assert!(second.ends_with(active.body["id"].as_str().expect("an id")));
     let safe = sam.get("/v1/plans/active?kind=safety").await.expect(200);
     assert!(safety.ends_with(safe.body["id"].as_str().expect("an id")));
-    assert_eq!(
-        sam.get("/v1/plans/active?kind=other")
-            .await
-            .expect(422)
-            .pointers(),
-        ["/kind"]
-    );
+    assert_eq!(sam.get("/v1/plans/active?kind=other").await.expect(422).pointers(), ["/kind"]);
 }
 
 async fn many_activations_at_once_leave_one_active(app: &TestApp) {
     let sam = app.person().await;
     let mut posts = tokio::task::JoinSet::new();
     for _ in 0..12 {
-        let path = sam
-            .post("/v1/plans", &plan())
-            .await
-            .expect(201)
-            .header("location");
+        let path = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
         let sam = sam.clone();
         posts.spawn(async move { sam.post_nothing(&format!("{path}/activate")).await.status });
     }
     assert_eq!(posts.join_all().await, vec![200; 12]);
-    let active = sam
-        .get("/v1/plans")
-        .await
-        .items()
-        .into_iter()
-        .filter(|p| p["status"] == "active")
-        .count();
+    let active = sam.get("/v1/plans").await.items().into_iter().filter(|p| p["status"] == "active").count();
     assert_eq!(active, 1);
 }
 
@@ -239,46 +180,26 @@ async fn the_active_plan_brings_its_contacts_in_calling_order(app: &TestApp) {
     let path = sam.post("/v1/plans", &body).await.expect(201).header("location");
     sam.post_nothing(&format!("{path}/activate")).await.expect(200);
     let active = sam.get("/v1/plans/active").await.expect(200);
-    let names: Vec<&Value> = active.body["contacts"]
-        .as_array()
-        .expect("contacts")
-        .iter()
-        .map(|c| &c["name"])
-        .collect();
+    let names: Vec<&Value> =
+        active.body["contacts"].as_array().expect("contacts").iter().map(|c| &c["name"]).collect();
     assert_eq!(names, ["Kim", "Robin"]);
     assert!(!active.text.contains("a secret of theirs"));
     let tag = active.header("etag");
-    sam.send("GET", "/v1/plans/active", &[("if-none-match", &tag)], None)
-        .await
-        .expect(304);
+    sam.send("GET", "/v1/plans/active", &[("if-none-match", &tag)], None).await.expect(304);
     // A change of a contact changes the document.
     let mut changed = sam.get(&format!("/v1/support-contacts/{kim}")).await.body;
     changed["name"] = json!("Kimberly");
-    sam.put(&format!("/v1/support-contacts/{kim}"), 1, &changed)
-        .await
-        .expect(200);
-    let fresh = sam
-        .send("GET", "/v1/plans/active", &[("if-none-match", &tag)], None)
-        .await
-        .expect(200);
+    sam.put(&format!("/v1/support-contacts/{kim}"), 1, &changed).await.expect(200);
+    let fresh = sam.send("GET", "/v1/plans/active", &[("if-none-match", &tag)], None).await.expect(200);
     assert_eq!(fresh.body["contacts"][0]["name"], "Kimberly");
-    sam.delete(&format!("/v1/support-contacts/{robin}"), 1)
-        .await
-        .expect(204);
-    assert_eq!(
-        sam.get("/v1/plans/active").await.body["contacts"]
-            .as_array()
-            .map(Vec::len),
-        Some(1)
-    );
+    sam.delete(&format!("/v1/support-contacts/{robin}"), 1).await.expect(204);
+    assert_eq!(sam.get("/v1/plans/active").await.body["contacts"].as_array().map(Vec::len), Some(1));
 }
 
 async fn an_active_plan_stays_small_enough_for_a_phone(app: &TestApp) {
     let sam = app.person().await;
     let mut large = plan();
-    large["content"]["reasons"] = (0..8)
-        .map(|n| json!({ "text": format!("{n}").repeat(3900) }))
-        .collect();
+    large["content"]["reasons"] = (0..8).map(|n| json!({ "text": format!("{n}").repeat(3900) })).collect();
     let path = sam.post("/v1/plans", &large).await.expect(201).header("location");
     let refused = sam.post_nothing(&format!("{path}/activate")).await.expect(422);
     assert_eq!(refused.faults(), [("/content".to_owned(), "size".to_owned())]);
@@ -295,10 +216,7 @@ async fn an_active_plan_stays_small_enough_for_a_phone(app: &TestApp) {
     assert!(active.body["contacts"].as_array().is_some_and(|c| c.len() > 20));
     let mut grown = sam.get(&path).await.body;
     grown["content"]["reasons"] = large["content"]["reasons"].clone();
-    assert_eq!(
-        sam.put(&path, 2, &grown).await.expect(422).pointers(),
-        ["/content"]
-    );
+    assert_eq!(sam.put(&path, 2, &grown).await.expect(422).pointers(), ["/content"]);
 }
 
 async fn numbers_are_kept_and_compared(app: &TestApp) {
@@ -312,44 +230,21 @@ async fn numbers_are_kept_and_compared(app: &TestApp) {
     second["content"]["warning_signs"] = json!([]);
     second["content"]["reasons"] = json!([{ "text": "Breakfast together." }]);
     let changed = sam.put(&path, 2, &second).await.expect(200);
-    assert_eq!(
-        (&changed.body["number"], &changed.body["status"]),
-        (&json!(2), &json!("active"))
-    );
+    assert_eq!((&changed.body["number"], &changed.body["status"]), (&json!(2), &json!("active")));
 
     let numbers = sam.get(&format!("{path}/numbers")).await.expect(200).items();
-    let list: Vec<_> = numbers
-        .iter()
-        .map(|n| (n["number"].as_i64(), n["latest"].as_bool(), n["title"].as_str()))
-        .collect();
-    assert_eq!(
-        list,
-        [
-            (Some(2), Some(true), Some("Better")),
-            (Some(1), Some(false), Some("Staying well"))
-        ]
-    );
+    let list: Vec<_> =
+        numbers.iter().map(|n| (n["number"].as_i64(), n["latest"].as_bool(), n["title"].as_str())).collect();
+    assert_eq!(list, [(Some(2), Some(true), Some("Better")), (Some(1), Some(false), Some("Staying well"))]);
     let first_page = sam.get(&format!("{path}/numbers?limit=1")).await.expect(200);
-    let cursor = first_page.body["next_cursor"]
-        .as_str()
-        .expect("a cursor")
-        .to_owned();
-    let rest = sam
-        .get(&format!("{path}/numbers?limit=1&cursor={cursor}"))
-        .await
-        .expect(200);
-    assert_eq!(
-        (&rest.items()[0]["number"], &rest.body["next_cursor"]),
-        (&json!(1), &Value::Null)
-    );
+    let cursor = first_page.body["next_cursor"].as_str().expect("a cursor").to_owned();
+    let rest = sam.get(&format!("{path}/numbers?limit=1&cursor={cursor}")).await.expect(200);
+    assert_eq!((&rest.items()[0]["number"], &rest.body["next_cursor"]), (&json!(1), &Value::Null));
 
     let first = sam.get(&format!("{path}/numbers/1")).await.expect(200);
     assert_eq!(first.body["content"], stored.body["content"]);
     assert_eq!(first.body.get("difference"), None);
-    let compared = sam
-        .get(&format!("{path}/numbers/2?compare_to=1"))
-        .await
-        .expect(200);
+    let compared = sam.get(&format!("{path}/numbers/2?compare_to=1")).await.expect(200);
     let difference = &compared.body["difference"];
     assert_eq!(difference["plan_members_changed"], json!(["title"]));
     assert_eq!(difference["added"][0]["section"], "reasons");
@@ -359,10 +254,7 @@ async fn numbers_are_kept_and_compared(app: &TestApp) {
     sam.get(&format!("{path}/numbers/3")).await.expect(404);
     sam.get(&format!("{path}/numbers/x")).await.expect(404);
     assert_eq!(
-        sam.get(&format!("{path}/numbers/2?compare_to=7"))
-            .await
-            .expect(422)
-            .pointers(),
+        sam.get(&format!("{path}/numbers/2?compare_to=7")).await.expect(422).pointers(),
         ["/compare_to"]
     );
     let kim = app.person().await;
@@ -373,11 +265,7 @@ async fn numbers_are_kept_and_compared(app: &TestApp) {
 
 async fn a_plan_in_use_keeps_what_it_needs(app: &TestApp) {
     let sam = app.person().await;
-    let path = sam
-        .post("/v1/plans", &plan())
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
     sam.post_nothing(&format!("{path}/activate")).await.expect(200);
     let mut emptied = plan();
     emptied["content"] = json!({});

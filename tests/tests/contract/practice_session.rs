@@ -15,28 +15,17 @@ async fn a_session_has_the_time_of_storing_unless_it_says_another(app: &TestApp)
     let at = stored.body["occurred_at"].as_str().expect("a time").to_owned();
     assert!(at.ends_with('Z'));
     // Sent again without a time it is still the same session.
-    assert_eq!(
-        sam.post("/v1/practice-sessions", &session).await.expect(200).body,
-        stored.body
-    );
+    assert_eq!(sam.post("/v1/practice-sessions", &session).await.expect(200).body, stored.body);
     let mut longer = session.clone();
     longer["minutes"] = json!(12);
     let changed = sam.put(&stored.header("location"), 1, &longer).await.expect(200);
-    assert_eq!(
-        (&changed.body["occurred_at"], &changed.body["minutes"]),
-        (&json!(at), &json!(12))
-    );
+    assert_eq!((&changed.body["occurred_at"], &changed.body["minutes"]), (&json!(at), &json!(12)));
     let early =
         json!({ "practice": "urge-surfing-wave", "minutes": 5, "occurred_at": "2026-03-01T07:00:00-05:00" });
     let early = sam.post("/v1/practice-sessions", &early).await.expect(201);
     assert_eq!(early.body["guided"], false);
-    let ids: Vec<Value> = sam
-        .get("/v1/practice-sessions")
-        .await
-        .items()
-        .iter()
-        .map(|s| s["id"].clone())
-        .collect();
+    let ids: Vec<Value> =
+        sam.get("/v1/practice-sessions").await.items().iter().map(|s| s["id"].clone()).collect();
     assert_eq!(ids, [changed.body["id"].clone(), early.body["id"].clone()]);
 }
 
@@ -49,27 +38,18 @@ async fn it_names_a_practice_of_the_library_and_a_craving_of_the_person(app: &Te
     let session = json!({ "practice": "urge-body-map", "minutes": 7, "craving_event_id": craving });
     sam.post("/v1/practice-sessions", &session).await.expect(201);
     assert_eq!(
-        kim.post("/v1/practice-sessions", &session)
-            .await
-            .expect(422)
-            .pointers(),
+        kim.post("/v1/practice-sessions", &session).await.expect(422).pointers(),
         ["/craving_event_id"]
     );
     let wrong =
         json!({ "practice": "no-such-practice", "minutes": 7, "occurred_at": "2199-01-01T00:00:00Z" });
     assert_eq!(
-        sam.post("/v1/practice-sessions", &wrong)
-            .await
-            .expect(422)
-            .pointers(),
+        sam.post("/v1/practice-sessions", &wrong).await.expect(422).pointers(),
         ["/occurred_at", "/practice"]
     );
     let wrong = json!({ "practice": "urge-body-map", "minutes": 241, "craving_after": 11 });
     assert_eq!(
-        sam.post("/v1/practice-sessions", &wrong)
-            .await
-            .expect(422)
-            .pointers(),
+        sam.post("/v1/practice-sessions", &wrong).await.expect(422).pointers(),
         ["/craving_after", "/minutes"]
     );
 }

@@ -20,27 +20,15 @@ async fn bodies_are_json_of_a_size_that_can_be_read(app: &TestApp) {
     let sam = app.person().await;
     let post = |kind: &'static str, body: Vec<u8>| {
         let sam = sam.clone();
-        async move {
-            sam.send("POST", "/v1/check-ins", &[("content-type", kind)], Some(body))
-                .await
-        }
+        async move { sam.send("POST", "/v1/check-ins", &[("content-type", kind)], Some(body)).await }
     };
     let good =
         json!({ "kind": "momentary", "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 } })
             .to_string()
             .into_bytes();
-    post("application/json; charset=utf-8", good.clone())
-        .await
-        .expect(201);
+    post("application/json; charset=utf-8", good.clone()).await.expect(201);
     post("Application/JSON", good.clone()).await.expect(201);
-    let packed = sam
-        .send(
-            "POST",
-            "/v1/check-ins",
-            &[("content-encoding", "br")],
-            Some(good.clone()),
-        )
-        .await;
+    let packed = sam.send("POST", "/v1/check-ins", &[("content-encoding", "br")], Some(good.clone())).await;
     assert_eq!(packed.expect(415).problem(), "unsupported-media-type");
     for kind in [
         "text/plain",
@@ -49,49 +37,23 @@ async fn bodies_are_json_of_a_size_that_can_be_read(app: &TestApp) {
         "multipart/form-data",
         "nonsense",
     ] {
-        assert_eq!(
-            post(kind, good.clone()).await.expect(415).problem(),
-            "unsupported-media-type"
-        );
+        assert_eq!(post(kind, good.clone()).await.expect(415).problem(), "unsupported-media-type");
     }
-    for malformed in [
-        &b"{"[..],
-        b"",
-        b"nope",
-        b"\xff\xfe",
-        b"{\"kind\":\"morning\"}x",
-        b"\"\\ud800\"",
-    ] {
+    for malformed in [&b"{"[..], b"", b"nope", b"\xff\xfe", b"{\"kind\":\"morning\"}x", b"\"\\ud800\""] {
         assert_eq!(
-            post("application/json", malformed.to_vec())
-                .await
-                .expect(400)
-                .problem(),
+            post("application/json", malformed.to_vec()).await.expect(400).problem(),
             "malformed-json"
         );
     }
     for other in [&b"[]"[..], b"null", b"3", b"\"x\"", b"{}"] {
-        assert_eq!(
-            post("application/json", other.to_vec())
-                .await
-                .expect(422)
-                .problem(),
-            "validation"
-        );
+        assert_eq!(post("application/json", other.to_vec()).await.expect(422).problem(), "validation");
     }
     let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
     post("application/json", deep).await.expect(400);
-    let large = json!({ "note": "x".repeat(1024 * 1024) })
-        .to_string()
-        .into_bytes();
-    assert_eq!(
-        post("application/json", large).await.expect(413).problem(),
-        "content-too-large"
-    );
+    let large = json!({ "note": "x".repeat(1024 * 1024) }).to_string().into_bytes();
+    assert_eq!(post("application/json", large).await.expect(413).problem(), "content-too-large");
     assert_eq!(sam.get("/v1/check-ins").await.items().len(), 2);
-    let many = json!({ "nothing": 1, "trigger_ids": vec!["x"; 100_000] })
-        .to_string()
-        .into_bytes();
+    let many = json!({ "nothing": 1, "trigger_ids": vec!["x"; 100_000] }).to_string().into_bytes();
     let refused = post("application/json", many).await.expect(422);
     assert!(refused.text.len() < 200_000, "{}", refused.text.len());
 }
@@ -105,10 +67,7 @@ async fn the_future_begins_in_five_minutes(app: &TestApp) {
     };
     sam.post("/v1/check-ins", &at(280)).await.expect(201);
     let refused = sam.post("/v1/check-ins", &at(320)).await.expect(422);
-    assert_eq!(
-        refused.faults(),
-        [("/occurred_at".to_owned(), "future".to_owned())]
-    );
+    assert_eq!(refused.faults(), [("/occurred_at".to_owned(), "future".to_owned())]);
 }
 
 async fn a_known_path_names_its_methods_and_an_unknown_one_is_not_found(app: &TestApp) {
@@ -138,58 +97,30 @@ async fn a_known_path_names_its_methods_and_an_unknown_one_is_not_found(app: &Te
 
 async fn what_the_client_does_not_take_is_not_sent(app: &TestApp) {
     let sam = app.person().await;
-    let refused = sam
-        .send("GET", "/v1/me", &[("accept", "text/html")], None)
-        .await
-        .expect(406);
+    let refused = sam.send("GET", "/v1/me", &[("accept", "text/html")], None).await.expect(406);
     assert_eq!(refused.header("content-type"), "application/problem+json");
-    sam.send(
-        "GET",
-        "/v1/me",
-        &[("accept", "text/html, application/*;q=0.5")],
-        None,
-    )
-    .await
-    .expect(200);
-    let refused = sam
-        .send("GET", "/v1/me", &[("accept-encoding", "identity;q=0")], None)
-        .await;
-    assert!(
-        refused.status == 200 || refused.problem() == "not-acceptable",
-        "{}",
-        refused.text
-    );
+    sam.send("GET", "/v1/me", &[("accept", "text/html, application/*;q=0.5")], None).await.expect(200);
+    let refused = sam.send("GET", "/v1/me", &[("accept-encoding", "identity;q=0")], None).await;
+    assert!(refused.status == 200 || refused.problem() == "not-acceptable", "{}", refused.text);
 }
 
 async fn every_answer_has_an_id_and_says_how_it_may_be_kept(app: &TestApp) {
     let sam = app.person().await;
-    let own = sam
-        .send("GET", "/v1/me", &[("x-request-id", "my-own-id")], None)
-        .await
-        .expect(200);
+    let own = sam.send("GET", "/v1/me", &[("x-request-id", "my-own-id")], None).await.expect(200);
     assert_eq!(own.header("x-request-id"), "my-own-id");
     assert_eq!(own.header("cache-control"), "private, no-cache");
-    let lost = sam
-        .send("GET", "/v1/nothing", &[("x-request-id", "my-own-id")], None)
-        .await
-        .expect(404);
+    let lost = sam.send("GET", "/v1/nothing", &[("x-request-id", "my-own-id")], None).await.expect(404);
     assert_eq!(
         (&lost.body["request_id"], &lost.body["instance"]),
         (&json!("my-own-id"), &json!("/v1/nothing"))
     );
-    let made = sam
-        .send("GET", "/v1/me", &[("x-request-id", &"x".repeat(200))], None)
-        .await
-        .expect(200);
+    let made = sam.send("GET", "/v1/me", &[("x-request-id", &"x".repeat(200))], None).await.expect(200);
     assert_eq!(made.header("x-request-id").len(), 36);
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
-        (
-            "content-security-policy",
-            "default-src 'none'; frame-ancestors 'none'",
-        ),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ] {
         assert_eq!(own.header(name), value);
         assert_eq!(lost.header(name), value);
@@ -199,15 +130,8 @@ async fn every_answer_has_an_id_and_says_how_it_may_be_kept(app: &TestApp) {
 async fn the_reference_page_loads_from_this_server_alone(app: &TestApp) {
     let client = app.client();
     let page = client.get("/docs").await.expect(200);
-    assert!(
-        page.header("content-security-policy")
-            .starts_with("default-src 'none'; script-src 'self'")
-    );
-    let assets: Vec<&str> = page
-        .text
-        .split(['"'])
-        .filter(|part| part.contains("/docs/"))
-        .collect();
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'; script-src 'self'"));
+    let assets: Vec<&str> = page.text.split(['"']).filter(|part| part.contains("/docs/")).collect();
     assert!(assets.len() >= 4);
     for asset in assets {
         client.get(asset).await.expect(200);
@@ -220,11 +144,7 @@ async fn the_reference_page_loads_from_this_server_alone(app: &TestApp) {
 
 async fn every_problem_type_has_a_page(app: &TestApp) {
     for kind in ProblemKind::ALL {
-        let page = app
-            .client()
-            .get(&format!("/problems/{}", kind.slug()))
-            .await
-            .expect(200);
+        let page = app.client().get(&format!("/problems/{}", kind.slug())).await.expect(200);
         assert!(page.text.contains(kind.title()));
         let words = mainstay_domain::value::kindness::unkind_words(&page.text);
         assert_eq!(words, Vec::<&str>::new(), "{}", kind.slug());
@@ -233,14 +153,8 @@ async fn every_problem_type_has_a_page(app: &TestApp) {
 }
 
 async fn a_server_that_can_serve_says_so(app: &TestApp) {
-    assert_eq!(
-        app.client().get("/health/live").await.expect(200).body,
-        json!({ "status": "ok" })
-    );
-    assert_eq!(
-        app.client().get("/health/ready").await.expect(200).body,
-        json!({ "status": "ok" })
-    );
+    assert_eq!(app.client().get("/health/live").await.expect(200).body, json!({ "status": "ok" }));
+    assert_eq!(app.client().get("/health/ready").await.expect(200).body, json!({ "status": "ok" }));
     let keys = app.client().get("/.well-known/jwks.json").await.expect(200);
     assert_eq!(
         (&keys.body["keys"][0]["kty"], &keys.body["keys"][0]["crv"]),

@@ -12,26 +12,17 @@ pub const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/questio
 /// Its scoring rules.
 pub const SCORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scoring.json");
 /// Real ones, where the folder with real data is there.
-const REAL: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../shared/data/fhir-questionnaires"
-);
+const REAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/fhir-questionnaires");
 
 /// Imports a file.
 pub async fn import(app: &TestApp, file: &str, more: QuestionnairesImport) -> Result<Report, String> {
-    let import = QuestionnairesImport {
-        file: file.into(),
-        ..more
-    };
+    let import = QuestionnairesImport { file: file.into(), ..more };
     questionnaires(&app.state().store, &import).await
 }
 
 /// Imports the committed one with its rules and gives its id.
 pub async fn import_fixture(app: &TestApp) -> String {
-    let more = QuestionnairesImport {
-        scoring: Some(SCORING.into()),
-        ..QuestionnairesImport::default()
-    };
+    let more = QuestionnairesImport { scoring: Some(SCORING.into()), ..QuestionnairesImport::default() };
     id_of(&import(app, FIXTURE, more).await.expect("it is imported"))
 }
 
@@ -76,13 +67,8 @@ async fn the_shipped_one_is_there_with_licence_and_attribution(app: &TestApp) {
         (&own["questions"], &own["is_scored"], &own["status"]),
         (&json!(7), &json!(true), &json!("active"))
     );
-    let whole = sam
-        .get(&format!(
-            "/v1/questionnaires/{}",
-            own["id"].as_str().expect("an id")
-        ))
-        .await
-        .expect(200);
+    let whole =
+        sam.get(&format!("/v1/questionnaires/{}", own["id"].as_str().expect("an id"))).await.expect(200);
     assert_eq!(whole.body["items"].as_array().map(Vec::len), Some(8));
     sam.send(
         "GET",
@@ -93,14 +79,9 @@ async fn the_shipped_one_is_there_with_licence_and_attribution(app: &TestApp) {
     .await
     .expect(304);
     app.client().get("/v1/questionnaires").await.expect(401);
-    sam.get("/v1/questionnaires/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47")
-        .await
-        .expect(404);
+    sam.get("/v1/questionnaires/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await.expect(404);
     assert_eq!(
-        sam.get("/v1/questionnaires?status=old&url=&limit=0&cursor=x&n=1")
-            .await
-            .expect(422)
-            .pointers(),
+        sam.get("/v1/questionnaires?status=old&url=&limit=0&cursor=x&n=1").await.expect(422).pointers(),
         ["/cursor", "/limit", "/n", "/status", "/url"]
     );
 }
@@ -108,16 +89,9 @@ async fn the_shipped_one_is_there_with_licence_and_attribution(app: &TestApp) {
 async fn an_import_is_flat_and_keeps_what_the_resource_says(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
-    let whole = sam
-        .get(&format!("/v1/questionnaires/{id}"))
-        .await
-        .expect(200)
-        .body;
+    let whole = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
     let items = whole["items"].as_array().expect("items");
-    let names: Vec<&str> = items
-        .iter()
-        .map(|item| item["link_id"].as_str().expect("a name"))
-        .collect();
+    let names: Vec<&str> = items.iter().map(|item| item["link_id"].as_str().expect("a name")).collect();
     assert_eq!(
         names,
         [
@@ -144,19 +118,12 @@ async fn an_import_is_flat_and_keeps_what_the_resource_says(app: &TestApp) {
         json!({ "link_id": "dark", "operator": "not_equal", "answer_coding": { "code": "none" } })
     );
     assert_eq!(
-        (
-            &items[5]["repeats"],
-            &items[11]["read_only"],
-            &items[6]["min_value"]
-        ),
+        (&items[5]["repeats"], &items[11]["read_only"], &items[6]["min_value"]),
         (&json!(true), &json!(true), &json!(0.0))
     );
     assert_eq!(
         (&whole["licence"], &whole["scoring"]["version"]),
-        (
-            &json!("The authors of Mainstay; free for any use"),
-            &json!("2026-03")
-        )
+        (&json!("The authors of Mainstay; free for any use"), &json!("2026-03"))
     );
 }
 
@@ -164,22 +131,11 @@ async fn without_licence_or_attribution_it_is_refused(app: &TestApp) {
     let file = changed(app, |resource| {
         resource.as_object_mut().expect("an object").remove("copyright");
     });
-    let refused = import(app, &file, QuestionnairesImport::default())
-        .await
-        .expect_err("it is refused");
-    assert!(
-        refused.contains("--licence") && refused.contains("--attribution"),
-        "{refused}"
-    );
-    let half = QuestionnairesImport {
-        licence: Some("Free".to_owned()),
-        ..QuestionnairesImport::default()
-    };
+    let refused = import(app, &file, QuestionnairesImport::default()).await.expect_err("it is refused");
+    assert!(refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
+    let half = QuestionnairesImport { licence: Some("Free".to_owned()), ..QuestionnairesImport::default() };
     let refused = import(app, &file, half).await.expect_err("it is refused");
-    assert!(
-        !refused.contains("--licence") && refused.contains("--attribution"),
-        "{refused}"
-    );
+    assert!(!refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
     import(app, &file, terms()).await.expect("it is imported");
 }
 
@@ -189,41 +145,24 @@ async fn versions_stand_side_by_side_and_what_one_asks_never_changes(app: &TestA
     let other_text = changed(app, |resource| {
         resource["item"][0]["item"][0]["text"] = json!("How peaceful was it?");
     });
-    let refused = import(app, &other_text, QuestionnairesImport::default())
-        .await
-        .expect_err("it is refused");
+    let refused = import(app, &other_text, QuestionnairesImport::default()).await.expect_err("it is refused");
     assert!(
         refused.contains("asks something else") && refused.contains("--questionnaire-version"),
         "{refused}"
     );
-    let second = QuestionnairesImport {
-        version: Some("2".to_owned()),
-        ..QuestionnairesImport::default()
-    };
+    let second = QuestionnairesImport { version: Some("2".to_owned()), ..QuestionnairesImport::default() };
     let second = id_of(&import(app, &other_text, second).await.expect("it is imported"));
     assert_ne!(first, second);
-    let listed = sam
-        .get("/v1/questionnaires?url=https://example.org/evening-review")
-        .await
-        .expect(200)
-        .items();
-    assert_eq!(
-        listed.iter().map(|q| q["version"].clone()).collect::<Vec<_>>(),
-        ["1", "2"]
-    );
+    let listed =
+        sam.get("/v1/questionnaires?url=https://example.org/evening-review").await.expect(200).items();
+    assert_eq!(listed.iter().map(|q| q["version"].clone()).collect::<Vec<_>>(), ["1", "2"]);
 
     let again = |status| QuestionnairesImport {
         scoring: Some(SCORING.into()),
         status,
         ..QuestionnairesImport::default()
     };
-    assert!(
-        import(app, FIXTURE, again(None))
-            .await
-            .expect("it is known")
-            .text
-            .starts_with("unchanged ")
-    );
+    assert!(import(app, FIXTURE, again(None)).await.expect("it is known").text.starts_with("unchanged "));
     assert!(
         import(app, FIXTURE, again(Some(QuestionnaireStatus::Retired)))
             .await
@@ -231,26 +170,13 @@ async fn versions_stand_side_by_side_and_what_one_asks_never_changes(app: &TestA
             .text
             .starts_with("renewed ")
     );
-    assert_eq!(
-        sam.get(&format!("/v1/questionnaires/{first}"))
-            .await
-            .expect(200)
-            .body["status"],
-        "retired"
-    );
-    let active = sam
-        .get("/v1/questionnaires?status=active")
-        .await
-        .expect(200)
-        .items();
+    assert_eq!(sam.get(&format!("/v1/questionnaires/{first}")).await.expect(200).body["status"], "retired");
+    let active = sam.get("/v1/questionnaires?status=active").await.expect(200).items();
     assert!(active.len() == 2 && active.iter().all(|q| q["id"] != json!(first)));
     let mut seen = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = sam
-            .get(&format!("/v1/questionnaires?limit=1{cursor}"))
-            .await
-            .expect(200);
+        let page = sam.get(&format!("/v1/questionnaires?limit=1{cursor}")).await.expect(200);
         seen.extend(page.items().iter().map(|q| q["title"].clone()));
         let Some(next) = page.body["next_cursor"].as_str() else {
             break;
@@ -264,34 +190,18 @@ async fn wrong_files_are_refused_with_the_place(app: &TestApp) {
     let file = changed(app, |resource| {
         resource["item"][1]["answerOption"] = json!("none");
     });
-    assert!(
-        import(app, &file, terms())
-            .await
-            .expect_err("it is refused")
-            .contains("item[1].answerOption")
-    );
+    assert!(import(app, &file, terms()).await.expect_err("it is refused").contains("item[1].answerOption"));
     let file = changed(app, |resource| resource["item"][2]["type"] = json!("reference"));
-    assert!(
-        import(app, &file, terms())
-            .await
-            .expect_err("it is refused")
-            .contains("/item/2/type")
-    );
+    assert!(import(app, &file, terms()).await.expect_err("it is refused").contains("/item/2/type"));
     let scoring = app.database.path().join("scoring.json");
     std::fs::write(
         &scoring,
         r#"{ "version": "1", "scores": [{ "id": "s", "label": "S", "items": ["note"] }] }"#,
     )
     .expect("it can be written");
-    let more = QuestionnairesImport {
-        scoring: Some(scoring),
-        ..QuestionnairesImport::default()
-    };
+    let more = QuestionnairesImport { scoring: Some(scoring), ..QuestionnairesImport::default() };
     assert!(
-        import(app, FIXTURE, more)
-            .await
-            .expect_err("it is refused")
-            .contains("/scoring/scores/0/items/0")
+        import(app, FIXTURE, more).await.expect_err("it is refused").contains("/scoring/scores/0/items/0")
     );
     assert!(import(app, "/nowhere.json", terms()).await.is_err());
 }
@@ -309,58 +219,35 @@ async fn the_real_ones_are_imported_and_behave(app: &TestApp) {
             .contains("--licence")
     );
     let id = id_of(&import(app, &phq9, terms()).await.expect("it is imported"));
-    let whole = sam
-        .get(&format!("/v1/questionnaires/{id}"))
-        .await
-        .expect(200)
-        .body;
-    let weighted: Vec<&Value> = whole["scoring"]["scores"][0]["items"]
-        .as_array()
-        .expect("items")
-        .iter()
-        .collect();
+    let whole = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
+    let weighted: Vec<&Value> =
+        whole["scoring"]["scores"][0]["items"].as_array().expect("items").iter().collect();
     assert_eq!(weighted.len(), 9);
     let codes = ["LA6568-5", "LA6569-3", "LA6570-1", "LA6571-9"];
     let answers: Vec<Value> = weighted.iter().enumerate()
         .map(|(n, link)| json!({ "link_id": link, "value_coding": { "system": "http://loinc.org", "code": codes[n % 4] } })).collect();
     let post = |answers: &[Value]| json!({ "questionnaire_id": id, "status": "completed", "occurred_at": "2026-03-01T20:00:00Z", "answers": answers });
-    let stored = sam
-        .post("/v1/questionnaire-responses", &post(&answers))
-        .await
-        .expect(201)
-        .body;
+    let stored = sam.post("/v1/questionnaire-responses", &post(&answers)).await.expect(201).body;
     assert_eq!(
         (&stored["scores"][0]["value"], &stored["scores"][0]["highest"]),
         (&json!(12.0), &json!(27.0))
     );
     // The ninth is not required, but without it there is no sum.
-    let eight = sam
-        .post("/v1/questionnaire-responses", &post(&answers[..8]))
-        .await
-        .expect(201)
-        .body;
+    let eight = sam.post("/v1/questionnaire-responses", &post(&answers[..8])).await.expect(201).body;
     assert_eq!(eight["scores"][0].get("value"), None);
     assert_eq!(
-        sam.post("/v1/questionnaire-responses", &post(&answers[1..]))
-            .await
-            .expect(422)
-            .pointers(),
+        sam.post("/v1/questionnaire-responses", &post(&answers[1..])).await.expect(422).pointers(),
         ["/answers/8"]
     );
     let mut total = answers.clone();
     total.push(json!({ "link_id": "/44261-6", "value_decimal": 12 }));
     assert_eq!(
-        sam.post("/v1/questionnaire-responses", &post(&total))
-            .await
-            .expect(422)
-            .faults(),
+        sam.post("/v1/questionnaire-responses", &post(&total)).await.expect(422).faults(),
         [("/answers/9/link_id".to_owned(), "read-only".to_owned())]
     );
 
     let id = id_of(
-        &import(app, &format!("{REAL}/enableWhen-test.R4.json"), terms())
-            .await
-            .expect("it is imported"),
+        &import(app, &format!("{REAL}/enableWhen-test.R4.json"), terms()).await.expect("it is imported"),
     );
     let asked = async |given: Value, link: &str| {
         let mut answers = vec![given];
@@ -383,78 +270,28 @@ async fn the_real_ones_are_imported_and_behave(app: &TestApp) {
             vec!["Q1-exists", "Q1-true"],
             vec!["Q1-not-exists", "Q1-false", "Q1-not-true"],
         ),
-        (
-            "Q2",
-            json!({ "value_decimal": 5.6 }),
-            vec!["Q2-equal", "Q2-ge"],
-            vec!["Q2-not-exists"],
-        ),
-        (
-            "Q3",
-            json!({ "value_integer": 4 }),
-            vec!["Q3-ge"],
-            vec!["Q3-equal"],
-        ),
-        (
-            "Q4",
-            json!({ "value_date": "2020-04-30" }),
-            vec!["Q4-exists"],
-            vec!["Q4-equal", "Q4-ge"],
-        ),
+        ("Q2", json!({ "value_decimal": 5.6 }), vec!["Q2-equal", "Q2-ge"], vec!["Q2-not-exists"]),
+        ("Q3", json!({ "value_integer": 4 }), vec!["Q3-ge"], vec!["Q3-equal"]),
+        ("Q4", json!({ "value_date": "2020-04-30" }), vec!["Q4-exists"], vec!["Q4-equal", "Q4-ge"]),
         (
             "Q5",
             json!({ "value_date_time": "2020-04-30T10:00:00Z" }),
             vec!["Q5-exists"],
             vec!["Q5-not-exists"],
         ),
-        (
-            "Q6",
-            json!({ "value_time": "10:00" }),
-            vec!["Q6-exists"],
-            vec!["Q6-not-exists"],
-        ),
+        ("Q6", json!({ "value_time": "10:00" }), vec!["Q6-exists"], vec!["Q6-not-exists"]),
         (
             "Q7",
             json!({ "value_string": "test" }),
             vec!["Q7-equals", "Q7-gt", "Q7-ge", "Q7-ge2", "Q7-le2"],
             vec!["Q7-notequals", "Q7-lt", "Q7-le"],
         ),
-        (
-            "Q8",
-            json!({ "value_coding": coding("B") }),
-            vec!["Q8-eq-B"],
-            vec!["Q8-not-exists"],
-        ),
-        (
-            "Q9",
-            json!({ "value_coding": coding("A") }),
-            vec!["Q9-noteq-B"],
-            vec!["Q9-eq-B"],
-        ),
-        (
-            "Q9a",
-            json!({ "value_string": "B" }),
-            vec!["Q9a-eq-B"],
-            vec!["Q9a-noteq-B"],
-        ),
-        (
-            "Q9b",
-            json!({ "value_integer": 34 }),
-            vec!["Q9b-eq-B"],
-            vec!["Q9b-noteq-B"],
-        ),
-        (
-            "Q9c",
-            json!({ "value_date": "2022-09" }),
-            vec!["Q9c-eq-B"],
-            vec!["Q9c-noteq-B"],
-        ),
-        (
-            "Q9d",
-            json!({ "value_time": "13:30:00" }),
-            vec!["Q9d-eq-B"],
-            vec!["Q9d-noteq-B"],
-        ),
+        ("Q8", json!({ "value_coding": coding("B") }), vec!["Q8-eq-B"], vec!["Q8-not-exists"]),
+        ("Q9", json!({ "value_coding": coding("A") }), vec!["Q9-noteq-B"], vec!["Q9-eq-B"]),
+        ("Q9a", json!({ "value_string": "B" }), vec!["Q9a-eq-B"], vec!["Q9a-noteq-B"]),
+        ("Q9b", json!({ "value_integer": 34 }), vec!["Q9b-eq-B"], vec!["Q9b-noteq-B"]),
+        ("Q9c", json!({ "value_date": "2022-09" }), vec!["Q9c-eq-B"], vec!["Q9c-noteq-B"]),
+        ("Q9d", json!({ "value_time": "13:30:00" }), vec!["Q9d-eq-B"], vec!["Q9d-noteq-B"]),
     ] {
         let mut given = given;
         given["link_id"] = json!(link);

@@ -15,10 +15,7 @@ fn response(id: &str, status: &str, answers: Value) -> Value {
 }
 
 async fn push(person: &Person, change: Value) -> Value {
-    let answer = person
-        .post("/v1/sync", &json!({ "cursor": null, "changes": [change] }))
-        .await
-        .expect(200);
+    let answer = person.post("/v1/sync", &json!({ "cursor": null, "changes": [change] })).await.expect(200);
     answer.body["results"][0].clone()
 }
 
@@ -37,31 +34,16 @@ async fn a_response_grows_and_is_scored_once_it_is_completed(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
     let begun = sam
-        .post(
-            "/v1/questionnaire-responses",
-            &response(&id, "in_progress", json!([code("calm", "some")])),
-        )
+        .post("/v1/questionnaire-responses", &response(&id, "in_progress", json!([code("calm", "some")])))
         .await
         .expect(201);
-    assert_eq!(
-        (begun.body.get("scores"), begun.body.get("scoring_version")),
-        (None, None)
-    );
+    assert_eq!((begun.body.get("scores"), begun.body.get("scoring_version")), (None, None));
     let path = begun.header("location");
-    let early = sam
-        .put(
-            &path,
-            1,
-            &response(&id, "completed", json!([code("calm", "some")])),
-        )
-        .await
-        .expect(422);
+    let early =
+        sam.put(&path, 1, &response(&id, "completed", json!([code("calm", "some")]))).await.expect(422);
     assert_eq!(
         early.faults(),
-        [
-            ("/answers/1".to_owned(), "required".to_owned()),
-            ("/answers/2".to_owned(), "required".to_owned())
-        ]
+        [("/answers/1".to_owned(), "required".to_owned()), ("/answers/2".to_owned(), "required".to_owned())]
     );
     assert!(early.text.contains("joy") && early.text.contains("dark"));
     let answers = json!([code("calm", "some"), code("joy", "much"), code("dark", "some"), { "link_id": "dark-when", "value_time": "21:30" },
@@ -83,47 +65,28 @@ async fn a_response_grows_and_is_scored_once_it_is_completed(app: &TestApp) {
             (&json!("calm_and_joy"), &json!(1.5), &Value::Null)
         ]
     );
-    assert_eq!(
-        (&done["scoring_version"], done.get("safety_notes")),
-        (&json!("2026-03"), None)
-    );
+    assert_eq!((&done["scoring_version"], done.get("safety_notes")), (&json!("2026-03"), None));
     let read = sam.get(&path).await.expect(200).body;
     assert_eq!(
         (&read["scores"], &read["answers"][5]),
-        (
-            &done["scores"],
-            &json!({ "link_id": "people", "value_string": "My neighbour" })
-        )
+        (&done["scores"], &json!({ "link_id": "people", "value_string": "My neighbour" }))
     );
     // A correction is scored again; going back is not possible, nor is another questionnaire.
     let mut other = answers.clone();
     other[0] = code("calm", "much");
     assert_eq!(
-        sam.put(&path, 2, &response(&id, "completed", other))
-            .await
-            .expect(200)
-            .body["scores"][0]["value"],
+        sam.put(&path, 2, &response(&id, "completed", other)).await.expect(200).body["scores"][0]["value"],
         5.0
     );
     assert_eq!(
-        sam.put(&path, 3, &response(&id, "in_progress", answers.clone()))
-            .await
-            .expect(422)
-            .pointers(),
+        sam.put(&path, 3, &response(&id, "in_progress", answers.clone())).await.expect(422).pointers(),
         ["/status"]
     );
-    let shipped = sam
-        .get("/v1/questionnaires?status=active")
-        .await
-        .expect(200)
-        .items()[0]["id"]
+    let shipped = sam.get("/v1/questionnaires?status=active").await.expect(200).items()[0]["id"]
         .as_str()
         .expect("an id")
         .to_owned();
-    let moved = sam
-        .put(&path, 3, &response(&shipped, "completed", json!([])))
-        .await
-        .expect(422);
+    let moved = sam.put(&path, 3, &response(&shipped, "completed", json!([]))).await.expect(422);
     assert!(moved.pointers().contains(&"/questionnaire_id".to_owned()));
 }
 
@@ -153,76 +116,36 @@ async fn every_wrong_answer_is_named_whichever_way_it_comes(app: &TestApp) {
         ("/answers/11/value_coding", "required"),
     ]
     .map(|(pointer, code)| (pointer.to_owned(), code.to_owned()));
-    assert_eq!(
-        sam.post("/v1/questionnaire-responses", &wrong)
-            .await
-            .expect(422)
-            .faults(),
-        expected
-    );
+    assert_eq!(sam.post("/v1/questionnaire-responses", &wrong).await.expect(422).faults(), expected);
     let headers = [("idempotency-key", "an-evening")];
-    let keyed = sam
-        .send(
-            "POST",
-            "/v1/questionnaire-responses",
-            &headers,
-            Some(wrong.to_string().into_bytes()),
-        )
-        .await;
+    let keyed =
+        sam.send("POST", "/v1/questionnaire-responses", &headers, Some(wrong.to_string().into_bytes())).await;
     assert_eq!(keyed.expect(422).faults(), expected);
-    let stored = sam
-        .post(
-            "/v1/questionnaire-responses",
-            &response(&id, "in_progress", json!([])),
-        )
-        .await
-        .expect(201);
-    assert_eq!(
-        sam.put(&stored.header("location"), 1, &wrong)
-            .await
-            .expect(422)
-            .faults(),
-        expected
-    );
+    let stored =
+        sam.post("/v1/questionnaire-responses", &response(&id, "in_progress", json!([]))).await.expect(201);
+    assert_eq!(sam.put(&stored.header("location"), 1, &wrong).await.expect(422).faults(), expected);
     let new = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a70";
     for change in [
         json!({ "kind": "questionnaire-responses", "op": "upsert", "id": new, "record": wrong }),
         json!({ "kind": "questionnaire-responses", "op": "upsert", "id": stored.id(), "base_version": 1, "record": wrong }),
     ] {
         let result = push(&sam, change).await;
-        let pointers: Vec<&Value> = result["problem"]["errors"]
-            .as_array()
-            .expect("errors")
-            .iter()
-            .map(|e| &e["pointer"])
-            .collect();
+        let pointers: Vec<&Value> =
+            result["problem"]["errors"].as_array().expect("errors").iter().map(|e| &e["pointer"]).collect();
         assert_eq!(result["status"], "rejected");
         assert_eq!(
             pointers,
-            expected
-                .iter()
-                .map(|(pointer, _)| json!(pointer))
-                .collect::<Vec<_>>()
-                .iter()
-                .collect::<Vec<_>>()
+            expected.iter().map(|(pointer, _)| json!(pointer)).collect::<Vec<_>>().iter().collect::<Vec<_>>()
         );
     }
-    sam.get(&format!("/v1/questionnaire-responses/{new}"))
-        .await
-        .expect(404);
+    sam.get(&format!("/v1/questionnaire-responses/{new}")).await.expect(404);
 }
 
 async fn an_unknown_questionnaire_is_named_whichever_way_it_comes(app: &TestApp) {
     let sam = app.person().await;
     let unknown = response("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47", "in_progress", json!([]));
-    let refused = sam
-        .post("/v1/questionnaire-responses", &unknown)
-        .await
-        .expect(422);
-    assert_eq!(
-        refused.faults(),
-        [("/questionnaire_id".to_owned(), "unknown-reference".to_owned())]
-    );
+    let refused = sam.post("/v1/questionnaire-responses", &unknown).await.expect(422);
+    assert_eq!(refused.faults(), [("/questionnaire_id".to_owned(), "unknown-reference".to_owned())]);
     let result = push(&sam, json!({ "kind": "questionnaire-responses", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a71", "record": unknown })).await;
     assert_eq!(
         (&result["status"], &result["problem"]["errors"][0]["pointer"]),
@@ -233,17 +156,10 @@ async fn an_unknown_questionnaire_is_named_whichever_way_it_comes(app: &TestApp)
 async fn sync_stores_and_scores_as_posting_does(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
-    let whole = response(
-        &id,
-        "completed",
-        json!([code("calm", "much"), code("joy", "much"), code("dark", "none")]),
-    );
+    let whole =
+        response(&id, "completed", json!([code("calm", "much"), code("joy", "much"), code("dark", "none")]));
     let change = json!({ "kind": "questionnaire-responses", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a72", "record": whole });
-    let answer = sam
-        .post("/v1/sync", &json!({ "cursor": null, "changes": [change] }))
-        .await
-        .expect(200)
-        .body;
+    let answer = sam.post("/v1/sync", &json!({ "cursor": null, "changes": [change] })).await.expect(200).body;
     assert_eq!(answer["results"][0]["status"], "applied");
     let pulled = &answer["changes"][0]["record"];
     assert_eq!(
@@ -258,41 +174,27 @@ async fn sync_stores_and_scores_as_posting_does(app: &TestApp) {
 
 async fn a_dark_answer_brings_helplines_of_the_persons_country(app: &TestApp) {
     let id = import_fixture(app).await;
-    let kim = app
-        .person_with(json!({ "email": "kim@example.org", "country": "DE", "locale": "de-DE" }))
-        .await;
+    let kim =
+        app.person_with(json!({ "email": "kim@example.org", "country": "DE", "locale": "de-DE" })).await;
     let dark = response(&id, "in_progress", json!([code("dark", "much")]));
     let stored = kim.post("/v1/questionnaire-responses", &dark).await.expect(201);
     assert_eq!(
-        (
-            &stored.body["safety_notes"][0]["id"],
-            &stored.body["helplines"][0]["country"]
-        ),
+        (&stored.body["safety_notes"][0]["id"], &stored.body["helplines"][0]["country"]),
         (&json!("very-dark"), &json!("DE"))
     );
     assert_eq!(stored.body.get("scores"), None);
     let record = json!({ "kind": "questionnaire-responses", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a73", "record": dark });
     push(&kim, record).await;
-    let pushed = kim
-        .get("/v1/questionnaire-responses/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a73")
-        .await
-        .expect(200)
-        .body;
+    let pushed =
+        kim.get("/v1/questionnaire-responses/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a73").await.expect(200).body;
     assert_eq!(pushed["helplines"][0]["country"], "DE");
     // Once the answer is another one, the note goes.
     let lighter = kim
-        .put(
-            &stored.header("location"),
-            1,
-            &response(&id, "in_progress", json!([code("dark", "some")])),
-        )
+        .put(&stored.header("location"), 1, &response(&id, "in_progress", json!([code("dark", "some")])))
         .await
         .expect(200)
         .body;
-    assert_eq!(
-        (lighter.get("safety_notes"), lighter.get("helplines")),
-        (None, None)
-    );
+    assert_eq!((lighter.get("safety_notes"), lighter.get("helplines")), (None, None));
 }
 
 async fn scores_keep_the_rules_that_made_them_and_have_a_trend(app: &TestApp) {
@@ -308,9 +210,7 @@ async fn scores_keep_the_rules_that_made_them_and_have_a_trend(app: &TestApp) {
         "answers": [code("calm", calm), code("joy", "some"), code("dark", "none")] })
     };
     for (n, calm) in [(3, "much"), (1, "none"), (2, "some")] {
-        sam.post("/v1/questionnaire-responses", &day(n, calm))
-            .await
-            .expect(201);
+        sam.post("/v1/questionnaire-responses", &day(n, calm)).await.expect(201);
     }
     let shown = sam.get(&trend).await.expect(200);
     let points = |body: &Value| -> Vec<(Value, Value)> {
@@ -323,52 +223,28 @@ async fn scores_keep_the_rules_that_made_them_and_have_a_trend(app: &TestApp) {
     };
     assert_eq!(
         points(&shown.body),
-        [
-            (json!(3.0), Value::Null),
-            (json!(4.0), json!(1.0)),
-            (json!(5.0), json!(1.0))
-        ]
+        [(json!(3.0), Value::Null), (json!(4.0), json!(1.0)), (json!(5.0), json!(1.0))]
     );
-    sam.send("GET", &trend, &[("if-none-match", &shown.header("etag"))], None)
-        .await
-        .expect(304);
+    sam.send("GET", &trend, &[("if-none-match", &shown.header("etag"))], None).await.expect(304);
 
     // Other rules for the same questions: what was scored stays as it was.
     let rules = app.database.path().join("rules.json");
     std::fs::write(&rules, r#"{ "version": "2026-04", "scores": [{ "id": "brightness", "label": "Brightness", "items": ["calm", "joy"], "multiply": 10 }] }"#).expect("it can be written");
-    let more = QuestionnairesImport {
-        scoring: Some(rules),
-        ..QuestionnairesImport::default()
-    };
-    assert!(
-        import(app, FIXTURE, more)
-            .await
-            .expect("it is known")
-            .text
-            .starts_with("renewed ")
-    );
-    sam.post("/v1/questionnaire-responses", &day(4, "some"))
-        .await
-        .expect(201);
+    let more = QuestionnairesImport { scoring: Some(rules), ..QuestionnairesImport::default() };
+    assert!(import(app, FIXTURE, more).await.expect("it is known").text.starts_with("renewed "));
+    sam.post("/v1/questionnaire-responses", &day(4, "some")).await.expect(201);
     let after = sam.get(&trend).await.expect(200);
     assert_eq!(points(&after.body)[3], (json!(20.0), Value::Null));
     assert_eq!(after.body["scores"][0]["points"][2]["scoring_version"], "2026-03");
     assert_eq!(kim.get(&trend).await.expect(200).body["n"], 0);
-    sam.get("/v1/questionnaires/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47/trend")
-        .await
-        .expect(404);
+    sam.get("/v1/questionnaires/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47/trend").await.expect(404);
 }
 
 async fn what_a_person_answers_is_sealed(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
     let answers = json!([{ "link_id": "note", "value_string": "Canary in a mine" }]);
-    sam.post(
-        "/v1/questionnaire-responses",
-        &response(&id, "in_progress", answers),
-    )
-    .await
-    .expect(201);
+    sam.post("/v1/questionnaire-responses", &response(&id, "in_progress", answers)).await.expect(201);
     let stolen = String::from_utf8_lossy(&app.database.stolen_bytes()).into_owned();
     assert!(!stolen.contains("Canary in a mine") && stolen.contains("Evening review"));
 }
@@ -376,14 +252,9 @@ async fn what_a_person_answers_is_sealed(app: &TestApp) {
 async fn of_very_many_faults_the_first_two_thousand_are_named(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
-    let answers: Vec<_> = (0..2_000)
-        .map(|_| json!({ "link_id": "nowhere", "value_integer": 1 }))
-        .collect();
+    let answers: Vec<_> = (0..2_000).map(|_| json!({ "link_id": "nowhere", "value_integer": 1 })).collect();
     let refused = sam
-        .post(
-            "/v1/questionnaire-responses",
-            &response(&id, "completed", json!(answers)),
-        )
+        .post("/v1/questionnaire-responses", &response(&id, "completed", json!(answers)))
         .await
         .expect(422);
     assert_eq!(refused.body["errors"].as_array().map(Vec::len), Some(2_000));

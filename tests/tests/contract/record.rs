@@ -37,70 +37,35 @@ async fn the_same_post_again_is_a_replay_and_other_content_a_conflict(app: &Test
     let sam = app.person().await;
     let first = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201);
     let again = sam.post("/v1/check-ins", &note(1, "one")).await.expect(200);
-    assert_eq!(
-        (again.header("idempotent-replayed").as_str(), &again.body),
-        ("true", &first.body)
-    );
+    assert_eq!((again.header("idempotent-replayed").as_str(), &again.body), ("true", &first.body));
     // Null, an explicit default, read-only members and another order are the same content.
     let spelt = json!({
         "note": "one", "answers": { "craving": 3.0, "mood": null }, "occurred_at": "2026-03-01T12:00:00.000Z",
         "trigger_ids": [], "tags": null, "kind": "momentary", "local_date": "1999-01-01", "version": 9, "id": first.id(),
     });
-    assert_eq!(
-        sam.post("/v1/check-ins", &spelt).await.expect(200).body,
-        first.body
-    );
-    assert_eq!(
-        sam.post("/v1/check-ins", &note(1, "two"))
-            .await
-            .expect(409)
-            .problem(),
-        "id-conflict"
-    );
+    assert_eq!(sam.post("/v1/check-ins", &spelt).await.expect(200).body, first.body);
+    assert_eq!(sam.post("/v1/check-ins", &note(1, "two")).await.expect(409).problem(), "id-conflict");
     assert_eq!(sam.get("/v1/check-ins").await.items().len(), 1);
 }
 
 async fn a_late_retry_after_an_edit_is_still_a_replay(app: &TestApp) {
     let sam = app.person().await;
-    let path = sam
-        .post("/v1/check-ins", &note(1, "one"))
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201).header("location");
     let edited = sam.put(&path, 1, &note(1, "two")).await.expect(200);
     let late = sam.post("/v1/check-ins", &note(1, "one")).await.expect(200);
-    assert_eq!(
-        (late.header("idempotent-replayed").as_str(), late.body),
-        ("true", edited.body)
-    );
-    assert_eq!(
-        sam.post("/v1/check-ins", &note(1, "two"))
-            .await
-            .expect(409)
-            .problem(),
-        "id-conflict"
-    );
+    assert_eq!((late.header("idempotent-replayed").as_str(), late.body), ("true", edited.body));
+    assert_eq!(sam.post("/v1/check-ins", &note(1, "two")).await.expect(409).problem(), "id-conflict");
 }
 
 async fn a_deleted_record_does_not_come_back(app: &TestApp) {
     let sam = app.person().await;
-    let path = sam
-        .post("/v1/check-ins", &note(1, "one"))
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201).header("location");
     sam.delete(&path, 1).await.expect(204);
     sam.get(&path).await.expect(404);
     sam.delete(&path, 2).await.expect(404);
     sam.put(&path, 2, &note(1, "one")).await.expect(404);
     for text in ["one", "two"] {
-        assert_eq!(
-            sam.post("/v1/check-ins", &note(1, text))
-                .await
-                .expect(409)
-                .problem(),
-            "id-deleted"
-        );
+        assert_eq!(sam.post("/v1/check-ins", &note(1, text)).await.expect(409).problem(), "id-deleted");
     }
 }
 
@@ -113,37 +78,22 @@ async fn a_change_needs_the_version_that_it_is_made_to(app: &TestApp) {
         let missing = sam.send(method, &path, &[], Some(body.clone())).await.expect(428);
         assert_eq!(missing.problem(), "precondition-required");
         for tag in ["\"2\"", "1", "W/\"1\"", "\"x\"", "\"2\", \"3\"", "W/\"1\", \"2\""] {
-            let stale = sam
-                .send(method, &path, &[("if-match", tag)], Some(body.clone()))
-                .await
-                .expect(412);
+            let stale = sam.send(method, &path, &[("if-match", tag)], Some(body.clone())).await.expect(412);
             assert_eq!(stale.problem(), "version-mismatch");
         }
     }
     let changed = sam.put(&path, 1, &note(1, "two")).await.expect(200);
-    assert_eq!(
-        (changed.body["version"].as_i64(), changed.header("etag").as_str()),
-        (Some(2), "\"2\"")
-    );
+    assert_eq!((changed.body["version"].as_i64(), changed.header("etag").as_str()), (Some(2), "\"2\""));
     assert_eq!(changed.body["created_at"], stored.body["created_at"]);
-    sam.send(
-        "PUT",
-        &path,
-        &[("if-match", "*")],
-        Some(note(1, "three").to_string().into_bytes()),
-    )
-    .await
-    .expect(200);
+    sam.send("PUT", &path, &[("if-match", "*")], Some(note(1, "three").to_string().into_bytes()))
+        .await
+        .expect(200);
     assert_eq!(sam.get(&path).await.body["note"], "three");
 }
 
 async fn of_several_versions_one_must_be_the_current(app: &TestApp) {
     let sam = app.person().await;
-    let path = sam
-        .post("/v1/check-ins", &note(1, "one"))
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/check-ins", &note(1, "one")).await.expect(201).header("location");
     let me = sam.get("/v1/me").await.body.to_string().into_bytes();
     let plan = json!({ "kind": "safety", "title": "Mine", "content": {
         "warning_signs": [{ "label": "Skipping meals", "stage": "emotional" }], "strategies": [{ "label": "Walk", "category": "exercise" }],
@@ -154,22 +104,11 @@ async fn of_several_versions_one_must_be_the_current(app: &TestApp) {
         ("PUT", path.as_str(), &body, ("\"2\", \"3\"", "\"7\", \"1\""), 200),
         ("DELETE", &path, &body, ("\"1\", W/\"2\"", "\"1\", \"2\""), 204),
         ("PUT", "/v1/me", &me, ("\"3\", \"2\"", "\"2\",\"1\""), 200),
-        (
-            "POST",
-            &format!("{plan}/activate"),
-            &Vec::new(),
-            ("\"2\", \"3\"", "W/\"2\", \"1\", \"3\""),
-            200,
-        ),
+        ("POST", &format!("{plan}/activate"), &Vec::new(), ("\"2\", \"3\"", "W/\"2\", \"1\", \"3\""), 200),
     ] {
-        let refused = sam
-            .send(method, path, &[("if-match", stale)], Some(body.clone()))
-            .await
-            .expect(412);
+        let refused = sam.send(method, path, &[("if-match", stale)], Some(body.clone())).await.expect(412);
         assert_eq!(refused.problem(), "version-mismatch", "{method} {path}");
-        sam.send(method, path, &[("if-match", current)], Some(body.clone()))
-            .await
-            .expect(status);
+        sam.send(method, path, &[("if-match", current)], Some(body.clone())).await.expect(status);
     }
 }
 
@@ -181,22 +120,12 @@ async fn a_record_can_be_put_back_as_it_was_received(app: &TestApp) {
     let changed = sam.put(&stored.header("location"), 1, &body).await.expect(200);
     assert_eq!(changed.body.get("note"), None);
     body["id"] = json!(Uuid::from_u128(5));
-    assert_eq!(
-        sam.put(&stored.header("location"), 2, &body)
-            .await
-            .expect(422)
-            .pointers(),
-        ["/id"]
-    );
+    assert_eq!(sam.put(&stored.header("location"), 2, &body).await.expect(422).pointers(), ["/id"]);
 }
 
 async fn of_two_writers_neither_loses_an_update(app: &TestApp) {
     let sam = app.person().await;
-    let path = sam
-        .post("/v1/check-ins", &note(1, ""))
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/check-ins", &note(1, "")).await.expect(201).header("location");
     let writer = |name: char| {
         let (sam, path) = (sam.clone(), path.clone());
         async move {
@@ -216,11 +145,7 @@ async fn of_two_writers_neither_loses_an_update(app: &TestApp) {
     let last = sam.get(&path).await.body;
     let text = last["note"].as_str().expect("a note");
     assert_eq!(
-        (
-            text.matches('a').count(),
-            text.matches('b').count(),
-            last["version"].as_i64()
-        ),
+        (text.matches('a').count(), text.matches('b').count(), last["version"].as_i64()),
         (20, 20, Some(41))
     );
 }
@@ -261,9 +186,7 @@ async fn what_several_people_post_at_once_is_stored_for_each_of_them(app: &TestA
         for (p, person) in people.iter().cloned().enumerate() {
             // The same ids for all of them, and each id twice.
             posts.spawn(async move {
-                let answer = person
-                    .post("/v1/check-ins", &note(n / 2, &format!("of {p}")))
-                    .await;
+                let answer = person.post("/v1/check-ins", &note(n / 2, &format!("of {p}"))).await;
                 (answer.status, answer.body["note"] == format!("of {p}"))
             });
         }
@@ -272,10 +195,7 @@ async fn what_several_people_post_at_once_is_stored_for_each_of_them(app: &TestA
     answers.sort_unstable();
     assert_eq!(answers, [vec![(200, true); 45], vec![(201, true); 45]].concat());
     for person in &people {
-        let pulled = person
-            .post("/v1/sync", &json!({ "limit": 500 }))
-            .await
-            .expect(200);
+        let pulled = person.post("/v1/sync", &json!({ "limit": 500 })).await.expect(200);
         let ids: Vec<&str> = pulled.body["changes"]
             .as_array()
             .into_iter()
@@ -283,11 +203,7 @@ async fn what_several_people_post_at_once_is_stored_for_each_of_them(app: &TestA
             .filter_map(|change| change["id"].as_str())
             .collect();
         let unique: BTreeSet<&&str> = ids.iter().collect();
-        assert_eq!(
-            (ids.len(), unique.len()),
-            (15, 15),
-            "each has a number of its own"
-        );
+        assert_eq!((ids.len(), unique.len()), (15, 15), "each has a number of its own");
     }
 }
 
@@ -304,17 +220,10 @@ async fn pages_neither_repeat_nor_skip_while_others_are_written(app: &TestApp) {
         loop {
             let after = cursor.map(|c| format!("&cursor={c}")).unwrap_or_default();
             let page = sam
-                .get(&format!(
-                    "/v1/check-ins?limit=4&order={order}&to=2026-03-20T00:00:00Z{after}"
-                ))
+                .get(&format!("/v1/check-ins?limit=4&order={order}&to=2026-03-20T00:00:00Z{after}"))
                 .await
                 .expect(200);
-            seen.extend(
-                page.items()
-                    .iter()
-                    .filter(|i| i["note"] == "before")
-                    .map(|i| i["id"].to_string()),
-            );
+            seen.extend(page.items().iter().filter(|i| i["note"] == "before").map(|i| i["id"].to_string()));
             late += 1;
             let mut body = note(late + if order == "asc" { 0 } else { 500 }, "meanwhile");
             body["occurred_at"] = json!("2026-03-04T12:00:00Z");
@@ -336,31 +245,19 @@ async fn lists_are_filtered_by_a_half_open_span_and_wrong_parameters_are_named(a
         body["occurred_at"] = json!(format!("2026-03-{day}T00:00:00Z"));
         sam.post("/v1/check-ins", &body).await.expect(201);
     }
-    let found = sam
-        .get("/v1/check-ins?from=2026-03-01T00:00:00Z&to=2026-03-03T01:00:00%2B01:00")
-        .await
-        .expect(200);
+    let found =
+        sam.get("/v1/check-ins?from=2026-03-01T00:00:00Z&to=2026-03-03T01:00:00%2B01:00").await.expect(200);
     let days: Vec<Value> = found.items().iter().map(|i| i["local_date"].clone()).collect();
     assert_eq!(days, [json!("2026-03-02"), json!("2026-03-01")]);
-    let wrong = sam
-        .get("/v1/check-ins?limit=0&order=up&from=today&cursor=!&size=3&to=")
-        .await
-        .expect(422);
-    assert_eq!(
-        wrong.pointers(),
-        ["/cursor", "/from", "/limit", "/order", "/size", "/to"]
-    );
+    let wrong = sam.get("/v1/check-ins?limit=0&order=up&from=today&cursor=!&size=3&to=").await.expect(422);
+    assert_eq!(wrong.pointers(), ["/cursor", "/from", "/limit", "/order", "/size", "/to"]);
     let goals = sam.get("/v1/goals?limit=200").await.expect(200);
     assert_eq!(goals.body, json!({ "items": [], "next_cursor": null }));
 }
 
 async fn nobody_reaches_what_is_another_persons(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
-    let path = sam
-        .post("/v1/check-ins", &note(1, "sam's"))
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/check-ins", &note(1, "sam's")).await.expect(201).header("location");
     assert_eq!(kim.get(&path).await.expect(404).problem(), "not-found");
     kim.put(&path, 1, &note(1, "kim's")).await.expect(404);
     kim.delete(&path, 1).await.expect(404);
@@ -385,10 +282,7 @@ async fn a_record_may_be_sent_again_as_it_was_answered(app: &TestApp) {
     ] {
         let stored = sam.post(path, &body).await.expect(201);
         let again = sam.post(path, &stored.body).await.expect(200);
-        assert_eq!(
-            (again.header("idempotent-replayed").as_str(), &again.body),
-            ("true", &stored.body)
-        );
+        assert_eq!((again.header("idempotent-replayed").as_str(), &again.body), ("true", &stored.body));
     }
 }
 
@@ -411,21 +305,12 @@ async fn what_was_asked_before_is_never_older_than_the_last_write(app: &TestApp)
     let tablet = sam.another_device().await;
     let list = "/v1/check-ins?limit=30";
     let notes = |answer: Answer| -> Vec<String> {
-        answer
-            .items()
-            .iter()
-            .map(|item| item["note"].as_str().expect("a note").to_owned())
-            .collect()
+        answer.items().iter().map(|item| item["note"].as_str().expect("a note").to_owned()).collect()
     };
     let mut paths = Vec::new();
     for n in 0..5_u128 {
         assert_eq!(notes(tablet.get(list).await.expect(200)).len() as u128, n);
-        paths.push(
-            sam.post("/v1/check-ins", &note(n, "first"))
-                .await
-                .expect(201)
-                .header("location"),
-        );
+        paths.push(sam.post("/v1/check-ins", &note(n, "first")).await.expect(201).header("location"));
     }
     for _ in 0..2 {
         assert_eq!(notes(tablet.get(list).await.expect(200)).len(), 5);
@@ -473,9 +358,7 @@ async fn a_list_that_is_asked_for_again_and_again_is_never_behind(app: &TestApp)
             let mut moved = note(0, "moved");
             let later = at.replace("2026-03", "2026-02");
             (moved["occurred_at"], moved["id"]) = (later.clone().into(), id.clone().into());
-            sam.put(&format!("/v1/check-ins/{id}"), 1, &moved)
-                .await
-                .expect(200);
+            sam.put(&format!("/v1/check-ins/{id}"), 1, &moved).await.expect(200);
             made.push((later, id));
         }
         let mut ascending = made.clone();
@@ -484,18 +367,10 @@ async fn a_list_that_is_asked_for_again_and_again_is_never_behind(app: &TestApp)
         for list in lists {
             let path = format!("/v1/check-ins{list}");
             let page = sam.get(&path).await.expect(200);
-            let expected = if list.contains("asc") {
-                &ascending
-            } else {
-                &descending
-            };
+            let expected = if list.contains("asc") { &ascending } else { &descending };
             let limit = if list.contains("200") { 200 } else { 3 };
             let ids = |answer: &mainstay_tests::Answer| -> Vec<String> {
-                answer
-                    .items()
-                    .iter()
-                    .map(|item| item["id"].as_str().unwrap().to_owned())
-                    .collect()
+                answer.items().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
             };
             let wanted: Vec<String> = expected.iter().map(|(_, id)| id.clone()).collect();
             assert_eq!(ids(&page), wanted[..limit.min(wanted.len())], "{list} after {n}");
@@ -503,11 +378,7 @@ async fn a_list_that_is_asked_for_again_and_again_is_never_behind(app: &TestApp)
             assert_eq!(next.is_some(), wanted.len() > limit, "{list} after {n}");
             if let Some(next) = next {
                 let second = sam.get(&format!("{path}&cursor={next}")).await.expect(200);
-                assert_eq!(
-                    ids(&second),
-                    wanted[limit..wanted.len().min(2 * limit)],
-                    "{list} after {n}"
-                );
+                assert_eq!(ids(&second), wanted[limit..wanted.len().min(2 * limit)], "{list} after {n}");
             }
         }
     }

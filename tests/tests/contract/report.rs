@@ -4,15 +4,8 @@ use mainstay_tests::{Answer, Person, TestApp, both_engines};
 use roxmltree::Document;
 use serde_json::json;
 
-const CHARTS: [&str; 7] = [
-    "cravings-and-mood",
-    "calendar",
-    "heat-map",
-    "strategies",
-    "triggers",
-    "medication",
-    "self-efficacy",
-];
+const CHARTS: [&str; 7] =
+    ["cravings-and-mood", "calendar", "heat-map", "strategies", "triggers", "medication", "self-efficacy"];
 const HOSTILE: &str = "<script>alert(1)</script>\"'&</svg>";
 
 async fn page(person: &Person, query: &str) -> Answer {
@@ -23,10 +16,7 @@ async fn page(person: &Person, query: &str) -> Answer {
 
 async fn chart(person: &Person, name: &str, query: &str) -> Answer {
     let path = format!("/v1/reports/charts/{name}.svg{query}");
-    let found = person
-        .send("GET", &path, &[("accept", "image/svg+xml")], None)
-        .await
-        .expect(200);
+    let found = person.send("GET", &path, &[("accept", "image/svg+xml")], None).await.expect(200);
     assert_eq!(found.header("content-type"), "image/svg+xml");
     Document::parse(&found.text).unwrap_or_else(|error| panic!("{name}: {error}\n{}", found.text));
     found
@@ -58,10 +48,7 @@ async fn live(person: &Person) {
         )
         .await
         .expect(201);
-    person
-        .post_nothing(&format!("/v1/plans/{}/activate", plan.id()))
-        .await
-        .expect(200);
+    person.post_nothing(&format!("/v1/plans/{}/activate", plan.id())).await.expect(200);
     for day in 1..=9 {
         let at = format!("2026-02-{day:02}T20:00:00-05:00");
         person.post("/v1/check-ins", &json!({
@@ -137,38 +124,21 @@ async fn each_chart_alone_is_well_formed_whatever_a_person_wrote(app: &TestApp) 
     live(&sam).await;
     for window in ["7d", "30d", "90d", "365d", "all"] {
         for name in CHARTS {
-            let found = chart(
-                &sam,
-                name,
-                &format!("?window={window}&as_of=2026-02-10T12:00:00-05:00"),
-            )
-            .await;
-            assert!(
-                found
-                    .header("content-security-policy")
-                    .starts_with("default-src 'none'")
-            );
+            let found = chart(&sam, name, &format!("?window={window}&as_of=2026-02-10T12:00:00-05:00")).await;
+            assert!(found.header("content-security-policy").starts_with("default-src 'none'"));
             assert!(found.text.starts_with("<svg ") && found.text.contains("role=\"img\""));
             assert!(!found.text.contains("<script"));
         }
         page(&sam, &format!("?window={window}")).await;
     }
     let strategies = chart(&sam, "strategies", QUERY).await;
-    assert!(
-        strategies.text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"),
-        "{}",
-        strategies.text
-    );
+    assert!(strategies.text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", strategies.text);
 }
 
 async fn an_empty_record_is_told_kindly_and_never_as_zero(app: &TestApp) {
     let sam = app.person().await;
     let found = page(&sam, "").await;
-    assert!(
-        !found.text.contains("<svg") && !found.text.contains("<td>0</td>"),
-        "{}",
-        found.text
-    );
+    assert!(!found.text.contains("<svg") && !found.text.contains("<td>0</td>"), "{}", found.text);
     for said in [
         "from 5 check-ins with craving or mood on",
         "begins with your first goal",
@@ -186,21 +156,12 @@ async fn an_empty_record_is_told_kindly_and_never_as_zero(app: &TestApp) {
 async fn what_a_client_has_is_not_sent_again_until_the_record_changes(app: &TestApp) {
     let sam = app.person().await;
     live(&sam).await;
-    for path in [
-        "/v1/reports/progress".to_owned(),
-        "/v1/reports/charts/calendar.svg".to_owned(),
-    ] {
+    for path in ["/v1/reports/progress".to_owned(), "/v1/reports/charts/calendar.svg".to_owned()] {
         let first = sam.get(&path).await.expect(200);
         let tag = first.header("etag");
-        let again = sam
-            .send("GET", &path, &[("if-none-match", &tag)], None)
-            .await
-            .expect(304);
+        let again = sam.send("GET", &path, &[("if-none-match", &tag)], None).await.expect(304);
         assert_eq!((again.text.as_str(), again.header("etag")), ("", tag.clone()));
-        assert_eq!(
-            again.header("content-security-policy"),
-            first.header("content-security-policy")
-        );
+        assert_eq!(again.header("content-security-policy"), first.header("content-security-policy"));
         let other = sam.get(&format!("{path}?window=7d")).await.expect(200);
         assert_ne!(other.header("etag"), tag);
         sam.post(
@@ -211,9 +172,7 @@ async fn what_a_client_has_is_not_sent_again_until_the_record_changes(app: &Test
         )
         .await
         .expect(201);
-        sam.send("GET", &path, &[("if-none-match", &tag)], None)
-            .await
-            .expect(200);
+        sam.send("GET", &path, &[("if-none-match", &tag)], None).await.expect(200);
     }
 }
 
@@ -221,31 +180,17 @@ async fn the_title_is_plain_only_for_who_chose_so(app: &TestApp) {
     let sam = app.person().await;
     let path = "/v1/reports/progress";
     let tag = sam.get(path).await.expect(200).header("etag");
-    sam.put(
-        "/v1/me",
-        1,
-        &json!({ "time_zone": "America/New_York", "discretion": "plain" }),
-    )
-    .await
-    .expect(200);
-    sam.send("GET", path, &[("if-none-match", &tag)], None)
+    sam.put("/v1/me", 1, &json!({ "time_zone": "America/New_York", "discretion": "plain" }))
         .await
         .expect(200);
-    assert!(
-        page(&sam, "")
-            .await
-            .text
-            .contains("<title>Recovery progress</title>")
-    );
+    sam.send("GET", path, &[("if-none-match", &tag)], None).await.expect(200);
+    assert!(page(&sam, "").await.text.contains("<title>Recovery progress</title>"));
 }
 
 async fn wrong_questions_are_refused_as_elsewhere(app: &TestApp) {
     let sam = app.person().await;
     app.client().get("/v1/reports/progress").await.expect(401);
-    app.client()
-        .get("/v1/reports/charts/calendar.svg")
-        .await
-        .expect(401);
+    app.client().get("/v1/reports/charts/calendar.svg").await.expect(401);
     for path in [
         "/v1/reports/charts/nope.svg",
         "/v1/reports/charts/calendar.png",
@@ -255,20 +200,10 @@ async fn wrong_questions_are_refused_as_elsewhere(app: &TestApp) {
         assert_eq!(sam.get(path).await.expect(404).problem(), "not-found");
     }
     for path in ["/v1/reports/progress", "/v1/reports/charts/calendar.svg"] {
-        let wrong = sam
-            .get(&format!("{path}?window=8d&as_of=soon&nope=1"))
-            .await
-            .expect(422);
+        let wrong = sam.get(&format!("{path}?window=8d&as_of=soon&nope=1")).await.expect(422);
         assert_eq!(wrong.pointers(), ["/as_of", "/nope", "/window"], "{}", wrong.text);
-        for accept in [
-            "application/pdf",
-            "application/json",
-            "application/*, application/problem+json",
-        ] {
-            let refused = sam
-                .send("GET", path, &[("accept", accept)], None)
-                .await
-                .expect(406);
+        for accept in ["application/pdf", "application/json", "application/*, application/problem+json"] {
+            let refused = sam.send("GET", path, &[("accept", accept)], None).await.expect(406);
             assert_eq!(refused.problem(), "not-acceptable");
         }
         sam.send("HEAD", path, &[], None).await.expect(200);

@@ -15,10 +15,7 @@ async fn all_eight_kinds_of_situations_are_rated(app: &TestApp) {
     assert_eq!(stored.body["confidence"], whole["confidence"]);
     let part = json!({ "occurred_at": "2026-03-01T20:00:00-05:00", "confidence": { "social_pressure": 101, "boredom": 5, "pleasant_emotions": null } });
     assert_eq!(
-        sam.post("/v1/self-efficacy-profiles", &part)
-            .await
-            .expect(422)
-            .pointers(),
+        sam.post("/v1/self-efficacy-profiles", &part).await.expect(422).pointers(),
         [
             "/confidence/boredom",
             "/confidence/interpersonal_conflict",

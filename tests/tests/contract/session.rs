@@ -5,15 +5,11 @@ use mainstay_tests::{Answer, Client, TestApp, app::PASSWORD, both_engines};
 use serde_json::{Value, json};
 
 async fn refresh(client: &Client, token: &Value) -> Answer {
-    client
-        .post("/v1/auth/refresh", &json!({ "refresh_token": token }))
-        .await
+    client.post("/v1/auth/refresh", &json!({ "refresh_token": token })).await
 }
 
 async fn login(client: &Client, email: &str, password: &str) -> Answer {
-    client
-        .post("/v1/auth/login", &json!({ "email": email, "password": password }))
-        .await
+    client.post("/v1/auth/login", &json!({ "email": email, "password": password })).await
 }
 
 both_engines!(
@@ -35,28 +31,19 @@ both_engines!(
 async fn signing_in_takes_the_address_in_any_spelling(app: &TestApp) {
     let sam = app.person_with(json!({ "email": "Sam@Example.org" })).await;
     assert_eq!(sam.account["email"], "Sam@Example.org");
-    let answer = login(&app.client(), "sam@example.ORG", PASSWORD)
-        .await
-        .expect(200);
+    let answer = login(&app.client(), "sam@example.ORG", PASSWORD).await.expect(200);
     assert_eq!(answer.body["account"]["id"], sam.account["id"]);
     assert_eq!(answer.header("cache-control"), "no-store");
     assert_eq!(
-        (
-            &answer.body["tokens"]["token_type"],
-            &answer.body["tokens"]["expires_in"]
-        ),
+        (&answer.body["tokens"]["token_type"], &answer.body["tokens"]["expires_in"]),
         (&json!("Bearer"), &json!(600))
     );
 }
 
 async fn an_unknown_address_and_a_wrong_password_get_the_same_answer(app: &TestApp) {
     let sam = app.person().await;
-    let wrong = login(&app.client(), &sam.email, "not the password")
-        .await
-        .expect(401);
-    let unknown = login(&app.client(), "nobody@example.org", PASSWORD)
-        .await
-        .expect(401);
+    let wrong = login(&app.client(), &sam.email, "not the password").await.expect(401);
+    let unknown = login(&app.client(), "nobody@example.org", PASSWORD).await.expect(401);
     let without_id = |answer: &Answer| {
         let mut body = answer.body.clone();
         body["request_id"] = Value::Null;
@@ -80,55 +67,30 @@ async fn failures_bring_growing_delays_and_never_a_lock(app: &TestApp) {
                 answer.expect(401);
             }
         }
-        assert!(
-            waits.len() >= 3 && waits.windows(2).all(|w| w[0] <= w[1]),
-            "{waits:?}"
-        );
+        assert!(waits.len() >= 3 && waits.windows(2).all(|w| w[0] <= w[1]), "{waits:?}");
         assert!(waits.iter().all(|wait| *wait <= 61), "{waits:?}");
     }
     // During a wait the right password waits too; after it, it is let in, and all is forgotten.
-    login(&app.client(), &sam.email, "not the password")
-        .await
-        .expect(401);
+    login(&app.client(), &sam.email, "not the password").await.expect(401);
     login(&app.client(), &sam.email, PASSWORD).await.expect(429);
     app.clock.advance(TimeDelta::seconds(61));
     login(&app.client(), &sam.email, PASSWORD).await.expect(200);
-    login(&app.client(), &sam.email, "not the password")
-        .await
-        .expect(401);
+    login(&app.client(), &sam.email, "not the password").await.expect(401);
     login(&app.client(), &sam.email, PASSWORD).await.expect(200);
 }
 
 async fn attacks_from_elsewhere_do_not_keep_the_owner_out(app: &TestApp) {
     let sam = app.person().await;
     for n in 0..40 {
-        let body = json!({ "email": sam.email, "password": "not the password" })
-            .to_string()
-            .into_bytes();
+        let body = json!({ "email": sam.email, "password": "not the password" }).to_string().into_bytes();
         let from = format!("203.0.113.{n}");
-        app.client()
-            .send(
-                "POST",
-                "/v1/auth/login",
-                &[("x-forwarded-for", &from)],
-                Some(body),
-            )
-            .await;
+        app.client().send("POST", "/v1/auth/login", &[("x-forwarded-for", &from)], Some(body)).await;
     }
     // A network that has signed in before is judged on its own.
     login(&app.client(), &sam.email, PASSWORD).await.expect(200);
-    let body = json!({ "email": sam.email, "password": PASSWORD })
-        .to_string()
-        .into_bytes();
-    let strange = app
-        .client()
-        .send(
-            "POST",
-            "/v1/auth/login",
-            &[("x-forwarded-for", "198.51.100.1")],
-            Some(body),
-        )
-        .await;
+    let body = json!({ "email": sam.email, "password": PASSWORD }).to_string().into_bytes();
+    let strange =
+        app.client().send("POST", "/v1/auth/login", &[("x-forwarded-for", "198.51.100.1")], Some(body)).await;
     strange.expect(429);
 }
 
@@ -143,19 +105,11 @@ async fn a_refresh_token_is_good_once_and_a_lost_answer_can_be_had_again(app: &T
     assert_eq!(refresh(&client, &first).await.expect(200).body, second.body);
     let next = second.body["tokens"]["refresh_token"].clone();
     let third = refresh(&client, &next).await.expect(200);
-    let access = third.body["tokens"]["access_token"]
-        .as_str()
-        .expect("a token")
-        .to_owned();
+    let access = third.body["tokens"]["access_token"].as_str().expect("a token").to_owned();
     client.with_token(&access).get("/v1/me").await.expect(200);
     // The grandparent is spent: the whole session ends.
-    assert_eq!(
-        refresh(&client, &first).await.expect(401).problem(),
-        "invalid-refresh-token"
-    );
-    refresh(&client, &third.body["tokens"]["refresh_token"])
-        .await
-        .expect(401);
+    assert_eq!(refresh(&client, &first).await.expect(401).problem(), "invalid-refresh-token");
+    refresh(&client, &third.body["tokens"]["refresh_token"]).await.expect(401);
     client.with_token(&access).get("/v1/me").await.expect(401);
 }
 
@@ -165,9 +119,7 @@ async fn a_spent_token_ends_the_session_after_half_a_minute(app: &TestApp) {
     let second = refresh(&client, &sam.tokens["refresh_token"]).await.expect(200);
     app.clock.advance(TimeDelta::seconds(31));
     refresh(&client, &sam.tokens["refresh_token"]).await.expect(401);
-    refresh(&client, &second.body["tokens"]["refresh_token"])
-        .await
-        .expect(401);
+    refresh(&client, &second.body["tokens"]["refresh_token"]).await.expect(401);
 }
 
 async fn many_refreshes_at_once_get_one_answer(app: &TestApp) {
@@ -184,28 +136,15 @@ async fn many_refreshes_at_once_get_one_answer(app: &TestApp) {
 
 async fn made_up_tokens_are_refused(app: &TestApp) {
     let sam = app.person().await;
-    for token in [
-        "",
-        "x",
-        "AAAA",
-        sam.tokens["access_token"].as_str().expect("a token"),
-    ] {
+    for token in ["", "x", "AAAA", sam.tokens["access_token"].as_str().expect("a token")] {
         let answer = refresh(&app.client(), &json!(token)).await;
         assert!(matches!(answer.status, 401 | 422), "{token}");
         assert_eq!(
-            app.client()
-                .with_token(&format!("{token}x"))
-                .get("/v1/me")
-                .await
-                .expect(401)
-                .problem(),
+            app.client().with_token(&format!("{token}x")).get("/v1/me").await.expect(401).problem(),
             "unauthenticated"
         );
     }
-    assert_eq!(
-        app.client().get("/v1/me").await.expect(401).problem(),
-        "unauthenticated"
-    );
+    assert_eq!(app.client().get("/v1/me").await.expect(401).problem(), "unauthenticated");
 }
 
 async fn access_ends_after_ten_minutes_and_sessions_after_ninety_days_without_use(app: &TestApp) {
@@ -215,52 +154,27 @@ async fn access_ends_after_ten_minutes_and_sessions_after_ninety_days_without_us
     app.clock.advance(TimeDelta::seconds(31));
     sam.get("/v1/me").await.expect(401);
     app.clock.advance(TimeDelta::days(89));
-    let next = refresh(&app.client(), &sam.tokens["refresh_token"])
-        .await
-        .expect(200);
+    let next = refresh(&app.client(), &sam.tokens["refresh_token"]).await.expect(200);
     app.clock.advance(TimeDelta::days(91));
-    refresh(&app.client(), &next.body["tokens"]["refresh_token"])
-        .await
-        .expect(401);
+    refresh(&app.client(), &next.body["tokens"]["refresh_token"]).await.expect(401);
 }
 
 async fn a_device_can_be_signed_out_from_another(app: &TestApp) {
-    let phone = app
-        .person_with(json!({ "email": "sam@example.org", "device_name": "phone" }))
-        .await;
+    let phone = app.person_with(json!({ "email": "sam@example.org", "device_name": "phone" })).await;
     let tablet = phone.another_device().await;
     let devices = tablet.get("/v1/auth/sessions").await.expect(200).items();
-    assert_eq!(
-        tablet
-            .get("/v1/auth/sessions?limit=1")
-            .await
-            .expect(422)
-            .pointers(),
-        ["/limit"]
-    );
-    let names: Vec<_> = devices
-        .iter()
-        .map(|d| (d["device_name"].as_str(), d["current"].as_bool()))
-        .collect();
+    assert_eq!(tablet.get("/v1/auth/sessions?limit=1").await.expect(422).pointers(), ["/limit"]);
+    let names: Vec<_> = devices.iter().map(|d| (d["device_name"].as_str(), d["current"].as_bool())).collect();
     assert!(
         names.contains(&(Some("phone"), Some(false))) && names.contains(&(Some("another"), Some(true))),
         "{names:?}"
     );
-    let path = format!(
-        "/v1/auth/sessions/{}",
-        phone.tokens["session_id"].as_str().expect("an id")
-    );
-    app.person()
-        .await
-        .send("DELETE", &path, &[], None)
-        .await
-        .expect(404);
+    let path = format!("/v1/auth/sessions/{}", phone.tokens["session_id"].as_str().expect("an id"));
+    app.person().await.send("DELETE", &path, &[], None).await.expect(404);
     phone.get("/v1/me").await.expect(200);
     tablet.send("DELETE", &path, &[], None).await.expect(204);
     phone.get("/v1/me").await.expect(401);
-    refresh(&app.client(), &phone.tokens["refresh_token"])
-        .await
-        .expect(401);
+    refresh(&app.client(), &phone.tokens["refresh_token"]).await.expect(401);
     tablet.post_nothing("/v1/auth/logout").await.expect(204);
     tablet.get("/v1/me").await.expect(401);
 }
@@ -272,24 +186,14 @@ async fn guesses_at_the_same_moment_do_not_pass_the_delay_together(app: &TestApp
         let (client, email) = (app.client(), sam.email.clone());
         guesses.spawn(async move { login(&client, &email, "not the password").await.status });
     }
-    let looked_at = guesses
-        .join_all()
-        .await
-        .into_iter()
-        .filter(|status| *status == 401)
-        .count();
+    let looked_at = guesses.join_all().await.into_iter().filter(|status| *status == 401).count();
     assert!(looked_at <= 6, "{looked_at}");
 }
 
 async fn a_network_that_has_signed_in_is_judged_on_its_own(app: &TestApp) {
     let sam = app.person().await;
     for n in 0..70 {
-        login(
-            &app.client(),
-            &format!("nobody{n}@example.org"),
-            "not the password",
-        )
-        .await;
+        login(&app.client(), &format!("nobody{n}@example.org"), "not the password").await;
     }
     login(&app.client(), &sam.email, PASSWORD).await.expect(200);
 }
@@ -303,12 +207,7 @@ async fn no_sign_in_with_the_old_password_survives_its_change(app: &TestApp) {
     }
     let change = json!({ "current_password": PASSWORD, "new_password": "mountains do not hurry" });
     sam.post("/v1/auth/password/change", &change).await.expect(204);
-    for answer in logins
-        .join_all()
-        .await
-        .into_iter()
-        .filter(|answer| answer.status == 200)
-    {
+    for answer in logins.join_all().await.into_iter().filter(|answer| answer.status == 200) {
         let token = answer.body["tokens"]["access_token"].as_str().expect("a token");
         app.client().with_token(token).get("/v1/me").await.expect(401);
     }

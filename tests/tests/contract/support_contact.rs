@@ -8,10 +8,7 @@ both_engines!(a_contact_needs_a_way_to_be_reached, an_unknown_time_zone_is_named
 async fn a_contact_needs_a_way_to_be_reached(app: &TestApp) {
     let sam = app.person().await;
     let none = sam
-        .post(
-            "/v1/support-contacts",
-            &json!({ "name": "Robin", "relationship": "sponsor" }),
-        )
+        .post("/v1/support-contacts", &json!({ "name": "Robin", "relationship": "sponsor" }))
         .await
         .expect(422);
     assert_eq!(none.pointers(), ["/phone"]);
@@ -41,11 +38,7 @@ async fn a_contact_needs_a_way_to_be_reached(app: &TestApp) {
         .await
         .expect(201);
     assert_eq!(
-        (
-            &mail.body["preferred_channel"],
-            &mail.body["position"],
-            &mail.body["status"]
-        ),
+        (&mail.body["preferred_channel"], &mail.body["position"], &mail.body["status"]),
         (&json!("email"), &json!(50), &json!("listed"))
     );
 }

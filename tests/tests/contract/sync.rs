@@ -24,23 +24,16 @@ fn delete(kind: &str, n: u128, base: i64) -> Value {
 }
 
 async fn push(sam: &Person, changes: &[Value]) -> Vec<Value> {
-    let answer = sam
-        .post("/v1/sync", &json!({ "cursor": null, "changes": changes }))
-        .await
-        .expect(200);
+    let answer = sam.post("/v1/sync", &json!({ "cursor": null, "changes": changes })).await.expect(200);
     answer.body["results"].as_array().cloned().expect("results")
 }
 
 async fn pull(sam: &Person, cursor: &Value, limit: i64) -> Answer {
-    sam.post("/v1/sync", &json!({ "cursor": cursor, "limit": limit }))
-        .await
+    sam.post("/v1/sync", &json!({ "cursor": cursor, "limit": limit })).await
 }
 
 fn statuses(results: &[Value]) -> Vec<&str> {
-    results
-        .iter()
-        .map(|r| r["status"].as_str().unwrap_or_default())
-        .collect()
+    results.iter().map(|r| r["status"].as_str().unwrap_or_default()).collect()
 }
 
 both_engines!(
@@ -86,12 +79,8 @@ async fn a_batch_is_judged_one_by_one_and_a_replay_gives_the_same_state_once(app
         "applied", "rejected", "skipped", "rejected", "applied", "applied", "rejected", "applied", "rejected",
     ];
     assert_eq!(statuses(&first), expected);
-    let pointers: Vec<&Value> = first[1]["problem"]["errors"]
-        .as_array()
-        .expect("errors")
-        .iter()
-        .map(|e| &e["pointer"])
-        .collect();
+    let pointers: Vec<&Value> =
+        first[1]["problem"]["errors"].as_array().expect("errors").iter().map(|e| &e["pointer"]).collect();
     assert_eq!(pointers, ["/answers", "/kind", "/occurred_at"]);
     assert_eq!(first[3]["problem"]["type"], "/problems/unknown-kind");
     assert_eq!(
@@ -100,30 +89,17 @@ async fn a_batch_is_judged_one_by_one_and_a_replay_gives_the_same_state_once(app
     );
     assert_eq!(first[8]["problem"]["type"], "/problems/not-found");
     let state = sam.get("/v1/check-ins").await.items();
-    assert_eq!(
-        (state.len(), &state[0]["note"], &state[0]["version"]),
-        (1, &json!("one, edited"), &json!(2))
-    );
+    assert_eq!((state.len(), &state[0]["note"], &state[0]["version"]), (1, &json!("one, edited"), &json!(2)));
 
     let again = push(&sam, &batch[..6]).await;
-    assert_eq!(
-        statuses(&again),
-        [
-            "replayed", "rejected", "skipped", "rejected", "replayed", "replayed"
-        ]
-    );
+    assert_eq!(statuses(&again), ["replayed", "rejected", "skipped", "rejected", "replayed", "replayed"]);
     assert_eq!(sam.get("/v1/check-ins").await.items(), state);
 }
 
 async fn new_records_in_a_row_are_judged_as_if_each_came_alone(app: &TestApp) {
     let sam = app.person().await;
     let goal = |n, kind: &str| {
-        upsert(
-            "goals",
-            n,
-            None,
-            json!({ "substance": "alcohol", "kind": kind, "started_on": "2026-01-15" }),
-        )
+        upsert("goals", n, None, json!({ "substance": "alcohol", "kind": kind, "started_on": "2026-01-15" }))
     };
     push(
         &sam,
@@ -152,43 +128,22 @@ async fn new_records_in_a_row_are_judged_as_if_each_came_alone(app: &TestApp) {
         "applied", "rejected",
     ];
     assert_eq!(statuses(&results), expected);
-    assert_eq!(
-        (&results[3]["current"]["note"], &results[3]["version"]),
-        (&json!("two"), &json!(1))
-    );
+    assert_eq!((&results[3]["current"]["note"], &results[3]["version"]), (&json!("two"), &json!(1)));
     assert_eq!(results[9]["problem"]["existing_id"], id(5));
 
     // What is sent again changes nothing, and nobody is told of anything.
     let before = pull(&sam, &Value::Null, 500).await.expect(200);
-    let told: Vec<&Value> = before.body["changes"]
-        .as_array()
-        .expect("changes")
-        .iter()
-        .map(|change| &change["id"])
-        .collect();
+    let told: Vec<&Value> =
+        before.body["changes"].as_array().expect("changes").iter().map(|change| &change["id"]).collect();
     assert_eq!(told, [&id(2), &id(3), &id(1), &id(5), &id(7)]);
     let known = [row[0].clone(), row[5].clone(), row[8].clone()];
     assert_eq!(statuses(&push(&sam, &known).await), ["replayed"; 3]);
     let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
-    assert_eq!(
-        (&after.body["changes"], &after.body["cursor"]),
-        (&json!([]), &before.body["cursor"])
-    );
-    push(
-        &sam,
-        &[
-            row[0].clone(),
-            upsert("check-ins", 9, None, note("nine")),
-            row[8].clone(),
-        ],
-    )
-    .await;
+    assert_eq!((&after.body["changes"], &after.body["cursor"]), (&json!([]), &before.body["cursor"]));
+    push(&sam, &[row[0].clone(), upsert("check-ins", 9, None, note("nine")), row[8].clone()]).await;
     let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
     assert_eq!(
-        (
-            &after.body["changes"][0]["id"],
-            after.body["changes"].as_array().map(Vec::len)
-        ),
+        (&after.body["changes"][0]["id"], after.body["changes"].as_array().map(Vec::len)),
         (&id(9), Some(1))
     );
 }
@@ -197,48 +152,21 @@ async fn a_mismatch_is_a_conflict_with_what_stands_and_never_an_overwrite(app: &
     let sam = app.person().await;
     push(&sam, &[upsert("check-ins", 1, None, note("one"))]).await;
     push(&sam, &[upsert("check-ins", 1, Some(1), note("phone"))]).await;
-    let results = push(
-        &sam,
-        &[
-            upsert("check-ins", 1, Some(1), note("tablet")),
-            delete("check-ins", 1, 1),
-        ],
-    )
-    .await;
+    let results =
+        push(&sam, &[upsert("check-ins", 1, Some(1), note("tablet")), delete("check-ins", 1, 1)]).await;
     assert_eq!(statuses(&results), ["conflict", "skipped"]);
-    assert_eq!(
-        (&results[0]["current"]["note"], &results[0]["version"]),
-        (&json!("phone"), &json!(2))
-    );
+    assert_eq!((&results[0]["current"]["note"], &results[0]["version"]), (&json!("phone"), &json!(2)));
     let stale = push(&sam, &[delete("check-ins", 1, 1)]).await;
-    assert_eq!(
-        (statuses(&stale), &stale[0]["current"]["note"]),
-        (vec!["conflict"], &json!("phone"))
-    );
+    assert_eq!((statuses(&stale), &stale[0]["current"]["note"]), (vec!["conflict"], &json!("phone")));
     // The phone's edit, sent again after the tablet settled on top of it, is still known.
     push(&sam, &[upsert("check-ins", 1, Some(2), note("both"))]).await;
-    assert_eq!(
-        statuses(&push(&sam, &[upsert("check-ins", 1, Some(1), note("phone"))]).await),
-        ["replayed"]
-    );
-    assert_eq!(
-        statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await),
-        ["applied"]
-    );
-    assert_eq!(
-        statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await),
-        ["replayed"]
-    );
+    assert_eq!(statuses(&push(&sam, &[upsert("check-ins", 1, Some(1), note("phone"))]).await), ["replayed"]);
+    assert_eq!(statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await), ["applied"]);
+    assert_eq!(statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await), ["replayed"]);
     let late = push(&sam, &[upsert("check-ins", 1, Some(3), note("late"))]).await;
     assert_eq!(statuses(&late), ["conflict"]);
-    assert_eq!(
-        late[0]["current"],
-        json!({ "id": id(1), "version": 4, "deleted": true })
-    );
-    assert_eq!(
-        statuses(&push(&sam, &[upsert("check-ins", 1, None, note("again"))]).await),
-        ["conflict"]
-    );
+    assert_eq!(late[0]["current"], json!({ "id": id(1), "version": 4, "deleted": true }));
+    assert_eq!(statuses(&push(&sam, &[upsert("check-ins", 1, None, note("again"))]).await), ["conflict"]);
 }
 
 async fn a_shuffled_or_repeated_chain_gives_the_same_state_and_overwrites_nobody(app: &TestApp) {
@@ -257,16 +185,11 @@ async fn a_shuffled_or_repeated_chain_gives_the_same_state_and_overwrites_nobody
     // The phone's edits, out of order, against an edit that came before them.
     push(
         &sam,
-        &[
-            upsert("check-ins", 2, None, note("start")),
-            upsert("check-ins", 2, Some(1), note("theirs")),
-        ],
+        &[upsert("check-ins", 2, None, note("start")), upsert("check-ins", 2, Some(1), note("theirs"))],
     )
     .await;
-    let mine = [
-        upsert("check-ins", 2, Some(2), note("mine 2")),
-        upsert("check-ins", 2, Some(1), note("mine 1")),
-    ];
+    let mine =
+        [upsert("check-ins", 2, Some(2), note("mine 2")), upsert("check-ins", 2, Some(1), note("mine 1"))];
     assert_eq!(statuses(&push(&sam, &mine).await), ["skipped", "conflict"]);
     assert_eq!(sam.get("/v1/check-ins").await.items()[0]["note"], "theirs");
 }
@@ -275,19 +198,9 @@ async fn a_conflict_on_what_was_deleted_says_so(app: &TestApp) {
     let sam = app.person().await;
     let lapse =
         |text: &str| json!({ "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z", "note": text });
-    push(
-        &sam,
-        &[
-            upsert("use-events", 1, None, lapse("one")),
-            delete("use-events", 1, 1),
-        ],
-    )
-    .await;
+    push(&sam, &[upsert("use-events", 1, None, lapse("one")), delete("use-events", 1, 1)]).await;
     let results = push(&sam, &[upsert("use-events", 1, Some(1), lapse("two"))]).await;
-    assert_eq!(
-        (statuses(&results), &results[0]["current"]["deleted"]),
-        (vec!["conflict"], &json!(true))
-    );
+    assert_eq!((statuses(&results), &results[0]["current"]["deleted"]), (vec!["conflict"], &json!(true)));
 }
 
 async fn a_change_may_refer_to_what_comes_later_in_the_batch(app: &TestApp) {
@@ -312,12 +225,7 @@ async fn a_change_may_refer_to_what_comes_later_in_the_batch(app: &TestApp) {
         ),
     ];
     assert_eq!(statuses(&push(&sam, &batch).await), vec!["applied"; 6]);
-    sam.get(&format!(
-        "/v1/use-events/{}/review",
-        id(2).as_str().expect("an id")
-    ))
-    .await
-    .expect(200);
+    sam.get(&format!("/v1/use-events/{}/review", id(2).as_str().expect("an id"))).await.expect(200);
     lapse["craving_event_id"] = id(99);
     let results = push(
         &sam,
@@ -346,13 +254,7 @@ async fn a_pull_brings_each_record_once_and_deletions_as_tombstones(app: &TestAp
     let (mut cursor, mut seen) = (Value::Null, Vec::new());
     loop {
         let page = pull(&sam, &cursor, 3).await.expect(200);
-        seen.extend(
-            page.body["changes"]
-                .as_array()
-                .expect("changes")
-                .iter()
-                .map(|c| c["id"].clone()),
-        );
+        seen.extend(page.body["changes"].as_array().expect("changes").iter().map(|c| c["id"].clone()));
         cursor = page.body["cursor"].clone();
         if page.body["has_more"] == false {
             break;
@@ -363,24 +265,13 @@ async fn a_pull_brings_each_record_once_and_deletions_as_tombstones(app: &TestAp
     sam.put(&path(2), 1, &note("edited")).await.expect(200);
     sam.delete(&path(5), 1).await.expect(204);
     let lapse = json!({ "id": id(20), "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z" });
-    let lapse = sam
-        .post("/v1/use-events", &lapse)
-        .await
-        .expect(201)
-        .header("location");
+    let lapse = sam.post("/v1/use-events", &lapse).await.expect(201).header("location");
     sam.delete(&lapse, 1).await.expect(204);
     let page = pull(&sam, &cursor, 200).await.expect(200);
     let changes = page.body["changes"].as_array().expect("changes");
     let view: Vec<_> = changes
         .iter()
-        .map(|c| {
-            (
-                c["id"].clone(),
-                c["version"].as_i64(),
-                c["deleted"].as_bool(),
-                c.get("record").is_some(),
-            )
-        })
+        .map(|c| (c["id"].clone(), c["version"].as_i64(), c["deleted"].as_bool(), c.get("record").is_some()))
         .collect();
     assert_eq!(
         view,
@@ -394,25 +285,14 @@ async fn a_pull_brings_each_record_once_and_deletions_as_tombstones(app: &TestAp
     assert_eq!(changes[2]["record"]["entered_in_error"], true);
     let nothing = pull(&sam, &page.body["cursor"], 200).await.expect(200);
     assert_eq!(
-        (
-            &nothing.body["changes"],
-            &nothing.body["has_more"],
-            &nothing.body["cursor"]
-        ),
+        (&nothing.body["changes"], &nothing.body["has_more"], &nothing.body["cursor"]),
         (&json!([]), &json!(false), &page.body["cursor"])
     );
 }
 
 async fn cursors_are_bound_to_the_person_and_expire_with_what_they_may_have_missed(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
-    push(
-        &sam,
-        &[
-            upsert("check-ins", 1, None, note("one")),
-            upsert("check-ins", 2, None, note("two")),
-        ],
-    )
-    .await;
+    push(&sam, &[upsert("check-ins", 1, None, note("one")), upsert("check-ins", 2, None, note("two"))]).await;
     let before = pull(&sam, &Value::Null, 200).await.expect(200).body["cursor"].clone();
     push(&sam, &[delete("check-ins", 1, 1)]).await;
     let after = pull(&sam, &before, 200).await.expect(200).body["cursor"].clone();
@@ -421,27 +301,12 @@ async fn cursors_are_bound_to_the_person_and_expire_with_what_they_may_have_miss
     }
     // As if 180 days had passed since the deletion.
     let store = &app.state().store;
-    assert_eq!(
-        store
-            .sweep_tombstones(app.clock.micros() + 1_000_000)
-            .await
-            .expect("it sweeps"),
-        1
-    );
-    assert_eq!(
-        pull(&sam, &before, 200).await.expect(410).problem(),
-        "cursor-expired"
-    );
+    assert_eq!(store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("it sweeps"), 1);
+    assert_eq!(pull(&sam, &before, 200).await.expect(410).problem(), "cursor-expired");
     pull(&sam, &after, 200).await.expect(200);
     let fresh = pull(&sam, &Value::Null, 200).await.expect(200);
     assert_eq!(fresh.body["changes"].as_array().map(Vec::len), Some(1));
-    assert_eq!(
-        store
-            .sweep_tombstones(app.clock.micros() + 1_000_000)
-            .await
-            .expect("it sweeps"),
-        0
-    );
+    assert_eq!(store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("it sweeps"), 0);
     // The number of the deletion was the highest, and is not given again: who knew of it hears of what comes next.
     push(&sam, &[upsert("check-ins", 3, None, note("three"))]).await;
     let next = pull(&sam, &after, 200).await.expect(200);
@@ -457,31 +322,17 @@ async fn a_push_that_gets_no_turn_is_asked_to_come_again_and_a_pull_needs_none(a
     let changes = json!({ "cursor": null, "changes": [upsert("check-ins", 1, None, note("one"))] });
     let refused = sam.post("/v1/sync", &changes).await.expect(503);
     assert_eq!(refused.header("retry-after"), "1");
-    assert_eq!(
-        pull(&sam, &Value::Null, 10).await.expect(200).body["changes"],
-        json!([])
-    );
+    assert_eq!(pull(&sam, &Value::Null, 10).await.expect(200).body["changes"], json!([]));
     drop(held);
-    assert_eq!(
-        sam.post("/v1/sync", &changes).await.expect(200).body["results"][0]["status"],
-        "applied"
-    );
+    assert_eq!(sam.post("/v1/sync", &changes).await.expect(200).body["results"][0]["status"], "applied");
     // Every turn comes back.
-    assert_eq!(
-        app.state().pushes.available_permits(),
-        usize::try_from(all).expect("so many")
-    );
+    assert_eq!(app.state().pushes.available_permits(), usize::try_from(all).expect("so many"));
 }
 
 async fn what_is_too_much_or_misshapen_is_refused_as_a_whole(app: &TestApp) {
     let sam = app.person().await;
-    let many: Vec<Value> = (0..501)
-        .map(|n| upsert("check-ins", n, None, note("x")))
-        .collect();
-    let refused = sam
-        .post("/v1/sync", &json!({ "changes": many }))
-        .await
-        .expect(422);
+    let many: Vec<Value> = (0..501).map(|n| upsert("check-ins", n, None, note("x"))).collect();
+    let refused = sam.post("/v1/sync", &json!({ "changes": many })).await.expect(422);
     assert_eq!(refused.pointers(), ["/changes"]);
     let wrong = sam
         .post(
@@ -490,19 +341,13 @@ async fn what_is_too_much_or_misshapen_is_refused_as_a_whole(app: &TestApp) {
         )
         .await
         .expect(422);
-    assert_eq!(
-        wrong.pointers(),
-        ["/changes/0/id", "/changes/0/op", "/limit", "/more"]
-    );
+    assert_eq!(wrong.pointers(), ["/changes/0/id", "/changes/0/op", "/limit", "/more"]);
     let changes = [
         upsert("check-ins", 1, None, note("x")),
         upsert("check-ins", 2, None, json!([1])),
         upsert("check-ins", 3, None, json!("x")),
     ];
-    let wrong = sam
-        .post("/v1/sync", &json!({ "changes": changes }))
-        .await
-        .expect(422);
+    let wrong = sam.post("/v1/sync", &json!({ "changes": changes })).await.expect(422);
     assert_eq!(
         wrong.faults(),
         [
@@ -516,30 +361,14 @@ async fn what_is_too_much_or_misshapen_is_refused_as_a_whole(app: &TestApp) {
 async fn the_history_gives_each_earlier_version_with_its_session(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
     let tablet = sam.another_device().await;
-    let path = sam
-        .post("/v1/check-ins", &note("one"))
-        .await
-        .expect(201)
-        .header("location");
-    assert!(
-        sam.get(&format!("{path}/history"))
-            .await
-            .expect(200)
-            .items()
-            .is_empty()
-    );
+    let path = sam.post("/v1/check-ins", &note("one")).await.expect(201).header("location");
+    assert!(sam.get(&format!("{path}/history")).await.expect(200).items().is_empty());
     tablet.put(&path, 1, &note("two")).await.expect(200);
     sam.delete(&path, 2).await.expect(204);
     let versions = sam.get(&format!("{path}/history")).await.expect(200).items();
     let view: Vec<_> = versions
         .iter()
-        .map(|v| {
-            (
-                v["version"].as_i64(),
-                v["record"]["note"].as_str(),
-                &v["replaced_by_session_id"],
-            )
-        })
+        .map(|v| (v["version"].as_i64(), v["record"]["note"].as_str(), &v["replaced_by_session_id"]))
         .collect();
     assert_eq!(
         view,
@@ -550,22 +379,10 @@ async fn the_history_gives_each_earlier_version_with_its_session(app: &TestApp) 
     );
     let page = sam.get(&format!("{path}/history?limit=1")).await.expect(200);
     let next = page.body["next_cursor"].as_str().expect("a cursor").to_owned();
-    let rest = sam
-        .get(&format!("{path}/history?limit=1&cursor={next}"))
-        .await
-        .expect(200);
-    assert_eq!(
-        (&rest.items()[0]["version"], &rest.body["next_cursor"]),
-        (&json!(1), &Value::Null)
-    );
+    let rest = sam.get(&format!("{path}/history?limit=1&cursor={next}")).await.expect(200);
+    assert_eq!((&rest.items()[0]["version"], &rest.body["next_cursor"]), (&json!(1), &Value::Null));
     kim.get(&format!("{path}/history")).await.expect(404);
-    assert_eq!(
-        sam.get(&format!("{path}/history?cursor=x"))
-            .await
-            .expect(422)
-            .pointers(),
-        ["/cursor"]
-    );
+    assert_eq!(sam.get(&format!("{path}/history?cursor=x")).await.expect(422).pointers(), ["/cursor"]);
 }
 
 async fn every_collection_travels_by_sync(app: &TestApp) {
@@ -600,12 +417,7 @@ async fn every_collection_travels_by_sync(app: &TestApp) {
             .await;
         assert_eq!(found["record"], one.expect(200).body);
     }
-    assert!(
-        push(&sam, &changes)
-            .await
-            .iter()
-            .all(|r| r["status"] == "replayed")
-    );
+    assert!(push(&sam, &changes).await.iter().all(|r| r["status"] == "replayed"));
 }
 
 /// Both databases keep the epoch alike; only PostgreSQL lets someone else write beside the server.
@@ -617,15 +429,9 @@ async fn cursors_from_before_a_restore_are_expired() {
     let all = pull(&sam, &Value::Null, 200).await.expect(200).body;
     // Restoring begins a new epoch for everyone, whatever number the changes have come to.
     app.database.sql("update people set epoch = epoch + 1");
-    assert_eq!(
-        pull(&sam, &all["cursor"], 200).await.expect(410).problem(),
-        "cursor-expired"
-    );
+    assert_eq!(pull(&sam, &all["cursor"], 200).await.expect(410).problem(), "cursor-expired");
     let batch = json!({ "cursor": all["cursor"], "changes": [upsert("check-ins", 2, None, note("two"))] });
-    assert_eq!(
-        sam.post("/v1/sync", &batch).await.expect(410).problem(),
-        "cursor-expired"
-    );
+    assert_eq!(sam.post("/v1/sync", &batch).await.expect(410).problem(), "cursor-expired");
     let again = pull(&sam, &Value::Null, 200).await.expect(200).body;
     assert_eq!(
         again["changes"], all["changes"],

@@ -3,19 +3,13 @@
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::json;
 
-both_engines!(
-    a_thought_record_may_be_finished_later,
-    every_wrong_member_is_named,
-);
+both_engines!(a_thought_record_may_be_finished_later, every_wrong_member_is_named,);
 
 async fn a_thought_record_may_be_finished_later(app: &TestApp) {
     let sam = app.person().await;
     let begun = json!({ "situation": "A quarrel", "thought": "It is all over.", "belief_before": 90, "emotions": [{ "name": "anger", "before": 8 }] });
     let stored = sam.post("/v1/thought-records", &begun).await.expect(201);
-    assert_eq!(
-        (&stored.body["distortions"], stored.body.get("belief_after")),
-        (&json!([]), None)
-    );
+    assert_eq!((&stored.body["distortions"], stored.body.get("belief_after")), (&json!([]), None));
     let mut done = stored.body.clone();
     done["distortions"] = json!(["all_or_nothing_thinking", "catastrophizing", "fortune_telling"]);
     done["alternative"] = json!("We have made up before.");
@@ -35,10 +29,7 @@ async fn every_wrong_member_is_named(app: &TestApp) {
         "distortions": ["stupidity"], "belief_after": -1,
     });
     assert_eq!(
-        sam.post("/v1/thought-records", &wrong)
-            .await
-            .expect(422)
-            .pointers(),
+        sam.post("/v1/thought-records", &wrong).await.expect(422).pointers(),
         [
             "/belief_after",
             "/belief_before",

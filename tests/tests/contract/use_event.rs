@@ -20,10 +20,7 @@ both_engines!(
 async fn a_lapse_is_answered_with_the_plans_response_and_changes_nothing_else(app: &TestApp) {
     let sam = app.person().await;
     let goal = sam
-        .post(
-            "/v1/goals",
-            &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-15" }),
-        )
+        .post("/v1/goals", &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-15" }))
         .await
         .expect(201);
     let plan = sam
@@ -40,10 +37,7 @@ async fn a_lapse_is_answered_with_the_plans_response_and_changes_nothing_else(ap
         )
         .await
         .expect(201);
-    let active = sam
-        .post_nothing(&format!("{}/activate", plan.header("location")))
-        .await
-        .expect(200);
+    let active = sam.post_nothing(&format!("{}/activate", plan.header("location"))).await.expect(200);
     let answer = sam.post("/v1/use-events", &lapse()).await.expect(201);
     assert_eq!(answer.body["use_event"]["entered_in_error"], false);
     assert_eq!(answer.body["support"]["lapse_response"][0]["text"], "Call Robin.");
@@ -53,41 +47,22 @@ async fn a_lapse_is_answered_with_the_plans_response_and_changes_nothing_else(ap
     opioid["substance"] = json!("opioid_heroin");
     opioid["harm"] = json!("overdose");
     let answer = sam.post("/v1/use-events", &opioid).await.expect(201);
-    assert_eq!(
-        answer.body["support"]["safety_notes"].as_array().map(Vec::len),
-        Some(2)
-    );
+    assert_eq!(answer.body["support"]["safety_notes"].as_array().map(Vec::len), Some(2));
 }
 
 async fn deleting_marks_it_as_entered_in_error_and_nothing_removes_it(app: &TestApp) {
     let sam = app.person().await;
     let mut body = lapse();
     body["id"] = json!("01950000-0000-7000-8000-000000000001");
-    let path = sam
-        .post("/v1/use-events", &body)
-        .await
-        .expect(201)
-        .header("location");
+    let path = sam.post("/v1/use-events", &body).await.expect(201).header("location");
     sam.delete(&path, 2).await.expect(412);
     sam.delete(&path, 1).await.expect(204);
     let marked = sam.get(&path).await.expect(200);
-    assert_eq!(
-        (&marked.body["entered_in_error"], &marked.body["version"]),
-        (&json!(true), &json!(2))
-    );
+    assert_eq!((&marked.body["entered_in_error"], &marked.body["version"]), (&json!(true), &json!(2)));
     assert!(sam.get("/v1/use-events").await.items().is_empty());
-    assert_eq!(
-        sam.delete(&path, 2).await.expect(409).problem(),
-        "entered-in-error"
-    );
-    assert_eq!(
-        sam.put(&path, 2, &marked.body).await.expect(409).problem(),
-        "entered-in-error"
-    );
-    assert_eq!(
-        sam.post("/v1/use-events", &body).await.expect(409).problem(),
-        "id-deleted"
-    );
+    assert_eq!(sam.delete(&path, 2).await.expect(409).problem(), "entered-in-error");
+    assert_eq!(sam.put(&path, 2, &marked.body).await.expect(409).problem(), "entered-in-error");
+    assert_eq!(sam.post("/v1/use-events", &body).await.expect(409).problem(), "id-deleted");
     let mut sent = lapse();
     sent["entered_in_error"] = json!(true);
     assert_eq!(
@@ -102,41 +77,27 @@ async fn a_use_event_may_name_the_craving_before_it(app: &TestApp) {
     let craving = sam.post("/v1/craving-events", &craving).await.expect(201);
     let mut body = lapse();
     body["craving_event_id"] = craving.body["craving_event"]["id"].clone();
-    assert_eq!(
-        kim.post("/v1/use-events", &body).await.expect(422).pointers(),
-        ["/craving_event_id"]
-    );
+    assert_eq!(kim.post("/v1/use-events", &body).await.expect(422).pointers(), ["/craving_event_id"]);
     sam.delete(&craving.header("location"), 1).await.expect(204);
     sam.post("/v1/use-events", &body).await.expect(201);
 }
 
 async fn a_review_is_written_once_without_and_then_with_a_precondition(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
-    let path = format!(
-        "{}/review",
-        sam.post("/v1/use-events", &lapse())
-            .await
-            .expect(201)
-            .header("location")
-    );
+    let path =
+        format!("{}/review", sam.post("/v1/use-events", &lapse()).await.expect(201).header("location"));
     sam.get(&path).await.expect(404);
     let review = |text: &str| json!({ "situation": text, "proposed_items": [{ "section": "triggers", "label": "Birthdays" }] });
     let put = |text: &str| {
         let (sam, path, body) = (sam.clone(), path.clone(), review(text));
-        async move {
-            sam.send("PUT", &path, &[], Some(body.to_string().into_bytes()))
-                .await
-        }
+        async move { sam.send("PUT", &path, &[], Some(body.to_string().into_bytes())).await }
     };
     let early = sam.put(&path, 1, &review("one")).await;
     early.expect(412);
     let first = put("one").await.expect(201);
     assert!(first.body["proposed_items"][0]["id"].is_string());
     let again = put("one").await.expect(200);
-    assert_eq!(
-        (again.header("idempotent-replayed").as_str(), &again.body),
-        ("true", &first.body)
-    );
+    assert_eq!((again.header("idempotent-replayed").as_str(), &again.body), ("true", &first.body));
     assert_eq!(put("two").await.expect(428).problem(), "precondition-required");
     let second = sam.put(&path, 1, &review("two")).await.expect(200);
     assert_eq!(sam.get(&path).await.expect(200).body, second.body);
@@ -169,10 +130,7 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
         )
         .await
         .expect(201);
-    let active = sam
-        .post_nothing(&format!("{}/activate", plan.header("location")))
-        .await
-        .expect(200);
+    let active = sam.post_nothing(&format!("{}/activate", plan.header("location"))).await.expect(200);
     let event = sam
         .post("/v1/use-events", &{
             let mut e = lapse();
@@ -194,10 +152,7 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
         { "section": "contact_ids", "label": "Nobody" },
         { "section": "lapse_response", "label": "Eat first" },
     ] });
-    let stored = sam
-        .send("PUT", &review, &[], Some(proposed.to_string().into_bytes()))
-        .await
-        .expect(201);
+    let stored = sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes())).await.expect(201);
     let made = sam.post_nothing(&draft).await.expect(201);
     let content = &made.body["content"];
     assert_eq!(
@@ -209,11 +164,7 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
     let (trigger, strategy) = (&content["triggers"][0], &content["strategies"][1]);
     assert_eq!(
         (&trigger["kind"], &trigger["category"], &trigger["id"]),
-        (
-            &json!("external"),
-            &json!("social_pressure"),
-            &stored.body["proposed_items"][1]["id"]
-        )
+        (&json!("external"), &json!("social_pressure"), &stored.body["proposed_items"][1]["id"])
     );
     assert_eq!(
         (&strategy["category"], &strategy["instructions"]),
@@ -223,15 +174,10 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
         (&content["contact_ids"], &content["lapse_response"][0]["text"]),
         (&json!([robin]), &json!("Eat first"))
     );
-    assert_eq!(
-        sam.get(&made.header("location")).await.expect(200).body,
-        made.body
-    );
+    assert_eq!(sam.get(&made.header("location")).await.expect(200).body, made.body);
     // The active plan is as it was, until the person says so.
     assert_eq!(sam.get(&plan.header("location")).await.body, active.body);
-    sam.post_nothing(&format!("{}/activate", made.header("location")))
-        .await
-        .expect(200);
+    sam.post_nothing(&format!("{}/activate", made.header("location"))).await.expect(200);
     assert_eq!(sam.get(&plan.header("location")).await.body["status"], "archived");
     // What was taken over is not added again.
     let again = sam.post_nothing(&draft).await.expect(201);
@@ -241,52 +187,27 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
 
 async fn a_draft_asked_for_twice_under_one_key_is_made_once(app: &TestApp) {
     let sam = app.person().await;
-    let review = format!(
-        "{}/review",
-        sam.post("/v1/use-events", &lapse())
-            .await
-            .expect(201)
-            .header("location")
-    );
+    let review =
+        format!("{}/review", sam.post("/v1/use-events", &lapse()).await.expect(201).header("location"));
     let proposed = json!({ "proposed_items": [{ "section": "routines", "label": "Dinner at six" }] });
-    sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes()))
-        .await
-        .expect(201);
+    sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes())).await.expect(201);
     let path = format!("{review}/plan-draft");
-    let first = sam
-        .send("POST", &path, &[("idempotency-key", "one")], None)
-        .await
-        .expect(201);
-    let second = sam
-        .send("POST", &path, &[("idempotency-key", "one")], None)
-        .await
-        .expect(201);
+    let first = sam.send("POST", &path, &[("idempotency-key", "one")], None).await.expect(201);
+    let second = sam.send("POST", &path, &[("idempotency-key", "one")], None).await.expect(201);
     assert_eq!(first.text, second.text);
     let plans = sam.get("/v1/plans").await.items();
     // There was no plan, so the draft has nothing but what is proposed.
     assert_eq!(
-        (
-            plans.len(),
-            &plans[0]["title"],
-            &plans[0]["content"]["routines"][0]["text"]
-        ),
+        (plans.len(), &plans[0]["title"], &plans[0]["content"]["routines"][0]["text"]),
         (1, &json!("My plan"), &json!("Dinner at six"))
     );
 }
 
 async fn a_proposed_practice_must_be_one_of_the_library(app: &TestApp) {
     let sam = app.person().await;
-    let review = format!(
-        "{}/review",
-        sam.post("/v1/use-events", &lapse())
-            .await
-            .expect(201)
-            .header("location")
-    );
+    let review =
+        format!("{}/review", sam.post("/v1/use-events", &lapse()).await.expect(201).header("location"));
     let proposed = json!({ "proposed_items": [{ "section": "strategies", "label": "Wave", "practice": "no-such-practice" }] });
-    let refused = sam
-        .send("PUT", &review, &[], Some(proposed.to_string().into_bytes()))
-        .await
-        .expect(422);
+    let refused = sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes())).await.expect(422);
     assert_eq!(refused.pointers(), ["/proposed_items/0/practice"]);
 }

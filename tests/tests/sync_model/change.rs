@@ -45,11 +45,7 @@ impl History {
         match self.random.number() % 100 {
             0..45 if !visible.is_empty() => {
                 let place = visible[self.random.place(visible.len())].clone();
-                let mut record = self.devices[n]
-                    .store
-                    .view(&place)
-                    .cloned()
-                    .expect("it is visible");
+                let mut record = self.devices[n].store.view(&place).cloned().expect("it is visible");
                 record[word_member(&place.0)] = json!(self.new_word());
                 if place.0 == "check-ins" && self.random.chance(40) {
                     record["answers"]["mood"] = json!(self.random.between(0, 10));
@@ -156,9 +152,5 @@ pub fn word(place: &Place, record: &Value) -> String {
 
 /// A change that the server must reject.
 pub fn is_bad(record: Option<&Value>) -> bool {
-    record.is_some_and(|record| {
-        record["occurred_at"]
-            .as_str()
-            .is_some_and(|at| at.starts_with("2199"))
-    })
+    record.is_some_and(|record| record["occurred_at"].as_str().is_some_and(|at| at.starts_with("2199")))
 }

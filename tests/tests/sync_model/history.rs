@@ -72,24 +72,11 @@ impl History {
     pub fn new(client: Client, seed: u64, way: Way, requests: Arc<AtomicU64>) -> Self {
         let mut random = Random::new(seed);
         let devices = (0..random.between(2, 5)).map(|_| Device {
-            behind: if random.chance(30) {
-                random.between(1, 30)
-            } else {
-                0
-            },
+            behind: if random.chance(30) { random.between(1, 30) } else { 0 },
             ..Device::default()
         });
         let devices = devices.collect();
-        Self {
-            client,
-            way,
-            random,
-            devices,
-            held: Vec::new(),
-            ledger: Ledger::default(),
-            ids: 0,
-            requests,
-        }
+        Self { client, way, random, devices, held: Vec::new(), ledger: Ledger::default(), ids: 0, requests }
     }
 
     /// The history of a seed, from its beginning to its proof.
@@ -121,8 +108,5 @@ impl History {
 }
 
 fn id_of(value: &Value) -> Uuid {
-    value["id"]
-        .as_str()
-        .and_then(|id| id.parse().ok())
-        .expect("an id")
+    value["id"].as_str().and_then(|id| id.parse().ok()).expect("an id")
 }

@@ -35,15 +35,9 @@ both_engines!(whatever_the_network_does_all_devices_agree_and_nothing_is_lost_or
 async fn whatever_the_network_does_all_devices_agree_and_nothing_is_lost_or_there_twice(app: &TestApp) {
     let started = Instant::now();
     let requests = Arc::default();
-    let tally = live_all(seeds(SEED, HISTORIES), Way::default(), &requests, async || {
-        quick_person(app).await
-    })
-    .await;
-    eprintln!(
-        "{:?}: {tally:?}, {requests:?} requests, {:?}",
-        app.database.engine,
-        started.elapsed()
-    );
+    let tally =
+        live_all(seeds(SEED, HISTORIES), Way::default(), &requests, async || quick_person(app).await).await;
+    eprintln!("{:?}: {tally:?}, {requests:?} requests, {:?}", app.database.engine, started.elapsed());
 }
 
 /// The histories that are lived while the server is killed.
@@ -57,11 +51,8 @@ async fn live_through_kills(engine: Engine) {
     let (url, port) = (server.url.clone(), server.port());
     let mut people = Vec::new();
     for n in 0..KILLED_HISTORIES {
-        people.push(
-            Person::register(&url, json!({ "email": format!("person{n}@example.org") }))
-                .await
-                .client,
-        );
+        people
+            .push(Person::register(&url, json!({ "email": format!("person{n}@example.org") })).await.client);
     }
     let people = std::sync::Mutex::new(people);
     let requests: Arc<AtomicU64> = Arc::default();
@@ -79,13 +70,7 @@ async fn live_through_kills(engine: Engine) {
         std::future::pending::<()>().await;
         drop(server);
     };
-    let client = async || {
-        people
-            .lock()
-            .expect("nobody panicked")
-            .pop()
-            .expect("one for each history")
-    };
+    let client = async || people.lock().expect("nobody panicked").pop().expect("one for each history");
     let seeds = seeds(SEED ^ 0xdead_0000, KILLED_HISTORIES);
     let tally = tokio::select! {
         tally = live_all(seeds, Way { kills: true }, &requests, client) => tally,
@@ -110,12 +95,8 @@ both_engines!(after_a_cursor_expired_pulling_again_gives_what_following_would_ha
 async fn after_a_cursor_expired_pulling_again_gives_what_following_would_have(app: &TestApp) {
     let mut histories = Vec::new();
     for n in 0..40 {
-        let mut history = History::new(
-            quick_person(app).await,
-            SEED + 0x1000_0000 + n,
-            Way::default(),
-            Arc::default(),
-        );
+        let mut history =
+            History::new(quick_person(app).await, SEED + 0x1000_0000 + n, Way::default(), Arc::default());
         for _ in 0..12 {
             history.change(0);
         }
@@ -132,32 +113,17 @@ async fn after_a_cursor_expired_pulling_again_gives_what_following_would_have(ap
         history.make(1, &[]);
         histories.push(history);
     }
-    let swept = app
-        .state()
-        .store
-        .sweep_tombstones(app.clock.micros() + 1_000_000)
-        .await
-        .expect("it sweeps");
+    let swept = app.state().store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("it sweeps");
     assert!(swept > 100, "only {swept} tombstones");
     for history in histories {
         let mut following = history.devices[0].store.clone();
-        assert!(
-            sync(&history.client, &mut following, 50, &mut |_| {
-                OnConflict::KeepTheirs
-            })
-            .await
-        );
+        assert!(sync(&history.client, &mut following, 50, &mut |_| { OnConflict::KeepTheirs }).await);
         for device in &history.devices[1..] {
             let mut store = device.store.clone();
             let before = store.outbox().len();
             assert!(sync(&history.client, &mut store, 7, &mut |_| OnConflict::KeepTheirs).await);
             assert!(store.lost_edits.len() <= device.store.lost_edits.len() + before);
-            assert!(
-                sync(&history.client, &mut following, 50, &mut |_| {
-                    OnConflict::KeepTheirs
-                })
-                .await
-            );
+            assert!(sync(&history.client, &mut following, 50, &mut |_| { OnConflict::KeepTheirs }).await);
             assert_eq!(in_full(&store), in_full(&following));
         }
         assert_eq!(in_full(&history.fresh().await), in_full(&following));

@@ -13,16 +13,8 @@ use crate::{change::is_bad, history::History};
 impl History {
     /// A request with all or the oldest of what is pending, in some order.
     fn push(&mut self, n: usize) -> Push {
-        let most = if self.random.chance(70) {
-            500
-        } else {
-            self.random.place(4) + 1
-        };
-        let limit = if self.random.chance(50) {
-            50
-        } else {
-            self.random.between(1, 50)
-        };
+        let most = if self.random.chance(70) { 500 } else { self.random.place(4) + 1 };
+        let limit = if self.random.chance(50) { 50 } else { self.random.between(1, 50) };
         let shuffled = self.random.chance(40);
         let random = &mut self.random;
         self.devices[n].store.push_in_order(most, limit, |order| {
@@ -51,18 +43,11 @@ impl History {
     pub fn take(&mut self, n: usize, push: &Push, answer: &Value) {
         let random = &mut self.random;
         let mut rule = |_: &Pending| {
-            if random.chance(50) {
-                OnConflict::KeepTheirs
-            } else {
-                OnConflict::MakeAgain
-            }
+            if random.chance(50) { OnConflict::KeepTheirs } else { OnConflict::MakeAgain }
         };
         let taken = self.devices[n].store.take(push, answer, &mut rule);
         for (change, problem) in &taken.rejected {
-            assert!(
-                is_bad(change.record.as_ref()),
-                "{change:?} was rejected: {problem}"
-            );
+            assert!(is_bad(change.record.as_ref()), "{change:?} was rejected: {problem}");
         }
         self.ledger.acknowledged.extend(taken.acknowledged);
     }
@@ -90,10 +75,8 @@ impl History {
             }
             // The request arrives twice at the same moment.
             43..48 => {
-                let (first, second) = tokio::join!(
-                    exchange(&self.client, &push.body),
-                    exchange(&self.client, &push.body)
-                );
+                let (first, second) =
+                    tokio::join!(exchange(&self.client, &push.body), exchange(&self.client, &push.body));
                 let (first, second) = (self.heard(first), self.heard(second));
                 let heard = if self.random.chance(50) { first } else { second };
                 if let Some(answer) = heard {
@@ -123,10 +106,7 @@ impl History {
     /// Two devices sync at the same moment.
     pub async fn meet(&mut self, one: usize, other: usize) {
         let (first, second) = (self.push(one), self.push(other));
-        let (a, b) = tokio::join!(
-            exchange(&self.client, &first.body),
-            exchange(&self.client, &second.body)
-        );
+        let (a, b) = tokio::join!(exchange(&self.client, &first.body), exchange(&self.client, &second.body));
         for (n, push, came) in [(one, first, a), (other, second, b)] {
             if let Some(answer) = self.heard(came) {
                 self.take(n, &push, &answer);
@@ -142,10 +122,7 @@ impl History {
             let mut quiet = true;
             for n in 0..self.devices.len() {
                 loop {
-                    assert!(
-                        started.elapsed() < Duration::from_mins(4),
-                        "the devices do not come to rest"
-                    );
+                    assert!(started.elapsed() < Duration::from_mins(4), "the devices do not come to rest");
                     let push = self.push(n);
                     let Some(answer) = self.deliver(&push.body).await else {
                         tokio::time::sleep(Duration::from_millis(40)).await;

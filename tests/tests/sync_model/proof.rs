@@ -51,11 +51,7 @@ impl History {
         let fresh = self.fresh().await;
         let whole = in_full(&fresh);
         for (n, device) in self.devices.iter().enumerate() {
-            assert_eq!(
-                in_full(&device.store),
-                whole,
-                "device {n} and a fresh one do not agree"
-            );
+            assert_eq!(in_full(&device.store), whole, "device {n} and a fresh one do not agree");
         }
 
         // What arrives only now was sent again long ago, and does nothing any more.
@@ -63,27 +59,16 @@ impl History {
         for body in &late {
             let before = self.ledger.applied.clone();
             self.deliver(body).await;
-            assert_eq!(
-                self.ledger.applied, before,
-                "{body}\nhad an effect when everything was done"
-            );
+            assert_eq!(self.ledger.applied, before, "{body}\nhad an effect when everything was done");
         }
         if !late.is_empty() {
-            assert_eq!(
-                in_full(&self.fresh().await),
-                whole,
-                "late requests changed something"
-            );
+            assert_eq!(in_full(&self.fresh().await), whole, "late requests changed something");
         }
 
         let mut versions: BTreeMap<Place, Vec<String>> = BTreeMap::new();
         let mut tally = Tally {
             changes: self.ledger.words.len(),
-            lost: self
-                .devices
-                .iter()
-                .map(|device| device.store.lost_edits.len())
-                .sum(),
+            lost: self.devices.iter().map(|device| device.store.lost_edits.len()).sum(),
             ..Tally::default()
         };
         for (place, known) in fresh.known() {
@@ -92,23 +77,14 @@ impl History {
             tally.deleted += usize::from(known.deleted);
             let applied = self.ledger.applied.get(place).copied().unwrap_or_default();
             if self.way.kills {
-                assert!(
-                    applied <= known.version,
-                    "{place:?}: {applied} changes, but {known:?}"
-                );
+                assert!(applied <= known.version, "{place:?}: {applied} changes, but {known:?}");
             } else {
-                assert_eq!(
-                    known.version, applied,
-                    "{place:?}: {applied} changes, but {known:?}"
-                );
+                assert_eq!(known.version, applied, "{place:?}: {applied} changes, but {known:?}");
             }
             versions.insert(place.clone(), words);
         }
         let mut all: Vec<&String> = versions.values().flatten().collect();
-        assert!(
-            all.iter().all(|word| self.ledger.words.contains(*word)),
-            "{all:?}"
-        );
+        assert!(all.iter().all(|word| self.ledger.words.contains(*word)), "{all:?}");
         let count = all.len();
         all.sort_unstable();
         all.dedup();

@@ -19,10 +19,7 @@ pub const SEED: u64 = 0x5eed_c0de;
 const TOGETHER: usize = 12;
 
 /// The one seed that shall be replayed.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "whoever replays a history says so this way"
-)]
+#[expect(clippy::disallowed_methods, reason = "whoever replays a history says so this way")]
 pub fn replayed_seed() -> Option<u64> {
     std::env::var("MAINSTAY_MODEL_SEED").ok()?.parse().ok()
 }
