@@ -1,204 +1,20 @@
-//! W7: the summary that an app asks for at every start, over five years of a record that somebody keeps eagerly.
-
-use std::time::{Duration, Instant};
+//! Five years of a detailed record of one person, as changes for sync.
 
 use chrono::{DateTime, Utc};
-use clap::Args;
-use mainstay_api::{auth::access_token::Tokens, server::clock::Clock};
 use mainstay_domain::{
-    account::Role, questionnaire_response::QuestionnaireResponse, record::Record,
-    reference::questionnaire::SHIPPED,
+    questionnaire_response::QuestionnaireResponse, record::Record, reference::questionnaire::SHIPPED,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{
-    Outcome,
-    arguments::Setting,
-    findings::Findings,
-    http::{Answer, Connection},
-    population::{Copy, Person, Place, Size, active},
-    random::Random,
-    report, seed,
-    server::Server,
-};
+use crate::{content, random::Random};
 
-const PATH: &str = "/v1/insights/summary";
 /// The days of the record.
 const DAYS: i64 = 5 * 365;
-/// The most that sync takes at once.
-const AT_ONCE: usize = 500;
-/// How often the server is started anew, to ask what it has never been asked.
-const STARTS: usize = 5;
-/// How often the record changes before it is asked again.
-const CHANGES: usize = 50;
-/// How often it is asked while nothing changes.
-const REPEATS: usize = 500;
 
-/// The options.
-#[derive(Debug, Args)]
-pub struct Run {
-    /// Where and on what.
-    #[command(flatten)]
-    pub setting: Setting,
-    /// How much is seeded.
-    #[command(flatten)]
-    pub size: Size,
-}
-
-/// Measures the summary alone, on each engine.
-pub fn run(run: &Run) -> Outcome {
-    let _turn = run.setting.take_turn()?;
-    for engine in &run.setting.engine {
-        let place = run.setting.place(*engine, run.size)?;
-        let people = seed::ensure(&place)?;
-        place.make_copy(Copy::Served)?;
-        let mut findings = Findings::new(*engine);
-        measure(&run.setting.binary()?, &place, &people, &mut findings)?;
-        println!("{}", report::years(&findings));
-    }
-    Ok(())
-}
-
-/// How long the summary took.
-#[derive(Debug, Clone)]
-pub struct Years {
-    /// The records that it is made of.
-    pub records: usize,
-    /// Asked for the first time since the server was started.
-    pub first: Taken,
-    /// Asked after the record changed.
-    pub changed: Taken,
-    /// Asked again, by a client that has kept no answer.
-    pub again: Taken,
-    /// Asked again, by a client that has kept the answer: 304.
-    pub unchanged: Taken,
-}
-
-/// Times of the same request.
-#[derive(Debug, Clone, Default)]
-pub struct Taken(Vec<Duration>);
-
-impl Taken {
-    /// The median.
-    pub fn median(&self) -> Duration {
-        self.sorted().get(self.0.len() / 2).copied().unwrap_or_default()
-    }
-
-    /// The longest.
-    pub fn longest(&self) -> Duration {
-        self.sorted().last().copied().unwrap_or_default()
-    }
-
-    fn sorted(&self) -> Vec<Duration> {
-        let mut all = self.0.clone();
-        all.sort_unstable();
-        all
-    }
-}
-
-/// A client of one person.
-struct Client {
-    connection: Connection,
-    token: String,
-}
-
-impl Client {
-    fn open(server: &Server, tokens: &Tokens, person: &Person) -> Outcome<Self> {
-        let now = Clock::default().now();
-        Ok(Self {
-            connection: Connection::open(server.address)?,
-            token: tokens.issue(person.account, person.session, Role::Person, now)?,
-        })
-    }
-
-    fn get(&mut self, tag: Option<&str>, taken: &mut Taken) -> Outcome<Answer> {
-        let headers: Vec<(&str, &str)> = tag.map(|tag| ("if-none-match", tag)).into_iter().collect();
-        let started = Instant::now();
-        let answer = self
-            .connection
-            .send_with("GET", PATH, &self.token, &headers, None)?;
-        taken.0.push(started.elapsed());
-        answer.expect(if tag.is_some() { 304 } else { 200 })
-    }
-
-    fn post(&mut self, path: &str, body: &Value, status: u16) -> Outcome<Answer> {
-        let body = body.to_string();
-        let answer = self.connection.send("POST", path, &self.token, Some(&body))?;
-        answer.expect(status)
-    }
-}
-
-/// Fills the record of somebody who is not active otherwise, then asks for its summary in each state.
-pub fn measure(
-    binary: &std::path::Path,
-    place: &Place,
-    people: &[Person],
-    findings: &mut Findings,
-) -> Outcome {
-    let tokens = Tokens::new(&std::fs::read_to_string(place.file("signing.pem"))?, "mainstay")?;
-    let busy = active(people, 500).people;
-    let person = people.iter().find(|person| !busy.contains(person));
-    let person = person.ok_or("everyone is active")?;
-    let now = Clock::default().now();
-    let mut random = Random::new(7);
-    let record = five_years(&mut random, now);
-    let beside = beside(&mut Random::new(11), now);
-
-    place.is_written_to(Copy::Served)?;
-    let server = Server::mainstay(binary, place)?;
-    let mut client = Client::open(&server, &tokens, person)?;
-    for some in record.chunks(AT_ONCE).chain(beside.chunks(AT_ONCE)) {
-        let answer = client.post("/v1/sync", &json!({ "limit": 1, "changes": some }), 200)?;
-        let answer: Value = serde_json::from_slice(&answer.body)?;
-        let results = answer.get("results").and_then(Value::as_array);
-        let refused = results.and_then(|all| {
-            all.iter()
-                .find(|one| one.get("status") != Some(&json!("applied")))
-        });
-        if let Some(refused) = refused {
-            return Err(format!("a change was not applied: {refused}").into());
-        }
-    }
-    drop(client);
-    server.stop()?;
-
-    let [mut first, mut changed, mut again, mut unchanged] = [const { Taken(Vec::new()) }; 4];
-    for _ in 0..STARTS {
-        let server = Server::mainstay(binary, place)?;
-        Client::open(&server, &tokens, person)?.get(None, &mut first)?;
-        server.stop()?;
-    }
-    let server = Server::mainstay(binary, place)?;
-    let mut client = Client::open(&server, &tokens, person)?;
-    let mut tag = tag_of(&client.get(None, &mut Taken::default())?)?;
-    for _ in 0..CHANGES {
-        let at = Clock::default().now();
-        client.post("/v1/check-ins", &check_in(&mut random, at, "momentary"), 201)?;
-        tag = tag_of(&client.get(None, &mut changed)?)?;
-    }
-    for _ in 0..REPEATS {
-        client.get(None, &mut again)?;
-        client.get(Some(&tag), &mut unchanged)?;
-    }
-    findings.years = Some(Years {
-        records: record.len(),
-        first,
-        changed,
-        again,
-        unchanged,
-    });
-    server.stop()
-}
-
-fn tag_of(answer: &Answer) -> Outcome<String> {
-    let tag = answer.headers.iter().find(|(name, _)| name == "etag");
-    Ok(tag.ok_or("a summary without ETag")?.1.clone())
-}
-
-/// About 8 000 records: up to three check-ins a day, cravings, a dose every other day, practice,
-/// meetings, profiles, a few days of use, in the order in which they happened.
-fn five_years(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
+/// The changes that create some 8 000 records of the collections that the summary reads, in the order of their times:
+/// up to three check-ins a day, cravings, a dose every other day, practice, meetings, profiles and a few days of use.
+pub fn summarized_records(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
     let mut all = Vec::new();
     let start = now - chrono::Duration::days(DAYS);
     let mut add = |random: &mut Random, kind: &str, id: Option<Uuid>, record: Value| {
@@ -265,9 +81,9 @@ fn five_years(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
     all
 }
 
-/// About 1 600 records that the summary passes over: a journal, commitments, thoughts, appointments, referrals, a
-/// transition, answers to a questionnaire, feedback; and few that it reads, a plan and a contact.
-fn beside(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
+/// The changes that create some 1 600 records that the summary hardly reads: a journal, commitments, thought records,
+/// appointments, referrals, a transition, questionnaire responses and feedback; also a plan and a contact.
+pub fn unrelated_records(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
     let mut all = Vec::new();
     let start = now - chrono::Duration::days(DAYS);
     let date = |at: DateTime<Utc>| at.format("%Y-%m-%d").to_string();
@@ -329,8 +145,9 @@ fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-fn check_in(random: &mut Random, at: DateTime<Utc>, kind: &str) -> Value {
-    let mut check_in = serde_json::to_value(crate::content::check_in(random, at)).unwrap_or_default();
+/// A check-in of a kind.
+pub fn check_in(random: &mut Random, at: DateTime<Utc>, kind: &str) -> Value {
+    let mut check_in = serde_json::to_value(content::check_in(random, at)).unwrap_or_default();
     check_in["kind"] = json!(kind);
     check_in
 }
