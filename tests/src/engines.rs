@@ -14,6 +14,7 @@
 //!     let goal = json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-10-01" });
 //!     sam.post("/v1/goals", &goal).await.expect(201);
 //! }
+//! # fn main() {}
 //! ```
 //!
 //! The compiler warns of a function that is missing from the list, because nothing calls it.

@@ -7,9 +7,10 @@ pub mod engines;
 pub mod ninety_days;
 pub mod offline;
 pub mod process;
+pub mod samples;
 
 pub use app::TestApp;
-pub use client::{Answer, Client, Person};
+pub use client::{Client, PASSWORD, Person, Response};
 pub use database::{Database, Engine};
 pub use engines::Fixture;
 pub use process::Process;

@@ -1,4 +1,4 @@
-//! The real binary in a process of its own, which a test may kill.
+//! The server binary in a process of its own, which a test can kill.
 
 use std::{
     net::TcpListener,
@@ -9,7 +9,7 @@ use std::{
 
 use crate::{client::Client, database::Database};
 
-/// The binary that was built beside the tests.
+/// The path of the server binary, which is built beside the tests.
 pub fn binary() -> PathBuf {
     let here = std::env::current_exe().expect("the test has a path");
     let beside = here.parent().and_then(Path::parent).expect("a target directory").join("mainstay");
@@ -17,7 +17,7 @@ pub fn binary() -> PathBuf {
     beside
 }
 
-/// The binary with settings for a database and nothing else from the environment.
+/// A command for the binary with settings for a database and an otherwise empty environment.
 pub fn command(database: &Database) -> Command {
     let mut command = Command::new(binary());
     command
@@ -28,16 +28,16 @@ pub fn command(database: &Database) -> Command {
     command
 }
 
-/// A serving process. Dropping it kills it.
+/// A running server process. Dropping it kills it.
 pub struct Process {
     child: Child,
-    /// Where it listens.
+    /// The URL of the server.
     pub url: String,
 }
 
 impl Process {
-    /// Starts the binary on a port, or a free one, and waits until it is ready. What it logs is added to `server.log`
-    /// in the database's directory.
+    /// Starts the binary on a port, or on any free one, and waits until it is ready. Its log is appended to `server.log`
+    /// in the directory of the database.
     pub async fn start(database: &Database, port: Option<u16>, settings: &[(&str, &str)]) -> Self {
         let port = port.unwrap_or_else(free_port);
         let log_file = database.path().join("server.log");
@@ -61,13 +61,13 @@ impl Process {
         self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
-    /// Ends it as a power cut would: SIGKILL.
+    /// Kills it with SIGKILL, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().expect("it was running");
         self.child.wait().expect("it ends");
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops it with SIGTERM and waits for its end.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
@@ -82,12 +82,12 @@ impl Process {
                 return;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the server ended with {status}; {}", last_words(log_file));
+                panic!("the server ended with {status}; {}", end_of_log(log_file));
             }
             assert!(
                 started.elapsed() < Duration::from_secs(30),
                 "the server does not become ready; {}",
-                last_words(log_file)
+                end_of_log(log_file)
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -96,21 +96,21 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have been killed already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The end of a log, for whoever looks into why a server did not start.
-fn last_words(log_file: &Path) -> String {
+/// The last lines of a log, for the message about a server that did not start.
+fn end_of_log(log_file: &Path) -> String {
     let log = std::fs::read_to_string(log_file).unwrap_or_else(|error| error.to_string());
     let lines: Vec<&str> = log.lines().collect();
     let last = &lines[lines.len().saturating_sub(20)..];
     format!("{} ends with:\n{}", log_file.display(), last.join("\n"))
 }
 
-/// A port that was free a moment ago.
+/// A port that is free at the time of the call.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
 }

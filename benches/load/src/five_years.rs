@@ -169,33 +169,28 @@ mod tests {
 
     use super::*;
 
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(1_772_366_400_000_000).unwrap()
+    }
+
     #[test]
-    fn five_years_are_about_eight_thousand_records() {
-        let at = DateTime::from_timestamp_micros(1_772_366_400_000_000).unwrap();
-        let all = five_years(&mut Random::new(7), at);
+    fn the_summary_reads_about_eight_thousand_records() {
+        let all = summarized_records(&mut Random::new(7), noon());
         assert!((7_500..8_500).contains(&all.len()), "{}", all.len());
     }
 
     #[test]
-    fn every_noun_stands_beside_them() {
-        let at = DateTime::from_timestamp_micros(1_772_366_400_000_000).unwrap();
+    fn every_collection_has_records() {
         let all = [
-            five_years(&mut Random::new(7), at),
-            beside(&mut Random::new(11), at),
+            summarized_records(&mut Random::new(7), noon()),
+            unrelated_records(&mut Random::new(11), noon()),
         ]
         .concat();
         assert!((9_200..9_800).contains(&all.len()), "{}", all.len());
         for kind in Kind::ALL.iter().copied() {
-            let there = all.iter().any(|one| one["kind"] == kind.path());
-            // A review would have to be that of one day of use.
-            assert_eq!(there, kind != Kind::UseEventReview, "{kind:?}");
+            let exists = all.iter().any(|change| change["kind"] == kind.path());
+            // A review would need the id of a use event.
+            assert_eq!(exists, kind != Kind::UseEventReview, "{kind:?}");
         }
-    }
-
-    #[test]
-    fn the_median_is_the_one_in_the_middle() {
-        let taken = Taken([5, 1, 9].map(Duration::from_millis).to_vec());
-        assert_eq!(taken.median(), Duration::from_millis(5));
-        assert_eq!(taken.longest(), Duration::from_millis(9));
     }
 }

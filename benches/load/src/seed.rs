@@ -180,7 +180,7 @@ async fn create_check_ins(store: &Store, scopes: Vec<PersonScope>, count: u32, n
                 let check_in = content::check_in(&mut random, time);
                 batch.push(NewRecord {
                     scope: scope.clone(),
-                    draft: content::as_stored(&mut random, check_in, at)?,
+                    draft: content::draft_at(&mut random, check_in, at)?,
                     at,
                 });
             }

@@ -141,23 +141,28 @@ fn medication(diary: &mut Diary, care: &mut Care) {
         "name": "Naltrexone", "class": "antagonist", "dose": "50 mg", "route": "oral", "schedule": "FREQ=DAILY;BYHOUR=8",
         "covers_days": 1, "started_on": wire_date(2),
     });
-    let naltrexone =
-        care.story(diary, at, "medications", daily.clone(), &[(30, json!({ "rxnorm": "7243" }))]);
-    care.take(naltrexone, &[8 * 60], (2, DAYS - 1));
+    let naltrexone = care.create_with_changes(
+        diary,
+        at,
+        "medications",
+        daily.clone(),
+        &[(30, json!({ "rxnorm": "7243" }))],
+    );
+    care.add_regimen(naltrexone, &[8 * 60], (2, DAYS - 1));
     // From the pharmacy's list, which had it under another name.
     let mut twice = daily;
     twice["name"] = json!("Naltrexone hydrochloride");
     let twice = diary.create("medications", at, twice);
-    care.take_back(3, "medications", twice);
+    care.delete_on(3, "medications", twice);
     let second = day_of("2026-10-20");
     let thrice = json!({
         "name": "Acamprosate", "class": "alcohol_anticraving", "dose": "666 mg", "route": "oral",
         "schedule": "FREQ=DAILY;BYHOUR=8,14,20", "covers_days": 1, "started_on": wire_date(second), "status": null,
     });
     let acamprosate = diary.create("medications", NEW_YORK.at(second, 7 * 60), thrice);
-    care.take(acamprosate, &[8 * 60, 14 * 60, 20 * 60], (second, second + 13));
+    care.add_regimen(acamprosate, &[8 * 60, 14 * 60, 20 * 60], (second, second + 13));
     let completed = json!({ "status": "completed", "ended_on": wire_date(second + 13) });
-    care.change(second + 14, "medications", acamprosate, completed);
+    care.change_on(second + 14, "medications", acamprosate, completed);
 }
 
 /// From the ward to the day programme, and what was said of warnings.
@@ -173,7 +178,7 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     };
     let ward =
         json!({ "from_level": "detox", "to_level": "intensive_outpatient", "discharged_on": wire_date(0) });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "transitions",
@@ -185,9 +190,10 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         ],
     );
     let intake = json!({ "kind": "intake", "starts_at": wire(NEW_YORK.at(5, 9 * 60)), "with": "Riverside day programme" });
-    let intake = care.story(diary, at, "appointments", intake, &[(5, json!({ "status": "kept" }))]);
+    let intake =
+        care.create_with_changes(diary, at, "appointments", intake, &[(5, json!({ "status": "kept" }))]);
     let referral = json!({ "kind": "intensive_outpatient", "to": "Riverside day programme", "next_step": "Call on Monday." });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "referrals",
@@ -203,19 +209,19 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         at,
         json!({ "kind": "primary_care", "to": "Dentist", "status": "requested" }),
     );
-    care.take_back(9, "referrals", dentist);
+    care.delete_on(9, "referrals", dentist);
     let helped =
         json!({ "rule": "craving_peak", "kind": "helpful", "note": "I called before it was an eight." });
     diary.create("warning-feedback", at, helped);
     let quiet = json!({ "rule": "sleep", "kind": "mute", "muted_until": wire(NEW_YORK.at(40, 0)) });
-    let quiet = care.story(
+    let quiet = care.create_with_changes(
         diary,
         at,
         "warning-feedback",
         quiet,
         &[(20, json!({ "muted_until": wire(NEW_YORK.at(30, 0)), "note": "The baby upstairs." }))],
     );
-    care.take_back(31, "warning-feedback", quiet);
+    care.delete_on(31, "warning-feedback", quiet);
     let wrong = json!({ "rule": "isolation", "kind": "wrong" });
     diary.create("warning-feedback", at, wrong);
 }

@@ -45,7 +45,7 @@ struct Regimen {
 
 /// Something that is changed on a later day; without a change it is taken back.
 #[derive(Debug, Clone)]
-struct Later {
+struct LaterChange {
     day: i64,
     collection: &'static str,
     id: Uuid,
@@ -56,7 +56,7 @@ struct Later {
 pub struct Care {
     weeks: Weeks,
     regimens: Vec<Regimen>,
-    later: Vec<Later>,
+    later: Vec<LaterChange>,
 }
 
 impl Care {
@@ -66,7 +66,7 @@ impl Care {
     }
 
     /// A record that is changed on later days.
-    pub fn story(
+    pub fn create_with_changes(
         &mut self,
         diary: &mut Diary,
         at: DateTime<FixedOffset>,
@@ -76,30 +76,30 @@ impl Care {
     ) -> Uuid {
         let id = diary.create(collection, at, body);
         for (day, change) in changes {
-            self.change(*day, collection, id, change.clone());
+            self.change_on(*day, collection, id, change.clone());
         }
         id
     }
 
     /// Takes a medication at these times from its first to its last day.
-    pub fn take(&mut self, medication: Uuid, times: &'static [i64], days: (i64, i64)) {
+    pub fn add_regimen(&mut self, medication: Uuid, times: &'static [i64], days: (i64, i64)) {
         self.regimens.push(Regimen { medication, times, days });
     }
 
     /// A record has other members from that day on.
-    pub fn change(&mut self, day: i64, collection: &'static str, id: Uuid, change: Value) {
+    pub fn change_on(&mut self, day: i64, collection: &'static str, id: Uuid, change: Value) {
         let change = Some(change);
-        self.later.push(Later { day, collection, id, change });
+        self.later.push(LaterChange { day, collection, id, change });
     }
 
     /// A record is taken back on that day.
-    pub fn take_back(&mut self, day: i64, collection: &'static str, id: Uuid) {
-        self.later.push(Later { day, collection, id, change: None });
+    pub fn delete_on(&mut self, day: i64, collection: &'static str, id: Uuid) {
+        self.later.push(LaterChange { day, collection, id, change: None });
     }
 
     /// A day, with what earlier days left to be done.
     pub fn day(&mut self, diary: &mut Diary, day: i64) {
-        self.catch_up(diary, day);
+        self.apply_due_changes(diary, day);
         for regimen in self.regimens.clone() {
             if (regimen.days.0..=regimen.days.1).contains(&day) {
                 for minute in regimen.times {
@@ -125,15 +125,15 @@ impl Care {
         if diary.random.chance(weeks.journal) {
             self.journal(diary, day);
         }
-        self.now_and_then(diary, day);
+        self.occasional_records(diary, day);
     }
 
-    fn catch_up(&mut self, diary: &mut Diary, day: i64) {
+    fn apply_due_changes(&mut self, diary: &mut Diary, day: i64) {
         let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|later| later.day <= day);
         self.later = later;
-        let mut due: Vec<Later> = due;
+        let mut due: Vec<LaterChange> = due;
         due.sort_by_key(|later| later.day);
-        for Later { collection, id, change, .. } in due {
+        for LaterChange { collection, id, change, .. } in due {
             match change {
                 Some(change) => diary.replace(collection, id, change),
                 None => diary.delete(collection, id),
@@ -142,7 +142,7 @@ impl Care {
     }
 
     /// Appointments, profiles and questionnaires.
-    fn now_and_then(&mut self, diary: &mut Diary, day: i64) {
+    fn occasional_records(&mut self, diary: &mut Diary, day: i64) {
         let (first, every, ..) = self.weeks.appointments;
         if day >= first && (day - first) % every == 0 {
             self.appointment(diary, day);
@@ -157,7 +157,7 @@ impl Care {
 
     fn dose(&mut self, diary: &mut Diary, medication: Uuid, day: i64, minute: i64) {
         let due = diary.clock.at(day, minute);
-        let (status, minutes) = match diary.random.place(100) {
+        let (status, minutes) = match diary.random.index(100) {
             0..80 => ("taken", diary.random.between(0, 40)),
             80..88 => ("late", diary.random.between(90, 300)),
             88..91 => ("skipped", 30),
@@ -171,17 +171,17 @@ impl Care {
             body["due_at"] = json!(wire(due));
         }
         if status == "skipped" {
-            body["reason"] = json!(diary.random.pick(phrases::REASONS));
+            body["reason"] = json!(diary.random.pick(phrases::SKIP_REASONS));
         }
         let id = diary.create("doses", at, body.clone());
         if status == "missed" && diary.random.chance(40) {
             // It was in the box's next compartment, and was taken before the day was over.
             let found = json!({ "status": "late", "occurred_at": wire(due + TimeDelta::minutes(420)), "observed": true });
-            self.change(day + 1, "doses", id, found);
+            self.change_on(day + 1, "doses", id, found);
         }
         if diary.random.chance(3) {
             let twice = diary.create("doses", at, body);
-            self.take_back(day + 1, "doses", twice);
+            self.delete_on(day + 1, "doses", twice);
         }
     }
 
@@ -190,9 +190,9 @@ impl Care {
         let role = diary.random.pick(&["attend", "attend", "share", "serve"]);
         let body = json!({ "programme": programme, "mode": mode, "role": role, "occurred_at": wire(at) });
         let id = diary.create("attendances", at, body);
-        match diary.random.place(12) {
-            0 => self.change(day + 1, "attendances", id, json!({ "role": "share", "mode": "phone" })),
-            1 => self.take_back(day + 1, "attendances", id),
+        match diary.random.index(12) {
+            0 => self.change_on(day + 1, "attendances", id, json!({ "role": "share", "mode": "phone" })),
+            1 => self.delete_on(day + 1, "attendances", id),
             _ => {}
         }
     }
@@ -217,9 +217,9 @@ impl Care {
             body["note"] = json!(diary.random.pick(phrases::NOTES));
         }
         let id = diary.create("practice-sessions", at, body);
-        match diary.random.place(15) {
-            0 => self.change(day + 2, "practice-sessions", id, json!({ "minutes": 12, "note": null })),
-            1 => self.take_back(day + 1, "practice-sessions", id),
+        match diary.random.index(15) {
+            0 => self.change_on(day + 2, "practice-sessions", id, json!({ "minutes": 12, "note": null })),
+            1 => self.delete_on(day + 1, "practice-sessions", id),
             _ => {}
         }
     }
@@ -243,9 +243,9 @@ impl Care {
                 "alternative": alternative, "belief_after": belief - diary.random.between(0, 50),
                 "emotions": [{ "name": "Angst", "before": strength, "after": strength - diary.random.between(0, 4) }],
             });
-            self.change(day + 1, "thought-records", id, looked_at);
+            self.change_on(day + 1, "thought-records", id, looked_at);
         } else if diary.random.chance(50) {
-            self.take_back(day + 3, "thought-records", id);
+            self.delete_on(day + 3, "thought-records", id);
         }
     }
 
@@ -255,12 +255,12 @@ impl Care {
         let text = diary.random.pick(phrases::COMMITMENTS);
         let body = json!({ "text": text, "on": wire_date(day + 1) });
         let id = diary.create("commitments", at, body);
-        match diary.random.place(20) {
-            0..11 => self.change(day + 1, "commitments", id, json!({ "outcome": "kept" })),
-            11..13 => self.change(day + 1, "commitments", id, json!({ "outcome": "not_kept" })),
-            13 => self.change(day + 2, "commitments", id, json!({ "outcome": "unsure" })),
-            14 => self.change(day + 1, "commitments", id, json!({ "on": wire_date(day + 2) })),
-            15 => self.take_back(day + 1, "commitments", id),
+        match diary.random.index(20) {
+            0..11 => self.change_on(day + 1, "commitments", id, json!({ "outcome": "kept" })),
+            11..13 => self.change_on(day + 1, "commitments", id, json!({ "outcome": "not_kept" })),
+            13 => self.change_on(day + 2, "commitments", id, json!({ "outcome": "unsure" })),
+            14 => self.change_on(day + 1, "commitments", id, json!({ "on": wire_date(day + 2) })),
+            15 => self.delete_on(day + 1, "commitments", id),
             _ => {}
         }
     }
@@ -274,14 +274,14 @@ impl Care {
             body["mood"] = json!(diary.random.between(1, 9));
         }
         let id = diary.create("journal", at, body);
-        match diary.random.place(8) {
-            0 => self.change(
+        match diary.random.index(8) {
+            0 => self.change_on(
                 day + 1,
                 "journal",
                 id,
                 json!({ "text": format!("{text} I slept on it."), "mood": null }),
             ),
-            1 => self.take_back(day + 2, "journal", id),
+            1 => self.delete_on(day + 2, "journal", id),
             _ => {}
         }
     }
@@ -296,13 +296,13 @@ impl Care {
             body["place"] = json!("Second floor, the green door");
             body["status"] = Value::Null;
         }
-        let became = match diary.random.place(8) {
+        let became = match diary.random.index(8) {
             0 => json!({ "status": "missed" }),
             1 => json!({ "status": "cancelled", "place": null }),
             2 => json!({ "starts_at": wire(starts + TimeDelta::minutes(90)), "status": "kept" }),
             _ => json!({ "status": "kept" }),
         };
-        self.story(diary, made, "appointments", body, &[(day + every, became)]);
+        self.create_with_changes(diary, made, "appointments", body, &[(day + every, became)]);
     }
 
     fn profile(&mut self, diary: &mut Diary, day: i64) {
@@ -313,16 +313,16 @@ impl Care {
         };
         let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
         let id = diary.create("self-efficacy-profiles", at, body);
-        match diary.random.place(5) {
+        match diary.random.index(5) {
             0 => {
                 let again = json!({ "confidence": rated(diary) });
-                self.change(day + 1, "self-efficacy-profiles", id, again);
+                self.change_on(day + 1, "self-efficacy-profiles", id, again);
             }
             1 => {
                 // Filled in on the tablet too.
                 let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
                 let twice = diary.create("self-efficacy-profiles", at, body);
-                self.take_back(day + 1, "self-efficacy-profiles", twice);
+                self.delete_on(day + 1, "self-efficacy-profiles", twice);
             }
             _ => {}
         }
@@ -334,7 +334,7 @@ impl Care {
         let mut answers: Vec<Value> = [("rest", 3), ("company", 3), ("calm", 3), ("too-much", 2)]
             .iter()
             .map(|(link, most)| {
-                let chosen = HOW_OFTEN[diary.random.place(most + 1)];
+                let chosen = HOW_OFTEN[diary.random.index(most + 1)];
                 json!({ "link_id": link, "value_coding": { "code": chosen } })
             })
             .collect();
@@ -345,6 +345,6 @@ impl Care {
             answers.push(json!({ "link_id": "confidence", "value_integer": diary.random.between(0, 10) }));
         }
         let whole = json!({ "status": "completed", "answers": answers });
-        self.story(diary, at, "questionnaire-responses", begun, &[(day + 1, whole)]);
+        self.create_with_changes(diary, at, "questionnaire-responses", begun, &[(day + 1, whole)]);
     }
 }

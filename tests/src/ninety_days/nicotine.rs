@@ -134,7 +134,7 @@ fn patches(diary: &mut Diary, care: &mut Care) {
         "name": "Nikotinpflaster", "class": "other", "dose": "21 mg/24 h", "route": "transdermal", "schedule": "FREQ=DAILY;BYHOUR=7;BYMINUTE=30",
         "covers_days": 1, "started_on": wire_date(0),
     });
-    let patch = care.story(
+    let patch = care.create_with_changes(
         diary,
         at,
         "medications",
@@ -145,20 +145,20 @@ fn patches(diary: &mut Diary, care: &mut Care) {
             (61, json!({ "status": "completed", "ended_on": wire_date(60) })),
         ],
     );
-    care.take(patch, &[7 * 60 + 30], (0, 60));
+    care.add_regimen(patch, &[7 * 60 + 30], (0, 60));
     let course = json!({ "kind": "course", "to": "Volkshochschule", "status": "draft" });
-    let course = care.story(
+    let course = care.create_with_changes(
         diary,
         at,
         "referrals",
         course,
         &[(4, json!({ "status": "requested" })), (33, json!({ "status": "accepted" }))],
     );
-    care.take_back(60, "referrals", course);
+    care.delete_on(60, "referrals", course);
     let wrong = json!({ "rule": "low_mood", "kind": "wrong", "note": "Nur müde." });
     diary.create("warning-feedback", at, wrong);
     let silent = json!({ "rule": "recent_use", "kind": "mute" });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "warning-feedback",

@@ -189,28 +189,28 @@ fn medication(diary: &mut Diary, care: &mut Care) -> Uuid {
         "schedule": "FREQ=DAILY;BYHOUR=16", "covers_days": 1, "started_on": wire_date(0),
     });
     let ended = json!({ "status": "stopped", "ended_on": wire_date(2) });
-    let tablets = care.story(diary, at, "medications", tablets, &[(3, ended)]);
-    care.take(tablets, &[16 * 60], (0, 2));
+    let tablets = care.create_with_changes(diary, at, "medications", tablets, &[(3, ended)]);
+    care.add_regimen(tablets, &[16 * 60], (0, 2));
     let four_a_day = json!({
         "name": "Nicotine lozenges", "class": "other", "route": "oral", "schedule": "FREQ=DAILY;BYHOUR=9,13,17,21", "covers_days": 1,
         "started_on": wire_date(60),
     });
     let lozenges = diary.create("medications", TRAVELS.at(60, 14 * 60), four_a_day);
-    care.take(lozenges, &[17 * 60, 21 * 60], (60, 80));
+    care.add_regimen(lozenges, &[17 * 60, 21 * 60], (60, 80));
     let paused = json!({ "status": "paused", "dose": "2 mg" });
-    care.change(81, "medications", lozenges, paused);
+    care.change_on(81, "medications", lozenges, paused);
     let injection = json!({
         "name": "Buprenorphine, monthly", "class": "partial_agonist", "dose": "300 mg", "route": "injection",
         "schedule": "FREQ=DAILY;BYHOUR=16", "covers_days": 28, "started_on": wire_date(2),
     });
     let lower = json!({ "dose": "100 mg" });
-    let injection = care.story(diary, at, "medications", injection, &[(61, lower)]);
+    let injection = care.create_with_changes(diary, at, "medications", injection, &[(61, lower)]);
     let due = TRAVELS.at(58, 16 * 60);
     let away = json!({
         "medication_id": injection, "occurred_at": wire(due), "due_at": wire(due), "status": "missed", "reason": "On the road until Friday.",
     });
     let id = diary.create("doses", due, away);
-    care.change(59, "doses", id, json!({ "reason": "The clinic was told." }));
+    care.change_on(59, "doses", id, json!({ "reason": "The clinic was told." }));
     injection
 }
 
@@ -224,13 +224,13 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     let back = json!({
         "status": "closed", "follow_ups": [{ "due_on": wire_date(0), "done_on": wire_date(0) }, { "due_on": wire_date(27), "done_on": wire_date(26) }],
     });
-    care.story(diary, at, "transitions", home, &[(26, back)]);
+    care.create_with_changes(diary, at, "transitions", home, &[(26, back)]);
     let mistaken =
         json!({ "from_level": "residential", "to_level": "detox", "discharged_on": wire_date(-3) });
     let mistaken = diary.create("transitions", at, mistaken);
-    care.take_back(1, "transitions", mistaken);
+    care.delete_on(1, "transitions", mistaken);
     let housing = json!({ "kind": "housing", "to": "Lakeside rooms", "reason": "Quiet by day.", "status": "requested" });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "referrals",
@@ -244,9 +244,15 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     diary.create("warning-feedback", at, silent);
     let away = json!({ "rule": "gone_quiet", "kind": "mute", "muted_until": wire(TRAVELS.at(89, 0)) });
     let away = diary.create("warning-feedback", at, away);
-    care.take_back(70, "warning-feedback", away);
+    care.delete_on(70, "warning-feedback", away);
     let helped = json!({ "rule": "recent_use", "kind": "helpful" });
-    care.story(diary, at, "warning-feedback", helped, &[(20, json!({ "note": "Noor saw it first." }))]);
+    care.create_with_changes(
+        diary,
+        at,
+        "warning-feedback",
+        helped,
+        &[(20, json!({ "note": "Noor saw it first." }))],
+    );
 }
 
 /// A night that spans two dates, with a review, and a second entry that was none.

@@ -1,4 +1,4 @@
-//! What people write: short lines in plain words.
+//! Texts and vocabulary for random records: short lines in plain words.
 
 /// Notes of check-ins.
 pub const NOTES: &[&str] = &[
@@ -25,7 +25,7 @@ pub const CRAVING_NOTES: &[&str] = &[
     "It was gone before the tea was ready.",
 ];
 
-/// What is written when a record is corrected.
+/// Notes of corrected records.
 pub const CORRECTIONS: &[&str] = &[
     "Looked at it again: it was not as strong.",
     "Entered the wrong number before.",
@@ -33,11 +33,11 @@ pub const CORRECTIONS: &[&str] = &[
     "Late entry, written down on paper first.",
 ];
 
-/// Own labels.
+/// Tags.
 pub const TAGS: &[&str] = &["work", "family", "weekend", "travel", "money", "夜勤", "health"];
 
-/// Things tried that are in no plan.
-pub const OWN_WAYS: &[&str] =
+/// Strategies that are in no plan.
+pub const OWN_STRATEGIES: &[&str] =
     &["peeled an orange", "sat with the dog", "cleaned the kitchen drawer", "read two pages aloud"];
 
 /// Practices of the library.
@@ -68,11 +68,11 @@ pub const PLACES: &[&str] = &["home", "work", "transit", "venue", "outdoors", "o
 /// Company during a craving.
 pub const COMPANY: &[&str] = &["alone", "with_users", "with_supporters", "with_others"];
 
-/// Why a dose was left out.
-pub const REASONS: &[&str] =
+/// Reasons for skipped doses.
+pub const SKIP_REASONS: &[&str] =
     &["Stomach upset, asked the clinic first.", "Dentist at noon.", "Nachtschicht getauscht."];
 
-/// What people promise themselves for a day.
+/// Commitments for a day.
 pub const COMMITMENTS: &[&str] = &[
     "Call before dinner, not after.",
     "Twenty minutes outside before work.",
@@ -81,7 +81,7 @@ pub const COMMITMENTS: &[&str] = &[
     "No shop on the way home.",
 ];
 
-/// Thoughts: what was going on, what went through the mind, another way to see it.
+/// Thought records: situation, thought, alternative thought.
 pub const THOUGHTS: &[(&str, &str, &str)] = &[
     (
         "A word from the boss, tomorrow at nine.",
@@ -93,6 +93,6 @@ pub const THOUGHTS: &[(&str, &str, &str)] = &[
     ("Awake at three.", "The whole week is lost.", "One short night, and a nap at noon."),
 ];
 
-/// Habits of thought.
+/// Cognitive distortions.
 pub const DISTORTIONS: &[&str] =
     &["all_or_nothing_thinking", "mind_reading", "fortune_telling", "permission_giving", "should_statements"];

@@ -1,17 +1,17 @@
-//! Accounts: registering, the profile, the password, erasure.
+//! Accounts: registration, profile, password and erasure.
 
-use mainstay_tests::{TestApp, app::PASSWORD, both_engines};
+use mainstay_tests::{PASSWORD, TestApp, both_engines, samples::check_in};
 use serde_json::json;
 
 both_engines!(
-    a_taken_address_is_said_so_without_mail,
+    an_address_that_is_taken_is_refused_at_once,
     a_registration_is_checked_in_every_field,
     the_profile_is_replaced_as_a_whole_and_only_at_its_version,
     a_new_password_ends_every_other_session,
     erasing_needs_the_password_and_leaves_nothing,
 );
 
-async fn a_taken_address_is_said_so_without_mail(app: &TestApp) {
+async fn an_address_that_is_taken_is_refused_at_once(app: &TestApp) {
     let sam = app.person().await;
     let again = json!({ "email": sam.email.to_uppercase(), "password": PASSWORD, "time_zone": "UTC" });
     assert_eq!(app.client().post("/v1/auth/register", &again).await.expect(409).problem(), "email-taken");
@@ -75,9 +75,8 @@ async fn a_new_password_ends_every_other_session(app: &TestApp) {
 async fn erasing_needs_the_password_and_leaves_nothing(app: &TestApp) {
     let sam = app.person().await;
     let kim = app.person().await;
-    let note = json!({ "kind": "momentary", "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 }, "note": "x" });
     for person in [&sam, &kim] {
-        person.post("/v1/check-ins", &note).await.expect(201);
+        person.post("/v1/check-ins", &check_in("x")).await.expect(201);
     }
     let erase = |password: &str| json!({ "password": password }).to_string().into_bytes();
     sam.send("DELETE", "/v1/me", &[], Some(erase("not this one"))).await.expect(401);

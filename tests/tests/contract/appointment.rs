@@ -16,13 +16,13 @@ async fn an_appointment_may_lie_ahead_and_is_listed_by_its_time(app: &TestApp) {
     );
     assert_eq!(sam.get("/v1/appointments").await.items(), [ahead.body.clone(), past.body.clone()]);
     assert_eq!(sam.get("/v1/appointments?from=2100-01-01T00:00:00Z").await.items(), [ahead.body]);
-    let mut kept = past.body.clone();
+    let mut changed = past.body.clone();
     for status in ["missed", "kept", "planned", "cancelled"] {
-        kept["status"] = json!(status);
-        let version = kept["version"].as_i64().expect("a version");
-        kept = sam.put(&past.header("location"), version, &kept).await.expect(200).body;
+        changed["status"] = json!(status);
+        let version = changed["version"].as_i64().expect("a version");
+        changed = sam.put(&past.header("location"), version, &changed).await.expect(200).body;
     }
-    assert_eq!(kept["version"], 5);
+    assert_eq!(changed["version"], 5);
 }
 
 async fn every_wrong_member_is_named(app: &TestApp) {

@@ -1,11 +1,11 @@
-//! Attendances of meetings.
+//! Attendances at meetings.
 
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::json;
 
-both_engines!(any_programme_and_meeting_is_taken, every_wrong_member_is_named,);
+both_engines!(any_programme_and_meeting_is_accepted, every_wrong_member_is_named,);
 
-async fn any_programme_and_meeting_is_taken(app: &TestApp) {
+async fn any_programme_and_meeting_is_accepted(app: &TestApp) {
     let sam = app.person().await;
     let attendance = json!({ "meeting_id": "01950000-0000-7000-8000-000000000009", "programme": "smart", "mode": "online", "role": "share", "occurred_at": "2026-03-03T19:00:00-05:00" });
     let stored = sam.post("/v1/attendances", &attendance).await.expect(201);

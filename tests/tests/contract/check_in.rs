@@ -1,17 +1,17 @@
-//! Check-ins: slots, local dates, references.
+//! Check-ins: slots, local dates, findings and references.
 
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::json;
 
 both_engines!(
     a_check_in_is_stored_read_and_listed,
-    one_morning_and_one_evening_a_local_date_and_one_weekly_an_iso_week,
+    a_local_date_has_one_morning_and_one_evening_and_an_iso_week_one_weekly,
     deleting_frees_the_slot_and_moving_takes_another,
     every_wrong_field_is_named_and_nothing_is_stored,
-    a_list_in_the_place_of_an_object_is_a_wrong_type,
-    a_number_too_large_to_be_held_is_named,
+    a_list_in_place_of_an_object_has_the_wrong_type,
+    a_number_beyond_the_range_of_floats_is_named,
     a_whole_float_is_a_whole_number,
-    a_wrong_type_never_hides_what_else_is_wrong,
+    a_wrong_type_never_hides_other_findings,
     a_weekly_check_in_carries_wellbeing_and_readiness,
 );
 
@@ -38,12 +38,12 @@ async fn a_check_in_is_stored_read_and_listed(app: &TestApp) {
     assert_eq!(sam.get("/v1/check-ins").await.expect(200).items(), [stored.body]);
 }
 
-async fn one_morning_and_one_evening_a_local_date_and_one_weekly_an_iso_week(app: &TestApp) {
+async fn a_local_date_has_one_morning_and_one_evening_and_an_iso_week_one_weekly(app: &TestApp) {
     let sam = app.person().await;
     let at =
         |kind: &str, time: &str| json!({ "kind": kind, "occurred_at": time, "answers": { "craving": 3 } });
     let first = sam.post("/v1/check-ins", &at("morning", "2026-03-02T00:30:00+14:00")).await.expect(201);
-    // The same local date elsewhere, and the same moment on another local date.
+    // The same local date in another zone, then the same instant on another local date.
     let taken = sam.post("/v1/check-ins", &at("morning", "2026-03-02T23:00:00-11:00")).await.expect(409);
     assert_eq!((taken.problem().as_str(), &taken.body["existing_id"]), ("slot-taken", &first.body["id"]));
     sam.post("/v1/check-ins", &at("morning", "2026-03-01T10:30:00Z")).await.expect(201);
@@ -109,15 +109,15 @@ async fn every_wrong_field_is_named_and_nothing_is_stored(app: &TestApp) {
     assert!(sam.get("/v1/check-ins").await.items().is_empty());
 }
 
-async fn a_list_in_the_place_of_an_object_is_a_wrong_type(app: &TestApp) {
+async fn a_list_in_place_of_an_object_has_the_wrong_type(app: &TestApp) {
     let sam = app.person().await;
-    let listed = json!({ "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": [3, 4] });
-    let refused = sam.post("/v1/check-ins", &listed).await.expect(422);
+    let with_list = json!({ "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": [3, 4] });
+    let refused = sam.post("/v1/check-ins", &with_list).await.expect(422);
     assert_eq!(refused.faults(), [("/answers".to_owned(), "type".to_owned())]);
     assert!(sam.get("/v1/check-ins").await.items().is_empty());
 }
 
-async fn a_number_too_large_to_be_held_is_named(app: &TestApp) {
+async fn a_number_beyond_the_range_of_floats_is_named(app: &TestApp) {
     let sam = app.person().await;
     let large =
         br#"{ "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": { "craving": 1e400 } }"#;
@@ -137,7 +137,7 @@ async fn a_whole_float_is_a_whole_number(app: &TestApp) {
     assert_eq!(stored.body["occurred_at"], "2026-03-02T12:00:00.123Z");
 }
 
-async fn a_wrong_type_never_hides_what_else_is_wrong(app: &TestApp) {
+async fn a_wrong_type_never_hides_other_findings(app: &TestApp) {
     let sam = app.person().await;
     let future = "2099-01-01T00:00:00Z";
     for (body, expected) in [

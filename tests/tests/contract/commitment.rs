@@ -13,9 +13,9 @@ async fn nothing_but_the_person_says_how_a_commitment_turned_out(app: &TestApp) 
         .await
         .expect(201);
     assert_eq!(stored.body.get("outcome"), None);
-    // However long nobody looks back on it.
+    // The outcome stays open, even after weeks.
     app.clock.advance(TimeDelta::days(60));
-    app.state().store.run_timers(app.clock.micros()).await.expect("it settles");
+    app.state().store.run_timers(app.clock.micros()).await.expect("the timers run");
     let sam = sam.another_device().await;
     let path = stored.header("location");
     assert_eq!(sam.get(&path).await.expect(200).body, stored.body);

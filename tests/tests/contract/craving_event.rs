@@ -1,18 +1,13 @@
-//! Craving events: help in the answer, and closing by themselves.
+//! Craving events: the help in the response, and the closing of events that nobody ends.
 
 use chrono::{TimeDelta, Utc};
-use mainstay_tests::{TestApp, both_engines};
+use mainstay_tests::{TestApp, both_engines, samples::sample_id};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 fn at(hours_ago: i64) -> Value {
-    #[expect(clippy::disallowed_methods, reason = "the server goes by the real time too")]
+    #[expect(clippy::disallowed_methods, reason = "the server uses the real time too")]
     let at = Utc::now() - TimeDelta::hours(hours_ago);
     json!(at.to_rfc3339())
-}
-
-fn item(n: u128) -> Value {
-    json!(Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + n))
 }
 
 both_engines!(
@@ -23,36 +18,36 @@ both_engines!(
 
 async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
     let sam = app.person().await;
-    let later = json!({ "name": "Never now", "relationship": "friend", "phone": "+12025550101", "position": 1, "time_zone": "UTC",
+    let unavailable = json!({ "name": "Never now", "relationship": "friend", "phone": "+12025550101", "position": 1, "time_zone": "UTC",
         "availability": [{ "days": [1], "from": "03:00", "to": "03:01" }] });
-    sam.post("/v1/support-contacts", &later).await.expect(201);
+    sam.post("/v1/support-contacts", &unavailable).await.expect(201);
     let robin = json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550143", "position": 2 });
     let robin = sam.post("/v1/support-contacts", &robin).await.expect(201).id();
     let plan = json!({
         "kind": "relapse_prevention", "title": "Mine",
         "content": {
-            "triggers": [{ "id": item(1), "label": "Payday", "kind": "external" }],
+            "triggers": [{ "id": sample_id(1), "label": "Payday", "kind": "external" }],
             "strategies": [
-                { "id": item(2), "label": "Walk", "category": "mindful_walking" },
-                { "id": item(3), "label": "Call", "category": "call_someone", "trigger_ids": [item(1)] },
-                { "id": item(4), "label": "Tea", "category": "self_care" },
+                { "id": sample_id(2), "label": "Walk", "category": "mindful_walking" },
+                { "id": sample_id(3), "label": "Call", "category": "call_someone", "trigger_ids": [sample_id(1)] },
+                { "id": sample_id(4), "label": "Tea", "category": "self_care" },
             ],
             "contact_ids": [robin],
         },
     });
     let plan = sam.post("/v1/plans", &plan).await.expect(201);
-    sam.post_nothing(&format!("{}/activate", plan.header("location"))).await.expect(200);
+    sam.post_empty(&format!("{}/activate", plan.header("location"))).await.expect(200);
 
     let craving = json!({ "occurred_at": at(0), "ratings": [{ "offset_s": 0, "value": 7 }, { "offset_s": 60, "value": 8 }],
-        "trigger_ids": [item(1)], "outcome": "ongoing" });
-    let answer = sam.post("/v1/craving-events", &craving).await.expect(201);
-    let (event, support) = (&answer.body["craving_event"], &answer.body["support"]);
+        "trigger_ids": [sample_id(1)], "outcome": "ongoing" });
+    let response = sam.post("/v1/craving-events", &craving).await.expect(201);
+    let (event, support) = (&response.body["craving_event"], &response.body["support"]);
     assert_eq!(
         (&event["peak"], &event["outcome"], &event["version"]),
         (&json!(8), &json!("ongoing"), &json!(1))
     );
     assert_eq!((&support["plan_id"], &support["plan_number"]), (&plan.body["id"], &json!(1)));
-    assert_eq!(support["strategies"][0]["strategy_id"], item(3));
+    assert_eq!(support["strategies"][0]["strategy_id"], json!(sample_id(3)));
     assert_eq!(support["contacts"][0]["name"], "Robin");
     assert_eq!(support["contacts"][1]["name"], "Never now");
     assert!(support["helplines"].as_array().is_some_and(|h| h.iter().any(|h| h["id"] == "us-988")));
@@ -61,34 +56,34 @@ async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
         assert!(whys.iter().all(|entry| entry["why"].as_str().is_some_and(|why| !why.is_empty())), "{list}");
     }
 
-    // The tea helped, so it comes first from now on, whatever the trigger.
+    // The tea helped, so from now on it comes first for every trigger.
     let mut tried = event.clone();
     tried["strategy_uses"] =
-        json!([{ "strategy_id": item(4), "before": 8, "after": 2, "helped": true, "seconds": 600 }]);
+        json!([{ "strategy_id": sample_id(4), "before": 8, "after": 2, "helped": true, "seconds": 600 }]);
     tried["outcome"] = json!("rode_it_out");
-    let path = answer.header("location");
-    let kept = sam.put(&path, 1, &tried).await.expect(200);
-    assert!(kept.body["strategy_uses"][0]["id"].is_string());
+    let path = response.header("location");
+    let changed = sam.put(&path, 1, &tried).await.expect(200);
+    assert!(changed.body["strategy_uses"][0]["id"].is_string());
     for help in
         [sam.get("/v1/support").await.expect(200), sam.get(&format!("{path}/support")).await.expect(200)]
     {
         let first = &help.body["strategies"][0];
         assert_eq!(
             (&first["strategy_id"], &first["n"], &first["mean_drop"]),
-            (&item(4), &json!(1), &json!(6.0))
+            (&json!(sample_id(4)), &json!(1), &json!(6.0))
         );
         assert!(first["why"].as_str().is_some_and(|why| why.contains("fell by 6.0")));
     }
     let kim = app.person().await;
     kim.get(&format!("{path}/support")).await.expect(404);
     assert_eq!(sam.get("/v1/support?category=nope").await.expect(422).pointers(), ["/category"]);
-    // The replay of a report brings help as well.
+    // The response to a replay has help too.
     let mut again = craving.clone();
     again["id"] = event["id"].clone();
     let replay = sam.post("/v1/craving-events", &again).await.expect(200);
     assert_eq!(
         (&replay.body["craving_event"]["version"], &replay.body["support"]["strategies"][0]["strategy_id"]),
-        (&json!(2), &item(4))
+        (&json!(2), &json!(sample_id(4)))
     );
 }
 
@@ -108,18 +103,18 @@ async fn an_event_that_nobody_ends_closes_as_unsure_after_four_hours(app: &TestA
 
     let store = &app.state().store;
     app.clock.advance(TimeDelta::minutes(239));
-    store.run_timers(app.clock.micros()).await.expect("it settles");
-    assert_eq!(sam.client.get(&path).await.status, 401, "the access token has ended by then");
+    store.run_timers(app.clock.micros()).await.expect("the timers run");
+    assert_eq!(sam.client.get(&path).await.status, 401, "the access token has expired");
     let sam = sam.another_device().await;
     assert_eq!(sam.get(&path).await.body["outcome"], "ongoing");
     app.clock.advance(TimeDelta::minutes(2));
-    // The server's own worker may have been first.
-    store.run_timers(app.clock.micros()).await.expect("it settles");
+    // The worker of the server may have closed it before.
+    store.run_timers(app.clock.micros()).await.expect("the timers run");
     let closed = sam.get(&path).await.expect(200);
     assert_eq!((&closed.body["outcome"], &closed.body["version"]), (&json!("unsure"), &json!(2)));
     assert_eq!(sam.get(&ended.header("location")).await.body["outcome"], "rode_it_out");
-    assert_eq!(store.run_timers(app.clock.micros()).await.expect("it settles"), 0);
-    // The app's first report, come again late, is still the same report.
+    assert_eq!(store.run_timers(app.clock.micros()).await.expect("the timers run"), 0);
+    // The app sends its first report again, much later: it is still a replay.
     let mut again = report(0);
     again["occurred_at"] = closed.body["occurred_at"].clone();
     again["id"] = closed.body["id"].clone();
@@ -155,7 +150,7 @@ async fn rules_of_a_craving_are_named(app: &TestApp) {
         .expect(422);
     assert_eq!(none.pointers(), ["/ratings"]);
     let unknown = sam.post("/v1/craving-events", &json!({
-        "occurred_at": "2026-03-01T12:00:00Z", "ratings": [{ "offset_s": 0, "value": 3 }], "strategy_uses": [{ "strategy_id": item(9) }],
+        "occurred_at": "2026-03-01T12:00:00Z", "ratings": [{ "offset_s": 0, "value": 3 }], "strategy_uses": [{ "strategy_id": sample_id(9) }],
     })).await.expect(422);
     assert_eq!(unknown.pointers(), ["/strategy_uses/0/strategy_id"]);
 }

@@ -1,4 +1,4 @@
-//! Doses: what became of a medication.
+//! Doses: whether a medication was taken.
 
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::json;

@@ -1,9 +1,8 @@
-//! Insights: figures worked out by hand, days in the person's zone, answers that the client has already.
+//! Insights: figures that were computed by hand, days in the time zone of the person, and wrong parameters.
 
 use chrono::{TimeDelta, Timelike};
-use mainstay_tests::{Answer, Person, TestApp, both_engines};
+use mainstay_tests::{Person, Response, TestApp, both_engines, samples::sample_id};
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 const PATHS: [&str; 10] = [
     "abstinence",
@@ -22,30 +21,26 @@ async fn insight(sam: &Person, path: &str) -> Value {
     sam.get(&format!("/v1/insights/{path}")).await.expect(200).body
 }
 
-async fn again(sam: &Person, path: &str, tag: &str) -> Answer {
+async fn again(sam: &Person, path: &str, tag: &str) -> Response {
     sam.send("GET", &format!("/v1/insights/{path}"), &[("if-none-match", tag)], None).await
 }
 
-fn item(n: u128) -> Value {
-    json!(Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + n))
-}
-
-/// A plan in use with a trigger, a physical sign, a strategy and a person.
-async fn with_plan(sam: &Person) {
+/// Activates a plan with a trigger, a physical warning sign, two strategies and a contact.
+async fn activate_plan(sam: &Person) {
     let robin = json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550123", "preferred_channel": "call", "position": 1 });
     let contact = sam.post("/v1/support-contacts", &robin).await.expect(201).id();
     let plan = json!({ "kind": "relapse_prevention", "title": "Staying well", "content": {
-        "triggers": [{ "id": item(1), "label": "Payday", "kind": "external" }],
-        "warning_signs": [{ "id": item(2), "label": "Driving past the shop", "stage": "physical" }],
+        "triggers": [{ "id": sample_id(1), "label": "Payday", "kind": "external" }],
+        "warning_signs": [{ "id": sample_id(2), "label": "Driving past the shop", "stage": "physical" }],
         "strategies": [
-            { "id": item(3), "label": "Walk", "category": "mindful_walking", "trigger_ids": [item(1)] },
-            { "id": item(4), "label": "Breathe", "category": "breathing" },
+            { "id": sample_id(3), "label": "Walk", "category": "mindful_walking", "trigger_ids": [sample_id(1)] },
+            { "id": sample_id(4), "label": "Breathe", "category": "breathing" },
         ],
-        "lapse_response": [{ "id": item(5), "text": "Call Robin." }],
+        "lapse_response": [{ "id": sample_id(5), "text": "Call Robin." }],
         "contact_ids": [contact],
     } });
     let path = sam.post("/v1/plans", &plan).await.expect(201).header("location");
-    sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+    sam.post_empty(&format!("{path}/activate")).await.expect(200);
 }
 
 /// The summary, and the same of that moment made of a record that is opened anew.
@@ -57,19 +52,19 @@ async fn summary_and_afresh(sam: &Person) -> (Value, Value) {
 }
 
 both_engines!(
-    a_long_record_is_kept_open_and_up_to_date,
-    days_runs_and_milestones_of_a_month_by_hand,
+    the_cached_facts_of_a_long_record_follow_every_change,
+    days_runs_and_milestones_of_a_month_equal_those_computed_by_hand,
     today_is_the_date_where_the_person_lives,
-    cravings_triggers_and_strategies_by_hand,
-    warnings_name_their_inputs_and_what_answers_them_and_can_be_muted,
-    medication_says_what_it_rests_on_and_nothing_of_what_nobody_recorded,
-    an_empty_record_says_that_it_knows_nothing,
+    cravings_triggers_and_strategies_equal_those_computed_by_hand,
+    warnings_name_their_inputs_and_help_and_can_be_muted,
+    medication_names_its_basis_and_makes_no_claim_without_records,
+    an_empty_record_gives_insufficient_data,
     an_unchanged_record_is_not_computed_again,
     wrong_parameters_are_named,
-    days_of_a_long_time_and_odd_records_are_no_trouble,
+    insights_of_centuries_and_odd_records_do_not_fail,
 );
 
-async fn a_long_record_is_kept_open_and_up_to_date(app: &TestApp) {
+async fn the_cached_facts_of_a_long_record_follow_every_change(app: &TestApp) {
     let sam = app.person().await;
     sam.post("/v1/goals", &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2024-01-01" }))
         .await
@@ -86,7 +81,7 @@ async fn a_long_record_is_kept_open_and_up_to_date(app: &TestApp) {
                 let answers = json!({ "craving": n % 11, "mood": n % 9, "used": "no" });
                 ("check-ins", json!({ "kind": "momentary", "occurred_at": day(n), "answers": answers, "note": "quiet" }))
             };
-            json!({ "kind": kind, "op": "upsert", "id": item(10_000 + u128::from(n.unsigned_abs())), "record": record })
+            json!({ "kind": kind, "op": "upsert", "id": sample_id(10_000 + u128::from(n.unsigned_abs())), "record": record })
         }).collect();
         let pushed = sam.post("/v1/sync", &json!({ "limit": 1, "changes": changes })).await.expect(200);
         let results = pushed.body["results"].as_array().cloned().unwrap_or_default();
@@ -94,7 +89,7 @@ async fn a_long_record_is_kept_open_and_up_to_date(app: &TestApp) {
     }
     let (mut before, afresh) = summary_and_afresh(&sam).await;
     assert_eq!(before, afresh, "opened for the first time");
-    let paths = [10_001, 10_003].map(|n| format!("/v1/check-ins/{}", item(n).as_str().unwrap_or_default()));
+    let paths = [10_001, 10_003].map(|n| format!("/v1/check-ins/{}", sample_id(n)));
     for step in 0..6 {
         match step {
             // New, and between two others.
@@ -120,7 +115,7 @@ async fn a_long_record_is_kept_open_and_up_to_date(app: &TestApp) {
     }
 }
 
-async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
+async fn days_runs_and_milestones_of_a_month_equal_those_computed_by_hand(app: &TestApp) {
     let sam = app.person().await;
     let goal = json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-03-01",
         "baseline": { "cost_minor_per_day": 1000, "currency": "EUR", "minutes_per_day": 90 } });
@@ -150,7 +145,7 @@ async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
         (&json!("2026-03-31"), &json!("2026-03-31T23:30:00-04:00"))
     );
     assert_eq!((&found["window"], &found["n"]), (&json!("all"), &json!(3)));
-    // Looked at from the goal's first day on; four of the days have a record.
+    // The window starts on the first day of the goal. Four of its days have a record.
     assert_eq!((&found["from"], &found["coverage"]), (&json!("2026-03-01"), &json!(4.0 / 31.0)));
     let own = &found["goals"][0];
     assert_eq!(own["goal_id"], json!(goal));
@@ -185,7 +180,7 @@ async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
     assert_eq!(run["next"], json!({ "unit": "days", "count": 21, "on": "2026-04-02", "remaining": 2 }));
     assert_eq!(reached["goals"][0]["cumulative"]["next"]["remaining"], 2);
 
-    // A lapse on the 31st takes nothing: the run keeps the days that it was shown with.
+    // A lapse on the 31st takes nothing away: the earlier run keeps its days.
     let lapse = json!({ "substance": "alcohol", "occurred_at": "2026-03-31T20:00:00-04:00" });
     sam.post("/v1/use-events", &lapse).await.expect(201);
     let after = insight(&sam, "abstinence?as_of=2026-04-01T03:30:00Z").await;
@@ -196,7 +191,7 @@ async fn days_runs_and_milestones_of_a_month_by_hand(app: &TestApp) {
     );
     let still = insight(&sam, "milestones?as_of=2026-04-01T03:30:00Z").await;
     assert_eq!(still["goals"][0]["run"]["earned"], run["earned"]);
-    // As of the day before it never happened.
+    // As of the day before, there was no lapse.
     assert_eq!(
         insight(&sam, "abstinence?as_of=2026-03-30T23:30:00-04:00").await["goals"][0]["days_completed"],
         18
@@ -214,21 +209,21 @@ async fn today_is_the_date_where_the_person_lives(app: &TestApp) {
     }
 }
 
-async fn cravings_triggers_and_strategies_by_hand(app: &TestApp) {
+async fn cravings_triggers_and_strategies_equal_those_computed_by_hand(app: &TestApp) {
     let sam = app.person().await;
-    with_plan(&sam).await;
+    activate_plan(&sam).await;
     for n in 0..10 {
-        // Payday on the first five: three with use; on the others one. Two walks, one tea.
+        // The first five have the trigger, three of them with use; of the others, one. Two walks, one tea.
         let used = [0, 1, 2, 5].contains(&n);
         let tried = match n {
-            3 => json!([{ "strategy_id": item(3), "before": 8, "after": 2, "helped": true }]),
-            4 => json!([{ "strategy_id": item(3), "before": 9, "after": 5 }]),
+            3 => json!([{ "strategy_id": sample_id(3), "before": 8, "after": 2, "helped": true }]),
+            4 => json!([{ "strategy_id": sample_id(3), "before": 9, "after": 5 }]),
             6 => json!([{ "label": "Tea", "before": 5, "after": 4 }, { "practice": "feet-on-the-floor" }]),
             _ => json!([]),
         };
         sam.post("/v1/craving-events", &json!({
             "occurred_at": format!("2026-03-{:02}T18:05:00-05:00", n + 1), "ended_at": format!("2026-03-{:02}T18:35:00-05:00", n + 1),
-            "ratings": [{ "offset_s": 0, "value": 9 - n / 2 }], "trigger_ids": if n < 5 { json!([item(1)]) } else { json!([]) },
+            "ratings": [{ "offset_s": 0, "value": 9 - n / 2 }], "trigger_ids": if n < 5 { json!([sample_id(1)]) } else { json!([]) },
             "outcome": if used { "used" } else { "rode_it_out" }, "strategy_uses": tried,
         })).await.expect(201);
     }
@@ -238,7 +233,7 @@ async fn cravings_triggers_and_strategies_by_hand(app: &TestApp) {
         (&cravings["events"], &cravings["n"], &cravings["coverage"]),
         (&json!(10), &json!(10), &json!(10.0 / 30.0))
     );
-    // Peaks 9 9 8 8 7 7 6 6 5 5: the middle slope of all pairs is half a point a day.
+    // Peaks 9 9 8 8 7 7 6 6 5 5: the median slope of all pairs is half a point a day.
     assert_eq!(
         (&cravings["trend"]["direction"], &cravings["trend"]["slope_per_day"]),
         (&json!("falling"), &json!(-0.5))
@@ -285,9 +280,9 @@ async fn cravings_triggers_and_strategies_by_hand(app: &TestApp) {
     assert_eq!(insight(&sam, "cravings?as_of=2026-03-10T23:00:00-04:00&window=7d").await["events"], 7);
 }
 
-async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: &TestApp) {
+async fn warnings_name_their_inputs_and_help_and_can_be_muted(app: &TestApp) {
     let sam = app.person_with(json!({ "email": "sam@example.org", "time_zone": "UTC" })).await;
-    with_plan(&sam).await;
+    activate_plan(&sam).await;
     let now = app.clock.now().with_nanosecond(0).unwrap();
     let at = |minutes: i64| (now - TimeDelta::minutes(minutes)).to_rfc3339();
     let mut ids = Vec::new();
@@ -296,7 +291,7 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
         ids.push(sam.post("/v1/check-ins", &answers).await.expect(201).id());
     }
     let found = insight(&sam, "warnings").await;
-    // Self-efficacy 3 (weight 3) and stress (weight 1).
+    // Low self-efficacy has weight 3, and stress weight 1.
     assert_eq!(
         (&found["level"], &found["score"], &found["rules_version"]),
         (&json!("elevated"), &json!(4), &json!(1))
@@ -310,7 +305,7 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
     );
     assert_eq!(
         found["fired"][1]["plan_items"][0],
-        json!({ "section": "strategies", "id": item(4), "text": "Breathe" })
+        json!({ "section": "strategies", "id": sample_id(4), "text": "Breathe" })
     );
     assert_eq!(found["fired"][1]["practices"].as_array().unwrap().len(), 3);
     assert!(
@@ -328,7 +323,7 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
         (&muted["level"], &muted["score"], &muted["muted"][0]["rule"]),
         (&json!("steady"), &json!(1), &json!("low_efficacy"))
     );
-    // Steady is what the person wants to hear about; that more would show is told.
+    // The level covers the rules that the person wants to hear about. The muted one is still listed.
     assert_eq!(muted["muted"][0]["would_fire"], true);
     assert_eq!(insight(&sam, "summary").await["warnings"]["muted"], 1);
     let page =
@@ -345,7 +340,7 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
 
     // Use and a physical sign; what is said for safety comes with whom to call.
     let use_event =
-        json!({ "substance": "opioid_heroin", "occurred_at": at(5), "warning_sign_ids": [item(2)] });
+        json!({ "substance": "opioid_heroin", "occurred_at": at(5), "warning_sign_ids": [sample_id(2)] });
     let used = sam.post("/v1/use-events", &use_event).await.expect(201).body["use_event"]["id"].clone();
     let found = insight(&sam, "warnings").await;
     assert_eq!((&found["level"], &found["score"]), (&json!("high"), &json!(10)));
@@ -377,14 +372,14 @@ async fn warnings_name_their_inputs_and_what_answers_them_and_can_be_muted(app: 
     }
     assert_eq!(
         (&found["fired"][1]["inputs"][0]["item_id"], &found["safety"][0]["topic"]),
-        (&item(2), &json!("opioid_tolerance"))
+        (&json!(sample_id(2)), &json!("opioid_tolerance"))
     );
     assert!(!found["safety"][0]["helplines"].as_array().unwrap().is_empty());
     let summary = insight(&sam, "summary").await;
     assert_eq!((&summary["warnings"]["level"], &summary["warnings"]["score"]), (&json!("high"), &json!(10)));
 }
 
-async fn medication_says_what_it_rests_on_and_nothing_of_what_nobody_recorded(app: &TestApp) {
+async fn medication_names_its_basis_and_makes_no_claim_without_records(app: &TestApp) {
     let sam = app.person_with(json!({ "email": "sam@example.org", "time_zone": "UTC" })).await;
     let medication = |name: &str| {
         json!({ "name": name, "class": "antagonist", "route": "oral", "schedule": "FREQ=DAILY",
@@ -419,7 +414,7 @@ async fn medication_says_what_it_rests_on_and_nothing_of_what_nobody_recorded(ap
     assert_eq!(found["medications"].as_array().unwrap().len(), 2);
 }
 
-async fn an_empty_record_says_that_it_knows_nothing(app: &TestApp) {
+async fn an_empty_record_gives_insufficient_data(app: &TestApp) {
     let sam = app.person().await;
     for path in PATHS {
         let found = insight(&sam, path).await;
@@ -488,7 +483,7 @@ async fn wrong_parameters_are_named(app: &TestApp) {
     assert_eq!(insight(&sam, "abstinence?as_of=1900-01-01T00:00:00Z").await["today"], "1899-12-31");
 }
 
-async fn days_of_a_long_time_and_odd_records_are_no_trouble(app: &TestApp) {
+async fn insights_of_centuries_and_odd_records_do_not_fail(app: &TestApp) {
     let sam = app.person().await;
     let goal = json!({ "substance": "other", "kind": "reduce", "started_on": "1900-01-01", "limits": { "units_per_day": 2, "units_per_week": 5, "heavy_day_units": 4 } });
     sam.post("/v1/goals", &goal).await.expect(201);

@@ -1,4 +1,4 @@
-//! The contract, driven over HTTP on both databases. A noun has the same file name here as in the crates.
+//! Tests of the API over HTTP on both databases. Each noun has the same file name here as in the crates.
 
 mod account;
 mod appointment;

@@ -1,4 +1,4 @@
-//! Medications: schedules, and what is due.
+//! Medications: schedules and due doses.
 
 use chrono::TimeDelta;
 use mainstay_tests::{Person, TestApp, both_engines};
@@ -10,19 +10,19 @@ fn medication(schedule: &str, covers_days: i64) -> Value {
 }
 
 async fn due(sam: &Person, path: &str, query: &str) -> Vec<Value> {
-    let answer = sam.get(&format!("{path}/due?{query}")).await.expect(200);
+    let response = sam.get(&format!("{path}/due?{query}")).await.expect(200);
     let item = |item: &Value| json!([item["due_at"], item["standing"]]);
-    answer.items().iter().map(item).collect()
+    response.items().iter().map(item).collect()
 }
 
 both_engines!(
     a_medication_is_stored_read_changed_and_deleted,
     every_wrong_member_is_named,
     a_schedule_that_is_hostile_or_never_comes_due_is_refused,
-    due_doses_stand_as_they_were_taken,
+    due_doses_have_the_standing_of_the_recorded_doses,
     an_injection_is_due_after_the_last_one_given,
-    an_injection_that_was_skipped_makes_way_for_the_next,
-    the_time_that_is_asked_for_is_bounded,
+    a_skipped_injection_is_followed_by_the_next,
+    the_time_range_of_due_doses_is_limited,
 );
 
 async fn a_medication_is_stored_read_changed_and_deleted(app: &TestApp) {
@@ -68,7 +68,7 @@ async fn a_schedule_that_is_hostile_or_never_comes_due_is_refused(app: &TestApp)
     }
 }
 
-async fn due_doses_stand_as_they_were_taken(app: &TestApp) {
+async fn due_doses_have_the_standing_of_the_recorded_doses(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
     let stored = sam.post("/v1/medications", &medication("FREQ=DAILY;BYHOUR=8", 1)).await.expect(201);
     let (id, path) = (stored.id(), stored.header("location"));
@@ -77,10 +77,10 @@ async fn due_doses_stand_as_they_were_taken(app: &TestApp) {
     let taken = sam.post("/v1/doses", &dose(&id, "2026-03-07T09:10:00-05:00", "taken")).await.expect(201);
     sam.post("/v1/doses", &dose(&id, "2026-03-08T19:00:00-04:00", "late")).await.expect(201);
     sam.post("/v1/doses", &dose(&id, "2026-03-09T08:00:00-04:00", "skipped")).await.expect(201);
-    // Another medication's dose counts for that one alone.
+    // A dose counts only for its own medication.
     sam.post("/v1/doses", &dose(&other, "2026-03-10T08:00:00-04:00", "taken")).await.expect(201);
     let week = "from=2026-03-07T00:00:00-05:00&to=2026-03-11T00:00:00-04:00";
-    // The clock in New York changes on 8 March.
+    // Clocks in New York go forward on 8 March.
     let expected = json!([
         ["2026-03-07T08:00:00-05:00", "taken"],
         ["2026-03-08T08:00:00-04:00", "late"],
@@ -88,13 +88,13 @@ async fn due_doses_stand_as_they_were_taken(app: &TestApp) {
         ["2026-03-10T08:00:00-04:00", "missed"],
     ]);
     assert_eq!(json!(due(&sam, &path, week).await), expected);
-    let answer = sam.get(&format!("{path}/due?{week}")).await;
-    assert_eq!(answer.body["items"][0]["dose_ids"], json!([taken.body["id"]]));
+    let response = sam.get(&format!("{path}/due?{week}")).await;
+    assert_eq!(response.body["items"][0]["dose_ids"], json!([taken.body["id"]]));
     assert_eq!(
-        (&answer.body["time_zone"], &answer.body["tolerance_hours"]),
+        (&response.body["time_zone"], &response.body["tolerance_hours"]),
         (&json!("America/New_York"), &json!(12))
     );
-    assert!(answer.body["next"]["due_at"].is_string());
+    assert!(response.body["next"]["due_at"].is_string());
     kim.get(&format!("{path}/due")).await.expect(404);
     assert!(sam.get(&format!("{path}/due")).await.expect(200).items().len() >= 13);
 }
@@ -114,26 +114,26 @@ async fn an_injection_is_due_after_the_last_one_given(app: &TestApp) {
         ["2026-05-07T10:00:00-04:00", "open"],
     ]);
     assert_eq!(json!(due(&sam, &path, "from=2026-03-01T00:00:00Z&to=2026-06-01T00:00:00Z").await), expected);
-    // It is listed until it is given, also when it was due long before the time that is asked for.
+    // It is listed until it is given, even if it was due long before the requested range.
     for query in [
         "",
         "?from=2026-05-01T00:00:00Z&to=2026-06-01T00:00:00Z",
         "?from=2026-06-01T00:00:00Z&to=2026-06-08T00:00:00Z",
     ] {
-        let answer = sam.get(&format!("{path}/due{query}")).await.expect(200);
-        let open = &answer.body["items"][0];
+        let response = sam.get(&format!("{path}/due{query}")).await.expect(200);
+        let open = &response.body["items"][0];
         assert_eq!(
-            (answer.items().len(), &open["due_at"], &open["standing"]),
+            (response.items().len(), &open["due_at"], &open["standing"]),
             (1, &json!("2026-05-07T10:00:00-04:00"), &json!("open"))
         );
         assert!(open["overdue_days"].as_i64().is_some_and(|days| days > 100));
-        assert_eq!(&answer.body["next"], open);
+        assert_eq!(&response.body["next"], open);
     }
     let all = sam.get("/v1/insights/medication").await.expect(200).body;
     assert_eq!(all["medications"][0]["next_due"]["due_at"], "2026-05-07T10:00:00-04:00");
 }
 
-async fn an_injection_that_was_skipped_makes_way_for_the_next(app: &TestApp) {
+async fn a_skipped_injection_is_followed_by_the_next(app: &TestApp) {
     let sam = app.person().await;
     let now = app.clock.now();
     let day = |days: i64| (now + TimeDelta::days(days)).format("%Y-%m-%d").to_string();
@@ -147,13 +147,13 @@ async fn an_injection_that_was_skipped_makes_way_for_the_next(app: &TestApp) {
             .await
             .expect(201);
     }
-    let answer = sam.get(&format!("{path}/due")).await.expect(200);
-    assert_eq!((answer.items().len(), &answer.body["next"]["standing"]), (0, &json!("upcoming")));
-    assert!(answer.body["next"]["due_at"].as_str().unwrap().starts_with(&day(19)), "{}", answer.text);
-    // The person is without it all the same.
+    let response = sam.get(&format!("{path}/due")).await.expect(200);
+    assert_eq!((response.items().len(), &response.body["next"]["standing"]), (0, &json!("upcoming")));
+    assert!(response.body["next"]["due_at"].as_str().unwrap().starts_with(&day(19)), "{}", response.text);
+    // The gap in the medication still causes a warning.
     let warnings = sam.get("/v1/insights/warnings").await.expect(200).body;
     let gap =
-        warnings["fired"].as_array().unwrap().iter().find(|told| told["rule"] == "medication_gap").unwrap();
+        warnings["fired"].as_array().unwrap().iter().find(|fired| fired["rule"] == "medication_gap").unwrap();
     assert!(
         gap["inputs"]
             .as_array()
@@ -163,7 +163,7 @@ async fn an_injection_that_was_skipped_makes_way_for_the_next(app: &TestApp) {
     );
 }
 
-async fn the_time_that_is_asked_for_is_bounded(app: &TestApp) {
+async fn the_time_range_of_due_doses_is_limited(app: &TestApp) {
     let sam = app.person().await;
     let path =
         sam.post("/v1/medications", &medication("FREQ=HOURLY", 1)).await.expect(201).header("location");
@@ -177,7 +177,7 @@ async fn the_time_that_is_asked_for_is_bounded(app: &TestApp) {
     ] {
         assert_eq!(sam.get(&format!("{path}/due?{query}")).await.expect(422).pointers(), pointers, "{query}");
     }
-    let most =
+    let longest =
         sam.get(&format!("{path}/due?from=2026-04-01T00:00:00Z&to=2026-07-02T00:00:00Z")).await.expect(200);
-    assert_eq!(most.items().len(), 92 * 24);
+    assert_eq!(longest.items().len(), 92 * 24);
 }

@@ -1,4 +1,4 @@
-//! Meetings. They come from feeds in the Meeting Guide format; the committed one is of our own making.
+//! Meetings, imported from feeds in the Meeting Guide format.
 
 use std::path::Path;
 
@@ -7,9 +7,9 @@ use mainstay_domain::reference::meeting::Programme;
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::{Value, json};
 
-/// A feed of our own with the quirks that real ones have.
+/// An invented feed with the quirks of real ones.
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/meetings.json");
-/// A feed as an area published it, where the folder with real data is there.
+/// A published feed. The tests skip it where the folder with real data is missing.
 const REAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/meeting-guide/quinte-2017.json");
 
 async fn import(app: &TestApp, file: &Path, source: &str, time_zone: Option<&str>) -> Result<Report, String> {
@@ -23,14 +23,14 @@ async fn import(app: &TestApp, file: &Path, source: &str, time_zone: Option<&str
 }
 
 async fn import_fixture(app: &TestApp) {
-    let report = import(app, Path::new(FIXTURE), "islands", None).await.expect("it is imported");
+    let report = import(app, Path::new(FIXTURE), "islands", None).await.expect("the import succeeds");
     assert!(!report.is_partial, "{}", report.text);
 }
 
-/// Imports a feed that is made here.
+/// Imports a feed given as JSON.
 async fn import_value(app: &TestApp, feed: &Value, source: &str) -> Result<Report, String> {
     let file = app.database.path().join("feed.json");
-    std::fs::write(&file, feed.to_string()).expect("it can be written");
+    std::fs::write(&file, feed.to_string()).expect("the file is written");
     import(app, &file, source, None).await
 }
 
@@ -47,12 +47,12 @@ async fn names(app: &TestApp, query: &str) -> Vec<String> {
 both_engines!(
     meetings_are_found_by_distance_over_the_date_line,
     meetings_are_found_by_day_time_programme_type_and_place,
-    the_next_time_is_that_of_the_clock_on_the_wall_there,
-    meetings_whose_zone_is_not_known_come_last_by_day_and_time,
-    a_meeting_says_what_its_feed_says_but_names_nobody,
-    pages_neither_repeat_nor_skip_also_while_meetings_begin,
+    the_next_time_is_in_the_local_time_of_the_meeting,
+    meetings_without_a_time_zone_come_last_by_day_and_time,
+    a_meeting_has_the_details_of_its_feed_but_no_names_of_people,
+    pages_neither_repeat_nor_skip_meetings_that_begin_meanwhile,
     every_wrong_parameter_is_named,
-    an_import_takes_the_place_of_what_the_source_had_and_nothing_else,
+    an_import_replaces_the_meetings_of_its_source_only,
     a_real_feed_is_imported_whole,
 );
 
@@ -69,7 +69,7 @@ async fn meetings_are_found_by_distance_over_the_date_line(app: &TestApp) {
     );
     assert_eq!(names(app, "?near=-16.7,-179.95&radius_km=60").await.len(), 2);
     assert_eq!(names(app, "?near=-16.7,179.95&radius_km=15").await, Vec::<String>::new());
-    // From the pole all around, and in order.
+    // From the pole to everywhere, in order of distance.
     assert_eq!(
         names(app, "?near=90,0&radius_km=12500").await,
         ["Late Berlin", "Across the Date Line", "Taveuni Evening", "Harbour Morning"]
@@ -86,7 +86,7 @@ async fn meetings_are_found_by_day_time_programme_type_and_place(app: &TestApp) 
         ("?to_time=08:00", vec!["Harbour Morning"]),
         ("?type=st", vec!["Taveuni Evening"]),
         ("?type=FR&online=true", vec!["Berlin Online"]),
-        // Several codes narrow: all must be there.
+        // A meeting must have all of several codes.
         ("?type=o,EN", vec!["Late Berlin"]),
         ("?type=ST,FR", vec![]),
         ("?online=true&in_person=true", vec![]),
@@ -100,7 +100,7 @@ async fn meetings_are_found_by_day_time_programme_type_and_place(app: &TestApp) 
     }
 }
 
-async fn the_next_time_is_that_of_the_clock_on_the_wall_there(app: &TestApp) {
+async fn the_next_time_is_in_the_local_time_of_the_meeting(app: &TestApp) {
     import_fixture(app).await;
     // Friday noon in Europe; the clocks go forward in the night to Sunday.
     set_clock(app, "2026-03-27T11:00:00Z");
@@ -118,26 +118,26 @@ async fn the_next_time_is_that_of_the_clock_on_the_wall_there(app: &TestApp) {
     );
     assert!(next.len() == 6 && next[4..].iter().all(|(_, at)| at.is_null()));
     set_clock(app, "2026-03-28T22:30:01Z");
-    let late = found.iter().find(|m| m["slug"] == "late").expect("it is there");
+    let late = found.iter().find(|m| m["slug"] == "late").expect("the meeting");
     let again =
         app.client().get(&format!("/v1/meetings/{}", late["id"].as_str().expect("an id"))).await.expect(200);
     assert_eq!(again.body["next_at"], "2026-04-04T23:30:00+02:00");
     assert_eq!(again.body.get("distance_km"), None);
 }
 
-async fn meetings_whose_zone_is_not_known_come_last_by_day_and_time(app: &TestApp) {
+async fn meetings_without_a_time_zone_come_last_by_day_and_time(app: &TestApp) {
     let feed: Vec<Value> = [("c", 2, "07:00"), ("a", 1, "19:00"), ("d", 0, "06:00"), ("b", 1, "20:30")]
         .into_iter()
         .map(|(slug, day, time)| json!({ "name": slug, "slug": slug, "day": day, "time": time }))
         .collect();
-    import_value(app, &json!(feed), "nowhere").await.expect("it is imported");
+    import_value(app, &json!(feed), "nowhere").await.expect("the import succeeds");
     assert_eq!(names(app, "").await, ["a", "b", "c", "d"]);
     let first = app.client().get("/v1/meetings?limit=3").await.expect(200);
     let cursor = first.body["next_cursor"].as_str().expect("a cursor");
     assert_eq!(names(app, &format!("?limit=3&cursor={cursor}")).await, ["d"]);
 }
 
-async fn a_meeting_says_what_its_feed_says_but_names_nobody(app: &TestApp) {
+async fn a_meeting_has_the_details_of_its_feed_but_no_names_of_people(app: &TestApp) {
     import_fixture(app).await;
     let found = app.client().get("/v1/meetings?near=52.5,13.4").await.expect(200);
     let meeting = &found.items()[0];
@@ -161,12 +161,12 @@ async fn a_meeting_says_what_its_feed_says_but_names_nobody(app: &TestApp) {
     app.client().get("/v1/meetings/none").await.expect(404);
 }
 
-async fn pages_neither_repeat_nor_skip_also_while_meetings_begin(app: &TestApp) {
+async fn pages_neither_repeat_nor_skip_meetings_that_begin_meanwhile(app: &TestApp) {
     let feed: Vec<Value> = (0..25).map(|n| json!({
         "name": format!("Meeting {n}"), "slug": n, "day": n % 7, "time": format!("{:02}:15", n % 24), "timezone": "Asia/Kathmandu",
         "latitude": 27.7 + f64::from(n % 5) / 1000.0, "longitude": 85.3,
     })).collect();
-    import_value(app, &json!(feed), "valley").await.expect("it is imported");
+    import_value(app, &json!(feed), "valley").await.expect("the import succeeds");
     for list in [
         "/v1/meetings?limit=4",
         "/v1/meetings?limit=4&near=27.7,85.3",
@@ -226,17 +226,17 @@ async fn every_wrong_parameter_is_named(app: &TestApp) {
     assert!(refused.text.contains("must be one of aa, na, "), "{}", refused.text);
 }
 
-async fn an_import_takes_the_place_of_what_the_source_had_and_nothing_else(app: &TestApp) {
+async fn an_import_replaces_the_meetings_of_its_source_only(app: &TestApp) {
     import_fixture(app).await;
     import_value(app, &json!([{ "name": "Elsewhere", "slug": "taveuni", "types": ["O"] }]), "elsewhere")
         .await
-        .expect("it is imported");
+        .expect("the import succeeds");
     let before = app.client().get("/v1/meetings?type=ST").await.expect(200).items()[0].clone();
     let again = import_value(app, &json!([
         { "name": "Taveuni at Noon", "slug": "taveuni", "day": 3, "time": "12:00", "types": ["O", "12x12"] },
         { "name": "New", "slug": "new" },
         { "name": "Wrong", "slug": "wrong", "day": "Monday" },
-    ]), "islands").await.expect("it is imported");
+    ]), "islands").await.expect("the import succeeds");
     assert!(
         again.is_partial && again.text.contains("2 of 3 entries imported; 1 new, 1 known before, 5 gone"),
         "{}",
@@ -255,8 +255,9 @@ async fn an_import_takes_the_place_of_what_the_source_had_and_nothing_else(app: 
     let mut all = names(app, "").await;
     all.sort();
     assert_eq!(all, ["Elsewhere", "New", "Taveuni at Noon"]);
-    // A feed of which nothing can be taken changes nothing.
-    let refused = import_value(app, &json!([{ "slug": "x" }]), "islands").await.expect_err("it is refused");
+    // A feed without a valid entry changes nothing.
+    let refused =
+        import_value(app, &json!([{ "slug": "x" }]), "islands").await.expect_err("the import fails");
     assert!(refused.contains("/0/name"), "{refused}");
     assert!(import_value(app, &json!({ "meetings": [] }), "islands").await.is_err());
     assert_eq!(names(app, "").await.len(), 3);
@@ -269,7 +270,7 @@ async fn a_real_feed_is_imported_whole(app: &TestApp) {
         return;
     }
     let report =
-        import(app, Path::new(REAL), "quinte", Some("America/Toronto")).await.expect("it is imported");
+        import(app, Path::new(REAL), "quinte", Some("America/Toronto")).await.expect("the import succeeds");
     assert!(!report.is_partial && report.text.contains("45 of 45 entries"), "{}", report.text);
     let all = app.client().get("/v1/meetings?limit=200").await.expect(200).items();
     assert_eq!(all.len(), 45);

@@ -1,20 +1,16 @@
 //! Plans: items, activation, the active plan, numbers and differences.
 
-use mainstay_tests::{Person, TestApp, both_engines};
+use mainstay_tests::{Person, TestApp, both_engines, samples::sample_id};
 use serde_json::{Value, json};
 use uuid::Uuid;
-
-fn item(n: u128) -> Value {
-    json!(Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + n))
-}
 
 fn plan() -> Value {
     json!({
         "kind": "relapse_prevention", "title": "Staying well",
         "content": {
-            "triggers": [{ "id": item(1), "label": "Payday", "kind": "external", "category": "pleasant_emotions" }],
-            "warning_signs": [{ "id": item(2), "label": "Skipping meals", "stage": "emotional" }],
-            "strategies": [{ "id": item(3), "label": "Walk", "category": "mindful_walking", "trigger_ids": [item(1)] }],
+            "triggers": [{ "id": sample_id(1), "label": "Payday", "kind": "external", "category": "pleasant_emotions" }],
+            "warning_signs": [{ "id": sample_id(2), "label": "Skipping meals", "stage": "emotional" }],
+            "strategies": [{ "id": sample_id(3), "label": "Walk", "category": "mindful_walking", "trigger_ids": [sample_id(1)] }],
             "lapse_response": [{ "text": "Call Robin." }],
         },
     })
@@ -27,16 +23,16 @@ async fn contact(sam: &Person, name: &str) -> String {
 
 both_engines!(
     items_without_an_id_get_one_and_keep_it,
-    references_must_name_what_the_person_has,
-    check_ins_and_events_refer_to_items_that_a_plan_has_or_had,
-    activating_names_all_that_is_missing,
-    a_country_with_helplines_stands_in_for_a_contact,
-    activating_archives_the_plan_before_and_again_changes_nothing,
+    references_must_name_records_of_the_person,
+    check_ins_and_events_may_refer_to_current_and_former_plan_items,
+    activating_names_everything_that_is_missing,
+    a_country_with_helplines_makes_up_for_a_missing_contact,
+    activating_archives_the_previous_plan_and_repeating_it_changes_nothing,
     many_activations_at_once_leave_one_active,
     the_active_plan_brings_its_contacts_in_calling_order,
     an_active_plan_stays_small_enough_for_a_phone,
-    numbers_are_kept_and_compared,
-    a_plan_in_use_keeps_what_it_needs,
+    earlier_numbers_of_a_plan_can_be_read_and_compared,
+    an_active_plan_cannot_lose_its_required_parts,
 );
 
 async fn items_without_an_id_get_one_and_keep_it(app: &TestApp) {
@@ -62,68 +58,68 @@ async fn items_without_an_id_get_one_and_keep_it(app: &TestApp) {
     assert_eq!(replayed.body, changed.body);
 }
 
-async fn references_must_name_what_the_person_has(app: &TestApp) {
+async fn references_must_name_records_of_the_person(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
     let theirs = contact(&kim, "Robin").await;
     let mut wrong = plan();
     wrong["content"]["contact_ids"] = json!([theirs]);
-    wrong["content"]["strategies"][0]["trigger_ids"] = json!([item(9)]);
+    wrong["content"]["strategies"][0]["trigger_ids"] = json!([sample_id(9)]);
     assert_eq!(
         sam.post("/v1/plans", &wrong).await.expect(422).pointers(),
         ["/content/strategies/0/trigger_ids/0"]
     );
     wrong["content"]["strategies"][0]["trigger_ids"] = json!([]);
     wrong["content"]["situations"] = json!([{
-        "label": "Alone", "category": "unpleasant_emotions", "steps": [{ "contact_id": theirs }, { "strategy_id": item(3) }],
+        "label": "Alone", "category": "unpleasant_emotions", "steps": [{ "contact_id": theirs }, { "strategy_id": sample_id(3) }],
     }]);
-    let answer = sam.post("/v1/plans", &wrong).await.expect(422);
-    assert_eq!(answer.pointers(), ["/content/contact_ids/0", "/content/situations/0/steps/0/contact_id"]);
+    let response = sam.post("/v1/plans", &wrong).await.expect(422);
+    assert_eq!(response.pointers(), ["/content/contact_ids/0", "/content/situations/0/steps/0/contact_id"]);
     assert!(sam.get("/v1/plans").await.items().is_empty());
 }
 
-async fn check_ins_and_events_refer_to_items_that_a_plan_has_or_had(app: &TestApp) {
+async fn check_ins_and_events_may_refer_to_current_and_former_plan_items(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
     let stored = sam.post("/v1/plans", &plan()).await.expect(201);
-    let noticed = json!({
+    let check_in = json!({
         "kind": "momentary", "occurred_at": "2026-03-02T12:00:00Z", "answers": { "craving": 1 },
-        "trigger_ids": [item(1)], "warning_sign_ids": [item(2)],
+        "trigger_ids": [sample_id(1)], "warning_sign_ids": [sample_id(2)],
     });
-    sam.post("/v1/check-ins", &noticed).await.expect(201);
+    sam.post("/v1/check-ins", &check_in).await.expect(201);
     assert_eq!(
-        kim.post("/v1/check-ins", &noticed).await.expect(422).pointers(),
+        kim.post("/v1/check-ins", &check_in).await.expect(422).pointers(),
         ["/trigger_ids/0", "/warning_sign_ids/0"]
     );
-    let mut mixed = noticed.clone();
-    mixed["trigger_ids"] = json!([item(2), item(3), item(1)]);
+    let mut mixed = check_in.clone();
+    mixed["trigger_ids"] = json!([sample_id(2), sample_id(3), sample_id(1)]);
     assert_eq!(
         sam.post("/v1/check-ins", &mixed).await.expect(422).pointers(),
         ["/trigger_ids/0", "/trigger_ids/1"]
     );
-    // An item that left the plan stays known: devices may be behind.
+    // An item that was removed from the plan may still be referred to, because devices may be behind.
     let mut body = stored.body.clone();
     body["content"] = json!({});
     sam.put(&stored.header("location"), 1, &body).await.expect(200);
-    sam.post("/v1/check-ins", &noticed).await.expect(201);
+    sam.post("/v1/check-ins", &check_in).await.expect(201);
 }
 
-async fn activating_names_all_that_is_missing(app: &TestApp) {
+async fn activating_names_everything_that_is_missing(app: &TestApp) {
     let sam = app.person_with(json!({ "email": "sam@example.org", "country": null, "locale": null })).await;
     let empty = json!({ "kind": "relapse_prevention", "title": "Empty", "content": {} });
     let path = sam.post("/v1/plans", &empty).await.expect(201).header("location");
-    let missing = sam.post_nothing(&format!("{path}/activate")).await.expect(422);
+    let missing = sam.post_empty(&format!("{path}/activate")).await.expect(422);
     assert_eq!(missing.pointers(), ["/content/contact_ids", "/content/strategies", "/content/triggers"]);
     assert_eq!(sam.get(&path).await.body["status"], "draft");
     sam.get("/v1/plans/active").await.expect(404);
     let mut whole = plan();
     whole["content"]["contact_ids"] = json!([contact(&sam, "Robin").await]);
     let path = sam.post("/v1/plans", &whole).await.expect(201).header("location");
-    sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+    sam.post_empty(&format!("{path}/activate")).await.expect(200);
 }
 
-async fn a_country_with_helplines_stands_in_for_a_contact(app: &TestApp) {
+async fn a_country_with_helplines_makes_up_for_a_missing_contact(app: &TestApp) {
     let sam = app.person_with(json!({ "email": "sam@example.org", "country": "DE" })).await;
     let path = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
-    let active = sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+    let active = sam.post_empty(&format!("{path}/activate")).await.expect(200);
     assert_eq!(
         (&active.body["status"], &active.body["version"], &active.body["number"]),
         (&json!("active"), &json!(2), &json!(1))
@@ -131,7 +127,7 @@ async fn a_country_with_helplines_stands_in_for_a_contact(app: &TestApp) {
     assert!(active.body["activated_at"].is_string());
 }
 
-async fn activating_archives_the_plan_before_and_again_changes_nothing(app: &TestApp) {
+async fn activating_archives_the_previous_plan_and_repeating_it_changes_nothing(app: &TestApp) {
     let sam = app.person().await;
     let first = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
     let second = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
@@ -139,7 +135,7 @@ async fn activating_archives_the_plan_before_and_again_changes_nothing(app: &Tes
     safety["kind"] = json!("safety");
     let safety = sam.post("/v1/plans", &safety).await.expect(201).header("location");
     for path in [&first, &safety, &second] {
-        sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+        sam.post_empty(&format!("{path}/activate")).await.expect(200);
     }
     let status = |path: String| {
         let sam = sam.clone();
@@ -148,7 +144,7 @@ async fn activating_archives_the_plan_before_and_again_changes_nothing(app: &Tes
     assert_eq!(status(first.clone()).await, "archived");
     assert_eq!(status(second.clone()).await, "active");
     assert_eq!(status(safety.clone()).await, "active");
-    let again = sam.post_nothing(&format!("{second}/activate")).await.expect(200);
+    let again = sam.post_empty(&format!("{second}/activate")).await.expect(200);
     assert_eq!(again.body["version"], 2);
     let stale = sam.send("POST", &format!("{first}/activate"), &[("if-match", "\"1\"")], None).await;
     stale.expect(412);
@@ -165,7 +161,7 @@ async fn many_activations_at_once_leave_one_active(app: &TestApp) {
     for _ in 0..12 {
         let path = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
         let sam = sam.clone();
-        posts.spawn(async move { sam.post_nothing(&format!("{path}/activate")).await.status });
+        posts.spawn(async move { sam.post_empty(&format!("{path}/activate")).await.status });
     }
     assert_eq!(posts.join_all().await, vec![200; 12]);
     let active = sam.get("/v1/plans").await.items().into_iter().filter(|p| p["status"] == "active").count();
@@ -178,7 +174,7 @@ async fn the_active_plan_brings_its_contacts_in_calling_order(app: &TestApp) {
     let mut body = plan();
     body["content"]["contact_ids"] = json!([kim, robin]);
     let path = sam.post("/v1/plans", &body).await.expect(201).header("location");
-    sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+    sam.post_empty(&format!("{path}/activate")).await.expect(200);
     let active = sam.get("/v1/plans/active").await.expect(200);
     let names: Vec<&Value> =
         active.body["contacts"].as_array().expect("contacts").iter().map(|c| &c["name"]).collect();
@@ -201,7 +197,7 @@ async fn an_active_plan_stays_small_enough_for_a_phone(app: &TestApp) {
     let mut large = plan();
     large["content"]["reasons"] = (0..8).map(|n| json!({ "text": format!("{n}").repeat(3900) })).collect();
     let path = sam.post("/v1/plans", &large).await.expect(201).header("location");
-    let refused = sam.post_nothing(&format!("{path}/activate")).await.expect(422);
+    let refused = sam.post_empty(&format!("{path}/activate")).await.expect(422);
     assert_eq!(refused.faults(), [("/content".to_owned(), "size".to_owned())]);
     let mut contacts = Vec::new();
     for n in 0..60 {
@@ -210,7 +206,7 @@ async fn an_active_plan_stays_small_enough_for_a_phone(app: &TestApp) {
     let mut small = plan();
     small["content"]["contact_ids"] = json!(contacts);
     let path = sam.post("/v1/plans", &small).await.expect(201).header("location");
-    sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+    sam.post_empty(&format!("{path}/activate")).await.expect(200);
     let active = sam.get("/v1/plans/active").await.expect(200);
     assert!(active.text.len() <= 32 * 1024, "{}", active.text.len());
     assert!(active.body["contacts"].as_array().is_some_and(|c| c.len() > 20));
@@ -219,11 +215,11 @@ async fn an_active_plan_stays_small_enough_for_a_phone(app: &TestApp) {
     assert_eq!(sam.put(&path, 2, &grown).await.expect(422).pointers(), ["/content"]);
 }
 
-async fn numbers_are_kept_and_compared(app: &TestApp) {
+async fn earlier_numbers_of_a_plan_can_be_read_and_compared(app: &TestApp) {
     let sam = app.person().await;
     let stored = sam.post("/v1/plans", &plan()).await.expect(201);
     let path = stored.header("location");
-    sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+    sam.post_empty(&format!("{path}/activate")).await.expect(200);
     let mut second = stored.body.clone();
     second["title"] = json!("Better");
     second["content"]["triggers"][0]["label"] = json!("Bonus day");
@@ -260,13 +256,13 @@ async fn numbers_are_kept_and_compared(app: &TestApp) {
     let kim = app.person().await;
     kim.get(&format!("{path}/numbers")).await.expect(404);
     kim.get(&format!("{path}/numbers/1")).await.expect(404);
-    kim.post_nothing(&format!("{path}/activate")).await.expect(404);
+    kim.post_empty(&format!("{path}/activate")).await.expect(404);
 }
 
-async fn a_plan_in_use_keeps_what_it_needs(app: &TestApp) {
+async fn an_active_plan_cannot_lose_its_required_parts(app: &TestApp) {
     let sam = app.person().await;
     let path = sam.post("/v1/plans", &plan()).await.expect(201).header("location");
-    sam.post_nothing(&format!("{path}/activate")).await.expect(200);
+    sam.post_empty(&format!("{path}/activate")).await.expect(200);
     let mut emptied = plan();
     emptied["content"] = json!({});
     assert_eq!(

@@ -4,17 +4,17 @@ use mainstay_tests::{TestApp, both_engines};
 use serde_json::{Value, json};
 
 both_engines!(
-    a_session_has_the_time_of_storing_unless_it_says_another,
-    it_names_a_practice_of_the_library_and_a_craving_of_the_person,
+    a_session_without_a_time_gets_the_time_of_storing,
+    a_session_must_name_a_known_practice_and_an_own_craving,
 );
 
-async fn a_session_has_the_time_of_storing_unless_it_says_another(app: &TestApp) {
+async fn a_session_without_a_time_gets_the_time_of_storing(app: &TestApp) {
     let sam = app.person().await;
     let session = json!({ "id": "01950000-0000-7000-8000-000000000001", "practice": "urge-surfing-wave", "minutes": 10, "guided": true, "stress_before": 7, "stress_after": 4 });
     let stored = sam.post("/v1/practice-sessions", &session).await.expect(201);
     let at = stored.body["occurred_at"].as_str().expect("a time").to_owned();
     assert!(at.ends_with('Z'));
-    // Sent again without a time it is still the same session.
+    // Sent again without a time, it is a replay.
     assert_eq!(sam.post("/v1/practice-sessions", &session).await.expect(200).body, stored.body);
     let mut longer = session.clone();
     longer["minutes"] = json!(12);
@@ -29,7 +29,7 @@ async fn a_session_has_the_time_of_storing_unless_it_says_another(app: &TestApp)
     assert_eq!(ids, [changed.body["id"].clone(), early.body["id"].clone()]);
 }
 
-async fn it_names_a_practice_of_the_library_and_a_craving_of_the_person(app: &TestApp) {
+async fn a_session_must_name_a_known_practice_and_an_own_craving(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
     let craving =
         json!({ "occurred_at": "2026-03-01T07:00:00Z", "ratings": [{ "offset_s": 0, "value": 6 }] });

@@ -1,4 +1,4 @@
-//! What HTTP asks of every answer.
+//! HTTP behaviour that all operations share: media types, methods, headers, problems, health and rate limits.
 
 use chrono::{TimeDelta, Utc};
 use mainstay_api::http::{problem::ProblemKind, rate_limit::LimitMode};
@@ -6,17 +6,17 @@ use mainstay_tests::{Engine, TestApp, both_engines};
 use serde_json::json;
 
 both_engines!(
-    bodies_are_json_of_a_size_that_can_be_read,
-    the_future_begins_in_five_minutes,
+    only_json_bodies_of_limited_size_are_accepted,
+    a_time_more_than_five_minutes_ahead_is_in_the_future,
     a_known_path_names_its_methods_and_an_unknown_one_is_not_found,
-    what_the_client_does_not_take_is_not_sent,
-    every_answer_has_an_id_and_says_how_it_may_be_kept,
-    the_reference_page_loads_from_this_server_alone,
+    a_media_type_that_the_client_does_not_accept_is_not_sent,
+    every_response_has_a_request_id_and_says_how_it_may_be_cached,
+    the_reference_page_loads_nothing_from_elsewhere,
     every_problem_type_has_a_page,
-    a_server_that_can_serve_says_so,
+    a_ready_server_reports_so,
 );
 
-async fn bodies_are_json_of_a_size_that_can_be_read(app: &TestApp) {
+async fn only_json_bodies_of_limited_size_are_accepted(app: &TestApp) {
     let sam = app.person().await;
     let post = |kind: &'static str, body: Vec<u8>| {
         let sam = sam.clone();
@@ -28,8 +28,9 @@ async fn bodies_are_json_of_a_size_that_can_be_read(app: &TestApp) {
             .into_bytes();
     post("application/json; charset=utf-8", good.clone()).await.expect(201);
     post("Application/JSON", good.clone()).await.expect(201);
-    let packed = sam.send("POST", "/v1/check-ins", &[("content-encoding", "br")], Some(good.clone())).await;
-    assert_eq!(packed.expect(415).problem(), "unsupported-media-type");
+    let compressed =
+        sam.send("POST", "/v1/check-ins", &[("content-encoding", "br")], Some(good.clone())).await;
+    assert_eq!(compressed.expect(415).problem(), "unsupported-media-type");
     for kind in [
         "text/plain",
         "application/xml",
@@ -58,10 +59,10 @@ async fn bodies_are_json_of_a_size_that_can_be_read(app: &TestApp) {
     assert!(refused.text.len() < 200_000, "{}", refused.text.len());
 }
 
-async fn the_future_begins_in_five_minutes(app: &TestApp) {
+async fn a_time_more_than_five_minutes_ahead_is_in_the_future(app: &TestApp) {
     let sam = app.person().await;
     let at = |seconds: i64| {
-        #[expect(clippy::disallowed_methods, reason = "the server goes by the real time too")]
+        #[expect(clippy::disallowed_methods, reason = "the server uses the real time too")]
         let at = Utc::now() + TimeDelta::seconds(seconds);
         json!({ "kind": "momentary", "occurred_at": at.to_rfc3339(), "answers": { "craving": 3 } })
     };
@@ -80,9 +81,9 @@ async fn a_known_path_names_its_methods_and_an_unknown_one_is_not_found(app: &Te
         ("POST", "/health/live", "GET, HEAD"),
         ("PURGE", "/docs", "GET, HEAD"),
     ] {
-        let answer = sam.send(method, path, &[], None).await.expect(405);
+        let response = sam.send(method, path, &[], None).await.expect(405);
         assert_eq!(
-            (answer.problem().as_str(), answer.header("allow").as_str()),
+            (response.problem().as_str(), response.header("allow").as_str()),
             ("method-not-allowed", allow),
             "{method} {path}"
         );
@@ -95,7 +96,7 @@ async fn a_known_path_names_its_methods_and_an_unknown_one_is_not_found(app: &Te
     assert_eq!((head.text.as_str(), head.header("etag").as_str()), ("", "\"1\""));
 }
 
-async fn what_the_client_does_not_take_is_not_sent(app: &TestApp) {
+async fn a_media_type_that_the_client_does_not_accept_is_not_sent(app: &TestApp) {
     let sam = app.person().await;
     let refused = sam.send("GET", "/v1/me", &[("accept", "text/html")], None).await.expect(406);
     assert_eq!(refused.header("content-type"), "application/problem+json");
@@ -104,18 +105,18 @@ async fn what_the_client_does_not_take_is_not_sent(app: &TestApp) {
     assert!(refused.status == 200 || refused.problem() == "not-acceptable", "{}", refused.text);
 }
 
-async fn every_answer_has_an_id_and_says_how_it_may_be_kept(app: &TestApp) {
+async fn every_response_has_a_request_id_and_says_how_it_may_be_cached(app: &TestApp) {
     let sam = app.person().await;
     let own = sam.send("GET", "/v1/me", &[("x-request-id", "my-own-id")], None).await.expect(200);
     assert_eq!(own.header("x-request-id"), "my-own-id");
     assert_eq!(own.header("cache-control"), "private, no-cache");
-    let lost = sam.send("GET", "/v1/nothing", &[("x-request-id", "my-own-id")], None).await.expect(404);
+    let missing = sam.send("GET", "/v1/nothing", &[("x-request-id", "my-own-id")], None).await.expect(404);
     assert_eq!(
-        (&lost.body["request_id"], &lost.body["instance"]),
+        (&missing.body["request_id"], &missing.body["instance"]),
         (&json!("my-own-id"), &json!("/v1/nothing"))
     );
-    let made = sam.send("GET", "/v1/me", &[("x-request-id", &"x".repeat(200))], None).await.expect(200);
-    assert_eq!(made.header("x-request-id").len(), 36);
+    let generated = sam.send("GET", "/v1/me", &[("x-request-id", &"x".repeat(200))], None).await.expect(200);
+    assert_eq!(generated.header("x-request-id").len(), 36);
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
@@ -123,11 +124,11 @@ async fn every_answer_has_an_id_and_says_how_it_may_be_kept(app: &TestApp) {
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ] {
         assert_eq!(own.header(name), value);
-        assert_eq!(lost.header(name), value);
+        assert_eq!(missing.header(name), value);
     }
 }
 
-async fn the_reference_page_loads_from_this_server_alone(app: &TestApp) {
+async fn the_reference_page_loads_nothing_from_elsewhere(app: &TestApp) {
     let client = app.client();
     let page = client.get("/docs").await.expect(200);
     assert!(page.header("content-security-policy").starts_with("default-src 'none'; script-src 'self'"));
@@ -152,7 +153,7 @@ async fn every_problem_type_has_a_page(app: &TestApp) {
     app.client().get("/problems/none").await.expect(404);
 }
 
-async fn a_server_that_can_serve_says_so(app: &TestApp) {
+async fn a_ready_server_reports_so(app: &TestApp) {
     assert_eq!(app.client().get("/health/live").await.expect(200).body, json!({ "status": "ok" }));
     assert_eq!(app.client().get("/health/ready").await.expect(200).body, json!({ "status": "ok" }));
     let keys = app.client().get("/.well-known/jwks.json").await.expect(200);
@@ -164,20 +165,20 @@ async fn a_server_that_can_serve_says_so(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_flood_is_turned_away_with_a_time_to_come_back() {
+async fn a_flood_gets_429_with_a_retry_after() {
     let app = TestApp::start_with(Engine::Sqlite, LimitMode::On).await;
     let sam = app.person().await;
     let first = sam.get("/v1/me").await.expect(200);
     assert_eq!(first.header("ratelimit-policy"), "\"account\";q=6000;w=60");
     let mut refused = None;
     for _ in 0..1500 {
-        let answer = app.client().get("/v1/helplines?country=AQ").await;
-        if answer.status == 429 {
-            refused = Some(answer);
+        let response = app.client().get("/v1/helplines?country=AQ").await;
+        if response.status == 429 {
+            refused = Some(response);
             break;
         }
     }
-    let refused = refused.expect("a flood without sign-in is turned away");
+    let refused = refused.expect("a flood without sign-in is refused");
     assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|s| s >= 1));
     assert!(refused.header("ratelimit").starts_with("\"network\";r=0"));
     sam.get("/v1/me").await.expect(200);

@@ -1,4 +1,4 @@
-//! Questionnaires, imported from FHIR. The committed one is of our own making.
+//! Questionnaires, imported from FHIR resources.
 
 use std::path::Path;
 
@@ -7,11 +7,11 @@ use mainstay_domain::reference::questionnaire::QuestionnaireStatus;
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::{Value, json};
 
-/// A questionnaire of our own with what real ones have.
+/// An invented questionnaire with the features of real ones.
 pub const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/questionnaire.json");
-/// Its scoring rules.
+/// The scoring rules of the invented questionnaire.
 pub const SCORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scoring.json");
-/// Real ones, where the folder with real data is there.
+/// Real questionnaires. The tests skip them where the folder with real data is missing.
 const REAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/fhir-questionnaires");
 
 /// Imports a file.
@@ -20,10 +20,10 @@ pub async fn import(app: &TestApp, file: &str, more: QuestionnairesImport) -> Re
     questionnaires(&app.state().store, &import).await
 }
 
-/// Imports the committed one with its rules and gives its id.
+/// Imports the invented questionnaire with its scoring rules. Returns its id.
 pub async fn import_fixture(app: &TestApp) -> String {
     let more = QuestionnairesImport { scoring: Some(SCORING.into()), ..QuestionnairesImport::default() };
-    id_of(&import(app, FIXTURE, more).await.expect("it is imported"))
+    id_of(&import(app, FIXTURE, more).await.expect("the import succeeds"))
 }
 
 fn id_of(report: &Report) -> String {
@@ -39,26 +39,26 @@ fn terms() -> QuestionnairesImport {
     }
 }
 
-/// A copy of the committed one with other members.
-fn changed(app: &TestApp, change: impl FnOnce(&mut Value)) -> String {
+/// Writes a changed copy of the invented questionnaire to a file. Returns its path.
+fn changed_fixture(app: &TestApp, change: impl FnOnce(&mut Value)) -> String {
     let mut resource: Value =
         serde_json::from_str(&std::fs::read_to_string(FIXTURE).expect("the fixture")).expect("JSON");
     change(&mut resource);
     let file = app.database.path().join("changed.json");
-    std::fs::write(&file, resource.to_string()).expect("it can be written");
+    std::fs::write(&file, resource.to_string()).expect("the file is written");
     file.display().to_string()
 }
 
 both_engines!(
-    the_shipped_one_is_there_with_licence_and_attribution,
-    an_import_is_flat_and_keeps_what_the_resource_says,
-    without_licence_or_attribution_it_is_refused,
-    versions_stand_side_by_side_and_what_one_asks_never_changes,
-    wrong_files_are_refused_with_the_place,
-    the_real_ones_are_imported_and_behave,
+    the_shipped_questionnaire_has_licence_and_attribution,
+    an_import_flattens_the_items_and_keeps_their_properties,
+    an_import_without_licence_or_attribution_is_refused,
+    versions_exist_side_by_side_and_their_questions_never_change,
+    invalid_files_are_refused_with_the_location_of_the_fault,
+    the_real_phq_9_is_imported_and_scored,
 );
 
-async fn the_shipped_one_is_there_with_licence_and_attribution(app: &TestApp) {
+async fn the_shipped_questionnaire_has_licence_and_attribution(app: &TestApp) {
     let sam = app.person().await;
     let listed = sam.get("/v1/questionnaires").await.expect(200);
     let [own] = listed.items().try_into().expect("the shipped one alone");
@@ -67,13 +67,13 @@ async fn the_shipped_one_is_there_with_licence_and_attribution(app: &TestApp) {
         (&own["questions"], &own["is_scored"], &own["status"]),
         (&json!(7), &json!(true), &json!("active"))
     );
-    let whole =
+    let questionnaire =
         sam.get(&format!("/v1/questionnaires/{}", own["id"].as_str().expect("an id"))).await.expect(200);
-    assert_eq!(whole.body["items"].as_array().map(Vec::len), Some(8));
+    assert_eq!(questionnaire.body["items"].as_array().map(Vec::len), Some(8));
     sam.send(
         "GET",
         &format!("/v1/questionnaires/{}", own["id"].as_str().expect("an id")),
-        &[("if-none-match", &whole.header("etag"))],
+        &[("if-none-match", &questionnaire.header("etag"))],
         None,
     )
     .await
@@ -86,11 +86,11 @@ async fn the_shipped_one_is_there_with_licence_and_attribution(app: &TestApp) {
     );
 }
 
-async fn an_import_is_flat_and_keeps_what_the_resource_says(app: &TestApp) {
+async fn an_import_flattens_the_items_and_keeps_their_properties(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
-    let whole = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
-    let items = whole["items"].as_array().expect("items");
+    let questionnaire = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
+    let items = questionnaire["items"].as_array().expect("items");
     let names: Vec<&str> = items.iter().map(|item| item["link_id"].as_str().expect("a name")).collect();
     assert_eq!(
         names,
@@ -122,36 +122,37 @@ async fn an_import_is_flat_and_keeps_what_the_resource_says(app: &TestApp) {
         (&json!(true), &json!(true), &json!(0.0))
     );
     assert_eq!(
-        (&whole["licence"], &whole["scoring"]["version"]),
+        (&questionnaire["licence"], &questionnaire["scoring"]["version"]),
         (&json!("The authors of Mainstay; free for any use"), &json!("2026-03"))
     );
 }
 
-async fn without_licence_or_attribution_it_is_refused(app: &TestApp) {
-    let file = changed(app, |resource| {
+async fn an_import_without_licence_or_attribution_is_refused(app: &TestApp) {
+    let file = changed_fixture(app, |resource| {
         resource.as_object_mut().expect("an object").remove("copyright");
     });
-    let refused = import(app, &file, QuestionnairesImport::default()).await.expect_err("it is refused");
+    let refused = import(app, &file, QuestionnairesImport::default()).await.expect_err("the import fails");
     assert!(refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
     let half = QuestionnairesImport { licence: Some("Free".to_owned()), ..QuestionnairesImport::default() };
-    let refused = import(app, &file, half).await.expect_err("it is refused");
+    let refused = import(app, &file, half).await.expect_err("the import fails");
     assert!(!refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
-    import(app, &file, terms()).await.expect("it is imported");
+    import(app, &file, terms()).await.expect("the import succeeds");
 }
 
-async fn versions_stand_side_by_side_and_what_one_asks_never_changes(app: &TestApp) {
+async fn versions_exist_side_by_side_and_their_questions_never_change(app: &TestApp) {
     let sam = app.person().await;
     let first = import_fixture(app).await;
-    let other_text = changed(app, |resource| {
+    let other_text = changed_fixture(app, |resource| {
         resource["item"][0]["item"][0]["text"] = json!("How peaceful was it?");
     });
-    let refused = import(app, &other_text, QuestionnairesImport::default()).await.expect_err("it is refused");
+    let refused =
+        import(app, &other_text, QuestionnairesImport::default()).await.expect_err("the import fails");
     assert!(
         refused.contains("asks something else") && refused.contains("--questionnaire-version"),
         "{refused}"
     );
     let second = QuestionnairesImport { version: Some("2".to_owned()), ..QuestionnairesImport::default() };
-    let second = id_of(&import(app, &other_text, second).await.expect("it is imported"));
+    let second = id_of(&import(app, &other_text, second).await.expect("the import succeeds"));
     assert_ne!(first, second);
     let listed =
         sam.get("/v1/questionnaires?url=https://example.org/evening-review").await.expect(200).items();
@@ -162,11 +163,13 @@ async fn versions_stand_side_by_side_and_what_one_asks_never_changes(app: &TestA
         status,
         ..QuestionnairesImport::default()
     };
-    assert!(import(app, FIXTURE, again(None)).await.expect("it is known").text.starts_with("unchanged "));
+    assert!(
+        import(app, FIXTURE, again(None)).await.expect("the import succeeds").text.starts_with("unchanged ")
+    );
     assert!(
         import(app, FIXTURE, again(Some(QuestionnaireStatus::Retired)))
             .await
-            .expect("it is known")
+            .expect("the import succeeds")
             .text
             .starts_with("renewed ")
     );
@@ -186,27 +189,29 @@ async fn versions_stand_side_by_side_and_what_one_asks_never_changes(app: &TestA
     assert_eq!(seen, ["A look at the week", "Evening review", "Evening review"]);
 }
 
-async fn wrong_files_are_refused_with_the_place(app: &TestApp) {
-    let file = changed(app, |resource| {
+async fn invalid_files_are_refused_with_the_location_of_the_fault(app: &TestApp) {
+    let file = changed_fixture(app, |resource| {
         resource["item"][1]["answerOption"] = json!("none");
     });
-    assert!(import(app, &file, terms()).await.expect_err("it is refused").contains("item[1].answerOption"));
-    let file = changed(app, |resource| resource["item"][2]["type"] = json!("reference"));
-    assert!(import(app, &file, terms()).await.expect_err("it is refused").contains("/item/2/type"));
+    assert!(
+        import(app, &file, terms()).await.expect_err("the import fails").contains("item[1].answerOption")
+    );
+    let file = changed_fixture(app, |resource| resource["item"][2]["type"] = json!("reference"));
+    assert!(import(app, &file, terms()).await.expect_err("the import fails").contains("/item/2/type"));
     let scoring = app.database.path().join("scoring.json");
     std::fs::write(
         &scoring,
         r#"{ "version": "1", "scores": [{ "id": "s", "label": "S", "items": ["note"] }] }"#,
     )
-    .expect("it can be written");
+    .expect("the file is written");
     let more = QuestionnairesImport { scoring: Some(scoring), ..QuestionnairesImport::default() };
     assert!(
-        import(app, FIXTURE, more).await.expect_err("it is refused").contains("/scoring/scores/0/items/0")
+        import(app, FIXTURE, more).await.expect_err("the import fails").contains("/scoring/scores/0/items/0")
     );
     assert!(import(app, "/nowhere.json", terms()).await.is_err());
 }
 
-async fn the_real_ones_are_imported_and_behave(app: &TestApp) {
+async fn the_real_phq_9_is_imported_and_scored(app: &TestApp) {
     if !Path::new(REAL).exists() {
         return;
     }
@@ -215,13 +220,13 @@ async fn the_real_ones_are_imported_and_behave(app: &TestApp) {
     assert!(
         import(app, &phq9, QuestionnairesImport::default())
             .await
-            .expect_err("it names no copyright")
+            .expect_err("the copyright is missing")
             .contains("--licence")
     );
-    let id = id_of(&import(app, &phq9, terms()).await.expect("it is imported"));
-    let whole = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
+    let id = id_of(&import(app, &phq9, terms()).await.expect("the import succeeds"));
+    let questionnaire = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
     let weighted: Vec<&Value> =
-        whole["scoring"]["scores"][0]["items"].as_array().expect("items").iter().collect();
+        questionnaire["scoring"]["scores"][0]["items"].as_array().expect("items").iter().collect();
     assert_eq!(weighted.len(), 9);
     let codes = ["LA6568-5", "LA6569-3", "LA6570-1", "LA6571-9"];
     let answers: Vec<Value> = weighted.iter().enumerate()
@@ -247,7 +252,7 @@ async fn the_real_ones_are_imported_and_behave(app: &TestApp) {
     );
 
     let id = id_of(
-        &import(app, &format!("{REAL}/enableWhen-test.R4.json"), terms()).await.expect("it is imported"),
+        &import(app, &format!("{REAL}/enableWhen-test.R4.json"), terms()).await.expect("the import succeeds"),
     );
     let asked = async |given: Value, link: &str| {
         let mut answers = vec![given];

@@ -1,4 +1,4 @@
-//! Responses to questionnaires: judged by the questionnaire whichever way they come, and scored by the server.
+//! Questionnaire responses: validated against the questionnaire in every kind of request, and scored by the server.
 
 use mainstay_api::cli::import::QuestionnairesImport;
 use mainstay_tests::{Person, TestApp, both_engines};
@@ -20,17 +20,17 @@ async fn push(person: &Person, change: Value) -> Value {
 }
 
 both_engines!(
-    a_response_grows_and_is_scored_once_it_is_completed,
-    every_wrong_answer_is_named_whichever_way_it_comes,
-    an_unknown_questionnaire_is_named_whichever_way_it_comes,
-    sync_stores_and_scores_as_posting_does,
+    a_response_is_scored_when_it_is_completed,
+    every_wrong_answer_is_named_in_every_request,
+    an_unknown_questionnaire_is_named_in_every_request,
+    sync_stores_and_scores_like_a_post,
     a_dark_answer_brings_helplines_of_the_persons_country,
-    scores_keep_the_rules_that_made_them_and_have_a_trend,
-    what_a_person_answers_is_sealed,
-    of_very_many_faults_the_first_two_thousand_are_named,
+    scores_keep_their_scoring_version_and_have_a_trend,
+    answers_are_sealed,
+    only_the_first_two_thousand_findings_are_named,
 );
 
-async fn a_response_grows_and_is_scored_once_it_is_completed(app: &TestApp) {
+async fn a_response_is_scored_when_it_is_completed(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
     let begun = sam
@@ -49,7 +49,7 @@ async fn a_response_grows_and_is_scored_once_it_is_completed(app: &TestApp) {
     let answers = json!([code("calm", "some"), code("joy", "much"), code("dark", "some"), { "link_id": "dark-when", "value_time": "21:30" },
         code("people", "family"), { "link_id": "people", "value_string": "My neighbour" }, { "link_id": "weight", "value_decimal": 71 }]);
     let mut whole = response(&id, "completed", answers.clone());
-    // What is read-only may come back and is not believed.
+    // Read-only members may be sent back and are ignored.
     whole["scores"] = json!([{ "id": "brightness", "value": 99 }]);
     let done = sam.put(&path, 1, &whole).await.expect(200).body;
     let scores: Vec<(&Value, &Value, &Value)> = done["scores"]
@@ -71,7 +71,7 @@ async fn a_response_grows_and_is_scored_once_it_is_completed(app: &TestApp) {
         (&read["scores"], &read["answers"][5]),
         (&done["scores"], &json!({ "link_id": "people", "value_string": "My neighbour" }))
     );
-    // A correction is scored again; going back is not possible, nor is another questionnaire.
+    // A correction is scored again. The status cannot go back, and the questionnaire cannot change.
     let mut other = answers.clone();
     other[0] = code("calm", "much");
     assert_eq!(
@@ -90,7 +90,7 @@ async fn a_response_grows_and_is_scored_once_it_is_completed(app: &TestApp) {
     assert!(moved.pointers().contains(&"/questionnaire_id".to_owned()));
 }
 
-async fn every_wrong_answer_is_named_whichever_way_it_comes(app: &TestApp) {
+async fn every_wrong_answer_is_named_in_every_request(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
     let answers = json!([
@@ -141,7 +141,7 @@ async fn every_wrong_answer_is_named_whichever_way_it_comes(app: &TestApp) {
     sam.get(&format!("/v1/questionnaire-responses/{new}")).await.expect(404);
 }
 
-async fn an_unknown_questionnaire_is_named_whichever_way_it_comes(app: &TestApp) {
+async fn an_unknown_questionnaire_is_named_in_every_request(app: &TestApp) {
     let sam = app.person().await;
     let unknown = response("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47", "in_progress", json!([]));
     let refused = sam.post("/v1/questionnaire-responses", &unknown).await.expect(422);
@@ -153,7 +153,7 @@ async fn an_unknown_questionnaire_is_named_whichever_way_it_comes(app: &TestApp)
     );
 }
 
-async fn sync_stores_and_scores_as_posting_does(app: &TestApp) {
+async fn sync_stores_and_scores_like_a_post(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
     let whole =
@@ -188,7 +188,7 @@ async fn a_dark_answer_brings_helplines_of_the_persons_country(app: &TestApp) {
     let pushed =
         kim.get("/v1/questionnaire-responses/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a73").await.expect(200).body;
     assert_eq!(pushed["helplines"][0]["country"], "DE");
-    // Once the answer is another one, the note goes.
+    // With another answer, the note disappears.
     let lighter = kim
         .put(&stored.header("location"), 1, &response(&id, "in_progress", json!([code("dark", "some")])))
         .await
@@ -197,7 +197,7 @@ async fn a_dark_answer_brings_helplines_of_the_persons_country(app: &TestApp) {
     assert_eq!((lighter.get("safety_notes"), lighter.get("helplines")), (None, None));
 }
 
-async fn scores_keep_the_rules_that_made_them_and_have_a_trend(app: &TestApp) {
+async fn scores_keep_their_scoring_version_and_have_a_trend(app: &TestApp) {
     let id = import_fixture(app).await;
     let (sam, kim) = (app.person().await, app.person().await);
     let trend = format!("/v1/questionnaires/{id}/trend");
@@ -227,11 +227,11 @@ async fn scores_keep_the_rules_that_made_them_and_have_a_trend(app: &TestApp) {
     );
     sam.send("GET", &trend, &[("if-none-match", &shown.header("etag"))], None).await.expect(304);
 
-    // Other rules for the same questions: what was scored stays as it was.
+    // New scoring rules for the same questions do not change earlier scores.
     let rules = app.database.path().join("rules.json");
-    std::fs::write(&rules, r#"{ "version": "2026-04", "scores": [{ "id": "brightness", "label": "Brightness", "items": ["calm", "joy"], "multiply": 10 }] }"#).expect("it can be written");
+    std::fs::write(&rules, r#"{ "version": "2026-04", "scores": [{ "id": "brightness", "label": "Brightness", "items": ["calm", "joy"], "multiply": 10 }] }"#).expect("the file is written");
     let more = QuestionnairesImport { scoring: Some(rules), ..QuestionnairesImport::default() };
-    assert!(import(app, FIXTURE, more).await.expect("it is known").text.starts_with("renewed "));
+    assert!(import(app, FIXTURE, more).await.expect("the import succeeds").text.starts_with("renewed "));
     sam.post("/v1/questionnaire-responses", &day(4, "some")).await.expect(201);
     let after = sam.get(&trend).await.expect(200);
     assert_eq!(points(&after.body)[3], (json!(20.0), Value::Null));
@@ -240,7 +240,7 @@ async fn scores_keep_the_rules_that_made_them_and_have_a_trend(app: &TestApp) {
     sam.get("/v1/questionnaires/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47/trend").await.expect(404);
 }
 
-async fn what_a_person_answers_is_sealed(app: &TestApp) {
+async fn answers_are_sealed(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
     let answers = json!([{ "link_id": "note", "value_string": "Canary in a mine" }]);
@@ -249,7 +249,7 @@ async fn what_a_person_answers_is_sealed(app: &TestApp) {
     assert!(!stolen.contains("Canary in a mine") && stolen.contains("Evening review"));
 }
 
-async fn of_very_many_faults_the_first_two_thousand_are_named(app: &TestApp) {
+async fn only_the_first_two_thousand_findings_are_named(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
     let answers: Vec<_> = (0..2_000).map(|_| json!({ "link_id": "nowhere", "value_integer": 1 })).collect();

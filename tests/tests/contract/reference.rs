@@ -1,4 +1,4 @@
-//! Reference data.
+//! Reference data: practices and helplines.
 
 use std::collections::BTreeSet;
 

@@ -3,9 +3,9 @@
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::json;
 
-both_engines!(a_referral_moves_on_and_back_as_life_does);
+both_engines!(a_referral_may_go_through_its_statuses_in_any_order);
 
-async fn a_referral_moves_on_and_back_as_life_does(app: &TestApp) {
+async fn a_referral_may_go_through_its_statuses_in_any_order(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
     let appointment = sam
         .post("/v1/appointments", &json!({ "kind": "intake", "starts_at": "2026-04-01T09:00:00Z" }))

@@ -1,6 +1,6 @@
-//! The progress report: a page for people, and its charts.
+//! The progress report: the page and its charts.
 
-use mainstay_tests::{Answer, Person, TestApp, both_engines};
+use mainstay_tests::{Person, Response, TestApp, both_engines};
 use roxmltree::Document;
 use serde_json::json;
 
@@ -8,13 +8,13 @@ const CHARTS: [&str; 7] =
     ["cravings-and-mood", "calendar", "heat-map", "strategies", "triggers", "medication", "self-efficacy"];
 const HOSTILE: &str = "<script>alert(1)</script>\"'&</svg>";
 
-async fn page(person: &Person, query: &str) -> Answer {
+async fn page(person: &Person, query: &str) -> Response {
     let headers = [("accept", "text/html")];
     let path = format!("/v1/reports/progress{query}");
     person.send("GET", &path, &headers, None).await.expect(200)
 }
 
-async fn chart(person: &Person, name: &str, query: &str) -> Answer {
+async fn chart(person: &Person, name: &str, query: &str) -> Response {
     let path = format!("/v1/reports/charts/{name}.svg{query}");
     let found = person.send("GET", &path, &[("accept", "image/svg+xml")], None).await.expect(200);
     assert_eq!(found.header("content-type"), "image/svg+xml");
@@ -22,8 +22,8 @@ async fn chart(person: &Person, name: &str, query: &str) -> Answer {
     found
 }
 
-/// A month with something of everything, in words that a page must not take for its own.
-async fn live(person: &Person) {
+/// Records ten days with texts that contain markup, which the page must escape.
+async fn record_ten_days(person: &Person) {
     person
         .post(
             "/v1/goals",
@@ -48,7 +48,7 @@ async fn live(person: &Person) {
         )
         .await
         .expect(201);
-    person.post_nothing(&format!("/v1/plans/{}/activate", plan.id())).await.expect(200);
+    person.post_empty(&format!("/v1/plans/{}/activate", plan.id())).await.expect(200);
     for day in 1..=9 {
         let at = format!("2026-02-{day:02}T20:00:00-05:00");
         person.post("/v1/check-ins", &json!({
@@ -81,17 +81,17 @@ async fn live(person: &Person) {
 const QUERY: &str = "?window=30d&as_of=2026-02-10T12:00:00-05:00";
 
 both_engines!(
-    the_page_tells_what_the_record_holds_and_runs_nothing,
-    each_chart_alone_is_well_formed_whatever_a_person_wrote,
-    an_empty_record_is_told_kindly_and_never_as_zero,
-    what_a_client_has_is_not_sent_again_until_the_record_changes,
-    the_title_is_plain_only_for_who_chose_so,
-    wrong_questions_are_refused_as_elsewhere,
+    the_page_shows_the_record_and_contains_no_script,
+    each_chart_is_well_formed_with_any_text,
+    an_empty_record_is_described_kindly_and_never_as_zero,
+    an_unchanged_report_gives_304_until_the_record_changes,
+    the_title_is_plain_only_for_people_who_chose_so,
+    wrong_requests_are_refused,
 );
 
-async fn the_page_tells_what_the_record_holds_and_runs_nothing(app: &TestApp) {
+async fn the_page_shows_the_record_and_contains_no_script(app: &TestApp) {
     let sam = app.person().await;
-    live(&sam).await;
+    record_ten_days(&sam).await;
     let found = page(&sam, QUERY).await;
     assert_eq!(found.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(found.header("cache-control"), "private, no-cache");
@@ -104,7 +104,7 @@ async fn the_page_tells_what_the_record_holds_and_runs_nothing(app: &TestApp) {
     assert!(text.starts_with("<!DOCTYPE html>") && text.contains("<title>Progress</title>"));
     assert!(!text.contains("<script") && text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
     assert!(text.contains("From 2026-01-12 to 2026-02-10") && text.contains("nothing is lost: 2026-02-05"));
-    // Five of the seven; there is neither medication nor a profile.
+    // Five of the seven charts, since there is neither medication nor a profile.
     assert_eq!(text.matches("<svg ").count(), 5, "{text}");
     for said in [
         "4 full days without use since 2026-02-06",
@@ -119,9 +119,9 @@ async fn the_page_tells_what_the_record_holds_and_runs_nothing(app: &TestApp) {
     assert!(unkind.is_empty(), "{unkind:?}");
 }
 
-async fn each_chart_alone_is_well_formed_whatever_a_person_wrote(app: &TestApp) {
+async fn each_chart_is_well_formed_with_any_text(app: &TestApp) {
     let sam = app.person().await;
-    live(&sam).await;
+    record_ten_days(&sam).await;
     for window in ["7d", "30d", "90d", "365d", "all"] {
         for name in CHARTS {
             let found = chart(&sam, name, &format!("?window={window}&as_of=2026-02-10T12:00:00-05:00")).await;
@@ -135,7 +135,7 @@ async fn each_chart_alone_is_well_formed_whatever_a_person_wrote(app: &TestApp) 
     assert!(strategies.text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", strategies.text);
 }
 
-async fn an_empty_record_is_told_kindly_and_never_as_zero(app: &TestApp) {
+async fn an_empty_record_is_described_kindly_and_never_as_zero(app: &TestApp) {
     let sam = app.person().await;
     let found = page(&sam, "").await;
     assert!(!found.text.contains("<svg") && !found.text.contains("<td>0</td>"), "{}", found.text);
@@ -153,9 +153,9 @@ async fn an_empty_record_is_told_kindly_and_never_as_zero(app: &TestApp) {
     }
 }
 
-async fn what_a_client_has_is_not_sent_again_until_the_record_changes(app: &TestApp) {
+async fn an_unchanged_report_gives_304_until_the_record_changes(app: &TestApp) {
     let sam = app.person().await;
-    live(&sam).await;
+    record_ten_days(&sam).await;
     for path in ["/v1/reports/progress".to_owned(), "/v1/reports/charts/calendar.svg".to_owned()] {
         let first = sam.get(&path).await.expect(200);
         let tag = first.header("etag");
@@ -176,7 +176,7 @@ async fn what_a_client_has_is_not_sent_again_until_the_record_changes(app: &Test
     }
 }
 
-async fn the_title_is_plain_only_for_who_chose_so(app: &TestApp) {
+async fn the_title_is_plain_only_for_people_who_chose_so(app: &TestApp) {
     let sam = app.person().await;
     let path = "/v1/reports/progress";
     let tag = sam.get(path).await.expect(200).header("etag");
@@ -187,7 +187,7 @@ async fn the_title_is_plain_only_for_who_chose_so(app: &TestApp) {
     assert!(page(&sam, "").await.text.contains("<title>Recovery progress</title>"));
 }
 
-async fn wrong_questions_are_refused_as_elsewhere(app: &TestApp) {
+async fn wrong_requests_are_refused(app: &TestApp) {
     let sam = app.person().await;
     app.client().get("/v1/reports/progress").await.expect(401);
     app.client().get("/v1/reports/charts/calendar.svg").await.expect(401);
@@ -209,6 +209,6 @@ async fn wrong_questions_are_refused_as_elsewhere(app: &TestApp) {
         sam.send("HEAD", path, &[], None).await.expect(200);
     }
     let other = app.person().await;
-    live(&sam).await;
+    record_ten_days(&sam).await;
     assert!(!page(&other, "").await.text.contains("alert"));
 }

@@ -8,29 +8,32 @@ fn days(transition: &Value) -> Vec<&str> {
     follow_ups.iter().map(|f| f["due_on"].as_str().expect("a date")).collect()
 }
 
-both_engines!(the_server_makes_the_follow_ups_and_says_which_is_next, own_follow_ups_are_taken_and_checked,);
+both_engines!(
+    the_server_creates_follow_ups_and_names_the_next_one,
+    follow_ups_of_the_client_are_stored_and_checked,
+);
 
-async fn the_server_makes_the_follow_ups_and_says_which_is_next(app: &TestApp) {
+async fn the_server_creates_follow_ups_and_names_the_next_one(app: &TestApp) {
     let sam = app.person().await;
-    let made = json!({ "id": "01950000-0000-7000-8000-000000000001", "from_level": "detox", "to_level": "residential", "discharged_on": "2026-02-20" });
-    let stored = sam.post("/v1/transitions", &made).await.expect(201);
+    let transition = json!({ "id": "01950000-0000-7000-8000-000000000001", "from_level": "detox", "to_level": "residential", "discharged_on": "2026-02-20" });
+    let stored = sam.post("/v1/transitions", &transition).await.expect(201);
     assert_eq!(days(&stored.body), ["2026-02-21", "2026-02-23", "2026-02-27", "2026-03-06", "2026-03-22"]);
     assert_eq!(
         (&stored.body["status"], &stored.body["next_follow_up_on"]),
         (&json!("planned"), &json!("2026-02-21"))
     );
-    assert_eq!(sam.post("/v1/transitions", &made).await.expect(200).body, stored.body);
+    assert_eq!(sam.post("/v1/transitions", &transition).await.expect(200).body, stored.body);
     let path = stored.header("location");
     let mut body = stored.body.clone();
     body["status"] = json!("in_progress");
     body["follow_ups"][0]["done_on"] = json!("2026-02-22");
     let changed = sam.put(&path, 1, &body).await.expect(200);
     assert_eq!(changed.body["next_follow_up_on"], "2026-02-23");
-    // Left out of a change they stay, with what was done; moving the discharge makes them anew.
-    let mut moved = made.clone();
+    // A change without follow-ups keeps them. Another date of discharge creates them anew.
+    let mut moved = transition.clone();
     moved["status"] = json!("stabilised");
-    let kept = sam.put(&path, 2, &moved).await.expect(200);
-    assert_eq!(kept.body["follow_ups"], changed.body["follow_ups"]);
+    let unchanged = sam.put(&path, 2, &moved).await.expect(200);
+    assert_eq!(unchanged.body["follow_ups"], changed.body["follow_ups"]);
     moved["discharged_on"] = json!("2026-02-21");
     let again = sam.put(&path, 3, &moved).await.expect(200);
     assert_eq!(
@@ -42,7 +45,7 @@ async fn the_server_makes_the_follow_ups_and_says_which_is_next(app: &TestApp) {
     assert_eq!(closed.body.get("next_follow_up_on"), None);
 }
 
-async fn own_follow_ups_are_taken_and_checked(app: &TestApp) {
+async fn follow_ups_of_the_client_are_stored_and_checked(app: &TestApp) {
     let sam = app.person().await;
     let with = |follow_ups: Value| json!({ "from_level": "ward", "to_level": "home", "discharged_on": "2026-02-20", "follow_ups": follow_ups });
     assert_eq!(sam.post("/v1/transitions", &with(json!([]))).await.expect(201).body["follow_ups"], json!([]));

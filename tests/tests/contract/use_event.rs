@@ -1,4 +1,4 @@
-//! Use events: data that erases nothing, and their reviews.
+//! Use events, their reviews, and the plan drafts from reviews.
 
 use mainstay_tests::{TestApp, both_engines};
 use serde_json::{Value, json};
@@ -8,16 +8,16 @@ fn lapse() -> Value {
 }
 
 both_engines!(
-    a_lapse_is_answered_with_the_plans_response_and_changes_nothing_else,
+    the_response_to_a_lapse_has_the_lapse_response_of_the_plan_and_nothing_else_changes,
     deleting_marks_it_as_entered_in_error_and_nothing_removes_it,
     a_use_event_may_name_the_craving_before_it,
-    a_review_is_written_once_without_and_then_with_a_precondition,
+    a_review_is_created_without_and_changed_with_a_precondition,
     a_review_turns_into_a_draft_of_the_plan,
-    a_draft_asked_for_twice_under_one_key_is_made_once,
+    a_plan_draft_with_a_repeated_key_is_created_once,
     a_proposed_practice_must_be_one_of_the_library,
 );
 
-async fn a_lapse_is_answered_with_the_plans_response_and_changes_nothing_else(app: &TestApp) {
+async fn the_response_to_a_lapse_has_the_lapse_response_of_the_plan_and_nothing_else_changes(app: &TestApp) {
     let sam = app.person().await;
     let goal = sam
         .post("/v1/goals", &json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-15" }))
@@ -37,17 +37,17 @@ async fn a_lapse_is_answered_with_the_plans_response_and_changes_nothing_else(ap
         )
         .await
         .expect(201);
-    let active = sam.post_nothing(&format!("{}/activate", plan.header("location"))).await.expect(200);
-    let answer = sam.post("/v1/use-events", &lapse()).await.expect(201);
-    assert_eq!(answer.body["use_event"]["entered_in_error"], false);
-    assert_eq!(answer.body["support"]["lapse_response"][0]["text"], "Call Robin.");
+    let active = sam.post_empty(&format!("{}/activate", plan.header("location"))).await.expect(200);
+    let response = sam.post("/v1/use-events", &lapse()).await.expect(201);
+    assert_eq!(response.body["use_event"]["entered_in_error"], false);
+    assert_eq!(response.body["support"]["lapse_response"][0]["text"], "Call Robin.");
     assert_eq!(sam.get(&goal.header("location")).await.body, goal.body);
     assert_eq!(sam.get(&plan.header("location")).await.body, active.body);
     let mut opioid = lapse();
     opioid["substance"] = json!("opioid_heroin");
     opioid["harm"] = json!("overdose");
-    let answer = sam.post("/v1/use-events", &opioid).await.expect(201);
-    assert_eq!(answer.body["support"]["safety_notes"].as_array().map(Vec::len), Some(2));
+    let response = sam.post("/v1/use-events", &opioid).await.expect(201);
+    assert_eq!(response.body["support"]["safety_notes"].as_array().map(Vec::len), Some(2));
 }
 
 async fn deleting_marks_it_as_entered_in_error_and_nothing_removes_it(app: &TestApp) {
@@ -82,7 +82,7 @@ async fn a_use_event_may_name_the_craving_before_it(app: &TestApp) {
     sam.post("/v1/use-events", &body).await.expect(201);
 }
 
-async fn a_review_is_written_once_without_and_then_with_a_precondition(app: &TestApp) {
+async fn a_review_is_created_without_and_changed_with_a_precondition(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
     let path =
         format!("{}/review", sam.post("/v1/use-events", &lapse()).await.expect(201).header("location"));
@@ -130,7 +130,7 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
         )
         .await
         .expect(201);
-    let active = sam.post_nothing(&format!("{}/activate", plan.header("location"))).await.expect(200);
+    let active = sam.post_empty(&format!("{}/activate", plan.header("location"))).await.expect(200);
     let event = sam
         .post("/v1/use-events", &{
             let mut e = lapse();
@@ -141,9 +141,9 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
         .expect(201);
     let review = format!("{}/review", event.header("location"));
     let draft = format!("{review}/plan-draft");
-    // Without a review there is nothing to draft from; nor for anyone else.
-    sam.post_nothing(&draft).await.expect(404);
-    kim.post_nothing(&draft).await.expect(404);
+    // There is no draft without a review, and none for other people.
+    sam.post_empty(&draft).await.expect(404);
+    kim.post_empty(&draft).await.expect(404);
     let proposed = json!({ "proposed_items": [
         { "section": "warning_signs", "label": "skipping meals " },
         { "section": "triggers", "label": "Birthdays" },
@@ -153,10 +153,10 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
         { "section": "lapse_response", "label": "Eat first" },
     ] });
     let stored = sam.send("PUT", &review, &[], Some(proposed.to_string().into_bytes())).await.expect(201);
-    let made = sam.post_nothing(&draft).await.expect(201);
-    let content = &made.body["content"];
+    let draft_plan = sam.post_empty(&draft).await.expect(201);
+    let content = &draft_plan.body["content"];
     assert_eq!(
-        (&made.body["status"], &made.body["title"], &made.body["version"]),
+        (&draft_plan.body["status"], &draft_plan.body["title"], &draft_plan.body["version"]),
         (&json!("draft"), &json!("Staying well"), &json!(1))
     );
     assert_eq!(content["warning_signs"], active.body["content"]["warning_signs"]);
@@ -174,18 +174,18 @@ async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
         (&content["contact_ids"], &content["lapse_response"][0]["text"]),
         (&json!([robin]), &json!("Eat first"))
     );
-    assert_eq!(sam.get(&made.header("location")).await.expect(200).body, made.body);
-    // The active plan is as it was, until the person says so.
+    assert_eq!(sam.get(&draft_plan.header("location")).await.expect(200).body, draft_plan.body);
+    // The active plan stays unchanged until the person activates the draft.
     assert_eq!(sam.get(&plan.header("location")).await.body, active.body);
-    sam.post_nothing(&format!("{}/activate", made.header("location"))).await.expect(200);
+    sam.post_empty(&format!("{}/activate", draft_plan.header("location"))).await.expect(200);
     assert_eq!(sam.get(&plan.header("location")).await.body["status"], "archived");
-    // What was taken over is not added again.
-    let again = sam.post_nothing(&draft).await.expect(201);
-    assert_eq!(again.body["content"], made.body["content"]);
-    assert_ne!(again.body["id"], made.body["id"]);
+    // Items that are in the plan are not added again.
+    let again = sam.post_empty(&draft).await.expect(201);
+    assert_eq!(again.body["content"], draft_plan.body["content"]);
+    assert_ne!(again.body["id"], draft_plan.body["id"]);
 }
 
-async fn a_draft_asked_for_twice_under_one_key_is_made_once(app: &TestApp) {
+async fn a_plan_draft_with_a_repeated_key_is_created_once(app: &TestApp) {
     let sam = app.person().await;
     let review =
         format!("{}/review", sam.post("/v1/use-events", &lapse()).await.expect(201).header("location"));
@@ -196,7 +196,7 @@ async fn a_draft_asked_for_twice_under_one_key_is_made_once(app: &TestApp) {
     let second = sam.send("POST", &path, &[("idempotency-key", "one")], None).await.expect(201);
     assert_eq!(first.text, second.text);
     let plans = sam.get("/v1/plans").await.items();
-    // There was no plan, so the draft has nothing but what is proposed.
+    // There was no plan, so the draft has only the proposed items.
     assert_eq!(
         (plans.len(), &plans[0]["title"], &plans[0]["content"]["routines"][0]["text"]),
         (1, &json!("My plan"), &json!("Dinner at six"))
