@@ -65,7 +65,7 @@ need_packages() {
         fi
         if ((EUID == 0)) || ((${#as_root[@]} > 0)); then
             printf 'Installing: %s\n' "${missing[*]}"
-            # What is still missing afterwards is reported below, whatever apt-get answered.
+            # Packages that are still missing are reported below, even if apt-get failed.
             "${as_root[@]}" apt-get update -qq || true
             "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
                 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || true

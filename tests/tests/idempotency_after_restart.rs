@@ -10,7 +10,7 @@ async fn the_first_response_is_replayed_by_the_next_process(database: &Database)
     let (port, sam) = (process.port(), Person::register(&process.url, json!({})).await);
     let craving =
         json!({ "occurred_at": "2026-03-01T12:00:00Z", "ratings": [{ "offset_s": 0, "value": 7 }] });
-    let post = async |n: usize| {
+    let send = async |n: usize| {
         let response = sam.post_with_key("/v1/craving-events", &format!("key-{n}"), &craving).await;
         let location = response.header("location");
         let Response { status, text, .. } = response;
@@ -18,13 +18,13 @@ async fn the_first_response_is_replayed_by_the_next_process(database: &Database)
     };
     let mut first = Vec::new();
     for n in 0..10 {
-        first.push(post(n).await);
+        first.push(send(n).await);
     }
     assert!(first.iter().all(|(status, ..)| *status == 201));
     process.kill();
     let _process = Process::start(database, Some(port), &[]).await;
     for (n, response) in first.iter().enumerate() {
-        assert_eq!(post(n).await, *response);
+        assert_eq!(send(n).await, *response);
     }
     assert_eq!(sam.get("/v1/craving-events").await.items().len(), 10);
 }

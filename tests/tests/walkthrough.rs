@@ -68,6 +68,7 @@ fn run_walkthrough(process: &Process, database: &Database) -> String {
 
 both_engines!(the_walkthrough_works_from_top_to_bottom);
 
+// Long because it has a line for each step of the walkthrough.
 async fn the_walkthrough_works_from_top_to_bottom(database: &Database) {
     let process = Process::start(database, None, &[]).await;
     let output = run_walkthrough(&process, database);

@@ -59,7 +59,7 @@ const SECOND: Outline = Outline {
     ..FIRST
 };
 
-/// The ninety days.
+/// The ninety days. Long because it tells one story in its order.
 pub fn program() -> Program {
     let mut diary = Diary::new(0x21c0_714e, BERLIN, "nicotine");
     let at = BERLIN.at(0, 6 * 60 + 30);

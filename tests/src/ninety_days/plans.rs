@@ -34,6 +34,8 @@ pub struct Outline {
 }
 
 /// Builds the body of a plan. From now on, records of the diary may refer to its triggers, signs and strategies.
+///
+/// Long because it has a loop for each section, in the order in which ids and random numbers are drawn.
 pub fn plan(
     diary: &mut Diary,
     at: DateTime<FixedOffset>,
@@ -41,11 +43,7 @@ pub fn plan(
     outline: &Outline,
     contacts: &[Uuid],
 ) -> Value {
-    let mut ids = Vec::new();
-    let mut id = |diary: &mut Diary| {
-        ids.push(diary.id(at));
-        ids[ids.len() - 1]
-    };
+    let id = |diary: &mut Diary| diary.id(at);
     let mut content = json!({ "contact_ids": contacts });
     for (name, texts) in [
         ("reasons", outline.reasons),

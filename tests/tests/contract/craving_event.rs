@@ -1,7 +1,7 @@
 //! Craving events: the help in the response, and the closing of events that nobody ends.
 
 use chrono::{TimeDelta, Utc};
-use mainstay_tests::{TestApp, both_engines, samples::sample_id};
+use mainstay_tests::{Person, Response, TestApp, both_engines, samples::sample_id};
 use serde_json::{Value, json};
 
 fn at(hours_ago: i64) -> Value {
@@ -11,12 +11,14 @@ fn at(hours_ago: i64) -> Value {
 }
 
 both_engines!(
-    reporting_a_craving_brings_what_helps_this_person,
+    reporting_a_craving_brings_help_for_this_person,
+    a_strategy_that_helped_comes_first_from_then_on,
     an_event_that_nobody_ends_closes_as_unsure_after_four_hours,
     rules_of_a_craving_are_named,
 );
 
-async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
+/// A person with an active plan and two contacts. Returns the plan too.
+async fn person_with_plan(app: &TestApp) -> (Person, Response) {
     let sam = app.person().await;
     let unavailable = json!({ "name": "Never now", "relationship": "friend", "phone": "+12025550101", "position": 1, "time_zone": "UTC",
         "availability": [{ "days": [1], "from": "03:00", "to": "03:01" }] });
@@ -37,10 +39,18 @@ async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
     });
     let plan = sam.post("/v1/plans", &plan).await.expect(201);
     sam.post_empty(&format!("{}/activate", plan.header("location"))).await.expect(200);
+    (sam, plan)
+}
 
-    let craving = json!({ "occurred_at": at(0), "ratings": [{ "offset_s": 0, "value": 7 }, { "offset_s": 60, "value": 8 }],
-        "trigger_ids": [sample_id(1)], "outcome": "ongoing" });
-    let response = sam.post("/v1/craving-events", &craving).await.expect(201);
+/// A craving with the trigger of the plan.
+fn payday_craving() -> Value {
+    json!({ "occurred_at": at(0), "ratings": [{ "offset_s": 0, "value": 7 }, { "offset_s": 60, "value": 8 }],
+        "trigger_ids": [sample_id(1)], "outcome": "ongoing" })
+}
+
+async fn reporting_a_craving_brings_help_for_this_person(app: &TestApp) {
+    let (sam, plan) = person_with_plan(app).await;
+    let response = sam.post("/v1/craving-events", &payday_craving()).await.expect(201);
     let (event, support) = (&response.body["craving_event"], &response.body["support"]);
     assert_eq!(
         (&event["peak"], &event["outcome"], &event["version"]),
@@ -55,8 +65,13 @@ async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
         let whys = support[list].as_array().expect("a list");
         assert!(whys.iter().all(|entry| entry["why"].as_str().is_some_and(|why| !why.is_empty())), "{list}");
     }
+}
 
-    // The tea helped, so from now on it comes first for every trigger.
+async fn a_strategy_that_helped_comes_first_from_then_on(app: &TestApp) {
+    let (sam, _) = person_with_plan(app).await;
+    let response = sam.post("/v1/craving-events", &payday_craving()).await.expect(201);
+    let event = &response.body["craving_event"];
+    // The tea was in no trigger of the plan, but it helped.
     let mut tried = event.clone();
     tried["strategy_uses"] =
         json!([{ "strategy_id": sample_id(4), "before": 8, "after": 2, "helped": true, "seconds": 600 }]);
@@ -78,7 +93,8 @@ async fn reporting_a_craving_brings_what_helps_this_person(app: &TestApp) {
     kim.get(&format!("{path}/support")).await.expect(404);
     assert_eq!(sam.get("/v1/support?category=nope").await.expect(422).pointers(), ["/category"]);
     // The response to a replay has help too.
-    let mut again = craving.clone();
+    let mut again = payday_craving();
+    again["occurred_at"] = event["occurred_at"].clone();
     again["id"] = event["id"].clone();
     let replay = sam.post("/v1/craving-events", &again).await.expect(200);
     assert_eq!(

@@ -56,6 +56,7 @@ both_engines!(
     versions_exist_side_by_side_and_their_questions_never_change,
     invalid_files_are_refused_with_the_location_of_the_fault,
     the_real_phq_9_is_imported_and_scored,
+    the_conditions_of_a_real_questionnaire_are_evaluated,
 );
 
 async fn the_shipped_questionnaire_has_licence_and_attribution(app: &TestApp) {
@@ -237,7 +238,7 @@ async fn the_real_phq_9_is_imported_and_scored(app: &TestApp) {
         (&stored["scores"][0]["value"], &stored["scores"][0]["highest"]),
         (&json!(12.0), &json!(27.0))
     );
-    // The ninth is not required, but without it there is no sum.
+    // The ninth answer is optional, but without it there is no score.
     let eight = sam.post("/v1/questionnaire-responses", &post(&answers[..8])).await.expect(201).body;
     assert_eq!(eight["scores"][0].get("value"), None);
     assert_eq!(
@@ -250,25 +251,32 @@ async fn the_real_phq_9_is_imported_and_scored(app: &TestApp) {
         sam.post("/v1/questionnaire-responses", &post(&total)).await.expect(422).faults(),
         [("/answers/9/link_id".to_owned(), "read-only".to_owned())]
     );
+}
 
+// Long because it has a line for each type of answer.
+async fn the_conditions_of_a_real_questionnaire_are_evaluated(app: &TestApp) {
+    if !Path::new(REAL).exists() {
+        return;
+    }
+    let sam = app.person().await;
     let id = id_of(
         &import(app, &format!("{REAL}/enableWhen-test.R4.json"), terms()).await.expect("the import succeeds"),
     );
-    let asked = async |given: Value, link: &str| {
-        let mut answers = vec![given];
+    let is_enabled = async |condition: Value, link: &str| {
+        let mut answers = vec![condition];
         answers.push(json!({ "link_id": link, "value_string": "x" }));
-        let response = json!({ "questionnaire_id": id, "status": "in_progress", "occurred_at": "2026-03-01T20:00:00Z", "answers": answers });
-        let answer = sam.post("/v1/questionnaire-responses", &response).await;
+        let body = json!({ "questionnaire_id": id, "status": "in_progress", "occurred_at": "2026-03-01T20:00:00Z", "answers": answers });
+        let response = sam.post("/v1/questionnaire-responses", &body).await;
         assert!(
-            answer.status == 201
-                || answer.faults() == [("/answers/1/link_id".to_owned(), "not-enabled".to_owned())],
+            response.status == 201
+                || response.faults() == [("/answers/1/link_id".to_owned(), "not-enabled".to_owned())],
             "{}",
-            answer.text
+            response.text
         );
-        answer.status == 201
+        response.status == 201
     };
     let coding = |code: &str| json!({ "system": "test-coding", "code": code });
-    for (link, given, open, closed) in [
+    for (link, condition, enabled, disabled) in [
         (
             "Q1",
             json!({ "value_boolean": true }),
@@ -298,13 +306,13 @@ async fn the_real_phq_9_is_imported_and_scored(app: &TestApp) {
         ("Q9c", json!({ "value_date": "2022-09" }), vec!["Q9c-eq-B"], vec!["Q9c-noteq-B"]),
         ("Q9d", json!({ "value_time": "13:30:00" }), vec!["Q9d-eq-B"], vec!["Q9d-noteq-B"]),
     ] {
-        let mut given = given;
-        given["link_id"] = json!(link);
-        for then in open {
-            assert!(asked(given.clone(), then).await, "{then} with {given}");
+        let mut condition = condition;
+        condition["link_id"] = json!(link);
+        for then in enabled {
+            assert!(is_enabled(condition.clone(), then).await, "{then} with {condition}");
         }
-        for then in closed {
-            assert!(!asked(given.clone(), then).await, "{then} with {given}");
+        for then in disabled {
+            assert!(!is_enabled(condition.clone(), then).await, "{then} with {condition}");
         }
     }
 }

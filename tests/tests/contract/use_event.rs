@@ -109,36 +109,17 @@ async fn a_review_is_created_without_and_changed_with_a_precondition(app: &TestA
 
 async fn a_review_turns_into_a_draft_of_the_plan(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
-    let robin = sam
-        .post(
-            "/v1/support-contacts",
-            &json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550143" }),
-        )
-        .await
-        .expect(201)
-        .id();
-    let plan = sam
-        .post(
-            "/v1/plans",
-            &json!({
-                "kind": "relapse_prevention", "title": "Staying well",
-                "content": {
-                    "warning_signs": [{ "label": "Skipping meals", "stage": "physical" }],
-                    "strategies": [{ "label": "Walk", "category": "exercise" }],
-                },
-            }),
-        )
-        .await
-        .expect(201);
+    let robin = json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550143" });
+    let robin = sam.post("/v1/support-contacts", &robin).await.expect(201).id();
+    let plan = json!({ "kind": "relapse_prevention", "title": "Staying well", "content": {
+        "warning_signs": [{ "label": "Skipping meals", "stage": "physical" }],
+        "strategies": [{ "label": "Walk", "category": "exercise" }],
+    } });
+    let plan = sam.post("/v1/plans", &plan).await.expect(201);
     let active = sam.post_empty(&format!("{}/activate", plan.header("location"))).await.expect(200);
-    let event = sam
-        .post("/v1/use-events", &{
-            let mut e = lapse();
-            e["category"] = json!("social_pressure");
-            e
-        })
-        .await
-        .expect(201);
+    let mut event = lapse();
+    event["category"] = json!("social_pressure");
+    let event = sam.post("/v1/use-events", &event).await.expect(201);
     let review = format!("{}/review", event.header("location"));
     let draft = format!("{review}/plan-draft");
     // There is no draft without a review, and none for other people.

@@ -61,7 +61,7 @@ impl History {
         }
     }
 
-    /// Creates a random record, which may refer to visible records.
+    /// Creates a random record, which may refer to visible records. Long because it has an arm for each collection.
     pub fn create(&mut self, n: usize, visible: &[RecordKey]) {
         let kind = self.random.pick(&KINDS);
         let visible_of =

@@ -74,6 +74,12 @@ impl History {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count, "a change took effect twice");
+        self.prove_acknowledged(&fresh, &versions);
+        totals
+    }
+
+    /// Proves that each acknowledged change is the version of its record that it should be.
+    fn prove_acknowledged(&self, fresh: &OfflineStore, versions: &BTreeMap<RecordKey, Vec<String>>) {
         for change in &self.ledger.acknowledged {
             let known = fresh.known().get(&change.key);
             match &change.record {
@@ -92,7 +98,6 @@ impl History {
                 }
             }
         }
-        totals
     }
 
     /// The markers of all versions of a record except its deletion.
