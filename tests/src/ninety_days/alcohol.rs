@@ -1,4 +1,5 @@
-//! Alcohol, in New York: two lapses with reviews, a plan that learns from each, and a goal that changes.
+//! The program of a person in New York who stops drinking alcohol: two lapses with reviews, changes of the plan after
+//! each, and a new goal.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -75,7 +76,7 @@ pub fn program() -> Program {
             content = second_lapse(&mut diary, day, goal, plan, &content);
         }
         if day == day_of("2026-10-31") {
-            // The night in which the clock is put back: the same wall time twice.
+            // The night in which the clocks go back: the same local time twice.
             for at in NEW_YORK.moments(day + 1, 90) {
                 diary.check_in("momentary", at, &HABITS, Map::new());
             }
@@ -93,7 +94,7 @@ pub fn program() -> Program {
     )
 }
 
-/// Contacts, the goal, and a plan that comes in use.
+/// Contacts, the goal, and a plan that is activated.
 fn beginning(diary: &mut Diary) -> (Uuid, Uuid, Value) {
     let at = NEW_YORK.at(0, 6 * 60);
     let robin = diary.create(
@@ -126,7 +127,7 @@ fn beginning(diary: &mut Diary) -> (Uuid, Uuid, Value) {
     let mut body = plan(diary, at, "relapse_prevention", &OUTLINE, &[robin, dana, old]);
     body["review_on"] = json!(wire_date(42));
     let draft = diary.create("plans", at, body.clone());
-    // A better word, before it is in use.
+    // A better title, before the plan is activated.
     body["title"] = json!("Staying well, together");
     diary.replace("plans", draft, json!({ "title": body["title"] }));
     diary.activate(draft);
@@ -149,7 +150,7 @@ fn medication(diary: &mut Diary, care: &mut Care) {
         &[(30, json!({ "rxnorm": "7243" }))],
     );
     care.add_regimen(naltrexone, &[8 * 60], (2, DAYS - 1));
-    // From the pharmacy's list, which had it under another name.
+    // A duplicate from the list of the pharmacy, under another name.
     let mut twice = daily;
     twice["name"] = json!("Naltrexone hydrochloride");
     let twice = diary.create("medications", at, twice);
@@ -165,7 +166,7 @@ fn medication(diary: &mut Diary, care: &mut Care) {
     care.change_on(second + 14, "medications", acamprosate, completed);
 }
 
-/// From the ward to the day programme, and what was said of warnings.
+/// The way from the ward to the day programme, and feedback on warnings.
 fn other_help(diary: &mut Diary, care: &mut Care) {
     let at = NEW_YORK.at(0, 11 * 60);
     let done = |upto: usize| -> Value {
@@ -276,7 +277,7 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
         "feelings": { "guilt": 8, "shame": 7, "felt_control": 2 }, "harm": "unknown",
     });
     let event = diary.create("use-events", at, entry.clone());
-    // The tablet had it as well, under another id; one of the two is taken back.
+    // The tablet recorded it too, under another id, and the duplicate is deleted.
     let twice = diary.create("use-events", at, entry);
     diary.delete("use-events", twice);
     diary.replace("use-events", event, json!({ "amount": 6, "note": "Counted again the next day." }));

@@ -1,5 +1,5 @@
-//! What people do for their recovery beside checking in: doses, practice, meetings, appointments, thoughts looked at
-//! twice, commitments, profiles, questionnaires, a journal. Much of it is completed or corrected on a later day.
+//! Builds the records of a program besides check-ins and cravings: doses, practice, meetings, appointments, thought
+//! records, commitments, profiles, questionnaires and a journal. Many are completed or corrected on a later day.
 
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde_json::{Value, json};
@@ -13,29 +13,29 @@ use super::{
 
 /// The questionnaire that every server has.
 const A_LOOK_AT_THE_WEEK: &str = "b12f75b8-83fb-83f5-89eb-f4218a8459d9";
-/// What its choices may be answered with, by how much they count.
+/// The options of its choice questions, in the order of their weights.
 pub const HOW_OFTEN: [&str; 4] = ["never", "some-days", "most-days", "every-day"];
 
-/// What a person's weeks hold. Times are minutes after midnight.
+/// The weekly routine of a person. Times are minutes after midnight.
 #[derive(Debug, Clone, Copy)]
 pub struct Weeks {
-    /// Meetings: day of the week (Monday is 0), time, programme, how.
+    /// Meetings: day of the week (Monday is 0), time, programme, mode.
     pub meetings: &'static [(i64, i64, &'static str, &'static str)],
-    /// Appointments: first day, days in between, time, what for, with whom.
+    /// Appointments: first day, days in between, time, kind, with.
     pub appointments: (i64, i64, i64, &'static str, &'static str),
-    /// When there is time to sit down.
+    /// The time for writing in the evening.
     pub free: i64,
-    /// How many days of a hundred have a practice session.
+    /// The percentage of days with a practice session.
     pub practice: u64,
-    /// How many have a commitment for the next day.
+    /// The percentage of days with a commitment for the next day.
     pub commitments: u64,
-    /// How many have an entry in the journal.
+    /// The percentage of days with a journal entry.
     pub journal: u64,
-    /// How many have a thought that is written down.
+    /// The percentage of days with a thought record.
     pub thoughts: u64,
 }
 
-/// A medication that is taken at times of the day, from one day to another.
+/// A medication that is taken at given times, from one day to another.
 #[derive(Debug, Clone, Copy)]
 struct Regimen {
     medication: Uuid,
@@ -43,7 +43,7 @@ struct Regimen {
     days: (i64, i64),
 }
 
-/// Something that is changed on a later day; without a change it is taken back.
+/// A change of a record on a later day; without a change, the record is deleted.
 #[derive(Debug, Clone)]
 struct LaterChange {
     day: i64,
@@ -52,7 +52,7 @@ struct LaterChange {
     change: Option<Value>,
 }
 
-/// What one person does, with what is still to be completed.
+/// The care of one person, with the changes that are due on later days.
 pub struct Care {
     weeks: Weeks,
     regimens: Vec<Regimen>,
@@ -60,12 +60,12 @@ pub struct Care {
 }
 
 impl Care {
-    /// The care of a person whose weeks are like that.
+    /// Creates the care of a person with a weekly routine.
     pub const fn new(weeks: Weeks) -> Self {
         Self { weeks, regimens: Vec::new(), later: Vec::new() }
     }
 
-    /// A record that is changed on later days.
+    /// Creates a record, and schedules changes on later days.
     pub fn create_with_changes(
         &mut self,
         diary: &mut Diary,
@@ -81,23 +81,23 @@ impl Care {
         id
     }
 
-    /// Takes a medication at these times from its first to its last day.
+    /// Adds a medication that is taken at these times from its first to its last day.
     pub fn add_regimen(&mut self, medication: Uuid, times: &'static [i64], days: (i64, i64)) {
         self.regimens.push(Regimen { medication, times, days });
     }
 
-    /// A record has other members from that day on.
+    /// Schedules a change of a record.
     pub fn change_on(&mut self, day: i64, collection: &'static str, id: Uuid, change: Value) {
         let change = Some(change);
         self.later.push(LaterChange { day, collection, id, change });
     }
 
-    /// A record is taken back on that day.
+    /// Schedules the deletion of a record.
     pub fn delete_on(&mut self, day: i64, collection: &'static str, id: Uuid) {
         self.later.push(LaterChange { day, collection, id, change: None });
     }
 
-    /// A day, with what earlier days left to be done.
+    /// Adds the records of a day, after the changes that are due.
     pub fn day(&mut self, diary: &mut Diary, day: i64) {
         self.apply_due_changes(diary, day);
         for regimen in self.regimens.clone() {
@@ -162,7 +162,7 @@ impl Care {
             80..88 => ("late", diary.random.between(90, 300)),
             88..91 => ("skipped", 30),
             91..96 => ("missed", 600),
-            // Nobody wrote down what became of it.
+            // The dose is not recorded.
             _ => return,
         };
         let at = due + TimeDelta::minutes(minutes);
@@ -175,7 +175,7 @@ impl Care {
         }
         let id = diary.create("doses", at, body.clone());
         if status == "missed" && diary.random.chance(40) {
-            // It was in the box's next compartment, and was taken before the day was over.
+            // The dose was found and taken later on the same day.
             let found = json!({ "status": "late", "occurred_at": wire(due + TimeDelta::minutes(420)), "observed": true });
             self.change_on(day + 1, "doses", id, found);
         }
@@ -224,7 +224,7 @@ impl Care {
         }
     }
 
-    /// A thought as it came; mostly it is looked at from another side a day later.
+    /// A thought record, which is usually completed a day later.
     fn thought(&mut self, diary: &mut Diary, day: i64) {
         let at = diary.clock.at(day, self.weeks.free + 5);
         let (situation, thought, alternative) = diary.random.pick(phrases::THOUGHTS);
@@ -238,18 +238,18 @@ impl Care {
         }
         let id = diary.create("thought-records", at, body);
         if diary.random.chance(75) {
-            let looked_at = json!({
+            let completed = json!({
                 "evidence_for": "It was like that once.", "evidence_against": "Three times since it was not.",
                 "alternative": alternative, "belief_after": belief - diary.random.between(0, 50),
                 "emotions": [{ "name": "Angst", "before": strength, "after": strength - diary.random.between(0, 4) }],
             });
-            self.change_on(day + 1, "thought-records", id, looked_at);
+            self.change_on(day + 1, "thought-records", id, completed);
         } else if diary.random.chance(50) {
             self.delete_on(day + 3, "thought-records", id);
         }
     }
 
-    /// A word for tomorrow. Not all are looked back on.
+    /// A commitment for the next day. Some never get an outcome.
     fn commitment(&mut self, diary: &mut Diary, day: i64) {
         let at = diary.clock.at(day, self.weeks.free + 30);
         let text = diary.random.pick(phrases::COMMITMENTS);
@@ -286,7 +286,7 @@ impl Care {
         }
     }
 
-    /// The next appointment is made on the day of the last one.
+    /// Makes the next appointment on the day of the last one.
     fn appointment(&mut self, diary: &mut Diary, day: i64) {
         let (_, every, minute, kind, with) = self.weeks.appointments;
         let made = diary.clock.at(day, minute + 60);
@@ -319,7 +319,7 @@ impl Care {
                 self.change_on(day + 1, "self-efficacy-profiles", id, again);
             }
             1 => {
-                // Filled in on the tablet too.
+                // The tablet has a duplicate.
                 let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
                 let twice = diary.create("self-efficacy-profiles", at, body);
                 self.delete_on(day + 1, "self-efficacy-profiles", twice);
@@ -328,7 +328,7 @@ impl Care {
         }
     }
 
-    /// Begun on Sunday, completed the day after. No answer is one for which the server has a note.
+    /// A questionnaire that is begun on Sunday and completed the next day. No answer causes a safety note.
     fn questionnaire(&mut self, diary: &mut Diary, day: i64) {
         let at = diary.clock.at(day, self.weeks.free + 59);
         let mut answers: Vec<Value> = [("rest", 3), ("company", 3), ("calm", 3), ("too-much", 2)]

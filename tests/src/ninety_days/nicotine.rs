@@ -1,4 +1,4 @@
-//! Nicotine, in Berlin: a taper in steps, some uses as planned, and days on which nothing is written down.
+//! The program of a person in Berlin who tapers nicotine: planned uses, and days without any record.
 
 use serde_json::{Map, json};
 
@@ -100,7 +100,7 @@ pub fn program() -> Program {
             as_planned(&mut diary, day);
         }
         if day == day_of("2026-10-05") {
-            // A new plan comes in use, and the first one is kept.
+            // A new plan is activated, and the first one stays.
             let at = BERLIN.at(day, 20 * 60);
             let body = plan(&mut diary, at, "relapse_prevention", &SECOND, &[jule]);
             let second = diary.create("plans", at, body);
@@ -111,7 +111,7 @@ pub fn program() -> Program {
             ] }));
         }
         if day == day_of("2026-10-24") {
-            // The night in which the clock is put back: the same wall time twice.
+            // The night in which the clocks go back: the same local time twice.
             for at in BERLIN.moments(day + 1, 150) {
                 diary.check_in("momentary", at, &HABITS, Map::new());
             }
@@ -127,7 +127,7 @@ pub fn program() -> Program {
     )
 }
 
-/// Patches in three strengths, and what was said of warnings.
+/// Patches in three strengths, and feedback on warnings.
 fn patches(diary: &mut Diary, care: &mut Care) {
     let at = BERLIN.at(0, 6 * 60 + 40);
     let patch = json!({

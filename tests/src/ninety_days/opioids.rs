@@ -1,4 +1,5 @@
-//! Opioids, on a monthly injection: night shifts, a journey across time zones and a change of the clocks.
+//! The program of a person who has a monthly injection against opioids: night shifts, travel across time zones, and a
+//! change of the clocks.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use super::{
     plans::{Outline, plan, with_item},
 };
 
-/// Up in the afternoon, to bed after the shift, on the next date.
+/// Gets up in the afternoon, and goes to bed after the shift, on the next date.
 const ON_SHIFT: Habits = Habits {
     up: 15 * 60 + 10,
     to_bed: 31 * 60 + 20,
@@ -34,7 +35,7 @@ const WEEKS: Weeks = Weeks {
     thoughts: 10,
 };
 
-/// Days on which the injection is given; the third was due three days earlier.
+/// The days of the injections. The third was due three days earlier.
 const INJECTIONS: [i64; 4] = [2, 30, 61, 89];
 
 const OUTLINE: Outline = Outline {
@@ -181,7 +182,7 @@ fn beginning(diary: &mut Diary) -> Uuid {
     noor
 }
 
-/// Tablets until the first injection, and for the weeks of travel some more, just in case; then one a month.
+/// Tablets until the first injection, lozenges for a few weeks, and a monthly injection.
 fn medication(diary: &mut Diary, care: &mut Care) -> Uuid {
     let at = TRAVELS.at(0, 13 * 60);
     let tablets = json!({
@@ -214,7 +215,7 @@ fn medication(diary: &mut Diary, care: &mut Care) -> Uuid {
     injection
 }
 
-/// The clinic's next step, the way out of residential care, and what was said of warnings.
+/// The transition out of residential care, a referral, and feedback on warnings.
 fn other_help(diary: &mut Diary, care: &mut Care) {
     let at = TRAVELS.at(0, 13 * 60 + 30);
     let home = json!({
@@ -255,7 +256,7 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     );
 }
 
-/// A night that spans two dates, with a review, and a second entry that was none.
+/// A use event that spans two dates, with a review, and a mistaken entry that is deleted.
 fn night(diary: &mut Diary, day: i64, noor: Uuid) {
     let at = TRAVELS.at(day, 23 * 60 + 20);
     let craving = diary.craving(at - TimeDelta::minutes(50), 8);
@@ -289,11 +290,11 @@ fn night(diary: &mut Diary, day: i64, noor: Uuid) {
     );
 }
 
-/// In London, from before midnight until after the clock was put back.
+/// A use event in London, from before midnight until after the clocks went back.
 fn night_of_the_change(diary: &mut Diary, day: i64) {
     let begun = TRAVELS.at(day, 23 * 60 + 40);
     let ended = TRAVELS.show((begun + TimeDelta::minutes(160)).to_utc());
-    assert_ne!(begun.offset(), ended.offset(), "the clock is put back in between");
+    assert_ne!(begun.offset(), ended.offset(), "the clocks go back in between");
     let event = diary.create(
         "use-events",
         begun,

@@ -48,7 +48,7 @@ impl PendingChange {
     }
 }
 
-/// The decision about pending changes to a record that somebody else has changed meanwhile.
+/// The decision about pending changes to a record that another device has changed since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {
     /// The version of the server stays. The pending changes become lost edits.
