@@ -1,5 +1,5 @@
-//! Measures how long a device takes to sync that was offline for long: it pushes ten thousand changes in batches and
-//! pulls them in pages.
+//! Measures how long a device takes to sync that was offline for long: it pushes ten thousand changes in batches,
+//! pulls them in pages, and pushes them again.
 
 use std::time::{Duration, Instant};
 
@@ -55,40 +55,56 @@ fn measure(options: &Options, engine: Engine) -> Outcome {
     let person = active.people.first().ok_or("nobody is active")?;
     let (latest, _) = sync(&target, person, &json!({ "limit": SYNC_BATCH }))?;
     let cursor = text(&latest, "cursor")?;
-    let push = push(&target, person, &cursor, options.changes)?;
-    let pull = pull(&target, person, cursor, options.changes)?;
+    let batches = new_batches(options.changes)?;
+    let pushed = push(&target, person, &cursor, &batches, "applied")?;
+    let pulled = pull(&target, person, cursor.clone(), options.changes)?;
+    let pushed_again = push(&target, person, &cursor, &batches, "replayed")?;
     println!("{}", engine.name());
-    print_latencies("push in batches", options.changes, &push);
-    print_latencies("pull in pages", options.changes, &pull);
+    print_latencies("push in batches", options.changes, &pushed);
+    print_latencies("pull in pages", options.changes, &pulled);
+    print_latencies("push again", options.changes, &pushed_again);
     target.server.stop()
 }
 
-/// Pushes new check-ins in batches.
-fn push(target: &LoadTarget, person: &Person, cursor: &str, count: usize) -> Outcome<Latencies> {
-    let (mut latencies, mut random) = (Latencies::new(), Random::new(11));
+/// New check-ins, in batches of changes.
+fn new_batches(count: usize) -> Outcome<Vec<Vec<Value>>> {
+    let (mut batches, mut random) = (Vec::new(), Random::new(11));
     let mut remaining = count;
     while remaining > 0 {
         let now = Clock::default().now();
         let batch = remaining.min(SYNC_BATCH);
         remaining -= batch;
-        let changes: Vec<Value> = (0..batch)
-            .map(|_| {
-                let record: Value = serde_json::from_slice(&json(&content::check_in(&mut random, now)))?;
-                let id = random.id(now.timestamp_micros());
-                Ok(json!({ "kind": "check-ins", "op": "upsert", "id": id, "record": record }))
-            })
-            .collect::<Outcome<_>>()?;
+        let changes = (0..batch).map(|_| {
+            let record: Value = serde_json::from_slice(&json(&content::check_in(&mut random, now)))?;
+            let id = random.id(now.timestamp_micros());
+            Ok(json!({ "kind": "check-ins", "op": "upsert", "id": id, "record": record }))
+        });
+        batches.push(changes.collect::<Outcome<_>>()?);
+    }
+    Ok(batches)
+}
+
+/// Pushes batches, and checks that each change has the expected status.
+fn push(
+    target: &LoadTarget,
+    person: &Person,
+    cursor: &str,
+    batches: &[Vec<Value>],
+    expected: &str,
+) -> Outcome<Latencies> {
+    let mut latencies = Latencies::new();
+    for changes in batches {
         let body = json!({ "cursor": cursor, "limit": 1, "changes": changes });
         let (response, latency) = sync(target, person, &body)?;
         let results = response
             .get("results")
             .and_then(Value::as_array)
             .ok_or("no results")?;
-        if !results
+        if let Some(other) = results
             .iter()
-            .all(|result| result.get("status") == Some(&json!("applied")))
+            .find(|result| result.get("status") != Some(&json!(expected)))
         {
-            return Err("a change was not applied".into());
+            return Err(format!("a change was not {expected}: {other}").into());
         }
         latencies.push(latency);
     }

@@ -289,7 +289,7 @@ impl Care {
     /// Makes the next appointment on the day of the last one.
     fn appointment(&mut self, diary: &mut Diary, day: i64) {
         let (_, every, minute, kind, with) = self.weeks.appointments;
-        let made = diary.clock.at(day, minute + 60);
+        let made_at = diary.clock.at(day, minute + 60);
         let starts = diary.clock.at(day + every, minute);
         let mut body = json!({ "kind": kind, "starts_at": wire(starts), "with": with });
         if diary.random.chance(50) {
@@ -302,7 +302,7 @@ impl Care {
             2 => json!({ "starts_at": wire(starts + TimeDelta::minutes(90)), "status": "kept" }),
             _ => json!({ "status": "kept" }),
         };
-        self.create_with_changes(diary, made, "appointments", body, &[(day + every, became)]);
+        self.create_with_changes(diary, made_at, "appointments", body, &[(day + every, became)]);
     }
 
     fn profile(&mut self, diary: &mut Diary, day: i64) {
@@ -344,7 +344,7 @@ impl Care {
         if diary.random.chance(70) {
             answers.push(json!({ "link_id": "confidence", "value_integer": diary.random.between(0, 10) }));
         }
-        let whole = json!({ "status": "completed", "answers": answers });
-        self.create_with_changes(diary, at, "questionnaire-responses", begun, &[(day + 1, whole)]);
+        let completed = json!({ "status": "completed", "answers": answers });
+        self.create_with_changes(diary, at, "questionnaire-responses", begun, &[(day + 1, completed)]);
     }
 }

@@ -236,23 +236,23 @@ impl Diary {
             offset += self.random.between(30, minutes * 20);
             ratings.push(json!({ "offset_s": offset, "value": value.max(0) }));
         }
-        let mut whole = json!({
+        let mut report = json!({
             "substance": self.substance, "occurred_at": wire(at), "ended_at": wire(at + TimeDelta::minutes(minutes)),
             "ratings": ratings, "category": self.random.pick(phrases::CATEGORIES), "outcome": "rode_it_out", "acted": false,
         });
         if self.random.chance(60) {
-            whole["place"] = json!(self.random.pick(phrases::PLACES));
-            whole["company"] = json!(self.random.pick(phrases::COMPANY));
+            report["place"] = json!(self.random.pick(phrases::PLACES));
+            report["company"] = json!(self.random.pick(phrases::COMPANY));
         }
         if self.random.chance(50) {
-            whole["trigger_ids"] = json!(self.pick_items(|items| &items.triggers, 3));
+            report["trigger_ids"] = json!(self.pick_items(|items| &items.triggers, 3));
         }
         if self.random.chance(30) {
-            whole["note"] = json!(self.random.pick(phrases::CRAVING_NOTES));
+            report["note"] = json!(self.random.pick(phrases::CRAVING_NOTES));
         }
         let uses: Vec<Value> = (0..self.random.between(0, 3)).map(|_| self.strategy_use(at, peak)).collect();
         if !uses.is_empty() {
-            whole["strategy_uses"] = json!(uses);
+            report["strategy_uses"] = json!(uses);
         }
         let id = if self.random.chance(35) {
             let open =
@@ -260,11 +260,11 @@ impl Diary {
             let id = self.create("craving-events", at, open);
             // The person never completes the others.
             if self.random.chance(85) {
-                self.replace("craving-events", id, whole);
+                self.replace("craving-events", id, report);
             }
             id
         } else {
-            self.create("craving-events", at, whole)
+            self.create("craving-events", at, report)
         };
         self.recent.push(Entry { collection: "craving-events", kind: "", id, at });
         id

@@ -110,10 +110,10 @@ pub fn program() -> Program {
         diary.day(day, &habits);
         care.day(&mut diary, day);
         if INJECTIONS.contains(&day) {
-            let given =
+            let injection_answers =
                 Map::from_iter([("medication".to_owned(), json!("all")), ("pain".to_owned(), json!(3))]);
             let at = TRAVELS.at(day, 16 * 60 + 45);
-            diary.check_in("momentary", at, &habits, given);
+            diary.check_in("momentary", at, &habits, injection_answers);
             let status = if day == 61 { "late" } else { "taken" };
             let dose = json!({ "medication_id": injection, "occurred_at": wire(at), "status": status, "observed": true });
             diary.create("doses", at, dose);

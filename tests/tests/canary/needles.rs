@@ -31,9 +31,9 @@ impl Needles {
         let mut found = Vec::new();
         for at in 0..bytes.len().saturating_sub(5) {
             let first: [u8; 6] = bytes[at..at + 6].try_into().expect("six bytes");
-            let there =
+            let matches =
                 self.0.get(&first).into_iter().flatten().filter(|(form, _)| bytes[at..].starts_with(form));
-            found.extend(there.map(|(_, text)| text.clone()));
+            found.extend(matches.map(|(_, text)| text.clone()));
         }
         found.sort();
         found.dedup();
@@ -52,9 +52,9 @@ fn base64_inside(bytes: &[u8], before: usize) -> Vec<u8> {
     let bits = |n: usize| bytes[n / 8] >> (7 - n % 8) & 1;
     // The first character begins at the next multiple of six bits, counted from before the bytes.
     let skipped = (6 - before * 8 % 6) % 6;
-    let whole = (bytes.len() * 8 - skipped) / 6;
+    let full_digits = (bytes.len() * 8 - skipped) / 6;
     let digit = |n: usize| (0..6).fold(0, |digit, bit| digit << 1 | bits(skipped + n * 6 + bit));
-    (0..whole).map(|n| DIGITS[usize::from(digit(n))]).collect()
+    (0..full_digits).map(|n| DIGITS[usize::from(digit(n))]).collect()
 }
 
 #[test]

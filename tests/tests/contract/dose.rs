@@ -15,8 +15,8 @@ async fn a_dose_belongs_to_a_medication_of_the_same_person(app: &TestApp) {
         (&stored.body["observed"], &stored.body["due_at"]),
         (&json!(false), &json!("2026-03-03T08:00:00Z"))
     );
-    let theirs = kim.post("/v1/doses", &dose).await.expect(422);
-    assert_eq!(theirs.faults(), [("/medication_id".to_owned(), "unknown-reference".to_owned())]);
+    let refused = kim.post("/v1/doses", &dose).await.expect(422);
+    assert_eq!(refused.faults(), [("/medication_id".to_owned(), "unknown-reference".to_owned())]);
     // A medication that was deleted leaves its doses as they were.
     sam.delete(&medication.header("location"), 1).await.expect(204);
     assert_eq!(sam.get("/v1/doses").await.items(), [stored.body]);

@@ -172,7 +172,7 @@ async fn pages_neither_repeat_nor_skip_meetings_that_begin_meanwhile(app: &TestA
         "/v1/meetings?limit=4&near=27.7,85.3",
         "/v1/meetings?limit=4&near=27.7,85.3&sort=next",
     ] {
-        let whole: Vec<Value> =
+        let all: Vec<Value> =
             app.client().get(&list.replace("limit=4", "limit=200")).await.expect(200).items();
         let (mut slugs, mut cursor) = (Vec::new(), String::new());
         loop {
@@ -184,7 +184,7 @@ async fn pages_neither_repeat_nor_skip_meetings_that_begin_meanwhile(app: &TestA
             cursor = format!("&cursor={next}");
             app.clock.advance(chrono::TimeDelta::minutes(45));
         }
-        let expected: Vec<Value> = whole.iter().map(|m| m["slug"].clone()).collect();
+        let expected: Vec<Value> = all.iter().map(|m| m["slug"].clone()).collect();
         assert_eq!(slugs, expected, "{list}");
     }
 }

@@ -60,9 +60,9 @@ async fn items_without_an_id_get_one_and_keep_it(app: &TestApp) {
 
 async fn references_must_name_records_of_the_person(app: &TestApp) {
     let (sam, kim) = (app.person().await, app.person().await);
-    let theirs = contact(&kim, "Robin").await;
+    let contact_of_kim = contact(&kim, "Robin").await;
     let mut wrong = plan();
-    wrong["content"]["contact_ids"] = json!([theirs]);
+    wrong["content"]["contact_ids"] = json!([contact_of_kim]);
     wrong["content"]["strategies"][0]["trigger_ids"] = json!([sample_id(9)]);
     assert_eq!(
         sam.post("/v1/plans", &wrong).await.expect(422).pointers(),
@@ -70,7 +70,7 @@ async fn references_must_name_records_of_the_person(app: &TestApp) {
     );
     wrong["content"]["strategies"][0]["trigger_ids"] = json!([]);
     wrong["content"]["situations"] = json!([{
-        "label": "Alone", "category": "unpleasant_emotions", "steps": [{ "contact_id": theirs }, { "strategy_id": sample_id(3) }],
+        "label": "Alone", "category": "unpleasant_emotions", "steps": [{ "contact_id": contact_of_kim }, { "strategy_id": sample_id(3) }],
     }]);
     let response = sam.post("/v1/plans", &wrong).await.expect(422);
     assert_eq!(response.pointers(), ["/content/contact_ids/0", "/content/situations/0/steps/0/contact_id"]);
@@ -110,9 +110,9 @@ async fn activating_names_everything_that_is_missing(app: &TestApp) {
     assert_eq!(missing.pointers(), ["/content/contact_ids", "/content/strategies", "/content/triggers"]);
     assert_eq!(sam.get(&path).await.body["status"], "draft");
     sam.get("/v1/plans/active").await.expect(404);
-    let mut whole = plan();
-    whole["content"]["contact_ids"] = json!([contact(&sam, "Robin").await]);
-    let path = sam.post("/v1/plans", &whole).await.expect(201).header("location");
+    let mut complete_plan = plan();
+    complete_plan["content"]["contact_ids"] = json!([contact(&sam, "Robin").await]);
+    let path = sam.post("/v1/plans", &complete_plan).await.expect(201).header("location");
     sam.post_empty(&format!("{path}/activate")).await.expect(200);
 }
 

@@ -48,10 +48,10 @@ async fn a_response_is_scored_when_it_is_completed(app: &TestApp) {
     assert!(early.text.contains("joy") && early.text.contains("dark"));
     let answers = json!([code("calm", "some"), code("joy", "much"), code("dark", "some"), { "link_id": "dark-when", "value_time": "21:30" },
         code("people", "family"), { "link_id": "people", "value_string": "My neighbour" }, { "link_id": "weight", "value_decimal": 71 }]);
-    let mut whole = response(&id, "completed", answers.clone());
+    let mut completed = response(&id, "completed", answers.clone());
     // Read-only members may be sent back and are ignored.
-    whole["scores"] = json!([{ "id": "brightness", "value": 99 }]);
-    let done = sam.put(&path, 1, &whole).await.expect(200).body;
+    completed["scores"] = json!([{ "id": "brightness", "value": 99 }]);
+    let done = sam.put(&path, 1, &completed).await.expect(200).body;
     let scores: Vec<(&Value, &Value, &Value)> = done["scores"]
         .as_array()
         .expect("scores")
@@ -156,9 +156,9 @@ async fn an_unknown_questionnaire_is_named_in_every_request(app: &TestApp) {
 async fn sync_stores_and_scores_like_a_post(app: &TestApp) {
     let id = import_fixture(app).await;
     let sam = app.person().await;
-    let whole =
+    let completed =
         response(&id, "completed", json!([code("calm", "much"), code("joy", "much"), code("dark", "none")]));
-    let change = json!({ "kind": "questionnaire-responses", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a72", "record": whole });
+    let change = json!({ "kind": "questionnaire-responses", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a72", "record": completed });
     let answer = sam.post("/v1/sync", &json!({ "cursor": null, "changes": [change] })).await.expect(200).body;
     assert_eq!(answer["results"][0]["status"], "applied");
     let pulled = &answer["changes"][0]["record"];
@@ -167,7 +167,7 @@ async fn sync_stores_and_scores_like_a_post(app: &TestApp) {
         (&json!(6.0), &json!("A bright day"))
     );
     assert_eq!(push(&sam, change).await["status"], "replayed");
-    let mut again = whole.clone();
+    let mut again = completed.clone();
     again["id"] = json!("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a72");
     sam.post("/v1/questionnaire-responses", &again).await.expect(200);
 }

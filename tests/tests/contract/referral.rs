@@ -33,8 +33,8 @@ async fn a_referral_may_go_through_its_statuses_in_any_order(app: &TestApp) {
         body = sam.put(&stored.header("location"), version, &body).await.expect(200).body;
     }
     assert_eq!(body["version"], 10);
-    let theirs = json!({ "kind": "residential", "to": "Riverside", "appointment_id": appointment });
-    assert_eq!(kim.post("/v1/referrals", &theirs).await.expect(422).pointers(), ["/appointment_id"]);
+    let of_kim = json!({ "kind": "residential", "to": "Riverside", "appointment_id": appointment });
+    assert_eq!(kim.post("/v1/referrals", &of_kim).await.expect(422).pointers(), ["/appointment_id"]);
     let wrong = json!({ "kind": "", "status": "lost" });
     assert_eq!(sam.post("/v1/referrals", &wrong).await.expect(422).pointers(), ["/kind", "/status", "/to"]);
 }
