@@ -109,7 +109,7 @@ impl History {
             "medications" => {
                 json!({ "class": "antagonist", "route": "oral", "schedule": "FREQ=DAILY", "covers_days": 1, "started_on": format!("{year}-01-01") })
             }
-            "doses" => json!({ "medication_id": medications[0].1, "occurred_at": at, "status": "outcome" }),
+            "doses" => json!({ "medication_id": medications[0].1, "occurred_at": at, "status": "taken" }),
             "practice-sessions" => {
                 let craving = visible_of("craving-events").first().map(|key| key.1);
                 json!({ "practice": "urge-body-map", "minutes": day, "occurred_at": at, "craving_event_id": craving })
