@@ -1,4 +1,4 @@
-# Sourced: finds out which system packages are missing, and installs them where it may.
+# Sourced: names the system packages that are missing, and installs them where it may.
 # shellcheck shell=bash
 
 # The first Python of at least 3.11 that can make virtual environments.
@@ -27,7 +27,7 @@ has_node() {
 
 # Prints what is missing for a purpose, one Debian package a line.
 #   build: what compiling the server needs
-#   quick: also what the Rust tests need
+#   quick: also what the Rust tests and scripts/check-layers need
 #   load:  also what the load test needs
 #   test:  also what the checks of the OpenAPI document and of the report need
 missing_packages() {
@@ -41,7 +41,6 @@ missing_packages() {
     [[ $1 != build ]] || return 0
     postgres_bin >/dev/null || echo postgresql
     command -v curl >/dev/null || echo curl
-    [[ $1 != quick ]] || return 0
     if [[ $1 == load ]]; then
         command -v wrk >/dev/null || echo wrk
         # The package with the server has pgbench too.
@@ -49,13 +48,14 @@ missing_packages() {
         return 0
     fi
     find_python >/dev/null || printf '%s\n' python3 python3-venv
+    [[ $1 != quick ]] || return 0
     has_node || echo nodejs
     command -v npm >/dev/null || echo npm
     find_browser >/dev/null || echo chromium
 }
 
-# need_packages build|quick|load|test: returns once everything is there, or ends the script with one
-# message that names all that is not.
+# need_packages build|quick|load|test: installs what is missing, or ends the script with one message that
+# names all of it.
 need_packages() {
     local -a missing as_root=()
     mapfile -t missing < <(missing_packages "$1")
@@ -65,7 +65,7 @@ need_packages() {
         fi
         if ((EUID == 0)) || ((${#as_root[@]} > 0)); then
             printf 'Installing: %s\n' "${missing[*]}"
-            # What is still missing afterwards is reported below, whatever apt-get answered.
+            # Packages that are still missing are reported below, even if apt-get failed.
             "${as_root[@]}" apt-get update -qq || true
             "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
                 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || true
@@ -77,7 +77,7 @@ need_packages() {
     ((${#missing[@]} == 0)) || fail "missing (named as in Debian and Ubuntu; Python from 3.11, Node.js from 18):$(printf ' %s,' "${missing[@]}" | sed 's/,$//'). Install them and run this again."
 }
 
-# need_nextest: the test runner, a cargo subcommand of its own.
+# need_nextest: installs the test runner, a cargo subcommand of its own.
 need_nextest() {
     local version=0.9.143
     ! cargo nextest --version >/dev/null 2>&1 || return 0

@@ -1,4 +1,4 @@
-# Sourced by the other scripts: places, headings, signals and free ports.
+# Sourced by the other scripts: paths, headings, timed steps, signals and free ports.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,7 +10,7 @@ TARGET_DIR=${CARGO_TARGET_DIR:-target}
 # shellcheck disable=SC2034 # used by the scripts that source this file
 BINARY=$TARGET_DIR/debug/mainstay
 
-# A shell without a login does not know where rustup puts cargo.
+# The PATH of a shell without a login lacks the directory in which rustup installs cargo.
 if ! command -v cargo >/dev/null && [[ -x ${CARGO_HOME:-${HOME:-}/.cargo}/bin/cargo ]]; then
     PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
 fi
@@ -42,7 +42,11 @@ heading() {
     printf '\n==> %s\n' "$1"
 }
 
-# step NAME COMMAND…: one check with a heading and its time; the script ends where one fails.
+# The names and seconds of the steps so far.
+STEP_NAMES=()
+STEP_SECONDS=()
+
+# step NAME COMMAND…: runs one check with a heading, and prints its time. The script ends if it fails.
 step() {
     local name=$1 started=$SECONDS status=0
     shift
@@ -53,9 +57,21 @@ step() {
         exit "$status"
     fi
     printf '<== %d s\n' $((SECONDS - started))
+    STEP_NAMES+=("$name")
+    STEP_SECONDS+=($((SECONDS - started)))
 }
 
-# A port of 127.0.0.1 on which nobody listens now, below the range of outgoing connections.
+# Prints how long each step took.
+print_step_times() {
+    local n
+    heading 'Time of each step'
+    for n in "${!STEP_NAMES[@]}"; do
+        printf '%5d s  %s\n' "${STEP_SECONDS[n]}" "${STEP_NAMES[n]}"
+    done
+    printf '%5d s  in all before the tests\n' "$SECONDS"
+}
+
+# Prints a port of 127.0.0.1 that is free now and below the range of outgoing connections.
 free_port() {
     local port
     for _ in {1..50}; do
@@ -68,7 +84,7 @@ free_port() {
     fail "found no free port on 127.0.0.1"
 }
 
-# The folder with initdb, pg_ctl and psql: the newest installed PostgreSQL, else the one in PATH.
+# Prints the folder with initdb, pg_ctl and psql of the newest installed PostgreSQL, else of the one in PATH.
 postgres_bin() {
     local newest
     newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb | grep -v '\*' | sort -V | tail -n 1)

@@ -1,5 +1,5 @@
-# Sourced after steps.sh and packages.sh: the checkers that are not Rust programs, installed in
-# target/tools under a name made of what they were installed from, so that each is installed once.
+# Sourced after steps.sh and packages.sh: installs the checkers that are not Rust programs in target/tools. The
+# name of each folder has a hash of the requirements, so that a changed requirement is installed anew.
 # shellcheck shell=bash
 
 TOOLS=$ROOT/target/tools
@@ -33,7 +33,7 @@ make_node_tools() {
         (cd "$1" && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
 }
 
-# Each prints the folder of the installed programs.
+# Each function installs programs and prints their folder.
 python_tools() {
     local folder
     folder=$TOOLS/python-$(fingerprint "$ROOT/tests/tools/requirements.txt")

@@ -1,1 +1,1 @@
-//! Cargo wants a package to build something; the benches are in `benches/`.
+//! An empty library, which Cargo requires in a package. The benchmarks are in `benches/`.

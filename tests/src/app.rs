@@ -1,4 +1,4 @@
-//! A server inside the test, whose clock the test may set forward.
+//! A server in the process of the test, whose clock the test can advance.
 
 use std::{
     net::TcpListener,
@@ -13,24 +13,21 @@ use mainstay_api::{
         clock::Clock,
     },
 };
-use mainstay_store::{MasterKeys, migrate_all};
+use mainstay_store::{MasterKeys, PersonScope, migrate_all};
 use serde_json::{Value, json};
 
 use crate::{
-    client::{Answer, Client, Person},
+    client::{Client, Person, Response},
     database::{Database, Engine},
 };
 
-/// The password of every test person.
-pub const PASSWORD: &str = "rivers bend slowly";
-
 /// A running server on a fresh database.
 pub struct TestApp {
-    /// The time that the server goes by.
+    /// The clock of the server.
     pub clock: Clock,
-    /// Where it listens, as `http://127.0.0.1:port`.
+    /// The URL of the server, as `http://127.0.0.1:port`.
     pub url: String,
-    // Dropped in this order: first the server, then what it stands on.
+    // Fields are dropped in this order: the server goes before its database.
     running: Running,
     /// The database.
     pub database: Database,
@@ -43,7 +40,7 @@ impl TestApp {
         Self::start_with(engine, LimitMode::Off).await
     }
 
-    /// Starts a server.
+    /// Starts a server with or without rate limits.
     pub async fn start_with(engine: Engine, limits: LimitMode) -> Self {
         let database = Database::create(engine);
         let locations = database.locations();
@@ -65,47 +62,46 @@ impl TestApp {
                 workers: 2,
                 clock: own_clock,
             };
-            (
-                Running::start(configuration, listener).expect("the server starts"),
-                url,
-            )
+            (Running::start(configuration, listener).expect("the server starts"), url)
         })
         .await
         .expect("the start does not panic");
-        Self {
-            clock,
-            url,
-            running,
-            database,
-            people: AtomicU32::new(0),
-        }
+        Self { clock, url, running, database, people: AtomicU32::new(0) }
     }
 
-    /// The parts of the server, for what cannot be seen from outside.
+    /// The shared state of the server, for tests of behaviour that is invisible over HTTP.
     pub fn state(&self) -> &mainstay_api::server::state::State {
         self.running.state()
     }
 
-    /// A client that is not signed in.
+    /// Creates a client that is not signed in.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
     }
 
-    /// A new person, signed in.
+    /// Registers a person, who is signed in.
     pub async fn person(&self) -> Person {
         let n = self.people.fetch_add(1, Ordering::Relaxed);
-        self.person_with(json!({ "email": format!("person{n}@example.org") }))
-            .await
+        self.person_with(json!({ "email": format!("person{n}@example.org") })).await
     }
 
-    /// A new person with members of the registration of one's own, signed in.
+    /// Registers a person with some members of the registration replaced.
     pub async fn person_with(&self, members: Value) -> Person {
         Person::register(&self.url, members).await
     }
 
-    /// The OpenAPI document that the server gives.
+    /// The scope with which the store accesses the record of a person.
+    pub async fn scope(&self, person: &Person) -> PersonScope {
+        let state = self.state();
+        let token = person.tokens["access_token"].as_str().expect("a token");
+        let claims = state.tokens.verify(token, self.clock.now()).expect("a valid token");
+        let principal = state.store.principal(claims.sub, claims.sid, 0).await;
+        principal.expect("the store works").expect("the session lives").scope
+    }
+
+    /// Fetches the OpenAPI document.
     pub async fn document(&self) -> Value {
-        let Answer { body, .. } = self.client().get("/openapi.json").await.expect(200);
+        let Response { body, .. } = self.client().get("/openapi.json").await.expect(200);
         body
     }
 }

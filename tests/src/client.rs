@@ -1,67 +1,57 @@
-//! Clients: plain ones, and people who are signed in.
+//! HTTP clients of a server, with and without a signed-in person.
 
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 
-use crate::app::PASSWORD;
+/// The password of every person in the tests.
+pub const PASSWORD: &str = "rivers bend slowly";
 
 /// A client of one server.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
-    /// Where the server listens.
+    /// The URL of the server.
     pub url: String,
-    /// The access token, if signed in.
+    /// The access token, if the client is signed in.
     pub token: Option<String>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    /// Its status.
+pub struct Response {
+    /// The status.
     pub status: u16,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
-    /// Its body as text.
+    /// The body as text.
     pub text: String,
-    /// Its body as JSON; null if it is none.
+    /// The body as JSON; null if it is not JSON.
     pub body: Value,
 }
 
-impl Answer {
-    /// The answer, if it has that status.
+impl Response {
+    /// Returns the response if it has that status, otherwise panics with the body.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text);
         self
     }
 
-    /// A header as text; empty if it is not there.
+    /// A header as text; empty if it is missing.
     pub fn header(&self, name: &str) -> String {
-        self.headers
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or_default()
-            .to_owned()
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
     }
 
-    /// The problem's slug.
+    /// The slug of the problem.
     pub fn problem(&self) -> String {
-        self.body["type"]
-            .as_str()
-            .unwrap_or_default()
-            .trim_start_matches("/problems/")
-            .to_owned()
+        self.body["type"].as_str().unwrap_or_default().trim_start_matches("/problems/").to_owned()
     }
 
-    /// The pointers of a validation problem with their codes.
+    /// The findings of a validation problem, as pointer and code.
     pub fn faults(&self) -> Vec<(String, String)> {
         let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
         let errors = self.body["errors"].as_array().cloned().unwrap_or_default();
-        errors
-            .iter()
-            .map(|e| (text(&e["pointer"]), text(&e["code"])))
-            .collect()
+        errors.iter().map(|e| (text(&e["pointer"]), text(&e["code"]))).collect()
     }
 
     /// The pointers of a validation problem.
@@ -81,55 +71,43 @@ impl Answer {
 }
 
 impl Client {
-    /// A client that is not signed in.
+    /// Creates a client that is not signed in.
     pub fn new(url: &str) -> Self {
-        Self {
-            http: reqwest::Client::new(),
-            url: url.to_owned(),
-            token: None,
-        }
+        Self { http: reqwest::Client::new(), url: url.to_owned(), token: None }
     }
 
-    /// The same client with another access token.
+    /// A copy of the client with another access token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
-        Self {
-            token: Some(token.to_owned()),
-            ..self.clone()
-        }
+        Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
-    /// Sends a request; panics if there is no answer.
+    /// Sends a request. Panics if there is no response.
     pub async fn send(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
-    ) -> Answer {
-        self.try_send(method, path, headers, body)
-            .await
-            .expect("an answer")
+    ) -> Response {
+        self.try_send(method, path, headers, body).await.expect("a response")
     }
 
-    /// Sends a request; `None` if the connection broke before the whole answer came.
+    /// Sends a request. Returns `None` if the connection breaks before the whole response has arrived.
     pub async fn try_send(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Vec<u8>>,
-    ) -> Option<Answer> {
+    ) -> Option<Response> {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.http.request(method, format!("{}{path}", self.url));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
-            if !headers
-                .iter()
-                .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-            {
+            if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
                 request = request.header("content-type", "application/json");
             }
             request = request.body(body);
@@ -141,32 +119,32 @@ impl Client {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.ok()?;
         let body = serde_json::from_str(&text).unwrap_or_default();
-        Some(Answer {
-            status,
-            headers,
-            text,
-            body,
-        })
+        Some(Response { status, headers, text, body })
     }
 
-    /// `GET`.
-    pub async fn get(&self, path: &str) -> Answer {
+    /// Sends a `GET`.
+    pub async fn get(&self, path: &str) -> Response {
         self.send("GET", path, &[], None).await
     }
 
-    /// `POST` with a JSON body.
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.send("POST", path, &[], Some(body.to_string().into_bytes()))
-            .await
+    /// Sends a `POST` with a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        self.send("POST", path, &[], Some(body.to_string().into_bytes())).await
     }
 
-    /// `POST` without a body.
-    pub async fn post_nothing(&self, path: &str) -> Answer {
+    /// Sends a `POST` with a JSON body and an `Idempotency-Key`.
+    pub async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Response {
+        let bytes = body.to_string().into_bytes();
+        self.send("POST", path, &[("idempotency-key", key)], Some(bytes)).await
+    }
+
+    /// Sends a `POST` without a body.
+    pub async fn post_empty(&self, path: &str) -> Response {
         self.send("POST", path, &[], None).await
     }
 
-    /// `PUT` with a JSON body to the version that the record is expected to have.
-    pub async fn put(&self, path: &str, version: i64, body: &Value) -> Answer {
+    /// Sends a `PUT` with a JSON body. `version` goes in `If-Match`.
+    pub async fn put(&self, path: &str, version: i64, body: &Value) -> Response {
         self.send(
             "PUT",
             path,
@@ -176,35 +154,27 @@ impl Client {
         .await
     }
 
-    /// `DELETE` of the version that the record is expected to have.
-    pub async fn delete(&self, path: &str, version: i64) -> Answer {
-        self.send("DELETE", path, &[("if-match", &format!("\"{version}\""))], None)
-            .await
+    /// Sends a `DELETE`. `version` goes in `If-Match`.
+    pub async fn delete(&self, path: &str, version: i64) -> Response {
+        self.send("DELETE", path, &[("if-match", &format!("\"{version}\""))], None).await
     }
 }
 
-/// Someone with an account, signed in.
+/// A person with an account, who is signed in.
 #[derive(Clone)]
 pub struct Person {
     /// The signed-in client.
     pub client: Client,
-    /// The address of the account.
+    /// The e-mail address of the account.
     pub email: String,
-    /// The account, as registering answered it.
+    /// The account in the response to the registration.
     pub account: Value,
-    /// The tokens, as registering answered them.
+    /// The tokens in the response to the registration.
     pub tokens: Value,
 }
 
-impl std::ops::Deref for Person {
-    type Target = Client;
-    fn deref(&self) -> &Client {
-        &self.client
-    }
-}
-
 impl Person {
-    /// Registers at a server; `members` replace those of a plain registration.
+    /// Registers at a server. `members` replace those of the default registration.
     pub async fn register(url: &str, members: Value) -> Self {
         let client = Client::new(url);
         let mut registration = json!({
@@ -213,35 +183,61 @@ impl Person {
         for (name, value) in members.as_object().expect("an object") {
             registration[name] = value.clone();
         }
-        let answer = client.post("/v1/auth/register", &registration).await.expect(201);
-        let (account, tokens) = (answer.body["account"].clone(), answer.body["tokens"].clone());
+        let response = client.post("/v1/auth/register", &registration).await.expect(201);
+        let (account, tokens) = (response.body["account"].clone(), response.body["tokens"].clone());
         let email = account["email"].as_str().expect("an address").to_owned();
         let client = client.with_token(tokens["access_token"].as_str().expect("a token"));
-        Self {
-            client,
-            email,
-            account,
-            tokens,
-        }
+        Self { client, email, account, tokens }
     }
 
-    /// Signs in once more, as another device of the same person.
+    /// Signs in again, as another device of the same person.
     pub async fn another_device(&self) -> Self {
         let login = json!({ "email": self.email, "password": PASSWORD, "device_name": "another" });
-        let plain = Client {
-            token: None,
-            ..self.client.clone()
-        };
-        let answer = plain.post("/v1/auth/login", &login).await.expect(200);
-        let tokens = answer.body["tokens"].clone();
-        let client = self
-            .client
-            .with_token(tokens["access_token"].as_str().expect("a token"));
-        Self {
-            client,
-            email: self.email.clone(),
-            account: answer.body["account"].clone(),
-            tokens,
-        }
+        let plain = Client { token: None, ..self.client.clone() };
+        let response = plain.post("/v1/auth/login", &login).await.expect(200);
+        let tokens = response.body["tokens"].clone();
+        let client = self.client.with_token(tokens["access_token"].as_str().expect("a token"));
+        Self { client, email: self.email.clone(), account: response.body["account"].clone(), tokens }
+    }
+
+    /// Sends a request. Panics if there is no response.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Response {
+        self.client.send(method, path, headers, body).await
+    }
+
+    /// Sends a `GET`.
+    pub async fn get(&self, path: &str) -> Response {
+        self.client.get(path).await
+    }
+
+    /// Sends a `POST` with a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        self.client.post(path, body).await
+    }
+
+    /// Sends a `POST` with a JSON body and an `Idempotency-Key`.
+    pub async fn post_with_key(&self, path: &str, key: &str, body: &Value) -> Response {
+        self.client.post_with_key(path, key, body).await
+    }
+
+    /// Sends a `POST` without a body.
+    pub async fn post_empty(&self, path: &str) -> Response {
+        self.client.post_empty(path).await
+    }
+
+    /// Sends a `PUT` with a JSON body. `version` goes in `If-Match`.
+    pub async fn put(&self, path: &str, version: i64, body: &Value) -> Response {
+        self.client.put(path, version, body).await
+    }
+
+    /// Sends a `DELETE`. `version` goes in `If-Match`.
+    pub async fn delete(&self, path: &str, version: i64) -> Response {
+        self.client.delete(path, version).await
     }
 }

@@ -1,4 +1,4 @@
-//! Fresh databases, one for each test.
+//! Databases for tests: each test creates one and drops it at its end.
 
 use std::{path::Path, process::Command};
 
@@ -8,13 +8,13 @@ use tempfile::TempDir;
 /// The engine of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// Embedded.
+    /// The embedded engine.
     Sqlite,
-    /// A server.
+    /// The database server.
     Postgres,
 }
 
-/// A fresh database with its key store and a directory for files; gone when dropped.
+/// A database with its key store and a directory for files. Dropping it removes all of them.
 pub struct Database {
     /// The engine.
     pub engine: Engine,
@@ -25,12 +25,9 @@ pub struct Database {
     name: String,
 }
 
-/// The server that the test command started.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test command passes the server's address this way"
-)]
-fn server() -> String {
+/// The URL of the PostgreSQL server that the test command started.
+#[expect(clippy::disallowed_methods, reason = "the test command passes the server's address this way")]
+fn postgres_url() -> String {
     std::env::var("MAINSTAY_TEST_POSTGRES_URL").expect(
         "MAINSTAY_TEST_POSTGRES_URL is not set: run the tests with scripts/test, \
          or inside `scripts/postgres-for-tests run -- cargo nextest run`",
@@ -52,34 +49,25 @@ fn psql(url: &str, sql: &str) -> String {
         ])
         .output()
         .expect("psql runs");
-    assert!(
-        output.status.success(),
-        "psql: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 impl Database {
-    /// A new one.
+    /// Creates a database.
     pub fn create(engine: Engine) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let name = format!("t{}", uuid::Uuid::from_u128(rand()).simple());
         let url = match engine {
             Engine::Sqlite => format!("sqlite:{}", directory.path().join("mainstay.db").display()),
             Engine::Postgres => {
-                let server = server();
+                let server = postgres_url();
                 psql(&server, &format!("CREATE DATABASE {name}"));
                 let (base, _) = server.rsplit_once('/').expect("a URL with a database");
                 format!("{base}/{name}")
             }
         };
-        Self {
-            engine,
-            directory,
-            url,
-            name,
-        }
+        Self { engine, directory, url, name }
     }
 
     /// The directory for keys and files.
@@ -87,7 +75,7 @@ impl Database {
         self.directory.path()
     }
 
-    /// Where everything is.
+    /// The locations for a store.
     pub fn locations(&self) -> Locations {
         Locations {
             data: self.url.parse::<DatabaseUrl>().expect("a good URL"),
@@ -97,17 +85,13 @@ impl Database {
         }
     }
 
-    /// Runs SQL as an operator would, beside the server. PostgreSQL only.
+    /// Runs SQL as an operator would, beside the server. Only for PostgreSQL.
     pub fn sql(&self, sql: &str) -> String {
-        assert_eq!(
-            self.engine,
-            Engine::Postgres,
-            "an embedded database belongs to its server"
-        );
+        assert_eq!(self.engine, Engine::Postgres, "only the server may use an embedded database");
         psql(&self.url, sql)
     }
 
-    /// Everything that a thief of the database without the key store would have.
+    /// All bytes that a thief of the database would have, who does not have the key store.
     pub fn stolen_bytes(&self) -> Vec<u8> {
         match self.engine {
             Engine::Sqlite => ["mainstay.db", "mainstay.db-wal", "mainstay.db-shm"]
@@ -116,16 +100,10 @@ impl Database {
                 .flatten()
                 .collect(),
             Engine::Postgres => {
-                // As text with bytea unescaped, so that clear bytes in binary columns would show.
-                let dump = Command::new("pg_dump")
-                    .args(["--data-only", &self.url])
-                    .output()
-                    .expect("pg_dump runs");
-                assert!(
-                    dump.status.success(),
-                    "pg_dump: {}",
-                    String::from_utf8_lossy(&dump.stderr)
-                );
+                // The dump, and its binary columns decoded, so that clear text in them is found too.
+                let dump =
+                    Command::new("pg_dump").args(["--data-only", &self.url]).output().expect("pg_dump runs");
+                assert!(dump.status.success(), "pg_dump: {}", String::from_utf8_lossy(&dump.stderr));
                 let mut bytes = dump.stdout.clone();
                 let text = String::from_utf8_lossy(&dump.stdout).into_owned();
                 for column in text.split(['\t', '\n']).filter_map(|c| c.strip_prefix("\\\\x")) {
@@ -143,15 +121,12 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if self.engine == Engine::Postgres {
-            psql(
-                &server(),
-                &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name),
-            );
+            psql(&postgres_url(), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         }
     }
 }
 
-/// A random number, for names that do not meet.
+/// A random number for unique names.
 pub fn rand() -> u128 {
     let mut bytes = [0; 16];
     mainstay_store::key::seal::fill_random(&mut bytes).expect("random bytes");

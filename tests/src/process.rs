@@ -1,4 +1,4 @@
-//! The real binary in a process of its own, which a test may kill.
+//! The server binary in a process of its own, which a test can kill.
 
 use std::{
     net::TcpListener,
@@ -9,23 +9,15 @@ use std::{
 
 use crate::{client::Client, database::Database};
 
-/// The binary that was built beside the tests.
+/// The path of the server binary, which is built beside the tests.
 pub fn binary() -> PathBuf {
     let here = std::env::current_exe().expect("the test has a path");
-    let beside = here
-        .parent()
-        .and_then(Path::parent)
-        .expect("a target directory")
-        .join("mainstay");
-    assert!(
-        beside.exists(),
-        "{} is not built: run `cargo build --workspace` first",
-        beside.display()
-    );
+    let beside = here.parent().and_then(Path::parent).expect("a target directory").join("mainstay");
+    assert!(beside.exists(), "{} is not built: run `cargo build --workspace` first", beside.display());
     beside
 }
 
-/// The binary with settings for a database and nothing else from the environment.
+/// A command for the binary with settings for a database and an otherwise empty environment.
 pub fn command(database: &Database) -> Command {
     let mut command = Command::new(binary());
     command
@@ -36,24 +28,20 @@ pub fn command(database: &Database) -> Command {
     command
 }
 
-/// A serving process. Dropping it kills it.
+/// A running server process. Dropping it kills it.
 pub struct Process {
     child: Child,
-    /// Where it listens.
+    /// The URL of the server.
     pub url: String,
 }
 
 impl Process {
-    /// Starts the binary on a port, or a free one, and waits until it is ready. What it logs is added to `server.log`
-    /// in the database's directory.
+    /// Starts the binary on a port, or on any free one, and waits until it is ready. Its log is appended to `server.log`
+    /// in the directory of the database.
     pub async fn start(database: &Database, port: Option<u16>, settings: &[(&str, &str)]) -> Self {
         let port = port.unwrap_or_else(free_port);
         let log_file = database.path().join("server.log");
-        let log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log_file)
-            .expect("a log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&log_file).expect("a log");
         let child = command(database)
             .args(["serve", "--migrate"])
             .env("MAINSTAY_LISTEN", format!("127.0.0.1:{port}"))
@@ -63,39 +51,26 @@ impl Process {
             .stderr(log)
             .spawn()
             .expect("the binary starts");
-        let mut process = Self {
-            child,
-            url: format!("http://127.0.0.1:{port}"),
-        };
+        let mut process = Self { child, url: format!("http://127.0.0.1:{port}") };
         process.wait_until_ready(&log_file).await;
         process
     }
 
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
-        self.url
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok())
-            .expect("a port")
+        self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
     }
 
-    /// Ends it as a power cut would: SIGKILL.
+    /// Kills it with SIGKILL, as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().expect("it was running");
         self.child.wait().expect("it ends");
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops it with SIGTERM and waits for its end.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .expect("kill runs")
-                .success()
-        );
+        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
         self.child.wait().expect("it ends")
     }
 
@@ -103,20 +78,16 @@ impl Process {
         let client = Client::new(&self.url);
         let started = Instant::now();
         loop {
-            if client
-                .try_send("GET", "/health/ready", &[], None)
-                .await
-                .is_some_and(|a| a.status == 200)
-            {
+            if client.try_send("GET", "/health/ready", &[], None).await.is_some_and(|a| a.status == 200) {
                 return;
             }
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the server ended with {status}; {}", last_words(log_file));
+                panic!("the server ended with {status}; {}", end_of_log(log_file));
             }
             assert!(
                 started.elapsed() < Duration::from_secs(30),
                 "the server does not become ready; {}",
-                last_words(log_file)
+                end_of_log(log_file)
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -125,24 +96,21 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have been killed already.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The end of a log, for whoever looks into why a server did not start.
-fn last_words(log_file: &Path) -> String {
+/// The last lines of a log, for the message about a server that did not start.
+fn end_of_log(log_file: &Path) -> String {
     let log = std::fs::read_to_string(log_file).unwrap_or_else(|error| error.to_string());
     let lines: Vec<&str> = log.lines().collect();
     let last = &lines[lines.len().saturating_sub(20)..];
     format!("{} ends with:\n{}", log_file.display(), last.join("\n"))
 }
 
-/// A port that was free a moment ago.
+/// A port that is free at the time of the call.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port")
-        .port()
+    TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port()
 }

@@ -1,15 +1,6 @@
-//! When the database is in trouble: clear answers, nothing lost, and no word of the inside.
+//! Database outages: the status of the responses, no lost record, and no internal detail in a problem.
 
-use mainstay_tests::{Engine, TestApp};
-use serde_json::{Value, json};
-use uuid::Uuid;
-
-fn note(n: u128) -> Value {
-    json!({
-        "id": Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + n), "kind": "momentary",
-        "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 },
-    })
-}
+use mainstay_tests::{Engine, TestApp, samples::check_in_with_id};
 
 #[tokio::test]
 async fn broken_connections_are_replaced_and_lose_nothing() {
@@ -21,14 +12,14 @@ async fn broken_connections_are_replaced_and_lose_nothing() {
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
             );
         }
-        // What an app does: the same record again until it is acknowledged.
+        // As an app does it: send the record again until it is acknowledged.
         let mut tries = 0;
         loop {
-            let answer = sam.post("/v1/check-ins", &note(n)).await;
-            match answer.status {
+            let response = sam.post("/v1/check-ins", &check_in_with_id(n, "a note")).await;
+            match response.status {
                 200 | 201 => break,
-                503 => assert_eq!(answer.header("retry-after"), "2"),
-                other => panic!("{other}: {}", answer.text),
+                503 => assert_eq!(response.header("retry-after"), "2"),
+                other => panic!("{other}: {}", response.text),
             }
             tries += 1;
             assert!(tries < 40, "the connections are not replaced");
@@ -39,27 +30,20 @@ async fn broken_connections_are_replaced_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_not_ready_and_says_nothing_of_the_inside() {
+async fn a_broken_database_is_not_ready_and_its_problems_show_no_detail() {
     let app = TestApp::start(Engine::Postgres).await;
     let sam = app.person().await;
-    sam.post("/v1/check-ins", &note(1)).await.expect(201);
+    sam.post("/v1/check-ins", &check_in_with_id(1, "a note")).await.expect(201);
     app.database.sql("ALTER TABLE records RENAME TO hidden");
     let fault = sam.get("/v1/check-ins").await.expect(500);
     assert_eq!(fault.problem(), "internal");
-    assert!(
-        !fault.text.contains("records") && !fault.text.contains("relation"),
-        "{}",
-        fault.text
-    );
-    sam.post("/v1/check-ins", &note(2)).await.expect(500);
+    assert!(!fault.text.contains("records") && !fault.text.contains("relation"), "{}", fault.text);
+    sam.post("/v1/check-ins", &check_in_with_id(2, "a note")).await.expect(500);
     app.database.sql("ALTER TABLE hidden RENAME TO records");
     assert_eq!(sam.get("/v1/check-ins").await.items().len(), 1);
     app.database.sql("ALTER TABLE people RENAME TO hidden");
     let unready = app.client().get("/health/ready").await.expect(503);
-    assert_eq!(
-        (unready.problem().as_str(), unready.header("retry-after").as_str()),
-        ("unavailable", "2")
-    );
+    assert_eq!((unready.problem().as_str(), unready.header("retry-after").as_str()), ("unavailable", "2"));
     app.client().get("/health/live").await.expect(200);
     app.client().get("/v1/helplines?country=US").await.expect(200);
 }

@@ -1,20 +1,20 @@
-//! What the insights make of ninety days, against what was worked out from the same diary by other means.
+//! Compares the insights of ninety days with figures that an independent program computed from the same diary.
 
 use std::collections::BTreeMap;
 
 use mainstay_tests::{
+    TestApp, both_engines,
     ninety_days::{self, Played, Player, Program, Step},
-    on_both_databases,
 };
 use serde_json::{Map, Value, json};
 
-/// Half past eleven at night on the last of the ninety days, in New York.
-const THE_END: &str = "2026-11-15T04:30:00Z";
+/// 23:30 on the last of the ninety days in New York.
+const LAST_EVENING: &str = "2026-11-15T04:30:00Z";
 
 /// The evening after the first lapse, and noon two days after the second one.
 const AFTER_LAPSES: [&str; 2] = ["2026-09-14T01:00:00Z", "2026-10-19T16:00:00Z"];
 
-/// Every insight.
+/// Every insight, with its parameters.
 const INSIGHTS: [&str; 16] = [
     "abstinence",
     "milestones",
@@ -34,75 +34,67 @@ const INSIGHTS: [&str; 16] = [
     "summary",
 ];
 
-/// The answers, with names in the place of ids.
+/// The expected responses, with names in place of ids.
 const EXPECTED: &str = include_str!("../fixtures/ninety_days_insights.json");
 
-on_both_databases! {
-    /// The expected answers were checked by hand: a program in another language, which shares nothing with the server,
-    /// read the steps of the diary and worked out the figures by the rules of the product's description. It walked over
-    /// every day for runs, shares, milestones, what was saved and limits; sorted every craving into its hour and every
-    /// pair of days into the slope; counted triggers and kinds of situations with Wilson's interval; took drops, natural
-    /// drops, ranks and Student's intervals of strategies; means, medians and bounds of each week and month; covered
-    /// days and stretches of medication; and judged each warning by the text of its rule. All agreed but `recent_use`
-    /// at the end, which leaves out the glasses that the active goal allows, as `docs/insights.md` says.
-    ///
-    /// Where the diary or a rule is changed on purpose, the test tells where it wrote what was found. That is to be
-    /// checked in the same way before it takes the place of the fixture.
-    async fn the_insights_of_ninety_days_are_those_that_were_worked_out_by_other_means(app) {
-        let program = ninety_days::alcohol();
-        let names = names(&program);
-        let mut player = Player::register(&app.url, program).await;
-        assert_eq!(player.play(None).await, Played::Finished);
-        let at_the_end = INSIGHTS.map(|insight| (insight, THE_END));
-        let after_lapses = AFTER_LAPSES.map(|as_of| ("warnings", as_of));
-        let mut found = Map::new();
-        for (insight, as_of) in at_the_end.into_iter().chain(after_lapses) {
-            let question = format!("{insight}{}as_of={as_of}", if insight.contains('?') { '&' } else { '?' });
-            let answer = player.fetch(&format!("/v1/insights/{question}"), 200).await;
-            found.insert(question, named(&answer, &names));
-        }
-        let found = Value::Object(found);
-        let expected: Value = serde_json::from_str(EXPECTED).expect("it is JSON");
-        let mut differences = Vec::new();
-        compare("", &expected, &found, &mut differences);
-        if !differences.is_empty() {
-            let place = concat!(env!("CARGO_TARGET_TMPDIR"), "/ninety_days_insights.json");
-            std::fs::write(place, written(&found, 0) + "\n").expect("it is written");
-            let more = differences.len().saturating_sub(40);
-            differences.truncate(40);
-            panic!("{}\nand {more} more; all that was found is in {place}", differences.join("\n"));
-        }
+both_engines!(the_insights_of_ninety_days_equal_the_independently_computed_ones);
+
+/// The expected responses were checked independently: a program in another language, which shares no code with the
+/// server, read the steps of the diary and computed the figures by the rules of the product description. It computed
+/// runs, shares, milestones, savings and limits day by day; the hours of cravings and the slope over all pairs of days;
+/// triggers and kinds of situations with Wilson's interval; drops, natural drops, ranks and Student's intervals of
+/// strategies; means, medians and bounds of each week and month; covered days and gaps of medication; and each warning
+/// by the text of its rule. All agreed except `recent_use` at the end, which leaves out use that the active goal allows,
+/// as `docs/insights.md` says.
+///
+/// After a deliberate change of the diary or of a rule, the test fails and names the file with the new responses. Check
+/// them in the same way before they replace the fixture.
+async fn the_insights_of_ninety_days_equal_the_independently_computed_ones(app: &TestApp) {
+    let program = ninety_days::alcohol();
+    let names = names(&program);
+    let mut player = Player::register(&app.url, program).await;
+    assert_eq!(player.play(None).await, Played::Finished);
+    let at_the_end = INSIGHTS.map(|insight| (insight, LAST_EVENING));
+    let after_lapses = AFTER_LAPSES.map(|as_of| ("warnings", as_of));
+    let mut found = Map::new();
+    for (insight, as_of) in at_the_end.into_iter().chain(after_lapses) {
+        let request = format!("{insight}{}as_of={as_of}", if insight.contains('?') { '&' } else { '?' });
+        let response = player.fetch(&format!("/v1/insights/{request}"), 200).await;
+        found.insert(request, with_names(&response, &names));
+    }
+    let found = Value::Object(found);
+    let expected: Value = serde_json::from_str(EXPECTED).expect("it is JSON");
+    let mut differences = Vec::new();
+    compare("", &expected, &found, &mut differences);
+    if !differences.is_empty() {
+        let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/ninety_days_insights.json");
+        std::fs::write(path, pretty(&found, 0) + "\n").expect("it is written");
+        let more = differences.len().saturating_sub(40);
+        differences.truncate(40);
+        panic!("{}\nand {more} more; all that was found is in {path}", differences.join("\n"));
     }
 }
 
-/// JSON of which a line has as much as can be read at a glance.
-fn written(value: &Value, depth: usize) -> String {
-    let plain = value.to_string();
-    if plain.len() + 2 * depth <= 200 {
-        return plain;
+/// JSON with values of up to 200 characters on one line.
+fn pretty(value: &Value, depth: usize) -> String {
+    let line = value.to_string();
+    if line.len() + 2 * depth <= 200 {
+        return line;
     }
     let (open, close, parts): (_, _, Vec<String>) = match value {
         Value::Object(members) => {
             let parts = members.iter();
-            let parts = parts.map(|(name, value)| format!("{}: {}", json!(name), written(value, depth + 1)));
+            let parts = parts.map(|(name, value)| format!("{}: {}", json!(name), pretty(value, depth + 1)));
             ('{', '}', parts.collect())
         }
-        Value::Array(items) => (
-            '[',
-            ']',
-            items.iter().map(|item| written(item, depth + 1)).collect(),
-        ),
-        _ => return plain,
+        Value::Array(items) => ('[', ']', items.iter().map(|item| pretty(item, depth + 1)).collect()),
+        _ => return line,
     };
     let (indent, outdent) = ("  ".repeat(depth + 1), "  ".repeat(depth));
-    format!(
-        "{open}\n{indent}{}\n{outdent}{close}",
-        parts.join(&format!(",\n{indent}"))
-    )
+    format!("{open}\n{indent}{}\n{outdent}{close}", parts.join(&format!(",\n{indent}")))
 }
 
-/// What each id of a program is called here: records are numbered within their collection, items of plans go by their
-/// words.
+/// A readable name for each id of a program: records are numbered within their collection, plan items have their text.
 fn names(program: &Program) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -121,41 +113,37 @@ fn names(program: &Program) -> BTreeMap<String, String> {
 }
 
 fn name_items(value: &Value, names: &mut BTreeMap<String, String>) {
-    if let (Some(id), Some(words)) = (
-        value["id"].as_str(),
-        value["label"].as_str().or(value["text"].as_str()),
-    ) {
+    if let (Some(id), Some(words)) =
+        (value["id"].as_str(), value["label"].as_str().or(value["text"].as_str()))
+    {
         names.insert(id.to_owned(), format!("item: {words}"));
     }
-    let within: Vec<&Value> = match value {
+    let children: Vec<&Value> = match value {
         Value::Object(members) => members.values().collect(),
         Value::Array(items) => items.iter().collect(),
         _ => Vec::new(),
     };
-    for value in within {
+    for value in children {
         name_items(value, names);
     }
 }
 
-fn named(value: &Value, names: &BTreeMap<String, String>) -> Value {
+fn with_names(value: &Value, names: &BTreeMap<String, String>) -> Value {
     match value {
-        Value::Object(members) => (members.iter())
-            .map(|(name, value)| (name.clone(), named(value, names)))
-            .collect(),
-        Value::Array(items) => items.iter().map(|item| named(item, names)).collect(),
+        Value::Object(members) => {
+            (members.iter()).map(|(name, value)| (name.clone(), with_names(value, names))).collect()
+        }
+        Value::Array(items) => items.iter().map(|item| with_names(item, names)).collect(),
         Value::String(text) => json!(names.get(text).unwrap_or(text)),
         other => other.clone(),
     }
 }
 
-/// Every difference with its JSON pointer. Numbers may differ in their last digits.
+/// Adds all differences with their JSON pointers. Numbers may differ in their last digits.
 fn compare(at: &str, expected: &Value, found: &Value, all: &mut Vec<String>) {
     match (expected, found) {
         (Value::Object(one), Value::Object(other)) => {
-            for name in one
-                .keys()
-                .chain(other.keys().filter(|name| !one.contains_key(*name)))
-            {
+            for name in one.keys().chain(other.keys().filter(|name| !one.contains_key(*name))) {
                 compare(&format!("{at}/{name}"), &expected[name], &found[name], all);
             }
         }
@@ -165,10 +153,7 @@ fn compare(at: &str, expected: &Value, found: &Value, all: &mut Vec<String>) {
             }
         }
         (Value::Number(one), Value::Number(other))
-            if one
-                .as_f64()
-                .zip(other.as_f64())
-                .is_some_and(|(one, other)| (one - other).abs() < 1e-9) => {}
+            if one.as_f64().zip(other.as_f64()).is_some_and(|(one, other)| (one - other).abs() < 1e-9) => {}
         (one, other) if one == other => {}
         (one, other) => {
             let short = |value: &Value| value.to_string().chars().take(200).collect::<String>();

@@ -1,7 +1,7 @@
-"""Fills a running server with months of one person's life and saves the reports that tell of it.
+"""Fills a running server with months of records and saves their progress reports.
 
-report_record.py URL FOLDER: writes FOLDER/<name>.html for a long record, a short one and an empty one. The lives are the
-same in every run but for the dates, which end today. Everything goes over HTTP, with the standard library alone.
+report_record.py URL FOLDER: writes FOLDER/<name>.html for a long record, a short one and an empty one. The records are
+the same in every run except for the dates, which end today. It uses HTTP and only the standard library.
 """
 
 import datetime as dt
@@ -47,7 +47,7 @@ class Client:
         return json.loads(self.send("POST", path, body))
 
     def push(self, kind: str, record: dict) -> str:
-        """Stores a record by the door that all kinds share."""
+        """Stores a record with a sync request."""
         record_id = str(uuid.uuid4())
         change = {"kind": kind, "id": record_id, "op": "upsert", "record": record}
         result = self.post("/v1/sync", {"cursor": None, "changes": [change], "limit": 1})["results"][0]

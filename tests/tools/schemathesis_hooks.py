@@ -1,7 +1,7 @@
-"""Signs schemathesis in.
+"""Signs schemathesis in to the server.
 
-One account stays signed in for the whole run. The operations that end a session or an account are
-called with a throw-away account instead, registered when one is needed and used until it is spent.
+One account stays signed in for the whole run. Operations that end a session or an account use a disposable
+account instead, which is registered on demand and used until such an operation has succeeded.
 """
 
 import os
@@ -28,7 +28,7 @@ def post(path: str, body: dict, expected: int) -> dict:
 
 
 class Account:
-    """An account of this run, signed in."""
+    """An account of this run, which is signed in."""
 
     def __init__(self) -> None:
         self.email = f"fuzz-{secrets.token_hex(8)}@example.org"
@@ -47,7 +47,7 @@ class Account:
 
 
 def needs_token(context) -> bool:
-    """Whether the document demands a token of this operation."""
+    """Whether the document requires a token for this operation."""
     operation = context.operation
     demanded = operation.definition.raw.get("security", operation.schema.raw_schema.get("security"))
     return any(demanded or [])
@@ -62,7 +62,7 @@ main_account = Account()
 
 @schemathesis.auth(refresh_interval=REFRESH_SECONDS).apply_to(needs_token).skip_for(operation_id=ENDING)
 class SignedIn:
-    """The account that lasts; signed in anew before its token expires, or when one is refused."""
+    """The lasting account. It signs in again before its token expires, or when a token is refused."""
 
     def get(self, case, context) -> str:
         main_account.sign_in()
@@ -72,7 +72,7 @@ class SignedIn:
         set_token(case, data)
 
 
-# Each worker has its own, for a call of one must not spend the account of another.
+# Each worker has its own, because a call of one must not end the account of another.
 throw_away = threading.local()
 
 
@@ -91,7 +91,7 @@ class ThrowAway:
 
 @schemathesis.hook
 def after_call(context, case, response) -> None:
-    """Lets go of a throw-away account once it is spent: ended by the call, or its token expired."""
+    """Drops a disposable account after the call ended it, or after its token expired."""
     account = getattr(throw_away, "account", None)
     if account is None or case.operation.definition.raw.get("operationId") not in ENDING:
         return

@@ -1,4 +1,4 @@
-//! What people write: check-ins, plans, contacts, cravings, made of the domain's own types.
+//! Random check-ins, plans, contacts and cravings of the domain's types.
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
@@ -76,7 +76,7 @@ const SITUATIONS: [SituationCategory; 4] = [
     SituationCategory::InterpersonalConflict,
 ];
 
-/// Words of exactly that many characters together.
+/// Random words with exactly that many characters in all.
 fn words(random: &mut Random, length: usize) -> String {
     let mut text = String::with_capacity(length + 12);
     while text.len() < length {
@@ -96,7 +96,7 @@ fn rating(random: &mut Random) -> Rating {
     Rating::clamped(i64::try_from(random.below(11)).unwrap_or(0))
 }
 
-/// A check-in of the moment: eight answers, a note of 120 characters, three tags.
+/// A momentary check-in: eight answers, a note of 120 characters, three tags.
 pub fn check_in(random: &mut Random, at: DateTime<Utc>) -> CheckIn {
     CheckIn {
         kind: CheckInKind::Momentary,
@@ -181,7 +181,7 @@ fn plan(random: &mut Random, micros: i64, contact_ids: &[Uuid]) -> Plan {
         practice: None,
         instructions: Note::truncated(&words(random, 20)),
         minutes: None,
-        // The first five answer a trigger each.
+        // The first five are linked to a trigger each.
         trigger_ids: Ids::of(triggers.get(2 * n).and_then(|t| t.id)),
     });
     let strategies = List::of(strategies.collect::<Vec<_>>());
@@ -200,7 +200,7 @@ fn plan(random: &mut Random, micros: i64, contact_ids: &[Uuid]) -> Plan {
     }
 }
 
-fn refused(findings: Vec<Finding>) -> String {
+fn error_text(findings: Vec<Finding>) -> String {
     let found: Vec<String> = findings
         .into_iter()
         .map(|f| format!("{}: {}", f.pointer, f.message))
@@ -208,8 +208,8 @@ fn refused(findings: Vec<Finding>) -> String {
     format!("the seed is not valid: {}", found.join("; "))
 }
 
-/// A record as the server would store it at that time.
-pub fn as_stored<T: Record>(random: &mut Random, body: T, micros: i64) -> Outcome<Draft> {
+/// The draft of a record as the server would store it at that time.
+pub fn draft_at<T: Record>(random: &mut Random, body: T, micros: i64) -> Outcome<Draft> {
     let at = DateTime::from_timestamp_micros(micros).unwrap_or_default();
     let id = random.id(micros);
     let incoming = Incoming {
@@ -217,25 +217,25 @@ pub fn as_stored<T: Record>(random: &mut Random, body: T, micros: i64) -> Outcom
         body,
         context: None,
     };
-    Ok(draft(incoming, id, None, at, &mut || random.id(micros)).map_err(refused)?)
+    Ok(draft(incoming, id, None, at, &mut || random.id(micros)).map_err(error_text)?)
 }
 
-/// Five contacts and the active plan that names them, in the order in which they must be stored.
+/// Five contacts and the active plan that refers to them, in the order in which they must be stored.
 pub fn active_plan(random: &mut Random, micros: i64) -> Outcome<Vec<Draft>> {
     let mut all = Vec::with_capacity(6);
     for position in 1..=5 {
         let contact = contact(random, position);
-        all.push(as_stored(random, contact, micros)?);
+        all.push(draft_at(random, contact, micros)?);
     }
     let ids: Vec<Uuid> = all.iter().map(|draft| draft.id).collect();
     let mut plan = plan(random, micros, &ids);
-    let made = as_stored(random, plan.clone(), micros)?;
+    let draft = draft_at(random, plan.clone(), micros)?;
     let missing = plan.missing_for_activation(true, false);
     if !missing.is_empty() {
-        return Err(refused(missing.into_vec()).into());
+        return Err(error_text(missing.into_vec()).into());
     }
     plan.activate(DateTime::from_timestamp_micros(micros).unwrap_or_default());
-    all.push(to_draft(&plan, made.id, made.canonical));
+    all.push(to_draft(&plan, draft.id, draft.canonical));
     Ok(all)
 }
 
@@ -252,15 +252,15 @@ mod tests {
         for _ in 0..100 {
             let check_in = check_in(&mut random, at);
             assert_eq!(check_in.note.as_ref().map(|n| n.len()), Some(120));
-            let made = as_stored(&mut random, check_in, NOON).unwrap();
-            assert!(made.slot.is_none(), "any number of them may be stored");
+            let draft = draft_at(&mut random, check_in, NOON).unwrap();
+            assert!(draft.slot.is_none(), "any number of them may be stored");
             let craving = craving(&mut random, at);
-            assert!(as_stored(&mut random, craving, NOON).is_ok());
+            assert!(draft_at(&mut random, craving, NOON).is_ok());
         }
     }
 
     #[test]
-    fn a_plan_is_active_and_of_about_4_kb() {
+    fn a_plan_is_active_and_has_about_4_kb() {
         let all = active_plan(&mut Random::new(1), NOON).unwrap();
         let plan = all.last().unwrap();
         assert_eq!(plan.slot.as_deref(), Some("active:relapse_prevention"));

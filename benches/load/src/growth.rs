@@ -1,4 +1,4 @@
-//! How cost grows with what is stored: in the whole table, and for one person.
+//! Measures how the cost of a request grows with the number of records: of everybody, and of one person.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -7,28 +7,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Outcome,
-    arguments::Setting,
-    findings::median,
-    population::{Copy, Engine, Size, active},
+    population::{Engine, SeedCopy, Size, active},
+    results::median,
     seed,
-    subject::Subject,
+    setting::Setting,
     table::Table,
+    target::LoadTarget,
     workload::Workload::{self, W1, W2, W3},
 };
 
 const CONNECTIONS: u32 = 32;
-/// Everyone of the smallest seed, and as many of the larger ones.
-const ACTIVE: u32 = 250;
-/// People in the seeds with much for each of them.
-const FEW: u32 = 20;
+/// The people who send requests: everyone of the smallest seed, and as many of the larger ones.
+const ACTIVE_PEOPLE: u32 = 250;
+/// The people in the seeds that have many records for each of them.
+const MANY_RECORDS_PEOPLE: u32 = 20;
 
-/// What a growth run is made of.
+/// The options of `load growth`.
 #[derive(Debug, Args)]
-pub struct Run {
-    /// Where and on what.
+pub struct Options {
+    /// The options that every command has.
     #[command(flatten)]
     pub setting: Setting,
-    /// How often the sizes take turns.
+    /// The number of rounds in which the sizes take turns.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub pairs: u32,
     /// Leave out the largest seed, which takes most of the time.
@@ -36,14 +36,14 @@ pub struct Run {
     pub small: bool,
 }
 
-/// What the largest seed costs, measured in the cost of the smallest.
+/// The cost of a request on the largest seed divided by that on the smallest, for each workload.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Growth {
     factors: BTreeMap<String, f64>,
 }
 
 impl Growth {
-    /// What it is about.
+    /// The sizes of the smallest and the largest seed.
     pub const SPAN: &str = "10^4 to 5·10^6 records";
 
     /// The factor for a workload.
@@ -51,7 +51,7 @@ impl Growth {
         self.factors.get(workload.name()).copied()
     }
 
-    /// What the last growth run on an engine found.
+    /// The result of the last growth run on an engine, if there was one.
     pub fn last(root: &Path, engine: Engine) -> Option<Self> {
         serde_json::from_slice(&fs::read(file(root, engine)).ok()?).ok()
     }
@@ -62,24 +62,24 @@ fn file(root: &Path, engine: Engine) -> std::path::PathBuf {
 }
 
 /// Measures how the cost of W1 to W3 grows.
-pub fn run(run: &Run) -> Outcome {
-    let _turn = run.setting.take_turn()?;
-    for engine in &run.setting.engine {
-        let mut sizes = vec![size(ACTIVE, 10_000), size(10_000, 1_000_000)];
-        if !run.small {
+pub fn run(options: &Options) -> Outcome {
+    let _lock = options.setting.lock()?;
+    for engine in &options.setting.engine {
+        let mut sizes = vec![size(ACTIVE_PEOPLE, 10_000), size(10_000, 1_000_000)];
+        if !options.small {
             sizes.push(size(10_000, 5_000_000));
         }
-        let factors = compare(run, *engine, &sizes, ACTIVE, "records in all")?;
-        if !run.small {
+        let factors = compare(options, *engine, &sizes, ACTIVE_PEOPLE, "records in all")?;
+        if !options.small {
             let text = serde_json::to_vec(&Growth { factors })?;
-            fs::write(file(&run.setting.data, *engine), text)?;
+            fs::write(file(&options.setting.data, *engine), text)?;
         }
-        let each = [1000, 4000, 16_000].map(|each| size(FEW, FEW * each));
+        let each = [1000, 4000, 16_000].map(|each| size(MANY_RECORDS_PEOPLE, MANY_RECORDS_PEOPLE * each));
         compare(
-            run,
+            options,
             *engine,
             &each,
-            FEW,
+            MANY_RECORDS_PEOPLE,
             "records in all, a twentieth for each person",
         )?;
     }
@@ -90,45 +90,48 @@ const fn size(people: u32, check_ins: u32) -> Size {
     Size { people, check_ins }
 }
 
-/// Lets servers on seeds of several sizes take turns. Gives the factor from the first to the last.
+/// Measures servers on seeds of several sizes in turns. Returns the factor from the first size to the last.
 fn compare(
-    run: &Run,
+    options: &Options,
     engine: Engine,
     sizes: &[Size],
     count: u32,
-    what: &str,
+    heading: &str,
 ) -> Outcome<BTreeMap<String, f64>> {
-    let binary = run.setting.binary()?;
-    let mut subjects = Vec::new();
-    let mut places = Vec::new();
+    let binary = options.setting.binary()?;
+    let mut targets = Vec::new();
+    let mut locations = Vec::new();
     for size in sizes {
-        let place = run.setting.place(engine, *size)?;
-        let people = seed::ensure(&place)?;
-        let mut subject = Subject::start(&binary, &place, &active(&people, count))?;
-        subject.warm_up()?;
-        subjects.push(subject);
-        places.push(place);
+        let location = options.setting.location(engine, *size)?;
+        let people = seed::ensure(&location)?;
+        let mut target = LoadTarget::start(&binary, &location, &active(&people, count))?;
+        target.warm_up()?;
+        targets.push(target);
+        locations.push(location);
     }
-    let pressure = run.setting.pressure(CONNECTIONS);
+    let load_level = options.setting.load_level(CONNECTIONS);
     let mut rates: BTreeMap<(Workload, usize), Vec<f64>> = BTreeMap::new();
-    for _ in 0..run.pairs {
+    for _ in 0..options.pairs {
         for workload in [W1, W2, W3] {
-            for (n, subject) in subjects.iter_mut().enumerate() {
-                let found = subject.press(workload, pressure)?;
-                rates.entry((workload, n)).or_default().push(found.seen.rate());
+            for (n, target) in targets.iter_mut().enumerate() {
+                let measurement = target.run_workload(workload, load_level)?;
+                rates
+                    .entry((workload, n))
+                    .or_default()
+                    .push(measurement.figures.rate());
             }
         }
     }
-    for subject in subjects {
-        subject.server.stop()?;
+    for target in targets {
+        target.server.stop()?;
     }
-    // The seeds stay; copies of millions of rows need not.
-    for place in places {
-        place.remove_copy(Copy::Served)?;
+    // Only the seeds are needed again, and a copy has millions of rows.
+    for location in locations {
+        location.remove_copy(SeedCopy::Served)?;
     }
     let last = sizes.len() - 1;
     let mut factors = BTreeMap::new();
-    let mut headings = vec![format!("{}, {what}", engine.name())];
+    let mut headings = vec![format!("{}, {heading}", engine.name())];
     headings.extend(sizes.iter().map(|size| size.check_ins.to_string()));
     headings.push("cost grows".to_owned());
     let mut table = Table::new(&headings.iter().map(String::as_str).collect::<Vec<_>>());

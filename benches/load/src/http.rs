@@ -1,4 +1,4 @@
-//! As much of an HTTP client as preparing a run needs: one connection, one request at a time.
+//! A small HTTP client with one connection and one request at a time, to prepare a run and to time single requests.
 
 use std::{
     fmt::Write as _,
@@ -9,19 +9,19 @@ use std::{
 
 use crate::Outcome;
 
-/// An answer.
+/// A response.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Its status.
+pub struct Response {
+    /// The status.
     pub status: u16,
-    /// Its headers, with names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Its body.
+    /// The body.
     pub body: Vec<u8>,
 }
 
-impl Answer {
-    /// The answer, if it has the status that was expected.
+impl Response {
+    /// Returns the response if it has the expected status, otherwise an error with the body.
     pub fn expect(self, status: u16) -> Outcome<Self> {
         if self.status == status {
             return Ok(self);
@@ -35,7 +35,7 @@ impl Answer {
 pub struct Connection(TcpStream);
 
 impl Connection {
-    /// Connects.
+    /// Connects to a server.
     pub fn open(address: SocketAddr) -> Outcome<Self> {
         let stream = TcpStream::connect_timeout(&address, Duration::from_secs(5))?;
         stream.set_nodelay(true)?;
@@ -43,12 +43,12 @@ impl Connection {
         Ok(Self(stream))
     }
 
-    /// Sends a request and reads its answer.
-    pub fn send(&mut self, method: &str, path: &str, token: &str, body: Option<&str>) -> Outcome<Answer> {
+    /// Sends a request and reads the response.
+    pub fn send(&mut self, method: &str, path: &str, token: &str, body: Option<&str>) -> Outcome<Response> {
         self.send_with(method, path, token, &[], body)
     }
 
-    /// The same with headers of one's own.
+    /// Sends a request with additional headers and reads the response.
     pub fn send_with(
         &mut self,
         method: &str,
@@ -56,7 +56,7 @@ impl Connection {
         token: &str,
         headers: &[(&str, &str)],
         body: Option<&str>,
-    ) -> Outcome<Answer> {
+    ) -> Outcome<Response> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\n");
         for (name, value) in headers {
             write!(request, "{name}: {value}\r\n")?;
@@ -79,18 +79,18 @@ impl Connection {
         loop {
             let n = self.0.read(&mut chunk)?;
             if n == 0 {
-                return Err("the connection was closed within an answer".into());
+                return Err("the connection was closed within a response".into());
             }
             received.extend_from_slice(&chunk[..n]);
-            if let Some(answer) = parse(&received)? {
-                return Ok(answer);
+            if let Some(response) = parse(&received)? {
+                return Ok(response);
             }
         }
     }
 }
 
-/// Reads an answer whose length is known; nothing as long as a part of it is missing.
-fn parse(received: &[u8]) -> Outcome<Option<Answer>> {
+/// Parses a response with a `Content-Length`. Returns `None` while a part of it is missing.
+fn parse(received: &[u8]) -> Outcome<Option<Response>> {
     let Some(end) = received.windows(4).position(|w| w == b"\r\n\r\n") else {
         return Ok(None);
     };
@@ -105,7 +105,7 @@ fn parse(received: &[u8]) -> Outcome<Option<Answer>> {
     let length = headers.iter().find(|(name, _)| name == "content-length");
     let length: usize = length.map_or(Ok(0), |(_, value)| value.parse())?;
     let body = &received[end + 4..];
-    Ok((body.len() >= length).then(|| Answer {
+    Ok((body.len() >= length).then(|| Response {
         status,
         headers,
         body: body[..length].to_vec(),
@@ -117,13 +117,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_complete_when_its_whole_body_is_there() {
+    fn a_response_is_complete_when_its_whole_body_is_there() {
         let text = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nETag: \"1\"\r\n\r\n{}";
         assert_eq!(parse(&text[..30]).unwrap(), None, "within the head");
         assert_eq!(parse(&text[..text.len() - 1]).unwrap(), None, "within the body");
-        let answer = parse(text).unwrap().unwrap();
-        assert_eq!((answer.status, answer.body.as_slice()), (201, b"{}".as_slice()));
-        assert!(answer.headers.contains(&("etag".to_owned(), "\"1\"".to_owned())));
-        assert!(answer.expect(200).is_err());
+        let response = parse(text).unwrap().unwrap();
+        assert_eq!(
+            (response.status, response.body.as_slice()),
+            (201, b"{}".as_slice())
+        );
+        assert!(
+            response
+                .headers
+                .contains(&("etag".to_owned(), "\"1\"".to_owned()))
+        );
+        assert!(response.expect(200).is_err());
     }
 }

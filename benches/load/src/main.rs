@@ -1,11 +1,12 @@
 //! `mainstay-load`: loads Mainstay as its users would, and measures it against the limits of the machine.
 //!
-//! - [`seed`] fills a database with [`content`]; [`population`] knows where it is and who is in it;
-//! - [`server`] starts what is under load, [`subject`] presses on it with [`wrk`] and a [`workload`];
-//! - [`limit`] does the same work without Mainstay;
-//! - [`rounds`] takes turns between the two; [`findings`], [`goal`] and [`report`] say what came of it;
-//! - [`growth`] compares seeds of several sizes, [`memory`] looks at connections and people, [`offline`] at a device
-//!   that was away for long, [`years`] at the summary of a long record.
+//! - [`arguments`] is the command line, with the shared options in [`setting`];
+//! - [`seed`] fills a database with [`content`]; [`population`] has its location and its people;
+//! - [`server`] starts servers, and [`target`] runs a [`workload`] on one with [`wrk`];
+//! - [`limit`] measures the same work without Mainstay;
+//! - [`rounds`] lets the two take turns; [`results`] holds the figures, [`goal`] judges them, [`report`] prints them;
+//! - [`growth`] compares seeds of several sizes, [`memory`] measures connections and people, [`offline`] a device that
+//!   was offline for long, and [`summary`] the summary of [`five_years`].
 
 use std::process::ExitCode;
 
@@ -13,7 +14,7 @@ use clap::Parser;
 
 mod arguments;
 mod content;
-mod findings;
+mod five_years;
 mod goal;
 mod growth;
 mod http;
@@ -25,31 +26,33 @@ mod postgres;
 mod process;
 mod random;
 mod report;
+mod results;
 mod rounds;
 mod seed;
 mod server;
-mod subject;
+mod setting;
+mod summary;
 mod table;
+mod target;
 mod workload;
 mod wrk;
-mod years;
 
 use arguments::{Arguments, Command};
 
-// The server's allocator, so that the bare server has the same.
+// The bare server, which this binary serves too, has the same allocator as the real one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What comes of something that may fail.
+/// The result of an operation that may fail.
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         None => rounds::run(&arguments.run),
-        Some(Command::Growth(run)) => growth::run(&run),
-        Some(Command::Offline(run)) => offline::run(&run),
-        Some(Command::Years(run)) => years::run(&run),
+        Some(Command::Growth(options)) => growth::run(&options),
+        Some(Command::Offline(options)) => offline::run(&options),
+        Some(Command::Years(options)) => summary::run(&options),
         Some(Command::Bare(bare)) => bare.serve(),
     };
     match outcome {

@@ -1,4 +1,4 @@
-//! What one more connection, and one more active person, costs in memory.
+//! Measures how much memory one more connection, and one more active person, costs the server.
 
 use std::path::Path;
 
@@ -7,21 +7,32 @@ use mainstay_domain::account::Role;
 
 use crate::{
     Outcome,
-    findings::{Findings, Share},
     http::Connection,
-    population::{Person, Place, active},
+    population::{Person, SeedLocation, active},
     process,
+    results::{EngineResults, MemoryShare},
     server::Server,
 };
 
-const CONNECTIONS: u64 = 1000;
-const FEW: u32 = 500;
-const MANY: u32 = 5000;
+const IDLE_CONNECTIONS: u64 = 1000;
+/// The people who are active before memory is measured for the first time.
+const BASELINE_PEOPLE: u32 = 500;
+/// The people who are active when it is measured again.
+const MEASURED_PEOPLE: u32 = 5000;
 
-/// Looks at a fresh server: after few people were active, after many were, with many idle connections.
-pub fn measure(binary: &Path, place: &Place, people: &[Person], findings: &mut Findings) -> Outcome {
-    let server = Server::mainstay(binary, place)?;
-    let tokens = Tokens::new(&std::fs::read_to_string(place.file("signing.pem"))?, "mainstay")?;
+/// Measures the memory of a fresh server: after the baseline people were active, after many more were, and with many
+/// idle connections.
+pub fn measure(
+    binary: &Path,
+    location: &SeedLocation,
+    people: &[Person],
+    results: &mut EngineResults,
+) -> Outcome {
+    let server = Server::mainstay(binary, location)?;
+    let tokens = Tokens::new(
+        &std::fs::read_to_string(location.file("signing.pem"))?,
+        "mainstay",
+    )?;
     let token = |person: &Person| {
         let now = Clock::default().now();
         tokens.issue(person.account, person.session, Role::Person, now)
@@ -35,29 +46,30 @@ pub fn measure(binary: &Path, place: &Place, people: &[Person], findings: &mut F
         Ok(())
     };
 
-    let few = active(people, FEW).people;
-    // Twice, so that what the first requests of all leave behind counts for nobody.
-    few.iter().chain(&few).try_for_each(&mut visit)?;
+    let baseline = active(people, BASELINE_PEOPLE).people;
+    // Twice, so that memory that the very first requests allocate is in the baseline.
+    baseline.iter().chain(&baseline).try_for_each(&mut visit)?;
     let before = memory()?;
-    let many = active(people, MANY).people;
-    many.iter().try_for_each(&mut visit)?;
-    let more = many.len().saturating_sub(few.len());
-    findings.active_person = (more > 0).then_some(Share {
+    let measured = active(people, MEASURED_PEOPLE).people;
+    measured.iter().try_for_each(&mut visit)?;
+    let added = measured.len().saturating_sub(baseline.len());
+    results.active_person = (added > 0).then_some(MemoryShare {
         kib: memory()? - before,
-        of: u64::try_from(more)?,
+        count: u64::try_from(added)?,
     });
 
     let before = memory()?;
     let mut idle = Vec::new();
-    for person in few.iter().cycle().take(usize::try_from(CONNECTIONS)?) {
-        let mut one = Connection::open(server.address)?;
-        one.send("GET", "/v1/check-ins?limit=1", &token(person)?, None)?
+    for person in baseline.iter().cycle().take(usize::try_from(IDLE_CONNECTIONS)?) {
+        let mut connection = Connection::open(server.address)?;
+        connection
+            .send("GET", "/v1/check-ins?limit=1", &token(person)?, None)?
             .expect(200)?;
-        idle.push(one);
+        idle.push(connection);
     }
-    findings.idle_connection = Some(Share {
+    results.idle_connection = Some(MemoryShare {
         kib: memory()? - before,
-        of: CONNECTIONS,
+        count: IDLE_CONNECTIONS,
     });
     drop(idle);
     server.stop()

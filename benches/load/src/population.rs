@@ -1,4 +1,4 @@
-//! Seeded databases: where they are, who is in them, and the copies that are worked on.
+//! Seeded databases: their locations, their people, and the copies that are served and measured.
 
 use std::{
     fs,
@@ -13,20 +13,20 @@ use uuid::Uuid;
 
 use crate::{Outcome, postgres::Postgres};
 
-/// Part of every name, so that a seed of another form is not taken for one of this.
-const FORM: u32 = 2;
+/// The version of the seed's contents. It is part of every name, so that an older seed is not used again.
+const SEED_VERSION: u32 = 2;
 
 /// A database engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Engine {
-    /// The embedded one.
+    /// The embedded engine.
     Sqlite,
-    /// The server.
+    /// The database server.
     Postgres,
 }
 
 impl Engine {
-    /// Its name in tables.
+    /// The name of the engine in tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
@@ -35,44 +35,44 @@ impl Engine {
     }
 }
 
-/// How much there is.
+/// The size of a seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
 pub struct Size {
     /// People, each with an active plan and five contacts.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub people: u32,
-    /// Check-ins of all of them together.
+    /// Check-ins of all people together.
     #[arg(long, default_value_t = 1_000_000)]
     pub check_ins: u32,
 }
 
 impl Size {
     fn name(self) -> String {
-        format!("{}x{}_{FORM}", self.people, self.check_ins)
+        format!("{}x{}_{SEED_VERSION}", self.people, self.check_ins)
     }
 }
 
-/// Someone in a seed, who is signed in.
+/// A person in a seed, with a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The number by which the tables know them.
+    /// The number of the person in the tables.
     pub no: i64,
-    /// Their account.
+    /// The id of the account.
     pub account: Uuid,
-    /// Their session.
+    /// The id of the session.
     pub session: Uuid,
 }
 
-/// Which copy of a seed.
+/// A copy of a seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Copy {
-    /// The one that Mainstay serves.
+pub enum SeedCopy {
+    /// The copy that Mainstay serves.
     Served,
-    /// The one that the engine's own limit is measured on.
+    /// The copy on which the limit of the engine itself is measured.
     Raw,
 }
 
-impl Copy {
+impl SeedCopy {
     const fn name(self) -> &'static str {
         match self {
             Self::Served => "served",
@@ -81,21 +81,21 @@ impl Copy {
     }
 }
 
-/// Where a seed of some size is, or will be.
+/// The location of a seed of some size, whether it exists or not.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct SeedLocation {
     /// The engine.
     pub engine: Engine,
-    /// How much is in it.
+    /// The size of the seed.
     pub size: Size,
-    /// Keys, the list of people, and the embedded databases.
+    /// The directory with the keys, the list of people, and the embedded databases.
     pub directory: PathBuf,
-    /// The server, if the engine is one.
+    /// The database server, if the engine is PostgreSQL.
     pub postgres: Option<Postgres>,
 }
 
-impl Place {
-    /// The place under a directory for such a seed.
+impl SeedLocation {
+    /// Creates the location of a seed below a directory.
     pub fn new(root: &Path, engine: Engine, size: Size, postgres: Option<&Postgres>) -> Outcome<Self> {
         let postgres = match engine {
             Engine::Sqlite => None,
@@ -114,23 +114,23 @@ impl Place {
         })
     }
 
-    /// A file in its directory.
+    /// The path of a file in the directory of the seed.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 
-    /// The seeded database itself, which nobody works on.
+    /// The URL of the seeded database itself, which only seeding writes to.
     pub fn seed_url(&self) -> String {
         self.url("seed")
     }
 
     /// The URL of a copy.
-    pub fn copy_url(&self, copy: Copy) -> String {
+    pub fn copy_url(&self, copy: SeedCopy) -> String {
         self.url(copy.name())
     }
 
-    /// The file of a copy, on the embedded engine.
-    pub fn copy_file(&self, copy: Copy) -> PathBuf {
+    /// The file of a copy on SQLite.
+    pub fn copy_file(&self, copy: SeedCopy) -> PathBuf {
         self.file(&format!("{}.db", copy.name()))
     }
 
@@ -141,18 +141,18 @@ impl Place {
         }
     }
 
-    /// The name of a database on the server.
+    /// The name of a database on PostgreSQL.
     pub fn database(&self, which: &str) -> String {
         format!("{which}_{}", self.size.name())
     }
 
-    /// Opens the store on the seed.
+    /// Opens a store on the seed.
     pub fn open(&self) -> Outcome<Store> {
         let master = fs::read_to_string(self.file("master.key"))?;
         Ok(Store::open(&self.locations()?, MasterKeys::parse(&master)?)?)
     }
 
-    /// Where the store finds the seed.
+    /// The locations for a store on the seed.
     pub fn locations(&self) -> Outcome<Locations> {
         Ok(Locations {
             data: DatabaseUrl::from_str(&self.seed_url())?,
@@ -162,31 +162,31 @@ impl Place {
         })
     }
 
-    /// Who is in the seed, if it is complete.
+    /// The people in the seed, or `None` if seeding was not completed.
     pub fn people(&self) -> Outcome<Option<Vec<Person>>> {
-        let there = match &self.postgres {
+        let exists = match &self.postgres {
             None => self.file("seed.db").exists(),
             Some(postgres) => postgres.has(&self.database("seed"))?,
         };
         match fs::read(self.file("people.json")) {
-            Ok(text) if there => Ok(Some(serde_json::from_slice(&text)?)),
+            Ok(text) if exists => Ok(Some(serde_json::from_slice(&text)?)),
             _ => Ok(None),
         }
     }
 
-    /// Notes who is in the seed: from now on it is complete.
-    pub fn complete(&self, people: &[Person]) -> Outcome {
+    /// Stores the list of people, which marks the seed as complete.
+    pub fn mark_complete(&self, people: &[Person]) -> Outcome {
         Ok(fs::write(self.file("people.json"), serde_json::to_vec(people)?)?)
     }
 
-    /// Makes a copy of the seed, unless there is one that nobody has written to.
-    pub fn make_copy(&self, copy: Copy) -> Outcome {
+    /// Makes a copy of the seed, unless there is an unmodified one.
+    pub fn make_copy(&self, copy: SeedCopy) -> Outcome {
         let mark = self.mark(copy);
-        let there = match &self.postgres {
+        let exists = match &self.postgres {
             None => self.copy_file(copy).exists(),
             Some(postgres) => postgres.has(&self.database(copy.name()))?,
         };
-        if mark.exists() && there {
+        if mark.exists() && exists {
             return Ok(());
         }
         self.remove_copy(copy)?;
@@ -194,7 +194,7 @@ impl Place {
             None => {
                 let file = self.copy_file(copy);
                 fs::copy(self.file("seed.db"), &file)?;
-                // What is not on disk yet would be written while others are measured.
+                // Without this, the file would be written to disk during the measurements.
                 fs::File::open(file)?.sync_all()?;
             }
             Some(postgres) => {
@@ -205,8 +205,8 @@ impl Place {
         Ok(fs::write(mark, "")?)
     }
 
-    /// The number of the latest record in a copy.
-    pub fn last_record(&self, copy: Copy) -> Outcome<i64> {
+    /// The number of the newest record in a copy.
+    pub fn last_record(&self, copy: SeedCopy) -> Outcome<i64> {
         let sql = "SELECT max(no) FROM records";
         match &self.postgres {
             None => {
@@ -217,8 +217,8 @@ impl Place {
         }
     }
 
-    /// Notes that a copy is about to be written to.
-    pub fn is_written_to(&self, copy: Copy) -> Outcome {
+    /// Marks a copy as modified. To be called before anything writes to it.
+    pub fn mark_written(&self, copy: SeedCopy) -> Outcome {
         match fs::remove_file(self.mark(copy)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(()),
@@ -226,20 +226,21 @@ impl Place {
     }
 
     /// Removes a copy.
-    pub fn remove_copy(&self, copy: Copy) -> Outcome {
-        self.is_written_to(copy)?;
+    pub fn remove_copy(&self, copy: SeedCopy) -> Outcome {
+        self.mark_written(copy)?;
         match &self.postgres {
             None => remove_database(&self.copy_file(copy)),
             Some(postgres) => postgres.drop(&self.database(copy.name())),
         }
     }
 
-    fn mark(&self, copy: Copy) -> PathBuf {
+    /// The file that exists while a copy is unmodified.
+    fn mark(&self, copy: SeedCopy) -> PathBuf {
         self.file(&format!("{}.untouched", copy.name()))
     }
 }
 
-/// Removes an embedded database with its log.
+/// Removes an SQLite database with its log.
 pub fn remove_database(file: &Path) -> Outcome {
     for end in ["", "-wal", "-shm"] {
         let mut name = file.as_os_str().to_owned();
@@ -252,7 +253,7 @@ pub fn remove_database(file: &Path) -> Outcome {
     Ok(())
 }
 
-/// Those who are active: so many, spread evenly over all of them.
+/// Chooses people who send requests, spread evenly over all people.
 pub fn active(people: &[Person], count: u32) -> Active {
     let count = usize::try_from(count)
         .unwrap_or(usize::MAX)
@@ -269,12 +270,12 @@ pub fn active(people: &[Person], count: u32) -> Active {
     }
 }
 
-/// People of whom each has a number that is a multiple of the step, from the first on.
+/// The people who send requests. Their numbers are the first multiples of the step.
 #[derive(Debug, Clone)]
 pub struct Active {
-    /// The distance of their numbers.
+    /// The difference between the numbers of two of them.
     pub step: i64,
-    /// Who they are.
+    /// The people.
     pub people: Vec<Person>,
 }
 

@@ -1,4 +1,4 @@
-//! The PostgreSQL that `scripts/postgres-for-tests` runs for us, by way of its own tools.
+//! Databases on the PostgreSQL server that `scripts/postgres-for-tests` runs, managed with psql.
 
 use std::{fs, path::Path, process::Command};
 
@@ -11,7 +11,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The server of a URL.
+    /// The server with this URL.
     pub fn at(url: &str) -> Outcome<Self> {
         let (base, _) = url.rsplit_once('/').ok_or("a URL without a database")?;
         Ok(Self {
@@ -24,7 +24,7 @@ impl Postgres {
         format!("{}/{database}", self.base)
     }
 
-    /// What a statement gives, a row a line, columns between bars.
+    /// Runs a statement. Returns a line for each row, with `|` between columns.
     pub fn query(&self, database: &str, sql: &str) -> Outcome<String> {
         let output = Command::new("psql")
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql])
@@ -36,14 +36,14 @@ impl Postgres {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Makes an empty database in place of whatever has that name.
+    /// Creates an empty database. Replaces one with that name.
     pub fn create(&self, database: &str) -> Outcome {
         self.drop(database)?;
         self.query("postgres", &format!("CREATE DATABASE {database}"))?;
         Ok(())
     }
 
-    /// Makes a copy of a database, file by file, in place of whatever has that name.
+    /// Copies the files of a database. Replaces one with that name.
     pub fn copy(&self, from: &str, to: &str) -> Outcome {
         self.drop(to)?;
         let copy = format!("CREATE DATABASE {to} TEMPLATE {from} STRATEGY file_copy");
@@ -51,14 +51,14 @@ impl Postgres {
         Ok(())
     }
 
-    /// Drops a database, if it is there.
+    /// Drops a database if it exists.
     pub fn drop(&self, database: &str) -> Outcome {
         let drop = format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)");
         self.query("postgres", &drop)?;
         Ok(())
     }
 
-    /// Whether it has a database of that name.
+    /// Whether a database of that name exists.
     pub fn has(&self, database: &str) -> Outcome<bool> {
         let found = self.query(
             "postgres",
@@ -67,7 +67,7 @@ impl Postgres {
         Ok(!found.trim().is_empty())
     }
 
-    /// The process whose children do the work.
+    /// The process id of the postmaster, whose children serve the connections.
     pub fn process(&self) -> Outcome<u32> {
         let directory = self.query("postgres", "SHOW data_directory")?;
         let file = Path::new(directory.trim()).join("postmaster.pid");

@@ -1,19 +1,19 @@
-//! What Linux says of a process, in `/proc`.
+//! Processor time and memory of processes, from `/proc` on Linux.
 
 use std::{fs, time::Duration};
 
 use crate::Outcome;
 
-/// Ticks of the clock that `/proc/PID/stat` counts in: 100 a second on every Linux.
+/// The ticks a second in which `/proc/PID/stat` counts: 100 on every Linux.
 const TICKS_PER_S: f64 = 100.0;
 
-/// The processor time that a process has used, all threads, in user and kernel mode.
+/// The processor time of all threads of a process, in user and kernel mode.
 pub fn cpu(pid: u32) -> Outcome<Duration> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     Ok(stat(&text).ok_or("/proc/PID/stat has another form")?.cpu)
 }
 
-/// The processor time of the children of a process that are alive.
+/// The processor time of the running children of a process.
 pub fn children_cpu(parent: u32) -> Outcome<Duration> {
     let mut sum = Duration::ZERO;
     for entry in fs::read_dir("/proc")? {
@@ -28,20 +28,20 @@ pub fn children_cpu(parent: u32) -> Outcome<Duration> {
     Ok(sum)
 }
 
-/// The processor time of a process, of its children that it has seen end, and of those that are alive.
+/// The processor time of a process and its children, both ended and running.
 pub fn family_cpu(pid: u32) -> Outcome<Duration> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let own = stat(&text).ok_or("/proc/PID/stat has another form")?;
-    Ok(own.cpu + own.ended + children_cpu(pid)?)
+    Ok(own.cpu + own.ended_children + children_cpu(pid)?)
 }
 
-/// The processor time that everything on the machine has used, and what the machine was denied by its host.
+/// The processor time of everything on the machine, including the time that its host took from it.
 pub fn machine_cpu() -> Outcome<Duration> {
     let text = fs::read_to_string("/proc/stat")?;
     Ok(busy(&text).ok_or("/proc/stat has another form")?)
 }
 
-/// All but idling and waiting for disks, in the first line of `/proc/stat`.
+/// The first line of `/proc/stat` without the time for idling and for waiting for disks.
 fn busy(text: &str) -> Option<Duration> {
     let line = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let ticks: Vec<f64> = line.split_whitespace().map_while(|t| t.parse().ok()).collect();
@@ -55,11 +55,11 @@ fn busy(text: &str) -> Option<Duration> {
 struct Stat {
     parent: u32,
     cpu: Duration,
-    /// Of children that ended and were waited for.
-    ended: Duration,
+    /// The processor time of children that ended and were waited for.
+    ended_children: Duration,
 }
 
-/// Reads a line of `/proc/PID/stat`. The name of the program stands in brackets and may hold anything.
+/// Parses a line of `/proc/PID/stat`. The program name is in parentheses and may contain any character.
 fn stat(text: &str) -> Option<Stat> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
@@ -71,20 +71,20 @@ fn stat(text: &str) -> Option<Stat> {
     Some(Stat {
         parent: ticks(1)?,
         cpu: both(11)?,
-        ended: both(13)?,
+        ended_children: both(13)?,
     })
 }
 
 /// The memory of a process, in KiB.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Memory {
-    /// In RAM now (`VmRSS`).
+    /// The memory in RAM now (`VmRSS`).
     pub now: u64,
-    /// The most so far (`VmHWM`).
-    pub most: u64,
+    /// The highest so far (`VmHWM`).
+    pub peak: u64,
 }
 
-/// The memory of a process.
+/// Reads the memory of a process.
 pub fn memory(pid: u32) -> Outcome<Memory> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     Ok(status(&text).ok_or("/proc/PID/status has another form")?)
@@ -97,7 +97,7 @@ fn status(text: &str) -> Option<Memory> {
     };
     Some(Memory {
         now: value("VmRSS:")?,
-        most: value("VmHWM:")?,
+        peak: value("VmHWM:")?,
     })
 }
 
@@ -110,16 +110,16 @@ mod tests {
         let line = "4711 (a) b) S 4242 4711 1 0 -1 4194304 21 0 0 0 150 50 10 20 20 0 9 0 1 2 3";
         let found = stat(line).unwrap();
         assert_eq!((found.parent, found.cpu), (4242, Duration::from_secs(2)));
-        assert_eq!(found.ended, Duration::from_millis(300));
+        assert_eq!(found.ended_children, Duration::from_millis(300));
         assert!(stat("nonsense").is_none());
     }
 
     #[test]
-    fn memory_is_read_from_its_lines() {
+    fn memory_is_read_from_the_lines_of_the_status() {
         let text = "Name:\tmainstay\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\n";
         let expected = Memory {
             now: 10_240,
-            most: 20_480,
+            peak: 20_480,
         };
         assert_eq!(status(text), Some(expected));
         assert_eq!(status("Name:\tkernel thread\n"), None);

@@ -1,4 +1,4 @@
-//! Random numbers that are the same in every run, so that every seed holds the same.
+//! Random numbers that are the same in every run, so that every seed has the same contents.
 
 use uuid::Uuid;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 pub struct Random(u64);
 
 impl Random {
-    /// A sequence of its own for each start.
+    /// Starts a sequence. Each start value has its own.
     pub const fn new(start: u64) -> Self {
         Self(start)
     }
@@ -25,16 +25,16 @@ impl Random {
         self.bits() % end
     }
 
-    /// One of a list.
+    /// A random item of a list.
     ///
     /// # Panics
-    /// If the list is empty.
+    /// Panics if the list is empty.
     pub fn one_of<T: Copy>(&mut self, list: &[T]) -> T {
         let n = usize::try_from(self.below(list.len() as u64)).unwrap_or(0);
         list[n]
     }
 
-    /// A time-ordered id (UUID v7) of that moment.
+    /// A time-ordered id (UUID v7) for a time.
     pub fn id(&mut self, micros: i64) -> Uuid {
         let mut bytes = [0; 10];
         bytes[..8].copy_from_slice(&self.bits().to_be_bytes());

@@ -1,4 +1,5 @@
-//! A run: Mainstay and its limits in turns, then Mainstay at other numbers of connections, its starts, its memory.
+//! A whole run: Mainstay and its limits in turns, then Mainstay at other numbers of connections, its starts and its
+//! memory.
 
 use std::{
     fs,
@@ -7,36 +8,35 @@ use std::{
 
 use crate::{
     Outcome,
-    arguments::Run,
-    findings::{Findings, Round},
     limit::{Limit, Limits},
     memory,
-    population::{Person, Place, active},
+    population::{Person, SeedLocation, active},
     postgres::Postgres,
     process::{family_cpu, machine_cpu},
-    report, seed,
+    report,
+    results::{EngineResults, Round},
+    seed,
     server::Server,
-    subject::Subject,
+    setting::{COMPARED_AT, WholeRun},
+    summary,
+    target::LoadTarget,
     workload::Workload,
-    years,
 };
 
-/// The number of connections at which turns are taken.
-pub const COMPARED_AT: u32 = 32;
-/// How often the server is started to see how long that takes.
+/// The number of starts that are timed.
 const STARTS: u32 = 5;
 
-/// Runs everything that was asked for, and says which goals hold.
-pub fn run(run: &Run) -> Outcome {
-    let _turn = run.setting.take_turn()?;
+/// Measures everything that the options name, and prints which goals hold.
+pub fn run(run: &WholeRun) -> Outcome {
+    let _lock = run.setting.lock()?;
     let mut all = Vec::new();
     for engine in &run.setting.engine {
-        let place = run.setting.place(*engine, run.size)?;
-        let people = seed::ensure(&place)?;
-        let watch = Watch::start(&place)?;
-        let mut findings = on(run, &place, &people)?;
-        findings.foreign = watch.foreign()?;
-        all.push(findings);
+        let location = run.setting.location(*engine, run.size)?;
+        let people = seed::ensure(&location)?;
+        let watch = CpuWatch::start(&location)?;
+        let mut results = measure_engine(run, &location, &people)?;
+        results.other_programs = watch.other_programs()?;
+        all.push(results);
     }
     let report = report::whole(run, &all);
     println!("\n{report}");
@@ -46,103 +46,104 @@ pub fn run(run: &Run) -> Outcome {
     Ok(())
 }
 
-/// Looks at what else the machine is doing, which makes figures worse than they are.
-struct Watch {
+/// Measures the processor time of other programs on the machine, which distorts the figures.
+struct CpuWatch {
     since: Instant,
     machine: Duration,
-    ours: Duration,
+    own: Duration,
     postmaster: Option<u32>,
 }
 
-impl Watch {
-    fn start(place: &Place) -> Outcome<Self> {
-        let postmaster = place.postgres.as_ref().map(Postgres::process).transpose()?;
+impl CpuWatch {
+    fn start(location: &SeedLocation) -> Outcome<Self> {
+        let postmaster = location.postgres.as_ref().map(Postgres::process).transpose()?;
         Ok(Self {
             since: Instant::now(),
             machine: machine_cpu()?,
-            ours: Self::ours(postmaster)?,
+            own: Self::own(postmaster)?,
             postmaster,
         })
     }
 
-    fn ours(postmaster: Option<u32>) -> Outcome<Duration> {
+    fn own(postmaster: Option<u32>) -> Outcome<Duration> {
         let servers = postmaster.map_or(Ok(Duration::ZERO), family_cpu)?;
         Ok(servers + family_cpu(std::process::id())?)
     }
 
-    /// The part of the processors that went to others since the start.
-    fn foreign(&self) -> Outcome<f64> {
+    /// The share of the processors that other programs used since the start.
+    fn other_programs(&self) -> Outcome<f64> {
         let machine = machine_cpu()?.saturating_sub(self.machine);
-        let ours = Self::ours(self.postmaster)?.saturating_sub(self.ours);
+        let own = Self::own(self.postmaster)?.saturating_sub(self.own);
         let cores = std::thread::available_parallelism()?.get() as f64;
-        let whole = self.since.elapsed().as_secs_f64() * cores;
-        Ok(machine.saturating_sub(ours).as_secs_f64() / whole)
+        let available = self.since.elapsed().as_secs_f64() * cores;
+        Ok(machine.saturating_sub(own).as_secs_f64() / available)
     }
 }
 
-fn on(run: &Run, place: &Place, people: &[Person]) -> Outcome<Findings> {
+fn measure_engine(run: &WholeRun, location: &SeedLocation, people: &[Person]) -> Outcome<EngineResults> {
     let active = active(people, run.setting.active);
     let binary = run.setting.binary()?;
-    let mut findings = Findings::new(place.engine);
+    let mut results = EngineResults::new(location.engine);
     let mut limits = if run.alone {
         None
     } else {
-        Some(Limits::prepare(place, &active)?)
+        Some(Limits::prepare(location, &active)?)
     };
-    let mut subject = Subject::start(&binary, place, &active)?;
-    subject.warm_up()?;
-    let compared: Vec<Workload> = run.chosen(|workload| Workload::MIXED.contains(&workload));
+    let mut target = LoadTarget::start(&binary, location, &active)?;
+    target.warm_up()?;
+    let compared: Vec<Workload> = run.workloads_where(|workload| Workload::MIXED.contains(&workload));
     if run.connections.contains(&COMPARED_AT) && !compared.is_empty() {
         for n in 1..=run.pairs {
-            println!("Turn {n} of {}", run.pairs);
-            findings
+            println!("Round {n} of {}", run.pairs);
+            results
                 .rounds
-                .push(round(run, &compared, &mut subject, limits.as_mut())?);
+                .push(round(run, &compared, &mut target, limits.as_mut())?);
         }
     }
-    // What serves the limits shall take no memory from the rest.
+    // The servers of the limits would take memory from the next measurements.
     drop(limits);
     for connections in &run.connections {
-        let rest = run.chosen(|workload| *connections != COMPARED_AT || !compared.contains(&workload));
-        for workload in rest {
-            let found = subject.press(workload, run.setting.pressure(*connections))?;
-            println!("{}", report::line(workload, *connections, &found));
-            findings.others.push((workload, *connections, found));
+        let remaining =
+            run.workloads_where(|workload| *connections != COMPARED_AT || !compared.contains(&workload));
+        for workload in remaining {
+            let measurement = target.run_workload(workload, run.setting.load_level(*connections))?;
+            println!("{}", report::line(workload, *connections, &measurement));
+            results.others.push((workload, *connections, measurement));
         }
     }
-    subject.server.stop()?;
+    target.server.stop()?;
     if !run.alone && !run.brief {
         for _ in 0..STARTS {
-            let server = Server::mainstay(&binary, place)?;
-            findings.starts.push(server.started_in);
+            let server = Server::mainstay(&binary, location)?;
+            results.starts.push(server.started_in);
             server.stop()?;
         }
-        memory::measure(&binary, place, people, &mut findings)?;
-        years::measure(&binary, place, people, &mut findings)?;
+        memory::measure(&binary, location, people, &mut results)?;
+        results.summary = Some(summary::measure(&binary, location, people)?);
     }
-    Ok(findings)
+    Ok(results)
 }
 
-/// Everything once: each limit, and Mainstay straight after it.
+/// Measures each limit once, and Mainstay straight after it.
 fn round(
-    run: &Run,
+    run: &WholeRun,
     workloads: &[Workload],
-    subject: &mut Subject,
+    target: &mut LoadTarget,
     mut limits: Option<&mut Limits>,
 ) -> Outcome<Round> {
-    let pressure = run.setting.pressure(COMPARED_AT);
+    let load_level = run.setting.load_level(COMPARED_AT);
     let mut round = Round::default();
     for workload in workloads {
         if let Some(limits) = &mut limits {
-            for limit in Limit::of(subject.place().engine, *workload) {
-                let rate = limits.measure(*limit, subject, pressure)?;
+            for limit in Limit::of(target.location().engine, *workload) {
+                let rate = limits.measure(*limit, target, load_level)?;
                 println!("{:<44} {rate:>9.0}/s", limit.title());
                 round.limits.insert(*limit, rate);
             }
         }
-        let found = subject.press(*workload, pressure)?;
-        println!("{}", report::line(*workload, COMPARED_AT, &found));
-        round.ours.insert(*workload, found);
+        let measurement = target.run_workload(*workload, load_level)?;
+        println!("{}", report::line(*workload, COMPARED_AT, &measurement));
+        round.mainstay.insert(*workload, measurement);
     }
     Ok(round)
 }

@@ -1,4 +1,4 @@
-//! Seeding: people, plans and check-ins through the store's own code, spread as real life spreads them.
+//! Fills a database with people, plans and check-ins through the store, in the order in which use would create them.
 
 use std::{fs, process::Command, sync::Arc, time::Instant};
 
@@ -20,82 +20,82 @@ use uuid::Uuid;
 
 use crate::{
     Outcome, content,
-    population::{Person, Place, remove_database},
+    population::{Person, SeedLocation, remove_database},
     random::Random,
     server,
 };
 
-/// The days before now that check-ins are spread over.
+/// The days before now over which check-ins are spread.
 const DAYS: i64 = 100;
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
-/// Rows in one transaction: enough for several of each person, whose counter is then touched once.
+/// The rows of one transaction: enough for several of each person, whose counter is then updated once.
 const BATCH: usize = 100_000;
-/// Accounts that are made at the same time, so that they share a sync to disk.
-const AT_ONCE: usize = 200;
+/// The accounts that are created concurrently, so that several share a sync to disk.
+const CONCURRENT_ACCOUNTS: usize = 200;
 
-/// Who is in the seed; it is made if it is not there.
-pub fn ensure(place: &Place) -> Outcome<Vec<Person>> {
-    if let Some(people) = place.people()? {
+/// Returns the people of a seed, and creates the seed if it does not exist.
+pub fn ensure(location: &SeedLocation) -> Outcome<Vec<Person>> {
+    if let Some(people) = location.people()? {
         return Ok(people);
     }
     let started = Instant::now();
     println!(
         "Seeding {} with {} people and {} check-ins …",
-        place.engine.name(),
-        place.size.people,
-        place.size.check_ins
+        location.engine.name(),
+        location.size.people,
+        location.size.check_ins
     );
-    prepare(place)?;
+    prepare(location)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let people = runtime.block_on(fill(place))?;
+    let people = runtime.block_on(fill(location))?;
     drop(runtime);
-    settle(place)?;
-    place.complete(&people)?;
+    compact(location)?;
+    location.mark_complete(&people)?;
     println!("Seeded in {} s.", started.elapsed().as_secs());
     Ok(people)
 }
 
-/// An empty place with fresh keys.
-fn prepare(place: &Place) -> Outcome {
-    if place.directory.exists() {
-        fs::remove_dir_all(&place.directory)?;
+/// Creates an empty database with new keys.
+fn prepare(location: &SeedLocation) -> Outcome {
+    if location.directory.exists() {
+        fs::remove_dir_all(&location.directory)?;
     }
-    fs::create_dir_all(&place.directory)?;
-    if let Some(postgres) = &place.postgres {
-        postgres.create(&place.database("seed"))?;
+    fs::create_dir_all(&location.directory)?;
+    if let Some(postgres) = &location.postgres {
+        postgres.create(&location.database("seed"))?;
     }
-    let made = Command::new(server::binary()?)
+    let output = Command::new(server::binary()?)
         .args(["keys", "generate"])
         .env_clear()
-        .env("MAINSTAY_DATA_DIR", &place.directory)
+        .env("MAINSTAY_DATA_DIR", &location.directory)
         .output()?;
-    if !made.status.success() {
-        return Err(String::from_utf8_lossy(&made.stderr).into_owned().into());
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
     }
-    migrate_all(&place.locations()?)?;
+    migrate_all(&location.locations()?)?;
     Ok(())
 }
 
-async fn fill(place: &Place) -> Outcome<Vec<Person>> {
-    let store = place.open()?;
+async fn fill(location: &SeedLocation) -> Outcome<Vec<Person>> {
+    let store = location.open()?;
     let now = Clock::default().micros();
-    let accounts = make_accounts(&store, place.size.people, now).await?;
+    let accounts = create_accounts(&store, location.size.people, now).await?;
     let scopes = scopes(&store, &accounts).await?;
-    make_plans(&store, &scopes, now).await?;
-    make_check_ins(&store, scopes, place.size.check_ins, now).await?;
+    create_plans(&store, &scopes, now).await?;
+    create_check_ins(&store, scopes, location.size.check_ins, now).await?;
     drop(store);
-    numbered(place, accounts)
+    numbered(location, accounts)
 }
 
-/// Makes accounts, each with a session, all with the same password.
-async fn make_accounts(store: &Store, count: u32, now: i64) -> Outcome<Vec<(Uuid, Uuid)>> {
+/// Creates accounts with a session each, all with the same password.
+async fn create_accounts(store: &Store, count: u32, now: i64) -> Outcome<Vec<(Uuid, Uuid)>> {
     let passwords = Passwords::new(store.derive_key("mainstay pepper 1")?, 1)?;
     let password_hash = passwords.hash("rivers bend slowly").await;
     let password_hash = password_hash.map_err(|problem| format!("{problem:?}"))?;
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
-    let mut made: JoinSet<Outcome<(Uuid, Uuid)>> = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(CONCURRENT_ACCOUNTS));
+    let mut tasks: JoinSet<Outcome<(Uuid, Uuid)>> = JoinSet::new();
     for n in 0..count {
         let content: SealedAccount = serde_json::from_value(json!({
             "email": format!("person-{n}@example.org"),
@@ -108,37 +108,37 @@ async fn make_accounts(store: &Store, count: u32, now: i64) -> Outcome<Vec<(Uuid
             content,
             password_hash: password_hash.clone(),
         };
-        let begun = NewSession {
+        let first_session = NewSession {
             id: session,
             refresh_hash: session.as_bytes().repeat(2),
             content: SealedSession::default(),
         };
-        let (store, turns) = (store.clone(), Arc::clone(&turns));
-        made.spawn(async move {
-            let _turn = turns.acquire_owned().await?;
-            store.create_account(new, Some(begun), None, now).await?;
+        let (store, permits) = (store.clone(), Arc::clone(&permits));
+        tasks.spawn(async move {
+            let _permit = permits.acquire_owned().await?;
+            store.create_account(new, Some(first_session), None, now).await?;
             Ok((account, session))
         });
     }
-    made.join_all().await.into_iter().collect()
+    tasks.join_all().await.into_iter().collect()
 }
 
 async fn scopes(store: &Store, accounts: &[(Uuid, Uuid)]) -> Outcome<Vec<PersonScope>> {
     let mut all = Vec::with_capacity(accounts.len());
     for (account, session) in accounts {
         let principal = store.principal(*account, *session, 0).await?;
-        all.push(principal.ok_or("a session does not live")?.scope);
+        all.push(principal.ok_or("a session has ended")?.scope);
     }
     Ok(all)
 }
 
-/// Contacts and the active plan of everyone.
-async fn make_plans(store: &Store, scopes: &[PersonScope], now: i64) -> Outcome {
+/// Creates the contacts and the active plan of each person.
+async fn create_plans(store: &Store, scopes: &[PersonScope], now: i64) -> Outcome {
     let at = now - DAYS * DAY_US;
     let mut random = Random::new(1);
-    for some in scopes.chunks(1000) {
-        let mut new = Vec::with_capacity(6 * some.len());
-        for scope in some {
+    for group in scopes.chunks(1000) {
+        let mut new = Vec::with_capacity(6 * group.len());
+        for scope in group {
             for draft in content::active_plan(&mut random, at)? {
                 new.push(NewRecord {
                     scope: scope.clone(),
@@ -152,35 +152,35 @@ async fn make_plans(store: &Store, scopes: &[PersonScope], now: i64) -> Outcome 
     Ok(())
 }
 
-/// Check-ins of everyone, in rounds: in each, everyone makes one at some time of that round.
-async fn make_check_ins(store: &Store, scopes: Vec<PersonScope>, count: u32, now: i64) -> Outcome {
-    // One thread writes what is to be stored, while another stores what was written before.
+/// Creates check-ins in rounds. Each round is a period in which each person has one check-in, at a random time.
+async fn create_check_ins(store: &Store, scopes: Vec<PersonScope>, count: u32, now: i64) -> Outcome {
+    // One thread prepares a batch while another stores the one before.
     let (ready, mut next) = mpsc::channel(1);
-    let writing = std::thread::spawn(move || -> Outcome {
+    let preparing = std::thread::spawn(move || -> Outcome {
         let rounds = i64::from(count.div_ceil(u32::try_from(scopes.len())?));
-        let mut left = usize::try_from(count)?;
+        let mut remaining = usize::try_from(count)?;
         let mut random = Random::new(2);
         let mut batch = Vec::new();
         for round in 0..rounds {
             let length = DAYS * DAY_US / rounds;
             let start = now - DAYS * DAY_US + round * length;
-            let people = scopes.iter().take(left);
+            let people = scopes.iter().take(remaining);
             let mut times: Vec<(i64, &PersonScope)> = people
                 .map(|scope| {
-                    let after = random.below(length.unsigned_abs().max(1));
-                    // To the millisecond, like every time on the wire.
-                    let at = start + i64::try_from(after).unwrap_or(0);
+                    let offset = random.below(length.unsigned_abs().max(1));
+                    // Times in requests have milliseconds.
+                    let at = start + i64::try_from(offset).unwrap_or(0);
                     (at / 1000 * 1000, scope)
                 })
                 .collect();
             times.sort_unstable_by_key(|(at, _)| *at);
-            left -= times.len();
+            remaining -= times.len();
             for (at, scope) in times {
                 let time = DateTime::from_timestamp_micros(at).unwrap_or_default();
                 let check_in = content::check_in(&mut random, time);
                 batch.push(NewRecord {
                     scope: scope.clone(),
-                    draft: content::as_stored(&mut random, check_in, at)?,
+                    draft: content::draft_at(&mut random, check_in, at)?,
                     at,
                 });
             }
@@ -193,20 +193,22 @@ async fn make_check_ins(store: &Store, scopes: Vec<PersonScope>, count: u32, now
     while let Some(batch) = next.recv().await {
         store.create_in_bulk(batch).await?;
     }
-    writing.join().map_err(|_panic| "writing check-ins panicked")?
+    preparing
+        .join()
+        .map_err(|_panic| "preparing check-ins panicked")?
 }
 
-/// Everyone with their number, in its order.
-fn numbered(place: &Place, accounts: Vec<(Uuid, Uuid)>) -> Outcome<Vec<Person>> {
-    let numbers = match &place.postgres {
+/// The people with their numbers in the tables, sorted by number.
+fn numbered(location: &SeedLocation, accounts: Vec<(Uuid, Uuid)>) -> Outcome<Vec<Person>> {
+    let numbers = match &location.postgres {
         None => {
-            let conn = rusqlite::Connection::open(place.file("seed.db"))?;
+            let conn = rusqlite::Connection::open(location.file("seed.db"))?;
             let mut all = conn.prepare("SELECT id, no FROM accounts")?;
             let rows = all.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?)))?;
             rows.collect::<Result<std::collections::HashMap<Uuid, i64>, _>>()?
         }
         Some(postgres) => {
-            let text = postgres.query(&place.database("seed"), "SELECT id, no FROM accounts")?;
+            let text = postgres.query(&location.database("seed"), "SELECT id, no FROM accounts")?;
             let rows = text.lines().filter_map(|line| line.split_once('|'));
             rows.map(|(id, no)| Ok((id.parse()?, no.parse()?)))
                 .collect::<Outcome<_>>()?
@@ -223,20 +225,20 @@ fn numbered(place: &Place, accounts: Vec<(Uuid, Uuid)>) -> Outcome<Vec<Person>> 
     Ok(people)
 }
 
-/// Leaves the seed as a database that has been running for long: nothing waits to be folded back or cleaned up.
-fn settle(place: &Place) -> Outcome {
-    let Some(postgres) = &place.postgres else {
-        let seed = place.file("seed.db");
+/// Checkpoints, vacuums and analyzes, so that no background work remains for the time of the measurements.
+fn compact(location: &SeedLocation) -> Outcome {
+    let Some(postgres) = &location.postgres else {
+        let seed = location.file("seed.db");
         let conn = rusqlite::Connection::open(&seed)?;
         conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()))?;
         drop(conn);
-        // The copies take the file alone.
+        // Copies are made of the database file only.
         for end in ["seed.db-wal", "seed.db-shm"] {
-            remove_database(&place.file(end))?;
+            remove_database(&location.file(end))?;
         }
         return Ok(());
     };
-    postgres.query(&place.database("seed"), "VACUUM (ANALYZE)")?;
+    postgres.query(&location.database("seed"), "VACUUM (ANALYZE)")?;
     postgres.query("postgres", "CHECKPOINT")?;
     Ok(())
 }

@@ -1,5 +1,4 @@
-//! Servers under load: the real binary, and the bare one. Each is ended by its own process id, also if this process
-//! dies.
+//! Starts and stops servers: the real binary, and the bare server. A server is killed if this process dies.
 
 use std::{
     fs::File,
@@ -12,13 +11,13 @@ use std::{
 use crate::{
     Outcome,
     http::Connection,
-    population::{Copy, Place},
+    population::{SeedCopy, SeedLocation},
 };
 
-/// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The time in which a server must become ready.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The server's binary, built beside this one.
+/// The path of the server binary, which is built beside this one.
 pub fn binary() -> Outcome<PathBuf> {
     let own = std::env::current_exe()?;
     let beside = own.with_file_name("mainstay");
@@ -29,41 +28,41 @@ pub fn binary() -> Outcome<PathBuf> {
     }
 }
 
-/// A server that runs.
+/// A running server. Dropping it kills it.
 pub struct Server {
     child: Child,
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
-    /// How long it took from its start to its first good answer.
+    /// The time from its start to its first successful response.
     pub started_in: Duration,
 }
 
 impl Server {
-    /// Starts Mainstay on the copy that is served, with the settings that it has by itself but for rate limits.
-    pub fn mainstay(binary: &Path, place: &Place) -> Outcome<Self> {
+    /// Starts Mainstay on the served copy of a seed, with default settings but without rate limits.
+    pub fn mainstay(binary: &Path, location: &SeedLocation) -> Outcome<Self> {
         let address = free_address()?;
-        let mut command = tied(binary);
+        let mut command = dependent_command(binary);
         command
             .args(["serve"])
-            .env("MAINSTAY_DATABASE_URL", place.copy_url(Copy::Served))
-            .env("MAINSTAY_DATA_DIR", &place.directory)
+            .env("MAINSTAY_DATABASE_URL", location.copy_url(SeedCopy::Served))
+            .env("MAINSTAY_DATA_DIR", &location.directory)
             .env("MAINSTAY_LISTEN", address.to_string())
             .env("MAINSTAY_RATE_LIMITS", "off")
-            // As the container image and the unit of docs/operations.md start it.
+            // The container image and the unit in docs/operations.md set this too.
             .env("MIMALLOC_PURGE_DELAY", "10");
-        Self::start(command, address, &place.file("server.log"))
+        Self::start(command, address, &location.file("server.log"))
     }
 
     /// Starts this binary as the bare server.
-    pub fn bare(answers: &Path, place: &Place) -> Outcome<Self> {
+    pub fn bare(responses: &Path, location: &SeedLocation) -> Outcome<Self> {
         let address = free_address()?;
-        let mut command = tied(&std::env::current_exe()?);
+        let mut command = dependent_command(&std::env::current_exe()?);
         command
             .arg("bare")
-            .arg(answers)
-            .arg(place.file("signing.pem"))
+            .arg(responses)
+            .arg(location.file("signing.pem"))
             .arg(address.to_string());
-        Self::start(command, address, &place.file("bare.log"))
+        Self::start(command, address, &location.file("bare.log"))
     }
 
     fn start(mut command: Command, address: SocketAddr, log: &Path) -> Outcome<Self> {
@@ -82,7 +81,7 @@ impl Server {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server ended with {status}: see {}", log.display()).into());
             }
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > START_TIMEOUT {
                 return Err(format!("the server does not become ready: see {}", log.display()).into());
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -91,12 +90,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn process(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Stops it with SIGTERM and waits for its end.
     pub fn stop(mut self) -> Outcome {
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         self.child.wait()?;
@@ -112,8 +111,8 @@ impl Drop for Server {
     }
 }
 
-/// A command with nothing of our environment, that is killed if we are.
-fn tied(program: &Path) -> Command {
+/// A command with an empty environment, whose process is killed if this one dies.
+fn dependent_command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
         .args(["--pdeathsig", "KILL", "--"])
@@ -128,6 +127,6 @@ fn free_address() -> Outcome<SocketAddr> {
 }
 
 fn is_ready(address: SocketAddr) -> bool {
-    let answer = Connection::open(address).and_then(|mut c| c.send("GET", "/health/ready", "", None));
-    answer.is_ok_and(|answer| answer.status == 200)
+    let response = Connection::open(address).and_then(|mut c| c.send("GET", "/health/ready", "", None));
+    response.is_ok_and(|response| response.status == 200)
 }

@@ -1,12 +1,12 @@
-//! Tables in Markdown, with columns that line up on a screen too.
+//! Markdown tables whose columns are aligned.
 
-/// A table.
+/// A table with headings.
 pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// A table with these headings.
+    /// Creates a table without rows.
     pub fn new(headings: &[&str]) -> Self {
         Self {
             rows: vec![headings.iter().map(|&h| h.to_owned()).collect()],

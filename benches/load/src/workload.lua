@@ -1,8 +1,8 @@
--- What wrk sends: the requests of one workload, spread over the people of a file.
+-- The script for wrk: sends the requests of one workload, each for a random person of a file.
 -- wrk -s workload.lua URL PEOPLE WORKLOAD
 --
--- Each line of the file has, between tabs, a token, a check-in, a craving event and a cursor for sync. Requests are
--- put together once, so that the client takes little of the processors that it shares with the server.
+-- Each line of the file has a token, a check-in, a craving event and a sync cursor, separated by tabs. Requests are
+-- built once, so that the client uses little processor time on the cores that it shares with the server.
 
 local threads = 0
 
@@ -22,7 +22,7 @@ local plan = function(p) return request_of(p.token, "GET", "/v1/plans/active?kin
 local list = function(p) return request_of(p.token, "GET", "/v1/check-ins?limit=30") end
 local crave = function(p) return request_of(p.token, "POST", "/v1/craving-events", p.craving) end
 
--- A request for each person, made beforehand.
+-- Builds a request for each person.
 local function prepared(make, people)
   local all = {}
   for n, person in ipairs(people) do all[n] = make(person) end
@@ -31,7 +31,7 @@ end
 
 local function any(all) return all[math.random(#all)] end
 
--- A new time-ordered id (UUID v7). The milliseconds are a counter of our own, since Lua knows seconds only.
+-- A new time-ordered id (UUID v7). The milliseconds are a counter, since Lua has the time in seconds only.
 local count = 0
 local function new_id(started)
   count = count + 1
@@ -80,8 +80,8 @@ function init(args)
   end
 end
 
--- There is no `response` here on purpose: with one, wrk hands every answer to Lua. It counts by itself what is not
--- 2xx or 3xx.
+-- There is no `response` function on purpose: with one, wrk would pass every response to Lua. wrk counts statuses other
+-- than 2xx and 3xx itself.
 function done(summary, latency)
   local e = summary.errors
   print(string.format(

@@ -1,8 +1,8 @@
-//! What is asked of the server.
+//! The workloads: the kinds of requests that are sent to the server.
 
 use clap::ValueEnum;
 
-/// A kind of load.
+/// A kind of request, or a mix of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Workload {
     /// Post a check-in.
@@ -20,10 +20,10 @@ pub enum Workload {
 }
 
 impl Workload {
-    /// Those that the mix is made of, and the mix: they have limits.
+    /// The mix and its parts, which are compared with limits.
     pub const MIXED: [Self; 4] = [Self::W1, Self::W2, Self::W3, Self::W4];
 
-    /// Its name, also for the script.
+    /// The name, also for the script.
     pub const fn name(self) -> &'static str {
         match self {
             Self::W1 => "w1",
@@ -35,7 +35,7 @@ impl Workload {
         }
     }
 
-    /// What it does.
+    /// A title for tables.
     pub const fn title(self) -> &'static str {
         match self {
             Self::W1 => "W1 post a check-in",
@@ -47,18 +47,18 @@ impl Workload {
         }
     }
 
-    /// The rows that each request adds at least, on average.
+    /// The least number of rows that a request adds on average.
     pub const fn rows(self) -> f64 {
         match self {
             Self::W1 | Self::W6 => 1.0,
             Self::W2 | Self::W3 => 0.0,
-            // 0.3, less what chance may bring.
+            // 0.3 is expected; the mix is random.
             Self::W4 => 0.2,
             Self::W5 => 20.0,
         }
     }
 
-    /// Whether it writes.
+    /// Whether it writes to the database.
     pub const fn writes(self) -> bool {
         !matches!(self, Self::W2 | Self::W3)
     }

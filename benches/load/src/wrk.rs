@@ -1,4 +1,4 @@
-//! Running wrk, and what it found.
+//! Runs wrk and parses the figures that its script prints.
 
 use std::{
     net::SocketAddr,
@@ -11,63 +11,63 @@ use serde::Deserialize;
 
 use crate::Outcome;
 
-/// What stands before the line that our script prints at the end.
-const MARK: &str = "FIGURES ";
+/// The beginning of the line that `workload.lua` prints at the end.
+const FIGURES_PREFIX: &str = "FIGURES ";
 
-/// How hard to press.
+/// The intensity and duration of a load.
 #[derive(Debug, Clone, Copy)]
-pub struct Pressure {
-    /// Connections.
+pub struct LoadLevel {
+    /// The number of connections.
     pub connections: u32,
-    /// For so long.
+    /// The duration in seconds.
     pub seconds: u32,
-    /// Threads of wrk.
+    /// The number of threads of wrk.
     pub threads: u32,
 }
 
-/// What the clients saw; times in microseconds.
+/// The figures that the clients measured. Times are in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-pub struct Seen {
-    /// Answers.
+pub struct ClientFigures {
+    /// The number of responses.
     pub requests: u64,
-    /// How long it took.
+    /// The duration of the run.
     pub duration_us: u64,
-    /// Answers with another status than 2xx or 3xx, and connections that failed.
+    /// Responses with a status other than 2xx or 3xx, and connections that failed.
     pub errors: u64,
-    /// Half of the answers came within this time.
+    /// The median latency.
     pub p50_us: u64,
-    /// 99 of 100 answers came within this time.
+    /// The latency that 99 % of the responses stay below.
     pub p99_us: u64,
-    /// The slowest answer.
+    /// The highest latency.
     pub max_us: u64,
 }
 
-impl Seen {
-    /// Answers a second.
+impl ClientFigures {
+    /// Responses a second.
     pub fn rate(&self) -> f64 {
         self.requests as f64 * 1e6 / self.duration_us.max(1) as f64
     }
 }
 
-/// Presses on a server. While wrk runs, `watch` is called every tenth of a second.
+/// Runs wrk on a server. Meanwhile, calls `watch` every tenth of a second.
 ///
 /// # Errors
-/// If any request was not answered as it should be.
+/// Fails if any request failed.
 pub fn run(
     script: &Path,
     arguments: &[&str],
     address: SocketAddr,
-    pressure: Pressure,
+    load_level: LoadLevel,
     mut watch: impl FnMut() -> Outcome,
-) -> Outcome<Seen> {
+) -> Outcome<ClientFigures> {
     let mut child = Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "--", "wrk"])
         .args([
             "--threads",
-            &pressure.threads.min(pressure.connections).to_string(),
+            &load_level.threads.min(load_level.connections).to_string(),
         ])
-        .args(["--connections", &pressure.connections.to_string()])
-        .args(["--duration", &format!("{}s", pressure.seconds)])
+        .args(["--connections", &load_level.connections.to_string()])
+        .args(["--duration", &format!("{}s", load_level.seconds)])
         .args(["--timeout", "20s", "--script"])
         .arg(script)
         .arg(format!("http://{address}"))
@@ -81,22 +81,22 @@ pub fn run(
     }
     let output = child.wait_with_output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let seen = figures(&text).map_err(|error| {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        format!("wrk said nothing usable ({error}): {text}{complaint}")
+    let figures = parse_figures(&text).map_err(|error| {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        format!("wrk printed no figures ({error}): {text}{errors}")
     })?;
-    if seen.errors > 0 || seen.requests == 0 {
+    if figures.errors > 0 || figures.requests == 0 {
         return Err(format!(
-            "{} of {} requests were not answered as they should be: {text}",
-            seen.errors, seen.requests
+            "{} of {} requests failed: {text}",
+            figures.errors, figures.requests
         )
         .into());
     }
-    Ok(seen)
+    Ok(figures)
 }
 
-fn figures(text: &str) -> Outcome<Seen> {
-    let line = text.lines().find_map(|line| line.strip_prefix(MARK));
+fn parse_figures(text: &str) -> Outcome<ClientFigures> {
+    let line = text.lines().find_map(|line| line.strip_prefix(FIGURES_PREFIX));
     Ok(serde_json::from_str(line.ok_or("no figures")?)?)
 }
 
@@ -105,12 +105,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_of_the_script_is_found_among_what_wrk_prints() {
+    fn the_line_of_the_script_is_found_in_the_output_of_wrk() {
         let text = "Running 2s test @ http://127.0.0.1:1\n  Thread Stats   Avg\nRequests/sec: 12\n\
             FIGURES {\"requests\":100,\"duration_us\":2000000,\"errors\":3,\"p50_us\":1,\"p99_us\":2,\"max_us\":3}\n";
-        let seen = figures(text).unwrap();
-        assert_eq!((seen.requests, seen.errors, seen.max_us), (100, 3, 3));
-        assert!((seen.rate() - 50.0).abs() < 1e-9);
-        assert!(figures("unable to connect").is_err());
+        let figures = parse_figures(text).unwrap();
+        assert_eq!((figures.requests, figures.errors, figures.max_us), (100, 3, 3));
+        assert!((figures.rate() - 50.0).abs() < 1e-9);
+        assert!(parse_figures("unable to connect").is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Listing the latest 30 of a thousand check-ins from SQLite: read and opened, and remembered.
+//! Times a list of the latest 30 of a thousand check-ins on SQLite: from the database, and from the response cache.
 
 use std::path::Path;
 
@@ -35,7 +35,7 @@ fn open(folder: &Path) -> Store {
         pool: PoolSize { connections: 2 },
         key_pool: PoolSize { connections: 2 },
     };
-    migrate_all(&locations).expect("migrated");
+    migrate_all(&locations).expect("migrations");
     let master = MasterKeys::generate().expect("a key");
     Store::open(&locations, MasterKeys::parse(&master).expect("keys")).expect("a store")
 }
@@ -52,16 +52,16 @@ async fn person(store: &Store) -> PersonScope {
         content,
         password_hash: String::new(),
     };
-    let begun = NewSession {
+    let first_session = NewSession {
         id: session,
         refresh_hash: vec![0; 32],
         content: SealedSession::default(),
     };
     store
-        .create_account(new, Some(begun), None, NOW)
+        .create_account(new, Some(first_session), None, NOW)
         .await
-        .expect("made");
-    let principal = store.principal(id, session, 0).await.expect("found");
+        .expect("an account");
+    let principal = store.principal(id, session, 0).await.expect("a principal");
     principal.expect("a session").scope
 }
 
@@ -70,13 +70,13 @@ fn check_ins(scope: &PersonScope) -> Vec<NewRecord> {
     (0..RECORDS)
         .map(|n| {
             let at = NOW - n * 3_600_000_000;
-            let mut sent = serde_json::to_value(CheckIn::example()).expect("JSON");
-            sent["kind"] = "momentary".into();
-            sent["trigger_ids"] = json!([]);
-            sent["warning_sign_ids"] = json!([]);
+            let mut body = serde_json::to_value(CheckIn::example()).expect("JSON");
+            body["kind"] = "momentary".into();
+            body["trigger_ids"] = json!([]);
+            body["warning_sign_ids"] = json!([]);
             let time = chrono::DateTime::from_timestamp_micros(at).expect("a time");
-            sent["occurred_at"] = time.to_rfc3339().into();
-            let incoming: Incoming<CheckIn> = serde_json::from_value(sent).expect("a check-in");
+            body["occurred_at"] = time.to_rfc3339().into();
+            let incoming: Incoming<CheckIn> = serde_json::from_value(body).expect("a check-in");
             let id = Uuid::from_u128(1_000 + u128::from(n.unsigned_abs()));
             let draft = draft(incoming, id, None, now, &mut Uuid::nil).expect("a draft");
             NewRecord {
@@ -97,35 +97,35 @@ fn listing(criterion: &mut Criterion) {
     let (store, scope) = runtime.block_on(async {
         let store = open(folder.path());
         let scope = person(&store).await;
-        store.create_in_bulk(check_ins(&scope)).await.expect("stored");
+        store.create_in_bulk(check_ins(&scope)).await.expect("records");
         (store, scope)
     });
     let range = Range {
         limit: PAGE,
         ..Range::default()
     };
-    criterion.bench_function("read and open 30", |b| {
+    criterion.bench_function("read and decrypt 30", |b| {
         b.iter(|| {
-            let listed = store.read(&scope, move |records| records.list(Kind::CheckIn, &range));
-            assert_eq!(runtime.block_on(listed).expect("listed").len(), 30);
+            let records = store.read(&scope, move |records| records.list(Kind::CheckIn, &range));
+            assert_eq!(runtime.block_on(records).expect("a list").len(), 30);
         });
     });
-    criterion.bench_function("give 30 again", |b| {
+    criterion.bench_function("30 from the response cache", |b| {
         b.iter(|| {
-            let listed = store.get_or_compute(
+            let response = store.get_or_compute(
                 &scope,
                 "latest",
                 &[Kind::CheckIn],
                 NOW,
                 |_before| None,
                 move |records| {
-                    let found = records.list(Kind::CheckIn, &range)?;
+                    let listed = records.list(Kind::CheckIn, &range)?;
                     Ok(Some(CachedBody::new(
-                        found.into_iter().flat_map(|one| one.body).collect(),
+                        listed.into_iter().flat_map(|record| record.body).collect(),
                     )))
                 },
             );
-            assert!(runtime.block_on(listed).expect("listed").is_some());
+            assert!(runtime.block_on(response).expect("a response").is_some());
         });
     });
 }

@@ -1,4 +1,4 @@
-//! Sealing and opening a record, and the names under which the database knows what it must not read.
+//! Times sealing and opening of records, and the keyed hashes that the database stores in place of clear values.
 
 use std::hint::black_box;
 
@@ -7,7 +7,7 @@ use mainstay_domain::record::Kind;
 use mainstay_store::key::seal::{DataKeys, Secret};
 use uuid::Uuid;
 
-/// Bytes of a check-in with a note, of a full plan, and of the largest body.
+/// The sizes of a check-in with a note, of a full plan, and of the largest body, in bytes.
 const SIZES: [usize; 3] = [400, 4_096, 1_048_576];
 
 fn sealing(criterion: &mut Criterion) {

@@ -1,4 +1,4 @@
-//! Checking an access token: the first time, and each time after.
+//! Times issuing an access token, its first verification, and each later one.
 
 use std::hint::black_box;
 
@@ -10,20 +10,20 @@ use uuid::Uuid;
 
 fn token(criterion: &mut Criterion) {
     let key = generate_signing_key().expect("a key");
-    let made = || Tokens::new(&key, "https://mainstay.example").expect("tokens");
+    let new_tokens = || Tokens::new(&key, "https://mainstay.example").expect("tokens");
     let at = DateTime::<Utc>::from_timestamp(1_770_000_000, 0).expect("a time");
-    let tokens = made();
+    let tokens = new_tokens();
     let issue = || tokens.issue(Uuid::from_u128(1), Uuid::from_u128(2), Role::Person, at);
     let token = issue().expect("a token");
     criterion.bench_function("issue", |b| b.iter(issue));
-    criterion.bench_function("verify for the first time", |b| {
+    criterion.bench_function("first verification", |b| {
         b.iter_batched(
-            made,
+            new_tokens,
             |fresh| fresh.verify(black_box(&token), at),
             BatchSize::LargeInput,
         );
     });
-    criterion.bench_function("verify again", |b| {
+    criterion.bench_function("later verification", |b| {
         b.iter(|| tokens.verify(black_box(&token), at));
     });
 }

@@ -1,4 +1,5 @@
-//! Alcohol, in New York: two lapses with reviews, a plan that learns from each, and a goal that changes.
+//! The program of a person in New York who stops drinking alcohol: two lapses with reviews, changes of the plan after
+//! each, and a new goal.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -22,10 +23,7 @@ const HABITS: Habits = Habits {
 };
 
 const WEEKS: Weeks = Weeks {
-    meetings: &[
-        (1, 19 * 60, "aa", "in_person"),
-        (4, 12 * 60 + 15, "smart", "online"),
-    ],
+    meetings: &[(1, 19 * 60, "aa", "in_person"), (4, 12 * 60 + 15, "smart", "online")],
     appointments: (3, 14, 15 * 60 + 30, "counseling", "Dr. Okafor"),
     free: 21 * 60,
     practice: 45,
@@ -53,14 +51,8 @@ const OUTLINE: Outline = Outline {
         ("Surf the wave", "urge_surfing", "urge-surfing-wave"),
         ("Call Robin", "call_someone", "call-before"),
     ],
-    situations: &[
-        ("Friday evening alone", "unpleasant_emotions"),
-        ("Drinks after work", "social_pressure"),
-    ],
-    lapse_response: &[
-        "Stop, get somewhere safe, call Robin.",
-        "Sleep, then look at it with kind eyes.",
-    ],
+    situations: &[("Friday evening alone", "unpleasant_emotions"), ("Drinks after work", "social_pressure")],
+    lapse_response: &["Stop, get somewhere safe, call Robin.", "Sleep, then look at it with kind eyes."],
     environment: &["No bottles at home."],
     routines: &["Up at seven, also on Sundays."],
     naloxone: "",
@@ -84,7 +76,7 @@ pub fn program() -> Program {
             content = second_lapse(&mut diary, day, goal, plan, &content);
         }
         if day == day_of("2026-10-31") {
-            // The night in which the clock is put back: the same wall time twice.
+            // The night in which the clocks go back: the same local time twice.
             for at in NEW_YORK.moments(day + 1, 90) {
                 diary.check_in("momentary", at, &HABITS, Map::new());
             }
@@ -102,7 +94,7 @@ pub fn program() -> Program {
     )
 }
 
-/// Contacts, the goal, and a plan that comes in use.
+/// Contacts, the goal, and a plan that is activated.
 fn beginning(diary: &mut Diary) -> (Uuid, Uuid, Value) {
     let at = NEW_YORK.at(0, 6 * 60);
     let robin = diary.create(
@@ -135,7 +127,7 @@ fn beginning(diary: &mut Diary) -> (Uuid, Uuid, Value) {
     let mut body = plan(diary, at, "relapse_prevention", &OUTLINE, &[robin, dana, old]);
     body["review_on"] = json!(wire_date(42));
     let draft = diary.create("plans", at, body.clone());
-    // A better word, before it is in use.
+    // A better title, before the plan is activated.
     body["title"] = json!("Staying well, together");
     diary.replace("plans", draft, json!({ "title": body["title"] }));
     diary.activate(draft);
@@ -150,31 +142,31 @@ fn medication(diary: &mut Diary, care: &mut Care) {
         "name": "Naltrexone", "class": "antagonist", "dose": "50 mg", "route": "oral", "schedule": "FREQ=DAILY;BYHOUR=8",
         "covers_days": 1, "started_on": wire_date(2),
     });
-    let naltrexone = care.story(
+    let naltrexone = care.create_with_changes(
         diary,
         at,
         "medications",
         daily.clone(),
         &[(30, json!({ "rxnorm": "7243" }))],
     );
-    care.take(naltrexone, &[8 * 60], (2, DAYS - 1));
-    // From the pharmacy's list, which had it under another name.
+    care.add_regimen(naltrexone, &[8 * 60], (2, DAYS - 1));
+    // A duplicate from the list of the pharmacy, under another name.
     let mut twice = daily;
     twice["name"] = json!("Naltrexone hydrochloride");
     let twice = diary.create("medications", at, twice);
-    care.take_back(3, "medications", twice);
+    care.delete_on(3, "medications", twice);
     let second = day_of("2026-10-20");
     let thrice = json!({
         "name": "Acamprosate", "class": "alcohol_anticraving", "dose": "666 mg", "route": "oral",
         "schedule": "FREQ=DAILY;BYHOUR=8,14,20", "covers_days": 1, "started_on": wire_date(second), "status": null,
     });
     let acamprosate = diary.create("medications", NEW_YORK.at(second, 7 * 60), thrice);
-    care.take(acamprosate, &[8 * 60, 14 * 60, 20 * 60], (second, second + 13));
+    care.add_regimen(acamprosate, &[8 * 60, 14 * 60, 20 * 60], (second, second + 13));
     let completed = json!({ "status": "completed", "ended_on": wire_date(second + 13) });
-    care.change(second + 14, "medications", acamprosate, completed);
+    care.change_on(second + 14, "medications", acamprosate, completed);
 }
 
-/// From the ward to the day programme, and what was said of warnings.
+/// The way from the ward to the day programme, and feedback on warnings.
 fn other_help(diary: &mut Diary, care: &mut Care) {
     let at = NEW_YORK.at(0, 11 * 60);
     let done = |upto: usize| -> Value {
@@ -187,7 +179,7 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     };
     let ward =
         json!({ "from_level": "detox", "to_level": "intensive_outpatient", "discharged_on": wire_date(0) });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "transitions",
@@ -195,35 +187,21 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         &[
             (1, json!({ "status": "in_progress", "follow_ups": done(1) })),
             (7, json!({ "follow_ups": done(3) })),
-            (
-                30,
-                json!({ "status": "stabilised", "follow_ups": done(5), "to_level": "outpatient" }),
-            ),
+            (30, json!({ "status": "stabilised", "follow_ups": done(5), "to_level": "outpatient" })),
         ],
     );
     let intake = json!({ "kind": "intake", "starts_at": wire(NEW_YORK.at(5, 9 * 60)), "with": "Riverside day programme" });
-    let intake = care.story(
-        diary,
-        at,
-        "appointments",
-        intake,
-        &[(5, json!({ "status": "kept" }))],
-    );
+    let intake =
+        care.create_with_changes(diary, at, "appointments", intake, &[(5, json!({ "status": "kept" }))]);
     let referral = json!({ "kind": "intensive_outpatient", "to": "Riverside day programme", "next_step": "Call on Monday." });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "referrals",
         referral,
         &[
-            (
-                1,
-                json!({ "status": "waitlisted", "reason": "Three days a week, after the ward." }),
-            ),
-            (
-                3,
-                json!({ "status": "scheduled", "appointment_id": intake, "next_step": null }),
-            ),
+            (1, json!({ "status": "waitlisted", "reason": "Three days a week, after the ward." })),
+            (3, json!({ "status": "scheduled", "appointment_id": intake, "next_step": null })),
             (5, json!({ "status": "attended" })),
         ],
     );
@@ -232,22 +210,19 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
         at,
         json!({ "kind": "primary_care", "to": "Dentist", "status": "requested" }),
     );
-    care.take_back(9, "referrals", dentist);
+    care.delete_on(9, "referrals", dentist);
     let helped =
         json!({ "rule": "craving_peak", "kind": "helpful", "note": "I called before it was an eight." });
     diary.create("warning-feedback", at, helped);
     let quiet = json!({ "rule": "sleep", "kind": "mute", "muted_until": wire(NEW_YORK.at(40, 0)) });
-    let quiet = care.story(
+    let quiet = care.create_with_changes(
         diary,
         at,
         "warning-feedback",
         quiet,
-        &[(
-            20,
-            json!({ "muted_until": wire(NEW_YORK.at(30, 0)), "note": "The baby upstairs." }),
-        )],
+        &[(20, json!({ "muted_until": wire(NEW_YORK.at(30, 0)), "note": "The baby upstairs." }))],
     );
-    care.take_back(31, "warning-feedback", quiet);
+    care.delete_on(31, "warning-feedback", quiet);
     let wrong = json!({ "rule": "isolation", "kind": "wrong" });
     diary.create("warning-feedback", at, wrong);
 }
@@ -266,11 +241,7 @@ fn first_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &Va
             "note": "A birthday. I called Robin on the way home.",
         }),
     );
-    diary.replace(
-        "craving-events",
-        craving,
-        json!({ "outcome": "used", "acted": true }),
-    );
+    diary.replace("craving-events", craving, json!({ "outcome": "used", "acted": true }));
     diary.replace("goals", goal, json!({ "status": "paused" }));
     let item = diary.id(at);
     diary.review(
@@ -293,16 +264,8 @@ fn first_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &Va
     diary.items.signs.push(item);
     let sign = json!({ "id": item, "label": "Skipping dinner before a party", "stage": "emotional" });
     let content = with_item(content, "warning_signs", sign);
-    diary.replace(
-        "plans",
-        plan,
-        json!({ "content": content, "review_on": wire_date(day + 28) }),
-    );
-    diary.replace(
-        "goals",
-        goal,
-        json!({ "status": "active", "note": "Going on, with dinner first." }),
-    );
+    diary.replace("plans", plan, json!({ "content": content, "review_on": wire_date(day + 28) }));
+    diary.replace("goals", goal, json!({ "status": "active", "note": "Going on, with dinner first." }));
     content
 }
 
@@ -314,14 +277,10 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
         "feelings": { "guilt": 8, "shame": 7, "felt_control": 2 }, "harm": "unknown",
     });
     let event = diary.create("use-events", at, entry.clone());
-    // The tablet had it as well, under another id; one of the two is taken back.
+    // The tablet recorded it too, under another id, and the duplicate is deleted.
     let twice = diary.create("use-events", at, entry);
     diary.delete("use-events", twice);
-    diary.replace(
-        "use-events",
-        event,
-        json!({ "amount": 6, "note": "Counted again the next day." }),
-    );
+    diary.replace("use-events", event, json!({ "amount": 6, "note": "Counted again the next day." }));
     diary.review(
         event,
         json!({ "thoughts": "It does not matter now.", "what_to_change": "Call before, not after." }),
@@ -332,11 +291,7 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
         "id": strategy, "label": "Ten minutes on the balcony", "category": "delay", "practice": "fifteen-minute-delay",
     });
     let content = with_item(content, "strategies", item);
-    diary.replace(
-        "plans",
-        plan,
-        json!({ "content": content, "title": "Staying well, once more" }),
-    );
+    diary.replace("plans", plan, json!({ "content": content, "title": "Staying well, once more" }));
     let stopped = json!({ "status": "stopped", "ended_on": wire_date(day + 1), "note": "Another way fits me better now." });
     diary.replace("goals", goal, stopped);
     diary.create(

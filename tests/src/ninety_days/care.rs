@@ -1,5 +1,5 @@
-//! What people do for their recovery beside checking in: doses, practice, meetings, appointments, thoughts looked at
-//! twice, commitments, profiles, questionnaires, a journal. Much of it is completed or corrected on a later day.
+//! Builds the records of a program besides check-ins and cravings: doses, practice, meetings, appointments, thought
+//! records, commitments, profiles, questionnaires and a journal. Many are completed or corrected on a later day.
 
 use chrono::{DateTime, FixedOffset, TimeDelta};
 use serde_json::{Value, json};
@@ -13,29 +13,29 @@ use super::{
 
 /// The questionnaire that every server has.
 const A_LOOK_AT_THE_WEEK: &str = "b12f75b8-83fb-83f5-89eb-f4218a8459d9";
-/// What its choices may be answered with, by how much they count.
+/// The options of its choice questions, in the order of their weights.
 pub const HOW_OFTEN: [&str; 4] = ["never", "some-days", "most-days", "every-day"];
 
-/// What a person's weeks hold. Times are minutes after midnight.
+/// The weekly routine of a person. Times are minutes after midnight.
 #[derive(Debug, Clone, Copy)]
 pub struct Weeks {
-    /// Meetings: day of the week (Monday is 0), time, programme, how.
+    /// Meetings: day of the week (Monday is 0), time, programme, mode.
     pub meetings: &'static [(i64, i64, &'static str, &'static str)],
-    /// Appointments: first day, days in between, time, what for, with whom.
+    /// Appointments: first day, days in between, time, kind, with.
     pub appointments: (i64, i64, i64, &'static str, &'static str),
-    /// When there is time to sit down.
+    /// The time for writing in the evening.
     pub free: i64,
-    /// How many days of a hundred have a practice session.
+    /// The percentage of days with a practice session.
     pub practice: u64,
-    /// How many have a commitment for the next day.
+    /// The percentage of days with a commitment for the next day.
     pub commitments: u64,
-    /// How many have an entry in the journal.
+    /// The percentage of days with a journal entry.
     pub journal: u64,
-    /// How many have a thought that is written down.
+    /// The percentage of days with a thought record.
     pub thoughts: u64,
 }
 
-/// A medication that is taken at times of the day, from one day to another.
+/// A medication that is taken at given times, from one day to another.
 #[derive(Debug, Clone, Copy)]
 struct Regimen {
     medication: Uuid,
@@ -43,34 +43,30 @@ struct Regimen {
     days: (i64, i64),
 }
 
-/// Something that is changed on a later day; without a change it is taken back.
+/// A change of a record on a later day; without a change, the record is deleted.
 #[derive(Debug, Clone)]
-struct Later {
+struct LaterChange {
     day: i64,
     collection: &'static str,
     id: Uuid,
     change: Option<Value>,
 }
 
-/// What one person does, with what is still to be completed.
+/// The care of one person, with the changes that are due on later days.
 pub struct Care {
     weeks: Weeks,
     regimens: Vec<Regimen>,
-    later: Vec<Later>,
+    later: Vec<LaterChange>,
 }
 
 impl Care {
-    /// The care of a person whose weeks are like that.
+    /// Creates the care of a person with a weekly routine.
     pub const fn new(weeks: Weeks) -> Self {
-        Self {
-            weeks,
-            regimens: Vec::new(),
-            later: Vec::new(),
-        }
+        Self { weeks, regimens: Vec::new(), later: Vec::new() }
     }
 
-    /// A record that is changed on later days.
-    pub fn story(
+    /// Creates a record, and schedules changes on later days.
+    pub fn create_with_changes(
         &mut self,
         diary: &mut Diary,
         at: DateTime<FixedOffset>,
@@ -80,44 +76,30 @@ impl Care {
     ) -> Uuid {
         let id = diary.create(collection, at, body);
         for (day, change) in changes {
-            self.change(*day, collection, id, change.clone());
+            self.change_on(*day, collection, id, change.clone());
         }
         id
     }
 
-    /// Takes a medication at these times from its first to its last day.
-    pub fn take(&mut self, medication: Uuid, times: &'static [i64], days: (i64, i64)) {
-        self.regimens.push(Regimen {
-            medication,
-            times,
-            days,
-        });
+    /// Adds a medication that is taken at these times from its first to its last day.
+    pub fn add_regimen(&mut self, medication: Uuid, times: &'static [i64], days: (i64, i64)) {
+        self.regimens.push(Regimen { medication, times, days });
     }
 
-    /// A record has other members from that day on.
-    pub fn change(&mut self, day: i64, collection: &'static str, id: Uuid, change: Value) {
+    /// Schedules a change of a record.
+    pub fn change_on(&mut self, day: i64, collection: &'static str, id: Uuid, change: Value) {
         let change = Some(change);
-        self.later.push(Later {
-            day,
-            collection,
-            id,
-            change,
-        });
+        self.later.push(LaterChange { day, collection, id, change });
     }
 
-    /// A record is taken back on that day.
-    pub fn take_back(&mut self, day: i64, collection: &'static str, id: Uuid) {
-        self.later.push(Later {
-            day,
-            collection,
-            id,
-            change: None,
-        });
+    /// Schedules the deletion of a record.
+    pub fn delete_on(&mut self, day: i64, collection: &'static str, id: Uuid) {
+        self.later.push(LaterChange { day, collection, id, change: None });
     }
 
-    /// A day, with what earlier days left to be done.
+    /// Adds the records of a day, after the changes that are due.
     pub fn day(&mut self, diary: &mut Diary, day: i64) {
-        self.catch_up(diary, day);
+        self.apply_due_changes(diary, day);
         for regimen in self.regimens.clone() {
             if (regimen.days.0..=regimen.days.1).contains(&day) {
                 for minute in regimen.times {
@@ -143,23 +125,15 @@ impl Care {
         if diary.random.chance(weeks.journal) {
             self.journal(diary, day);
         }
-        self.now_and_then(diary, day);
+        self.occasional_records(diary, day);
     }
 
-    fn catch_up(&mut self, diary: &mut Diary, day: i64) {
-        let (due, later) = std::mem::take(&mut self.later)
-            .into_iter()
-            .partition(|later| later.day <= day);
+    fn apply_due_changes(&mut self, diary: &mut Diary, day: i64) {
+        let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|later| later.day <= day);
         self.later = later;
-        let mut due: Vec<Later> = due;
+        let mut due: Vec<LaterChange> = due;
         due.sort_by_key(|later| later.day);
-        for Later {
-            collection,
-            id,
-            change,
-            ..
-        } in due
-        {
+        for LaterChange { collection, id, change, .. } in due {
             match change {
                 Some(change) => diary.replace(collection, id, change),
                 None => diary.delete(collection, id),
@@ -168,7 +142,7 @@ impl Care {
     }
 
     /// Appointments, profiles and questionnaires.
-    fn now_and_then(&mut self, diary: &mut Diary, day: i64) {
+    fn occasional_records(&mut self, diary: &mut Diary, day: i64) {
         let (first, every, ..) = self.weeks.appointments;
         if day >= first && (day - first) % every == 0 {
             self.appointment(diary, day);
@@ -183,12 +157,12 @@ impl Care {
 
     fn dose(&mut self, diary: &mut Diary, medication: Uuid, day: i64, minute: i64) {
         let due = diary.clock.at(day, minute);
-        let (status, minutes) = match diary.random.place(100) {
+        let (status, minutes) = match diary.random.index(100) {
             0..80 => ("taken", diary.random.between(0, 40)),
             80..88 => ("late", diary.random.between(90, 300)),
             88..91 => ("skipped", 30),
             91..96 => ("missed", 600),
-            // Nobody wrote down what became of it.
+            // The dose is not recorded.
             _ => return,
         };
         let at = due + TimeDelta::minutes(minutes);
@@ -197,17 +171,17 @@ impl Care {
             body["due_at"] = json!(wire(due));
         }
         if status == "skipped" {
-            body["reason"] = json!(diary.random.pick(phrases::REASONS));
+            body["reason"] = json!(diary.random.pick(phrases::SKIP_REASONS));
         }
         let id = diary.create("doses", at, body.clone());
         if status == "missed" && diary.random.chance(40) {
-            // It was in the box's next compartment, and was taken before the day was over.
+            // The dose was found and taken later on the same day.
             let found = json!({ "status": "late", "occurred_at": wire(due + TimeDelta::minutes(420)), "observed": true });
-            self.change(day + 1, "doses", id, found);
+            self.change_on(day + 1, "doses", id, found);
         }
         if diary.random.chance(3) {
             let twice = diary.create("doses", at, body);
-            self.take_back(day + 1, "doses", twice);
+            self.delete_on(day + 1, "doses", twice);
         }
     }
 
@@ -216,30 +190,20 @@ impl Care {
         let role = diary.random.pick(&["attend", "attend", "share", "serve"]);
         let body = json!({ "programme": programme, "mode": mode, "role": role, "occurred_at": wire(at) });
         let id = diary.create("attendances", at, body);
-        match diary.random.place(12) {
-            0 => self.change(
-                day + 1,
-                "attendances",
-                id,
-                json!({ "role": "share", "mode": "phone" }),
-            ),
-            1 => self.take_back(day + 1, "attendances", id),
+        match diary.random.index(12) {
+            0 => self.change_on(day + 1, "attendances", id, json!({ "role": "share", "mode": "phone" })),
+            1 => self.delete_on(day + 1, "attendances", id),
             _ => {}
         }
     }
 
     fn practice(&mut self, diary: &mut Diary, day: i64) {
-        let at = diary
-            .clock
-            .at(day, self.weeks.free - diary.random.between(20, 240));
+        let at = diary.clock.at(day, self.weeks.free - diary.random.between(20, 240));
         let mut body = json!({
             "occurred_at": wire(at), "practice": diary.random.pick(phrases::PRACTICES), "minutes": diary.random.between(3, 40),
             "guided": diary.random.chance(40),
         });
-        for (before, after) in [
-            ("craving_before", "craving_after"),
-            ("stress_before", "stress_after"),
-        ] {
+        for (before, after) in [("craving_before", "craving_after"), ("stress_before", "stress_after")] {
             if diary.random.chance(60) {
                 let value = diary.random.between(2, 9);
                 body[before] = json!(value);
@@ -253,19 +217,14 @@ impl Care {
             body["note"] = json!(diary.random.pick(phrases::NOTES));
         }
         let id = diary.create("practice-sessions", at, body);
-        match diary.random.place(15) {
-            0 => self.change(
-                day + 2,
-                "practice-sessions",
-                id,
-                json!({ "minutes": 12, "note": null }),
-            ),
-            1 => self.take_back(day + 1, "practice-sessions", id),
+        match diary.random.index(15) {
+            0 => self.change_on(day + 2, "practice-sessions", id, json!({ "minutes": 12, "note": null })),
+            1 => self.delete_on(day + 1, "practice-sessions", id),
             _ => {}
         }
     }
 
-    /// A thought as it came; mostly it is looked at from another side a day later.
+    /// A thought record, which is usually completed a day later.
     fn thought(&mut self, diary: &mut Diary, day: i64) {
         let at = diary.clock.at(day, self.weeks.free + 5);
         let (situation, thought, alternative) = diary.random.pick(phrases::THOUGHTS);
@@ -279,110 +238,103 @@ impl Care {
         }
         let id = diary.create("thought-records", at, body);
         if diary.random.chance(75) {
-            let looked_at = json!({
+            let completed = json!({
                 "evidence_for": "It was like that once.", "evidence_against": "Three times since it was not.",
                 "alternative": alternative, "belief_after": belief - diary.random.between(0, 50),
                 "emotions": [{ "name": "Angst", "before": strength, "after": strength - diary.random.between(0, 4) }],
             });
-            self.change(day + 1, "thought-records", id, looked_at);
+            self.change_on(day + 1, "thought-records", id, completed);
         } else if diary.random.chance(50) {
-            self.take_back(day + 3, "thought-records", id);
+            self.delete_on(day + 3, "thought-records", id);
         }
     }
 
-    /// A word for tomorrow. Not all are looked back on.
+    /// A commitment for the next day. Some never get an outcome.
     fn commitment(&mut self, diary: &mut Diary, day: i64) {
         let at = diary.clock.at(day, self.weeks.free + 30);
         let text = diary.random.pick(phrases::COMMITMENTS);
         let body = json!({ "text": text, "on": wire_date(day + 1) });
         let id = diary.create("commitments", at, body);
-        match diary.random.place(20) {
-            0..11 => self.change(day + 1, "commitments", id, json!({ "outcome": "kept" })),
-            11..13 => self.change(day + 1, "commitments", id, json!({ "outcome": "not_kept" })),
-            13 => self.change(day + 2, "commitments", id, json!({ "outcome": "unsure" })),
-            14 => self.change(day + 1, "commitments", id, json!({ "on": wire_date(day + 2) })),
-            15 => self.take_back(day + 1, "commitments", id),
+        match diary.random.index(20) {
+            0..11 => self.change_on(day + 1, "commitments", id, json!({ "outcome": "kept" })),
+            11..13 => self.change_on(day + 1, "commitments", id, json!({ "outcome": "not_kept" })),
+            13 => self.change_on(day + 2, "commitments", id, json!({ "outcome": "unsure" })),
+            14 => self.change_on(day + 1, "commitments", id, json!({ "on": wire_date(day + 2) })),
+            15 => self.delete_on(day + 1, "commitments", id),
             _ => {}
         }
     }
 
     fn journal(&mut self, diary: &mut Diary, day: i64) {
-        let at = diary
-            .clock
-            .at(day, self.weeks.free + diary.random.between(31, 55));
-        let text = format!(
-            "{} {}",
-            diary.random.pick(phrases::NOTES),
-            diary.random.pick(phrases::CRAVING_NOTES)
-        );
+        let at = diary.clock.at(day, self.weeks.free + diary.random.between(31, 55));
+        let text =
+            format!("{} {}", diary.random.pick(phrases::NOTES), diary.random.pick(phrases::CRAVING_NOTES));
         let mut body = json!({ "occurred_at": wire(at), "text": text });
         if diary.random.chance(60) {
             body["mood"] = json!(diary.random.between(1, 9));
         }
         let id = diary.create("journal", at, body);
-        match diary.random.place(8) {
-            0 => self.change(
+        match diary.random.index(8) {
+            0 => self.change_on(
                 day + 1,
                 "journal",
                 id,
                 json!({ "text": format!("{text} I slept on it."), "mood": null }),
             ),
-            1 => self.take_back(day + 2, "journal", id),
+            1 => self.delete_on(day + 2, "journal", id),
             _ => {}
         }
     }
 
-    /// The next appointment is made on the day of the last one.
+    /// Makes the next appointment on the day of the last one.
     fn appointment(&mut self, diary: &mut Diary, day: i64) {
         let (_, every, minute, kind, with) = self.weeks.appointments;
-        let made = diary.clock.at(day, minute + 60);
+        let made_at = diary.clock.at(day, minute + 60);
         let starts = diary.clock.at(day + every, minute);
         let mut body = json!({ "kind": kind, "starts_at": wire(starts), "with": with });
         if diary.random.chance(50) {
             body["place"] = json!("Second floor, the green door");
             body["status"] = Value::Null;
         }
-        let became = match diary.random.place(8) {
+        let became = match diary.random.index(8) {
             0 => json!({ "status": "missed" }),
             1 => json!({ "status": "cancelled", "place": null }),
             2 => json!({ "starts_at": wire(starts + TimeDelta::minutes(90)), "status": "kept" }),
             _ => json!({ "status": "kept" }),
         };
-        self.story(diary, made, "appointments", body, &[(day + every, became)]);
+        self.create_with_changes(diary, made_at, "appointments", body, &[(day + every, became)]);
     }
 
     fn profile(&mut self, diary: &mut Diary, day: i64) {
         let at = diary.clock.at(day, self.weeks.free + 58);
         let rated = |diary: &mut Diary| -> Value {
             let rates = phrases::CATEGORIES.iter();
-            rates
-                .map(|category| ((*category).to_owned(), json!(diary.random.between(10, 95))))
-                .collect()
+            rates.map(|category| ((*category).to_owned(), json!(diary.random.between(10, 95)))).collect()
         };
         let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
         let id = diary.create("self-efficacy-profiles", at, body);
-        match diary.random.place(5) {
+        match diary.random.index(5) {
             0 => {
                 let again = json!({ "confidence": rated(diary) });
-                self.change(day + 1, "self-efficacy-profiles", id, again);
+                self.change_on(day + 1, "self-efficacy-profiles", id, again);
             }
             1 => {
-                // Filled in on the tablet too.
+                // The tablet has a duplicate.
                 let body = json!({ "occurred_at": wire(at), "confidence": rated(diary) });
                 let twice = diary.create("self-efficacy-profiles", at, body);
-                self.take_back(day + 1, "self-efficacy-profiles", twice);
+                self.delete_on(day + 1, "self-efficacy-profiles", twice);
             }
             _ => {}
         }
     }
 
-    /// Begun on Sunday, completed the day after. No answer is one for which the server has a note.
+    /// A questionnaire that is begun on Sunday and completed the next day. No answer causes a safety note.
     fn questionnaire(&mut self, diary: &mut Diary, day: i64) {
         let at = diary.clock.at(day, self.weeks.free + 59);
         let mut answers: Vec<Value> = [("rest", 3), ("company", 3), ("calm", 3), ("too-much", 2)]
             .iter()
             .map(|(link, most)| {
-                let chosen = HOW_OFTEN[diary.random.place(most + 1)];
+                let chosen = HOW_OFTEN[diary.random.index(most + 1)];
                 json!({ "link_id": link, "value_coding": { "code": chosen } })
             })
             .collect();
@@ -392,7 +344,7 @@ impl Care {
         if diary.random.chance(70) {
             answers.push(json!({ "link_id": "confidence", "value_integer": diary.random.between(0, 10) }));
         }
-        let whole = json!({ "status": "completed", "answers": answers });
-        self.story(diary, at, "questionnaire-responses", begun, &[(day + 1, whole)]);
+        let completed = json!({ "status": "completed", "answers": answers });
+        self.create_with_changes(diary, at, "questionnaire-responses", begun, &[(day + 1, completed)]);
     }
 }

@@ -1,15 +1,15 @@
-//! What a record looks like when it is read, given what was sent, and how two of them are compared.
+//! Computes the body of a record as the server returns it from the body that was sent, and compares bodies.
 
 use chrono::{Days, NaiveDate};
 use serde_json::{Map, Value, json};
 
 use super::care::HOW_OFTEN;
 
-/// Members that the server writes and that nobody can foresee.
-const UNFORESEEN: [&str; 3] = ["created_at", "updated_at", "activated_at"];
+/// The members with times that the server sets.
+const SERVER_TIMES: [&str; 3] = ["created_at", "updated_at", "activated_at"];
 
-/// The record as it is read: what is null is left out, what was left out has its default, what is computed is there.
-pub fn as_answered(collection: &str, sent: &Value) -> Value {
+/// The body as the server returns it: without nulls, with defaults, and with computed members.
+pub fn as_read(collection: &str, sent: &Value) -> Value {
     let mut record = defaults(collection);
     for (name, value) in without_null(sent).as_object().expect("a record") {
         record[name] = value.clone();
@@ -20,16 +20,12 @@ pub fn as_answered(collection: &str, sent: &Value) -> Value {
             let ratings = record["ratings"].as_array().expect("ratings");
             record["peak"] = json!(ratings.iter().filter_map(|rating| rating["value"].as_i64()).max());
             if record["outcome"] == "ongoing" {
-                // All of it is long ago.
+                // The server ends an event that has been ongoing for hours.
                 record["outcome"] = json!("unsure");
             }
         }
         "support-contacts" if record.get("preferred_channel").is_none() => {
-            let channel = if record.get("phone").is_some() {
-                "call"
-            } else {
-                "email"
-            };
+            let channel = if record.get("phone").is_some() { "call" } else { "email" };
             record["preferred_channel"] = json!(channel);
         }
         "plans" => complete_content(&mut record["content"]),
@@ -43,29 +39,25 @@ pub fn as_answered(collection: &str, sent: &Value) -> Value {
     record
 }
 
-/// Follow-ups 1, 3, 7, 14 and 30 days after the discharge unless there are others, and the first that is not done.
+/// Adds the default follow-ups 1, 3, 7, 14 and 30 days after the discharge, and the date of the next open one.
 fn complete_transition(record: &mut Value) {
-    let discharged: NaiveDate = (record["discharged_on"].as_str())
-        .and_then(|date| date.parse().ok())
-        .expect("a date");
+    let discharged: NaiveDate =
+        (record["discharged_on"].as_str()).and_then(|date| date.parse().ok()).expect("a date");
     if record.get("follow_ups").is_none() {
         let days = [1, 3, 7, 14, 30].map(|days| json!({ "due_on": discharged + Days::new(days) }));
         record["follow_ups"] = json!(days);
     }
     let follow_ups = record["follow_ups"].as_array().expect("follow-ups");
     let open = follow_ups.iter().filter(|one| one.get("done_on").is_none());
-    let next = open
-        .filter_map(|one| one["due_on"].as_str())
-        .min()
-        .map(str::to_owned);
+    let next = open.filter_map(|one| one["due_on"].as_str()).min().map(str::to_owned);
     let is_over = ["closed", "readmitted"].contains(&record["status"].as_str().expect("a status"));
     if let Some(next) = next.filter(|_| !is_over) {
         record["next_follow_up_on"] = json!(next);
     }
 }
 
-/// The scores of the questionnaire that every server has: four choices of 0 to 3, the last of them counted in
-/// reverse, and a number from 0 to 10 that may be left out.
+/// The scores of the questionnaire that every server has: four choices of 0 to 3, of which the last is scored in
+/// reverse, and an optional number from 0 to 10.
 fn scores(answers: &Value) -> Value {
     let answer = |link: &str| {
         let mut all = answers.as_array().expect("answers").iter();
@@ -137,21 +129,14 @@ fn complete_content(content: &mut Value) {
         "routines",
         "safety_steps",
     ] {
-        let items = content
-            .as_object_mut()
-            .expect("content")
-            .entry(section)
-            .or_insert(json!([]));
+        let items = content.as_object_mut().expect("content").entry(section).or_insert(json!([]));
         let inner = match section {
             "strategies" => "trigger_ids",
             "situations" => "steps",
             _ => continue,
         };
         for item in items.as_array_mut().expect("a section") {
-            item.as_object_mut()
-                .expect("an item")
-                .entry(inner)
-                .or_insert(json!([]));
+            item.as_object_mut().expect("an item").entry(inner).or_insert(json!([]));
         }
     }
 }
@@ -168,8 +153,8 @@ fn without_null(value: &Value) -> Value {
     }
 }
 
-/// The record with other members; null unsets one.
-pub fn changed(record: &Value, change: &Value) -> Value {
+/// The record with changed members; null removes one.
+pub fn with_changes(record: &Value, change: &Value) -> Value {
     let mut record = record.clone();
     for (name, value) in change.as_object().expect("a change") {
         record[name] = value.clone();
@@ -177,10 +162,10 @@ pub fn changed(record: &Value, change: &Value) -> Value {
     without_null(&record)
 }
 
-/// Every difference, each with its JSON pointer. Items of lists may have got an id from the server.
+/// All differences with their JSON pointers. The server may have added an id to items of lists.
 pub fn differences(expected: &Value, found: &Value) -> Vec<String> {
     let mut all = Vec::new();
-    compare("", expected, found, &UNFORESEEN, &mut all);
+    compare("", expected, found, &SERVER_TIMES, &mut all);
     all
 }
 
@@ -228,21 +213,14 @@ mod tests {
         let found = json!({ "a": 1.0, "b": { "c": "y" }, "d": [1, { "e": 2, "id": "made" }], "g": 0, "created_at": "now" });
         assert_eq!(
             differences(&expected, &found),
-            [
-                "/b/c: expected \"x\", found \"y\"",
-                "/f: is missing, expected true",
-                "/g: unexpected 0"
-            ]
+            ["/b/c: expected \"x\", found \"y\"", "/f: is missing, expected true", "/g: unexpected 0"]
         );
     }
 
     #[test]
-    fn null_unsets_and_defaults_come_back() {
+    fn null_removes_a_member_and_defaults_return() {
         let record = json!({ "kind": "momentary", "occurred_at": "2026-10-25T02:30:00+02:00", "note": "x", "tags": ["a"] });
-        let read = as_answered(
-            "check-ins",
-            &changed(&record, &json!({ "note": null, "tags": null })),
-        );
+        let read = as_read("check-ins", &with_changes(&record, &json!({ "note": null, "tags": null })));
         assert_eq!(read.get("note"), None);
         assert_eq!(read["tags"], json!([]));
         assert_eq!(read["local_date"], "2026-10-25");

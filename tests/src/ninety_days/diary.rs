@@ -1,4 +1,5 @@
-//! Writes a program: days as they are lived, with all that goes wrong between a phone and a server.
+//! Builds a program day by day: check-ins and cravings, with corrections, deletions, repeated requests and lost
+//! responses.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,28 +11,28 @@ use super::{
     Program, Step,
     calendar::{Clock, id, is_sunday, slot, wire},
     phrases,
-    plans::Items,
+    plan_items::PlanItems,
     random::Random,
 };
 
-/// How a person's days go. Times are minutes after midnight and may lie beyond the end of the day.
+/// The daily routine of a person. Times are minutes after midnight, and may lie after the next midnight.
 #[derive(Debug, Clone, Copy)]
 pub struct Habits {
-    /// When the day begins.
+    /// The time of getting up.
     pub up: i64,
-    /// When it ends.
+    /// The time of going to bed.
     pub to_bed: i64,
-    /// Fewest and most check-ins in between.
+    /// The least and the greatest number of momentary check-ins.
     pub momentary: (i64, i64),
-    /// Fewest and most cravings.
+    /// The least and the greatest number of cravings.
     pub cravings: (i64, i64),
-    /// How strong they are, about.
+    /// The approximate strength of cravings.
     pub strength: i64,
-    /// What there is to say on medication.
+    /// The answer on medication in the morning.
     pub medication: Option<&'static str>,
 }
 
-/// A record that may still be corrected or taken back.
+/// A record that may still be corrected or deleted.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     collection: &'static str,
@@ -41,61 +42,56 @@ struct Entry {
     at: DateTime<FixedOffset>,
 }
 
-/// A program that is being written.
+/// A program under construction.
 pub struct Diary {
-    /// Chance.
+    /// Random numbers.
     pub random: Random,
-    /// The clock that the person goes by.
+    /// The local time of the person.
     pub clock: Clock,
-    /// Plan items that records may name.
-    pub items: Items,
+    /// Plan items that records may refer to.
+    pub items: PlanItems,
     substance: &'static str,
     steps: Vec<Step>,
-    unheard: BTreeSet<usize>,
+    lost_responses: BTreeSet<usize>,
     created: Vec<usize>,
     recent: Vec<Entry>,
     slots: HashMap<String, Uuid>,
 }
 
 impl Diary {
-    /// An empty one.
+    /// Creates an empty diary.
     pub fn new(seed: u64, clock: Clock, substance: &'static str) -> Self {
         Self {
             random: Random::new(seed),
             clock,
-            items: Items::default(),
+            items: PlanItems::default(),
             substance,
             steps: Vec::new(),
-            unheard: BTreeSet::new(),
+            lost_responses: BTreeSet::new(),
             created: Vec::new(),
             recent: Vec::new(),
             slots: HashMap::new(),
         }
     }
 
-    /// The program as written.
+    /// Completes the program.
     pub fn program(self, name: &'static str, registration: Value) -> Program {
-        Program {
-            name,
-            registration,
-            steps: self.steps,
-            unheard: self.unheard,
-        }
+        Program { name, registration, steps: self.steps, lost_responses: self.lost_responses }
     }
 
-    /// A new id for that moment.
+    /// A new id for a time.
     pub fn id(&mut self, at: DateTime<FixedOffset>) -> Uuid {
         id(at, &mut self.random)
     }
 
     fn push(&mut self, step: Step) {
         if self.random.chance(3) {
-            self.unheard.insert(self.steps.len());
+            self.lost_responses.insert(self.steps.len());
         }
         self.steps.push(step);
     }
 
-    /// A new record; now and then it is sent twice.
+    /// Creates a record. A few of them are sent twice.
     pub fn create(&mut self, collection: &'static str, at: DateTime<FixedOffset>, body: Value) -> Uuid {
         let id = self.id(at);
         self.created.push(self.steps.len());
@@ -107,42 +103,35 @@ impl Diary {
         id
     }
 
-    /// Other members of a record.
+    /// Changes members of a record.
     pub fn replace(&mut self, collection: &'static str, id: Uuid, change: Value) {
-        self.push(Step::Replace {
-            collection,
-            id,
-            change,
-        });
+        self.push(Step::Replace { collection, id, change });
     }
 
-    /// A record is taken back.
+    /// Deletes a record.
     pub fn delete(&mut self, collection: &'static str, id: Uuid) {
         self.recent.retain(|entry| entry.id != id);
-        self.slots.retain(|_, holder| *holder != id);
+        self.slots.retain(|_, existing| *existing != id);
         self.push(Step::Delete { collection, id });
     }
 
-    /// A plan comes in use.
+    /// Activates a plan.
     pub fn activate(&mut self, id: Uuid) {
         self.push(Step::Activate { id });
     }
 
-    /// A use event is looked back on.
+    /// Creates or replaces the review of a use event.
     pub fn review(&mut self, id: Uuid, body: Value) {
         self.push(Step::PutReview { id, body });
     }
 
-    /// A day like any other.
+    /// Adds the records of an ordinary day.
     pub fn day(&mut self, day: i64, habits: &Habits) {
         let up = self.clock.at(day, habits.up + self.random.between(0, 35));
         let mut morning = Map::from_iter([
             ("sleep_minutes".to_owned(), json!(self.random.between(240, 540))),
             ("sleep_quality".to_owned(), json!(self.random.between(2, 9))),
-            (
-                "risky_situation_expected".to_owned(),
-                json!(self.random.between(0, 8)),
-            ),
+            ("risky_situation_expected".to_owned(), json!(self.random.between(0, 8))),
         ]);
         if let Some(medication) = habits.medication {
             morning.insert("medication".to_owned(), json!(medication));
@@ -181,10 +170,10 @@ impl Diary {
             ]);
             self.check_in("weekly", to_bed + TimeDelta::minutes(2), habits, weekly);
         }
-        self.second_thoughts(habits);
+        self.correct_earlier_records(habits);
     }
 
-    /// A check-in, if its place is free; else the phone learns who holds it.
+    /// Adds a check-in. If its slot is taken, the request is expected to conflict.
     pub fn check_in(
         &mut self,
         kind: &'static str,
@@ -195,26 +184,17 @@ impl Diary {
         let mut answers = answers;
         let craving = (habits.strength + self.random.between(-3, 2)).clamp(0, 10);
         answers.insert("craving".to_owned(), json!(craving));
-        for name in [
-            "mood",
-            "stress",
-            "self_efficacy",
-            "hungry",
-            "angry",
-            "lonely",
-            "tired",
-            "pain",
-        ] {
+        for name in ["mood", "stress", "self_efficacy", "hungry", "angry", "lonely", "tired", "pain"] {
             if self.random.chance(55) {
                 answers.insert(name.to_owned(), json!(self.random.between(0, 10)));
             }
         }
         let mut body = json!({ "kind": kind, "occurred_at": wire(at), "answers": answers });
         if self.random.chance(25) {
-            body["trigger_ids"] = json!(self.some(|items| &items.triggers, 2));
+            body["trigger_ids"] = json!(self.pick_items(|items| &items.triggers, 2));
         }
         if self.random.chance(20) {
-            body["warning_sign_ids"] = json!(self.some(|items| &items.signs, 2));
+            body["warning_sign_ids"] = json!(self.pick_items(|items| &items.signs, 2));
         }
         if self.random.chance(30) {
             body["note"] = json!(self.random.pick(phrases::NOTES));
@@ -223,13 +203,13 @@ impl Diary {
             body["tags"] = json!([self.random.pick(phrases::TAGS), "again"]);
         }
         if self.random.chance(10) {
-            // Spelt out, it is the same as left out.
+            // Null means the same as leaving it out.
             body["answers"]["withdrawal"] = Value::Null;
         }
         let slot = slot(kind, at);
-        if let Some(holder) = slot.as_ref().and_then(|slot| self.slots.get(slot).copied()) {
+        if let Some(existing) = slot.as_ref().and_then(|slot| self.slots.get(slot).copied()) {
             let id = self.id(at);
-            self.push(Step::Collide { id, body, holder });
+            self.push(Step::Conflict { id, body, existing });
             return;
         }
         let also_elsewhere = slot.is_some() && self.random.chance(4);
@@ -238,103 +218,87 @@ impl Diary {
             self.slots.insert(slot, id);
         }
         if also_elsewhere {
-            // The tablet asked too, and was offline.
+            // The tablet, which was offline, has a check-in for the same slot.
             body["answers"]["craving"] = json!((craving + 1) % 11);
             let second = self.id(at);
-            self.push(Step::Collide {
-                id: second,
-                body,
-                holder: id,
-            });
+            self.push(Step::Conflict { id: second, body, existing: id });
         }
-        self.recent.push(Entry {
-            collection: "check-ins",
-            kind,
-            id,
-            at,
-        });
+        self.recent.push(Entry { collection: "check-ins", kind, id, at });
     }
 
-    /// A craving: reported when it is over, or when it begins and then completed.
+    /// Adds a craving. Most are reported when they are over, others when they begin, and completed later.
     pub fn craving(&mut self, at: DateTime<FixedOffset>, strength: i64) -> Uuid {
         let peak = (strength + self.random.between(-2, 3)).clamp(1, 10);
         let minutes = self.random.between(3, 55);
         let mut ratings = vec![json!({ "offset_s": 0, "value": (peak - 1).max(0) })];
         let mut offset = 0;
-        for value in [peak, peak - 2, peak - 4].into_iter().take(self.random.place(4)) {
+        for value in [peak, peak - 2, peak - 4].into_iter().take(self.random.index(4)) {
             offset += self.random.between(30, minutes * 20);
             ratings.push(json!({ "offset_s": offset, "value": value.max(0) }));
         }
-        let mut whole = json!({
+        let mut report = json!({
             "substance": self.substance, "occurred_at": wire(at), "ended_at": wire(at + TimeDelta::minutes(minutes)),
             "ratings": ratings, "category": self.random.pick(phrases::CATEGORIES), "outcome": "rode_it_out", "acted": false,
         });
         if self.random.chance(60) {
-            whole["place"] = json!(self.random.pick(phrases::PLACES));
-            whole["company"] = json!(self.random.pick(phrases::COMPANY));
+            report["place"] = json!(self.random.pick(phrases::PLACES));
+            report["company"] = json!(self.random.pick(phrases::COMPANY));
         }
         if self.random.chance(50) {
-            whole["trigger_ids"] = json!(self.some(|items| &items.triggers, 3));
+            report["trigger_ids"] = json!(self.pick_items(|items| &items.triggers, 3));
         }
         if self.random.chance(30) {
-            whole["note"] = json!(self.random.pick(phrases::CRAVING_NOTES));
+            report["note"] = json!(self.random.pick(phrases::CRAVING_NOTES));
         }
-        let uses: Vec<Value> = (0..self.random.between(0, 3))
-            .map(|_| self.strategy_use(at, peak))
-            .collect();
+        let uses: Vec<Value> = (0..self.random.between(0, 3)).map(|_| self.strategy_use(at, peak)).collect();
         if !uses.is_empty() {
-            whole["strategy_uses"] = json!(uses);
+            report["strategy_uses"] = json!(uses);
         }
         let id = if self.random.chance(35) {
             let open =
                 json!({ "substance": self.substance, "occurred_at": wire(at), "ratings": [ratings[0]] });
             let id = self.create("craving-events", at, open);
-            // Some are never closed by the person.
+            // The person never completes the others.
             if self.random.chance(85) {
-                self.replace("craving-events", id, whole);
+                self.replace("craving-events", id, report);
             }
             id
         } else {
-            self.create("craving-events", at, whole)
+            self.create("craving-events", at, report)
         };
-        self.recent.push(Entry {
-            collection: "craving-events",
-            kind: "",
-            id,
-            at,
-        });
+        self.recent.push(Entry { collection: "craving-events", kind: "", id, at });
         id
     }
 
     fn strategy_use(&mut self, at: DateTime<FixedOffset>, before: i64) -> Value {
         let after = (before - self.random.between(-1, 5)).clamp(0, 10);
-        let mut tried = match self.random.place(4) {
+        let mut strategy_use = match self.random.index(4) {
             0 | 1 if !self.items.strategies.is_empty() => {
                 json!({ "strategy_id": self.random.pick(&self.items.strategies.clone()) })
             }
-            2 => json!({ "label": self.random.pick(phrases::OWN_WAYS) }),
+            2 => json!({ "label": self.random.pick(phrases::OWN_STRATEGIES) }),
             _ => json!({ "practice": self.random.pick(phrases::PRACTICES) }),
         };
         if self.random.chance(80) {
-            tried["id"] = json!(self.id(at));
+            strategy_use["id"] = json!(self.id(at));
         }
         if self.random.chance(80) {
-            tried["before"] = json!(before);
-            tried["after"] = json!(after);
+            strategy_use["before"] = json!(before);
+            strategy_use["after"] = json!(after);
         }
         if self.random.chance(50) {
-            tried["helped"] = json!(after < before);
-            tried["seconds"] = json!(self.random.between(20, 1800));
+            strategy_use["helped"] = json!(after < before);
+            strategy_use["seconds"] = json!(self.random.between(20, 1800));
         }
-        tried
+        strategy_use
     }
 
-    /// Up to `most` different items.
-    fn some(&mut self, of: fn(&Items) -> &Vec<Uuid>, most: usize) -> Vec<Uuid> {
-        let mut all = of(&self.items).clone();
-        let count = 1 + self.random.place(most);
+    /// Up to `max` different items.
+    fn pick_items(&mut self, list: fn(&PlanItems) -> &Vec<Uuid>, max: usize) -> Vec<Uuid> {
+        let mut all = list(&self.items).clone();
+        let count = 1 + self.random.index(max);
         while all.len() > count {
-            all.remove(self.random.place(all.len()));
+            all.remove(self.random.index(all.len()));
         }
         all
     }
@@ -345,27 +309,27 @@ impl Diary {
         cravings.map(|entry| entry.id)
     }
 
-    /// Earlier records are corrected, taken back, or sent again by a phone that did not hear the answer.
-    fn second_thoughts(&mut self, habits: &Habits) {
+    /// Corrects, deletes and resends a few earlier records.
+    fn correct_earlier_records(&mut self, habits: &Habits) {
         let keep = self.recent.len().saturating_sub(40);
         self.recent.drain(..keep);
         for _ in 0..2 {
             if !self.recent.is_empty() && self.random.chance(45) {
-                let entry = self.recent[self.random.place(self.recent.len())];
+                let entry = self.recent[self.random.index(self.recent.len())];
                 self.correct(entry);
             }
         }
         if !self.recent.is_empty() && self.random.chance(35) {
-            let entry = self.recent[self.random.place(self.recent.len())];
+            let entry = self.recent[self.random.index(self.recent.len())];
             self.delete(entry.collection, entry.id);
-            // The place that it held is free again.
+            // Its slot is free again.
             if matches!(entry.kind, "morning" | "evening") {
                 self.check_in(entry.kind, entry.at, habits, Map::new());
             }
         }
         for _ in 0..2 {
             if !self.created.is_empty() && self.random.chance(30) {
-                let index = self.created[self.random.place(self.created.len())];
+                let index = self.created[self.random.index(self.created.len())];
                 self.push(Step::Replay { index });
             }
         }
@@ -373,7 +337,7 @@ impl Diary {
 
     fn correct(&mut self, entry: Entry) {
         let mut change = json!({ "note": self.random.pick(phrases::CORRECTIONS) });
-        match (entry.collection, self.random.place(4)) {
+        match (entry.collection, self.random.index(4)) {
             ("check-ins", 0) => {
                 change["answers"] = json!({ "craving": self.random.between(0, 10), "mood": 5 });
             }

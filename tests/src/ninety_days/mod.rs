@@ -1,13 +1,18 @@
-//! Ninety days of three people, the same in every run: what their phones send, with everything that happens on the
-//! way (sent twice, answer lost, corrected, taken back), someone who sends it, and a model of what must come out.
+//! The records of three people over ninety days, as requests that are the same in every run. Requests are repeated,
+//! responses get lost, records are corrected and deleted. A [`Player`] sends the requests of a [`Program`], and compares
+//! the server with a model of the expected records.
 //!
-//! ```ignore
+//! ```
+//! use mainstay_tests::{TestApp, ninety_days::{self, Played, Player}};
+//!
+//! # async fn example(app: &TestApp) {
 //! let mut player = Player::register(&app.url, ninety_days::alcohol()).await;
 //! assert_eq!(player.play(None).await, Played::Finished);
 //! player.verify().await;
+//! # }
 //! ```
 //!
-//! Every id is chosen by the client, so that a step whose answer was lost can simply be sent again.
+//! The client chooses every id, so it can send a request again whose response was lost.
 
 use std::collections::BTreeSet;
 
@@ -25,6 +30,7 @@ mod model;
 mod nicotine;
 mod opioids;
 mod phrases;
+mod plan_items;
 mod plans;
 mod player;
 mod verify;
@@ -35,15 +41,15 @@ pub use opioids::program as opioids;
 pub use player::{Played, Player, Pulse, Tally};
 pub use verify::Counts;
 
-/// All three people.
+/// The programs of all three people.
 pub fn people() -> [Program; 3] {
     [alcohol(), opioids(), nicotine()]
 }
 
-/// One thing that a phone sends.
+/// One request of a phone.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
-    /// `POST` of a new record.
+    /// Creates a record with `POST`.
     Create {
         /// The collection.
         collection: &'static str,
@@ -52,61 +58,61 @@ pub enum Step {
         /// The record without its id.
         body: Value,
     },
-    /// An earlier `POST` once more, whatever became of the record since.
+    /// Repeats an earlier `POST`, even if the record was changed or deleted since.
     Replay {
-        /// Which step.
+        /// The index of the step.
         index: usize,
     },
-    /// `POST` of a check-in whose place another one holds.
-    Collide {
+    /// Tries to create a check-in whose slot is taken.
+    Conflict {
         /// The id that the phone chose.
         id: Uuid,
         /// The check-in without its id.
         body: Value,
-        /// The one that holds the place.
-        holder: Uuid,
+        /// The check-in in the slot.
+        existing: Uuid,
     },
-    /// `PUT` of a record with other members.
+    /// Changes members of a record with `PUT`.
     Replace {
         /// The collection.
         collection: &'static str,
-        /// The record.
+        /// The id of the record.
         id: Uuid,
-        /// The members that change; null unsets one.
+        /// The changed members; null removes one.
         change: Value,
     },
-    /// `DELETE` of a record.
+    /// Deletes a record.
     Delete {
         /// The collection.
         collection: &'static str,
-        /// The record.
+        /// The id of the record.
         id: Uuid,
     },
-    /// A plan comes in use.
+    /// Activates a plan.
     Activate {
-        /// The plan.
+        /// The id of the plan.
         id: Uuid,
     },
-    /// The review of a use event is written, or written anew.
+    /// Creates or replaces the review of a use event.
     PutReview {
-        /// The use event.
+        /// The id of the use event.
         id: Uuid,
         /// The review.
         body: Value,
     },
 }
 
-/// What one person's phone sends in ninety days.
+/// The requests of one person's phone in ninety days.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Program {
-    /// Who it is.
+    /// The name of the program.
     pub name: &'static str,
-    /// Members of the registration.
+    /// The members of the registration.
     pub registration: Value,
-    /// What is sent, in this order.
+    /// The requests, in their order.
     pub steps: Vec<Step>,
-    /// Steps whose first answer does not reach the phone.
-    pub unheard: BTreeSet<usize>,
+    /// The indexes of steps whose first response does not reach the phone.
+    pub lost_responses: BTreeSet<usize>,
 }
 
 #[cfg(test)]
@@ -117,20 +123,20 @@ mod tests {
     fn the_programs_are_the_same_every_time_and_large_enough() {
         for (first, second) in people().into_iter().zip(people()) {
             assert_eq!(first, second);
-            let of = |wanted: fn(&Step) -> bool| first.steps.iter().filter(|step| wanted(step)).count();
-            let records = of(|s| matches!(s, Step::Create { .. }));
+            let count = |matches: fn(&Step) -> bool| first.steps.iter().filter(|step| matches(step)).count();
+            let records = count(|s| matches!(s, Step::Create { .. }));
             assert!((1650..=2050).contains(&records), "{}: {records}", first.name);
-            assert!(of(|s| matches!(s, Step::Replay { .. })) >= 30, "{}", first.name);
-            assert!(of(|s| matches!(s, Step::Collide { .. })) >= 3, "{}", first.name);
-            assert!(of(|s| matches!(s, Step::Replace { .. })) >= 100, "{}", first.name);
-            assert!(of(|s| matches!(s, Step::Delete { .. })) >= 10, "{}", first.name);
-            assert!(of(|s| matches!(s, Step::Activate { .. })) >= 1, "{}", first.name);
-            assert!(first.unheard.len() >= 30, "{}", first.name);
+            assert!(count(|s| matches!(s, Step::Replay { .. })) >= 30, "{}", first.name);
+            assert!(count(|s| matches!(s, Step::Conflict { .. })) >= 3, "{}", first.name);
+            assert!(count(|s| matches!(s, Step::Replace { .. })) >= 100, "{}", first.name);
+            assert!(count(|s| matches!(s, Step::Delete { .. })) >= 10, "{}", first.name);
+            assert!(count(|s| matches!(s, Step::Activate { .. })) >= 1, "{}", first.name);
+            assert!(first.lost_responses.len() >= 30, "{}", first.name);
         }
     }
 
     #[test]
-    fn the_hours_that_the_clocks_repeat_are_lived_twice_and_the_traveller_crosses_zones() {
+    fn both_times_of_a_repeated_hour_occur_and_the_traveller_crosses_zones() {
         let sent = |program: &Program, time: &str| {
             program.steps.iter().any(|step| {
             matches!(step, Step::Create { body, .. } if body["occurred_at"].as_str().is_some_and(|t| t.contains(time)))

@@ -1,4 +1,4 @@
-//! Nicotine, in Berlin: a taper in steps, some uses as planned, and days on which nothing is written down.
+//! The program of a person in Berlin who tapers nicotine: planned uses, and days without any record.
 
 use serde_json::{Map, json};
 
@@ -30,11 +30,8 @@ const WEEKS: Weeks = Weeks {
 };
 
 /// First and last days without any record.
-const GAPS: [(&str, &str); 3] = [
-    ("2026-09-14", "2026-09-18"),
-    ("2026-10-09", "2026-10-11"),
-    ("2026-11-03", "2026-11-03"),
-];
+const GAPS: [(&str, &str); 3] =
+    [("2026-09-14", "2026-09-18"), ("2026-10-09", "2026-10-11"), ("2026-11-03", "2026-11-03")];
 
 const FIRST: Outline = Outline {
     title: "Weniger, Schritt für Schritt",
@@ -44,14 +41,8 @@ const FIRST: Outline = Outline {
         ("Pause mit den anderen", "external", "social_pressure"),
         ("Ärger", "internal", "unpleasant_emotions"),
     ],
-    signs: &[
-        ("Eine Schachtel „für alle Fälle“", "physical"),
-        ("Ungeduld mit allen", "emotional"),
-    ],
-    strategies: &[
-        ("Zähne putzen", "self_care", ""),
-        ("Eine Runde um den Block", "exercise", "brisk-ten"),
-    ],
+    signs: &[("Eine Schachtel „für alle Fälle“", "physical"), ("Ungeduld mit allen", "emotional")],
+    strategies: &[("Zähne putzen", "self_care", ""), ("Eine Runde um den Block", "exercise", "brisk-ten")],
     situations: &[("Grillen im Hof", "pleasant_times_with_others")],
     lapse_response: &["Weiter mit dem nächsten Schritt des Plans."],
     environment: &["Aschenbecher weg."],
@@ -68,7 +59,7 @@ const SECOND: Outline = Outline {
     ..FIRST
 };
 
-/// The ninety days.
+/// The ninety days. Long because it tells one story in its order.
 pub fn program() -> Program {
     let mut diary = Diary::new(0x21c0_714e, BERLIN, "nicotine");
     let at = BERLIN.at(0, 6 * 60 + 30);
@@ -100,17 +91,16 @@ pub fn program() -> Program {
     diary.delete("plans", sketch);
     let mut care = Care::new(WEEKS);
     patches(&mut diary, &mut care);
-    for day in (0..DAYS).filter(|day| {
-        GAPS.iter()
-            .all(|(from, to)| !(day_of(from)..=day_of(to)).contains(day))
-    }) {
+    for day in
+        (0..DAYS).filter(|day| GAPS.iter().all(|(from, to)| !(day_of(from)..=day_of(to)).contains(day)))
+    {
         diary.day(day, &HABITS);
         care.day(&mut diary, day);
         if day % 3 == 1 {
             as_planned(&mut diary, day);
         }
         if day == day_of("2026-10-05") {
-            // A new plan comes in use, and the first one is kept.
+            // A new plan is activated, and the first one stays.
             let at = BERLIN.at(day, 20 * 60);
             let body = plan(&mut diary, at, "relapse_prevention", &SECOND, &[jule]);
             let second = diary.create("plans", at, body);
@@ -121,7 +111,7 @@ pub fn program() -> Program {
             ] }));
         }
         if day == day_of("2026-10-24") {
-            // The night in which the clock is put back: the same wall time twice.
+            // The night in which the clocks go back: the same local time twice.
             for at in BERLIN.moments(day + 1, 150) {
                 diary.check_in("momentary", at, &HABITS, Map::new());
             }
@@ -137,14 +127,14 @@ pub fn program() -> Program {
     )
 }
 
-/// Patches in three strengths, and what was said of warnings.
+/// Patches in three strengths, and feedback on warnings.
 fn patches(diary: &mut Diary, care: &mut Care) {
     let at = BERLIN.at(0, 6 * 60 + 40);
     let patch = json!({
         "name": "Nikotinpflaster", "class": "other", "dose": "21 mg/24 h", "route": "transdermal", "schedule": "FREQ=DAILY;BYHOUR=7;BYMINUTE=30",
         "covers_days": 1, "started_on": wire_date(0),
     });
-    let patch = care.story(
+    let patch = care.create_with_changes(
         diary,
         at,
         "medications",
@@ -155,23 +145,20 @@ fn patches(diary: &mut Diary, care: &mut Care) {
             (61, json!({ "status": "completed", "ended_on": wire_date(60) })),
         ],
     );
-    care.take(patch, &[7 * 60 + 30], (0, 60));
+    care.add_regimen(patch, &[7 * 60 + 30], (0, 60));
     let course = json!({ "kind": "course", "to": "Volkshochschule", "status": "draft" });
-    let course = care.story(
+    let course = care.create_with_changes(
         diary,
         at,
         "referrals",
         course,
-        &[
-            (4, json!({ "status": "requested" })),
-            (33, json!({ "status": "accepted" })),
-        ],
+        &[(4, json!({ "status": "requested" })), (33, json!({ "status": "accepted" }))],
     );
-    care.take_back(60, "referrals", course);
+    care.delete_on(60, "referrals", course);
     let wrong = json!({ "rule": "low_mood", "kind": "wrong", "note": "Nur müde." });
     diary.create("warning-feedback", at, wrong);
     let silent = json!({ "rule": "recent_use", "kind": "mute" });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "warning-feedback",

@@ -1,4 +1,5 @@
-//! Opioids, on a monthly injection: night shifts, a journey across time zones and a change of the clocks.
+//! The program of a person who has a monthly injection against opioids: night shifts, travel across time zones, and a
+//! change of the clocks.
 
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -12,7 +13,7 @@ use super::{
     plans::{Outline, plan, with_item},
 };
 
-/// Up in the afternoon, to bed after the shift, on the next date.
+/// Gets up in the afternoon, and goes to bed after the shift, on the next date.
 const ON_SHIFT: Habits = Habits {
     up: 15 * 60 + 10,
     to_bed: 31 * 60 + 20,
@@ -22,11 +23,7 @@ const ON_SHIFT: Habits = Habits {
     medication: Some("not_due"),
 };
 
-const OFF: Habits = Habits {
-    up: 9 * 60,
-    to_bed: 23 * 60 + 10,
-    ..ON_SHIFT
-};
+const OFF: Habits = Habits { up: 9 * 60, to_bed: 23 * 60 + 10, ..ON_SHIFT };
 
 const WEEKS: Weeks = Weeks {
     meetings: &[(2, 14 * 60, "na", "online"), (6, 18 * 60, "na", "in_person")],
@@ -38,7 +35,7 @@ const WEEKS: Weeks = Weeks {
     thoughts: 10,
 };
 
-/// Days on which the injection is given; the third was due three days earlier.
+/// The days of the injections. The third was due three days earlier.
 const INJECTIONS: [i64; 4] = [2, 30, 61, 89];
 
 const OUTLINE: Outline = Outline {
@@ -109,20 +106,14 @@ pub fn program() -> Program {
     other_help(&mut diary, &mut care);
     let away = day_of("2026-10-18")..=day_of("2026-11-07");
     for day in 0..DAYS {
-        let habits = if away.contains(&day) || day % 7 >= 5 {
-            OFF
-        } else {
-            ON_SHIFT
-        };
+        let habits = if away.contains(&day) || day % 7 >= 5 { OFF } else { ON_SHIFT };
         diary.day(day, &habits);
         care.day(&mut diary, day);
         if INJECTIONS.contains(&day) {
-            let given = Map::from_iter([
-                ("medication".to_owned(), json!("all")),
-                ("pain".to_owned(), json!(3)),
-            ]);
+            let injection_answers =
+                Map::from_iter([("medication".to_owned(), json!("all")), ("pain".to_owned(), json!(3))]);
             let at = TRAVELS.at(day, 16 * 60 + 45);
-            diary.check_in("momentary", at, &habits, given);
+            diary.check_in("momentary", at, &habits, injection_answers);
             let status = if day == 61 { "late" } else { "taken" };
             let dose = json!({ "medication_id": injection, "occurred_at": wire(at), "status": status, "observed": true });
             diary.create("doses", at, dose);
@@ -179,11 +170,7 @@ fn beginning(diary: &mut Diary) -> Uuid {
     let safety = diary.create("plans", at, safety);
     diary.activate(safety);
     let item = json!({ "id": diary.id(at), "text": "Sunglasses on the way home." });
-    diary.replace(
-        "plans",
-        nights,
-        json!({ "content": with_item(&body["content"], "routines", item) }),
-    );
+    diary.replace("plans", nights, json!({ "content": with_item(&body["content"], "routines", item) }));
     for day in 0..2 {
         let at = TRAVELS.at(day, 15 * 60);
         let tablets = json!({
@@ -195,7 +182,7 @@ fn beginning(diary: &mut Diary) -> Uuid {
     noor
 }
 
-/// Tablets until the first injection, and for the weeks of travel some more, just in case; then one a month.
+/// Tablets until the first injection, lozenges for a few weeks, and a monthly injection.
 fn medication(diary: &mut Diary, care: &mut Care) -> Uuid {
     let at = TRAVELS.at(0, 13 * 60);
     let tablets = json!({
@@ -203,32 +190,32 @@ fn medication(diary: &mut Diary, care: &mut Care) -> Uuid {
         "schedule": "FREQ=DAILY;BYHOUR=16", "covers_days": 1, "started_on": wire_date(0),
     });
     let ended = json!({ "status": "stopped", "ended_on": wire_date(2) });
-    let tablets = care.story(diary, at, "medications", tablets, &[(3, ended)]);
-    care.take(tablets, &[16 * 60], (0, 2));
+    let tablets = care.create_with_changes(diary, at, "medications", tablets, &[(3, ended)]);
+    care.add_regimen(tablets, &[16 * 60], (0, 2));
     let four_a_day = json!({
         "name": "Nicotine lozenges", "class": "other", "route": "oral", "schedule": "FREQ=DAILY;BYHOUR=9,13,17,21", "covers_days": 1,
         "started_on": wire_date(60),
     });
     let lozenges = diary.create("medications", TRAVELS.at(60, 14 * 60), four_a_day);
-    care.take(lozenges, &[17 * 60, 21 * 60], (60, 80));
+    care.add_regimen(lozenges, &[17 * 60, 21 * 60], (60, 80));
     let paused = json!({ "status": "paused", "dose": "2 mg" });
-    care.change(81, "medications", lozenges, paused);
+    care.change_on(81, "medications", lozenges, paused);
     let injection = json!({
         "name": "Buprenorphine, monthly", "class": "partial_agonist", "dose": "300 mg", "route": "injection",
         "schedule": "FREQ=DAILY;BYHOUR=16", "covers_days": 28, "started_on": wire_date(2),
     });
     let lower = json!({ "dose": "100 mg" });
-    let injection = care.story(diary, at, "medications", injection, &[(61, lower)]);
+    let injection = care.create_with_changes(diary, at, "medications", injection, &[(61, lower)]);
     let due = TRAVELS.at(58, 16 * 60);
     let away = json!({
         "medication_id": injection, "occurred_at": wire(due), "due_at": wire(due), "status": "missed", "reason": "On the road until Friday.",
     });
     let id = diary.create("doses", due, away);
-    care.change(59, "doses", id, json!({ "reason": "The clinic was told." }));
+    care.change_on(59, "doses", id, json!({ "reason": "The clinic was told." }));
     injection
 }
 
-/// The clinic's next step, the way out of residential care, and what was said of warnings.
+/// The transition out of residential care, a referral, and feedback on warnings.
 fn other_help(diary: &mut Diary, care: &mut Care) {
     let at = TRAVELS.at(0, 13 * 60 + 30);
     let home = json!({
@@ -238,22 +225,19 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     let back = json!({
         "status": "closed", "follow_ups": [{ "due_on": wire_date(0), "done_on": wire_date(0) }, { "due_on": wire_date(27), "done_on": wire_date(26) }],
     });
-    care.story(diary, at, "transitions", home, &[(26, back)]);
+    care.create_with_changes(diary, at, "transitions", home, &[(26, back)]);
     let mistaken =
         json!({ "from_level": "residential", "to_level": "detox", "discharged_on": wire_date(-3) });
     let mistaken = diary.create("transitions", at, mistaken);
-    care.take_back(1, "transitions", mistaken);
+    care.delete_on(1, "transitions", mistaken);
     let housing = json!({ "kind": "housing", "to": "Lakeside rooms", "reason": "Quiet by day.", "status": "requested" });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "referrals",
         housing,
         &[
-            (
-                12,
-                json!({ "status": "declined", "next_step": "Ask again in spring." }),
-            ),
+            (12, json!({ "status": "declined", "next_step": "Ask again in spring." })),
             (40, json!({ "status": "closed", "next_step": Value::Null })),
         ],
     );
@@ -261,9 +245,9 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     diary.create("warning-feedback", at, silent);
     let away = json!({ "rule": "gone_quiet", "kind": "mute", "muted_until": wire(TRAVELS.at(89, 0)) });
     let away = diary.create("warning-feedback", at, away);
-    care.take_back(70, "warning-feedback", away);
+    care.delete_on(70, "warning-feedback", away);
     let helped = json!({ "rule": "recent_use", "kind": "helpful" });
-    care.story(
+    care.create_with_changes(
         diary,
         at,
         "warning-feedback",
@@ -272,7 +256,7 @@ fn other_help(diary: &mut Diary, care: &mut Care) {
     );
 }
 
-/// A night that spans two dates, with a review, and a second entry that was none.
+/// A use event that spans two dates, with a review, and a mistaken entry that is deleted.
 fn night(diary: &mut Diary, day: i64, noor: Uuid) {
     let at = TRAVELS.at(day, 23 * 60 + 20);
     let craving = diary.craving(at - TimeDelta::minutes(50), 8);
@@ -293,11 +277,7 @@ fn night(diary: &mut Diary, day: i64, noor: Uuid) {
             "proposed_items": [{ "section": "environment", "label": "No double shifts in the injection's last week", "note": "Ask Dr. Ito." }],
         }),
     );
-    diary.replace(
-        "craving-events",
-        craving,
-        json!({ "outcome": "used", "acted": true }),
-    );
+    diary.replace("craving-events", craving, json!({ "outcome": "used", "acted": true }));
     let doubt = TRAVELS.at(day + 1, 20 * 60);
     let dream =
         json!({ "substance": "opioid_heroin", "occurred_at": wire(doubt), "note": "It was a dream." });
@@ -310,11 +290,11 @@ fn night(diary: &mut Diary, day: i64, noor: Uuid) {
     );
 }
 
-/// In London, from before midnight until after the clock was put back.
+/// A use event in London, from before midnight until after the clocks went back.
 fn night_of_the_change(diary: &mut Diary, day: i64) {
     let begun = TRAVELS.at(day, 23 * 60 + 40);
     let ended = TRAVELS.show((begun + TimeDelta::minutes(160)).to_utc());
-    assert_ne!(begun.offset(), ended.offset(), "the clock is put back in between");
+    assert_ne!(begun.offset(), ended.offset(), "the clocks go back in between");
     let event = diary.create(
         "use-events",
         begun,

@@ -1,4 +1,4 @@
-//! What people write: short lines in plain words.
+//! Texts and vocabulary for random records: short lines in plain words.
 
 /// Notes of check-ins.
 pub const NOTES: &[&str] = &[
@@ -25,7 +25,7 @@ pub const CRAVING_NOTES: &[&str] = &[
     "It was gone before the tea was ready.",
 ];
 
-/// What is written when a record is corrected.
+/// Notes of corrected records.
 pub const CORRECTIONS: &[&str] = &[
     "Looked at it again: it was not as strong.",
     "Entered the wrong number before.",
@@ -33,16 +33,12 @@ pub const CORRECTIONS: &[&str] = &[
     "Late entry, written down on paper first.",
 ];
 
-/// Own labels.
+/// Tags.
 pub const TAGS: &[&str] = &["work", "family", "weekend", "travel", "money", "夜勤", "health"];
 
-/// Things tried that are in no plan.
-pub const OWN_WAYS: &[&str] = &[
-    "peeled an orange",
-    "sat with the dog",
-    "cleaned the kitchen drawer",
-    "read two pages aloud",
-];
+/// Strategies that are in no plan.
+pub const OWN_STRATEGIES: &[&str] =
+    &["peeled an orange", "sat with the dog", "cleaned the kitchen drawer", "read two pages aloud"];
 
 /// Practices of the library.
 pub const PRACTICES: &[&str] = &[
@@ -72,14 +68,11 @@ pub const PLACES: &[&str] = &["home", "work", "transit", "venue", "outdoors", "o
 /// Company during a craving.
 pub const COMPANY: &[&str] = &["alone", "with_users", "with_supporters", "with_others"];
 
-/// Why a dose was left out.
-pub const REASONS: &[&str] = &[
-    "Stomach upset, asked the clinic first.",
-    "Dentist at noon.",
-    "Nachtschicht getauscht.",
-];
+/// Reasons for skipped doses.
+pub const SKIP_REASONS: &[&str] =
+    &["Stomach upset, asked the clinic first.", "Dentist at noon.", "Nachtschicht getauscht."];
 
-/// What people promise themselves for a day.
+/// Commitments for a day.
 pub const COMMITMENTS: &[&str] = &[
     "Call before dinner, not after.",
     "Twenty minutes outside before work.",
@@ -88,35 +81,18 @@ pub const COMMITMENTS: &[&str] = &[
     "No shop on the way home.",
 ];
 
-/// Thoughts: what was going on, what went through the mind, another way to see it.
+/// Thought records: situation, thought, alternative thought.
 pub const THOUGHTS: &[(&str, &str, &str)] = &[
     (
         "A word from the boss, tomorrow at nine.",
         "I will be out by noon.",
         "It is the schedule; it was last time.",
     ),
-    (
-        "My brother did not call back.",
-        "Nobody wants to hear from me.",
-        "He works nights this week.",
-    ),
-    (
-        "Everyone stays for one more round.",
-        "Without it I am no company.",
-        "Dana laughed at the tea story.",
-    ),
-    (
-        "Awake at three.",
-        "The whole week is lost.",
-        "One short night, and a nap at noon.",
-    ),
+    ("My brother did not call back.", "Nobody wants to hear from me.", "He works nights this week."),
+    ("Everyone stays for one more round.", "Without it I am no company.", "Dana laughed at the tea story."),
+    ("Awake at three.", "The whole week is lost.", "One short night, and a nap at noon."),
 ];
 
-/// Habits of thought.
-pub const DISTORTIONS: &[&str] = &[
-    "all_or_nothing_thinking",
-    "mind_reading",
-    "fortune_telling",
-    "permission_giving",
-    "should_statements",
-];
+/// Cognitive distortions.
+pub const DISTORTIONS: &[&str] =
+    &["all_or_nothing_thinking", "mind_reading", "fortune_telling", "permission_giving", "should_statements"];

@@ -1,4 +1,4 @@
-//! Plans from short outlines.
+//! Builds the bodies of plans from short outlines.
 
 use chrono::{DateTime, FixedOffset};
 use serde_json::{Value, json};
@@ -6,21 +6,10 @@ use uuid::Uuid;
 
 use super::diary::Diary;
 
-/// Items of plans that check-ins and events may name.
-#[derive(Debug, Clone, Default)]
-pub struct Items {
-    /// Triggers.
-    pub triggers: Vec<Uuid>,
-    /// Warning signs.
-    pub signs: Vec<Uuid>,
-    /// Coping strategies.
-    pub strategies: Vec<Uuid>,
-}
-
-/// What a plan says, without ids.
+/// The texts of a plan, without ids.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Outline {
-    /// Its name.
+    /// The title.
     pub title: &'static str,
     /// Reasons.
     pub reasons: &'static [&'static str],
@@ -28,23 +17,25 @@ pub struct Outline {
     pub triggers: &'static [(&'static str, &'static str, &'static str)],
     /// Warning signs: name, stage.
     pub signs: &'static [(&'static str, &'static str)],
-    /// Strategies: name, family, practice of the library if not empty.
+    /// Strategies: name, category, and a practice of the library unless empty.
     pub strategies: &'static [(&'static str, &'static str, &'static str)],
     /// Situations: name, category.
     pub situations: &'static [(&'static str, &'static str)],
-    /// What to do after a lapse.
+    /// The response to a lapse.
     pub lapse_response: &'static [&'static str],
     /// Changes of the surroundings.
     pub environment: &'static [&'static str],
     /// Routines.
     pub routines: &'static [&'static str],
-    /// Where naloxone is, if not empty.
+    /// The note on naloxone; empty if there is none.
     pub naloxone: &'static str,
-    /// Lines of a safety plan: step, text.
+    /// Steps of a safety plan: step number, text.
     pub safety_steps: &'static [(i64, &'static str)],
 }
 
-/// The body of a plan. Its triggers, signs and strategies may be named from now on.
+/// Builds the body of a plan. From now on, records of the diary may refer to its triggers, signs and strategies.
+///
+/// Long because it has a loop for each section, in the order in which ids and random numbers are drawn.
 pub fn plan(
     diary: &mut Diary,
     at: DateTime<FixedOffset>,
@@ -52,11 +43,7 @@ pub fn plan(
     outline: &Outline,
     contacts: &[Uuid],
 ) -> Value {
-    let mut ids = Vec::new();
-    let mut id = |diary: &mut Diary| {
-        ids.push(diary.id(at));
-        ids[ids.len() - 1]
-    };
+    let id = |diary: &mut Diary| diary.id(at);
     let mut content = json!({ "contact_ids": contacts });
     for (name, texts) in [
         ("reasons", outline.reasons),
@@ -96,15 +83,9 @@ pub fn plan(
     }
     for (label, category) in outline.situations {
         let mut steps = vec![json!({ "text": "Leave first, think later." })];
+        steps.extend(strategies.first().map(|strategy| json!({ "strategy_id": strategy["id"] })));
         steps.extend(
-            strategies
-                .first()
-                .map(|strategy| json!({ "strategy_id": strategy["id"] })),
-        );
-        steps.extend(
-            contacts
-                .first()
-                .map(|contact| json!({ "contact_id": contact, "text": "Say it aloud." })),
+            contacts.first().map(|contact| json!({ "contact_id": contact, "text": "Say it aloud." })),
         );
         let confidence = diary.random.between(20, 90);
         situations.push(json!({
@@ -119,13 +100,12 @@ pub fn plan(
         content["overdose_safety"] = json!({ "naloxone_at_hand": true, "note": outline.naloxone });
     }
     let steps = outline.safety_steps.iter();
-    content["safety_steps"] = steps
-        .map(|(step, text)| json!({ "id": id(diary), "step": step, "text": text }))
-        .collect();
+    content["safety_steps"] =
+        steps.map(|(step, text)| json!({ "id": id(diary), "step": step, "text": text })).collect();
     json!({ "kind": kind, "title": outline.title, "content": content })
 }
 
-/// The content with one item more in a section.
+/// The content with one more item in a section.
 pub fn with_item(content: &Value, section: &str, item: Value) -> Value {
     let mut content = content.clone();
     content[section].as_array_mut().expect("a section").push(item);

@@ -1,4 +1,4 @@
-//! Plays a program over HTTP, and goes on where it was when the server comes back.
+//! Sends the requests of a program, and resumes where it stopped after the server was down.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use super::{
     Program, Step,
-    compare::{changed, differences},
+    compare::{differences, with_changes},
     model::{Model, State},
 };
 use crate::{
-    app::PASSWORD,
-    client::{Answer, Client, Person},
+    PASSWORD,
+    client::{Client, Person, Response},
 };
 
-/// Counts the steps that several players begin, for whoever waits for some number of them.
+/// Counts the steps that several players begin, so that a test can wait for a number of them.
 #[derive(Debug, Clone, Default)]
 pub struct Pulse(Arc<watch::Sender<u64>>);
 
@@ -25,43 +25,40 @@ impl Pulse {
         self.0.send_modify(|count| *count += 1);
     }
 
-    /// Waits until that many steps were begun.
+    /// Waits until that many steps have begun.
     pub async fn reached(&self, count: u64) {
         let mut beats = self.0.subscribe();
-        beats
-            .wait_for(|now| *now >= count)
-            .await
-            .expect("the pulse holds the sender");
+        beats.wait_for(|now| *now >= count).await.expect("the pulse holds the sender");
     }
 }
 
-/// How playing came to a stop.
+/// The reason for which playing stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Played {
     /// Every step was acknowledged.
     Finished,
-    /// The connection broke, or the server could not answer just then; the step is still open.
+    /// The connection broke, or the response was a 503. The current step is still to be acknowledged.
     Interrupted,
 }
 
-/// What happened on the way.
+/// Counts of faults while playing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Answers that were there and did not count, as if they had been lost.
-    pub unheard: usize,
-    /// Connections that broke before the answer came.
-    pub lost: usize,
-    /// Times that the server said that it was not available.
-    pub turned_away: usize,
-    /// Steps that had been taken in although the answer was not heard.
-    pub taken_in: usize,
-    /// Times that the access token was replaced.
-    pub renewed: usize,
+    /// Responses that were ignored, as if they had been lost.
+    pub ignored_responses: usize,
+    /// Connections that broke before the response arrived.
+    pub broken_connections: usize,
+    /// Responses with 503.
+    pub unavailable: usize,
+    /// Steps that took effect although their first response was lost.
+    pub applied_without_response: usize,
+    /// Renewals of the access token.
+    pub token_renewals: usize,
 }
 
-/// A person with a phone.
+/// A person whose phone sends the requests of a program.
 pub struct Player {
-    /// What happened on the way.
+    /// Counts of faults so far.
     pub tally: Tally,
     pub(super) program: Program,
     pub(super) model: Model,
@@ -69,8 +66,8 @@ pub struct Player {
     email: String,
     refresh_token: Value,
     next: usize,
-    /// The step was sent before, and its answer was not heard.
-    again: bool,
+    /// Whether the current step was sent before and its response was lost.
+    is_resent: bool,
 }
 
 impl Player {
@@ -85,13 +82,13 @@ impl Player {
             email: person.email,
             refresh_token: person.tokens["refresh_token"].clone(),
             next: 0,
-            again: false,
+            is_resent: false,
         }
     }
 
-    /// Plays until every step is acknowledged, or the connection breaks. To be called again when the server is back.
+    /// Plays until every step is acknowledged or the connection breaks. Call it again when the server is back.
     pub async fn play(&mut self, pulse: Option<&Pulse>) -> Played {
-        // Connections from before may be dead.
+        // Connections to a killed server are broken.
         let token = self.client.token.take();
         self.client = Client::new(&self.client.url);
         self.client.token = token;
@@ -99,273 +96,238 @@ impl Player {
             if let Some(pulse) = pulse {
                 pulse.beat();
             }
-            if self.next == self.program.steps.len() / 2 && self.tally.renewed == 0 {
-                // As if ten minutes had gone by.
+            if self.next == self.program.steps.len() / 2 && self.tally.token_renewals == 0 {
+                // As if the token had expired after ten minutes.
                 self.client = self.client.with_token("expired");
             }
-            let Some(answer) = self.send(&step).await else {
-                self.again = true;
+            let Some(response) = self.send(&step).await else {
+                self.is_resent = true;
                 return Played::Interrupted;
             };
-            if self.program.unheard.contains(&self.next) && !self.again {
-                self.tally.unheard += 1;
-                self.again = true;
+            if self.program.lost_responses.contains(&self.next) && !self.is_resent {
+                self.tally.ignored_responses += 1;
+                self.is_resent = true;
                 continue;
             }
-            if self.settle(&step, &answer).await.is_none() {
-                self.again = true;
+            if self.check_response(&step, &response).await.is_none() {
+                self.is_resent = true;
                 return Played::Interrupted;
             }
             self.next += 1;
-            self.again = false;
+            self.is_resent = false;
         }
         Played::Finished
     }
 
-    /// Sends a step. `None` if no answer came.
-    async fn send(&mut self, step: &Step) -> Option<Answer> {
+    /// Sends a step. Returns `None` if there is no response.
+    async fn send(&mut self, step: &Step) -> Option<Response> {
         match step {
             Step::Create { collection, id, body } => self.create(collection, *id, body).await,
             Step::Replay { index } => match self.program.steps[*index].clone() {
                 Step::Create { collection, id, body } => self.create(collection, id, &body).await,
                 other => panic!("only what was created is replayed, not {other:?}"),
             },
-            Step::Collide { id, body, .. } => self.create("check-ins", *id, body).await,
-            Step::Replace {
-                collection,
-                id,
-                change,
-            } => {
+            Step::Conflict { id, body, .. } => self.create("check-ins", *id, body).await,
+            Step::Replace { collection, id, change } => {
                 let path = format!("/v1/{collection}/{id}");
-                let kept = self.model.get(collection, *id);
-                let (version, mut body) = (kept.version, changed(&kept.sent, change));
+                let expected_record = self.model.get(collection, *id);
+                let (version, mut body) =
+                    (expected_record.version, with_changes(&expected_record.sent, change));
                 if self.next.is_multiple_of(3) {
-                    // Many phones change what they read, and send it back with all that is read-only.
-                    body = changed(
-                        &self.call("GET", &path, None, None).await?.expect(200).body,
-                        change,
-                    );
+                    // Many apps change a record that they read, and send it back with its read-only members.
+                    body = with_changes(&self.call("GET", &path, None, None).await?.expect(200).body, change);
                 }
                 self.call("PUT", &path, Some(version), Some(&body)).await
             }
             Step::Delete { collection, id } => {
                 let version = self.model.get(collection, *id).version;
-                self.call("DELETE", &format!("/v1/{collection}/{id}"), Some(version), None)
-                    .await
+                self.call("DELETE", &format!("/v1/{collection}/{id}"), Some(version), None).await
             }
-            Step::Activate { id } => {
-                self.call("POST", &format!("/v1/plans/{id}/activate"), None, None)
-                    .await
-            }
+            Step::Activate { id } => self.call("POST", &format!("/v1/plans/{id}/activate"), None, None).await,
             Step::PutReview { id, body } => {
-                let version = self
-                    .model
-                    .get("use-events", *id)
-                    .review
-                    .as_ref()
-                    .map(|(_, version)| *version);
-                self.call("PUT", &format!("/v1/use-events/{id}/review"), version, Some(body))
-                    .await
+                let version = self.model.get("use-events", *id).review.as_ref().map(|(_, version)| *version);
+                self.call("PUT", &format!("/v1/use-events/{id}/review"), version, Some(body)).await
             }
         }
     }
 
-    async fn create(&mut self, collection: &str, id: Uuid, body: &Value) -> Option<Answer> {
+    async fn create(&mut self, collection: &str, id: Uuid, body: &Value) -> Option<Response> {
         let mut body = body.clone();
         body["id"] = json!(id);
-        self.call("POST", &format!("/v1/{collection}"), None, Some(&body))
-            .await
+        self.call("POST", &format!("/v1/{collection}"), None, Some(&body)).await
     }
 
-    /// Judges the answer to a step and takes the step in. `None` if that needed a further answer, which did not come.
-    async fn settle(&mut self, step: &Step, answer: &Answer) -> Option<()> {
+    /// Checks the response to a step and applies the step to the model. Returns `None` if a further request that this
+    /// needs gets no response.
+    async fn check_response(&mut self, step: &Step, response: &Response) -> Option<()> {
         match step {
             Step::Create { collection, id, .. } => {
-                let status = self.expect(answer, if self.again { &[201, 200] } else { &[201] });
-                self.taken_in_if(status == 200);
-                self.model.take(step);
-                self.same(&self.model.read(collection, *id), inner(collection, &answer.body));
+                let status = self.expect(response, if self.is_resent { &[201, 200] } else { &[201] });
+                self.count_applied_if(status == 200);
+                self.model.apply(step);
+                self.assert_same(
+                    &self.model.expected_body(collection, *id),
+                    record_in(collection, &response.body),
+                );
             }
-            Step::Replay { index } => self.settle_replay(*index, answer),
-            Step::Collide { holder, .. } => {
-                self.expect(answer, &[409]);
-                assert_eq!(answer.problem(), "slot-taken", "{}", self.place());
-                assert_eq!(answer.body["existing_id"], json!(holder), "{}", self.place());
+            Step::Replay { index } => self.check_replay(*index, response),
+            Step::Conflict { existing, .. } => {
+                self.expect(response, &[409]);
+                assert_eq!(response.problem(), "slot-taken", "{}", self.position());
+                assert_eq!(response.body["existing_id"], json!(existing), "{}", self.position());
             }
             Step::Replace { collection, id, .. } => {
                 let path = format!("/v1/{collection}/{id}");
-                let status = self.expect(answer, if self.again { &[200, 412] } else { &[200] });
-                let body = if status == 412 {
-                    self.read(&path).await?
-                } else {
-                    answer.body.clone()
-                };
-                self.model.take(step);
-                self.same(&self.model.read(collection, *id), &body);
+                let status = self.expect(response, if self.is_resent { &[200, 412] } else { &[200] });
+                let body = if status == 412 { self.read(&path).await? } else { response.body.clone() };
+                self.model.apply(step);
+                self.assert_same(&self.model.expected_body(collection, *id), &body);
             }
-            Step::Delete { collection, .. } => self.settle_delete(step, collection, answer),
+            Step::Delete { collection, .. } => self.check_delete(step, collection, response),
             Step::Activate { id } => {
-                self.expect(answer, &[200]);
-                self.model.take(step);
-                self.same(&self.model.read("plans", *id), &answer.body);
+                self.expect(response, &[200]);
+                self.model.apply(step);
+                self.assert_same(&self.model.expected_body("plans", *id), &response.body);
             }
             Step::PutReview { id, .. } => {
-                let good: &[u16] = match (self.model.read_review(*id).is_some(), self.again) {
+                let expected: &[u16] = match (self.model.expected_review(*id).is_some(), self.is_resent) {
                     (false, false) => &[201],
                     (false, true) => &[201, 200],
                     (true, false) => &[200],
                     (true, true) => &[200, 412],
                 };
-                let first = good[0];
-                let status = self.expect(answer, good);
+                let first = expected[0];
+                let status = self.expect(response, expected);
                 let path = format!("/v1/use-events/{id}/review");
-                let body = if status == 412 {
-                    self.read(&path).await?
-                } else {
-                    answer.body.clone()
-                };
-                self.taken_in_if(status == 200 && first == 201);
-                self.model.take(step);
-                self.same(&self.model.read_review(*id).expect("just taken in"), &body);
+                let body = if status == 412 { self.read(&path).await? } else { response.body.clone() };
+                self.count_applied_if(status == 200 && first == 201);
+                self.model.apply(step);
+                self.assert_same(&self.model.expected_review(*id).expect("just taken in"), &body);
             }
         }
         Some(())
     }
 
-    /// What was acknowledged once is known for ever: 201 here would mean that it had been lost.
-    fn settle_replay(&self, index: usize, answer: &Answer) {
+    /// Checks the response to the replay of an acknowledged `POST`. A 201 would mean that the record had been lost.
+    fn check_replay(&self, index: usize, response: &Response) {
         let Step::Create { collection, id, .. } = &self.program.steps[index] else {
             panic!("only what was created is replayed");
         };
         if self.model.get(collection, *id).state == State::Live {
-            self.expect(answer, &[200]);
-            assert_eq!(answer.header("idempotent-replayed"), "true", "{}", self.place());
-            self.same(&self.model.read(collection, *id), inner(collection, &answer.body));
+            self.expect(response, &[200]);
+            assert_eq!(response.header("idempotent-replayed"), "true", "{}", self.position());
+            self.assert_same(
+                &self.model.expected_body(collection, *id),
+                record_in(collection, &response.body),
+            );
         } else {
-            self.expect(answer, &[409]);
-            assert_eq!(answer.problem(), "id-deleted", "{}", self.place());
+            self.expect(response, &[409]);
+            assert_eq!(response.problem(), "id-deleted", "{}", self.position());
         }
     }
 
-    fn settle_delete(&mut self, step: &Step, collection: &'static str, answer: &Answer) {
+    fn check_delete(&mut self, step: &Step, collection: &'static str, response: &Response) {
         let done = if collection == "use-events" { 409 } else { 404 };
-        let good = [204, done];
-        let status = self.expect(answer, if self.again { &good } else { &[204] });
-        self.taken_in_if(status == done);
-        self.model.take(step);
+        let expected = [204, done];
+        let status = self.expect(response, if self.is_resent { &expected } else { &[204] });
+        self.count_applied_if(status == done);
+        self.model.apply(step);
         if status == 409 {
-            assert_eq!(answer.problem(), "entered-in-error", "{}", self.place());
+            assert_eq!(response.problem(), "entered-in-error", "{}", self.position());
         }
     }
 
-    /// A record whose change was in doubt.
+    /// Reads a record whose change may have taken effect.
     async fn read(&mut self, path: &str) -> Option<Value> {
-        self.tally.taken_in += 1;
+        self.tally.applied_without_response += 1;
         Some(self.call("GET", path, None, None).await?.expect(200).body)
     }
 
-    const fn taken_in_if(&mut self, taken_in: bool) {
-        self.tally.taken_in += taken_in as usize;
+    const fn count_applied_if(&mut self, applied_without_response: bool) {
+        self.tally.applied_without_response += applied_without_response as usize;
     }
 
-    /// Sends a request, with a new access token if the one at hand has ended. `None` if no answer came.
+    /// Sends a request, with a new access token if the current one has expired. Returns `None` if there is no response.
     pub(super) async fn call(
         &mut self,
         method: &str,
         path: &str,
         version: Option<i64>,
         body: Option<&Value>,
-    ) -> Option<Answer> {
+    ) -> Option<Response> {
         let version = version.map(|version| format!("\"{version}\""));
-        let headers: Vec<(&str, &str)> = version
-            .iter()
-            .map(|version| ("if-match", version.as_str()))
-            .collect();
+        let headers: Vec<(&str, &str)> =
+            version.iter().map(|version| ("if-match", version.as_str())).collect();
         let body = body.map(|body| body.to_string().into_bytes());
         for _ in 0..2 {
-            let Some(answer) = self.client.try_send(method, path, &headers, body.clone()).await else {
-                self.tally.lost += 1;
+            let Some(response) = self.client.try_send(method, path, &headers, body.clone()).await else {
+                self.tally.broken_connections += 1;
                 return None;
             };
-            match answer.status {
+            match response.status {
                 401 => {
-                    if self.renew().await.is_none() {
-                        self.tally.lost += 1;
+                    if self.renew_token().await.is_none() {
+                        self.tally.broken_connections += 1;
                         return None;
                     }
                 }
                 503 => {
-                    self.tally.turned_away += 1;
+                    self.tally.unavailable += 1;
                     return None;
                 }
-                _ => return Some(answer),
+                _ => return Some(response),
             }
         }
-        panic!("{}: a new access token is refused", self.place());
+        panic!("{}: a new access token is refused", self.position());
     }
 
-    /// Gets new tokens: by the refresh token, or by signing in again if that has ended.
-    async fn renew(&mut self) -> Option<()> {
+    /// Gets new tokens: with the refresh token, or by signing in again if that has expired.
+    async fn renew_token(&mut self) -> Option<()> {
         let mut plain = self.client.clone();
         plain.token = None;
         let send = |path: &'static str, body: Value| {
             let plain = plain.clone();
-            async move {
-                plain
-                    .try_send("POST", path, &[], Some(body.to_string().into_bytes()))
-                    .await
-            }
+            async move { plain.try_send("POST", path, &[], Some(body.to_string().into_bytes())).await }
         };
         let refresh = json!({ "refresh_token": self.refresh_token });
-        let mut answer = send("/v1/auth/refresh", refresh).await?;
-        if answer.status == 401 {
-            answer = send(
-                "/v1/auth/login",
-                json!({ "email": self.email, "password": PASSWORD }),
-            )
-            .await?;
+        let mut response = send("/v1/auth/refresh", refresh).await?;
+        if response.status == 401 {
+            response = send("/v1/auth/login", json!({ "email": self.email, "password": PASSWORD })).await?;
         }
-        self.expect(&answer, &[200]);
-        let tokens = &answer.body["tokens"];
+        self.expect(&response, &[200]);
+        let tokens = &response.body["tokens"];
         self.refresh_token = tokens["refresh_token"].clone();
-        self.client = self
-            .client
-            .with_token(tokens["access_token"].as_str().expect("a token"));
-        self.tally.renewed += 1;
+        self.client = self.client.with_token(tokens["access_token"].as_str().expect("a token"));
+        self.tally.token_renewals += 1;
         Some(())
     }
 
-    /// Where in the program it is, for messages.
-    pub(super) fn place(&self) -> String {
-        let again = if self.again { ", again" } else { "" };
-        format!(
-            "{}, step {}{again}: {:?}",
-            self.program.name,
-            self.next,
-            self.program.steps.get(self.next)
-        )
+    /// The current position in the program, for messages.
+    pub(super) fn position(&self) -> String {
+        let again = if self.is_resent { ", again" } else { "" };
+        format!("{}, step {}{again}: {:?}", self.program.name, self.next, self.program.steps.get(self.next))
     }
 
-    fn expect(&self, answer: &Answer, good: &[u16]) -> u16 {
+    fn expect(&self, response: &Response, expected: &[u16]) -> u16 {
         assert!(
-            good.contains(&answer.status),
+            expected.contains(&response.status),
             "{}\n{} {}",
-            self.place(),
-            answer.status,
-            answer.text
+            self.position(),
+            response.status,
+            response.text
         );
-        answer.status
+        response.status
     }
 
-    /// Panics with every difference.
-    pub(super) fn same(&self, expected: &Value, found: &Value) {
+    /// Compares two bodies. Panics with all differences.
+    pub(super) fn assert_same(&self, expected: &Value, found: &Value) {
         let found = differences(expected, found);
-        assert_eq!(found, Vec::<String>::new(), "{}", self.place());
+        assert_eq!(found, Vec::<String>::new(), "{}", self.position());
     }
 }
 
-/// The record in the answer that stored it.
-fn inner<'a>(collection: &str, body: &'a Value) -> &'a Value {
+/// The record in the response to the request that stored it.
+fn record_in<'a>(collection: &str, body: &'a Value) -> &'a Value {
     match collection {
         "craving-events" => &body["craving_event"],
         "use-events" => &body["use_event"],

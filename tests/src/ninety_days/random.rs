@@ -1,11 +1,11 @@
-//! Chance that is the same in every run (splitmix64).
+//! Random numbers that are the same in every run (`SplitMix64`).
 
-/// A source of numbers that depends on its seed alone.
+/// A sequence of random numbers that depends only on its seed.
 #[derive(Debug, Clone)]
 pub struct Random(u64);
 
 impl Random {
-    /// The source of that seed.
+    /// Starts the sequence of a seed.
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -24,23 +24,23 @@ impl Random {
         low + i64::try_from(self.number() % span).expect("spans are small")
     }
 
-    /// A place in a list of that length.
-    pub fn place(&mut self, length: usize) -> usize {
+    /// A random index of a list of that length.
+    pub fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.number() % u64::try_from(length).expect("lists are short"))
             .expect("lists are short")
     }
 
-    /// True that many times in a hundred.
+    /// True with a probability in percent.
     pub const fn chance(&mut self, percent: u64) -> bool {
         self.number() % 100 < percent
     }
 
-    /// One of several.
+    /// A random item.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.place(from.len())]
+        from[self.index(from.len())]
     }
 
-    /// Ten bytes, for an id.
+    /// Ten random bytes, for an id.
     pub fn ten_bytes(&mut self) -> [u8; 10] {
         let mut bytes = [0; 10];
         bytes[..8].copy_from_slice(&self.number().to_be_bytes());

@@ -1,11 +1,44 @@
-//! The reference client of sync: a small offline store with an outbox, in memory. What it does is explained to app
-//! developers in `docs/sync.md`, and the two are kept alike.
+//! The reference client of sync: a small offline store with an outbox, in memory. `docs/sync.md` explains it to app
+//! developers; the two must agree.
+//!
+//! A device changes its [`OfflineStore`] at any time. When it is online, it sends a [`PushRequest`] and applies the
+//! response. [`sync`] does so until nothing is pending and nothing is new.
+//!
+//! ```
+//! use mainstay_tests::offline::{OfflineStore, OnConflict};
+//! use serde_json::json;
+//! use uuid::Uuid;
+//!
+//! let id: Uuid = "01950000-0000-7000-8000-000000000001".parse().unwrap();
+//! let key = ("journal".to_owned(), id);
+//! let entry = json!({ "occurred_at": "2026-03-01T21:00:00Z", "text": "A quiet day." });
+//!
+//! // Offline: the entry is visible at once and waits in the outbox.
+//! let mut store = OfflineStore::default();
+//! store.upsert(key.clone(), entry.clone());
+//! assert_eq!(store.view(&key), Some(&entry));
+//!
+//! // Online: the request has the change and the cursor of the last response.
+//! let push = store.push(500, 500);
+//! assert_eq!(push.body["changes"][0]["base_version"], json!(null));
+//!
+//! // The response acknowledges the change, and brings it back with everything else that is new.
+//! let response = json!({
+//!     "results": [{ "kind": "journal", "id": id, "status": "applied", "version": 1 }],
+//!     "changes": [{ "kind": "journal", "id": id, "version": 1, "deleted": false, "record": entry }],
+//!     "cursor": "c1", "has_more": false,
+//! });
+//! let outcome = store.apply_response(&push, &response, &mut |_| OnConflict::KeepServerVersion);
+//! assert_eq!(outcome.acknowledged.len(), 1);
+//! assert!(store.outbox().is_empty());
+//! assert_eq!(store.known()[&key].version, 1);
+//! ```
 
 mod people;
 mod store;
 
 pub use people::quick_person;
-pub use store::{Known, OfflineStore, OnConflict, Pending, Place, Push, Taken};
+pub use store::{KnownRecord, OfflineStore, OnConflict, PendingChange, PushRequest, RecordKey, SyncOutcome};
 
 use std::fmt::Write;
 
@@ -13,46 +46,46 @@ use serde_json::Value;
 
 use crate::client::Client;
 
-/// What came of a request.
+/// The reply to a sync request, as the client sees it.
 #[derive(Debug)]
-pub enum Exchange {
-    /// An answer.
-    Answered(Value),
-    /// No answer, or one that says that the server could not do it just then. The request may have had its effect.
-    Unheard,
-    /// The cursor is too old, or from before a restore.
-    Expired,
+pub enum SyncReply {
+    /// A response with the results and changes.
+    Response(Value),
+    /// No response, or a 503. The request may have taken effect, so the client sends it again.
+    NoResponse,
+    /// The cursor is too old, or the server was restored from a backup since: 410.
+    CursorExpired,
 }
 
-/// Sends a request of sync and hears what came of it.
-pub async fn exchange(client: &Client, body: &Value) -> Exchange {
-    let sent = body.to_string().into_bytes();
-    match client.try_send("POST", "/v1/sync", &[], Some(sent)).await {
-        None => Exchange::Unheard,
-        Some(answer) => match answer.status {
-            200 => Exchange::Answered(answer.body),
-            503 => Exchange::Unheard,
-            410 => Exchange::Expired,
-            other => panic!("{other}: {}\nto {body}", answer.text),
+/// Sends a sync request.
+pub async fn send_sync(client: &Client, body: &Value) -> SyncReply {
+    let bytes = body.to_string().into_bytes();
+    match client.try_send("POST", "/v1/sync", &[], Some(bytes)).await {
+        None => SyncReply::NoResponse,
+        Some(response) => match response.status {
+            200 => SyncReply::Response(response.body),
+            503 => SyncReply::NoResponse,
+            410 => SyncReply::CursorExpired,
+            other => panic!("{other}: {}\nto {body}", response.text),
         },
     }
 }
 
-/// Sends what is pending and pulls what is new until there is neither. Gives false if the server is not heard.
+/// Pushes and pulls until nothing is pending and nothing is new. Returns false if a request gets no response.
 pub async fn sync(
     client: &Client,
     store: &mut OfflineStore,
     limit: i64,
-    rule: &mut impl FnMut(&Pending) -> OnConflict,
+    conflict_rule: &mut impl FnMut(&PendingChange) -> OnConflict,
 ) -> bool {
     loop {
         let push = store.push(usize::MAX, limit);
-        match exchange(client, &push.body).await {
-            Exchange::Unheard => return false,
-            Exchange::Expired => store.start_over(),
-            Exchange::Answered(answer) => {
-                let taken = store.take(&push, &answer, rule);
-                if !taken.has_more && store.outbox().is_empty() {
+        match send_sync(client, &push.body).await {
+            SyncReply::NoResponse => return false,
+            SyncReply::CursorExpired => store.restart_from_scratch(),
+            SyncReply::Response(response) => {
+                let outcome = store.apply_response(&push, &response, conflict_rule);
+                if !outcome.has_more && store.outbox().is_empty() {
                     return true;
                 }
             }
@@ -60,7 +93,7 @@ pub async fn sync(
     }
 }
 
-/// The JSON text of a value with the members of objects in the order of their names.
+/// Writes a value as JSON with the members of each object sorted by name.
 pub fn canonical(value: &Value) -> String {
     let mut out = String::new();
     write_canonical(value, &mut out);
@@ -90,6 +123,6 @@ fn write_canonical(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        plain => write!(out, "{plain}").expect("a string takes it"),
+        scalar => write!(out, "{scalar}").expect("a string takes it"),
     }
 }

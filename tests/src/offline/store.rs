@@ -1,43 +1,44 @@
-//! The store of the reference client: what the server is known to have, and what it has not acknowledged yet.
+//! The store of the reference client: the records that the server is known to have, and an outbox with the changes that
+//! it has not acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Collection and id of a record.
-pub type Place = (String, Uuid);
+/// The collection and id of a record.
+pub type RecordKey = (String, Uuid);
 
-/// A record as the server was last heard to have it.
+/// A record as the server last sent or acknowledged it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct KnownRecord {
     /// Its version.
     pub version: i64,
     /// Whether it is deleted.
     pub deleted: bool,
-    /// The record; of a deleted one only if it stays to be read.
+    /// The record. A deleted one has a record only if it can still be read.
     pub record: Option<Value>,
 }
 
 /// A change that the server has not acknowledged.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Pending {
-    /// What it changes.
-    pub place: Place,
-    /// The version that it was made to; none if it makes the record.
+pub struct PendingChange {
+    /// The record that it changes.
+    pub key: RecordKey,
+    /// The version that it changes; `None` if it creates the record.
     pub base: Option<i64>,
-    /// The whole record; none if it deletes it.
+    /// The whole record; `None` if it deletes the record.
     pub record: Option<Value>,
 }
 
-impl Pending {
-    /// The version that the record has after it.
+impl PendingChange {
+    /// The version of the record after the change.
     pub fn version(&self) -> i64 {
         self.base.map_or(1, |base| base + 1)
     }
 
     fn to_json(&self) -> Value {
-        let (kind, id) = &self.place;
+        let (kind, id) = &self.key;
         match &self.record {
             Some(record) => {
                 json!({ "kind": kind, "op": "upsert", "id": id, "base_version": self.base, "record": record })
@@ -47,304 +48,276 @@ impl Pending {
     }
 }
 
-/// What to do with own changes to a record that has changed meanwhile.
+/// The decision about pending changes to a record that another device has changed since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnConflict {
-    /// What the server has stays; the own changes are put aside.
-    KeepTheirs,
-    /// The own changes are made again, to the version that the server has.
-    MakeAgain,
+    /// The version of the server stays. The pending changes become lost edits.
+    KeepServerVersion,
+    /// The pending changes are sent again, based on the version of the server.
+    Reapply,
 }
 
-/// A request that was made from the outbox.
+/// A sync request with changes from the outbox.
 #[derive(Debug, Clone)]
-pub struct Push {
-    /// Places in the outbox, in the order of the request's changes.
+pub struct PushRequest {
+    /// The indexes in the outbox of the request's changes, in their order.
     order: Vec<usize>,
-    /// The request.
+    /// The body of the request.
     pub body: Value,
 }
 
-impl Push {
-    /// How many changes it carries.
+impl PushRequest {
+    /// The number of changes in the request.
     pub fn changes(&self) -> usize {
         self.order.len()
     }
 }
 
-/// What an answer brought.
+/// The outcome of a sync request for the store.
 #[derive(Debug, Default)]
-pub struct Taken {
-    /// Changes that are done.
-    pub acknowledged: Vec<Pending>,
-    /// Changes that were not valid, with why.
-    pub rejected: Vec<(Pending, Value)>,
-    /// How many changes were pulled.
+pub struct SyncOutcome {
+    /// Changes that took effect.
+    pub acknowledged: Vec<PendingChange>,
+    /// Changes that were not valid, each with its problem.
+    pub rejected: Vec<(PendingChange, Value)>,
+    /// The number of pulled changes.
     pub pulled: usize,
-    /// Whether there is more to pull.
+    /// Whether there are more changes to pull.
     pub has_more: bool,
 }
 
-/// A device's store.
+/// The store of a device.
 #[derive(Debug, Clone, Default)]
 pub struct OfflineStore {
-    known: BTreeMap<Place, Known>,
-    outbox: Vec<Pending>,
+    known: BTreeMap<RecordKey, KnownRecord>,
+    outbox: Vec<PendingChange>,
     cursor: Option<String>,
-    /// Where everything is gathered anew after the cursor expired.
-    anew: Option<BTreeMap<Place, Known>>,
-    /// Own changes that lost against others, or were not valid. They are kept for the person to see.
-    pub lost_edits: Vec<Pending>,
+    /// The records that were pulled since the cursor expired, until all of them are there.
+    rebuilt: Option<BTreeMap<RecordKey, KnownRecord>>,
+    /// Pending changes that lost a conflict or were not valid. They are kept so that the person can see them.
+    pub lost_edits: Vec<PendingChange>,
 }
 
 impl OfflineStore {
-    /// What the server was last heard to have.
-    pub fn known(&self) -> &BTreeMap<Place, Known> {
+    /// The records that the server is known to have.
+    pub fn known(&self) -> &BTreeMap<RecordKey, KnownRecord> {
         &self.known
     }
 
-    /// What the server has not acknowledged, oldest first.
-    pub fn outbox(&self) -> &[Pending] {
+    /// The changes that the server has not acknowledged, oldest first.
+    pub fn outbox(&self) -> &[PendingChange] {
         &self.outbox
     }
 
-    /// The cursor, if there is one.
+    /// The cursor of the last response, if there is one.
     pub fn cursor(&self) -> Option<&str> {
         self.cursor.as_deref()
     }
 
-    /// A record as the person sees it: with what is pending.
-    pub fn view(&self, place: &Place) -> Option<&Value> {
-        match self.last_pending(place) {
+    /// A record as the person sees it: with pending changes applied.
+    pub fn view(&self, key: &RecordKey) -> Option<&Value> {
+        match self.last_pending(key) {
             Some(change) => change.record.as_ref(),
-            None => self
-                .known
-                .get(place)
-                .filter(|known| !known.deleted)?
-                .record
-                .as_ref(),
+            None => self.known.get(key).filter(|known| !known.deleted)?.record.as_ref(),
         }
     }
 
-    /// Everything that the person sees.
-    pub fn visible(&self) -> Vec<Place> {
-        let mut places: BTreeSet<&Place> = self.known.keys().collect();
-        places.extend(self.outbox.iter().map(|change| &change.place));
-        let seen = places.into_iter().filter(|place| self.view(place).is_some());
+    /// The keys of all records that the person sees.
+    pub fn visible(&self) -> Vec<RecordKey> {
+        let mut keys: BTreeSet<&RecordKey> = self.known.keys().collect();
+        keys.extend(self.outbox.iter().map(|change| &change.key));
+        let seen = keys.into_iter().filter(|key| self.view(key).is_some());
         seen.cloned().collect()
     }
 
-    /// Makes or replaces a record. A change in the outbox is never altered: it may have reached the server already.
-    pub fn upsert(&mut self, place: Place, record: Value) {
-        let base = self.next_base(&place);
-        self.outbox.push(Pending {
-            place,
-            base,
-            record: Some(record),
-        });
+    /// Creates or replaces a record. It adds to the outbox and alters no change there, because the server may have
+    /// received that change already.
+    pub fn upsert(&mut self, key: RecordKey, record: Value) {
+        let base = self.next_base(&key);
+        self.outbox.push(PendingChange { key, base, record: Some(record) });
     }
 
     /// Deletes a record.
-    pub fn delete(&mut self, place: Place) {
-        let base = self.next_base(&place);
-        self.outbox.push(Pending {
-            place,
-            base,
-            record: None,
-        });
+    pub fn delete(&mut self, key: RecordKey) {
+        let base = self.next_base(&key);
+        self.outbox.push(PendingChange { key, base, record: None });
     }
 
-    fn last_pending(&self, place: &Place) -> Option<&Pending> {
-        self.outbox.iter().rev().find(|change| change.place == *place)
+    fn last_pending(&self, key: &RecordKey) -> Option<&PendingChange> {
+        self.outbox.iter().rev().find(|change| change.key == *key)
     }
 
-    /// The version that the next change to a record is made to: the one that it will have after what is pending.
-    fn next_base(&self, place: &Place) -> Option<i64> {
-        let known = || self.known.get(place).map(|known| known.version);
-        self.last_pending(place).map(Pending::version).or_else(known)
+    /// The base version of the next change to a record: its version after all pending changes.
+    fn next_base(&self, key: &RecordKey) -> Option<i64> {
+        let known = || self.known.get(key).map(|known| known.version);
+        self.last_pending(key).map(PendingChange::version).or_else(known)
     }
 
-    /// A request with the oldest changes of the outbox, as many as that at most.
-    pub fn push(&self, changes: usize, limit: i64) -> Push {
+    /// Builds a request with the oldest changes of the outbox: at most `changes`, and never more than 500.
+    pub fn push(&self, changes: usize, limit: i64) -> PushRequest {
         self.push_in_order(changes, limit, |_| {})
     }
 
-    /// A request whose changes are in another order. Those to one record stay in theirs.
-    pub fn push_in_order(&self, changes: usize, limit: i64, arrange: impl FnOnce(&mut [usize])) -> Push {
+    /// Builds a request whose changes are in another order. Changes to the same record keep their order.
+    pub fn push_in_order(
+        &self,
+        changes: usize,
+        limit: i64,
+        arrange: impl FnOnce(&mut [usize]),
+    ) -> PushRequest {
         let mut order: Vec<usize> = (0..self.outbox.len().min(changes).min(500)).collect();
         arrange(&mut order);
-        // The places that belong to one record are filled in the order of its changes.
-        let mut of_record: BTreeMap<&Place, Vec<usize>> = BTreeMap::new();
+        // The positions of a record's changes are filled with these changes in their original order.
+        let mut of_record: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
         for n in (0..order.len()).rev() {
-            of_record.entry(&self.outbox[n].place).or_default().push(n);
+            of_record.entry(&self.outbox[n].key).or_default().push(n);
         }
         for n in &mut order {
-            let left = of_record.get_mut(&self.outbox[*n].place).and_then(Vec::pop);
-            *n = left.expect("as many as there are");
+            let next = of_record.get_mut(&self.outbox[*n].key).and_then(Vec::pop);
+            *n = next.expect("one change for each position");
         }
         let sent: Vec<Value> = order.iter().map(|n| self.outbox[*n].to_json()).collect();
         let body = json!({ "cursor": self.cursor, "changes": sent, "limit": limit });
-        Push { order, body }
+        PushRequest { order, body }
     }
 
-    /// Takes the answer to the latest request.
-    pub fn take(
+    /// Applies the response to the latest request: the results of its changes, then the pulled changes. Calls
+    /// `conflict_rule` for each change that met a conflict.
+    pub fn apply_response(
         &mut self,
-        push: &Push,
-        answer: &Value,
-        rule: &mut impl FnMut(&Pending) -> OnConflict,
-    ) -> Taken {
-        let mut taken = Taken::default();
-        let results = answer["results"].as_array().expect("results");
+        push: &PushRequest,
+        response: &Value,
+        conflict_rule: &mut impl FnMut(&PendingChange) -> OnConflict,
+    ) -> SyncOutcome {
+        let mut outcome = SyncOutcome::default();
+        let results = response["results"].as_array().expect("results");
         assert_eq!(results.len(), push.order.len(), "one result for each change");
-        // First all that is done, then the chains that came to a stop.
-        let mut gone: BTreeSet<usize> = BTreeSet::new();
-        let mut stopped: Vec<(usize, &Value)> = Vec::new();
+        // All acknowledged changes come before the changes that failed, since later ones may depend on those.
+        let mut removed: BTreeSet<usize> = BTreeSet::new();
+        let mut failed: Vec<(usize, &Value)> = Vec::new();
         for (&n, result) in push.order.iter().zip(results) {
             let change = self.outbox[n].clone();
             assert_eq!(
                 (&result["kind"], &result["id"]),
-                (&json!(change.place.0), &json!(change.place.1)),
+                (&json!(change.key.0), &json!(change.key.1)),
                 "results come in the order of the changes"
             );
             match result["status"].as_str().unwrap_or_default() {
                 "applied" | "replayed" => {
-                    self.learn_own(&change, result);
-                    gone.insert(n);
-                    taken.acknowledged.push(change);
+                    self.store_acknowledged(&change, result);
+                    removed.insert(n);
+                    outcome.acknowledged.push(change);
                 }
-                "conflict" | "rejected" => stopped.push((n, result)),
+                "conflict" | "rejected" => failed.push((n, result)),
                 "skipped" => {}
                 other => panic!("an unknown status: {other}"),
             }
         }
-        for (n, result) in stopped {
-            self.settle(n, result, rule, &mut gone, &mut taken);
+        for (n, result) in failed {
+            self.resolve(n, result, conflict_rule, &mut removed, &mut outcome);
         }
-        let left = self
-            .outbox
-            .drain(..)
-            .enumerate()
-            .filter(|(n, _)| !gone.contains(n));
-        self.outbox = left.map(|(_, change)| change).collect();
-        self.pull(answer, &mut taken);
-        taken
+        let remaining = self.outbox.drain(..).enumerate().filter(|(n, _)| !removed.contains(n));
+        self.outbox = remaining.map(|(_, change)| change).collect();
+        self.pull(response, &mut outcome);
+        outcome
     }
 
-    /// What an acknowledgement tells of the record: nothing if others have changed it since, for the pull brings that,
-    /// and nothing if it was pulled already, which can be when an earlier answer was lost.
-    fn learn_own(&mut self, change: &Pending, result: &Value) {
+    /// Stores an acknowledged change as the known record. Ignores it if others have changed the record since, because the
+    /// pull brings that version, and if it was pulled already, which happens after a response was lost.
+    fn store_acknowledged(&mut self, change: &PendingChange, result: &Value) {
         let version = result["version"].as_i64().expect("a version");
-        let before = self.known.get(&change.place).map_or(0, |known| known.version);
+        let before = self.known.get(&change.key).map_or(0, |known| known.version);
         if version == change.version() && version > before {
-            let known = Known {
-                version,
-                deleted: change.record.is_none(),
-                record: change.record.clone(),
-            };
-            self.learn(change.place.clone(), known);
+            let known =
+                KnownRecord { version, deleted: change.record.is_none(), record: change.record.clone() };
+            self.store_if_newer(change.key.clone(), known);
         }
     }
 
-    /// Decides about a change that did not go through and all later ones to the same record.
-    fn settle(
+    /// Resolves a conflict or a rejection, for the failed change and all later ones to the same record.
+    fn resolve(
         &mut self,
         first: usize,
         result: &Value,
-        rule: &mut impl FnMut(&Pending) -> OnConflict,
-        gone: &mut BTreeSet<usize>,
-        taken: &mut Taken,
+        conflict_rule: &mut impl FnMut(&PendingChange) -> OnConflict,
+        removed: &mut BTreeSet<usize>,
+        outcome: &mut SyncOutcome,
     ) {
-        let place = self.outbox[first].place.clone();
-        let chain: Vec<usize> = (first..self.outbox.len())
-            .filter(|n| self.outbox[*n].place == place)
-            .collect();
-        let mut again = false;
+        let key = self.outbox[first].key.clone();
+        let chain: Vec<usize> = (first..self.outbox.len()).filter(|n| self.outbox[*n].key == key).collect();
+        let mut is_reapplied = false;
         if result["status"] == "conflict" {
             let current = &result["current"];
             let version = result["version"].as_i64().expect("a version");
             let deleted = current["deleted"] == true;
-            // What is deleted but kept to be read comes whole, with the mark beside its own members.
+            // A deleted record that can still be read comes with all its members and the mark `deleted`.
             let mut record = current.clone();
-            let whole = record.as_object_mut().is_some_and(|members| {
+            let is_readable = record.as_object_mut().is_some_and(|members| {
                 members.remove("deleted");
                 members.contains_key("created_at")
             });
-            let record = whole.then_some(record);
-            let made = self.outbox[first].base.is_none();
-            self.learn(
-                place,
-                Known {
-                    version,
-                    deleted,
-                    record,
-                },
-            );
-            again = !deleted && !made && rule(&self.outbox[first]) == OnConflict::MakeAgain;
-            if again {
+            let record = is_readable.then_some(record);
+            let is_new = self.outbox[first].base.is_none();
+            self.store_if_newer(key, KnownRecord { version, deleted, record });
+            is_reapplied = !deleted && !is_new && conflict_rule(&self.outbox[first]) == OnConflict::Reapply;
+            if is_reapplied {
                 for (base, n) in (version..).zip(&chain) {
                     self.outbox[*n].base = Some(base);
                 }
             }
         } else {
-            taken
-                .rejected
-                .push((self.outbox[first].clone(), result["problem"].clone()));
+            outcome.rejected.push((self.outbox[first].clone(), result["problem"].clone()));
         }
-        if !again {
+        if !is_reapplied {
             for n in chain {
                 self.lost_edits.push(self.outbox[n].clone());
-                gone.insert(n);
+                removed.insert(n);
             }
         }
     }
 
-    fn pull(&mut self, answer: &Value, taken: &mut Taken) {
-        let changes = answer["changes"].as_array().expect("changes");
-        taken.pulled = changes.len();
-        taken.has_more = answer["has_more"].as_bool().expect("has_more");
+    /// Stores the pulled changes and the new cursor.
+    fn pull(&mut self, response: &Value, outcome: &mut SyncOutcome) {
+        let changes = response["changes"].as_array().expect("changes");
+        outcome.pulled = changes.len();
+        outcome.has_more = response["has_more"].as_bool().expect("has_more");
         for change in changes {
             let kind = change["kind"].as_str().expect("a kind").to_owned();
-            let id = change["id"]
-                .as_str()
-                .and_then(|id| id.parse().ok())
-                .expect("an id");
-            let known = Known {
+            let id = change["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+            let known = KnownRecord {
                 version: change["version"].as_i64().expect("a version"),
                 deleted: change["deleted"].as_bool().expect("deleted"),
                 record: change.get("record").cloned(),
             };
-            if let Some(anew) = &mut self.anew {
-                anew.insert((kind.clone(), id), known.clone());
+            if let Some(rebuilt) = &mut self.rebuilt {
+                rebuilt.insert((kind.clone(), id), known.clone());
             }
-            self.learn((kind, id), known);
+            self.store_if_newer((kind, id), known);
         }
-        self.cursor = Some(answer["cursor"].as_str().expect("a cursor").to_owned());
-        if !taken.has_more
-            && let Some(anew) = self.anew.take()
+        self.cursor = Some(response["cursor"].as_str().expect("a cursor").to_owned());
+        if !outcome.has_more
+            && let Some(rebuilt) = self.rebuilt.take()
         {
-            // What the server did not tell of was deleted longer ago than it remembers.
-            self.known = anew;
+            // A record that the server did not send was deleted so long ago that its tombstone is gone.
+            self.known = rebuilt;
         }
     }
 
-    /// Takes what is at least as new as what is known.
-    fn learn(&mut self, place: Place, new: Known) {
-        if let Some(old) = self.known.get(&place) {
-            assert!(
-                !old.deleted || new.deleted,
-                "{place:?} was deleted and came back: {old:?}, then {new:?}"
-            );
+    /// Stores a record unless a newer version is known.
+    fn store_if_newer(&mut self, key: RecordKey, new: KnownRecord) {
+        if let Some(old) = self.known.get(&key) {
+            assert!(!old.deleted || new.deleted, "{key:?} was deleted and came back: {old:?}, then {new:?}");
             if old.version > new.version {
                 return;
             }
         }
-        self.known.insert(place, new);
+        self.known.insert(key, new);
     }
 
-    /// The cursor expired: everything is pulled from the beginning, beside what is known. The outbox stays.
-    pub fn start_over(&mut self) {
+    /// Starts to pull everything from the beginning, after the cursor expired. The outbox stays, and so do the known
+    /// records until the pull is complete.
+    pub fn restart_from_scratch(&mut self) {
         self.cursor = None;
-        self.anew = Some(BTreeMap::new());
+        self.rebuilt = Some(BTreeMap::new());
     }
 }

@@ -1,35 +1,28 @@
-//! Texts that occur nowhere else, and the answers to what holds them.
+//! Canaries: texts that occur nowhere else, and the responses to requests that contain them.
 
-use mainstay_tests::{Answer, ninety_days::random::Random};
+use mainstay_tests::{Response, ninety_days::random::Random};
 use serde_json::Value;
 
-/// Texts that occur nowhere else.
+/// The canaries of a test, by the way they are used.
 pub struct Canaries {
     random: Random,
-    /// What the record and the account hold.
+    /// Texts of the record and the account.
     pub written: Vec<String>,
-    /// What the server must take in, and never give back: passwords, tokens.
+    /// Passwords and tokens, which the server must never send back.
     pub secret: Vec<String>,
     /// Values that were refused.
     pub refused: Vec<String>,
-    /// Names of unknown fields and parameters, and parts of paths: an error may name them, nothing else may.
+    /// Names of unknown fields and parameters, and parts of paths. Only an error may contain them.
     pub named: Vec<String>,
     /// Dates and times of the record.
     pub dates: Vec<String>,
 }
 
 impl Canaries {
-    /// None yet.
+    /// Creates an empty set.
     pub const fn new() -> Self {
         let random = Random::new(0x00ca_4a41);
-        Self {
-            random,
-            written: vec![],
-            secret: vec![],
-            refused: vec![],
-            named: vec![],
-            dates: vec![],
-        }
+        Self { random, written: vec![], secret: vec![], refused: vec![], named: vec![], dates: vec![] }
     }
 
     fn next(&mut self, list: fn(&mut Self) -> &mut Vec<String>) -> String {
@@ -51,10 +44,7 @@ impl Canaries {
 
     /// A phone number.
     pub fn phone(&mut self) -> String {
-        let digits = self
-            .random
-            .between(100_000_000_000_000, 999_999_999_999_999)
-            .to_string();
+        let digits = self.random.between(100_000_000_000_000, 999_999_999_999_999).to_string();
         self.written.push(digits.clone());
         format!("+{digits}")
     }
@@ -69,57 +59,45 @@ impl Canaries {
         self.next(|all| &mut all.refused)
     }
 
-    /// A name of something that is not there.
+    /// A name of something that does not exist.
     pub fn name(&mut self) -> String {
         self.next(|all| &mut all.named)
     }
 
-    /// A date of the record that stands in no clear column.
+    /// A date of the record that is in no clear column.
     pub fn date(&mut self) -> String {
-        let date = format!(
-            "2025-{:02}-{:02}",
-            1 + self.dates.len() / 9,
-            1 + 3 * (self.dates.len() % 9)
-        );
+        let date = format!("2025-{:02}-{:02}", 1 + self.dates.len() / 9, 1 + 3 * (self.dates.len() % 9));
         self.dates.push(date.clone());
         date
     }
 
-    /// A moment late in the evening. The instant orders its list and stands in clear by design, in UTC, where it is
-    /// already the next date; the person's own date and offset must not be there.
+    /// A time late in the evening. The instant is stored in clear by design, because it orders lists. In UTC it is already
+    /// the next date, so the date and offset of the person must not be found.
     pub fn moment(&mut self) -> String {
         format!("{}T22:41:07.123-05:00", self.date())
     }
 }
 
-/// What the server answered.
+/// The responses of the server.
 #[derive(Default)]
-pub struct Seen {
-    /// What was stored, and read back.
-    pub good: String,
-    /// Requests that were refused, with the answers.
+pub struct Responses {
+    /// The bodies of successful responses.
+    pub successful: String,
+    /// The refused requests with their responses.
     pub problems: Vec<(String, String)>,
 }
 
-impl Seen {
-    /// Keeps an answer that gives what was asked for.
-    pub fn good(&mut self, answer: Answer) -> Value {
-        assert!((200..300).contains(&answer.status), "{}", answer.text);
-        self.good.push_str(&answer.text);
-        answer.body
+impl Responses {
+    /// Adds a successful response and returns its body.
+    pub fn add_success(&mut self, response: Response) -> Value {
+        assert!((200..300).contains(&response.status), "{}", response.text);
+        self.successful.push_str(&response.text);
+        response.body
     }
 
-    /// Keeps an answer that refuses.
-    pub fn problem(&mut self, request: &str, answer: &Answer) {
-        assert!(
-            (400..500).contains(&answer.status),
-            "{request}: {} {}",
-            answer.status,
-            answer.text
-        );
-        self.problems.push((
-            request.to_owned(),
-            format!("{:?} {}", answer.headers, answer.text),
-        ));
+    /// Adds a response with a problem.
+    pub fn add_problem(&mut self, request: &str, response: &Response) {
+        assert!((400..500).contains(&response.status), "{request}: {} {}", response.status, response.text);
+        self.problems.push((request.to_owned(), format!("{:?} {}", response.headers, response.text)));
     }
 }

@@ -1,12 +1,12 @@
-//! Looks for texts in bytes, in every form that they can take there.
+//! Searches bytes for texts in several encodings.
 
 use std::collections::HashMap;
 
-/// Byte strings to look for, by their first bytes.
+/// The byte strings to search for, by their first bytes.
 pub struct Needles(HashMap<[u8; 6], Vec<(Vec<u8>, String)>>);
 
 impl Needles {
-    /// Each text in every form: plain, as UTF-16, in base64 at any alignment, in hexadecimal digits, as numbers.
+    /// Encodes each text in every way: as UTF-8 and UTF-16, in base64 at any alignment, in hexadecimal, and as numbers.
     pub fn of(texts: &[String]) -> Self {
         let mut all: HashMap<[u8; 6], Vec<(Vec<u8>, String)>> = HashMap::new();
         for text in texts {
@@ -14,7 +14,7 @@ impl Needles {
             let digits =
                 |byte: u8| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
             let hex = text.bytes().flat_map(digits).collect();
-            // A list of numbers, as JSON has bytes.
+            // A list of numbers, as JSON represents bytes.
             let list: Vec<String> = text.bytes().map(|byte| byte.to_string()).collect();
             let mut forms = vec![text.clone().into_bytes(), wide, hex, list.join(",").into_bytes()];
             forms.extend((0..3).map(|before| base64_inside(text.as_bytes(), before)));
@@ -26,18 +26,14 @@ impl Needles {
         Self(all)
     }
 
-    /// The texts that are in there, in whatever form.
+    /// The texts that the bytes contain in any encoding.
     pub fn found_in(&self, bytes: &[u8]) -> Vec<String> {
         let mut found = Vec::new();
         for at in 0..bytes.len().saturating_sub(5) {
             let first: [u8; 6] = bytes[at..at + 6].try_into().expect("six bytes");
-            let there = self
-                .0
-                .get(&first)
-                .into_iter()
-                .flatten()
-                .filter(|(form, _)| bytes[at..].starts_with(form));
-            found.extend(there.map(|(_, text)| text.clone()));
+            let matches =
+                self.0.get(&first).into_iter().flatten().filter(|(form, _)| bytes[at..].starts_with(form));
+            found.extend(matches.map(|(_, text)| text.clone()));
         }
         found.sort();
         found.dedup();
@@ -45,24 +41,24 @@ impl Needles {
     }
 }
 
-/// Whether the part is in there as it stands.
+/// Whether the bytes contain a part.
 pub fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }
 
-/// The characters of base64 that depend on these bytes alone, if that many others (modulo 3) stand before them.
+/// The base64 characters that depend only on these bytes, if so many others (modulo 3) come before them.
 fn base64_inside(bytes: &[u8], before: usize) -> Vec<u8> {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits = |n: usize| bytes[n / 8] >> (7 - n % 8) & 1;
     // The first character begins at the next multiple of six bits, counted from before the bytes.
     let skipped = (6 - before * 8 % 6) % 6;
-    let whole = (bytes.len() * 8 - skipped) / 6;
+    let full_digits = (bytes.len() * 8 - skipped) / 6;
     let digit = |n: usize| (0..6).fold(0, |digit, bit| digit << 1 | bits(skipped + n * 6 + bit));
-    (0..whole).map(|n| DIGITS[usize::from(digit(n))]).collect()
+    (0..full_digits).map(|n| DIGITS[usize::from(digit(n))]).collect()
 }
 
 #[test]
-fn canaries_are_found_in_every_form() {
+fn texts_are_found_in_every_encoding() {
     let needles = Needles::of(&["kanarie-7".to_owned()]);
     let found = |bytes: &[u8]| !needles.found_in(bytes).is_empty();
     assert!(

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use mainstay_tests::{Client, Database, Engine, Process, app::PASSWORD};
+use mainstay_tests::{Client, Database, Engine, PASSWORD, Process};
 use serde_json::json;
 
 use super::{run, text};
@@ -29,10 +29,7 @@ async fn a_display_name_of_a_forbidden_length_is_refused_and_creates_nothing() {
         let refused = create(&database, &wrong);
         let message = text(&refused.stderr);
         assert!(!refused.status.success(), "{message}");
-        assert!(
-            message.contains("--display-name must have 1 to 200 characters"),
-            "{message}"
-        );
+        assert!(message.contains("--display-name must have 1 to 200 characters"), "{message}");
         assert_eq!(text(&refused.stdout), "");
     }
     // The address is still free.
@@ -41,9 +38,6 @@ async fn a_display_name_of_a_forbidden_length_is_refused_and_creates_nothing() {
     assert!(created.status.success(), "{}", text(&created.stderr));
     let process = Process::start(&database, None, &[]).await;
     let login = json!({ "email": "kim@example.org", "password": PASSWORD });
-    let session = Client::new(&process.url)
-        .post("/v1/auth/login", &login)
-        .await
-        .expect(200);
+    let session = Client::new(&process.url).post("/v1/auth/login", &login).await.expect(200);
     assert_eq!(session.body["account"]["display_name"], json!(longest));
 }

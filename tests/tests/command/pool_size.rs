@@ -8,10 +8,7 @@ use crate::{run, text};
 fn a_pool_that_is_too_small_for_the_workers_is_refused_at_start() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let database = Database::create(engine);
-        for name in [
-            "MAINSTAY_DATABASE_CONNECTIONS",
-            "MAINSTAY_KEY_DATABASE_CONNECTIONS",
-        ] {
+        for name in ["MAINSTAY_DATABASE_CONNECTIONS", "MAINSTAY_KEY_DATABASE_CONNECTIONS"] {
             let settings = [("MAINSTAY_WORKERS", "3"), (name, "4")];
             let output = run(&database, &["serve", "--listen", "127.0.0.1:0"], &settings, "");
             let message = text(&output.stderr);

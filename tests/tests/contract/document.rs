@@ -1,14 +1,14 @@
-//! The OpenAPI document and the server say the same.
+//! Checks that the OpenAPI document is complete and that the server behaves as it says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{openapi::document::document, routes};
-use mainstay_tests::{Client, on_both_databases};
+use mainstay_tests::{Client, Response, TestApp, both_engines};
 use serde_json::{Value, json};
 
 const COMMITTED: &str = include_str!("../../../openapi/openapi.json");
 
-/// What is the same for everyone, and nobody's record.
+/// Collections of reference data, which belong to nobody.
 const REFERENCE: [&str; 2] = ["/v1/meetings", "/v1/questionnaires"];
 
 /// Operations that need no sign-in.
@@ -36,21 +36,16 @@ struct Operation {
 
 impl Operation {
     fn id(&self) -> &str {
-        self.value["operationId"]
-            .as_str()
-            .expect("every operation has an id")
+        self.value["operationId"].as_str().expect("every operation has an id")
     }
 
     fn needs_sign_in(&self) -> bool {
         self.value.get("security").is_none()
     }
 
-    /// The path with something in the place of what varies.
-    fn concrete(&self, id: &str) -> String {
-        self.path
-            .replace("{id}", id)
-            .replace("{n}", "1")
-            .replace("{slug}", "validation")
+    /// The path with values in place of its parameters.
+    fn path_for(&self, id: &str) -> String {
+        self.path.replace("{id}", id).replace("{n}", "1").replace("{slug}", "validation")
     }
 
     fn body(&self) -> Option<Vec<u8>> {
@@ -59,15 +54,8 @@ impl Operation {
         (!example.is_null()).then(|| example.to_string().into_bytes())
     }
 
-    async fn call(&self, client: &Client, id: &str) -> mainstay_tests::Answer {
-        client
-            .send(
-                &self.method,
-                &self.concrete(id),
-                &[("if-match", "\"1\"")],
-                self.body(),
-            )
-            .await
+    async fn call(&self, client: &Client, id: &str) -> Response {
+        client.send(&self.method, &self.path_for(id), &[("if-match", "\"1\"")], self.body()).await
     }
 }
 
@@ -76,20 +64,17 @@ fn operations(document: &Value) -> Vec<Operation> {
     paths
         .iter()
         .flat_map(|(path, item)| {
-            item.as_object()
-                .expect("a path item")
-                .iter()
-                .map(|(method, value)| Operation {
-                    method: method.to_uppercase(),
-                    path: path.clone(),
-                    value: value.clone(),
-                })
+            item.as_object().expect("a path item").iter().map(|(method, value)| Operation {
+                method: method.to_uppercase(),
+                path: path.clone(),
+                value: value.clone(),
+            })
         })
         .collect()
 }
 
 #[test]
-fn the_committed_document_is_what_the_code_makes() {
+fn the_committed_document_is_the_generated_one() {
     let committed: Value = serde_json::from_str(COMMITTED).expect("JSON");
     assert!(
         committed == document(&routes::endpoints()),
@@ -105,9 +90,7 @@ fn every_operation_is_named_described_and_exemplified() {
         assert!(ids.insert(operation.id().to_owned()), "{} twice", operation.id());
         for member in ["summary", "description"] {
             assert!(
-                operation.value[member]
-                    .as_str()
-                    .is_some_and(|text| !text.is_empty()),
+                operation.value[member].as_str().is_some_and(|text| !text.is_empty()),
                 "{} {member}",
                 operation.id()
             );
@@ -129,18 +112,16 @@ fn every_operation_is_named_described_and_exemplified() {
 #[test]
 fn every_example_is_valid() {
     let document = document(&routes::endpoints());
-    let check = |what: String, schema: &Value, example: &Value| {
-        let mut whole = json!({ "components": document["components"] });
-        whole["allOf"] = json!([schema]);
+    let check = |name: String, schema: &Value, example: &Value| {
+        let mut schemas = json!({ "components": document["components"] });
+        schemas["allOf"] = json!([schema]);
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)
-            .build(&whole)
+            .build(&schemas)
             .expect("a good schema");
-        let errors: Vec<String> = validator
-            .iter_errors(example)
-            .map(|e| format!("{}: {e}", e.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{what}: {errors:?}");
+        let errors: Vec<String> =
+            validator.iter_errors(example).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
     };
     for operation in operations(&document) {
         let content = &operation.value["requestBody"]["content"]["application/json"];
@@ -152,11 +133,7 @@ fn every_example_is_valid() {
             );
         }
         for (status, response) in operation.value["responses"].as_object().expect("responses") {
-            for content in response["content"]
-                .as_object()
-                .into_iter()
-                .flat_map(|c| c.values())
-            {
+            for content in response["content"].as_object().into_iter().flat_map(|c| c.values()) {
                 check(
                     format!("{} {status}", operation.id()),
                     &content["schema"],
@@ -165,11 +142,7 @@ fn every_example_is_valid() {
             }
         }
     }
-    for response in document["components"]["responses"]
-        .as_object()
-        .expect("responses")
-        .values()
-    {
+    for response in document["components"]["responses"].as_object().expect("responses").values() {
         let content = &response["content"]["application/problem+json"];
         for (name, example) in content["examples"].as_object().expect("examples") {
             check(name.clone(), &content["schema"], &example["value"]);
@@ -177,16 +150,13 @@ fn every_example_is_valid() {
     }
 }
 
-/// What generated clients ask for: no choice between shapes, bounded texts and lists, named enums.
+/// Checks what generated clients need: no choice between shapes, bounded strings and lists, named enums.
 #[test]
-fn the_schemas_digest_well() {
+fn the_schemas_suit_generated_clients() {
     fn walk(at: &str, value: &Value, faults: &mut Vec<String>) {
         let Value::Object(members) = value else {
             if let Value::Array(items) = value {
-                items
-                    .iter()
-                    .enumerate()
-                    .for_each(|(n, item)| walk(&format!("{at}/{n}"), item, faults));
+                items.iter().enumerate().for_each(|(n, item)| walk(&format!("{at}/{n}"), item, faults));
             }
             return;
         };
@@ -210,9 +180,7 @@ fn the_schemas_digest_well() {
                 faults.push(format!("{at} is a choice"));
             }
         }
-        members
-            .iter()
-            .for_each(|(name, member)| walk(&format!("{at}/{name}"), member, faults));
+        members.iter().for_each(|(name, member)| walk(&format!("{at}/{name}"), member, faults));
     }
     let document = document(&routes::endpoints());
     let mut faults = Vec::new();
@@ -220,74 +188,95 @@ fn the_schemas_digest_well() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-on_both_databases! {
-    async fn every_operation_asks_for_sign_in_but_a_named_few(app) {
-        let document = app.document().await;
-        let mut public = BTreeSet::new();
-        for operation in operations(&document) {
-            for client in [app.client(), app.client().with_token("nonsense")] {
-                let answer = operation.call(&client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
-                if operation.needs_sign_in() {
-                    assert_eq!((answer.status, answer.problem().as_str()), (401, "unauthenticated"), "{}", operation.id());
-                    assert!(answer.header("www-authenticate").starts_with("Bearer"), "{}", operation.id());
-                } else {
-                    assert_ne!(answer.problem(), "unauthenticated", "{}", operation.id());
-                    public.insert(operation.id().to_owned());
-                }
-            }
-        }
-        assert!(public.iter().all(|id| PUBLIC.contains(&id.as_str())), "{public:?}");
-    }
+both_engines!(
+    every_operation_but_a_named_few_requires_sign_in,
+    no_operation_reaches_a_record_of_another_person,
+    every_operation_of_the_document_is_routed,
+);
 
-    async fn nobody_reaches_another_persons_records_by_any_operation(app) {
-        let (sam, kim) = (app.person().await, app.person().await);
-        let document = app.document().await;
-        let mut owned: BTreeMap<String, String> = BTreeMap::new();
-        let all = operations(&document);
-        let (mut creating, mut later): (Vec<&Operation>, _) = (all.iter().filter(|o| o.id().starts_with("create")).collect(), Vec::new());
-        while !creating.is_empty() {
-            let before = creating.len();
-            for operation in creating.drain(..) {
-                let answer = operation.call(&sam, "").await;
-                if answer.faults().iter().any(|(_, code)| code == "unknown-reference") {
-                    // What it refers to is made by another operation.
-                    later.push(operation);
-                } else {
-                    let id = answer.expect(201).header("location").rsplit('/').next().unwrap_or_default().to_owned();
-                    owned.insert(operation.path.clone(), id);
-                }
+async fn every_operation_but_a_named_few_requires_sign_in(app: &TestApp) {
+    let document = app.document().await;
+    let mut public = BTreeSet::new();
+    for operation in operations(&document) {
+        for client in [app.client(), app.client().with_token("nonsense")] {
+            let response = operation.call(&client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
+            if operation.needs_sign_in() {
+                assert_eq!(
+                    (response.status, response.problem().as_str()),
+                    (401, "unauthenticated"),
+                    "{}",
+                    operation.id()
+                );
+                assert!(response.header("www-authenticate").starts_with("Bearer"), "{}", operation.id());
+            } else {
+                assert_ne!(response.problem(), "unauthenticated", "{}", operation.id());
+                public.insert(operation.id().to_owned());
             }
-            std::mem::swap(&mut creating, &mut later);
-            assert!(creating.len() < before, "nothing makes what is referred to");
-        }
-        owned.insert("/v1/auth/sessions".to_owned(), sam.tokens["session_id"].as_str().expect("an id").to_owned());
-        let mut tried = 0;
-        for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
-            let collection = operation.path.split("/{id}").next().expect("a collection");
-            if REFERENCE.contains(&collection) {
-                continue;
-            }
-            let id = owned.get(collection).unwrap_or_else(|| panic!("nothing was made in {collection}"));
-            let answer = operation.call(&kim, id).await;
-            assert_eq!((answer.status, answer.problem().as_str()), (404, "not-found"), "{} {}", operation.method, operation.path);
-            tried += 1;
-        }
-        assert!(tried >= 20, "{tried}");
-        for operation in operations(&document).iter().filter(|o| o.id().starts_with("list") && o.needs_sign_in() && !o.path.contains('{')) {
-            let text = operation.call(&kim, "").await.expect(200).text;
-            assert!(owned.values().all(|id| !text.contains(id)), "{}", operation.id());
         }
     }
+    assert!(public.iter().all(|id| PUBLIC.contains(&id.as_str())), "{public:?}");
+}
 
-    async fn every_operation_of_the_document_is_routed(app) {
-        let sam = app.person().await;
-        for operation in operations(&app.document().await) {
-            // Signing out would end the walk.
-            if operation.id() != "logout" {
-                let answer = operation.call(&sam, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
-                let described = operation.value["responses"].get(answer.status.to_string()).is_some();
-                assert!(described, "{} answers {}: {}", operation.id(), answer.status, answer.text);
+async fn no_operation_reaches_a_record_of_another_person(app: &TestApp) {
+    let (sam, kim) = (app.person().await, app.person().await);
+    let document = app.document().await;
+    let mut owned: BTreeMap<String, String> = BTreeMap::new();
+    let all = operations(&document);
+    let (mut creating, mut later): (Vec<&Operation>, _) =
+        (all.iter().filter(|o| o.id().starts_with("create")).collect(), Vec::new());
+    while !creating.is_empty() {
+        let before = creating.len();
+        for operation in creating.drain(..) {
+            let response = operation.call(&sam.client, "").await;
+            if response.faults().iter().any(|(_, code)| code == "unknown-reference") {
+                // Another operation creates the record that it refers to.
+                later.push(operation);
+            } else {
+                let id =
+                    response.expect(201).header("location").rsplit('/').next().unwrap_or_default().to_owned();
+                owned.insert(operation.path.clone(), id);
             }
+        }
+        std::mem::swap(&mut creating, &mut later);
+        assert!(creating.len() < before, "no operation creates the record that is referred to");
+    }
+    owned
+        .insert("/v1/auth/sessions".to_owned(), sam.tokens["session_id"].as_str().expect("an id").to_owned());
+    let mut tried = 0;
+    for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
+        let collection = operation.path.split("/{id}").next().expect("a collection");
+        if REFERENCE.contains(&collection) {
+            continue;
+        }
+        let id = owned.get(collection).unwrap_or_else(|| panic!("nothing was created in {collection}"));
+        let response = operation.call(&kim.client, id).await;
+        assert_eq!(
+            (response.status, response.problem().as_str()),
+            (404, "not-found"),
+            "{} {}",
+            operation.method,
+            operation.path
+        );
+        tried += 1;
+    }
+    assert!(tried >= 20, "{tried}");
+    for operation in operations(&document)
+        .iter()
+        .filter(|o| o.id().starts_with("list") && o.needs_sign_in() && !o.path.contains('{'))
+    {
+        let text = operation.call(&kim.client, "").await.expect(200).text;
+        assert!(owned.values().all(|id| !text.contains(id)), "{}", operation.id());
+    }
+}
+
+async fn every_operation_of_the_document_is_routed(app: &TestApp) {
+    let sam = app.person().await;
+    for operation in operations(&app.document().await) {
+        // Signing out would end the walk.
+        if operation.id() != "logout" {
+            let response = operation.call(&sam.client, "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await;
+            let described = operation.value["responses"].get(response.status.to_string()).is_some();
+            assert!(described, "{} answers {}: {}", operation.id(), response.status, response.text);
         }
     }
 }

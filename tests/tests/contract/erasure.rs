@@ -1,4 +1,4 @@
-//! What an erasure leaves in memory: nothing, whatever is being computed meanwhile.
+//! Erasures leave nothing of a person in memory, even if an insight is being computed at the time.
 
 use std::sync::mpsc;
 
@@ -7,23 +7,14 @@ use mainstay_api::insight::{
     facts::{Need, Needs},
     facts_cache::{is_cached, with_facts},
 };
-use mainstay_store::PersonScope;
-use mainstay_tests::{Person, TestApp, app::PASSWORD, on_both_databases};
+use mainstay_tests::{PASSWORD, Person, TestApp, both_engines};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Long enough that a record is kept opened.
+/// The length from which on the facts of a record are cached.
 const LONG: u32 = 1_000;
 
-async fn scope(app: &TestApp, person: &Person) -> PersonScope {
-    let state = app.state();
-    let token = person.tokens["access_token"].as_str().expect("a token");
-    let claims = state.tokens.verify(token, app.clock.now()).expect("it is good");
-    let principal = state.store.principal(claims.sub, claims.sid, 0).await;
-    principal.expect("the store answers").expect("it lives").scope
-}
-
-async fn with_a_long_record(app: &TestApp) -> Person {
+async fn person_with_long_record(app: &TestApp) -> Person {
     let person = app.person().await;
     let start = app.clock.now() - TimeDelta::days(200);
     for batch in 0..2 {
@@ -34,52 +25,53 @@ async fn with_a_long_record(app: &TestApp) -> Person {
                 json!({ "kind": "check-ins", "op": "upsert", "id": Uuid::from_u128(u128::from(n + batch * LONG / 2) + 1), "record": record })
             })
             .collect();
-        let pushed = person
-            .post("/v1/sync", &json!({ "limit": 1, "changes": changes }))
-            .await
-            .expect(200);
+        let pushed = person.post("/v1/sync", &json!({ "limit": 1, "changes": changes })).await.expect(200);
         let results = pushed.body["results"].as_array().cloned().unwrap_or_default();
         assert!(results.iter().all(|result| result["status"] == "applied"));
     }
     person
 }
 
-on_both_databases! {
-    async fn a_record_that_is_looked_at_while_its_account_is_erased_is_not_kept(app) {
-        let (sam, kim) = (with_a_long_record(app).await, with_a_long_record(app).await);
-        let cached = |scope: &PersonScope| is_cached(&app.state().store, scope);
-        let (sams, kims) = (scope(app, &sam).await, scope(app, &kim).await);
-        for person in [&sam, &kim] {
-            person.get("/v1/insights/summary").await.expect(200);
-        }
-        assert!(cached(&sams) && cached(&kims));
+both_engines!(facts_that_are_computed_during_an_erasure_are_not_cached);
 
-        let (looking, looked) = (mpsc::channel::<()>(), mpsc::channel::<()>());
-        let (owner, now) = (sams.clone(), app.clock.micros());
-        let (store, cache) = (app.state().store.clone(), app.state().store.clone());
-        let (begun, go_on) = (looking.0, looked.1);
-        let look = tokio::spawn(async move {
-            let needs = Needs { check_ins: Need::All, ..Needs::default() };
-            store.read_long(&owner.clone(), move |records| {
+async fn facts_that_are_computed_during_an_erasure_are_not_cached(app: &TestApp) {
+    let (sam, kim) = (person_with_long_record(app).await, person_with_long_record(app).await);
+    let store = &app.state().store;
+    let (sams, kims) = (app.scope(&sam).await, app.scope(&kim).await);
+    for person in [&sam, &kim] {
+        person.get("/v1/insights/summary").await.expect(200);
+    }
+    assert!(is_cached(store, &sams) && is_cached(store, &kims));
+
+    let ((started, has_started), (go_on, may_go_on)) = (mpsc::channel::<()>(), mpsc::channel::<()>());
+    let (owner, cache, now) = (sams.clone(), store.clone(), app.clock.micros());
+    let own_store = store.clone();
+    let computation = tokio::spawn(async move {
+        let needs = Needs { check_ins: Need::All, ..Needs::default() };
+        own_store
+            .read_long(&owner.clone(), move |records| {
                 with_facts(&cache, &owner, records, needs, now, |facts| {
-                    begun.send(()).expect("the test waits");
-                    go_on.recv().expect("the test goes on");
+                    started.send(()).expect("the test waits");
+                    may_go_on.recv().expect("the test goes on");
                     facts.check_ins.len()
                 })
-            }).await
-        });
-        tokio::task::spawn_blocking(move || looking.1.recv()).await.expect("no panic").expect("it begins");
-        let password = json!({ "password": PASSWORD }).to_string().into_bytes();
-        sam.send("DELETE", "/v1/me", &[], Some(password)).await.expect(204);
-        looked.0.send(()).expect("it waits");
-        let found = look.await.expect("no panic").expect("it was opened before");
-        assert_eq!(found, usize::try_from(LONG).expect("it is small"));
+            })
+            .await
+    });
+    tokio::task::spawn_blocking(move || has_started.recv())
+        .await
+        .expect("no panic")
+        .expect("the computation starts");
+    let password = json!({ "password": PASSWORD }).to_string().into_bytes();
+    sam.send("DELETE", "/v1/me", &[], Some(password)).await.expect(204);
+    go_on.send(()).expect("the computation waits");
+    let count = computation.await.expect("no panic").expect("the facts were read before the erasure");
+    assert_eq!(count, usize::try_from(LONG).expect("a small number"));
 
-        assert!(!cached(&sams));
-        // Of other people what was kept stays, and what is looked at from now on is kept.
-        assert!(cached(&kims));
-        kim.post("/v1/check-ins", &json!({ "kind": "momentary", "occurred_at": app.clock.now().to_rfc3339(), "answers": { "craving": 2 } })).await.expect(201);
-        kim.get("/v1/insights/summary").await.expect(200);
-        assert!(cached(&kims));
-    }
+    assert!(!is_cached(store, &sams));
+    // The facts of other people stay in the cache and are cached from now on.
+    assert!(is_cached(store, &kims));
+    kim.post("/v1/check-ins", &json!({ "kind": "momentary", "occurred_at": app.clock.now().to_rfc3339(), "answers": { "craving": 2 } })).await.expect(201);
+    kim.get("/v1/insights/summary").await.expect(200);
+    assert!(is_cached(store, &kims));
 }

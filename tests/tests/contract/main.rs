@@ -1,4 +1,4 @@
-//! The contract, driven over HTTP on both databases. A noun has the same file name here as in the crates.
+//! Tests of the API over HTTP on both databases. Each noun has the same file name here as in the crates.
 
 mod account;
 mod appointment;
@@ -13,6 +13,7 @@ mod erasure;
 mod goal;
 mod idempotency;
 mod insight;
+mod insight_cache;
 mod journal_entry;
 mod medication;
 mod meeting;
@@ -32,3 +33,4 @@ mod sync;
 mod thought_record;
 mod transition;
 mod use_event;
+mod warning;

@@ -1,38 +1,29 @@
-//! Questionnaires, imported from FHIR. The committed one is of our own making.
+//! Questionnaires, imported from FHIR resources.
 
 use std::path::Path;
 
 use mainstay_api::cli::import::{QuestionnairesImport, Report, questionnaires};
 use mainstay_domain::reference::questionnaire::QuestionnaireStatus;
-use mainstay_tests::{TestApp, on_both_databases};
+use mainstay_tests::{TestApp, both_engines};
 use serde_json::{Value, json};
 
-/// A questionnaire of our own with what real ones have.
+/// An invented questionnaire with the features of real ones.
 pub const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/questionnaire.json");
-/// Its scoring rules.
+/// The scoring rules of the invented questionnaire.
 pub const SCORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scoring.json");
-/// Real ones, where the folder with real data is there.
-const REAL: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../shared/data/fhir-questionnaires"
-);
+/// Real questionnaires. The tests skip them where the folder with real data is missing.
+const REAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/fhir-questionnaires");
 
 /// Imports a file.
 pub async fn import(app: &TestApp, file: &str, more: QuestionnairesImport) -> Result<Report, String> {
-    let import = QuestionnairesImport {
-        file: file.into(),
-        ..more
-    };
+    let import = QuestionnairesImport { file: file.into(), ..more };
     questionnaires(&app.state().store, &import).await
 }
 
-/// Imports the committed one with its rules and gives its id.
+/// Imports the invented questionnaire with its scoring rules. Returns its id.
 pub async fn import_fixture(app: &TestApp) -> String {
-    let more = QuestionnairesImport {
-        scoring: Some(SCORING.into()),
-        ..QuestionnairesImport::default()
-    };
-    id_of(&import(app, FIXTURE, more).await.expect("it is imported"))
+    let more = QuestionnairesImport { scoring: Some(SCORING.into()), ..QuestionnairesImport::default() };
+    id_of(&import(app, FIXTURE, more).await.expect("the import succeeds"))
 }
 
 fn id_of(report: &Report) -> String {
@@ -48,153 +39,280 @@ fn terms() -> QuestionnairesImport {
     }
 }
 
-/// A copy of the committed one with other members.
-fn changed(app: &TestApp, change: impl FnOnce(&mut Value)) -> String {
+/// Writes a changed copy of the invented questionnaire to a file. Returns its path.
+fn changed_fixture(app: &TestApp, change: impl FnOnce(&mut Value)) -> String {
     let mut resource: Value =
         serde_json::from_str(&std::fs::read_to_string(FIXTURE).expect("the fixture")).expect("JSON");
     change(&mut resource);
     let file = app.database.path().join("changed.json");
-    std::fs::write(&file, resource.to_string()).expect("it can be written");
+    std::fs::write(&file, resource.to_string()).expect("the file is written");
     file.display().to_string()
 }
 
-on_both_databases! {
-    async fn the_shipped_one_is_there_with_licence_and_attribution(app) {
-        let sam = app.person().await;
-        let listed = sam.get("/v1/questionnaires").await.expect(200);
-        let [own] = listed.items().try_into().expect("the shipped one alone");
-        assert!(own["licence"].as_str().expect("a licence").starts_with("CC0") && own["attribution"].is_string());
-        assert_eq!((&own["questions"], &own["is_scored"], &own["status"]), (&json!(7), &json!(true), &json!("active")));
-        let whole = sam.get(&format!("/v1/questionnaires/{}", own["id"].as_str().expect("an id"))).await.expect(200);
-        assert_eq!(whole.body["items"].as_array().map(Vec::len), Some(8));
-        sam.send("GET", &format!("/v1/questionnaires/{}", own["id"].as_str().expect("an id")), &[("if-none-match", &whole.header("etag"))], None).await.expect(304);
-        app.client().get("/v1/questionnaires").await.expect(401);
-        sam.get("/v1/questionnaires/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await.expect(404);
-        assert_eq!(sam.get("/v1/questionnaires?status=old&url=&limit=0&cursor=x&n=1").await.expect(422).pointers(), ["/cursor", "/limit", "/n", "/status", "/url"]);
-    }
+both_engines!(
+    the_shipped_questionnaire_has_licence_and_attribution,
+    an_import_flattens_the_items_and_keeps_their_properties,
+    an_import_without_licence_or_attribution_is_refused,
+    versions_exist_side_by_side_and_their_questions_never_change,
+    invalid_files_are_refused_with_the_location_of_the_fault,
+    the_real_phq_9_is_imported_and_scored,
+    the_conditions_of_a_real_questionnaire_are_evaluated,
+);
 
-    async fn an_import_is_flat_and_keeps_what_the_resource_says(app) {
-        let id = import_fixture(app).await;
-        let sam = app.person().await;
-        let whole = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
-        let items = whole["items"].as_array().expect("items");
-        let names: Vec<&str> = items.iter().map(|item| item["link_id"].as_str().expect("a name")).collect();
-        assert_eq!(names, ["day", "calm", "joy", "dark", "dark-when", "people", "steps", "weight", "since", "note", "thanks", "sum"]);
-        assert_eq!((&items[1]["parent_link_id"], &items[1]["options"][2]["weight"]), (&json!("day"), &json!(2.0)));
-        assert_eq!(items[4]["enable_when"][0], json!({ "link_id": "dark", "operator": "not_equal", "answer_coding": { "code": "none" } }));
-        assert_eq!((&items[5]["repeats"], &items[11]["read_only"], &items[6]["min_value"]), (&json!(true), &json!(true), &json!(0.0)));
-        assert_eq!((&whole["licence"], &whole["scoring"]["version"]), (&json!("The authors of Mainstay; free for any use"), &json!("2026-03")));
-    }
+async fn the_shipped_questionnaire_has_licence_and_attribution(app: &TestApp) {
+    let sam = app.person().await;
+    let listed = sam.get("/v1/questionnaires").await.expect(200);
+    let [own] = listed.items().try_into().expect("the shipped one alone");
+    assert!(own["licence"].as_str().expect("a licence").starts_with("CC0") && own["attribution"].is_string());
+    assert_eq!(
+        (&own["questions"], &own["is_scored"], &own["status"]),
+        (&json!(7), &json!(true), &json!("active"))
+    );
+    let questionnaire =
+        sam.get(&format!("/v1/questionnaires/{}", own["id"].as_str().expect("an id"))).await.expect(200);
+    assert_eq!(questionnaire.body["items"].as_array().map(Vec::len), Some(8));
+    sam.send(
+        "GET",
+        &format!("/v1/questionnaires/{}", own["id"].as_str().expect("an id")),
+        &[("if-none-match", &questionnaire.header("etag"))],
+        None,
+    )
+    .await
+    .expect(304);
+    app.client().get("/v1/questionnaires").await.expect(401);
+    sam.get("/v1/questionnaires/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47").await.expect(404);
+    assert_eq!(
+        sam.get("/v1/questionnaires?status=old&url=&limit=0&cursor=x&n=1").await.expect(422).pointers(),
+        ["/cursor", "/limit", "/n", "/status", "/url"]
+    );
+}
 
-    async fn without_licence_or_attribution_it_is_refused(app) {
-        let file = changed(app, |resource| { resource.as_object_mut().expect("an object").remove("copyright"); });
-        let refused = import(app, &file, QuestionnairesImport::default()).await.expect_err("it is refused");
-        assert!(refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
-        let half = QuestionnairesImport { licence: Some("Free".to_owned()), ..QuestionnairesImport::default() };
-        let refused = import(app, &file, half).await.expect_err("it is refused");
-        assert!(!refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
-        import(app, &file, terms()).await.expect("it is imported");
-    }
+async fn an_import_flattens_the_items_and_keeps_their_properties(app: &TestApp) {
+    let id = import_fixture(app).await;
+    let sam = app.person().await;
+    let questionnaire = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
+    let items = questionnaire["items"].as_array().expect("items");
+    let names: Vec<&str> = items.iter().map(|item| item["link_id"].as_str().expect("a name")).collect();
+    assert_eq!(
+        names,
+        [
+            "day",
+            "calm",
+            "joy",
+            "dark",
+            "dark-when",
+            "people",
+            "steps",
+            "weight",
+            "since",
+            "note",
+            "thanks",
+            "sum"
+        ]
+    );
+    assert_eq!(
+        (&items[1]["parent_link_id"], &items[1]["options"][2]["weight"]),
+        (&json!("day"), &json!(2.0))
+    );
+    assert_eq!(
+        items[4]["enable_when"][0],
+        json!({ "link_id": "dark", "operator": "not_equal", "answer_coding": { "code": "none" } })
+    );
+    assert_eq!(
+        (&items[5]["repeats"], &items[11]["read_only"], &items[6]["min_value"]),
+        (&json!(true), &json!(true), &json!(0.0))
+    );
+    assert_eq!(
+        (&questionnaire["licence"], &questionnaire["scoring"]["version"]),
+        (&json!("The authors of Mainstay; free for any use"), &json!("2026-03"))
+    );
+}
 
-    async fn versions_stand_side_by_side_and_what_one_asks_never_changes(app) {
-        let sam = app.person().await;
-        let first = import_fixture(app).await;
-        let other_text = changed(app, |resource| resource["item"][0]["item"][0]["text"] = json!("How peaceful was it?"));
-        let refused = import(app, &other_text, QuestionnairesImport::default()).await.expect_err("it is refused");
-        assert!(refused.contains("asks something else") && refused.contains("--questionnaire-version"), "{refused}");
-        let second = QuestionnairesImport { version: Some("2".to_owned()), ..QuestionnairesImport::default() };
-        let second = id_of(&import(app, &other_text, second).await.expect("it is imported"));
-        assert_ne!(first, second);
-        let listed = sam.get("/v1/questionnaires?url=https://example.org/evening-review").await.expect(200).items();
-        assert_eq!(listed.iter().map(|q| q["version"].clone()).collect::<Vec<_>>(), ["1", "2"]);
+async fn an_import_without_licence_or_attribution_is_refused(app: &TestApp) {
+    let file = changed_fixture(app, |resource| {
+        resource.as_object_mut().expect("an object").remove("copyright");
+    });
+    let refused = import(app, &file, QuestionnairesImport::default()).await.expect_err("the import fails");
+    assert!(refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
+    let half = QuestionnairesImport { licence: Some("Free".to_owned()), ..QuestionnairesImport::default() };
+    let refused = import(app, &file, half).await.expect_err("the import fails");
+    assert!(!refused.contains("--licence") && refused.contains("--attribution"), "{refused}");
+    import(app, &file, terms()).await.expect("the import succeeds");
+}
 
-        let again = |status| QuestionnairesImport { scoring: Some(SCORING.into()), status, ..QuestionnairesImport::default() };
-        assert!(import(app, FIXTURE, again(None)).await.expect("it is known").text.starts_with("unchanged "));
-        assert!(import(app, FIXTURE, again(Some(QuestionnaireStatus::Retired))).await.expect("it is known").text.starts_with("renewed "));
-        assert_eq!(sam.get(&format!("/v1/questionnaires/{first}")).await.expect(200).body["status"], "retired");
-        let active = sam.get("/v1/questionnaires?status=active").await.expect(200).items();
-        assert!(active.len() == 2 && active.iter().all(|q| q["id"] != json!(first)));
-        let mut seen = Vec::new();
-        let mut cursor = String::new();
-        loop {
-            let page = sam.get(&format!("/v1/questionnaires?limit=1{cursor}")).await.expect(200);
-            seen.extend(page.items().iter().map(|q| q["title"].clone()));
-            let Some(next) = page.body["next_cursor"].as_str() else { break };
-            cursor = format!("&cursor={next}");
-        }
-        assert_eq!(seen, ["A look at the week", "Evening review", "Evening review"]);
-    }
+async fn versions_exist_side_by_side_and_their_questions_never_change(app: &TestApp) {
+    let sam = app.person().await;
+    let first = import_fixture(app).await;
+    let other_text = changed_fixture(app, |resource| {
+        resource["item"][0]["item"][0]["text"] = json!("How peaceful was it?");
+    });
+    let refused =
+        import(app, &other_text, QuestionnairesImport::default()).await.expect_err("the import fails");
+    assert!(
+        refused.contains("asks something else") && refused.contains("--questionnaire-version"),
+        "{refused}"
+    );
+    let second = QuestionnairesImport { version: Some("2".to_owned()), ..QuestionnairesImport::default() };
+    let second = id_of(&import(app, &other_text, second).await.expect("the import succeeds"));
+    assert_ne!(first, second);
+    let listed =
+        sam.get("/v1/questionnaires?url=https://example.org/evening-review").await.expect(200).items();
+    assert_eq!(listed.iter().map(|q| q["version"].clone()).collect::<Vec<_>>(), ["1", "2"]);
 
-    async fn wrong_files_are_refused_with_the_place(app) {
-        let file = changed(app, |resource| resource["item"][1]["answerOption"] = json!("none"));
-        assert!(import(app, &file, terms()).await.expect_err("it is refused").contains("item[1].answerOption"));
-        let file = changed(app, |resource| resource["item"][2]["type"] = json!("reference"));
-        assert!(import(app, &file, terms()).await.expect_err("it is refused").contains("/item/2/type"));
-        let scoring = app.database.path().join("scoring.json");
-        std::fs::write(&scoring, r#"{ "version": "1", "scores": [{ "id": "s", "label": "S", "items": ["note"] }] }"#).expect("it can be written");
-        let more = QuestionnairesImport { scoring: Some(scoring), ..QuestionnairesImport::default() };
-        assert!(import(app, FIXTURE, more).await.expect_err("it is refused").contains("/scoring/scores/0/items/0"));
-        assert!(import(app, "/nowhere.json", terms()).await.is_err());
-    }
-
-    async fn the_real_ones_are_imported_and_behave(app) {
-        if !Path::new(REAL).exists() {
-            return;
-        }
-        let sam = app.person().await;
-        let phq9 = format!("{REAL}/phq9.json");
-        assert!(import(app, &phq9, QuestionnairesImport::default()).await.expect_err("it names no copyright").contains("--licence"));
-        let id = id_of(&import(app, &phq9, terms()).await.expect("it is imported"));
-        let whole = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
-        let weighted: Vec<&Value> = whole["scoring"]["scores"][0]["items"].as_array().expect("items").iter().collect();
-        assert_eq!(weighted.len(), 9);
-        let codes = ["LA6568-5", "LA6569-3", "LA6570-1", "LA6571-9"];
-        let answers: Vec<Value> = weighted.iter().enumerate()
-            .map(|(n, link)| json!({ "link_id": link, "value_coding": { "system": "http://loinc.org", "code": codes[n % 4] } })).collect();
-        let post = |answers: &[Value]| json!({ "questionnaire_id": id, "status": "completed", "occurred_at": "2026-03-01T20:00:00Z", "answers": answers });
-        let stored = sam.post("/v1/questionnaire-responses", &post(&answers)).await.expect(201).body;
-        assert_eq!((&stored["scores"][0]["value"], &stored["scores"][0]["highest"]), (&json!(12.0), &json!(27.0)));
-        // The ninth is not required, but without it there is no sum.
-        let eight = sam.post("/v1/questionnaire-responses", &post(&answers[..8])).await.expect(201).body;
-        assert_eq!(eight["scores"][0].get("value"), None);
-        assert_eq!(sam.post("/v1/questionnaire-responses", &post(&answers[1..])).await.expect(422).pointers(), ["/answers/8"]);
-        let mut total = answers.clone();
-        total.push(json!({ "link_id": "/44261-6", "value_decimal": 12 }));
-        assert_eq!(sam.post("/v1/questionnaire-responses", &post(&total)).await.expect(422).faults(), [("/answers/9/link_id".to_owned(), "read-only".to_owned())]);
-
-        let id = id_of(&import(app, &format!("{REAL}/enableWhen-test.R4.json"), terms()).await.expect("it is imported"));
-        let asked = async |given: Value, link: &str| {
-            let mut answers = vec![given];
-            answers.push(json!({ "link_id": link, "value_string": "x" }));
-            let response = json!({ "questionnaire_id": id, "status": "in_progress", "occurred_at": "2026-03-01T20:00:00Z", "answers": answers });
-            let answer = sam.post("/v1/questionnaire-responses", &response).await;
-            assert!(answer.status == 201 || answer.faults() == [("/answers/1/link_id".to_owned(), "not-enabled".to_owned())], "{}", answer.text);
-            answer.status == 201
+    let again = |status| QuestionnairesImport {
+        scoring: Some(SCORING.into()),
+        status,
+        ..QuestionnairesImport::default()
+    };
+    assert!(
+        import(app, FIXTURE, again(None)).await.expect("the import succeeds").text.starts_with("unchanged ")
+    );
+    assert!(
+        import(app, FIXTURE, again(Some(QuestionnaireStatus::Retired)))
+            .await
+            .expect("the import succeeds")
+            .text
+            .starts_with("renewed ")
+    );
+    assert_eq!(sam.get(&format!("/v1/questionnaires/{first}")).await.expect(200).body["status"], "retired");
+    let active = sam.get("/v1/questionnaires?status=active").await.expect(200).items();
+    assert!(active.len() == 2 && active.iter().all(|q| q["id"] != json!(first)));
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = sam.get(&format!("/v1/questionnaires?limit=1{cursor}")).await.expect(200);
+        seen.extend(page.items().iter().map(|q| q["title"].clone()));
+        let Some(next) = page.body["next_cursor"].as_str() else {
+            break;
         };
-        let coding = |code: &str| json!({ "system": "test-coding", "code": code });
-        for (link, given, open, closed) in [
-            ("Q1", json!({ "value_boolean": true }), vec!["Q1-exists", "Q1-true"], vec!["Q1-not-exists", "Q1-false", "Q1-not-true"]),
-            ("Q2", json!({ "value_decimal": 5.6 }), vec!["Q2-equal", "Q2-ge"], vec!["Q2-not-exists"]),
-            ("Q3", json!({ "value_integer": 4 }), vec!["Q3-ge"], vec!["Q3-equal"]),
-            ("Q4", json!({ "value_date": "2020-04-30" }), vec!["Q4-exists"], vec!["Q4-equal", "Q4-ge"]),
-            ("Q5", json!({ "value_date_time": "2020-04-30T10:00:00Z" }), vec!["Q5-exists"], vec!["Q5-not-exists"]),
-            ("Q6", json!({ "value_time": "10:00" }), vec!["Q6-exists"], vec!["Q6-not-exists"]),
-            ("Q7", json!({ "value_string": "test" }), vec!["Q7-equals", "Q7-gt", "Q7-ge", "Q7-ge2", "Q7-le2"], vec!["Q7-notequals", "Q7-lt", "Q7-le"]),
-            ("Q8", json!({ "value_coding": coding("B") }), vec!["Q8-eq-B"], vec!["Q8-not-exists"]),
-            ("Q9", json!({ "value_coding": coding("A") }), vec!["Q9-noteq-B"], vec!["Q9-eq-B"]),
-            ("Q9a", json!({ "value_string": "B" }), vec!["Q9a-eq-B"], vec!["Q9a-noteq-B"]),
-            ("Q9b", json!({ "value_integer": 34 }), vec!["Q9b-eq-B"], vec!["Q9b-noteq-B"]),
-            ("Q9c", json!({ "value_date": "2022-09" }), vec!["Q9c-eq-B"], vec!["Q9c-noteq-B"]),
-            ("Q9d", json!({ "value_time": "13:30:00" }), vec!["Q9d-eq-B"], vec!["Q9d-noteq-B"]),
-        ] {
-            let mut given = given;
-            given["link_id"] = json!(link);
-            for then in open {
-                assert!(asked(given.clone(), then).await, "{then} with {given}");
-            }
-            for then in closed {
-                assert!(!asked(given.clone(), then).await, "{then} with {given}");
-            }
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen, ["A look at the week", "Evening review", "Evening review"]);
+}
+
+async fn invalid_files_are_refused_with_the_location_of_the_fault(app: &TestApp) {
+    let file = changed_fixture(app, |resource| {
+        resource["item"][1]["answerOption"] = json!("none");
+    });
+    assert!(
+        import(app, &file, terms()).await.expect_err("the import fails").contains("item[1].answerOption")
+    );
+    let file = changed_fixture(app, |resource| resource["item"][2]["type"] = json!("reference"));
+    assert!(import(app, &file, terms()).await.expect_err("the import fails").contains("/item/2/type"));
+    let scoring = app.database.path().join("scoring.json");
+    std::fs::write(
+        &scoring,
+        r#"{ "version": "1", "scores": [{ "id": "s", "label": "S", "items": ["note"] }] }"#,
+    )
+    .expect("the file is written");
+    let more = QuestionnairesImport { scoring: Some(scoring), ..QuestionnairesImport::default() };
+    assert!(
+        import(app, FIXTURE, more).await.expect_err("the import fails").contains("/scoring/scores/0/items/0")
+    );
+    assert!(import(app, "/nowhere.json", terms()).await.is_err());
+}
+
+async fn the_real_phq_9_is_imported_and_scored(app: &TestApp) {
+    if !Path::new(REAL).exists() {
+        return;
+    }
+    let sam = app.person().await;
+    let phq9 = format!("{REAL}/phq9.json");
+    assert!(
+        import(app, &phq9, QuestionnairesImport::default())
+            .await
+            .expect_err("the copyright is missing")
+            .contains("--licence")
+    );
+    let id = id_of(&import(app, &phq9, terms()).await.expect("the import succeeds"));
+    let questionnaire = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
+    let weighted: Vec<&Value> =
+        questionnaire["scoring"]["scores"][0]["items"].as_array().expect("items").iter().collect();
+    assert_eq!(weighted.len(), 9);
+    let codes = ["LA6568-5", "LA6569-3", "LA6570-1", "LA6571-9"];
+    let answers: Vec<Value> = weighted.iter().enumerate()
+        .map(|(n, link)| json!({ "link_id": link, "value_coding": { "system": "http://loinc.org", "code": codes[n % 4] } })).collect();
+    let post = |answers: &[Value]| json!({ "questionnaire_id": id, "status": "completed", "occurred_at": "2026-03-01T20:00:00Z", "answers": answers });
+    let stored = sam.post("/v1/questionnaire-responses", &post(&answers)).await.expect(201).body;
+    assert_eq!(
+        (&stored["scores"][0]["value"], &stored["scores"][0]["highest"]),
+        (&json!(12.0), &json!(27.0))
+    );
+    // The ninth answer is optional, but without it there is no score.
+    let eight = sam.post("/v1/questionnaire-responses", &post(&answers[..8])).await.expect(201).body;
+    assert_eq!(eight["scores"][0].get("value"), None);
+    assert_eq!(
+        sam.post("/v1/questionnaire-responses", &post(&answers[1..])).await.expect(422).pointers(),
+        ["/answers/8"]
+    );
+    let mut total = answers.clone();
+    total.push(json!({ "link_id": "/44261-6", "value_decimal": 12 }));
+    assert_eq!(
+        sam.post("/v1/questionnaire-responses", &post(&total)).await.expect(422).faults(),
+        [("/answers/9/link_id".to_owned(), "read-only".to_owned())]
+    );
+}
+
+// Long because it has a line for each type of answer.
+async fn the_conditions_of_a_real_questionnaire_are_evaluated(app: &TestApp) {
+    if !Path::new(REAL).exists() {
+        return;
+    }
+    let sam = app.person().await;
+    let id = id_of(
+        &import(app, &format!("{REAL}/enableWhen-test.R4.json"), terms()).await.expect("the import succeeds"),
+    );
+    let is_enabled = async |condition: Value, link: &str| {
+        let mut answers = vec![condition];
+        answers.push(json!({ "link_id": link, "value_string": "x" }));
+        let body = json!({ "questionnaire_id": id, "status": "in_progress", "occurred_at": "2026-03-01T20:00:00Z", "answers": answers });
+        let response = sam.post("/v1/questionnaire-responses", &body).await;
+        assert!(
+            response.status == 201
+                || response.faults() == [("/answers/1/link_id".to_owned(), "not-enabled".to_owned())],
+            "{}",
+            response.text
+        );
+        response.status == 201
+    };
+    let coding = |code: &str| json!({ "system": "test-coding", "code": code });
+    for (link, condition, enabled, disabled) in [
+        (
+            "Q1",
+            json!({ "value_boolean": true }),
+            vec!["Q1-exists", "Q1-true"],
+            vec!["Q1-not-exists", "Q1-false", "Q1-not-true"],
+        ),
+        ("Q2", json!({ "value_decimal": 5.6 }), vec!["Q2-equal", "Q2-ge"], vec!["Q2-not-exists"]),
+        ("Q3", json!({ "value_integer": 4 }), vec!["Q3-ge"], vec!["Q3-equal"]),
+        ("Q4", json!({ "value_date": "2020-04-30" }), vec!["Q4-exists"], vec!["Q4-equal", "Q4-ge"]),
+        (
+            "Q5",
+            json!({ "value_date_time": "2020-04-30T10:00:00Z" }),
+            vec!["Q5-exists"],
+            vec!["Q5-not-exists"],
+        ),
+        ("Q6", json!({ "value_time": "10:00" }), vec!["Q6-exists"], vec!["Q6-not-exists"]),
+        (
+            "Q7",
+            json!({ "value_string": "test" }),
+            vec!["Q7-equals", "Q7-gt", "Q7-ge", "Q7-ge2", "Q7-le2"],
+            vec!["Q7-notequals", "Q7-lt", "Q7-le"],
+        ),
+        ("Q8", json!({ "value_coding": coding("B") }), vec!["Q8-eq-B"], vec!["Q8-not-exists"]),
+        ("Q9", json!({ "value_coding": coding("A") }), vec!["Q9-noteq-B"], vec!["Q9-eq-B"]),
+        ("Q9a", json!({ "value_string": "B" }), vec!["Q9a-eq-B"], vec!["Q9a-noteq-B"]),
+        ("Q9b", json!({ "value_integer": 34 }), vec!["Q9b-eq-B"], vec!["Q9b-noteq-B"]),
+        ("Q9c", json!({ "value_date": "2022-09" }), vec!["Q9c-eq-B"], vec!["Q9c-noteq-B"]),
+        ("Q9d", json!({ "value_time": "13:30:00" }), vec!["Q9d-eq-B"], vec!["Q9d-noteq-B"]),
+    ] {
+        let mut condition = condition;
+        condition["link_id"] = json!(link);
+        for then in enabled {
+            assert!(is_enabled(condition.clone(), then).await, "{then} with {condition}");
+        }
+        for then in disabled {
+            assert!(!is_enabled(condition.clone(), then).await, "{then} with {condition}");
         }
     }
 }

@@ -1,39 +1,29 @@
-//! The progress report: a page for people, and its charts.
+//! The progress report: the page and its charts.
 
-use mainstay_tests::{Answer, Person, on_both_databases};
+use mainstay_tests::{Person, Response, TestApp, both_engines};
 use roxmltree::Document;
 use serde_json::json;
 
-const CHARTS: [&str; 7] = [
-    "cravings-and-mood",
-    "calendar",
-    "heat-map",
-    "strategies",
-    "triggers",
-    "medication",
-    "self-efficacy",
-];
+const CHARTS: [&str; 7] =
+    ["cravings-and-mood", "calendar", "heat-map", "strategies", "triggers", "medication", "self-efficacy"];
 const HOSTILE: &str = "<script>alert(1)</script>\"'&</svg>";
 
-async fn page(person: &Person, query: &str) -> Answer {
+async fn page(person: &Person, query: &str) -> Response {
     let headers = [("accept", "text/html")];
     let path = format!("/v1/reports/progress{query}");
     person.send("GET", &path, &headers, None).await.expect(200)
 }
 
-async fn chart(person: &Person, name: &str, query: &str) -> Answer {
+async fn chart(person: &Person, name: &str, query: &str) -> Response {
     let path = format!("/v1/reports/charts/{name}.svg{query}");
-    let found = person
-        .send("GET", &path, &[("accept", "image/svg+xml")], None)
-        .await
-        .expect(200);
+    let found = person.send("GET", &path, &[("accept", "image/svg+xml")], None).await.expect(200);
     assert_eq!(found.header("content-type"), "image/svg+xml");
     Document::parse(&found.text).unwrap_or_else(|error| panic!("{name}: {error}\n{}", found.text));
     found
 }
 
-/// A month with something of everything, in words that a page must not take for its own.
-async fn live(person: &Person) {
+/// Records ten days with texts that contain markup, which the page must escape.
+async fn record_ten_days(person: &Person) {
     person
         .post(
             "/v1/goals",
@@ -58,10 +48,7 @@ async fn live(person: &Person) {
         )
         .await
         .expect(201);
-    person
-        .post_nothing(&format!("/v1/plans/{}/activate", plan.id()))
-        .await
-        .expect(200);
+    person.post_empty(&format!("/v1/plans/{}/activate", plan.id())).await.expect(200);
     for day in 1..=9 {
         let at = format!("2026-02-{day:02}T20:00:00-05:00");
         person.post("/v1/check-ins", &json!({
@@ -93,107 +80,135 @@ async fn live(person: &Person) {
 
 const QUERY: &str = "?window=30d&as_of=2026-02-10T12:00:00-05:00";
 
-on_both_databases! {
-    async fn the_page_tells_what_the_record_holds_and_runs_nothing(app) {
-        let sam = app.person().await;
-        live(&sam).await;
-        let found = page(&sam, QUERY).await;
-        assert_eq!(found.header("content-type"), "text/html; charset=utf-8");
-        assert_eq!(found.header("cache-control"), "private, no-cache");
-        assert!(found.header("content-security-policy").starts_with("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
-        let text = &found.text;
-        assert!(text.starts_with("<!DOCTYPE html>") && text.contains("<title>Progress</title>"));
-        assert!(!text.contains("<script") && text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
-        assert!(text.contains("From 2026-01-12 to 2026-02-10") && text.contains("nothing is lost: 2026-02-05"));
-        // Five of the seven; there is neither medication nor a profile.
-        assert_eq!(text.matches("<svg ").count(), 5, "{text}");
-        for said in [
-            "4 full days without use since 2026-02-06", "8 full days without use. Every one",
-            "No medication is written down", "first self-efficacy profile", "A day of use",
-        ] {
-            assert!(text.contains(said), "{said}: {text}");
-        }
-        let unkind = mainstay_domain::value::kindness::unkind_words(text);
-        assert!(unkind.is_empty(), "{unkind:?}");
-    }
+both_engines!(
+    the_page_shows_the_record_and_contains_no_script,
+    each_chart_is_well_formed_with_any_text,
+    an_empty_record_is_described_kindly_and_never_as_zero,
+    an_unchanged_report_gives_304_until_the_record_changes,
+    the_title_is_plain_only_for_people_who_chose_so,
+    wrong_requests_are_refused,
+);
 
-    async fn each_chart_alone_is_well_formed_whatever_a_person_wrote(app) {
-        let sam = app.person().await;
-        live(&sam).await;
-        for window in ["7d", "30d", "90d", "365d", "all"] {
-            for name in CHARTS {
-                let found = chart(&sam, name, &format!("?window={window}&as_of=2026-02-10T12:00:00-05:00")).await;
-                assert!(found.header("content-security-policy").starts_with("default-src 'none'"));
-                assert!(found.text.starts_with("<svg ") && found.text.contains("role=\"img\""));
-                assert!(!found.text.contains("<script"));
-            }
-            page(&sam, &format!("?window={window}")).await;
-        }
-        let strategies = chart(&sam, "strategies", QUERY).await;
-        assert!(strategies.text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", strategies.text);
+async fn the_page_shows_the_record_and_contains_no_script(app: &TestApp) {
+    let sam = app.person().await;
+    record_ten_days(&sam).await;
+    let found = page(&sam, QUERY).await;
+    assert_eq!(found.header("content-type"), "text/html; charset=utf-8");
+    assert_eq!(found.header("cache-control"), "private, no-cache");
+    assert!(
+        found
+            .header("content-security-policy")
+            .starts_with("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+    );
+    let text = &found.text;
+    assert!(text.starts_with("<!DOCTYPE html>") && text.contains("<title>Progress</title>"));
+    assert!(!text.contains("<script") && text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(text.contains("From 2026-01-12 to 2026-02-10") && text.contains("nothing is lost: 2026-02-05"));
+    // Five of the seven charts, since there is neither medication nor a profile.
+    assert_eq!(text.matches("<svg ").count(), 5, "{text}");
+    for said in [
+        "4 full days without use since 2026-02-06",
+        "8 full days without use. Every one",
+        "No medication is written down",
+        "first self-efficacy profile",
+        "A day of use",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
     }
+    let unkind = mainstay_domain::value::kindness::unkind_words(text);
+    assert!(unkind.is_empty(), "{unkind:?}");
+}
 
-    async fn an_empty_record_is_told_kindly_and_never_as_zero(app) {
-        let sam = app.person().await;
-        let found = page(&sam, "").await;
-        assert!(!found.text.contains("<svg") && !found.text.contains("<td>0</td>"), "{}", found.text);
-        for said in [
-            "from 5 check-ins with craving or mood on", "begins with your first goal", "from 5 cravings on",
-            "from 3 check-ins in 7 days on",
-        ] {
-            assert!(found.text.contains(said), "{said}: {}", found.text);
-        }
+async fn each_chart_is_well_formed_with_any_text(app: &TestApp) {
+    let sam = app.person().await;
+    record_ten_days(&sam).await;
+    for window in ["7d", "30d", "90d", "365d", "all"] {
         for name in CHARTS {
-            let found = chart(&sam, name, "").await;
-            assert!(found.text.contains("<desc"), "{}", found.text);
+            let found = chart(&sam, name, &format!("?window={window}&as_of=2026-02-10T12:00:00-05:00")).await;
+            assert!(found.header("content-security-policy").starts_with("default-src 'none'"));
+            assert!(found.text.starts_with("<svg ") && found.text.contains("role=\"img\""));
+            assert!(!found.text.contains("<script"));
         }
+        page(&sam, &format!("?window={window}")).await;
     }
+    let strategies = chart(&sam, "strategies", QUERY).await;
+    assert!(strategies.text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{}", strategies.text);
+}
 
-    async fn what_a_client_has_is_not_sent_again_until_the_record_changes(app) {
-        let sam = app.person().await;
-        live(&sam).await;
-        for path in ["/v1/reports/progress".to_owned(), "/v1/reports/charts/calendar.svg".to_owned()] {
-            let first = sam.get(&path).await.expect(200);
-            let tag = first.header("etag");
-            let again = sam.send("GET", &path, &[("if-none-match", &tag)], None).await.expect(304);
-            assert_eq!((again.text.as_str(), again.header("etag")), ("", tag.clone()));
-            assert_eq!(again.header("content-security-policy"), first.header("content-security-policy"));
-            let other = sam.get(&format!("{path}?window=7d")).await.expect(200);
-            assert_ne!(other.header("etag"), tag);
-            sam.post("/v1/check-ins", &json!({
+async fn an_empty_record_is_described_kindly_and_never_as_zero(app: &TestApp) {
+    let sam = app.person().await;
+    let found = page(&sam, "").await;
+    assert!(!found.text.contains("<svg") && !found.text.contains("<td>0</td>"), "{}", found.text);
+    for said in [
+        "from 5 check-ins with craving or mood on",
+        "begins with your first goal",
+        "from 5 cravings on",
+        "from 3 check-ins in 7 days on",
+    ] {
+        assert!(found.text.contains(said), "{said}: {}", found.text);
+    }
+    for name in CHARTS {
+        let found = chart(&sam, name, "").await;
+        assert!(found.text.contains("<desc"), "{}", found.text);
+    }
+}
+
+async fn an_unchanged_report_gives_304_until_the_record_changes(app: &TestApp) {
+    let sam = app.person().await;
+    record_ten_days(&sam).await;
+    for path in ["/v1/reports/progress".to_owned(), "/v1/reports/charts/calendar.svg".to_owned()] {
+        let first = sam.get(&path).await.expect(200);
+        let tag = first.header("etag");
+        let again = sam.send("GET", &path, &[("if-none-match", &tag)], None).await.expect(304);
+        assert_eq!((again.text.as_str(), again.header("etag")), ("", tag.clone()));
+        assert_eq!(again.header("content-security-policy"), first.header("content-security-policy"));
+        let other = sam.get(&format!("{path}?window=7d")).await.expect(200);
+        assert_ne!(other.header("etag"), tag);
+        sam.post(
+            "/v1/check-ins",
+            &json!({
                 "kind": "momentary", "occurred_at": "2026-02-09T12:00:00Z", "answers": { "craving": 2 },
-            })).await.expect(201);
-            sam.send("GET", &path, &[("if-none-match", &tag)], None).await.expect(200);
-        }
+            }),
+        )
+        .await
+        .expect(201);
+        sam.send("GET", &path, &[("if-none-match", &tag)], None).await.expect(200);
     }
+}
 
-    async fn the_title_is_plain_only_for_who_chose_so(app) {
-        let sam = app.person().await;
-        let path = "/v1/reports/progress";
-        let tag = sam.get(path).await.expect(200).header("etag");
-        sam.put("/v1/me", 1, &json!({ "time_zone": "America/New_York", "discretion": "plain" })).await.expect(200);
-        sam.send("GET", path, &[("if-none-match", &tag)], None).await.expect(200);
-        assert!(page(&sam, "").await.text.contains("<title>Recovery progress</title>"));
-    }
+async fn the_title_is_plain_only_for_people_who_chose_so(app: &TestApp) {
+    let sam = app.person().await;
+    let path = "/v1/reports/progress";
+    let tag = sam.get(path).await.expect(200).header("etag");
+    sam.put("/v1/me", 1, &json!({ "time_zone": "America/New_York", "discretion": "plain" }))
+        .await
+        .expect(200);
+    sam.send("GET", path, &[("if-none-match", &tag)], None).await.expect(200);
+    assert!(page(&sam, "").await.text.contains("<title>Recovery progress</title>"));
+}
 
-    async fn wrong_questions_are_refused_as_elsewhere(app) {
-        let sam = app.person().await;
-        app.client().get("/v1/reports/progress").await.expect(401);
-        app.client().get("/v1/reports/charts/calendar.svg").await.expect(401);
-        for path in ["/v1/reports/charts/nope.svg", "/v1/reports/charts/calendar.png", "/v1/reports/charts/.svg", "/v1/reports"] {
-            assert_eq!(sam.get(path).await.expect(404).problem(), "not-found");
-        }
-        for path in ["/v1/reports/progress", "/v1/reports/charts/calendar.svg"] {
-            let wrong = sam.get(&format!("{path}?window=8d&as_of=soon&nope=1")).await.expect(422);
-            assert_eq!(wrong.pointers(), ["/as_of", "/nope", "/window"], "{}", wrong.text);
-            for accept in ["application/pdf", "application/json", "application/*, application/problem+json"] {
-                let refused = sam.send("GET", path, &[("accept", accept)], None).await.expect(406);
-                assert_eq!(refused.problem(), "not-acceptable");
-            }
-            sam.send("HEAD", path, &[], None).await.expect(200);
-        }
-        let other = app.person().await;
-        live(&sam).await;
-        assert!(!page(&other, "").await.text.contains("alert"));
+async fn wrong_requests_are_refused(app: &TestApp) {
+    let sam = app.person().await;
+    app.client().get("/v1/reports/progress").await.expect(401);
+    app.client().get("/v1/reports/charts/calendar.svg").await.expect(401);
+    for path in [
+        "/v1/reports/charts/nope.svg",
+        "/v1/reports/charts/calendar.png",
+        "/v1/reports/charts/.svg",
+        "/v1/reports",
+    ] {
+        assert_eq!(sam.get(path).await.expect(404).problem(), "not-found");
     }
+    for path in ["/v1/reports/progress", "/v1/reports/charts/calendar.svg"] {
+        let wrong = sam.get(&format!("{path}?window=8d&as_of=soon&nope=1")).await.expect(422);
+        assert_eq!(wrong.pointers(), ["/as_of", "/nope", "/window"], "{}", wrong.text);
+        for accept in ["application/pdf", "application/json", "application/*, application/problem+json"] {
+            let refused = sam.send("GET", path, &[("accept", accept)], None).await.expect(406);
+            assert_eq!(refused.problem(), "not-acceptable");
+        }
+        sam.send("HEAD", path, &[], None).await.expect(200);
+    }
+    let other = app.person().await;
+    record_ten_days(&sam).await;
+    assert!(!page(&other, "").await.text.contains("alert"));
 }

@@ -1,336 +1,430 @@
-//! Sync: push and pull in one round trip.
+//! Sync: pushing changes and pulling changes in one request.
 
 use std::sync::Arc;
 
 use mainstay_domain::record::Kind;
-use mainstay_tests::{Answer, Engine, Person, TestApp, on_both_databases};
+use mainstay_tests::{
+    Engine, Person, Response, TestApp, both_engines,
+    samples::{check_in, check_in_with_id, delete, sample_id, statuses, upsert},
+};
 use serde_json::{Value, json};
-use uuid::Uuid;
-
-fn id(n: u128) -> Value {
-    json!(Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + n))
-}
-
-fn note(text: &str) -> Value {
-    json!({ "kind": "momentary", "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 }, "note": text })
-}
-
-fn upsert(kind: &str, n: u128, base: Option<i64>, record: Value) -> Value {
-    json!({ "kind": kind, "op": "upsert", "id": id(n), "base_version": base, "record": record })
-}
-
-fn delete(kind: &str, n: u128, base: i64) -> Value {
-    json!({ "kind": kind, "op": "delete", "id": id(n), "base_version": base })
-}
 
 async fn push(sam: &Person, changes: &[Value]) -> Vec<Value> {
-    let answer = sam
-        .post("/v1/sync", &json!({ "cursor": null, "changes": changes }))
-        .await
-        .expect(200);
-    answer.body["results"].as_array().cloned().expect("results")
+    let response = sam.post("/v1/sync", &json!({ "cursor": null, "changes": changes })).await.expect(200);
+    response.body["results"].as_array().cloned().expect("results")
 }
 
-async fn pull(sam: &Person, cursor: &Value, limit: i64) -> Answer {
-    sam.post("/v1/sync", &json!({ "cursor": cursor, "limit": limit }))
-        .await
+async fn pull(sam: &Person, cursor: &Value, limit: i64) -> Response {
+    sam.post("/v1/sync", &json!({ "cursor": cursor, "limit": limit })).await
 }
 
-fn statuses(results: &[Value]) -> Vec<&str> {
-    results
+both_engines!(
+    each_change_of_a_batch_has_its_own_result_and_a_replay_changes_nothing,
+    new_records_in_one_batch_have_the_same_results_as_single_ones,
+    a_version_mismatch_is_a_conflict_with_the_current_record_and_overwrites_nothing,
+    a_shuffled_or_repeated_chain_gives_the_same_state_and_overwrites_nothing,
+    a_conflict_with_a_deleted_record_says_so,
+    a_change_may_refer_to_a_later_one_of_the_batch,
+    a_pull_brings_each_record_once_and_deletions_as_tombstones,
+    cursors_belong_to_one_person_and_expire_with_the_tombstones_after_them,
+    a_push_without_a_permit_gets_503_and_a_pull_needs_no_permit,
+    a_request_that_is_too_large_or_malformed_is_refused_as_a_whole,
+    the_history_has_each_earlier_version_with_the_session_that_replaced_it,
+    every_collection_travels_by_sync,
+);
+
+async fn each_change_of_a_batch_has_its_own_result_and_a_replay_changes_nothing(app: &TestApp) {
+    let sam = app.person().await;
+    let batch = [
+        upsert("check-ins", 1, None, check_in("one")),
+        upsert("check-ins", 2, None, json!({ "kind": "noon" })),
+        upsert("check-ins", 2, Some(1), check_in("two")),
+        upsert("nothings", 3, None, check_in("three")),
+        upsert("check-ins", 1, Some(1), check_in("one, edited")),
+        upsert(
+            "goals",
+            4,
+            None,
+            json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-15" }),
+        ),
+        upsert(
+            "goals",
+            5,
+            None,
+            json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-15" }),
+        ),
+        delete("goals", 4, 1),
+        delete("check-ins", 9, 1),
+    ];
+    let first = push(&sam, &batch).await;
+    let expected = [
+        "applied", "rejected", "skipped", "rejected", "applied", "applied", "rejected", "applied", "rejected",
+    ];
+    assert_eq!(statuses(&first), expected);
+    let pointers: Vec<&Value> =
+        first[1]["problem"]["errors"].as_array().expect("errors").iter().map(|e| &e["pointer"]).collect();
+    assert_eq!(pointers, ["/answers", "/kind", "/occurred_at"]);
+    assert_eq!(first[3]["problem"]["type"], "/problems/unknown-kind");
+    assert_eq!(
+        (&first[6]["problem"]["type"], &first[6]["problem"]["existing_id"]),
+        (&json!("/problems/goal-exists"), &json!(sample_id(4)))
+    );
+    assert_eq!(first[8]["problem"]["type"], "/problems/not-found");
+    let state = sam.get("/v1/check-ins").await.items();
+    assert_eq!((state.len(), &state[0]["note"], &state[0]["version"]), (1, &json!("one, edited"), &json!(2)));
+
+    let again = push(&sam, &batch[..6]).await;
+    assert_eq!(statuses(&again), ["replayed", "rejected", "skipped", "rejected", "replayed", "replayed"]);
+    assert_eq!(sam.get("/v1/check-ins").await.items(), state);
+}
+
+async fn new_records_in_one_batch_have_the_same_results_as_single_ones(app: &TestApp) {
+    let sam = app.person().await;
+    let goal = |n, kind: &str| {
+        upsert("goals", n, None, json!({ "substance": "alcohol", "kind": kind, "started_on": "2026-01-15" }))
+    };
+    push(
+        &sam,
+        &[
+            upsert("check-ins", 2, None, check_in("two")),
+            upsert("check-ins", 3, None, check_in("three")),
+            delete("check-ins", 3, 1),
+        ],
+    )
+    .await;
+    let row = [
+        upsert("check-ins", 1, None, check_in("one")),
+        upsert("check-ins", 2, None, check_in("two")),
+        upsert("check-ins", 3, None, check_in("another")),
+        upsert("check-ins", 2, None, check_in("not two")),
+        upsert("check-ins", 2, Some(1), check_in("two, edited")),
+        goal(5, "abstain"),
+        goal(6, "abstain"),
+        goal(6, "moderate"),
+        upsert("check-ins", 7, None, check_in("seven")),
+        goal(8, "abstain"),
+    ];
+    let results = push(&sam, &row).await;
+    let expected = [
+        "applied", "replayed", "conflict", "conflict", "skipped", "applied", "rejected", "skipped",
+        "applied", "rejected",
+    ];
+    assert_eq!(statuses(&results), expected);
+    assert_eq!((&results[3]["current"]["note"], &results[3]["version"]), (&json!("two"), &json!(1)));
+    assert_eq!(results[9]["problem"]["existing_id"], json!(sample_id(5)));
+
+    // Repeated changes have no effect, and other devices pull nothing.
+    let before = pull(&sam, &Value::Null, 500).await.expect(200);
+    let pulled: Vec<&Value> =
+        before.body["changes"].as_array().expect("changes").iter().map(|change| &change["id"]).collect();
+    assert_eq!(json!(pulled), json!([2, 3, 1, 5, 7].map(sample_id)));
+    let known = [row[0].clone(), row[5].clone(), row[8].clone()];
+    assert_eq!(statuses(&push(&sam, &known).await), ["replayed"; 3]);
+    let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
+    assert_eq!((&after.body["changes"], &after.body["cursor"]), (&json!([]), &before.body["cursor"]));
+    push(&sam, &[row[0].clone(), upsert("check-ins", 9, None, check_in("nine")), row[8].clone()]).await;
+    let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
+    assert_eq!(
+        (&after.body["changes"][0]["id"], after.body["changes"].as_array().map(Vec::len)),
+        (&json!(sample_id(9)), Some(1))
+    );
+}
+
+async fn a_version_mismatch_is_a_conflict_with_the_current_record_and_overwrites_nothing(app: &TestApp) {
+    let sam = app.person().await;
+    push(&sam, &[upsert("check-ins", 1, None, check_in("one"))]).await;
+    push(&sam, &[upsert("check-ins", 1, Some(1), check_in("phone"))]).await;
+    let results =
+        push(&sam, &[upsert("check-ins", 1, Some(1), check_in("tablet")), delete("check-ins", 1, 1)]).await;
+    assert_eq!(statuses(&results), ["conflict", "skipped"]);
+    assert_eq!((&results[0]["current"]["note"], &results[0]["version"]), (&json!("phone"), &json!(2)));
+    let stale = push(&sam, &[delete("check-ins", 1, 1)]).await;
+    assert_eq!((statuses(&stale), &stale[0]["current"]["note"]), (vec!["conflict"], &json!("phone")));
+    // The edit of the phone is sent again, after the tablet has replaced it: it is still a replay.
+    push(&sam, &[upsert("check-ins", 1, Some(2), check_in("both"))]).await;
+    assert_eq!(
+        statuses(&push(&sam, &[upsert("check-ins", 1, Some(1), check_in("phone"))]).await),
+        ["replayed"]
+    );
+    assert_eq!(statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await), ["applied"]);
+    assert_eq!(statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await), ["replayed"]);
+    let late = push(&sam, &[upsert("check-ins", 1, Some(3), check_in("late"))]).await;
+    assert_eq!(statuses(&late), ["conflict"]);
+    assert_eq!(late[0]["current"], json!({ "id": sample_id(1), "version": 4, "deleted": true }));
+    assert_eq!(statuses(&push(&sam, &[upsert("check-ins", 1, None, check_in("again"))]).await), ["conflict"]);
+}
+
+async fn a_shuffled_or_repeated_chain_gives_the_same_state_and_overwrites_nothing(app: &TestApp) {
+    let sam = app.person().await;
+    let chain = [
+        upsert("check-ins", 1, None, check_in("a")),
+        upsert("check-ins", 1, Some(1), check_in("b")),
+        delete("check-ins", 1, 2),
+    ];
+    let shuffled = [chain[2].clone(), chain[1].clone(), chain[0].clone()];
+    for status in ["applied", "replayed", "replayed"] {
+        assert_eq!(statuses(&push(&sam, &shuffled).await), [status; 3]);
+    }
+    assert_eq!(statuses(&push(&sam, &chain).await), ["replayed"; 3]);
+    assert!(sam.get("/v1/check-ins").await.items().is_empty());
+    // Edits of the phone, out of order, after somebody else's edit.
+    push(
+        &sam,
+        &[
+            upsert("check-ins", 2, None, check_in("start")),
+            upsert("check-ins", 2, Some(1), check_in("theirs")),
+        ],
+    )
+    .await;
+    let mine = [
+        upsert("check-ins", 2, Some(2), check_in("mine 2")),
+        upsert("check-ins", 2, Some(1), check_in("mine 1")),
+    ];
+    assert_eq!(statuses(&push(&sam, &mine).await), ["skipped", "conflict"]);
+    assert_eq!(sam.get("/v1/check-ins").await.items()[0]["note"], "theirs");
+}
+
+async fn a_conflict_with_a_deleted_record_says_so(app: &TestApp) {
+    let sam = app.person().await;
+    let lapse =
+        |text: &str| json!({ "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z", "note": text });
+    push(&sam, &[upsert("use-events", 1, None, lapse("one")), delete("use-events", 1, 1)]).await;
+    let results = push(&sam, &[upsert("use-events", 1, Some(1), lapse("two"))]).await;
+    assert_eq!((statuses(&results), &results[0]["current"]["deleted"]), (vec!["conflict"], &json!(true)));
+}
+
+async fn a_change_may_refer_to_a_later_one_of_the_batch(app: &TestApp) {
+    let sam = app.person().await;
+    let craving = json!({ "occurred_at": "2026-03-01T12:00:00Z", "ratings": [{ "offset_s": 0, "value": 7 }], "trigger_ids": [sample_id(50)],
+        "strategy_uses": [{ "strategy_id": sample_id(51), "before": 7, "after": 3 }], "outcome": "rode_it_out" });
+    let plan = json!({ "kind": "relapse_prevention", "title": "Mine", "content": { "contact_ids": [sample_id(4)],
+        "triggers": [{ "id": sample_id(50), "label": "Payday", "kind": "external" }], "strategies": [{ "id": sample_id(51), "label": "Walk", "category": "exercise" }] } });
+    let mut lapse = json!({ "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z", "craving_event_id": sample_id(1) });
+    let batch = [
+        upsert("use-event-reviews", 2, None, json!({ "situation": "a party" })),
+        upsert("use-events", 2, None, lapse.clone()),
+        upsert("craving-events", 1, None, craving.clone()),
+        upsert("craving-events", 1, Some(1), craving),
+        upsert("plans", 3, None, plan),
+        upsert(
+            "support-contacts",
+            4,
+            None,
+            json!({ "name": "Robin", "relationship": "friend", "phone": "+12025550143" }),
+        ),
+    ];
+    assert_eq!(statuses(&push(&sam, &batch).await), vec!["applied"; 6]);
+    sam.get(&format!("/v1/use-events/{}/review", sample_id(2))).await.expect(200);
+    lapse["craving_event_id"] = json!(sample_id(99));
+    let results = push(
+        &sam,
+        &[
+            upsert("use-events", 6, None, lapse),
+            delete("use-events", 6, 1),
+            upsert("check-ins", 7, None, check_in("fine")),
+        ],
+    )
+    .await;
+    assert_eq!(statuses(&results), ["rejected", "skipped", "applied"]);
+    assert_eq!(results[0]["problem"]["errors"][0]["pointer"], "/craving_event_id");
+}
+
+async fn a_pull_brings_each_record_once_and_deletions_as_tombstones(app: &TestApp) {
+    let sam = app.person().await;
+    for n in 0..7 {
+        sam.post("/v1/check-ins", &check_in_with_id(n, "x")).await.expect(201);
+    }
+    let (mut cursor, mut seen) = (Value::Null, Vec::new());
+    loop {
+        let page = pull(&sam, &cursor, 3).await.expect(200);
+        seen.extend(page.body["changes"].as_array().expect("changes").iter().map(|c| c["id"].clone()));
+        cursor = page.body["cursor"].clone();
+        if page.body["has_more"] == false {
+            break;
+        }
+    }
+    assert_eq!(json!(seen), json!((0..7).map(sample_id).collect::<Vec<_>>()));
+    let path = |n: u128| format!("/v1/check-ins/{}", sample_id(n));
+    sam.put(&path(2), 1, &check_in("edited")).await.expect(200);
+    sam.delete(&path(5), 1).await.expect(204);
+    let lapse = json!({ "id": sample_id(20), "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z" });
+    let lapse = sam.post("/v1/use-events", &lapse).await.expect(201).header("location");
+    sam.delete(&lapse, 1).await.expect(204);
+    let page = pull(&sam, &cursor, 200).await.expect(200);
+    let changes = page.body["changes"].as_array().expect("changes");
+    let view: Vec<_> = changes
         .iter()
-        .map(|r| r["status"].as_str().unwrap_or_default())
-        .collect()
+        .map(|c| (c["id"].clone(), c["version"].as_i64(), c["deleted"].as_bool(), c.get("record").is_some()))
+        .collect();
+    assert_eq!(
+        view,
+        [
+            (json!(sample_id(2)), Some(2), Some(false), true),
+            (json!(sample_id(5)), Some(2), Some(true), false),
+            (json!(sample_id(20)), Some(2), Some(true), true),
+        ]
+    );
+    assert_eq!(changes[0]["record"], sam.get(&path(2)).await.body);
+    assert_eq!(changes[2]["record"]["entered_in_error"], true);
+    let nothing = pull(&sam, &page.body["cursor"], 200).await.expect(200);
+    assert_eq!(
+        (&nothing.body["changes"], &nothing.body["has_more"], &nothing.body["cursor"]),
+        (&json!([]), &json!(false), &page.body["cursor"])
+    );
 }
 
-on_both_databases! {
-    async fn a_batch_is_judged_one_by_one_and_a_replay_gives_the_same_state_once(app) {
-        let sam = app.person().await;
-        let batch = [
-            upsert("check-ins", 1, None, note("one")),
-            upsert("check-ins", 2, None, json!({ "kind": "noon" })),
-            upsert("check-ins", 2, Some(1), note("two")),
-            upsert("nothings", 3, None, note("three")),
-            upsert("check-ins", 1, Some(1), note("one, edited")),
-            upsert("goals", 4, None, json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-15" })),
-            upsert("goals", 5, None, json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-15" })),
-            delete("goals", 4, 1),
-            delete("check-ins", 9, 1),
-        ];
-        let first = push(&sam, &batch).await;
-        let expected = ["applied", "rejected", "skipped", "rejected", "applied", "applied", "rejected", "applied", "rejected"];
-        assert_eq!(statuses(&first), expected);
-        let pointers: Vec<&Value> = first[1]["problem"]["errors"].as_array().expect("errors").iter().map(|e| &e["pointer"]).collect();
-        assert_eq!(pointers, ["/answers", "/kind", "/occurred_at"]);
-        assert_eq!(first[3]["problem"]["type"], "/problems/unknown-kind");
-        assert_eq!((&first[6]["problem"]["type"], &first[6]["problem"]["existing_id"]), (&json!("/problems/goal-exists"), &id(4)));
-        assert_eq!(first[8]["problem"]["type"], "/problems/not-found");
-        let state = sam.get("/v1/check-ins").await.items();
-        assert_eq!((state.len(), &state[0]["note"], &state[0]["version"]), (1, &json!("one, edited"), &json!(2)));
-
-        let again = push(&sam, &batch[..6]).await;
-        assert_eq!(statuses(&again), ["replayed", "rejected", "skipped", "rejected", "replayed", "replayed"]);
-        assert_eq!(sam.get("/v1/check-ins").await.items(), state);
+async fn cursors_belong_to_one_person_and_expire_with_the_tombstones_after_them(app: &TestApp) {
+    let (sam, kim) = (app.person().await, app.person().await);
+    push(
+        &sam,
+        &[upsert("check-ins", 1, None, check_in("one")), upsert("check-ins", 2, None, check_in("two"))],
+    )
+    .await;
+    let before = pull(&sam, &Value::Null, 200).await.expect(200).body["cursor"].clone();
+    push(&sam, &[delete("check-ins", 1, 1)]).await;
+    let after = pull(&sam, &before, 200).await.expect(200).body["cursor"].clone();
+    for wrong in [&before, &json!("AAAA"), &json!("x y")] {
+        assert_eq!(pull(&kim, wrong, 10).await.expect(422).pointers(), ["/cursor"]);
     }
+    // As if the tombstone were older than 180 days.
+    let store = &app.state().store;
+    assert_eq!(store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("the sweep runs"), 1);
+    assert_eq!(pull(&sam, &before, 200).await.expect(410).problem(), "cursor-expired");
+    pull(&sam, &after, 200).await.expect(200);
+    let fresh = pull(&sam, &Value::Null, 200).await.expect(200);
+    assert_eq!(fresh.body["changes"].as_array().map(Vec::len), Some(1));
+    assert_eq!(store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("the sweep runs"), 0);
+    // The deletion had the highest change number, which is not used again: a device with that cursor pulls the next
+    // change.
+    push(&sam, &[upsert("check-ins", 3, None, check_in("three"))]).await;
+    let next = pull(&sam, &after, 200).await.expect(200);
+    assert_eq!(next.body["changes"].as_array().map(Vec::len), Some(1));
+    assert_eq!(sam.get("/v1/check-ins").await.items().len(), 2);
+}
 
-    async fn new_records_in_a_row_are_judged_as_if_each_came_alone(app) {
-        let sam = app.person().await;
-        let goal = |n, kind: &str| upsert("goals", n, None, json!({ "substance": "alcohol", "kind": kind, "started_on": "2026-01-15" }));
-        push(&sam, &[upsert("check-ins", 2, None, note("two")), upsert("check-ins", 3, None, note("three")), delete("check-ins", 3, 1)]).await;
-        let row = [
-            upsert("check-ins", 1, None, note("one")),
-            upsert("check-ins", 2, None, note("two")),
-            upsert("check-ins", 3, None, note("another")),
-            upsert("check-ins", 2, None, note("not two")),
-            upsert("check-ins", 2, Some(1), note("two, edited")),
-            goal(5, "abstain"),
-            goal(6, "abstain"),
-            goal(6, "moderate"),
-            upsert("check-ins", 7, None, note("seven")),
-            goal(8, "abstain"),
-        ];
-        let results = push(&sam, &row).await;
-        let expected = ["applied", "replayed", "conflict", "conflict", "skipped", "applied", "rejected", "skipped", "applied", "rejected"];
-        assert_eq!(statuses(&results), expected);
-        assert_eq!((&results[3]["current"]["note"], &results[3]["version"]), (&json!("two"), &json!(1)));
-        assert_eq!(results[9]["problem"]["existing_id"], id(5));
+async fn a_push_without_a_permit_gets_503_and_a_pull_needs_no_permit(app: &TestApp) {
+    let sam = app.person().await;
+    let permits = Arc::clone(&app.state().pushes);
+    let all = u32::try_from(permits.available_permits()).expect("a small number");
+    let held_permits = permits.acquire_many_owned(all).await.expect("nobody pushes");
+    let changes = json!({ "cursor": null, "changes": [upsert("check-ins", 1, None, check_in("one"))] });
+    let refused = sam.post("/v1/sync", &changes).await.expect(503);
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(pull(&sam, &Value::Null, 10).await.expect(200).body["changes"], json!([]));
+    drop(held_permits);
+    assert_eq!(sam.post("/v1/sync", &changes).await.expect(200).body["results"][0]["status"], "applied");
+    // Every permit is returned.
+    assert_eq!(app.state().pushes.available_permits(), usize::try_from(all).expect("a small number"));
+}
 
-        // What is sent again changes nothing, and nobody is told of anything.
-        let before = pull(&sam, &Value::Null, 500).await.expect(200);
-        let told: Vec<&Value> = before.body["changes"].as_array().expect("changes").iter().map(|change| &change["id"]).collect();
-        assert_eq!(told, [&id(2), &id(3), &id(1), &id(5), &id(7)]);
-        let known = [row[0].clone(), row[5].clone(), row[8].clone()];
-        assert_eq!(statuses(&push(&sam, &known).await), ["replayed"; 3]);
-        let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
-        assert_eq!((&after.body["changes"], &after.body["cursor"]), (&json!([]), &before.body["cursor"]));
-        push(&sam, &[row[0].clone(), upsert("check-ins", 9, None, note("nine")), row[8].clone()]).await;
-        let after = pull(&sam, &before.body["cursor"], 500).await.expect(200);
-        assert_eq!((&after.body["changes"][0]["id"], after.body["changes"].as_array().map(Vec::len)), (&id(9), Some(1)));
-    }
+async fn a_request_that_is_too_large_or_malformed_is_refused_as_a_whole(app: &TestApp) {
+    let sam = app.person().await;
+    let many: Vec<Value> = (0..501).map(|n| upsert("check-ins", n, None, check_in("x"))).collect();
+    let refused = sam.post("/v1/sync", &json!({ "changes": many })).await.expect(422);
+    assert_eq!(refused.pointers(), ["/changes"]);
+    let wrong = sam
+        .post(
+            "/v1/sync",
+            &json!({ "changes": [{ "kind": "goals", "op": "merge", "id": "x" }], "limit": 501, "more": 1 }),
+        )
+        .await
+        .expect(422);
+    assert_eq!(wrong.pointers(), ["/changes/0/id", "/changes/0/op", "/limit", "/more"]);
+    let changes = [
+        upsert("check-ins", 1, None, check_in("x")),
+        upsert("check-ins", 2, None, json!([1])),
+        upsert("check-ins", 3, None, json!("x")),
+    ];
+    let wrong = sam.post("/v1/sync", &json!({ "changes": changes })).await.expect(422);
+    assert_eq!(
+        wrong.faults(),
+        [
+            ("/changes/1/record".to_owned(), "type".to_owned()),
+            ("/changes/2/record".to_owned(), "type".to_owned())
+        ]
+    );
+    assert!(sam.get("/v1/check-ins").await.items().is_empty());
+}
 
-    async fn a_mismatch_is_a_conflict_with_what_stands_and_never_an_overwrite(app) {
-        let sam = app.person().await;
-        push(&sam, &[upsert("check-ins", 1, None, note("one"))]).await;
-        push(&sam, &[upsert("check-ins", 1, Some(1), note("phone"))]).await;
-        let results = push(&sam, &[upsert("check-ins", 1, Some(1), note("tablet")), delete("check-ins", 1, 1)]).await;
-        assert_eq!(statuses(&results), ["conflict", "skipped"]);
-        assert_eq!((&results[0]["current"]["note"], &results[0]["version"]), (&json!("phone"), &json!(2)));
-        let stale = push(&sam, &[delete("check-ins", 1, 1)]).await;
-        assert_eq!((statuses(&stale), &stale[0]["current"]["note"]), (vec!["conflict"], &json!("phone")));
-        // The phone's edit, sent again after the tablet settled on top of it, is still known.
-        push(&sam, &[upsert("check-ins", 1, Some(2), note("both"))]).await;
-        assert_eq!(statuses(&push(&sam, &[upsert("check-ins", 1, Some(1), note("phone"))]).await), ["replayed"]);
-        assert_eq!(statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await), ["applied"]);
-        assert_eq!(statuses(&push(&sam, &[delete("check-ins", 1, 3)]).await), ["replayed"]);
-        let late = push(&sam, &[upsert("check-ins", 1, Some(3), note("late"))]).await;
-        assert_eq!(statuses(&late), ["conflict"]);
-        assert_eq!(late[0]["current"], json!({ "id": id(1), "version": 4, "deleted": true }));
-        assert_eq!(statuses(&push(&sam, &[upsert("check-ins", 1, None, note("again"))]).await), ["conflict"]);
-    }
-
-    async fn a_shuffled_or_repeated_chain_gives_the_same_state_and_overwrites_nobody(app) {
-        let sam = app.person().await;
-        let chain = [upsert("check-ins", 1, None, note("a")), upsert("check-ins", 1, Some(1), note("b")), delete("check-ins", 1, 2)];
-        let shuffled = [chain[2].clone(), chain[1].clone(), chain[0].clone()];
-        for status in ["applied", "replayed", "replayed"] {
-            assert_eq!(statuses(&push(&sam, &shuffled).await), [status; 3]);
-        }
-        assert_eq!(statuses(&push(&sam, &chain).await), ["replayed"; 3]);
-        assert!(sam.get("/v1/check-ins").await.items().is_empty());
-        // The phone's edits, out of order, against an edit that came before them.
-        push(&sam, &[upsert("check-ins", 2, None, note("start")), upsert("check-ins", 2, Some(1), note("theirs"))]).await;
-        let mine = [upsert("check-ins", 2, Some(2), note("mine 2")), upsert("check-ins", 2, Some(1), note("mine 1"))];
-        assert_eq!(statuses(&push(&sam, &mine).await), ["skipped", "conflict"]);
-        assert_eq!(sam.get("/v1/check-ins").await.items()[0]["note"], "theirs");
-    }
-
-    async fn a_conflict_on_what_was_deleted_says_so(app) {
-        let sam = app.person().await;
-        let lapse = |text: &str| json!({ "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z", "note": text });
-        push(&sam, &[upsert("use-events", 1, None, lapse("one")), delete("use-events", 1, 1)]).await;
-        let results = push(&sam, &[upsert("use-events", 1, Some(1), lapse("two"))]).await;
-        assert_eq!((statuses(&results), &results[0]["current"]["deleted"]), (vec!["conflict"], &json!(true)));
-    }
-
-    async fn a_change_may_refer_to_what_comes_later_in_the_batch(app) {
-        let sam = app.person().await;
-        let craving = json!({ "occurred_at": "2026-03-01T12:00:00Z", "ratings": [{ "offset_s": 0, "value": 7 }], "trigger_ids": [id(50)],
-            "strategy_uses": [{ "strategy_id": id(51), "before": 7, "after": 3 }], "outcome": "rode_it_out" });
-        let plan = json!({ "kind": "relapse_prevention", "title": "Mine", "content": { "contact_ids": [id(4)],
-            "triggers": [{ "id": id(50), "label": "Payday", "kind": "external" }], "strategies": [{ "id": id(51), "label": "Walk", "category": "exercise" }] } });
-        let mut lapse = json!({ "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z", "craving_event_id": id(1) });
-        let batch = [
-            upsert("use-event-reviews", 2, None, json!({ "situation": "a party" })),
-            upsert("use-events", 2, None, lapse.clone()),
-            upsert("craving-events", 1, None, craving.clone()),
-            upsert("craving-events", 1, Some(1), craving),
-            upsert("plans", 3, None, plan),
-            upsert("support-contacts", 4, None, json!({ "name": "Robin", "relationship": "friend", "phone": "+12025550143" })),
-        ];
-        assert_eq!(statuses(&push(&sam, &batch).await), vec!["applied"; 6]);
-        sam.get(&format!("/v1/use-events/{}/review", id(2).as_str().expect("an id"))).await.expect(200);
-        lapse["craving_event_id"] = id(99);
-        let results = push(&sam, &[upsert("use-events", 6, None, lapse), delete("use-events", 6, 1), upsert("check-ins", 7, None, note("fine"))]).await;
-        assert_eq!(statuses(&results), ["rejected", "skipped", "applied"]);
-        assert_eq!(results[0]["problem"]["errors"][0]["pointer"], "/craving_event_id");
-    }
-
-    async fn a_pull_brings_each_record_once_and_deletions_as_tombstones(app) {
-        let sam = app.person().await;
-        for n in 0..7 {
-            sam.post("/v1/check-ins", &{ let mut body = note("x"); body["id"] = id(n); body }).await.expect(201);
-        }
-        let (mut cursor, mut seen) = (Value::Null, Vec::new());
-        loop {
-            let page = pull(&sam, &cursor, 3).await.expect(200);
-            seen.extend(page.body["changes"].as_array().expect("changes").iter().map(|c| c["id"].clone()));
-            cursor = page.body["cursor"].clone();
-            if page.body["has_more"] == false {
-                break;
-            }
-        }
-        assert_eq!(seen, (0..7).map(id).collect::<Vec<_>>());
-        let path = |n: u128| format!("/v1/check-ins/{}", id(n).as_str().expect("an id"));
-        sam.put(&path(2), 1, &note("edited")).await.expect(200);
-        sam.delete(&path(5), 1).await.expect(204);
-        let lapse = json!({ "id": id(20), "substance": "alcohol", "occurred_at": "2026-03-01T13:00:00Z" });
-        let lapse = sam.post("/v1/use-events", &lapse).await.expect(201).header("location");
-        sam.delete(&lapse, 1).await.expect(204);
-        let page = pull(&sam, &cursor, 200).await.expect(200);
-        let changes = page.body["changes"].as_array().expect("changes");
-        let view: Vec<_> = changes.iter().map(|c| (c["id"].clone(), c["version"].as_i64(), c["deleted"].as_bool(), c.get("record").is_some())).collect();
-        assert_eq!(view, [
-            (id(2), Some(2), Some(false), true),
-            (id(5), Some(2), Some(true), false),
-            (id(20), Some(2), Some(true), true),
-        ]);
-        assert_eq!(changes[0]["record"], sam.get(&path(2)).await.body);
-        assert_eq!(changes[2]["record"]["entered_in_error"], true);
-        let nothing = pull(&sam, &page.body["cursor"], 200).await.expect(200);
-        assert_eq!((&nothing.body["changes"], &nothing.body["has_more"], &nothing.body["cursor"]), (&json!([]), &json!(false), &page.body["cursor"]));
-    }
-
-    async fn cursors_are_bound_to_the_person_and_expire_with_what_they_may_have_missed(app) {
-        let (sam, kim) = (app.person().await, app.person().await);
-        push(&sam, &[upsert("check-ins", 1, None, note("one")), upsert("check-ins", 2, None, note("two"))]).await;
-        let before = pull(&sam, &Value::Null, 200).await.expect(200).body["cursor"].clone();
-        push(&sam, &[delete("check-ins", 1, 1)]).await;
-        let after = pull(&sam, &before, 200).await.expect(200).body["cursor"].clone();
-        for wrong in [&before, &json!("AAAA"), &json!("x y")] {
-            assert_eq!(pull(&kim, wrong, 10).await.expect(422).pointers(), ["/cursor"]);
-        }
-        // As if 180 days had passed since the deletion.
-        let store = &app.state().store;
-        assert_eq!(store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("it sweeps"), 1);
-        assert_eq!(pull(&sam, &before, 200).await.expect(410).problem(), "cursor-expired");
-        pull(&sam, &after, 200).await.expect(200);
-        let fresh = pull(&sam, &Value::Null, 200).await.expect(200);
-        assert_eq!(fresh.body["changes"].as_array().map(Vec::len), Some(1));
-        assert_eq!(store.sweep_tombstones(app.clock.micros() + 1_000_000).await.expect("it sweeps"), 0);
-        // The number of the deletion was the highest, and is not given again: who knew of it hears of what comes next.
-        push(&sam, &[upsert("check-ins", 3, None, note("three"))]).await;
-        let next = pull(&sam, &after, 200).await.expect(200);
-        assert_eq!(next.body["changes"].as_array().map(Vec::len), Some(1));
-        assert_eq!(sam.get("/v1/check-ins").await.items().len(), 2);
-    }
-
-    async fn a_push_that_gets_no_turn_is_asked_to_come_again_and_a_pull_needs_none(app) {
-        let sam = app.person().await;
-        let turns = Arc::clone(&app.state().pushes);
-        let all = u32::try_from(turns.available_permits()).expect("not so many");
-        let held = turns.acquire_many_owned(all).await.expect("nobody pushes");
-        let changes = json!({ "cursor": null, "changes": [upsert("check-ins", 1, None, note("one"))] });
-        let refused = sam.post("/v1/sync", &changes).await.expect(503);
-        assert_eq!(refused.header("retry-after"), "1");
-        assert_eq!(pull(&sam, &Value::Null, 10).await.expect(200).body["changes"], json!([]));
-        drop(held);
-        assert_eq!(sam.post("/v1/sync", &changes).await.expect(200).body["results"][0]["status"], "applied");
-        // Every turn comes back.
-        assert_eq!(app.state().pushes.available_permits(), usize::try_from(all).expect("so many"));
-    }
-
-    async fn what_is_too_much_or_misshapen_is_refused_as_a_whole(app) {
-        let sam = app.person().await;
-        let many: Vec<Value> = (0..501).map(|n| upsert("check-ins", n, None, note("x"))).collect();
-        let refused = sam.post("/v1/sync", &json!({ "changes": many })).await.expect(422);
-        assert_eq!(refused.pointers(), ["/changes"]);
-        let wrong = sam.post("/v1/sync", &json!({ "changes": [{ "kind": "goals", "op": "merge", "id": "x" }], "limit": 501, "more": 1 })).await.expect(422);
-        assert_eq!(wrong.pointers(), ["/changes/0/id", "/changes/0/op", "/limit", "/more"]);
-        let changes = [upsert("check-ins", 1, None, note("x")), upsert("check-ins", 2, None, json!([1])), upsert("check-ins", 3, None, json!("x"))];
-        let wrong = sam.post("/v1/sync", &json!({ "changes": changes })).await.expect(422);
-        assert_eq!(wrong.faults(), [("/changes/1/record".to_owned(), "type".to_owned()), ("/changes/2/record".to_owned(), "type".to_owned())]);
-        assert!(sam.get("/v1/check-ins").await.items().is_empty());
-    }
-
-    async fn the_history_gives_each_earlier_version_with_its_session(app) {
-        let (sam, kim) = (app.person().await, app.person().await);
-        let tablet = sam.another_device().await;
-        let path = sam.post("/v1/check-ins", &note("one")).await.expect(201).header("location");
-        assert!(sam.get(&format!("{path}/history")).await.expect(200).items().is_empty());
-        tablet.put(&path, 1, &note("two")).await.expect(200);
-        sam.delete(&path, 2).await.expect(204);
-        let versions = sam.get(&format!("{path}/history")).await.expect(200).items();
-        let view: Vec<_> = versions.iter().map(|v| (v["version"].as_i64(), v["record"]["note"].as_str(), &v["replaced_by_session_id"])).collect();
-        assert_eq!(view, [
+async fn the_history_has_each_earlier_version_with_the_session_that_replaced_it(app: &TestApp) {
+    let (sam, kim) = (app.person().await, app.person().await);
+    let tablet = sam.another_device().await;
+    let path = sam.post("/v1/check-ins", &check_in("one")).await.expect(201).header("location");
+    assert!(sam.get(&format!("{path}/history")).await.expect(200).items().is_empty());
+    tablet.put(&path, 1, &check_in("two")).await.expect(200);
+    sam.delete(&path, 2).await.expect(204);
+    let versions = sam.get(&format!("{path}/history")).await.expect(200).items();
+    let view: Vec<_> = versions
+        .iter()
+        .map(|v| (v["version"].as_i64(), v["record"]["note"].as_str(), &v["replaced_by_session_id"]))
+        .collect();
+    assert_eq!(
+        view,
+        [
             (Some(2), Some("two"), &sam.tokens["session_id"]),
             (Some(1), Some("one"), &tablet.tokens["session_id"]),
-        ]);
-        let page = sam.get(&format!("{path}/history?limit=1")).await.expect(200);
-        let next = page.body["next_cursor"].as_str().expect("a cursor").to_owned();
-        let rest = sam.get(&format!("{path}/history?limit=1&cursor={next}")).await.expect(200);
-        assert_eq!((&rest.items()[0]["version"], &rest.body["next_cursor"]), (&json!(1), &Value::Null));
-        kim.get(&format!("{path}/history")).await.expect(404);
-        assert_eq!(sam.get(&format!("{path}/history?cursor=x")).await.expect(422).pointers(), ["/cursor"]);
-    }
-
-    async fn every_collection_travels_by_sync(app) {
-        let sam = app.person().await;
-        let document = app.document().await;
-        let example = |kind: &Kind| {
-            let operation = &document["paths"][format!("/v1/{}", kind.path())]["post"];
-            let mut record = operation["requestBody"]["content"]["application/json"]["examples"]["example"]["value"].clone();
-            let id = record.as_object_mut()?.remove("id")?;
-            Some(json!({ "kind": kind.path(), "op": "upsert", "id": id, "record": record }))
-        };
-        // Reviews have no collection of their own.
-        let changes: Vec<Value> = Kind::ALL.iter().rev().filter_map(example).collect();
-        assert_eq!(changes.len(), Kind::ALL.len() - 1);
-        // Whatever order they come in: the dose may be before its medication.
-        let results = push(&sam, &changes).await;
-        assert!(results.iter().all(|r| r["status"] == "applied"), "{results:?}");
-        let pulled = pull(&sam, &Value::Null, 200).await.expect(200);
-        let there = pulled.body["changes"].as_array().expect("changes");
-        for change in &changes {
-            let found = there.iter().find(|c| c["kind"] == change["kind"]).unwrap_or_else(|| panic!("no {}", change["kind"]));
-            let one = sam.get(&format!("/v1/{}/{}", change["kind"].as_str().expect("a kind"), change["id"].as_str().expect("an id"))).await;
-            assert_eq!(found["record"], one.expect(200).body);
-        }
-        assert!(push(&sam, &changes).await.iter().all(|r| r["status"] == "replayed"));
-    }
+        ]
+    );
+    let page = sam.get(&format!("{path}/history?limit=1")).await.expect(200);
+    let next = page.body["next_cursor"].as_str().expect("a cursor").to_owned();
+    let rest = sam.get(&format!("{path}/history?limit=1&cursor={next}")).await.expect(200);
+    assert_eq!((&rest.items()[0]["version"], &rest.body["next_cursor"]), (&json!(1), &Value::Null));
+    kim.get(&format!("{path}/history")).await.expect(404);
+    assert_eq!(sam.get(&format!("{path}/history?cursor=x")).await.expect(422).pointers(), ["/cursor"]);
 }
 
-/// Both databases keep the epoch alike; only PostgreSQL lets someone else write beside the server.
+async fn every_collection_travels_by_sync(app: &TestApp) {
+    let sam = app.person().await;
+    let document = app.document().await;
+    let example = |kind: &Kind| {
+        let operation = &document["paths"][format!("/v1/{}", kind.path())]["post"];
+        let mut record =
+            operation["requestBody"]["content"]["application/json"]["examples"]["example"]["value"].clone();
+        let id = record.as_object_mut()?.remove("id")?;
+        Some(json!({ "kind": kind.path(), "op": "upsert", "id": id, "record": record }))
+    };
+    // Reviews have no collection of their own.
+    let changes: Vec<Value> = Kind::ALL.iter().rev().filter_map(example).collect();
+    assert_eq!(changes.len(), Kind::ALL.len() - 1);
+    // In any order: a dose may come before its medication.
+    let results = push(&sam, &changes).await;
+    assert!(results.iter().all(|r| r["status"] == "applied"), "{results:?}");
+    let pulled = pull(&sam, &Value::Null, 200).await.expect(200);
+    let pulled_changes = pulled.body["changes"].as_array().expect("changes");
+    for change in &changes {
+        let found = pulled_changes
+            .iter()
+            .find(|c| c["kind"] == change["kind"])
+            .unwrap_or_else(|| panic!("no {}", change["kind"]));
+        let one = sam
+            .get(&format!(
+                "/v1/{}/{}",
+                change["kind"].as_str().expect("a kind"),
+                change["id"].as_str().expect("an id")
+            ))
+            .await;
+        assert_eq!(found["record"], one.expect(200).body);
+    }
+    assert!(push(&sam, &changes).await.iter().all(|r| r["status"] == "replayed"));
+}
+
+/// Only on PostgreSQL, where the test can write to the database beside the server. Both engines store the epoch alike.
 #[tokio::test]
 async fn cursors_from_before_a_restore_are_expired() {
     let app = TestApp::start(Engine::Postgres).await;
     let sam = app.person().await;
-    push(&sam, &[upsert("check-ins", 1, None, note("one"))]).await;
+    push(&sam, &[upsert("check-ins", 1, None, check_in("one"))]).await;
     let all = pull(&sam, &Value::Null, 200).await.expect(200).body;
-    // Restoring begins a new epoch for everyone, whatever number the changes have come to.
+    // A restore begins a new epoch for everyone.
     app.database.sql("update people set epoch = epoch + 1");
-    assert_eq!(
-        pull(&sam, &all["cursor"], 200).await.expect(410).problem(),
-        "cursor-expired"
-    );
-    let batch = json!({ "cursor": all["cursor"], "changes": [upsert("check-ins", 2, None, note("two"))] });
-    assert_eq!(
-        sam.post("/v1/sync", &batch).await.expect(410).problem(),
-        "cursor-expired"
-    );
+    assert_eq!(pull(&sam, &all["cursor"], 200).await.expect(410).problem(), "cursor-expired");
+    let batch =
+        json!({ "cursor": all["cursor"], "changes": [upsert("check-ins", 2, None, check_in("two"))] });
+    assert_eq!(sam.post("/v1/sync", &batch).await.expect(410).problem(), "cursor-expired");
     let again = pull(&sam, &Value::Null, 200).await.expect(200).body;
     assert_eq!(
         again["changes"], all["changes"],
-        "nothing was lost, and nothing of the refused batch is there"
+        "nothing was lost, and nothing of the refused batch was stored"
     );
     assert_ne!(again["cursor"], all["cursor"]);
     pull(&sam, &again["cursor"], 200).await.expect(200);

@@ -1,12 +1,12 @@
-//! What the person does on a device.
+//! The random changes of a person on a device.
 
-use mainstay_tests::offline::Place;
+use mainstay_tests::offline::RecordKey;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::history::History;
 
-/// The collections, as often as they are chosen.
+/// The collections of new records, each as often as its weight.
 const KINDS: [&str; 15] = [
     "check-ins",
     "check-ins",
@@ -33,53 +33,51 @@ impl History {
         Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + time + chance)
     }
 
-    fn new_word(&mut self) -> String {
-        let word = format!("word {}", self.ledger.words.len());
-        self.ledger.words.insert(word.clone());
-        word
+    /// A unique text for one change, by which the proof finds the change in the record.
+    fn new_marker(&mut self) -> String {
+        let marker = format!("marker {}", self.ledger.markers.len());
+        self.ledger.markers.insert(marker.clone());
+        marker
     }
 
-    /// The person does something on a device.
+    /// Makes a random change on a device.
     pub fn change(&mut self, n: usize) {
         let visible = self.devices[n].store.visible();
         match self.random.number() % 100 {
             0..45 if !visible.is_empty() => {
-                let place = visible[self.random.place(visible.len())].clone();
-                let mut record = self.devices[n]
-                    .store
-                    .view(&place)
-                    .cloned()
-                    .expect("it is visible");
-                record[word_member(&place.0)] = json!(self.new_word());
-                if place.0 == "check-ins" && self.random.chance(40) {
+                let key = visible[self.random.index(visible.len())].clone();
+                let mut record = self.devices[n].store.view(&key).cloned().expect("it is visible");
+                record[marker_member(&key.0)] = json!(self.new_marker());
+                if key.0 == "check-ins" && self.random.chance(40) {
                     record["answers"]["mood"] = json!(self.random.between(0, 10));
                 }
-                self.devices[n].store.upsert(place, record);
+                self.devices[n].store.upsert(key, record);
             }
             45..60 if !visible.is_empty() => {
-                let place = visible[self.random.place(visible.len())].clone();
-                self.devices[n].store.delete(place);
+                let key = visible[self.random.index(visible.len())].clone();
+                self.devices[n].store.delete(key);
             }
-            _ => self.make(n, &visible),
+            _ => self.create(n, &visible),
         }
     }
 
-    /// The person makes something new, which may refer to what is visible.
-    pub fn make(&mut self, n: usize, visible: &[Place]) {
+    /// Creates a random record, which may refer to visible records. Long because it has an arm for each collection.
+    pub fn create(&mut self, n: usize, visible: &[RecordKey]) {
         let kind = self.random.pick(&KINDS);
-        let of = |kind: &str| -> Vec<&Place> { visible.iter().filter(|place| place.0 == kind).collect() };
-        let plans = of("plans");
-        let (medications, appointments) = (of("medications"), of("appointments"));
+        let visible_of =
+            |kind: &str| -> Vec<&RecordKey> { visible.iter().filter(|key| key.0 == kind).collect() };
+        let plans = visible_of("plans");
+        let (medications, appointments) = (visible_of("medications"), visible_of("appointments"));
         let is_one_too_many = kind == "plans" && !plans.is_empty();
         if is_one_too_many || kind == "doses" && medications.is_empty() {
             return;
         }
-        let (id, word) = (self.new_id(), self.new_word());
+        let (id, marker) = (self.new_id(), self.new_marker());
         let store = &self.devices[n].store;
-        let plan = plans.first().and_then(|place| store.view(place));
+        let plan = plans.first().and_then(|key| store.view(key));
         let item = |list: &str| plan.map(|plan| plan["content"][list][0]["id"].clone());
         let ids = |item: Option<Value>| json!(item.into_iter().collect::<Vec<_>>());
-        let year = 2025 - self.devices[n].behind;
+        let year = 2025 - self.devices[n].years_behind;
         let day = self.random.between(1, 28);
         let mut at = format!("{year}-03-{day:02}T12:00:00.5+01:00");
         let mut record = match kind {
@@ -99,7 +97,7 @@ impl History {
                     "trigger_ids": ids(item("triggers")), "strategy_uses": strategy })
             }
             "use-events" => {
-                let craving = of("craving-events").first().map(|place| place.1);
+                let craving = visible_of("craving-events").first().map(|key| key.1);
                 json!({ "substance": "alcohol", "occurred_at": at, "craving_event_id": craving })
             }
             "goals" => {
@@ -113,16 +111,16 @@ impl History {
             }
             "doses" => json!({ "medication_id": medications[0].1, "occurred_at": at, "status": "taken" }),
             "practice-sessions" => {
-                let craving = of("craving-events").first().map(|place| place.1);
+                let craving = visible_of("craving-events").first().map(|key| key.1);
                 json!({ "practice": "urge-body-map", "minutes": day, "occurred_at": at, "craving_event_id": craving })
             }
             "appointments" => json!({ "kind": "counseling", "starts_at": at }),
             "referrals" => {
-                json!({ "kind": "housing", "appointment_id": appointments.first().map(|place| place.1) })
+                json!({ "kind": "housing", "appointment_id": appointments.first().map(|key| key.1) })
             }
             "journal" => json!({ "occurred_at": at, "mood": day % 10 }),
             _ => {
-                let contacts: Vec<Uuid> = of("support-contacts").iter().map(|place| place.1).collect();
+                let contacts: Vec<Uuid> = visible_of("support-contacts").iter().map(|key| key.1).collect();
                 json!({ "kind": "relapse_prevention", "content": {
                     "contact_ids": contacts,
                     "triggers": [{ "id": self.new_id(), "label": "Payday", "kind": "external" }],
@@ -131,13 +129,13 @@ impl History {
                 } })
             }
         };
-        record[word_member(kind)] = json!(word);
+        record[marker_member(kind)] = json!(marker);
         self.devices[n].store.upsert((kind.to_owned(), id), record);
     }
 }
 
-/// The member that tells one change of a record from another.
-fn word_member(kind: &str) -> &'static str {
+/// The member that holds the marker.
+fn marker_member(kind: &str) -> &'static str {
     match kind {
         "plans" => "title",
         "medications" => "name",
@@ -149,16 +147,12 @@ fn word_member(kind: &str) -> &'static str {
     }
 }
 
-/// What tells this state of a record from every other.
-pub fn word(place: &Place, record: &Value) -> String {
-    record[word_member(&place.0)].as_str().expect("a word").to_owned()
+/// The marker of a record's latest change.
+pub fn marker(key: &RecordKey, record: &Value) -> String {
+    record[marker_member(&key.0)].as_str().expect("a marker").to_owned()
 }
 
-/// A change that the server must reject.
-pub fn is_bad(record: Option<&Value>) -> bool {
-    record.is_some_and(|record| {
-        record["occurred_at"]
-            .as_str()
-            .is_some_and(|at| at.starts_with("2199"))
-    })
+/// Whether the server must reject a record.
+pub fn is_invalid(record: Option<&Value>) -> bool {
+    record.is_some_and(|record| record["occurred_at"].as_str().is_some_and(|at| at.starts_with("2199")))
 }

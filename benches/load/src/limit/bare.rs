@@ -1,4 +1,4 @@
-//! A bare actix-web server: it checks the token as Mainstay does, and gives bytes that it was given.
+//! The limit of actix-web itself: a server that checks the token as Mainstay does and sends responses from memory.
 
 use std::{collections::HashMap, fs, net::SocketAddr, path::Path, sync::Arc};
 
@@ -12,47 +12,47 @@ use mainstay_api::{auth::access_token::Tokens, server::clock::Clock};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Outcome, http::Answer, population::Person};
+use crate::{Outcome, http::Response, population::Person};
 
-/// What the bare server gives, and where.
+/// The options of `load bare`.
 #[derive(Debug, Args)]
 pub struct Bare {
-    /// Accounts with their answers.
-    answers: std::path::PathBuf,
-    /// The key that signs access tokens.
+    /// The file with the response for each account.
+    responses: std::path::PathBuf,
+    /// The file with the signing key of the access tokens.
     signing_key: std::path::PathBuf,
-    /// Where to listen.
+    /// The address to listen on.
     listen: SocketAddr,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredResponse {
     account: Uuid,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-/// Keeps the answers of Mainstay for the bare server.
-pub fn write_answers(file: &Path, answers: &[(Person, Answer)]) -> Outcome {
-    let kept = answers.iter().map(|(person, answer)| {
-        // These two the server makes by itself.
-        let own = |name: &str| name == "date" || name == "content-length";
-        Ok(Kept {
+/// Writes the responses of Mainstay to a file for the bare server.
+pub fn write_responses(file: &Path, responses: &[(Person, Response)]) -> Outcome {
+    let stored = responses.iter().map(|(person, response)| {
+        // The bare server sets these two itself.
+        let is_set_by_server = |name: &str| name == "date" || name == "content-length";
+        Ok(StoredResponse {
             account: person.account,
-            headers: answer
+            headers: response
                 .headers
                 .iter()
-                .filter(|(name, _)| !own(name))
+                .filter(|(name, _)| !is_set_by_server(name))
                 .cloned()
                 .collect(),
-            body: String::from_utf8(answer.body.clone())?,
+            body: String::from_utf8(response.body.clone())?,
         })
     });
-    let kept = kept.collect::<Outcome<Vec<_>>>()?;
-    Ok(fs::write(file, serde_json::to_vec(&kept)?)?)
+    let stored = stored.collect::<Outcome<Vec<_>>>()?;
+    Ok(fs::write(file, serde_json::to_vec(&stored)?)?)
 }
 
-struct Given {
+struct PlanResponse {
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
 }
@@ -60,26 +60,26 @@ struct Given {
 struct Shared {
     tokens: Tokens,
     clock: Clock,
-    given: HashMap<Uuid, Given>,
+    responses: HashMap<Uuid, PlanResponse>,
 }
 
 impl Bare {
-    /// Serves until it is ended.
+    /// Serves until the process is stopped.
     pub fn serve(&self) -> Outcome {
-        let kept: Vec<Kept> = serde_json::from_slice(&fs::read(&self.answers)?)?;
-        let given = kept.into_iter().map(|kept| {
-            let headers = kept.headers.iter();
+        let stored: Vec<StoredResponse> = serde_json::from_slice(&fs::read(&self.responses)?)?;
+        let responses = stored.into_iter().map(|stored| {
+            let headers = stored.headers.iter();
             let headers = headers.map(|(name, value)| Ok((name.parse()?, value.parse()?)));
-            let given = Given {
+            let response = PlanResponse {
                 headers: headers.collect::<Outcome<_>>()?,
-                body: Bytes::from(kept.body),
+                body: Bytes::from(stored.body),
             };
-            Ok((kept.account, given))
+            Ok((stored.account, response))
         });
         let shared = Arc::new(Shared {
             tokens: Tokens::new(&fs::read_to_string(&self.signing_key)?, "mainstay")?,
             clock: Clock::default(),
-            given: given.collect::<Outcome<_>>()?,
+            responses: responses.collect::<Outcome<_>>()?,
         });
         let server = HttpServer::new(move || {
             App::new()
@@ -94,20 +94,20 @@ impl Bare {
 }
 
 async fn plan(request: HttpRequest, shared: web::Data<Shared>) -> HttpResponse {
-    let found = given(&request, &shared);
-    let Some(given) = found else {
+    let Some(stored) = response_for(&request, &shared) else {
         return HttpResponse::Unauthorized().finish();
     };
-    let mut answer = HttpResponse::Ok();
-    for header in &given.headers {
-        answer.insert_header(header.clone());
+    let mut response = HttpResponse::Ok();
+    for header in &stored.headers {
+        response.insert_header(header.clone());
     }
-    answer.body(given.body.clone())
+    response.body(stored.body.clone())
 }
 
-fn given<'a>(request: &HttpRequest, shared: &'a Shared) -> Option<&'a Given> {
+/// The stored response for the account of a valid token.
+fn response_for<'a>(request: &HttpRequest, shared: &'a Shared) -> Option<&'a PlanResponse> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let token = value.strip_prefix("Bearer ")?;
     let claims = shared.tokens.verify(token, shared.clock.now())?;
-    shared.given.get(&claims.sub)
+    shared.responses.get(&claims.sub)
 }

@@ -1,14 +1,14 @@
-//! The limits: the same work without Mainstay, as near to the machine as it goes.
+//! The limits: the work of a workload without Mainstay, with as little as possible above the machine.
 
 use std::path::PathBuf;
 
 use crate::{
     Outcome,
-    population::{Active, Copy, Engine, Place},
+    population::{Active, Engine, SeedCopy, SeedLocation},
     server::Server,
-    subject::Subject,
+    target::LoadTarget,
     workload::Workload,
-    wrk::{self, Pressure},
+    wrk::{self, LoadLevel},
 };
 
 pub mod bare;
@@ -22,9 +22,9 @@ pub enum Limit {
     RawInsert,
     /// Selects of the latest 30 rows from SQLite, by one thread.
     RawSelect,
-    /// The same by two threads at once.
+    /// The same by two threads.
     RawSelectTwice,
-    /// An actix-web server that checks the token and gives the same bytes from memory.
+    /// An actix-web server that checks the token and sends the same bytes from memory.
     Bare,
     /// The counter update and the insert in one statement, by pgbench.
     PgInsert,
@@ -35,7 +35,7 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// What there is to measure a workload against.
+    /// The limits that a workload is measured against.
     pub const fn of(engine: Engine, workload: Workload) -> &'static [Self] {
         match (engine, workload) {
             (Engine::Sqlite, Workload::W1) => &[Self::RawInsert],
@@ -48,7 +48,7 @@ impl Limit {
         }
     }
 
-    /// What it is.
+    /// A title for tables.
     pub const fn title(self) -> &'static str {
         match self {
             Self::RawInsert => "raw SQLite inserts, 32 in a transaction",
@@ -62,73 +62,73 @@ impl Limit {
     }
 }
 
-/// What measures limits beside a server.
+/// Measures limits while a server runs.
 pub struct Limits {
-    place: Place,
+    location: SeedLocation,
     active: Active,
     sealed_bytes: usize,
     bare: Option<Server>,
 }
 
 impl Limits {
-    /// Prepares the copy that the raw limits are measured on.
-    pub fn prepare(place: &Place, active: &Active) -> Outcome<Self> {
-        place.make_copy(Copy::Raw)?;
-        let sealed_bytes = match &place.postgres {
-            None => sqlite::sealed_bytes(&place.copy_file(Copy::Raw))?,
-            Some(postgres) => pgbench::sealed_bytes(postgres, &place.database("raw"))?,
+    /// Prepares the copy on which the raw limits are measured.
+    pub fn prepare(location: &SeedLocation, active: &Active) -> Outcome<Self> {
+        location.make_copy(SeedCopy::Raw)?;
+        let sealed_bytes = match &location.postgres {
+            None => sqlite::sealed_bytes(&location.copy_file(SeedCopy::Raw))?,
+            Some(postgres) => pgbench::sealed_bytes(postgres, &location.database("raw"))?,
         };
         Ok(Self {
-            place: place.clone(),
+            location: location.clone(),
             active: active.clone(),
             sealed_bytes,
             bare: None,
         })
     }
 
-    /// Runs the work of a limit and gives its rate: inserts, selects or requests a second.
-    pub fn measure(&mut self, limit: Limit, subject: &mut Subject, pressure: Pressure) -> Outcome<f64> {
-        let (place, active) = (&self.place, &self.active);
-        let file = place.copy_file(Copy::Raw);
+    /// Runs the work of a limit. Returns inserts, selects or requests a second.
+    pub fn measure(&mut self, limit: Limit, target: &mut LoadTarget, load_level: LoadLevel) -> Outcome<f64> {
+        let (location, active) = (&self.location, &self.active);
+        let file = location.copy_file(SeedCopy::Raw);
         let rate = match limit {
             Limit::RawInsert => {
-                place.is_written_to(Copy::Raw)?;
-                sqlite::inserts(&file, active, self.sealed_bytes, pressure.seconds)
+                location.mark_written(SeedCopy::Raw)?;
+                sqlite::inserts(&file, active, self.sealed_bytes, load_level.seconds)
             }
-            Limit::RawSelect => sqlite::selects(&file, active, 1, pressure.seconds),
-            Limit::RawSelectTwice => sqlite::selects(&file, active, 2, pressure.seconds),
-            Limit::Bare => self.bare(subject, pressure),
+            Limit::RawSelect => sqlite::selects(&file, active, 1, load_level.seconds),
+            Limit::RawSelectTwice => sqlite::selects(&file, active, 2, load_level.seconds),
+            Limit::Bare => self.bare(target, load_level),
             Limit::PgInsert | Limit::PgPlan | Limit::PgSelect => {
                 if limit == Limit::PgInsert {
-                    place.is_written_to(Copy::Raw)?;
+                    location.mark_written(SeedCopy::Raw)?;
                 }
-                pgbench::rate(place, active, limit, self.sealed_bytes, pressure)
+                pgbench::rate(location, active, limit, self.sealed_bytes, load_level)
             }
         };
         rate.map_err(|error| format!("{}: {error}", limit.title()).into())
     }
 
-    fn bare(&mut self, subject: &mut Subject, pressure: Pressure) -> Outcome<f64> {
+    fn bare(&mut self, target: &mut LoadTarget, load_level: LoadLevel) -> Outcome<f64> {
         let bare = match &mut self.bare {
             Some(bare) => bare,
-            none => {
-                let answers: PathBuf = self.place.file("bare.json");
-                let plans = subject.answers("/v1/plans/active?kind=relapse_prevention")?;
-                bare::write_answers(&answers, &plans)?;
-                none.insert(Server::bare(&answers, &self.place)?)
+            not_started => {
+                let responses: PathBuf = self.location.file("bare.json");
+                let plans = target.responses("/v1/plans/active?kind=relapse_prevention")?;
+                bare::write_responses(&responses, &plans)?;
+                not_started.insert(Server::bare(&responses, &self.location)?)
             }
         };
-        let people = subject.people_file()?;
-        let seen = wrk::run(
-            &self.place.file("workload.lua"),
+        let people = target.people_file()?;
+        let figures = wrk::run(
+            &self.location.file("workload.lua"),
             &[
-                people.to_str().ok_or("a path that is no text")?,
+                people.to_str().ok_or("a path that is not UTF-8")?,
                 Workload::W2.name(),
             ],
             bare.address,
-            pressure,
+            load_level,
             || Ok(()),
         )?;
-        Ok(seen.rate())
+        Ok(figures.rate())
     }
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL without anything between: pgbench with the statements that the work cannot do without.
+//! The limit of PostgreSQL itself: pgbench with the statements that a workload cannot do without.
 
 use std::{fs, process::Command};
 
@@ -7,16 +7,16 @@ use mainstay_domain::record::Kind;
 use crate::{
     Outcome,
     limit::Limit,
-    population::{Active, Copy, Place},
+    population::{Active, SeedCopy, SeedLocation},
     postgres::Postgres,
-    wrk::Pressure,
+    wrk::LoadLevel,
 };
 
-/// The columns that the server reads of a row.
+/// The columns of a row that the server reads.
 const COLUMNS: &str =
     "no, collection, rev, id, version, occurred_at, deleted, origin, digest, sealed, created_at, updated_at";
 
-/// The usual length of a sealed check-in.
+/// The average length of a sealed check-in.
 pub fn sealed_bytes(postgres: &Postgres, database: &str) -> Outcome<usize> {
     let sql = format!(
         "SELECT avg(length(sealed))::int FROM (SELECT sealed FROM records WHERE collection = {} \
@@ -26,24 +26,24 @@ pub fn sealed_bytes(postgres: &Postgres, database: &str) -> Outcome<usize> {
     Ok(postgres.query(database, &sql)?.trim().parse()?)
 }
 
-/// Statements a second, by as many clients as there are connections.
+/// Runs pgbench with a client for each connection. Returns the statements a second.
 pub fn rate(
-    place: &Place,
+    location: &SeedLocation,
     active: &Active,
     limit: Limit,
     sealed_bytes: usize,
-    pressure: Pressure,
+    load_level: LoadLevel,
 ) -> Outcome<f64> {
-    let script = place.file("pgbench.sql");
-    fs::write(&script, text(limit, active, sealed_bytes))?;
+    let script = location.file("pgbench.sql");
+    fs::write(&script, script_text(limit, active, sealed_bytes))?;
     let output = Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "--", "pgbench"])
         .args(["--no-vacuum", "--protocol", "prepared"])
-        .args(["--client", &pressure.connections.to_string()])
-        .args(["--jobs", &pressure.threads.to_string()])
-        .args(["--time", &pressure.seconds.to_string(), "--file"])
+        .args(["--client", &load_level.connections.to_string()])
+        .args(["--jobs", &load_level.threads.to_string()])
+        .args(["--time", &load_level.seconds.to_string(), "--file"])
         .arg(&script)
-        .arg(place.copy_url(Copy::Raw))
+        .arg(location.copy_url(SeedCopy::Raw))
         .output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     match tps(&text) {
@@ -52,11 +52,11 @@ pub fn rate(
     }
 }
 
-fn text(limit: Limit, active: &Active, sealed_bytes: usize) -> String {
+fn script_text(limit: Limit, active: &Active, sealed_bytes: usize) -> String {
     let (count, step) = (active.people.len(), active.step);
     let variables = format!("\\set p random(1, {count}) * {step}\n\\set r random(0, 9223372036854775806)\n");
     let work = match limit {
-        // An id that follows the time, as the server's; bytes of the usual length, as a constant.
+        // The id is time-ordered like the server's; the sealed bytes are a constant of the average length.
         Limit::PgInsert => format!(
             "WITH bump AS (UPDATE people SET rev = rev + 1 WHERE person_no = :p RETURNING rev) \
              INSERT INTO records (person_no, collection, id, version, rev, occurred_at, slot, deleted, origin, digest, \
@@ -68,7 +68,7 @@ fn text(limit: Limit, active: &Active, sealed_bytes: usize) -> String {
             origin = "5a".repeat(16),
             sealed = "a7".repeat(sealed_bytes),
         ),
-        // Only the active plan has a slot, so this finds it by the index that the server uses.
+        // Only the active plan has a slot, and the server finds it by the same index.
         Limit::PgPlan => format!(
             "SELECT {COLUMNS} FROM records WHERE person_no = :p AND collection = {} AND slot IS NOT NULL;\n",
             Kind::Plan.code()
@@ -82,7 +82,7 @@ fn text(limit: Limit, active: &Active, sealed_bytes: usize) -> String {
     variables + &work
 }
 
-/// The rate in what pgbench prints, without the time for connecting.
+/// Parses the rate in the output of pgbench. It excludes the time for connecting.
 fn tps(text: &str) -> Option<f64> {
     let line = text.lines().find_map(|line| line.strip_prefix("tps = "))?;
     line.split_whitespace().next()?.parse().ok()
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_found_in_the_report() {
+    fn the_rate_is_found_in_the_output() {
         let text = "transaction type: x.sql\nnumber of failed transactions: 0 (0.000%)\n\
             latency average = 4.402 ms\ninitial connection time = 34.1 ms\n\
             tps = 7269.125 (without initial connection time)\n";

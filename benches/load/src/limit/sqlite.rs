@@ -1,4 +1,4 @@
-//! SQLite without anything between: prepared statements on a copy of the same database, set up as the server's.
+//! The limit of SQLite itself: prepared statements on a copy of the same database, with the settings of the server.
 
 use std::{
     path::Path,
@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::{Outcome, population::Active, random::Random};
 
-/// Writes in a transaction.
+/// Inserts in a transaction.
 const BATCH: u64 = 32;
 
 fn open(file: &Path) -> Outcome<Connection> {
@@ -22,7 +22,7 @@ fn open(file: &Path) -> Outcome<Connection> {
     Ok(conn)
 }
 
-/// The usual length of a sealed check-in.
+/// The average length of a sealed check-in.
 pub fn sealed_bytes(file: &Path) -> Outcome<usize> {
     let sql = "SELECT CAST(avg(length(sealed)) AS INTEGER) FROM \
         (SELECT sealed FROM records WHERE collection = ? ORDER BY no DESC LIMIT 1000)";
@@ -30,19 +30,21 @@ pub fn sealed_bytes(file: &Path) -> Outcome<usize> {
     Ok(usize::try_from(bytes)?)
 }
 
-/// Inserts a second, each with the update of its person's counter. The log is folded back as the server does: nearly
-/// all of it from a connection beside, the rest between two transactions.
+/// Measures inserts a second, each with the update of its person's counter. The log is checkpointed as the server does
+/// it: nearly all pages by a second connection, the rest between two transactions.
 pub fn inserts(file: &Path, active: &Active, sealed_bytes: usize, seconds: u32) -> Outcome<f64> {
     let (is_over, rest_is_left) = (AtomicBool::new(false), AtomicBool::new(false));
     let rate = std::thread::scope(|threads| {
-        let folding = threads.spawn(|| fold_back(file, &is_over, &rest_is_left));
+        let checkpointing = threads.spawn(|| run_checkpoints(file, &is_over, &rest_is_left));
         let time = Duration::from_secs(seconds.into());
         let rate = insert_for(file, active, sealed_bytes, time, &rest_is_left);
         is_over.store(true, Ordering::Release);
-        folding.join().map_err(|_panic| "folding back panicked")??;
+        checkpointing
+            .join()
+            .map_err(|_panic| "the checkpoint thread panicked")??;
         rate
     });
-    // Whatever is still in the log is folded back now, not within the next measurement.
+    // Otherwise the rest of the log would be checkpointed during the next measurement.
     open(file)?.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_row| Ok(()))?;
     rate
 }
@@ -72,7 +74,7 @@ fn insert_for(
             let person = random.one_of(&active.people).no;
             let now = clock.micros();
             let id = random.id(now);
-            // Other bytes each time, as sealing gives.
+            // Sealing never gives the same bytes twice.
             sealed[..16].copy_from_slice(id.as_bytes());
             let rev: i64 = bump.query_row([person], |row| row.get(0))?;
             insert.execute(params![
@@ -88,24 +90,24 @@ fn insert_for(
         commit.execute([])?;
         done += BATCH;
         if rest_is_left.swap(false, Ordering::AcqRel) {
-            fold(&conn, "PASSIVE")?;
+            checkpoint(&conn, "PASSIVE")?;
         }
     }
     Ok(done as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Pages in the log, and how many of them are folded back after this.
-fn fold(conn: &Connection, how: &str) -> Outcome<(i32, i32)> {
-    let sql = format!("PRAGMA wal_checkpoint({how})");
+/// Runs a checkpoint in a mode. Returns the pages in the log, and how many of them are checkpointed.
+fn checkpoint(conn: &Connection, mode: &str) -> Outcome<(i32, i32)> {
+    let sql = format!("PRAGMA wal_checkpoint({mode})");
     Ok(conn.query_row(&sql, [], |row| Ok((row.get(1)?, row.get(2)?)))?)
 }
 
-fn fold_back(file: &Path, is_over: &AtomicBool, rest_is_left: &AtomicBool) -> Outcome {
+fn run_checkpoints(file: &Path, is_over: &AtomicBool, rest_is_left: &AtomicBool) -> Outcome {
     let conn = open(file)?;
     while !is_over.load(Ordering::Acquire) {
-        let (pages, folded) = fold(&conn, "NOOP")?;
-        if pages >= CHECKPOINT_PAGES && folded < pages {
-            fold(&conn, "PASSIVE")?;
+        let (pages, checkpointed) = checkpoint(&conn, "NOOP")?;
+        if pages >= CHECKPOINT_PAGES && checkpointed < pages {
+            checkpoint(&conn, "PASSIVE")?;
             rest_is_left.store(true, Ordering::Release);
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -113,16 +115,16 @@ fn fold_back(file: &Path, is_over: &AtomicBool, rest_is_left: &AtomicBool) -> Ou
     Ok(())
 }
 
-/// Selects of the latest 30 rows a second, all columns that the server reads, by some threads at once.
+/// Measures selects a second of the latest 30 rows, with all columns that the server reads, by several threads.
 pub fn selects(file: &Path, active: &Active, threads: u64, seconds: u32) -> Outcome<f64> {
-    let over = AtomicBool::new(false);
-    let (over, time) = (&over, Duration::from_secs(seconds.into()));
+    let is_over = AtomicBool::new(false);
+    let (is_over, time) = (&is_over, Duration::from_secs(seconds.into()));
     std::thread::scope(|scope| {
         let readers: Vec<_> = (0..threads)
-            .map(|n| scope.spawn(move || select_until(over, file, active, n)))
+            .map(|n| scope.spawn(move || select_until(is_over, file, active, n)))
             .collect();
         std::thread::sleep(time);
-        over.store(true, Ordering::Relaxed);
+        is_over.store(true, Ordering::Relaxed);
         let mut rate = 0.0;
         for reader in readers {
             rate += reader.join().map_err(|_panic| "a reader panicked")??;
@@ -131,7 +133,7 @@ pub fn selects(file: &Path, active: &Active, threads: u64, seconds: u32) -> Outc
     })
 }
 
-fn select_until(over: &AtomicBool, file: &Path, active: &Active, n: u64) -> Outcome<f64> {
+fn select_until(is_over: &AtomicBool, file: &Path, active: &Active, n: u64) -> Outcome<f64> {
     let conn = open(file)?;
     conn.execute_batch("PRAGMA query_only = ON")?;
     let mut select = conn.prepare(
@@ -140,20 +142,20 @@ fn select_until(over: &AtomicBool, file: &Path, active: &Active, n: u64) -> Outc
          ORDER BY occurred_at DESC, id DESC LIMIT 30",
     )?;
     let mut random = Random::new(n);
-    let (started, mut done, mut seen) = (Instant::now(), 0_u64, 0);
-    while !over.load(Ordering::Relaxed) {
+    let (started, mut done, mut checksum) = (Instant::now(), 0_u64, 0);
+    while !is_over.load(Ordering::Relaxed) {
         let person = random.one_of(&active.people).no;
         let mut rows = select.query(params![person, Kind::CheckIn.code()])?;
         while let Some(row) = rows.next()? {
             for column in [0, 1, 2, 4, 5, 6, 10, 11] {
-                seen ^= row.get_ref(column)?.as_i64()?;
+                checksum ^= row.get_ref(column)?.as_i64()?;
             }
             for column in [3, 7, 8, 9] {
-                seen ^= i64::try_from(row.get_ref(column)?.as_blob()?.len())?;
+                checksum ^= i64::try_from(row.get_ref(column)?.as_blob()?.len())?;
             }
         }
         done += 1;
     }
-    std::hint::black_box(seen);
+    std::hint::black_box(checksum);
     Ok(done as f64 / started.elapsed().as_secs_f64())
 }
