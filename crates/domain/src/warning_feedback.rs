@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    insight::warning::rule::Rule,
     record::{Kind, Record},
     value::{
         text::{Note, text},
         timestamp::Timestamp,
         validation::{FindingCode, Findings},
+        warning_rule::Rule,
     },
 };
 

@@ -13,6 +13,7 @@ use crate::{
     engine::{
         connection::Conn,
         schema::{
+            account_state::{ACTIVE, ERASING},
             accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
         },
         types::{DbTimestamp, DbUuid},
@@ -22,11 +23,8 @@ use crate::{
     key::seal::DataKeys,
     on,
     record::Expected,
-    session::{ACTIVE, NewSession},
+    session::NewSession,
 };
-
-/// The state of an account that is being erased. Nobody can sign in any more.
-const ERASING: &str = "erasing";
 
 /// Pending keys that one sweep looks at.
 const PENDING_KEYS: i64 = 1000;
@@ -42,23 +40,6 @@ pub struct NewAccount {
     pub content: SealedAccount,
     /// The hash of the password (PHC string).
     pub password_hash: String,
-}
-
-/// An account with the hash of its password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// The account.
-    pub account: Uuid,
-    /// The hash of the password (PHC string).
-    pub password_hash: String,
-}
-
-/// A new password in the place of one that was verified. If another change came in between, nothing is replaced.
-pub struct PasswordReplacement {
-    /// The hash against which the old password was verified (PHC string).
-    pub verified: String,
-    /// The hash of the new password (PHC string).
-    pub hash: String,
 }
 
 type AccountColumns = (i64, String, i64, Vec<u8>, DbTimestamp, DbTimestamp);
@@ -168,35 +149,6 @@ impl Store {
         read.await
     }
 
-    /// The credentials of the account with that address.
-    pub async fn credentials(&self, email: &Email) -> Result<Option<Credentials>> {
-        let index = self.email_index(email);
-        let read = self.data.read(move |conn| {
-            let query = logins::table
-                .inner_join(accounts::table)
-                .filter(logins::email_index.eq(index))
-                .filter(accounts::state.eq(ACTIVE))
-                .select((accounts::id, accounts::password_hash));
-            Ok(on!(conn, |c| query.first::<(DbUuid, String)>(c).optional())?)
-        });
-        let found = read.await?;
-        Ok(found.map(|(account, password_hash)| Credentials {
-            account: account.0,
-            password_hash,
-        }))
-    }
-
-    /// The hash of an account's password (PHC string).
-    pub async fn password_hash(&self, account: Uuid) -> Result<String> {
-        let read = self.data.read(move |conn| {
-            let query = accounts::table
-                .filter(accounts::id.eq(DbUuid(account)))
-                .select(accounts::password_hash);
-            Ok(on!(conn, |c| query.first::<String>(c))?)
-        });
-        read.await
-    }
-
     /// An account.
     ///
     /// # Errors
@@ -242,39 +194,6 @@ impl Store {
                 });
             }
             Ok(load(conn, id, &keys)?.0)
-        });
-        write.await
-    }
-
-    /// Sets a new password and ends every session but the given one.
-    pub async fn change_password(
-        &self,
-        id: Uuid,
-        password: PasswordReplacement,
-        session: Uuid,
-        keep: Option<StoredResponse>,
-        now: i64,
-    ) -> Result<()> {
-        let write = self.data.write(move |conn| {
-            let change = diesel::update(
-                accounts::table
-                    .filter(accounts::id.eq(DbUuid(id)))
-                    .filter(accounts::password_hash.eq(password.verified)),
-            )
-            .set((
-                accounts::password_hash.eq(password.hash),
-                accounts::password_changed_at.eq(DbTimestamp(now)),
-            ))
-            .returning(accounts::no);
-            let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;
-            let others = sessions::table
-                .filter(sessions::account_no.eq(no))
-                .filter(sessions::id.ne(DbUuid(session)))
-                .filter(sessions::ended_at.is_null());
-            on!(&mut *conn, |c| diesel::update(others)
-                .set(sessions::ended_at.eq(DbTimestamp(now)))
-                .execute(c))?;
-            keep.map_or(Ok(()), |keep| keep.insert(conn, DbTimestamp(now)))
         });
         write.await
     }
@@ -335,7 +254,7 @@ impl Store {
     }
 
     /// The keyed hash of an address, which stands for it in the database.
-    fn email_index(&self, email: &Email) -> Vec<u8> {
+    pub(crate) fn email_index(&self, email: &Email) -> Vec<u8> {
         self.blind_index
             .mac(&[b"email", email.normalised().as_bytes()])
             .to_vec()

@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod cache;
+pub mod credentials;
 pub mod engine;
 pub mod error;
 pub mod idempotency;

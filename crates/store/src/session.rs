@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    account::Credentials,
+    credentials::Credentials,
     engine::{
         connection::Conn,
-        schema::{accounts, sessions},
+        schema::{account_state::ACTIVE, accounts, sessions},
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
@@ -20,9 +20,6 @@ use crate::{
     key::{scope::PersonScope, seal::DataKeys},
     on,
 };
-
-/// The state of an account that is in use.
-pub(crate) const ACTIVE: &str = "active";
 
 /// A new session.
 #[derive(Debug, Clone)]

@@ -7,9 +7,7 @@ use mainstay_domain::{
     value::timestamp::Timestamp,
 };
 use mainstay_store::{
-    StoreError,
-    account::{NewAccount, PasswordReplacement},
-    engine::log_label::keep_label_in,
+    StoreError, account::NewAccount, credentials::PasswordReplacement, engine::log_label::keep_label_in,
 };
 use serde_json::json;
 

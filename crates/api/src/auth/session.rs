@@ -14,7 +14,7 @@ use mainstay_domain::{
 };
 use mainstay_store::{
     StoreError,
-    account::Credentials,
+    credentials::Credentials,
     idempotency::{IdempotencyKey, StoredResponse},
     session::{NewSession, RefreshState, Rotation},
 };

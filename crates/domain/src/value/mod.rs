@@ -11,6 +11,7 @@ pub mod text;
 pub mod timestamp;
 pub mod validation;
 pub mod vocabulary;
+pub mod warning_rule;
 
 use serde::{Deserialize, Deserializer};
 

@@ -19,6 +19,14 @@ table! {
     }
 }
 
+/// The values of `accounts.state`.
+pub(crate) mod account_state {
+    /// The account is in use.
+    pub(crate) const ACTIVE: &str = "active";
+    /// The account is being erased. Nobody can sign in any more.
+    pub(crate) const ERASING: &str = "erasing";
+}
+
 table! {
     use diesel::sql_types::BigInt;
     people (person_no) {

@@ -23,7 +23,8 @@ use uuid::Uuid;
 use super::database::TestDatabase;
 use crate::{
     DatabaseUrl, Expected, PersonScope, Range, Store,
-    account::{NewAccount, PasswordReplacement},
+    account::NewAccount,
+    credentials::PasswordReplacement,
     engine::{connection::Conn, single},
     login_delay::{DelayKey, Failures},
     on,
