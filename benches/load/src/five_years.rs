@@ -14,7 +14,7 @@ const DAYS: i64 = 5 * 365;
 
 /// The changes that create some 8 000 records of the collections that the summary reads, in the order of their times:
 /// up to three check-ins a day, cravings, a dose every other day, practice, meetings, profiles and a few days of use.
-/// Long because it has a block for each collection.
+#[expect(clippy::too_many_lines, reason = "a block for each collection")]
 pub fn summarized_records(random: &mut Random, now: DateTime<Utc>) -> Vec<Value> {
     let mut all = Vec::new();
     let start = now - chrono::Duration::days(DAYS);

@@ -60,31 +60,7 @@ impl Store {
         let keys = self.keys.create(new.id, now).await?;
         let (id, index) = (new.id, self.email_index(&new.content.email));
         let write = self.data.write(move |conn| {
-            let sealed = keys.seal("profile", new.id, &json(&new.content))?;
-            let row = (
-                accounts::id.eq(DbUuid(new.id)),
-                accounts::role.eq(new.role.as_str()),
-                accounts::state.eq(ACTIVE),
-                accounts::version.eq(1),
-                accounts::sealed.eq(sealed),
-                accounts::password_hash.eq(new.password_hash),
-                accounts::password_changed_at.eq(now),
-                accounts::created_at.eq(now),
-                accounts::updated_at.eq(now),
-            );
-            let insert = diesel::insert_into(accounts::table)
-                .values(row)
-                .returning(accounts::no);
-            let no: i64 = on!(&mut *conn, |c| insert.get_result(c))?;
-            let person = (
-                people::person_no.eq(no),
-                people::rev.eq(0),
-                people::epoch.eq(now.0),
-                people::floor_rev.eq(0),
-            );
-            on!(&mut *conn, |c| diesel::insert_into(people::table)
-                .values(person)
-                .execute(c))?;
+            let no = insert_account(conn, new, &keys, now)?;
             let login = (logins::email_index.eq(index), logins::account_no.eq(no));
             let claimed = on!(&mut *conn, |c| {
                 diesel::insert_into(logins::table)
@@ -259,6 +235,35 @@ impl Store {
             .mac(&[b"email", email.normalised().as_bytes()])
             .to_vec()
     }
+}
+
+/// Inserts the rows of an account and of its person. Gives the number of the account.
+fn insert_account(conn: &mut Conn, new: NewAccount, keys: &DataKeys, now: DbTimestamp) -> Result<i64> {
+    let row = (
+        accounts::id.eq(DbUuid(new.id)),
+        accounts::role.eq(new.role.as_str()),
+        accounts::state.eq(ACTIVE),
+        accounts::version.eq(1),
+        accounts::sealed.eq(keys.seal("profile", new.id, &json(&new.content))?),
+        accounts::password_hash.eq(new.password_hash),
+        accounts::password_changed_at.eq(now),
+        accounts::created_at.eq(now),
+        accounts::updated_at.eq(now),
+    );
+    let insert = diesel::insert_into(accounts::table)
+        .values(row)
+        .returning(accounts::no);
+    let no: i64 = on!(&mut *conn, |c| insert.get_result(c))?;
+    let person = (
+        people::person_no.eq(no),
+        people::rev.eq(0),
+        people::epoch.eq(now.0),
+        people::floor_rev.eq(0),
+    );
+    on!(conn, |c| diesel::insert_into(people::table)
+        .values(person)
+        .execute(c))?;
+    Ok(no)
 }
 
 fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {

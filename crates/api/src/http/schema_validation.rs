@@ -172,6 +172,7 @@ fn first_segment(pointer: &str) -> String {
 }
 
 /// Returns the findings for a violation, with messages that never repeat the value.
+#[expect(clippy::too_many_lines, reason = "an arm for each kind of violation")]
 fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, String)> {
     let member = |name: &str| format!("{at}/{}", pointer_segment(name));
     let here = |code, message: String| vec![(at.to_owned(), code, message)];

@@ -33,8 +33,8 @@ use crate::error::{Result, StoreError};
 const POOL_WAIT: Duration = Duration::from_secs(2);
 /// Long reads of people's records at the same time, fewer than there are connections, so that short reads always find one.
 const LONG_READS: usize = 2;
-/// Searches of public reference data at the same time.
-const PUBLIC_SEARCHES: usize = 1;
+/// Searches of public reference data at the same time, each with a connection of its own.
+const PUBLIC_SEARCHES: u32 = 1;
 
 /// Work for a connection. Jobs of all types go the same way to their connection, which is compiled once: a server has
 /// hundreds of them.
@@ -69,9 +69,10 @@ pub struct Engine {
     kind: Kind,
     /// Turns for long reads of people's records.
     long_reads: Arc<Semaphore>,
-    /// Turns for searches that need no sign-in: they never take a person's turn.
-    public_searches: Arc<Semaphore>,
     pool: r2d2::Pool<Manager>,
+    /// Turns for searches that need no sign-in, with connections of their own: they never take a person's.
+    public_searches: Arc<Semaphore>,
+    public_pool: r2d2::Pool<Manager>,
     connection_epoch: ConnectionEpoch,
 }
 
@@ -103,24 +104,27 @@ impl Engine {
                 usize::try_from(size.connections).unwrap_or(8),
             ))),
         };
-        let pool = r2d2::Pool::builder()
-            .max_size(size.connections)
-            .min_idle(Some(1))
-            .test_on_check_out(false)
-            .connection_timeout(POOL_WAIT)
-            .error_handler(Box::new(r2d2::NopErrorHandler))
-            .build_unchecked(Manager {
-                epoch: connection_epoch.clone(),
-                url: url.clone(),
-                access,
-                page_cache_kib,
-            });
+        let pool = |connections, idle| {
+            r2d2::Pool::builder()
+                .max_size(connections)
+                .min_idle(Some(idle))
+                .test_on_check_out(false)
+                .connection_timeout(POOL_WAIT)
+                .error_handler(Box::new(r2d2::NopErrorHandler))
+                .build_unchecked(Manager {
+                    epoch: connection_epoch.clone(),
+                    url: url.clone(),
+                    access,
+                    page_cache_kib,
+                })
+        };
         Ok(Self {
             url: url.clone(),
             kind,
             long_reads: Arc::new(Semaphore::new(LONG_READS)),
-            public_searches: Arc::new(Semaphore::new(PUBLIC_SEARCHES)),
-            pool,
+            pool: pool(size.connections, 1),
+            public_searches: Arc::new(Semaphore::new(usize::try_from(PUBLIC_SEARCHES).unwrap_or(1))),
+            public_pool: pool(PUBLIC_SEARCHES, 0),
             connection_epoch,
         })
     }
@@ -167,19 +171,15 @@ impl Engine {
         downcast(self.blocking(turns, job(f)).await?)
     }
 
-    /// Runs a search of public reference data, on a thread that may block. It has turns of its own, so that however many
-    /// people search, reads of a person's record do not wait for them.
+    /// Runs a search of public reference data, on a thread that may block. It has turns and connections of its own, so that
+    /// however many people search, reads of a person's record do not wait for them.
     pub async fn search_public<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let search = wait_for_turn(&self.public_searches).await?;
-        let connection = match &self.kind {
-            Kind::Sqlite(_) => None,
-            Kind::Postgres(connections) => Some(wait_for_turn(connections).await?),
-        };
-        downcast(self.run_blocking((search, connection), job(f)).await?)
+        let turn = wait_for_turn(&self.public_searches).await?;
+        downcast(self.run_blocking(&self.public_pool, turn, job(f)).await?)
     }
 
     /// Runs a reading job at once on the calling thread.
@@ -234,12 +234,17 @@ impl Engine {
     /// Waits shortly for a turn, then runs a job on a thread that may block.
     async fn blocking(&self, turns: &Arc<Semaphore>, job: Job) -> Result<JobOutput> {
         let turn = wait_for_turn(turns).await?;
-        self.run_blocking(turn, job).await
+        self.run_blocking(&self.pool, turn, job).await
     }
 
     /// Runs a job on a thread that may block, and holds its turn until the job is done.
-    async fn run_blocking(&self, turn: impl Send + 'static, job: Job) -> Result<JobOutput> {
-        let (pool, epoch) = (self.pool.clone(), self.connection_epoch.clone());
+    async fn run_blocking(
+        &self,
+        pool: &r2d2::Pool<Manager>,
+        turn: tokio::sync::OwnedSemaphorePermit,
+        job: Job,
+    ) -> Result<JobOutput> {
+        let (pool, epoch) = (pool.clone(), self.connection_epoch.clone());
         let run = move || {
             let _turn = turn;
             let mut pooled = loop {

@@ -26,7 +26,7 @@ fn terms() -> Terms {
     }
 }
 
-// Long because of the resource that it reads.
+#[expect(clippy::too_many_lines, reason = "long because of the resource that it reads")]
 #[test]
 fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
     let imported = read(
