@@ -49,6 +49,7 @@ pub use crate::{
     record::{
         Change, Created, Expected, Order, Range, RecordWriter, Records, Replaced, Sealed, Since, Stored,
         SyncState,
+        history::{Version, VersionPage, VersionRange},
     },
 };
 

@@ -160,7 +160,19 @@ async fn read<T: Input>(
     owner: Option<Uuid>,
     payload: &mut Payload,
 ) -> HandlerResult<(T, Option<IdempotencyKey>)> {
-    let state = State::of(request);
+    let (bytes, key) = read_bytes(request, owner, payload).await?;
+    Ok((parse(&bytes, State::of(request).clock.now())?, key))
+}
+
+/// Reads the bytes of a JSON body, and the request's `Idempotency-Key` if it has one. Nothing is validated yet.
+///
+/// # Errors
+/// 400, 413 or 415 if the body cannot be read or is no JSON by its headers.
+pub async fn read_bytes(
+    request: &HttpRequest,
+    owner: Option<Uuid>,
+    payload: &mut Payload,
+) -> HandlerResult<(Bytes, Option<IdempotencyKey>)> {
     let is_json = request.content_type().eq_ignore_ascii_case("application/json")
         && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
     let encoding = request.headers().get(header::CONTENT_ENCODING);
@@ -196,7 +208,7 @@ async fn read<T: Input>(
     } else {
         None
     };
-    Ok((parse(&bytes, state.clock.now())?, key))
+    Ok((bytes, key))
 }
 
 /// Reads JSON into its type.

@@ -1,8 +1,9 @@
-//! The long collections of a long record, kept opened for a while: opening thousands of records takes far longer than
-//! computing with them, and of those an app asks about at each start all but the latest are the same as the last time.
+//! Caches the long collections of long records, opened, for insights.
 //!
-//! What is kept is brought up to the person's revision before it is used, so that it is never older than the last
-//! write. Notes and tags are left out: nothing is computed from them.
+//! Opening thousands of records takes far longer than computing with them. An app asks for the same insights at each
+//! start, and between two starts all but the newest records are the same. A cached entry is brought up to the person's
+//! current revision before it is used, so it is never older than the last write. Notes and tags are not cached: nothing is
+//! computed from them.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -21,16 +22,16 @@ use mainstay_store::{Change, Records, Since, StoreError, Stored, SyncState};
 use quick_cache::{Weighter, sync::Cache};
 use uuid::Uuid;
 
-use super::facts::{MOST, Need, Needs, pages, read};
+use super::facts::{MAX_RECORDS, Need, Needs, for_each_record, read};
 use crate::record::decode;
 
-/// Shorter records are opened anew: it takes a few milliseconds at most.
-const LONG: usize = 1_000;
-/// Most bytes that are kept.
-const MOST_BYTES: u64 = 8 * 1024 * 1024;
-/// What nobody asked about in this time, in microseconds, is dropped.
-const DROPPED_US: i64 = 10 * 60 * 1_000_000;
-/// What is kept, in the order in which it is read.
+/// Records with fewer entries are not cached: opening them takes a few milliseconds at most.
+const MIN_RECORDS: usize = 1_000;
+/// The size of the cache in bytes.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+/// An entry that was not used for this long, in microseconds, is dropped.
+const MAX_IDLE_US: i64 = 10 * 60 * 1_000_000;
+/// The cached collections, in the order in which they are read.
 const KINDS: [Kind; 6] = [
     Kind::CheckIn,
     Kind::CravingEvent,
@@ -40,21 +41,21 @@ const KINDS: [Kind; 6] = [
     Kind::SelfEfficacyProfile,
 ];
 
-/// Where a record stands in its collection: its time in microseconds, and its id.
+/// The position of a record in its collection: its time in microseconds, and its id.
 type Key = (i64, Uuid);
 
-/// A collection, newest first.
+/// An opened collection, newest first.
 #[derive(Clone)]
 struct Collection<T> {
     keys: Vec<Key>,
-    known: Vec<WithId<T>>,
+    records: Vec<WithId<T>>,
 }
 
-/// The long collections as they stood at a change.
+/// The long collections of one person at a revision.
 #[derive(Clone)]
-struct Kept {
+struct CachedFacts {
     sync_state: SyncState,
-    asked_at: i64,
+    used_at: i64,
     check_ins: Collection<CheckIn>,
     cravings: Collection<CravingEvent>,
     uses: Collection<UseEvent>,
@@ -63,15 +64,16 @@ struct Kept {
     profiles: Collection<SelfEfficacyProfile>,
 }
 
-/// A record without what nothing is computed from.
-trait Computed: Record {
-    fn without_words(self) -> Self {
+/// A record of which some members take no part in any computation.
+trait Computable: Record {
+    /// Removes the members that nothing is computed from.
+    fn without_texts(self) -> Self {
         self
     }
 }
 
-impl Computed for CheckIn {
-    fn without_words(self) -> Self {
+impl Computable for CheckIn {
+    fn without_texts(self) -> Self {
         Self {
             note: None,
             tags: List::default(),
@@ -80,74 +82,77 @@ impl Computed for CheckIn {
     }
 }
 
-impl Computed for CravingEvent {
-    fn without_words(self) -> Self {
+impl Computable for CravingEvent {
+    fn without_texts(self) -> Self {
         Self { note: None, ..self }
     }
 }
 
-impl Computed for UseEvent {
-    fn without_words(self) -> Self {
+impl Computable for UseEvent {
+    fn without_texts(self) -> Self {
         Self { note: None, ..self }
     }
 }
 
-impl Computed for Dose {
-    fn without_words(self) -> Self {
+impl Computable for Dose {
+    fn without_texts(self) -> Self {
         Self { reason: None, ..self }
     }
 }
 
-impl Computed for Medication {}
-impl Computed for SelfEfficacyProfile {}
+impl Computable for Medication {}
+impl Computable for SelfEfficacyProfile {}
 
-impl<T: Computed> Collection<T> {
+impl<T: Computable> Collection<T> {
     fn read(records: &mut Records<'_>) -> Result<Self, StoreError> {
-        let (mut keys, mut known) = (Vec::new(), Vec::new());
-        pages(records, T::KIND, Need::All, None, |stored| {
-            keys.push((stored.occurred_at, stored.id));
-            known.push(Self::known(&stored)?);
+        let mut collection = Self {
+            keys: Vec::new(),
+            records: Vec::new(),
+        };
+        for_each_record(records, T::KIND, Need::All, None, |stored| {
+            collection.keys.push((stored.occurred_at, stored.id));
+            collection.records.push(Self::open(&stored)?);
             Ok(())
         })?;
-        Ok(Self { keys, known })
+        Ok(collection)
     }
 
-    fn known(stored: &Stored) -> Result<WithId<T>, StoreError> {
+    fn open(stored: &Stored) -> Result<WithId<T>, StoreError> {
         Ok(WithId {
             id: stored.id,
-            record: decode::<T>(&stored.body)?.without_words(),
+            record: decode::<T>(&stored.body)?.without_texts(),
         })
     }
 
-    /// Puts a record where it stands now, or takes it away.
-    fn take_in(&mut self, change: &Change) -> Result<(), StoreError> {
-        if let Some(place) = self.keys.iter().position(|(_, id)| *id == change.id) {
-            self.keys.remove(place);
-            self.known.remove(place);
+    /// Applies a change: inserts, moves or removes the record.
+    fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
+        if let Some(at) = self.keys.iter().position(|(_, id)| *id == change.id) {
+            self.keys.remove(at);
+            self.records.remove(at);
         }
         let Some(stored) = change.record.as_ref().filter(|_| !change.deleted) else {
             return Ok(());
         };
         let key = (stored.occurred_at, stored.id);
-        let place = self.keys.partition_point(|other| *other > key);
-        self.known.insert(place, Self::known(stored)?);
-        self.keys.insert(place, key);
-        self.keys.truncate(MOST);
-        self.known.truncate(MOST);
+        let at = self.keys.partition_point(|other| *other > key);
+        self.records.insert(at, Self::open(stored)?);
+        self.keys.insert(at, key);
+        self.keys.truncate(MAX_RECORDS);
+        self.records.truncate(MAX_RECORDS);
         Ok(())
     }
 
     fn bytes(&self) -> usize {
-        // Most hold a list or a text beside themselves.
+        // Most records also own a list or a text, for which 64 bytes are an estimate.
         self.keys.len() * (size_of::<Key>() + size_of::<WithId<T>>() + 64)
     }
 }
 
-impl Kept {
+impl CachedFacts {
     fn read(records: &mut Records<'_>, sync_state: SyncState) -> Result<Self, StoreError> {
         Ok(Self {
             sync_state,
-            asked_at: 0,
+            used_at: 0,
             check_ins: Collection::read(records)?,
             cravings: Collection::read(records)?,
             uses: Collection::read(records)?,
@@ -157,8 +162,8 @@ impl Kept {
         })
     }
 
-    /// The same at a later change, if little has happened since.
-    fn brought_to(
+    /// Brings the collections up to a later revision; `None` if too much changed since.
+    fn updated_to(
         mut self,
         records: &mut Records<'_>,
         sync_state: SyncState,
@@ -172,12 +177,12 @@ impl Kept {
             };
             for change in &changes {
                 match change.kind {
-                    Kind::CheckIn => self.check_ins.take_in(change)?,
-                    Kind::CravingEvent => self.cravings.take_in(change)?,
-                    Kind::UseEvent => self.uses.take_in(change)?,
-                    Kind::Medication => self.medications.take_in(change)?,
-                    Kind::Dose => self.doses.take_in(change)?,
-                    Kind::SelfEfficacyProfile => self.profiles.take_in(change)?,
+                    Kind::CheckIn => self.check_ins.apply(change)?,
+                    Kind::CravingEvent => self.cravings.apply(change)?,
+                    Kind::UseEvent => self.uses.apply(change)?,
+                    Kind::Medication => self.medications.apply(change)?,
+                    Kind::Dose => self.doses.apply(change)?,
+                    Kind::SelfEfficacyProfile => self.profiles.apply(change)?,
                     _ => {}
                 }
             }
@@ -186,7 +191,7 @@ impl Kept {
         Ok(Some(self))
     }
 
-    fn records(&self) -> usize {
+    fn count(&self) -> usize {
         self.check_ins.keys.len()
             + self.cravings.keys.len()
             + self.uses.keys.len()
@@ -195,83 +200,84 @@ impl Kept {
             + self.profiles.keys.len()
     }
 
-    /// Lends the collections to facts that have the others, and takes them back.
-    fn lend<R>(&mut self, others: Facts, look: impl FnOnce(&Facts) -> R) -> R {
+    /// Calls `compute` with the cached collections and the others, without copying the cached ones.
+    fn with_others<R>(&mut self, others: Facts, compute: impl FnOnce(&Facts) -> R) -> R {
         let facts = Facts {
-            check_ins: std::mem::take(&mut self.check_ins.known),
-            cravings: std::mem::take(&mut self.cravings.known),
-            uses: std::mem::take(&mut self.uses.known),
-            medications: std::mem::take(&mut self.medications.known),
-            doses: std::mem::take(&mut self.doses.known),
-            profiles: std::mem::take(&mut self.profiles.known),
+            check_ins: std::mem::take(&mut self.check_ins.records),
+            cravings: std::mem::take(&mut self.cravings.records),
+            uses: std::mem::take(&mut self.uses.records),
+            medications: std::mem::take(&mut self.medications.records),
+            doses: std::mem::take(&mut self.doses.records),
+            profiles: std::mem::take(&mut self.profiles.records),
             ..others
         };
-        let found = look(&facts);
-        self.check_ins.known = facts.check_ins;
-        self.cravings.known = facts.cravings;
-        self.uses.known = facts.uses;
-        self.medications.known = facts.medications;
-        self.doses.known = facts.doses;
-        self.profiles.known = facts.profiles;
-        found
+        let result = compute(&facts);
+        self.check_ins.records = facts.check_ins;
+        self.cravings.records = facts.cravings;
+        self.uses.records = facts.uses;
+        self.medications.records = facts.medications;
+        self.doses.records = facts.doses;
+        self.profiles.records = facts.profiles;
+        result
     }
 }
 
 #[derive(Clone)]
-struct Bytewise;
+struct ByBytes;
 
-impl Weighter<Uuid, Kept> for Bytewise {
-    fn weight(&self, _account: &Uuid, kept: &Kept) -> u64 {
-        let bytes = kept.check_ins.bytes()
-            + kept.cravings.bytes()
-            + kept.uses.bytes()
-            + kept.medications.bytes()
-            + kept.doses.bytes()
-            + kept.profiles.bytes();
+impl Weighter<Uuid, CachedFacts> for ByBytes {
+    fn weight(&self, _account: &Uuid, cached: &CachedFacts) -> u64 {
+        let bytes = cached.check_ins.bytes()
+            + cached.cravings.bytes()
+            + cached.uses.bytes()
+            + cached.medications.bytes()
+            + cached.doses.bytes()
+            + cached.profiles.bytes();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }
 
-/// The long collections of several people.
+/// A cache of the long collections of several people, by account.
 pub struct FactsCache {
-    kept: Cache<Uuid, Kept, Bytewise>,
-    /// How many accounts were dropped. What is being looked at meanwhile may be of one of them.
+    entries: Cache<Uuid, CachedFacts, ByBytes>,
+    /// The number of accounts that were dropped. It guards against caching an account that is dropped while it is read.
     drops: RwLock<u64>,
 }
 
 impl Default for FactsCache {
     fn default() -> Self {
         Self {
-            kept: Cache::with_weighter(16, MOST_BYTES, Bytewise),
+            entries: Cache::with_weighter(16, MAX_BYTES, ByBytes),
             drops: RwLock::default(),
         }
     }
 }
 
 impl FactsCache {
-    /// Looks at the whole of an account's record as it stands now: the kept collections, and of the others what is
-    /// needed. `now` is in microseconds.
+    /// Calls `compute` with an account's record at its current revision: the cached collections, and of the others those
+    /// that are needed. `now` is in microseconds.
     ///
     /// # Errors
-    /// What the database says, or a record that does not open.
-    pub fn look<R>(
+    /// Errors of the database; a record that cannot be opened.
+    pub fn with_facts<R>(
         &self,
         records: &mut Records<'_>,
         account: Uuid,
         needs: Needs,
         now: i64,
-        look: impl FnOnce(&Facts) -> R,
+        compute: impl FnOnce(&Facts) -> R,
     ) -> Result<R, StoreError> {
         let drops = *self.drops.read().unwrap_or_else(PoisonError::into_inner);
-        // Read first: what is newer than it says is looked at once more the next time, which changes nothing.
+        // Read before the collections: a change that comes in between is applied once more the next time, which does no
+        // harm.
         let sync_state = records.sync_state()?;
-        let kept = match self.kept.remove(&account) {
-            Some((_, kept)) => kept.brought_to(records, sync_state)?,
+        let cached = match self.entries.remove(&account) {
+            Some((_, cached)) => cached.updated_to(records, sync_state)?,
             None => None,
         };
-        let mut kept = match kept {
-            Some(kept) => kept,
-            None => Kept::read(records, sync_state)?,
+        let mut cached = match cached {
+            Some(cached) => cached,
+            None => CachedFacts::read(records, sync_state)?,
         };
         let others = Needs {
             check_ins: Need::None,
@@ -281,38 +287,40 @@ impl FactsCache {
             profiles: Need::None,
             ..needs
         };
-        let found = kept.lend(read(records, others, None)?, look);
-        if kept.records() >= LONG {
-            kept.asked_at = now;
-            self.keep(account, kept, drops);
+        let result = cached.with_others(read(records, others, None)?, compute);
+        if cached.count() >= MIN_RECORDS {
+            cached.used_at = now;
+            self.insert(account, cached, drops);
         }
-        Ok(found)
+        Ok(result)
     }
 
-    /// Keeps what was opened when so many accounts had been dropped, unless one was since: it may be this one.
-    fn keep(&self, account: Uuid, kept: Kept, drops: u64) {
-        // Held until it is there, so that a drop comes before, and is seen, or after, and takes it away.
-        let now = self.drops.read().unwrap_or_else(PoisonError::into_inner);
-        if *now == drops {
-            self.kept.insert(account, kept);
+    /// Caches an entry that was read when `drops` accounts had been dropped, unless another was dropped since: it may be
+    /// this one.
+    fn insert(&self, account: Uuid, cached: CachedFacts, drops: u64) {
+        // Held until the entry is inserted. A drop comes either before, and is seen here, or after, and removes the entry.
+        let current = self.drops.read().unwrap_or_else(PoisonError::into_inner);
+        if *current == drops {
+            self.entries.insert(account, cached);
         }
     }
 
-    /// Drops what is kept of an account, and sees to it that what is being looked at is not kept. Nothing may open the
-    /// account's record any more.
+    /// Drops the entry of an account, and makes sure that a computation under way does not cache it again. Afterwards the
+    /// account's record must not be opened any more.
     pub fn drop_account(&self, account: Uuid) {
         let mut drops = self.drops.write().unwrap_or_else(PoisonError::into_inner);
         *drops = drops.wrapping_add(1);
-        self.kept.remove(&account);
+        self.entries.remove(&account);
     }
 
-    /// Whether something is kept of an account.
-    pub fn keeps(&self, account: Uuid) -> bool {
-        self.kept.peek(&account).is_some()
+    /// Whether there is an entry of an account.
+    pub fn contains(&self, account: Uuid) -> bool {
+        self.entries.peek(&account).is_some()
     }
 
-    /// Drops what nobody asked about for long. `now` is in microseconds.
+    /// Drops entries that were not used for long. `now` is in microseconds.
     pub fn sweep(&self, now: i64) {
-        self.kept.retain(|_, kept| now - kept.asked_at < DROPPED_US);
+        self.entries
+            .retain(|_, cached| now - cached.used_at < MAX_IDLE_US);
     }
 }

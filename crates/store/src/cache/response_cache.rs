@@ -62,6 +62,15 @@ pub struct Stale {
     pub changes: Vec<Change>,
 }
 
+/// The revision of a person's record as a request observed it, before it reads the record.
+#[derive(Debug, Clone, Copy)]
+pub struct ObservedRevision {
+    /// The revision.
+    pub revision: Revision,
+    /// How many people the cache had forgotten by then.
+    forgotten: u64,
+}
+
 impl CachedBody {
     /// Bytes without a tag.
     pub fn new(bytes: Vec<u8>) -> Self {
@@ -224,14 +233,16 @@ impl Store {
         Ok(made)
     }
 
-    /// What was made of a person's whole record at its present state, made now if need be, which may take its time.
+    /// Returns what was computed from a person's whole record at the observed revision; computes it if it is not cached,
+    /// which may take long. `now` is in microseconds.
     ///
     /// # Errors
-    /// What the database or the making says.
+    /// Errors of the database and of `work`.
     pub async fn get_or_compute_long<F>(
         &self,
         scope: &PersonScope,
         question: &str,
+        observed: ObservedRevision,
         now: i64,
         work: F,
     ) -> Result<Option<CachedBody>>
@@ -239,8 +250,7 @@ impl Store {
         F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>> + Send + 'static,
     {
         let question = CacheKey::of(scope, question);
-        let forgotten = self.response_cache.forgotten();
-        let revision = self.revision(scope).await?;
+        let ObservedRevision { revision, forgotten } = observed;
         if let Some(entry) = self.response_cache.current(&question, revision) {
             return entry.unpack();
         }
@@ -250,12 +260,15 @@ impl Store {
         Ok(made)
     }
 
-    /// The state of a person's record.
+    /// Returns the revision of a person's record. A request observes it once and hands it on.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn revision(&self, scope: &PersonScope) -> Result<Revision> {
-        Ok(self.data.fetch_revision(scope.no, None).await?.revision)
+    /// Errors of the database.
+    pub async fn revision(&self, scope: &PersonScope) -> Result<ObservedRevision> {
+        // Read before the revision: what is computed for somebody who is erased from here on is not cached.
+        let forgotten = self.response_cache.forgotten();
+        let revision = self.data.fetch_revision(scope.no, None).await?.revision;
+        Ok(ObservedRevision { revision, forgotten })
     }
 
     /// Forgets what was made long ago. `now` is in microseconds.

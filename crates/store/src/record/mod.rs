@@ -11,7 +11,9 @@ mod batch_insert;
 pub mod bulk;
 mod changes;
 mod create;
+pub mod history;
 mod read;
+mod stored_response;
 mod write;
 
 pub(crate) use batch_insert::BatchInserter;
