@@ -58,7 +58,7 @@ on_both_databases! {
         let look = tokio::spawn(async move {
             let needs = Needs { check_ins: Need::All, ..Needs::default() };
             store.read_long(&sams, move |records| {
-                state.facts_cache.look(records, account, needs, now, |facts| {
+                state.facts_cache.with_facts(records, account, needs, now, |facts| {
                     begun.send(()).expect("the test waits");
                     go_on.recv().expect("the test goes on");
                     facts.check_ins.len()

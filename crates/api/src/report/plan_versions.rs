@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The number of versions read at a time.
-const PAGE: usize = 50;
+const PAGE: usize = 20;
 
 /// Reads the versions of a plan from which its changes in the window follow, oldest first.
 ///
@@ -26,47 +26,69 @@ pub(super) fn plan_versions(
     id: Uuid,
     request: &InsightRequest,
 ) -> Result<Vec<PlanVersion>, StoreError> {
-    let window_start = request.first_day().and_then(earliest_start).unwrap_or(i64::MIN);
-    let current = records.get(Kind::Plan, id)?;
-    let mut newest_first = Vec::new();
-    if let Some(current) = current {
-        newest_first.push(version(&current.body, current.updated_at)?);
-    }
-    let is_complete = |versions: &[PlanVersion]| {
-        let is_before_window = |last: &PlanVersion| last.written_at.micros() < window_start;
-        versions.last().is_some_and(is_before_window)
-            || changes(versions, request.as_of.at.timestamp_micros()) > MAX_PLAN_CHANGES
+    let mut collected = Collected {
+        newest_first: Vec::new(),
+        changes: 0,
+        window_start: request.first_day().and_then(earliest_start).unwrap_or(i64::MIN),
+        as_of: request.as_of.at.timestamp_micros(),
     };
+    let Some(current) = records.get(Kind::Plan, id)? else {
+        return Ok(Vec::new());
+    };
+    collected.add(&current.body, current.updated_at)?;
     let mut below = None;
-    while !is_complete(&newest_first) {
+    loop {
         let page = records.history(Kind::Plan, id, VersionRange { below, limit: PAGE })?;
         below = page.versions.last().map(|last| last.version);
-        for replaced in page.versions {
-            newest_first.push(version(&replaced.body, replaced.written_at)?);
+        for replaced in &page.versions {
+            if collected.is_complete() {
+                break;
+            }
+            collected.add(&replaced.body, replaced.written_at)?;
         }
-        if !page.has_more {
-            break;
+        if collected.is_complete() || !page.has_more {
+            collected.newest_first.reverse();
+            return Ok(collected.newest_first);
         }
     }
-    newest_first.reverse();
-    Ok(newest_first)
 }
 
-fn version(body: &[u8], written_at: i64) -> Result<PlanVersion, StoreError> {
-    Ok(PlanVersion {
-        plan: decode::<Plan>(body)?,
-        written_at: Timestamp::from_micros(written_at),
-    })
+/// The versions that were read so far.
+struct Collected {
+    newest_first: Vec<PlanVersion>,
+    /// How many changes of the plan, up to the moment of the report, follow from them.
+    changes: usize,
+    /// The beginning of the window, in microseconds.
+    window_start: i64,
+    /// The moment of the report, in microseconds.
+    as_of: i64,
 }
 
-/// Counts the changes up to a moment, in microseconds, that follow from versions, newest first: the plan came in use, or
-/// got a new number while it was in use. The oldest version counts as no change, because the one before it is not known.
-fn changes(newest_first: &[PlanVersion], upto: i64) -> usize {
-    let pairs = newest_first.iter().zip(newest_first.iter().skip(1));
-    let is_change = |(newer, older): &(&PlanVersion, &PlanVersion)| {
-        newer.plan.status == PlanStatus::Active
-            && newer.written_at.micros() <= upto
-            && (older.plan.status != PlanStatus::Active || older.plan.number != newer.plan.number)
-    };
-    pairs.filter(is_change).count()
+impl Collected {
+    fn add(&mut self, body: &[u8], written_at: i64) -> Result<(), StoreError> {
+        let older = PlanVersion {
+            plan: decode::<Plan>(body)?,
+            written_at: Timestamp::from_micros(written_at),
+        };
+        if let Some(newer) = self.newest_first.last()
+            && newer.written_at.micros() <= self.as_of
+            && is_change(&older.plan, &newer.plan)
+        {
+            self.changes += 1;
+        }
+        self.newest_first.push(older);
+        Ok(())
+    }
+
+    /// Whether older versions make no difference to the report.
+    fn is_complete(&self) -> bool {
+        let last = self.newest_first.last();
+        last.is_some_and(|last| last.written_at.micros() < self.window_start)
+            || self.changes > MAX_PLAN_CHANGES
+    }
+}
+
+/// Whether the plan came in use, or got a new number while it was in use.
+fn is_change(older: &Plan, newer: &Plan) -> bool {
+    newer.status == PlanStatus::Active && (older.status != PlanStatus::Active || older.number != newer.number)
 }

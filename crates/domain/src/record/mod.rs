@@ -218,7 +218,10 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Writable<'_, A> {
 }
 
 /// A checked record, ready to be stored; all that the store knows of a noun.
+///
+/// Only [`draft`], which validates, and [`stored`] make one, so that nothing else can reach the store.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Draft {
     /// Its collection.
     pub kind: Kind,
