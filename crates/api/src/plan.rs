@@ -263,7 +263,7 @@ fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), S
 }
 
 // A plan gets the next number whenever a client replaces it; activating and archiving keep the number. So the n-th version
-// whose content a client sent is the one that made number n.
+// whose content a client sent is the one that introduced number n.
 
 /// The number of the latest content of a plan.
 fn latest_number(records: &mut Records<'_>, id: Uuid) -> Result<i64, StoreError> {
@@ -311,10 +311,10 @@ async fn number(caller: Caller) -> HandlerResult {
     Ok(json_response(HttpResponse::Ok(), to_json(&response)))
 }
 
-/// What a `compare_to` must be.
+/// The message for a wrong `compare_to`.
 const NO_SUCH_NUMBER: &str = "must be a number of this plan";
 
-/// Finds the version that made a number.
+/// Finds the version that introduced a number.
 fn find_number(records: &mut Records<'_>, id: Uuid, number: i64) -> Result<Option<Version>, StoreError> {
     if number < 1 {
         return Ok(None);
@@ -322,7 +322,7 @@ fn find_number(records: &mut Records<'_>, id: Uuid, number: i64) -> Result<Optio
     records.client_version(Kind::Plan, id, number)
 }
 
-/// Converts the version that made a number.
+/// Converts the version that introduced a number.
 fn at_number(id: Uuid, version: &Version, latest: i64) -> Result<PlanNumber, StoreError> {
     let plan: Plan = decode(&version.body)?;
     Ok(PlanNumber {

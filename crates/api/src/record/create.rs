@@ -32,7 +32,7 @@ pub struct Creation<'a> {
 
 /// Builds the response to a create.
 pub trait CreateResponder: Send + 'static {
-    /// What the response needs beside the new record.
+    /// The data that the response needs beside the new record.
     type Context: Send + 'static;
 
     /// Reads the context; `None` if the response needs nothing but the new record.

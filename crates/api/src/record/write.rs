@@ -1,4 +1,4 @@
-//! What creating, replacing and deleting records share.
+//! Functions that creating, replacing and deleting records share.
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, stored};

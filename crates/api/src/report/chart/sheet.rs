@@ -177,8 +177,8 @@ pub fn short(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text;
     }
-    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
+    let beginning: String = text.chars().take(max.saturating_sub(1)).collect();
+    format!("{}…", beginning.trim_end())
 }
 
 /// Maps values to pixels.
