@@ -1,4 +1,4 @@
-//! Craving events: storing one already brings help.
+//! The endpoints of craving events. The response to a create already carries help.
 
 use mainstay_domain::{craving_event::CravingEvent, record::Incoming};
 
@@ -6,6 +6,7 @@ use crate::{
     http::{
         body::Body,
         problem::{HandlerResult, ProblemKind},
+        replay::replaying,
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
@@ -18,24 +19,14 @@ use crate::{
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
 
+/// The member of a response that holds the event.
 const MEMBER: &str = "craving_event";
 
-/// The endpoints of craving events.
+/// Returns the endpoints of craving events.
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::CravingEvents;
     vec![
-        endpoint::post(path::<CravingEvent>(), create)
-            .operation(tag, "createCravingEvent", "Report a craving and get help")
-            .about(
-                "Stores the craving; the answer already carries the coping strategies that worked for this person, the people they \
-                 can reach now, and helplines. An event that nobody ends closes as `unsure` four hours after its onset.",
-            )
-            .takes_schema(Box::new(add_record::<CravingEvent>), request_example::<CravingEvent>)
-            .gives_schema(201, "Stored, with help.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), || with_help_example::<CravingEvent>(MEMBER))
-            .with_headers(&["ETag", "Location"])
-            .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)), || with_help_example::<CravingEvent>(MEMBER))
-            .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
-            .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
+        create_endpoint(tag),
         list_endpoint::<CravingEvent>(tag),
         read_endpoint::<CravingEvent>(tag),
         replace_endpoint::<CravingEvent>(tag),
@@ -43,6 +34,32 @@ pub fn endpoints() -> Vec<Endpoint> {
         history_endpoint::<CravingEvent>(tag),
         for_event::<CravingEvent>(tag),
     ]
+}
+
+fn create_endpoint(tag: Tag) -> Endpoint {
+    let example = || with_help_example::<CravingEvent>(MEMBER);
+    endpoint::post(path::<CravingEvent>(), replaying(create))
+        .operation(tag, "createCravingEvent", "Report a craving and get help")
+        .about(
+            "Stores the craving. The response already carries the coping strategies that worked for this person, the people whom \
+             they can reach now, and helplines. An event without an end closes as `unsure` four hours after its onset.",
+        )
+        .takes_schema(Box::new(add_record::<CravingEvent>), request_example::<CravingEvent>)
+        .gives_schema(
+            201,
+            "Stored, with help.",
+            Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)),
+            example,
+        )
+        .with_headers(&["ETag", "Location"])
+        .gives_schema(
+            200,
+            "Stored before, with help as of now.",
+            Box::new(|c| with_help_schema::<CravingEvent>(c, MEMBER)),
+            example,
+        )
+        .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
 }
 
 async fn create(body: Body<Incoming<CravingEvent>>) -> HandlerResult {

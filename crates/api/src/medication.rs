@@ -1,4 +1,4 @@
-//! Medications: what is due, and how it stands.
+//! The endpoints of medications, and the list of the doses that are due.
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
@@ -29,59 +29,61 @@ use crate::{
     record::{EXAMPLE_ID, collection, decode, id_parameter, json_response},
 };
 
-/// The longest time that can be asked for, in days.
+/// The longest period that can be requested, in days.
 const MAX_DAYS: i64 = 92;
-/// How far ahead it may reach, in days.
+/// How far ahead the period may end, in days.
 const MAX_AHEAD_DAYS: i64 = 366;
-/// No medication starts before this year.
+/// The first year in which a period may begin.
 const FIRST_YEAR: i32 = 1900;
-/// What is shown on either side of now if nothing is asked for, in days.
-const USUAL_DAYS: i64 = 7;
-/// How far before the time doses are looked at, but for a long-acting medication; the beginning may lie 366 days ahead.
-const LOOKED_BACK_DAYS: i64 = 400;
-/// How far behind the time doses are looked at: the longest tolerance, and a day for time zones.
-const LOOKED_AHEAD_DAYS: i64 = 8;
-/// Doses that are looked at, of all medications, newest first.
-const DOSES: i64 = 5000;
+/// The days before and after now that are shown if the request names no period.
+const DEFAULT_DAYS: i64 = 7;
+/// How many days before the period doses are read, except for a long-acting medication, of which all are read. The
+/// period may begin 366 days ahead.
+const DAYS_READ_BEFORE: i64 = 400;
+/// How many days after the period doses are read: the longest tolerance, and a day for time zones.
+const DAYS_READ_AFTER: i64 = 8;
+/// The largest number of doses that are read, of all medications, the newest ones.
+const MAX_DOSES: i64 = 5000;
 
-/// The endpoints of medications.
+/// Returns the endpoints of medications.
 pub fn endpoints() -> Vec<Endpoint> {
     let time = json!({ "type": "string", "format": "date-time", "maxLength": 64 });
     let mut all = collection::<Medication>(Tag::Medications);
     all.push(
         endpoint::get("/v1/medications/{id}/due", due)
-            .operation(Tag::Medications, "listDueDoses", "List what is due of a medication and how it stands")
+            .operation(Tag::Medications, "listDueDoses", "List the due doses of a medication")
             .about(
-                "The due doses in rising order, each with the doses that are recorded for it. A recorded dose counts for the due time that it \
-                 names in `due_at`, else for the nearest one within the tolerance: half of what a dose covers, at most seven days. A due dose \
-                 without any is `open` until then, and `missed` after it. A medication that covers seven days or more is due that long after \
-                 its last dose was given; a dose of it that is due stays `open`, with `overdue_days`, until it is given, and is listed \
-                 also if it was due before `from`. After one that is `skipped` the next follows that long after the skipped one was \
-                 due. Times are in the account's time zone.",
+                "Lists the due doses, earliest first, each with the doses that are recorded for it. A recorded dose counts for the due \
+                 time in its `due_at`; without one, for the nearest due time within the tolerance, which is half of the time that a \
+                 dose covers, at most seven days. A due dose without a recorded one is `open` until the tolerance has passed, and \
+                 `missed` afterwards. If a dose covers seven days or more, the next is due that long after the last one was given. \
+                 Such a dose stays `open`, with `overdue_days`, until it is given, and is listed even if it was due before `from`. \
+                 After a `skipped` dose the next is due that long after the skipped one was due. Times are in the account's time \
+                 zone.",
             )
             .parameter(id_parameter())
             .parameter(Parameter::query(
                 "from",
-                "The beginning; seven days ago if left out, or fourteen days before `to`.",
+                "The beginning. If left out: seven days ago, or fourteen days before `to`.",
                 time.clone(),
                 json!("2026-03-01T00:00:00Z"),
             ))
             .parameter(Parameter::query(
                 "to",
-                "The end, which is not included: at most 92 days after `from` and 366 days ahead. Seven days ahead if left out, or \
+                "The end, which is not included: at most 92 days after `from` and 366 days ahead. If left out: seven days ahead, or \
                  fourteen days after `from`.",
                 time,
                 json!("2026-03-15T00:00:00Z"),
             ))
-            .gives::<MedicationDue>(200, "What is due.", due_example),
+            .gives::<MedicationDue>(200, "The due doses.", due_example),
     );
     all
 }
 
-/// What is due of a medication.
+/// The due doses of a medication.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct MedicationDue {
-    /// The medication.
+    /// The id of the medication.
     pub medication_id: Uuid,
     /// The time zone of the account, in which the schedule is read.
     pub time_zone: ZoneName,
@@ -92,11 +94,11 @@ pub struct MedicationDue {
     /// How many hours before and after its due time a dose still counts for it.
     #[schema(minimum = 12, maximum = 168)]
     pub tolerance_hours: i64,
-    /// What is due, in rising order.
+    /// The due doses, earliest first.
     #[schema(max_items = 4000)]
     pub items: Vec<DueDose>,
-    /// The next dose to take, whether it is open already or still to come; a long-acting one also if it was recorded as
-    /// missed, for it is still to be given. None if nothing is due within 400 days.
+    /// The next dose to take, whether it is open already or due later. A long-acting dose that was recorded as missed
+    /// counts too, because it is still to be given. Left out if nothing is due within 400 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<DueDose>,
 }
@@ -104,14 +106,14 @@ pub struct MedicationDue {
 async fn due(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let now = caller.state.clock.now();
-    let (from, to) = span(&caller, now)?;
+    let (from, to) = requested_period(&caller, now)?;
     let account = caller.state.store.account(caller.scope().account()).await?;
     let zone = Profile::from(&account).time_zone;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
-        known(records, id, from, to.max(now))
+        read_doses(records, id, from, to.max(now))
     });
     let (medication, doses) = read.await?;
-    let answer = MedicationDue {
+    let response = MedicationDue {
         medication_id: id,
         time_zone: zone,
         from: Timestamp::in_zone(from, zone.0),
@@ -120,22 +122,22 @@ async fn due(caller: Caller) -> HandlerResult {
         items: due_doses(&medication, &doses, zone.0, &(from..to), now),
         next: next_due(&medication, &doses, zone.0, now),
     };
-    Ok(json_response(HttpResponse::Ok(), to_json(&answer)))
+    Ok(json_response(HttpResponse::Ok(), to_json(&response)))
 }
 
-/// The time that is asked for.
-fn span(caller: &Caller, now: DateTime<Utc>) -> HandlerResult<(DateTime<Utc>, DateTime<Utc>)> {
+/// Reads the period that is requested.
+fn requested_period(caller: &Caller, now: DateTime<Utc>) -> HandlerResult<(DateTime<Utc>, DateTime<Utc>)> {
     let mut parameters = Parameters::read(&caller.request, &["from", "to"]);
     let parse = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.to_utc());
     let from = parameters.get("from", FindingCode::Format, "must be an RFC 3339 time", parse);
     let to = parameters.get("to", FindingCode::Format, "must be an RFC 3339 time", parse);
     parameters.finish()?;
-    let usual = TimeDelta::days(USUAL_DAYS);
+    let default = TimeDelta::days(DEFAULT_DAYS);
     let (from, to) = match (from, to) {
         (Some(from), Some(to)) => (from, to),
-        (Some(from), None) => (from, from + usual * 2),
-        (None, Some(to)) => (to - usual * 2, to),
-        (None, None) => (now - usual, now + usual),
+        (Some(from), None) => (from, from + default * 2),
+        (None, Some(to)) => (to - default * 2, to),
+        (None, None) => (now - default, now + default),
     };
     let mut findings = Findings::default();
     if from.year() < FIRST_YEAR {
@@ -155,8 +157,8 @@ fn span(caller: &Caller, now: DateTime<Utc>) -> HandlerResult<(DateTime<Utc>, Da
     }
 }
 
-/// The medication with its doses around a time.
-fn known(
+/// Reads a medication with its doses around a period.
+fn read_doses(
     records: &mut Records<'_>,
     id: Uuid,
     from: DateTime<Utc>,
@@ -164,14 +166,14 @@ fn known(
 ) -> Result<(Medication, Vec<(Uuid, Dose)>), StoreError> {
     let found = records.get(Kind::Medication, id)?.ok_or(StoreError::NotFound)?;
     let medication: Medication = decode(&found.body)?;
-    // When the next long-acting dose is due depends on all that were given before.
+    // The next due time of a long-acting medication depends on all doses before it.
     let first =
-        (!medication.is_long_acting()).then(|| (from - TimeDelta::days(LOOKED_BACK_DAYS)).timestamp_micros());
+        (!medication.is_long_acting()).then(|| (from - TimeDelta::days(DAYS_READ_BEFORE)).timestamp_micros());
     let range = Range {
         from: first,
-        to: Some((to + TimeDelta::days(LOOKED_AHEAD_DAYS)).timestamp_micros()),
+        to: Some((to + TimeDelta::days(DAYS_READ_AFTER)).timestamp_micros()),
         order: Order::Descending,
-        limit: DOSES,
+        limit: MAX_DOSES,
         ..Range::default()
     };
     let doses = records.list(Kind::Dose, &range)?;
@@ -190,7 +192,7 @@ fn due_example() -> Value {
     let (from, to) = (now - TimeDelta::days(1), now + TimeDelta::days(1));
     let id = EXAMPLE_ID.parse().unwrap_or_default();
     let doses = [(id, dose)];
-    let answer = MedicationDue {
+    let response = MedicationDue {
         medication_id: id,
         time_zone: ZoneName(zone),
         from: Timestamp::in_zone(from, zone),
@@ -199,5 +201,5 @@ fn due_example() -> Value {
         items: due_doses(&medication, &doses, zone, &(from..to), now),
         next: next_due(&medication, &doses, zone, now),
     };
-    serde_json::to_value(answer).unwrap_or_default()
+    serde_json::to_value(response).unwrap_or_default()
 }

@@ -1,12 +1,14 @@
-//! Plans: activation, the active plan, numbers and their differences.
+//! The endpoints of plans: activation, the active plan, and the numbered versions of a plan.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "members of JSON objects that are made right here"
+    reason = "members of JSON objects that are built here"
 )]
 
 use actix_web::HttpResponse;
+use chrono::{DateTime, NaiveDate, Utc};
 use mainstay_domain::{
+    account::Profile,
     plan::{MAX_ACTIVE_BYTES, Plan, PlanContent, PlanDifference, PlanKind, PlanStatus, difference},
     record::{Kind, Record, json as to_json},
     reference::helpline,
@@ -14,7 +16,8 @@ use mainstay_domain::{
     value::{text::Label, timestamp::Timestamp, validation::FindingCode},
 };
 use mainstay_store::{
-    Expected, KeyedRecords, RecordWriter, StoreError, Stored, cache::response_cache::CachedBody,
+    Expected, KeyedRecords, RecordWriter, Records, StoreError, Stored, Version, VersionPage,
+    cache::response_cache::CachedBody,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -34,77 +37,95 @@ use crate::{
         schema::{Components, add, add_list, add_record},
     },
     record::{
-        cache_private, changed, collection, current, cursor_parameter, decode, encode, example, id_parameter,
-        if_none_match, json_response, limit_parameter, numbered_page, tagged, versioned,
+        EXAMPLE_ID, cache_private, changed, collection, current, cursor_parameter, decode, encode, example,
+        id_parameter, if_match, if_none_match, json_response, limit_parameter, numbered_page, tagged,
+        versioned,
     },
 };
 
-/// The endpoints of plans.
+/// Returns the endpoints of plans.
 pub fn endpoints() -> Vec<Endpoint> {
-    let mut all = vec![
-        endpoint::get("/v1/plans/active", active)
-            .operation(Tag::Plans, "getActivePlan", "Read the active plan with its contacts")
-            .about("One small document, at most 32 KiB, for keeping on the phone. Contacts stand in calling order.")
-            .parameter(Parameter::query(
-                "kind",
-                "Which plan; `relapse_prevention` if left out.",
-                json!({ "type": "string", "enum": ["relapse_prevention", "safety"], "default": "relapse_prevention" }),
-                json!("relapse_prevention"),
-            ))
-            .parameter(if_none_match())
-            .gives_schema(200, "The active plan.", Box::new(active_schema), active_example)
-            .with_headers(&["ETag"])
-            .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
-            .with_headers(&["ETag"])
-            .problems(&[ProblemKind::NotFound]),
-    ];
+    // Before `/v1/plans/{id}`, which would match it too.
+    let mut all = vec![active_endpoint()];
     all.extend(collection::<Plan>(Tag::Plans));
-    all.extend([
-        endpoint::post("/v1/plans/{id}/activate", activate)
-            .operation(Tag::Plans, "activatePlan", "Put a plan in use")
-            .about(
-                "The plan that was active for this kind becomes archived in the same step. A plan needs at least one trigger or \
-                 warning sign, one strategy, and one contact or a country with helplines. Activating the active plan changes nothing.",
-            )
-            .parameter(id_parameter())
-            .parameter(Parameter { required: false, ..crate::record::if_match() })
-            .gives_schema(200, "In use.", Box::new(add_record::<Plan>), example::<Plan>)
-            .with_headers(&["ETag"])
-            .problems(&[ProblemKind::Validation]),
-        endpoint::get("/v1/plans/{id}/numbers", numbers)
-            .operation(Tag::Plans, "listPlanNumbers", "List the numbers of a plan")
-            .about("Each change of a plan's content made the next number. Newest first.")
-            .parameter(id_parameter())
-            .parameter(limit_parameter())
-            .parameter(cursor_parameter())
-            .gives_schema(200, "A page.", Box::new(numbers_schema), || json!({ "items": [number_example()], "next_cursor": null })),
-        endpoint::get("/v1/plans/{id}/numbers/{n}", number)
-            .operation(Tag::Plans, "getPlanNumber", "Read a plan as it was at a number")
-            .about("With `compare_to`, `difference` says what was added, removed and changed since that number.")
-            .parameter(id_parameter())
-            .parameter(Parameter {
-                name: "n",
-                place: "path",
-                required: true,
-                description: "The number.",
-                schema: json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
-                example: json!(2),
-            })
-            .parameter(Parameter::query(
-                "compare_to",
-                "The number to compare against.",
-                json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 }),
-                json!(1),
-            ))
-            .gives::<PlanNumber>(200, "The plan at that number.", number_example),
-    ]);
+    all.extend([activate_endpoint(), numbers_endpoint(), number_endpoint()]);
     all
+}
+
+fn active_endpoint() -> Endpoint {
+    endpoint::get("/v1/plans/active", active)
+        .operation(Tag::Plans, "getActivePlan", "Read the active plan with its contacts")
+        .about("One small document, at most 32 KiB, to be stored on the phone. Contacts are in calling order.")
+        .parameter(Parameter::query(
+            "kind",
+            "Which plan; `relapse_prevention` if left out.",
+            json!({ "type": "string", "enum": ["relapse_prevention", "safety"], "default": "relapse_prevention" }),
+            json!("relapse_prevention"),
+        ))
+        .parameter(if_none_match())
+        .gives_schema(200, "The active plan.", Box::new(active_schema), active_example)
+        .with_headers(&["ETag"])
+        .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+        .with_headers(&["ETag"])
+        .problems(&[ProblemKind::NotFound])
+}
+
+fn activate_endpoint() -> Endpoint {
+    endpoint::post("/v1/plans/{id}/activate", activate)
+        .operation(Tag::Plans, "activatePlan", "Put a plan in use")
+        .about(
+            "Activates the plan and archives the active plan of the same kind, in one step. A plan needs at least one trigger or \
+             warning sign, one strategy, and one contact or a country with helplines. Activating the active plan changes nothing.",
+        )
+        .parameter(id_parameter())
+        .parameter(Parameter { required: false, ..if_match() })
+        .gives_schema(200, "In use.", Box::new(add_record::<Plan>), example::<Plan>)
+        .with_headers(&["ETag"])
+        .problems(&[ProblemKind::Validation])
+}
+
+fn numbers_endpoint() -> Endpoint {
+    endpoint::get("/v1/plans/{id}/numbers", numbers)
+        .operation(Tag::Plans, "listPlanNumbers", "List the numbers of a plan")
+        .about("Each change of a plan's content gets the next number. Newest first.")
+        .parameter(id_parameter())
+        .parameter(limit_parameter())
+        .parameter(cursor_parameter())
+        .gives_schema(
+            200,
+            "A page.",
+            Box::new(numbers_schema),
+            || json!({ "items": [number_example()], "next_cursor": null }),
+        )
+}
+
+fn number_endpoint() -> Endpoint {
+    let schema = json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 });
+    endpoint::get("/v1/plans/{id}/numbers/{n}", number)
+        .operation(Tag::Plans, "getPlanNumber", "Read a plan as it was at a number")
+        .about("With `compare_to`, `difference` says what was added, removed and changed since that number.")
+        .parameter(id_parameter())
+        .parameter(Parameter {
+            name: "n",
+            place: "path",
+            required: true,
+            description: "The number.",
+            schema: schema.clone(),
+            example: json!(2),
+        })
+        .parameter(Parameter::query(
+            "compare_to",
+            "The number to compare with.",
+            schema,
+            json!(1),
+        ))
+        .gives::<PlanNumber>(200, "The plan at that number.", number_example)
 }
 
 /// A plan as it was at a number.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PlanNumber {
-    /// The plan.
+    /// The id of the plan.
     pub id: Uuid,
     /// The number.
     #[schema(minimum = 1)]
@@ -117,10 +138,10 @@ pub struct PlanNumber {
     pub title: Label,
     /// When to look at it again, at that number.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub review_on: Option<chrono::NaiveDate>,
-    /// When the number was made.
+    pub review_on: Option<NaiveDate>,
+    /// When the plan got the number.
     pub created_at: Timestamp,
-    /// What it says.
+    /// The content at that number.
     pub content: PlanContent,
     /// What changed since the number in `compare_to`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,15 +153,15 @@ async fn active(caller: Caller) -> HandlerResult {
     let kind = parameters.choice::<PlanKind>("kind");
     parameters.finish()?;
     let kind = kind.unwrap_or_default();
-    let question = format!("active {}", kind.active_slot());
+    let cache_key = format!("active {}", kind.active_slot());
     let document = caller.get_or_compute(
-        &question,
+        &cache_key,
         &[Kind::Plan, Kind::SupportContact],
-        |_before| None,
+        |_stale| None,
         move |records| {
             let document = active_document(records, kind)?;
             Ok(document.map(|document| CachedBody {
-                // The contacts are part of the document, so the tag is made of all its bytes.
+                // The contacts are part of the document, so the tag covers all its bytes.
                 tag: Some(conditional::etag_of(&document)),
                 ..CachedBody::new(document)
             }))
@@ -154,7 +175,7 @@ async fn active(caller: Caller) -> HandlerResult {
     Ok(versioned(&caller.request, tag, || document.bytes.clone()))
 }
 
-/// The active plan with its contacts, as bytes.
+/// Encodes the active plan with its contacts; `None` if no plan of this kind is active.
 fn active_document(
     records: &mut KeyedRecords<'_, '_>,
     kind: PlanKind,
@@ -166,7 +187,7 @@ fn active_document(
     let mut document = encode(&stored);
     document.pop();
     document.extend_from_slice(b",\"contacts\":[");
-    let mut first = true;
+    let mut is_first = true;
     for id in plan.content.contact_ids.iter() {
         let Some(found) = records.get(Kind::SupportContact, *id)? else {
             continue;
@@ -181,10 +202,10 @@ fn active_document(
         if document.len() + contact.len() + 3 > MAX_ACTIVE_BYTES {
             break;
         }
-        if !first {
+        if !is_first {
             document.push(b',');
         }
-        first = false;
+        is_first = false;
         document.extend_from_slice(&contact);
     }
     document.extend_from_slice(b"]}");
@@ -195,39 +216,44 @@ async fn activate(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let expected = conditional::if_match_optional(&caller.request)?.unwrap_or(Expected::Any);
     let account = caller.state.store.account(caller.scope().account()).await?;
-    let has_helpline = mainstay_domain::account::Profile::from(&account)
+    let has_helpline = Profile::from(&account)
         .helpline_country()
-        .is_some_and(|c| helpline::has_country(&c));
+        .is_some_and(|country| helpline::has_country(&country));
     let now = caller.state.clock.now();
     let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
     perform(&caller, key, now, Problem::from, move |writer| {
-        writer.lock()?;
-        let (version, mut plan) = current::<Plan>(writer, id)?;
-        expected.check(version)?;
-        let reply = |stored: &Stored| {
-            Reply::new(
-                cache_private(tagged(HttpResponse::Ok(), stored.version)),
-                encode(stored),
-            )
-        };
-        if plan.status == PlanStatus::Active {
-            return Ok(reply(&writer.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?));
-        }
-        let mut has_contact = false;
-        for contact in plan.content.contact_ids.iter() {
-            has_contact |= writer.get(Kind::SupportContact, *contact)?.is_some();
-        }
-        let missing = plan.missing_for_activation(has_contact, has_helpline);
-        if !missing.is_empty() {
-            return Err(StoreError::Findings(missing.into_vec()));
-        }
-        archive_active(writer, plan.kind)?;
-        plan.activate(now);
-        Ok(reply(
-            &writer.replace(&changed(&plan, id), Expected::Version(version))?,
-        ))
+        let stored = activate_in(writer, id, expected, has_helpline, now)?;
+        let response = tagged(HttpResponse::Ok(), stored.version);
+        Ok(Reply::new(cache_private(response), encode(&stored)))
     })
     .await
+}
+
+/// Activates a plan inside a transaction, and archives the active one of the same kind.
+fn activate_in(
+    writer: &mut RecordWriter<'_>,
+    id: Uuid,
+    expected: Expected,
+    has_helpline: bool,
+    now: DateTime<Utc>,
+) -> Result<Stored, StoreError> {
+    writer.lock()?;
+    let (version, mut plan) = current::<Plan>(writer, id)?;
+    expected.check(version)?;
+    if plan.status == PlanStatus::Active {
+        return writer.get(Kind::Plan, id)?.ok_or(StoreError::NotFound);
+    }
+    let mut has_contact = false;
+    for contact in plan.content.contact_ids.iter() {
+        has_contact |= writer.get(Kind::SupportContact, *contact)?.is_some();
+    }
+    let missing = plan.missing_for_activation(has_contact, has_helpline);
+    if !missing.is_empty() {
+        return Err(StoreError::Findings(missing.into_vec()));
+    }
+    archive_active(writer, plan.kind)?;
+    plan.activate(now);
+    writer.replace(&changed(&plan, id), Expected::Version(version))
 }
 
 fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), StoreError> {
@@ -239,94 +265,81 @@ fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), S
     Ok(())
 }
 
-/// Every number of a plan with the time at which it was made, oldest first.
-async fn all_numbers(caller: &Caller, id: Uuid) -> HandlerResult<Vec<(Plan, i64)>> {
-    let read = caller.state.store.read_long(caller.scope(), move |records| {
-        let latest = records.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?;
-        let mut bodies: Vec<(Vec<u8>, i64)> = records
-            .history(Kind::Plan, id)?
-            .into_iter()
-            .map(|old| (old.body, old.written_at))
-            .collect();
-        bodies.push((latest.body, latest.updated_at));
-        let mut numbers: Vec<(Plan, i64)> = Vec::new();
-        for (body, written_at) in bodies {
-            let plan: Plan = decode(&body)?;
-            // Activating and archiving keep the number: the first version that has it made it.
-            if numbers.last().is_none_or(|(last, _)| last.number != plan.number) {
-                numbers.push((plan, written_at));
-            }
-        }
-        Ok(numbers)
-    });
-    Ok(read.await?)
+// A plan gets the next number whenever a client replaces it; activating and archiving keep the number. So the n-th version
+// whose content a client sent is the one that introduced number n.
+
+/// The number of the latest content of a plan.
+fn latest_number(records: &mut Records<'_>, id: Uuid) -> Result<i64, StoreError> {
+    let stored = records.get(Kind::Plan, id)?.ok_or(StoreError::NotFound)?;
+    Ok(decode::<Plan>(&stored.body)?.number.get())
 }
 
 async fn numbers(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
-    let (limit, below) = numbered_page(&caller, 'n')?;
-    let all = all_numbers(&caller, id).await?;
-    let latest = all.len();
-    let mut rest = all
-        .into_iter()
-        .rev()
-        .filter(|(plan, _)| below.is_none_or(|below| plan.number.get() < below));
-    let items: Vec<PlanNumber> = rest
-        .by_ref()
-        .take(limit)
-        .map(|(plan, at)| at_number(id, plan, at, latest))
-        .collect();
-    let next = rest
-        .next()
-        .and(items.last())
-        .map(|last| format!("n{}", last.number));
-    let body = json!({ "items": items, "next_cursor": next });
-    Ok(json_response(HttpResponse::Ok(), to_json(&body)))
+    let range = numbered_page(&caller, 'c')?;
+    let read = caller.state.store.read_long(caller.scope(), move |records| {
+        let latest = latest_number(records, id)?;
+        let VersionPage { versions, has_more } = records.client_versions(Kind::Plan, id, range)?;
+        let next_cursor = versions
+            .last()
+            .filter(|_| has_more)
+            .map(|last| format!("c{}", last.version));
+        let items = versions.iter().map(|version| at_number(id, version, latest));
+        let items: Vec<PlanNumber> = items.collect::<Result<_, _>>()?;
+        Ok(json!({ "items": items, "next_cursor": next_cursor }))
+    });
+    Ok(json_response(HttpResponse::Ok(), to_json(&read.await?)))
 }
 
 async fn number(caller: Caller) -> HandlerResult {
-    let (id, n): (Uuid, i64) = (caller.path_id("id")?, caller.path("n")?);
+    let (id, number): (Uuid, i64) = (caller.path_id("id")?, caller.path("n")?);
     let mut parameters = Parameters::read(&caller.request, &["compare_to"]);
-    let compare_to = parameters.get(
-        "compare_to",
-        FindingCode::Range,
-        "must be a number of this plan",
-        |t| t.parse::<i64>().ok(),
-    );
+    let compare_to = parameters.get("compare_to", FindingCode::Range, NO_SUCH_NUMBER, |text| {
+        text.parse::<i64>().ok()
+    });
     parameters.finish()?;
-    let all = all_numbers(&caller, id).await?;
-    let latest = all.len();
-    let at = |n: i64| all.iter().find(|(plan, _)| plan.number.get() == n);
-    let (plan, written_at) = at(n).ok_or(Problem::new(ProblemKind::NotFound))?;
-    let difference = match compare_to {
-        None => None,
-        Some(m) => {
-            let (before, _) = at(m).ok_or_else(|| {
-                Problem::invalid("/compare_to", FindingCode::Range, "must be a number of this plan")
-            })?;
-            let found = difference(before, plan);
-            Some(found.map_err(|error| StoreError::unreadable(Kind::Plan, &error))?)
-        }
-    };
-    let found = PlanNumber {
-        difference,
-        ..at_number(id, plan.clone(), *written_at, latest)
-    };
-    Ok(json_response(HttpResponse::Ok(), to_json(&found)))
+    let read = caller.state.store.read_long(caller.scope(), move |records| {
+        let latest = latest_number(records, id)?;
+        let mut find = |number| find_number(records, id, number);
+        let found = find(number)?.ok_or(StoreError::NotFound)?;
+        let compared = compare_to.map(find).transpose()?;
+        Ok((at_number(id, &found, latest)?, found, compared))
+    });
+    let (mut response, found, compared) = read.await?;
+    if let Some(earlier) = compared {
+        let earlier =
+            earlier.ok_or_else(|| Problem::invalid("/compare_to", FindingCode::Range, NO_SUCH_NUMBER))?;
+        let difference = difference(&decode(&earlier.body)?, &decode(&found.body)?);
+        response.difference = Some(difference.map_err(|error| StoreError::unreadable(Kind::Plan, &error))?);
+    }
+    Ok(json_response(HttpResponse::Ok(), to_json(&response)))
 }
 
-fn at_number(id: Uuid, plan: Plan, written_at: i64, latest: usize) -> PlanNumber {
-    PlanNumber {
+/// The message for a wrong `compare_to`.
+const NO_SUCH_NUMBER: &str = "must be a number of this plan";
+
+/// Finds the version that introduced a number.
+fn find_number(records: &mut Records<'_>, id: Uuid, number: i64) -> Result<Option<Version>, StoreError> {
+    if number < 1 {
+        return Ok(None);
+    }
+    records.client_version(Kind::Plan, id, number)
+}
+
+/// Converts the version that introduced a number.
+fn at_number(id: Uuid, version: &Version, latest: i64) -> Result<PlanNumber, StoreError> {
+    let plan: Plan = decode(&version.body)?;
+    Ok(PlanNumber {
         id,
         number: plan.number.get(),
-        latest: usize::try_from(plan.number.get()).is_ok_and(|n| n == latest),
+        latest: plan.number.get() == latest,
         kind: plan.kind,
         title: plan.title,
         review_on: plan.review_on,
-        created_at: Timestamp::from_micros(written_at),
+        created_at: Timestamp::from_micros(version.written_at),
         content: plan.content,
         difference: None,
-    }
+    })
 }
 
 fn active_schema(components: &mut Components) -> Value {
@@ -342,10 +355,10 @@ fn active_schema(components: &mut Components) -> Value {
 }
 
 fn active_example() -> Value {
-    let mut example = example::<Plan>();
-    example["status"] = json!("active");
-    example["contacts"] = json!([crate::record::example::<SupportContact>()]);
-    example
+    let mut plan = example::<Plan>();
+    plan["status"] = json!("active");
+    plan["contacts"] = json!([example::<SupportContact>()]);
+    plan
 }
 
 fn numbers_schema(components: &mut Components) -> Value {
@@ -354,10 +367,14 @@ fn numbers_schema(components: &mut Components) -> Value {
 }
 
 fn number_example() -> Value {
-    let plan = Plan::example();
-    let id = example::<Plan>()["id"]
-        .as_str()
-        .and_then(|id| id.parse().ok())
-        .unwrap_or_default();
-    serde_json::to_value(at_number(id, plan, 1_772_418_600_000_000, 1)).unwrap_or_default()
+    let version = Version {
+        version: 1,
+        written_at: 1_772_418_600_000_000,
+        body: to_json(&Plan::example()),
+    };
+    let example = at_number(EXAMPLE_ID.parse().unwrap_or_default(), &version, 1);
+    example
+        .ok()
+        .and_then(|number| serde_json::to_value(number).ok())
+        .unwrap_or_default()
 }

@@ -1,4 +1,6 @@
-//! Help now: puts the toolkit together from what the person has.
+//! Help now: strategies, people and helplines, put together from the person's record.
+
+use std::marker::PhantomData;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
@@ -20,8 +22,8 @@ use crate::{
     http::{
         body::Body,
         caller::Caller,
-        idempotency::{Reply, perform},
-        problem::HandlerResult,
+        idempotency::Reply,
+        problem::{HandlerResult, Problem},
         query::Parameters,
     },
     openapi::{
@@ -29,22 +31,23 @@ use crate::{
         schema::{Components, add, add_record},
     },
     record::{
-        cache_private, created_answer, decode, encode, find_by_path_id, id_parameter, json_response,
-        new_draft, path_of_one, problem, store_draft,
+        CreateResponder, Creation, ReadContext, cache_private, create_with, created_response, decode, encode,
+        find_by_path_id, id_parameter, json_response, new_draft, path_of_one,
     },
 };
 
-/// Craving events that are learnt from: the latest ones, so that the answer stays quick after years.
-const LEARNT_FROM: i64 = 500;
-/// Contacts that are looked at.
-const CONTACTS: i64 = 2000;
+/// The largest number of craving events that strategies are ranked by, the newest ones, so that help is quick after
+/// years of records too.
+const MAX_EVENTS: i64 = 500;
+/// The largest number of contacts that are considered.
+const MAX_CONTACTS: i64 = 2000;
 
-/// The endpoint for help without an event.
+/// Returns the endpoint for help without an event.
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
-        endpoint::get("/v1/support", now)
+        endpoint::get("/v1/support", get_help)
             .operation(Tag::Support, "getSupport", "Get help now")
-            .about("What works for this person, whom they can reach now, and helplines of their country.")
+            .about("Returns what works for this person, whom they can reach now, and helplines of their country.")
             .parameter(Parameter::query(
                 "category",
                 "The kind of situation.",
@@ -61,99 +64,113 @@ where
     for<'a> Occasion: From<&'a T>,
 {
     let (name, one) = (T::name(), T::KIND.singular());
-    endpoint::get(format!("{}/support", path_of_one::<T>()), of_event::<T>)
+    endpoint::get(format!("{}/support", path_of_one::<T>()), get_help_for_event::<T>)
         .operation(tag, format!("get{name}Support"), format!("Get help for a {one}"))
         .about(format!(
-            "The same help as in the answer that stored the {one}, as of now."
+            "Returns the same help as the response that stored the {one}, as of now."
         ))
         .parameter(id_parameter())
         .gives::<Toolkit>(200, "Help.", toolkit_example)
 }
 
-async fn now(caller: Caller) -> HandlerResult {
+async fn get_help(caller: Caller) -> HandlerResult {
     let mut parameters = Parameters::read(&caller.request, &["category"]);
     let category = parameters.choice::<SituationCategory>("category");
     parameters.finish()?;
-    let help = help(
-        &caller,
-        Occasion {
-            category,
-            ..Occasion::default()
-        },
-    )
-    .await?;
-    Ok(json_response(HttpResponse::Ok(), to_json(&help)))
+    let occasion = Occasion {
+        category,
+        ..Occasion::default()
+    };
+    respond_with_help(&caller, &occasion).await
 }
 
-async fn of_event<T: Record>(caller: Caller) -> HandlerResult
+async fn get_help_for_event<T: Record>(caller: Caller) -> HandlerResult
 where
     for<'a> Occasion: From<&'a T>,
 {
     let event: T = decode(&find_by_path_id(&caller, T::KIND).await?.body)?;
-    let help = help(&caller, Occasion::from(&event)).await?;
+    respond_with_help(&caller, &Occasion::from(&event)).await
+}
+
+async fn respond_with_help(caller: &Caller, occasion: &Occasion) -> HandlerResult {
+    let profile = profile(caller).await?;
+    let records = caller.state.store.read(caller.scope(), read_records).await?;
+    let help = build_toolkit(occasion, &profile, &records, caller.state.clock.now());
     Ok(json_response(HttpResponse::Ok(), to_json(&help)))
 }
 
-/// Stores an event and answers with it and with help. Help that cannot be put together never hides that the event
-/// was stored: the helplines are always there.
+/// Stores an event and responds with it and with help, in the response's members `member` and `support`.
+///
+/// # Errors
+/// 422 that names every wrong field; the store's refusals.
 pub async fn create_with_help<T: Record>(body: Body<Incoming<T>>, member: &'static str) -> HandlerResult
 where
     for<'a> Occasion: From<&'a T>,
 {
     let (caller, now) = (&body.caller, body.caller.state.clock.now());
-    let draft = new_draft(body.value, now)?;
-    if body.key.is_some() {
-        // The help is part of the first answer, so it is put together in the same transaction.
-        let profile = profile(caller).await?;
-        return perform(caller, body.key, now, problem::<T>, move |writer| {
-            let created = writer.create(&draft)?;
-            let help = help_from(
-                writer,
-                &profile,
-                |record| Ok(Occasion::from(&decode::<T>(record)?)),
-                &created,
-                now,
-            )?;
-            Ok(reply::<T>(&created, &help, member))
-        })
-        .await;
-    }
-    let created = store_draft::<T>(caller, draft, now).await?;
-    let (Created::New(record) | Created::Replayed(record)) = &created;
-    let occasion = Occasion::from(&decode::<T>(&record.body)?);
-    let help = match help(caller, occasion.clone()).await {
-        Ok(help) => help,
-        Err(problem) => {
-            log::error!("help could not be put together: {problem}");
-            toolkit(&occasion, &fallback(), now)
-        }
+    let responder = HelpResponder::<T> {
+        profile: profile(caller).await,
+        member,
+        now,
+        event: PhantomData,
     };
-    Ok(reply::<T>(&created, &help, member).into_response())
+    let creation = Creation {
+        draft: new_draft(body.value, now)?,
+        caller,
+        now,
+        key: body.key,
+    };
+    create_with::<T, _>(creation, responder).await
 }
 
-fn help_from(
-    records: &mut Records<'_>,
-    profile: &Profile,
-    occasion: impl FnOnce(&[u8]) -> Result<Occasion, StoreError>,
-    created: &Created,
+/// Responds to the create of an event with the event and with help.
+///
+/// Help that cannot be put together never hides that the event was stored: then the response has the helplines that need
+/// no record.
+struct HelpResponder<T> {
+    profile: HandlerResult<Profile>,
+    member: &'static str,
     now: DateTime<Utc>,
-) -> Result<Toolkit, StoreError> {
-    let (Created::New(record) | Created::Replayed(record)) = created;
-    let occasion = occasion(&record.body)?;
-    Ok(put_together(&occasion, profile, &known(records)?, now))
+    event: PhantomData<fn() -> T>,
 }
 
-fn reply<T: Record>(created: &Created, help: &Toolkit, member: &str) -> Reply {
-    let (answer, record) = created_answer::<T>(created);
-    let mut body = format!("{{\"{member}\":").into_bytes();
-    body.extend_from_slice(&encode(record));
-    body.extend_from_slice(b",\"support\":");
-    body.extend_from_slice(&to_json(help));
-    body.push(b'}');
-    Reply::new(cache_private(answer), body)
+impl<T: Record> CreateResponder for HelpResponder<T>
+where
+    for<'a> Occasion: From<&'a T>,
+{
+    type Context = HelpRecords;
+    const READ_CONTEXT: Option<ReadContext<HelpRecords>> = Some(read_records);
+
+    fn respond(
+        self,
+        created: &Created,
+        context: Option<Result<HelpRecords, StoreError>>,
+    ) -> Result<Reply, StoreError> {
+        let (Created::New(record) | Created::Replayed(record)) = created;
+        let occasion = Occasion::from(&decode::<T>(&record.body)?);
+        let records = context.unwrap_or_else(|| Err(StoreError::Internal("help without records".to_owned())));
+        let sources = self
+            .profile
+            .and_then(|profile| Ok((profile, records.map_err(Problem::from)?)));
+        let help = match sources {
+            Ok((profile, records)) => build_toolkit(&occasion, &profile, &records, self.now),
+            Err(problem) => {
+                log::error!("help could not be put together: {problem}");
+                toolkit(&occasion, &helplines_only(), self.now)
+            }
+        };
+        let (response, record) = created_response::<T>(created);
+        let mut body = format!("{{\"{}\":", self.member).into_bytes();
+        body.extend_from_slice(&encode(record));
+        body.extend_from_slice(b",\"support\":");
+        body.extend_from_slice(&to_json(&help));
+        body.push(b'}');
+        Ok(Reply::new(cache_private(response), body))
+    }
 }
 
-fn fallback() -> Sources<'static> {
+/// Sources that need neither the record nor the account.
+fn helplines_only() -> Sources<'static> {
     Sources {
         plan: None,
         contacts: &[],
@@ -163,7 +180,8 @@ fn fallback() -> Sources<'static> {
     }
 }
 
-struct WithId {
+/// The records that help is put together from.
+struct HelpRecords {
     plan: Option<(Uuid, Plan)>,
     contacts: Vec<(Uuid, SupportContact)>,
     events: Vec<CravingEvent>,
@@ -174,33 +192,27 @@ async fn profile(caller: &Caller) -> HandlerResult<Profile> {
     Ok(Profile::from(&account))
 }
 
-async fn help(caller: &Caller, occasion: Occasion) -> HandlerResult<Toolkit> {
-    let profile = profile(caller).await?;
-    let known = caller.state.store.read(caller.scope(), known).await?;
-    Ok(put_together(
-        &occasion,
-        &profile,
-        &known,
-        caller.state.clock.now(),
-    ))
-}
-
-fn put_together(occasion: &Occasion, profile: &Profile, known: &WithId, now: DateTime<Utc>) -> Toolkit {
+fn build_toolkit(
+    occasion: &Occasion,
+    profile: &Profile,
+    records: &HelpRecords,
+    now: DateTime<Utc>,
+) -> Toolkit {
     let helplines = helpline::select(
         profile.helpline_country().as_deref(),
         profile.language().as_deref(),
     );
     let sources = Sources {
-        plan: known.plan.as_ref().map(|(id, plan)| (*id, plan)),
-        contacts: &known.contacts,
-        events: &known.events,
+        plan: records.plan.as_ref().map(|(id, plan)| (*id, plan)),
+        contacts: &records.contacts,
+        events: &records.events,
         helplines: helplines.into_iter().cloned().collect(),
         time_zone: profile.time_zone.0,
     };
     toolkit(occasion, &sources, now)
 }
 
-fn known(records: &mut Records<'_>) -> Result<WithId, StoreError> {
+fn read_records(records: &mut Records<'_>) -> Result<HelpRecords, StoreError> {
     let newest = |limit| Range {
         limit,
         order: Order::Descending,
@@ -210,24 +222,24 @@ fn known(records: &mut Records<'_>) -> Result<WithId, StoreError> {
     let plan = plan
         .map(|stored| Ok::<_, StoreError>((stored.id, decode(&stored.body)?)))
         .transpose()?;
-    let contacts = records.list(Kind::SupportContact, &newest(CONTACTS))?;
+    let contacts = records.list(Kind::SupportContact, &newest(MAX_CONTACTS))?;
     let contacts = contacts
         .into_iter()
         .map(|stored| Ok((stored.id, decode(&stored.body)?)))
         .collect::<Result<_, StoreError>>()?;
-    let events = records.list(Kind::CravingEvent, &newest(LEARNT_FROM))?;
+    let events = records.list(Kind::CravingEvent, &newest(MAX_EVENTS))?;
     let events = events
         .into_iter()
         .map(|stored| decode(&stored.body))
         .collect::<Result<_, StoreError>>()?;
-    Ok(WithId {
+    Ok(HelpRecords {
         plan,
         contacts,
         events,
     })
 }
 
-/// The schema of an event with help.
+/// Adds the schema of an event with help.
 pub fn with_help_schema<T: Record>(components: &mut Components, member: &str) -> Value {
     let event = add_record::<T>(components);
     let support = add::<Toolkit>(components);
@@ -247,7 +259,7 @@ pub fn with_help_schema<T: Record>(components: &mut Components, member: &str) ->
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// The example of an event with help.
+/// Returns the example of an event with help.
 pub fn with_help_example<T: Record>(member: &str) -> Value {
     let mut example = serde_json::Map::new();
     example.insert(member.to_owned(), crate::record::example::<T>());

@@ -1,4 +1,4 @@
-//! Use events and their reviews.
+//! The endpoints of use events, of their reviews, and of the plan that is drafted from a review.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use mainstay_domain::{
     support_contact::SupportContact,
     use_event::{UseEvent, UseEventReview, plan_from_review},
 };
-use mainstay_store::{Created, Range, Records, StoreError};
+use mainstay_store::{Created, Expected, Range, RecordWriter, Records, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::{
@@ -19,113 +19,166 @@ use crate::{
         conditional,
         idempotency::{self, Reply, perform},
         problem::{HandlerResult, Problem, ProblemKind},
+        replay::replaying,
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
         schema::add_record,
     },
     record::{
-        cache_private, created_answer, current, decode, delete_endpoint, encode, example, find_by_path_id,
+        cache_private, created_response, current, decode, delete_endpoint, encode, example, find_by_path_id,
         history_endpoint, id_parameter, if_match, if_none_match, json_response, list_endpoint, path, problem,
-        read_endpoint, reading, replace_endpoint, replace_in, request_example, store_new, tagged, write,
+        read_endpoint, read_handler, replace_endpoint, replace_in, request_example, store_new, tagged, write,
     },
     server::id::new_id,
     support::{create_with_help, for_event, with_help_example, with_help_schema},
 };
 
+/// The member of a response that holds the event.
 const MEMBER: &str = "use_event";
 const REVIEW: &str = "/v1/use-events/{id}/review";
 const PLAN_DRAFT: &str = "/v1/use-events/{id}/review/plan-draft";
-/// Support contacts among which a proposed one is looked for.
-const CONTACTS: i64 = 2000;
+/// The largest number of support contacts among which a proposed name is searched.
+const MAX_CONTACTS: i64 = 2000;
 
-/// The endpoints of use events.
+/// Returns the endpoints of use events and their reviews.
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::UseEvents;
     vec![
-        endpoint::post(path::<UseEvent>(), create)
-            .operation(tag, "createUseEvent", "Write down a day of use and get help")
-            .about(
-                "A day of use is a piece of data: it changes no goal, no plan and no milestone that was earned. The answer carries \
-                 what the plan says to do now, the people to reach, and helplines.",
-            )
-            .takes_schema(Box::new(add_record::<UseEvent>), request_example::<UseEvent>)
-            .gives_schema(201, "Stored, with help.", Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)), || with_help_example::<UseEvent>(MEMBER))
-            .with_headers(&["ETag", "Location"])
-            .gives_schema(200, "Stored before, with help as of now.", Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)), || with_help_example::<UseEvent>(MEMBER))
-            .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
-            .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
+        create_endpoint(tag),
         list_endpoint::<UseEvent>(tag),
         read_endpoint::<UseEvent>(tag),
         replace_endpoint::<UseEvent>(tag),
         delete_endpoint::<UseEvent>(tag),
         history_endpoint::<UseEvent>(tag),
         for_event::<UseEvent>(tag),
-        endpoint::put(REVIEW, put_review)
-            .operation(tag, "putUseEventReview", "Write or replace the review of a use event")
-            .about("A chain analysis: what led to it, what helped, what to change. The first one needs no If-Match; a later one does.")
-            .parameter(id_parameter())
-            .parameter(Parameter { required: false, ..if_match() })
-            .takes_schema(Box::new(add_record::<UseEventReview>), request_example::<UseEventReview>)
-            .gives_schema(201, "Stored.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
-            .with_headers(&["ETag"])
-            .gives_schema(200, "Replaced, or stored before.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
-            .with_headers(&["ETag", "Idempotent-Replayed"])
-            .problems(&[ProblemKind::PreconditionRequired]),
-        endpoint::get(REVIEW, reading(Kind::UseEventReview))
-            .operation(tag, "getUseEventReview", "Read the review of a use event")
-            .about("The review as it stands.")
-            .parameter(id_parameter())
-            .parameter(if_none_match())
-            .gives_schema(200, "As it stands.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
-            .with_headers(&["ETag"])
-            .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
-            .with_headers(&["ETag"]),
-        endpoint::post(PLAN_DRAFT, draft_plan)
-            .operation(tag, "draftPlanFromReview", "Make a draft of the plan from a review")
-            .about(
-                "A new plan with status `draft`: what the active relapse-prevention plan says, if there is one, and behind it the review's \
-                 proposed items, each in its part. What the plan has already, by id or by name, is not added again. A proposed contact \
-                 must have the name of a support contact, else it is left out. The active plan stays as it is until the person activates \
-                 the draft.",
-            )
-            .parameter(id_parameter())
-            .gives_schema(201, "The draft.", Box::new(add_record::<Plan>), example::<Plan>)
-            .with_headers(&["ETag", "Location"])
-            .problems(&[ProblemKind::Validation]),
+        put_review_endpoint(tag),
+        get_review_endpoint(tag),
+        draft_plan_endpoint(tag),
     ]
+}
+
+fn create_endpoint(tag: Tag) -> Endpoint {
+    let example = || with_help_example::<UseEvent>(MEMBER);
+    endpoint::post(path::<UseEvent>(), replaying(create))
+        .operation(tag, "createUseEvent", "Write down a day of use and get help")
+        .about(
+            "A day of use is a piece of data: it changes no goal, no plan and no milestone that was earned. The response carries \
+             what the plan says to do now, the people to reach, and helplines.",
+        )
+        .takes_schema(Box::new(add_record::<UseEvent>), request_example::<UseEvent>)
+        .gives_schema(
+            201,
+            "Stored, with help.",
+            Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)),
+            example,
+        )
+        .with_headers(&["ETag", "Location"])
+        .gives_schema(
+            200,
+            "Stored before, with help as of now.",
+            Box::new(|c| with_help_schema::<UseEvent>(c, MEMBER)),
+            example,
+        )
+        .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+}
+
+fn put_review_endpoint(tag: Tag) -> Endpoint {
+    endpoint::put(REVIEW, put_review)
+        .operation(tag, "putUseEventReview", "Write or replace the review of a use event")
+        .about(
+            "A chain analysis: what led to it, what helped, what to change. The first review needs no If-Match; a later one does.",
+        )
+        .parameter(id_parameter())
+        .parameter(Parameter { required: false, ..if_match() })
+        .takes_schema(Box::new(add_record::<UseEventReview>), request_example::<UseEventReview>)
+        .gives_schema(201, "Stored.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
+        .with_headers(&["ETag"])
+        .gives_schema(
+            200,
+            "Replaced, or stored before.",
+            Box::new(add_record::<UseEventReview>),
+            example::<UseEventReview>,
+        )
+        .with_headers(&["ETag", "Idempotent-Replayed"])
+        .problems(&[ProblemKind::PreconditionRequired])
+}
+
+fn get_review_endpoint(tag: Tag) -> Endpoint {
+    endpoint::get(REVIEW, read_handler(Kind::UseEventReview))
+        .operation(tag, "getUseEventReview", "Read the review of a use event")
+        .about("Returns the current version of the review.")
+        .parameter(id_parameter())
+        .parameter(if_none_match())
+        .gives_schema(
+            200,
+            "The current version.",
+            Box::new(add_record::<UseEventReview>),
+            example::<UseEventReview>,
+        )
+        .with_headers(&["ETag"])
+        .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+        .with_headers(&["ETag"])
+}
+
+fn draft_plan_endpoint(tag: Tag) -> Endpoint {
+    endpoint::post(PLAN_DRAFT, draft_plan)
+        .operation(tag, "draftPlanFromReview", "Make a draft of the plan from a review")
+        .about(
+            "Creates a plan with status `draft`. It has the content of the active relapse-prevention plan, if there is one, and \
+             after it the review's proposed items, each in its section. An item that the plan already has, by id or by name, is \
+             not added again. A proposed contact needs the name of a support contact; otherwise it is left out. The active plan \
+             does not change until the person activates the draft.",
+        )
+        .parameter(id_parameter())
+        .gives_schema(201, "The draft.", Box::new(add_record::<Plan>), example::<Plan>)
+        .with_headers(&["ETag", "Location"])
+        .problems(&[ProblemKind::Validation])
 }
 
 async fn create(body: Body<Incoming<UseEvent>>) -> HandlerResult {
     create_with_help(body, MEMBER).await
 }
 
-/// A review lives under the id of its event.
+/// Writes the review of a use event, which has the id of its event.
 async fn put_review(body: Body<Incoming<UseEventReview>>) -> HandlerResult {
     let caller = &body.caller;
     let id = caller.same_id(&body.value)?;
     let expected = conditional::if_match_optional(&caller.request)?;
     find_by_path_id(caller, Kind::UseEvent).await?;
-    if let Some(expected) = expected {
-        let (now, incoming) = (caller.state.clock.now(), body.value);
-        let stored = write(caller, now, problem::<UseEventReview>, move |writer| {
-            replace_in(writer, incoming, id, expected, now)
-        })
-        .await;
-        let stored = stored.map_err(|problem| match problem.kind {
-            // The event is there; a precondition on a review that is not cannot hold.
-            ProblemKind::NotFound => Problem::new(ProblemKind::VersionMismatch),
-            _ => problem,
-        })?;
-        return Ok(json_response(
-            tagged(HttpResponse::Ok(), stored.version),
-            encode(&stored),
-        ));
+    match expected {
+        Some(expected) => replace_review(caller, body.value, id, expected).await,
+        None => create_review(caller, body.value, id).await,
     }
+}
+
+async fn replace_review(
+    caller: &Caller,
+    incoming: Incoming<UseEventReview>,
+    id: Uuid,
+    expected: Expected,
+) -> HandlerResult {
+    let now = caller.state.clock.now();
+    let replaced = write(caller, now, problem::<UseEventReview>, move |writer| {
+        replace_in(writer, incoming, id, expected, now)
+    })
+    .await;
+    let stored = replaced.map_err(|problem| match problem.kind {
+        // The event exists. A precondition on a review that does not exist cannot hold.
+        ProblemKind::NotFound => Problem::new(ProblemKind::VersionMismatch),
+        _ => problem,
+    })?;
+    Ok(json_response(
+        tagged(HttpResponse::Ok(), stored.version),
+        encode(&stored),
+    ))
+}
+
+async fn create_review(caller: &Caller, incoming: Incoming<UseEventReview>, id: Uuid) -> HandlerResult {
     let incoming = Incoming {
         id: Some(id),
-        body: body.value.body,
-        context: None,
+        ..incoming
     };
     match store_new(caller, incoming).await {
         Ok(Created::New(stored)) => Ok(json_response(
@@ -133,9 +186,9 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> HandlerResult {
             encode(&stored),
         )),
         Ok(Created::Replayed(stored)) => {
-            let mut answer = tagged(HttpResponse::Ok(), stored.version);
-            answer.insert_header(("Idempotent-Replayed", "true"));
-            Ok(json_response(answer, encode(&stored)))
+            let mut response = tagged(HttpResponse::Ok(), stored.version);
+            response.insert_header(("Idempotent-Replayed", "true"));
+            Ok(json_response(response, encode(&stored)))
         }
         Err(problem) if problem.kind == ProblemKind::IdConflict => {
             Err(Problem::new(ProblemKind::PreconditionRequired))
@@ -144,35 +197,39 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> HandlerResult {
     }
 }
 
-/// Each call makes another draft; with an `Idempotency-Key` a repeated one gets the first answer again.
+/// Creates a draft of the plan from a review. Each request creates another draft, unless it repeats an
+/// `Idempotency-Key`.
 async fn draft_plan(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let now = caller.state.clock.now();
     let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
     perform(&caller, key, now, Problem::from, move |writer| {
-        writer.lock()?;
-        let (_, event) = current::<UseEvent>(writer, id)?;
-        let (_, review) = current::<UseEventReview>(writer, id)?;
-        let active = writer.by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
-        let active = active.map(|stored| decode::<Plan>(&stored.body)).transpose()?;
-        let contacts = contacts_by_name(writer, &review)?;
-        let contact = |name: &str| contacts.get(&name.trim().to_lowercase()).copied();
-        let plan =
-            plan_from_review(active.as_ref(), &event, &review, contact).map_err(StoreError::Findings)?;
         let incoming = Incoming {
             id: None,
-            body: plan,
+            body: revised_plan(writer, id)?,
             context: None,
         };
-        let plan = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
-        let created = writer.create(&plan)?;
-        let (answer, record) = created_answer::<Plan>(&created);
-        Ok(Reply::new(cache_private(answer), encode(record)))
+        let draft = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
+        let created = writer.create(&draft)?;
+        let (response, record) = created_response::<Plan>(&created);
+        Ok(Reply::new(cache_private(response), encode(record)))
     })
     .await
 }
 
-/// The support contacts by their names in lower case, if the review proposes any.
+/// The active plan with the items that the review of an event proposes.
+fn revised_plan(writer: &mut RecordWriter<'_>, event_id: Uuid) -> Result<Plan, StoreError> {
+    writer.lock()?;
+    let (_, event) = current::<UseEvent>(writer, event_id)?;
+    let (_, review) = current::<UseEventReview>(writer, event_id)?;
+    let active = writer.by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
+    let active = active.map(|stored| decode::<Plan>(&stored.body)).transpose()?;
+    let contacts = contacts_by_name(writer, &review)?;
+    let find_contact = |name: &str| contacts.get(&name.trim().to_lowercase()).copied();
+    plan_from_review(active.as_ref(), &event, &review, find_contact).map_err(StoreError::Findings)
+}
+
+/// Returns the ids of the support contacts by their names in lower case; empty if the review proposes no contact.
 fn contacts_by_name(
     records: &mut Records<'_>,
     review: &UseEventReview,
@@ -180,11 +237,11 @@ fn contacts_by_name(
     if !(review.proposed_items.iter()).any(|item| item.section == PlanSection::ContactIds) {
         return Ok(HashMap::new());
     }
-    let all = Range {
-        limit: CONTACTS,
+    let range = Range {
+        limit: MAX_CONTACTS,
         ..Range::default()
     };
-    let contacts = records.list(Kind::SupportContact, &all)?;
+    let contacts: Vec<Stored> = records.list(Kind::SupportContact, &range)?;
     let named = contacts.iter().map(|stored| {
         let contact: SupportContact = decode(&stored.body)?;
         Ok((contact.name.trim().to_lowercase(), stored.id))

@@ -114,7 +114,7 @@ fn public_keys(key: &IdempotencyKey) -> Result<DataKeys> {
     DataKeys::new(Uuid::nil(), &key.seal)
 }
 
-fn find(conn: &mut Conn, person_no: i64, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
+pub(crate) fn find(conn: &mut Conn, person_no: i64, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
     let query = kept_answers::table
         .filter(kept_answers::person_no.eq(person_no))
         .filter(kept_answers::key.eq(&key.key))

@@ -51,6 +51,7 @@ pub use crate::{
     record::{
         Change, Created, Expected, KeyedRecords, Order, Range, RecordWriter, Records, Replaced, SealedDraft,
         Since, Stored, SyncState,
+        history::{Version, VersionPage, VersionRange},
     },
 };
 

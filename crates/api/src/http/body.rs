@@ -160,14 +160,26 @@ async fn read<T: Input>(
     owner: Option<Uuid>,
     payload: &mut Payload,
 ) -> HandlerResult<(T, Option<IdempotencyKey>)> {
-    let state = State::of(request);
+    let (bytes, key) = read_bytes(request, owner, payload).await?;
+    Ok((parse(&bytes, State::of(request).clock.now())?, key))
+}
+
+/// Reads the bytes of a JSON body, and the request's `Idempotency-Key` if it has one. Nothing is validated yet.
+///
+/// # Errors
+/// 400, 413 or 415 if the body cannot be read or is no JSON by its headers.
+pub async fn read_bytes(
+    request: &HttpRequest,
+    owner: Option<Uuid>,
+    payload: &mut Payload,
+) -> HandlerResult<(Bytes, Option<IdempotencyKey>)> {
     let bytes = json_bytes(request, payload).await?;
     let key = if request.method() == Method::POST {
         idempotency::key(request, owner, &bytes)?
     } else {
         None
     };
-    Ok((parse(&bytes, state.clock.now())?, key))
+    Ok((bytes, key))
 }
 
 /// Reads the bytes of a body that is declared as JSON in UTF-8 without a content encoding.

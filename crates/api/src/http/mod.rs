@@ -11,5 +11,6 @@ pub mod page;
 pub mod problem;
 pub mod query;
 pub mod rate_limit;
+pub mod replay;
 pub mod schema_validation;
 pub mod strict_json;

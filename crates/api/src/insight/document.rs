@@ -1,8 +1,8 @@
-//! The part of the document that all insights share.
+//! The parts of the OpenAPI document that all insights share, and the record that their examples are computed from.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "members of JSON objects that are made right here"
+    reason = "members of JSON objects that are built here"
 )]
 
 use mainstay_domain::{
@@ -38,7 +38,7 @@ use crate::{
     record::if_none_match,
 };
 
-/// The schema of an insight: what it was computed from, then what was found.
+/// Adds the schema of an insight: the members that every insight has, then its own.
 pub fn insight_schema<T: ToSchema>(components: &mut Components) -> Value {
     let reference = add::<T>(components);
     add::<InsightBasis>(components);
@@ -53,7 +53,7 @@ pub fn insight_schema<T: ToSchema>(components: &mut Components) -> Value {
     reference
 }
 
-/// What every insight takes and gives.
+/// Adds the parameters and responses that every insight has.
 pub fn insight<T>(endpoint: Endpoint, example: fn(&Facts, &AsOf) -> Insight<T>) -> Endpoint
 where
     T: ToSchema + Serialize + 'static,
@@ -65,33 +65,33 @@ where
     endpoint
         .parameter(as_of_parameter())
         .parameter(if_none_match())
-        .gives_schema(200, "What was found.", Box::new(insight_schema::<T>), example)
+        .gives_schema(200, "The insight.", Box::new(insight_schema::<T>), example)
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
         .with_headers(&["ETag"])
 }
 
-/// The parameter for the moment that is looked at.
+/// The parameter `as_of`.
 pub fn as_of_parameter() -> Parameter {
     Parameter::query(
         "as_of",
-        "The moment that is looked at, now if left out: what happened after it does not count. Not more than 5 minutes in the future.",
+        "The moment of the insight; now if left out. Records of a later time do not count. At most 5 minutes in the future.",
         json!({ "type": "string", "format": "date-time", "maxLength": 64 }),
         json!("2026-03-08T20:00:00-05:00"),
     )
 }
 
-/// The parameter for how far back to look.
+/// The parameter `window`.
 pub fn window_parameter() -> Parameter {
     Parameter::query(
         "window",
-        "How far back, in days of the person's calendar; today is one of them.",
+        "How many days of the person's calendar count, today included.",
         json!({ "type": "string", "enum": ["7d", "30d", "90d", "365d", "all"], "default": "90d" }),
         json!("90d"),
     )
 }
 
-/// The moment of the examples.
+/// Returns the moment of the examples.
 pub fn example_moment() -> AsOf {
     AsOf {
         at: "2026-03-09T01:00:00Z".parse().unwrap_or_default(),
@@ -100,7 +100,7 @@ pub fn example_moment() -> AsOf {
     }
 }
 
-/// The record that the examples are computed from: the example of each noun.
+/// Returns the record that the examples are computed from: the example of each noun.
 pub fn example_facts() -> Facts {
     fn one<T: Record>(id: &str) -> Vec<WithId<T>> {
         vec![WithId {
@@ -128,7 +128,7 @@ pub fn example_facts() -> Facts {
     }
 }
 
-/// Helplines of the examples.
+/// Returns the helplines of the examples.
 pub fn example_helplines() -> Vec<Helpline> {
     let found = helpline::select(Some("US"), None);
     found.into_iter().take(2).cloned().collect()

@@ -20,7 +20,7 @@ use mainstay_store::{
 };
 use uuid::Uuid;
 
-use super::facts::{MOST, Need, Needs, pages, read};
+use super::facts::{MAX_RECORDS, Need, Needs, for_each_record, read};
 use crate::record::decode;
 
 /// The number of records from which on they are cached. Opening fewer takes a few milliseconds at most.
@@ -98,7 +98,7 @@ impl Computed for SelfEfficacyProfile {}
 impl<T: Computed> Collection<T> {
     fn read(records: &mut Records<'_>) -> Result<Self, StoreError> {
         let (mut keys, mut known) = (Vec::new(), Vec::new());
-        pages(records, T::KIND, Need::All, None, |stored| {
+        for_each_record(records, T::KIND, Need::All, None, |stored| {
             keys.push((stored.occurred_at, stored.id));
             known.push(Self::open(&stored)?);
             Ok(())
@@ -126,8 +126,8 @@ impl<T: Computed> Collection<T> {
         let index = self.keys.partition_point(|other| *other > key);
         self.known.insert(index, Self::open(stored)?);
         self.keys.insert(index, key);
-        self.keys.truncate(MOST);
-        self.known.truncate(MOST);
+        self.keys.truncate(MAX_RECORDS);
+        self.known.truncate(MAX_RECORDS);
         Ok(())
     }
 

@@ -1,12 +1,9 @@
-//! Feedback on early warnings: an ordinary collection, with the path under which an app looks for it.
+//! The endpoints of feedback on early warnings: an ordinary collection with one more path for its create.
 
-use mainstay_domain::{record::Incoming, warning_feedback::WarningFeedback};
+use mainstay_domain::warning_feedback::WarningFeedback;
 
 use crate::{
-    http::{
-        body::Body,
-        problem::{HandlerResult, ProblemKind},
-    },
+    http::{problem::ProblemKind, replay::replaying},
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::add_record,
@@ -14,23 +11,23 @@ use crate::{
     record::{collection, create, example, request_example},
 };
 
-/// The endpoints of feedback.
+/// Returns the endpoints of feedback.
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Insights;
     let mut all = vec![
-        endpoint::post("/v1/insights/warnings/feedback", give)
-            .operation(tag, "giveWarningFeedback", "Say what a warning was worth")
+        endpoint::post("/v1/insights/warnings/feedback", replaying(create::<WarningFeedback>))
+            .operation(tag, "giveWarningFeedback", "Give feedback on a warning")
             .about(
-                "`helpful`, `wrong`, or `mute`: a muted rule neither shows nor counts, until `muted_until` or until the feedback is \
-                 deleted; what is said for safety stays. The same as a POST to `/v1/warning-feedback`, where feedback is listed, \
-                 changed and deleted.",
+                "`helpful`, `wrong`, or `mute`. A muted rule is not shown and does not count until `muted_until`, or until the \
+                 feedback is deleted; what a warning says for safety stays. The same as a POST to `/v1/warning-feedback`, where \
+                 feedback is listed, changed and deleted.",
             )
             .takes_schema(Box::new(add_record::<WarningFeedback>), request_example::<WarningFeedback>)
             .gives_schema(201, "Stored.", Box::new(add_record::<WarningFeedback>), example::<WarningFeedback>)
             .with_headers(&["ETag", "Location"])
             .gives_schema(
                 200,
-                "Stored before; this is how it stands now.",
+                "Stored before; the response has the current version.",
                 Box::new(add_record::<WarningFeedback>),
                 example::<WarningFeedback>,
             )
@@ -39,8 +36,4 @@ pub fn endpoints() -> Vec<Endpoint> {
     ];
     all.extend(collection::<WarningFeedback>(tag));
     all
-}
-
-async fn give(body: Body<Incoming<WarningFeedback>>) -> HandlerResult {
-    create(body).await
 }

@@ -1,4 +1,4 @@
-//! Insights: what the record tells the person, computed when it is asked for.
+//! Insights: what the record tells the person, computed when it is requested.
 
 pub mod document;
 pub mod facts;
@@ -35,158 +35,194 @@ use crate::{
     openapi::endpoint::{self, Endpoint, Parameter, Tag},
 };
 
-/// Days of doses that the rules look at: an injection may last for 190 days and be overdue for more.
+/// Days of doses that the early-warning rules read: an injection may last for 190 days and be overdue for more.
 const MEDICATION_DAYS: i64 = 600;
 
-/// The endpoints of insights.
+/// Returns the endpoints of insights.
 pub fn endpoints() -> Vec<Endpoint> {
-    let tag = Tag::Insights;
-    vec![
-        insight(
-            endpoint::get("/v1/insights/abstinence", get_abstinence)
-                .operation(tag, "getAbstinence", "Days without use, for each goal")
-                .about(
-                    "The current run, earlier runs, shares of days over the last 7, 30, 90 days and since the goal began, what was \
-                     saved, and days within limits. Days are dates in the person's zone. A day of use ends a run and takes nothing \
-                     from it.",
-                ),
-            abstinence,
-        ),
-        insight(
-            endpoint::get("/v1/insights/milestones", get_milestones)
-                .operation(tag, "getMilestones", "What was reached, and what comes next")
-                .about(
-                    "In one run, in all days without use, and in urges ridden out. What was reached stays: later days change no \
-                     milestone that was earned before them.",
-                ),
-            milestones,
-        ),
-        insight(
-            endpoint::get("/v1/insights/series", get_series)
-                .operation(tag, "getSeries", "One measure over time")
-                .about("By day, week or month of the person's calendar. What has no value is left out: it is missing, not zero.")
-                .parameter(Parameter {
-                    required: true,
-                    ..Parameter::query(
-                        "metric",
-                        "What is measured.",
-                        json!({ "$ref": "#/components/schemas/Metric" }),
-                        json!("craving"),
-                    )
-                })
-                .parameter(Parameter::query(
-                    "bucket",
-                    "Over how long a time values are put together; `day` if left out.",
-                    json!({ "$ref": "#/components/schemas/Bucket" }),
-                    json!("week"),
-                ))
-                .parameter(window_parameter()),
-            |facts, as_of| series(facts, Metric::Craving, Bucket::Week, as_of, Window::default()),
-        ),
-        insight(
-            endpoint::get("/v1/insights/cravings", get_cravings)
-                .operation(tag, "getCravings", "How cravings go")
-                .about(
-                    "Their trend over the last 14 days (Theil–Sen slope of the daily maximum, from 5 days on), the hours of the week, \
-                     how long they last, how they end.",
-                )
-                .parameter(window_parameter()),
-            |facts, as_of| cravings(facts, as_of, Window::default()),
-        ),
-        insight(
-            endpoint::get("/v1/insights/triggers", get_triggers)
-                .operation(tag, "getTriggers", "What brings cravings on")
-                .about(
-                    "How often each trigger is at work, and from 5 events on how much more often use followed it than elsewhere, with \
-                     intervals. It says what went together, not what caused it.",
-                )
-                .parameter(window_parameter()),
-            |facts, as_of| triggers(facts, as_of, Window::default()),
-        ),
-        insight(
-            endpoint::get("/v1/insights/strategies", get_strategies)
-                .operation(tag, "getStrategies", "What helps")
-                .about(
-                    "How much the craving fell with each coping strategy that was rated before and after: mean, median, interval, and \
-                     the rank by which help is ordered.",
-                )
-                .parameter(window_parameter()),
-            |facts, as_of| strategies(facts, as_of, Window::default()),
-        ),
-        insight(
-            endpoint::get("/v1/insights/self-efficacy", get_self_efficacy)
-                .operation(tag, "getSelfEfficacy", "Confidence by kind of situation")
-                .about("The latest profile over the eight kinds of high-risk situations, what changed in the window, and the two to begin with.")
-                .parameter(window_parameter()),
-            |facts, as_of| self_efficacy(facts, as_of, Window::default()),
-        ),
-        insight(
-            endpoint::get("/v1/insights/medication", get_medication)
-                .operation(tag, "getMedicationCoverage", "How much of the time medication covered")
-                .about(
-                    "The proportion of days covered, with overlaps carried forward, and the longest stretch with gaps of at most 7 days. \
-                     0.80 is the usual threshold. Today counts once it is covered. `proportion` and `covered_enough` are left out while \
-                     no dose of the medication is recorded: missing is not zero. `n` counts the doses whose cover reaches into the window.",
-                )
-                .parameter(window_parameter()),
-            |facts, as_of| medication(facts, as_of, Window::default()),
-        ),
-    ]
-    .into_iter()
-    .chain(for_the_start())
-    .chain(feedback::endpoints())
-    .collect()
+    let mut all = vec![
+        abstinence_endpoint(),
+        milestones_endpoint(),
+        series_endpoint(),
+        cravings_endpoint(),
+        triggers_endpoint(),
+        strategies_endpoint(),
+        self_efficacy_endpoint(),
+        medication_endpoint(),
+        summary_endpoint(),
+        warnings_endpoint(),
+    ];
+    all.extend(feedback::endpoints());
+    all
 }
 
-/// What an app asks for when it is opened.
-fn for_the_start() -> Vec<Endpoint> {
-    let tag = Tag::Insights;
-    vec![
-        insight(
-            endpoint::get("/v1/insights/summary", get_summary)
-                .operation(tag, "getSummary", "All of it, small")
-                .about("What an app shows at its start, in one answer.")
-                .parameter(window_parameter()),
-            |facts, as_of| summary(facts, as_of, Window::default()),
-        ),
-        insight(
-            endpoint::get("/v1/insights/warnings", get_warnings)
-                .operation(tag, "getWarnings", "Early warnings, explained")
-                .about(
-                    "Fixed rules over the person's own record, version 1: the level, each rule that fired with what it looked at, what \
-                     the plan and the library have for it, and each rule that could not be evaluated with what is missing. Not \
-                     validated, no prediction, no diagnosis. What is missing is `insufficient_data`, never `steady`. A rule that was muted \
-                     neither shows nor counts; `muted` says of each whether it would speak, so that `steady` is no false all-clear. \
-                     Holds for the hour.",
-                ),
-            |facts, as_of| warnings(facts, &example_helplines(), as_of, &Thresholds::V1),
-        ),
-    ]
+fn abstinence_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/abstinence", get_abstinence)
+            .operation(Tag::Insights, "getAbstinence", "Days without use, for each goal")
+            .about(
+                "For each goal: the current run, earlier runs, shares of days over the last 7, 30 and 90 days and since the goal \
+                 began, money and time saved, and days within limits. Days are dates in the person's time zone. A day of use \
+                 ends a run and takes nothing away from it.",
+            ),
+        abstinence,
+    )
+}
+
+fn milestones_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/milestones", get_milestones)
+            .operation(Tag::Insights, "getMilestones", "What was reached, and what comes next")
+            .about(
+                "Milestones of the current run, of all days without use together, and of urges ridden out. A milestone that was \
+                 reached stays: no later day changes it.",
+            ),
+        milestones,
+    )
+}
+
+fn series_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/series", get_series)
+            .operation(Tag::Insights, "getSeries", "One measure over time")
+            .about(
+                "One point a day, week or month of the person's calendar. Times without a value are left out: a missing value is \
+                 not zero.",
+            )
+            .parameter(Parameter {
+                required: true,
+                ..Parameter::query(
+                    "metric",
+                    "The measure.",
+                    json!({ "$ref": "#/components/schemas/Metric" }),
+                    json!("craving"),
+                )
+            })
+            .parameter(Parameter::query(
+                "bucket",
+                "The span of time that one point covers; `day` if left out.",
+                json!({ "$ref": "#/components/schemas/Bucket" }),
+                json!("week"),
+            ))
+            .parameter(window_parameter()),
+        |facts, as_of| series(facts, Metric::Craving, Bucket::Week, as_of, Window::default()),
+    )
+}
+
+fn cravings_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/cravings", get_cravings)
+            .operation(Tag::Insights, "getCravings", "How cravings go")
+            .about(
+                "The trend over the last 14 days (Theil–Sen slope of the daily maximum, from 5 days with cravings on), the hours of \
+                 the week, how long cravings last, and how they end.",
+            )
+            .parameter(window_parameter()),
+        |facts, as_of| cravings(facts, as_of, Window::default()),
+    )
+}
+
+fn triggers_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/triggers", get_triggers)
+            .operation(Tag::Insights, "getTriggers", "What brings cravings on")
+            .about(
+                "How often each trigger was present, and from 5 events on how much more often use followed it than otherwise, with \
+                 intervals. The figures show what occurred together, not what caused it.",
+            )
+            .parameter(window_parameter()),
+        |facts, as_of| triggers(facts, as_of, Window::default()),
+    )
+}
+
+fn strategies_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/strategies", get_strategies)
+            .operation(Tag::Insights, "getStrategies", "What helps")
+            .about(
+                "How much the craving fell with each coping strategy that was rated before and after: mean, median, interval, and \
+                 the rank by which help is ordered.",
+            )
+            .parameter(window_parameter()),
+        |facts, as_of| strategies(facts, as_of, Window::default()),
+    )
+}
+
+fn self_efficacy_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/self-efficacy", get_self_efficacy)
+            .operation(Tag::Insights, "getSelfEfficacy", "Confidence by kind of situation")
+            .about(
+                "The latest profile over the eight kinds of high-risk situations, its changes in the window, and the two kinds to \
+                 begin with.",
+            )
+            .parameter(window_parameter()),
+        |facts, as_of| self_efficacy(facts, as_of, Window::default()),
+    )
+}
+
+fn medication_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/medication", get_medication)
+            .operation(Tag::Insights, "getMedicationCoverage", "How much of the time medication covered")
+            .about(
+                "The proportion of days covered, with overlaps carried forward, and the longest stretch with gaps of at most 7 days. \
+                 0.80 is the usual threshold. Today counts once it is covered. `proportion` and `covered_enough` are left out while \
+                 no dose of the medication is recorded: missing is not zero. `n` counts the doses whose cover reaches into the window.",
+            )
+            .parameter(window_parameter()),
+        |facts, as_of| medication(facts, as_of, Window::default()),
+    )
+}
+
+fn summary_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/summary", get_summary)
+            .operation(Tag::Insights, "getSummary", "All of it, small")
+            .about("What an app shows at its start, in one response.")
+            .parameter(window_parameter()),
+        |facts, as_of| summary(facts, as_of, Window::default()),
+    )
+}
+
+fn warnings_endpoint() -> Endpoint {
+    insight(
+        endpoint::get("/v1/insights/warnings", get_warnings)
+            .operation(Tag::Insights, "getWarnings", "Early warnings, explained")
+            .about(
+                "Evaluates fixed rules, version 1, on the person's own record. The response has the level, each rule that fired with \
+                 the values it used and with what the plan and the library offer for it, and each rule that could not be \
+                 evaluated with what is missing. The rules are not validated; they are no prediction and no diagnosis. Too little \
+                 data gives `insufficient_data`, never `steady`. A muted rule is not shown and does not count; `muted` says of each \
+                 whether it would have fired, so that `steady` is no false all-clear. The response is valid for the hour.",
+            ),
+        |facts, as_of| warnings(facts, &example_helplines(), as_of, &Thresholds::V1),
+    )
 }
 
 async fn get_abstinence(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "abstinence", &["as_of"]).await?;
+    let request = InsightRequest::of(&caller, "abstinence", &["as_of"]).await?;
     let needs = Needs {
         goals: true,
         uses: true,
         check_ins: Need::All,
         ..Needs::default()
     };
-    asked
-        .answer(&caller, needs, |facts, asked| abstinence(facts, &asked.as_of))
+    request
+        .respond(&caller, needs, |facts, request| abstinence(facts, &request.as_of))
         .await
 }
 
 async fn get_milestones(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "milestones", &["as_of"]).await?;
+    let request = InsightRequest::of(&caller, "milestones", &["as_of"]).await?;
     let needs = Needs {
         goals: true,
         uses: true,
         cravings: Need::All,
         ..Needs::default()
     };
-    asked
-        .answer(&caller, needs, |facts, asked| milestones(facts, &asked.as_of))
+    request
+        .respond(&caller, needs, |facts, request| milestones(facts, &request.as_of))
         .await
 }
 
@@ -195,11 +231,14 @@ async fn get_series(caller: Caller) -> HandlerResult {
     parameters.require("metric");
     let metric = parameters.choice::<Metric>("metric");
     let bucket = parameters.choice::<Bucket>("bucket").unwrap_or_default();
-    let words = format!("series {metric:?} {bucket:?}");
-    let asked = InsightRequest::with(&caller, parameters, &words).await?;
-    // Without a metric the question was refused.
+    let name = format!("series {metric:?} {bucket:?}");
+    let request = InsightRequest::with(&caller, parameters, &name).await?;
+    // A request without a metric was refused above.
     let metric = metric.unwrap_or(Metric::Craving);
-    let (kind, since) = (series::source_collection(metric), Need::since(asked.first_day()));
+    let (kind, since) = (
+        series::source_collection(metric),
+        Need::since(request.first_day()),
+    );
     let needed = |of: Kind| if kind == of { since } else { Need::None };
     let needs = Needs {
         check_ins: needed(Kind::CheckIn),
@@ -207,32 +246,32 @@ async fn get_series(caller: Caller) -> HandlerResult {
         uses: kind == Kind::UseEvent,
         ..Needs::default()
     };
-    asked
-        .answer(&caller, needs, move |facts, asked| {
-            series(facts, metric, bucket, &asked.as_of, asked.window)
+    request
+        .respond(&caller, needs, move |facts, request| {
+            series(facts, metric, bucket, &request.as_of, request.window)
         })
         .await
 }
 
 async fn get_cravings(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "cravings", &["as_of", "window"]).await?;
-    let trend_from = add_days(asked.as_of.today(), 1 - TREND_DAYS);
-    let since = Need::since(asked.first_day().map(|first| first.min(trend_from)));
+    let request = InsightRequest::of(&caller, "cravings", &["as_of", "window"]).await?;
+    let trend_from = add_days(request.as_of.today(), 1 - TREND_DAYS);
+    let since = Need::since(request.first_day().map(|first| first.min(trend_from)));
     let needs = Needs {
         check_ins: since,
         cravings: since,
         ..Needs::default()
     };
-    asked
-        .answer(&caller, needs, |facts, asked| {
-            cravings(facts, &asked.as_of, asked.window)
+    request
+        .respond(&caller, needs, |facts, request| {
+            cravings(facts, &request.as_of, request.window)
         })
         .await
 }
 
 async fn get_triggers(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "triggers", &["as_of", "window"]).await?;
-    let since = Need::since(asked.first_day());
+    let request = InsightRequest::of(&caller, "triggers", &["as_of", "window"]).await?;
+    let since = Need::since(request.first_day());
     let needs = Needs {
         plans: true,
         check_ins: since,
@@ -240,58 +279,58 @@ async fn get_triggers(caller: Caller) -> HandlerResult {
         uses: true,
         ..Needs::default()
     };
-    asked
-        .answer(&caller, needs, |facts, asked| {
-            triggers(facts, &asked.as_of, asked.window)
+    request
+        .respond(&caller, needs, |facts, request| {
+            triggers(facts, &request.as_of, request.window)
         })
         .await
 }
 
 async fn get_strategies(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "strategies", &["as_of", "window"]).await?;
+    let request = InsightRequest::of(&caller, "strategies", &["as_of", "window"]).await?;
     let needs = Needs {
         plans: true,
-        cravings: Need::since(asked.first_day()),
+        cravings: Need::since(request.first_day()),
         ..Needs::default()
     };
-    asked
-        .answer(&caller, needs, |facts, asked| {
-            strategies(facts, &asked.as_of, asked.window)
+    request
+        .respond(&caller, needs, |facts, request| {
+            strategies(facts, &request.as_of, request.window)
         })
         .await
 }
 
 async fn get_self_efficacy(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "self-efficacy", &["as_of", "window"]).await?;
+    let request = InsightRequest::of(&caller, "self-efficacy", &["as_of", "window"]).await?;
     let needs = Needs {
-        profiles: Need::since(asked.first_day()),
+        profiles: Need::since(request.first_day()),
         ..Needs::default()
     };
-    asked
-        .answer(&caller, needs, |facts, asked| {
-            self_efficacy(facts, &asked.as_of, asked.window)
+    request
+        .respond(&caller, needs, |facts, request| {
+            self_efficacy(facts, &request.as_of, request.window)
         })
         .await
 }
 
 async fn get_medication(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "medication", &["as_of", "window"]).await?;
+    let request = InsightRequest::of(&caller, "medication", &["as_of", "window"]).await?;
     let needs = Needs {
-        // A dose may be carried forward from long ago.
+        // Cover may be carried forward from doses of long ago.
         medications: Need::All,
         ..Needs::default()
     };
-    asked
+    request
         .by_the_hour()
-        .answer(&caller, needs, |facts, asked| {
-            medication(facts, &asked.as_of, asked.window)
+        .respond(&caller, needs, |facts, request| {
+            medication(facts, &request.as_of, request.window)
         })
         .await
 }
 
-/// The part of the record that the early-warning rules look at.
-pub fn for_warnings(asked: &InsightRequest) -> Needs {
-    let today = asked.as_of.today();
+/// The part of the record that the early-warning rules read.
+pub fn for_warnings(request: &InsightRequest) -> Needs {
+    let today = request.as_of.today();
     let recent = Need::From(warning::earliest_day(today));
     Needs {
         goals: true,
@@ -308,32 +347,32 @@ pub fn for_warnings(asked: &InsightRequest) -> Needs {
 }
 
 async fn get_warnings(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "warnings", &["as_of"]).await?;
-    let needs = for_warnings(&asked);
-    asked
+    let request = InsightRequest::of(&caller, "warnings", &["as_of"]).await?;
+    let needs = for_warnings(&request);
+    request
         .by_the_hour()
-        .answer(&caller, needs, |facts, asked| {
-            warnings(facts, &asked.helplines(), &asked.as_of, &Thresholds::V1)
+        .respond(&caller, needs, |facts, request| {
+            warnings(facts, &request.helplines(), &request.as_of, &Thresholds::V1)
         })
         .await
 }
 
 async fn get_summary(caller: Caller) -> HandlerResult {
-    let asked = InsightRequest::of(&caller, "summary", &["as_of", "window"]).await?;
+    let request = InsightRequest::of(&caller, "summary", &["as_of", "window"]).await?;
     let needs = Needs {
-        // The days that check-ins confirm, and urges ridden out, count from the beginning.
+        // Days confirmed by check-ins, and urges ridden out, are counted from the first record on.
         check_ins: Need::All,
         cravings: Need::All,
         medications: Need::All,
         profiles: Need::All,
-        // What answers a warning is not part of the summary.
+        // Contacts are part of the response to a warning, not of the summary.
         contacts: false,
-        ..for_warnings(&asked)
+        ..for_warnings(&request)
     };
-    asked
+    request
         .by_the_hour()
-        .answer(&caller, needs, |facts, asked| {
-            summary(facts, &asked.as_of, asked.window)
+        .respond(&caller, needs, |facts, request| {
+            summary(facts, &request.as_of, request.window)
         })
         .await
 }

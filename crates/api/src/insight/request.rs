@@ -1,5 +1,7 @@
-//! What was asked of the record, and answering it: not at all if the client has the answer, from memory if it was
-//! given before, else by opening the record.
+//! A request for an insight: its parameters, its entity tag, and the response.
+//!
+//! If the client has the current response already, the record is not opened. Otherwise a cached body is used, and only if
+//! there is none is the insight computed.
 
 use actix_web::http::header::{self, HeaderValue};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -12,7 +14,7 @@ use mainstay_domain::{
 };
 use mainstay_store::{
     Records, StoreError,
-    cache::{response_cache::CachedBody, revision::Revision},
+    cache::{response_cache::CachedBody, revision::ObservedRevision},
 };
 use serde::Serialize;
 
@@ -30,42 +32,41 @@ use crate::{
     record::versioned,
 };
 
-/// How long an answer holds as long as the record stays as it is.
+/// How long a response stays valid while the record does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+enum Validity {
     /// For the person's day.
     Day,
-    /// For the hour: some of its spans are in hours.
+    /// For the hour, because the response depends on spans of hours.
     Hour,
 }
 
-/// The form of an answer that is not JSON.
+/// A media type other than JSON.
 #[derive(Debug, Clone, Copy)]
-pub struct Form {
-    /// Its media type.
+pub struct Format {
+    /// The media type.
     pub media_type: &'static str,
-    /// What it may load and run (Content-Security-Policy).
+    /// The `Content-Security-Policy`.
     pub policy: &'static str,
 }
 
-/// A question to the record.
+/// A request for an insight.
 #[derive(Debug, Clone)]
 pub struct InsightRequest {
-    /// The moment that is looked at.
+    /// The moment of the insight.
     pub as_of: AsOf,
     /// The window.
     pub window: Window,
     profile: Profile,
-    /// How long the answer holds.
-    holds: Holds,
-    /// The latest moment whose records count, in microseconds; none if all do.
+    validity: Validity,
+    /// Only records up to this moment count, in microseconds; `None` if all do.
     upto: Option<i64>,
-    /// The question in words, without the moment.
-    words: String,
+    /// The insight and all its parameters but the moment.
+    name: String,
 }
 
 impl InsightRequest {
-    /// Reads a question that has no parameters of its own.
+    /// Reads a request for an insight that has no parameters beyond `as_of` and `window`.
     ///
     /// # Errors
     /// 422 that names every wrong parameter.
@@ -73,11 +74,11 @@ impl InsightRequest {
         Self::with(caller, Parameters::read(&caller.request, parameters), name).await
     }
 
-    /// Reads a question; `words` name it with all its parameters but `as_of` and `window`.
+    /// Reads a request. `name` is that of the insight, with all parameters but `as_of` and `window`.
     ///
     /// # Errors
     /// 422 that names every wrong parameter.
-    pub async fn with(caller: &Caller, mut parameters: Parameters, words: &str) -> HandlerResult<Self> {
+    pub async fn with(caller: &Caller, mut parameters: Parameters, name: &str) -> HandlerResult<Self> {
         let now = caller.state.clock.now();
         let window = parameters.get(
             "window",
@@ -98,9 +99,9 @@ impl InsightRequest {
             },
             window,
             upto: at.map(|at| at.timestamp_micros()),
-            holds: Holds::Day,
-            words: format!(
-                "{words} {} account {} {}",
+            validity: Validity::Day,
+            name: format!(
+                "{name} {} account {} {}",
                 window.as_str(),
                 account.version,
                 env!("CARGO_PKG_VERSION")
@@ -109,11 +110,11 @@ impl InsightRequest {
         })
     }
 
-    /// The same question, whose answer looks at hours.
+    /// Makes the response valid for the hour instead of the day.
     #[must_use]
     pub fn by_the_hour(self) -> Self {
         Self {
-            holds: Holds::Hour,
+            validity: Validity::Hour,
             ..self
         }
     }
@@ -121,8 +122,8 @@ impl InsightRequest {
     /// The helplines of the person's country.
     pub fn helplines(&self) -> Vec<Helpline> {
         let (country, language) = (self.profile.helpline_country(), self.profile.language());
-        let found = helpline::select(country.as_deref(), language.as_deref());
-        found.into_iter().cloned().collect()
+        let selected = helpline::select(country.as_deref(), language.as_deref());
+        selected.into_iter().cloned().collect()
     }
 
     /// How much a page may give away at a glance.
@@ -130,26 +131,26 @@ impl InsightRequest {
         self.profile.discretion
     }
 
-    /// The latest moment whose records count, in microseconds; none if all do.
+    /// Only records up to this moment count, in microseconds; `None` if all do.
     pub fn upto(&self) -> Option<i64> {
         self.upto
     }
 
-    /// First day of the window.
+    /// The first day of the window; `None` if it has no beginning.
     pub fn first_day(&self) -> Option<NaiveDate> {
         self.window.first_day(self.as_of.today())
     }
 
-    /// Answers with what `compute` finds in the part of the record that it needs.
+    /// Responds with JSON that `compute` makes of the part of the record that it needs.
     ///
     /// # Errors
-    /// What the store says.
-    pub async fn answer<T, F>(self, caller: &Caller, needs: Needs, compute: F) -> HandlerResult
+    /// Errors of the store.
+    pub async fn respond<T, F>(self, caller: &Caller, needs: Needs, compute: F) -> HandlerResult
     where
         T: Serialize,
         F: FnOnce(&Facts, &Self) -> T + Send + 'static,
     {
-        let (question, tag, revision) = self.question(caller).await?;
+        let CacheEntry { key, tag, observed } = self.cache_entry(caller).await?;
         if has_current(&caller.request, &tag) {
             return Ok(versioned(&caller.request, &tag, Vec::new));
         }
@@ -165,63 +166,75 @@ impl InsightRequest {
             };
             Ok(Some(CachedBody::new(body)))
         };
-        // What was asked of one moment of the past is hardly asked again.
-        let made = if is_now {
+        // An insight of a past moment is hardly requested twice.
+        let body = if is_now {
             store
-                .get_or_compute_long(&scope, &question, revision, now, work)
+                .get_or_compute_long(&scope, &key, observed, now, work)
                 .await?
         } else {
             store.read_long(&scope, work).await?
         };
-        let made = made.ok_or(Problem::internal("an insight without a body"))?;
-        Ok(versioned(&caller.request, &tag, || made.bytes))
+        let body = body.ok_or(Problem::internal("an insight without a body"))?;
+        Ok(versioned(&caller.request, &tag, || body.bytes))
     }
 
-    /// Answers in another form than JSON with what `make` makes of the record. It is made each time that the client
-    /// does not have it: such answers are large and asked for seldom.
+    /// Responds in another format than JSON. Such bodies are large and requested seldom, so they are not cached on the
+    /// server.
     ///
     /// # Errors
-    /// What the store says.
-    pub async fn answer_in<F>(self, caller: &Caller, form: &Form, make: F) -> HandlerResult
+    /// Errors of the store.
+    pub async fn respond_in<F>(self, caller: &Caller, format: &Format, render: F) -> HandlerResult
     where
         F: FnOnce(&mut Records<'_>, &Self) -> Result<Vec<u8>, StoreError> + Send + 'static,
     {
-        let (_, tag, _) = self.question(caller).await?;
-        let mut answer = if has_current(&caller.request, &tag) {
+        let tag = self.cache_entry(caller).await?.tag;
+        let mut response = if has_current(&caller.request, &tag) {
             versioned(&caller.request, &tag, Vec::new)
         } else {
-            let work = move |records: &mut Records<'_>| make(records, &self);
+            let work = move |records: &mut Records<'_>| render(records, &self);
             let body = caller.state.store.read_long(caller.scope(), work).await?;
-            let mut answer = versioned(&caller.request, &tag, || body);
-            let media_type = HeaderValue::from_static(form.media_type);
-            answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
-            answer
+            let mut response = versioned(&caller.request, &tag, || body);
+            let media_type = HeaderValue::from_static(format.media_type);
+            response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+            response
         };
-        // A 304 replaces the headers that the client has kept (RFC 9111, section 4.3.4).
-        let policy = HeaderValue::from_static(form.policy);
-        answer
+        // The headers of a 304 replace those that the client has stored (RFC 9111, section 4.3.4).
+        let policy = HeaderValue::from_static(format.policy);
+        response
             .headers_mut()
             .insert(header::CONTENT_SECURITY_POLICY, policy);
-        Ok(answer)
+        Ok(response)
     }
 
-    /// The question in words with its moment, the entity tag of its answer at the present revision, and the revision.
-    async fn question(&self, caller: &Caller) -> HandlerResult<(String, String, Revision)> {
-        let moment = match (self.upto, self.holds) {
+    /// The cache key of the request, and the entity tag of its response at the current revision of the record.
+    async fn cache_entry(&self, caller: &Caller) -> HandlerResult<CacheEntry> {
+        let moment = match (self.upto, self.validity) {
             (Some(micros), _) => format!("at {micros}"),
-            (None, Holds::Day) => format!("on {}", self.as_of.today()),
-            (None, Holds::Hour) => format!("on {} from {}", self.as_of.today(), self.as_of.last_full_hour()),
+            (None, Validity::Day) => format!("on {}", self.as_of.today()),
+            (None, Validity::Hour) => {
+                format!("on {} from {}", self.as_of.today(), self.as_of.last_full_hour())
+            }
         };
-        let question = format!("insight {} {moment}", self.words);
-        let revision = caller.state.store.revision(caller.scope()).await?;
-        let state = format!("{question} {} {}", revision.epoch, revision.rev);
-        // Weak: within the day the answer means the same, while its `as_of` may be another moment.
-        let tag = format!("W/{}", etag_of(state.as_bytes()));
-        Ok((question, tag, revision))
+        let key = format!("insight {} {moment}", self.name);
+        let observed = caller.state.store.revision(caller.scope()).await?;
+        let versioned_key = format!("{key} {} {}", observed.revision.epoch, observed.revision.rev);
+        // Weak: within the day the response means the same, while its `as_of` may be another moment.
+        let tag = format!("W/{}", etag_of(versioned_key.as_bytes()));
+        Ok(CacheEntry { key, tag, observed })
     }
 }
 
-/// The moment in `as_of`, if it is given.
+/// How a response is found in the caches of the client and of the server.
+struct CacheEntry {
+    /// The key in the server's cache.
+    key: String,
+    /// The entity tag.
+    tag: String,
+    /// The revision of the record that the tag is for.
+    observed: ObservedRevision,
+}
+
+/// The moment in `as_of`, if the request has one.
 fn as_of(parameters: &mut Parameters, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let at = parameters.get("as_of", FindingCode::Format, "must be an RFC 3339 time", |text| {
         text.parse::<Timestamp>().ok()

@@ -1,27 +1,27 @@
-//! Nouns in the documentation.
+//! Example records for the OpenAPI document.
 
 use mainstay_domain::record::{Record, json as to_json};
 use mainstay_store::Stored;
 use serde_json::{Value, json};
 
-use super::encode;
+use super::response::encode;
 
-/// The id of every example.
+/// The id of every example record.
 pub const EXAMPLE_ID: &str = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47";
 
-/// The example of a noun, as a client sends it.
+/// Returns the example of a noun as a client sends it.
 pub fn request_example<T: Record>() -> Value {
     let mut example = serde_json::to_value(T::example()).unwrap_or_default();
     if let Value::Object(members) = &mut example {
         members.retain(|name, _| !T::READ_ONLY.contains(&name.as_str()));
-        let mut all = serde_json::Map::from_iter([("id".to_owned(), json!(EXAMPLE_ID))]);
-        all.append(members);
-        *members = all;
+        let mut with_id = serde_json::Map::from_iter([("id".to_owned(), json!(EXAMPLE_ID))]);
+        with_id.append(members);
+        *members = with_id;
     }
     example
 }
 
-/// The example of a noun, as the server answers it.
+/// Returns the example of a noun as the server responds with it.
 pub fn example<T: Record>() -> Value {
     let record = Stored {
         id: EXAMPLE_ID.parse().unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! The earlier versions of a record.
+//! The earlier versions of a record: `GET /v1/{collection}/{id}/history`.
 
 use actix_web::{Handler, HttpResponse};
 use mainstay_domain::{
@@ -7,10 +7,14 @@ use mainstay_domain::{
 };
 use mainstay_store::{Replaced, StoreError};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
-    EXAMPLE_ID, cursor_parameter, id_parameter, json_response, limit_parameter, list_body, numbered_page,
-    one_of, path_of_one,
+    endpoint::with_article,
+    example::EXAMPLE_ID,
+    list::list_body,
+    parameter::{cursor_parameter, id_parameter, limit_parameter, numbered_page},
+    response::{json_response, path_of_one},
 };
 use crate::{
     http::{caller::Caller, problem::HandlerResult},
@@ -23,77 +27,95 @@ use crate::{
 /// `GET /v1/{collection}/{id}/history`.
 pub fn history_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
-    endpoint::get(format!("{}/history", path_of_one::<T>()), history_of(T::KIND))
-        .operation(tag, format!("list{name}History"), format!("List the earlier versions of {}", one_of::<T>()))
-        .about(format!("Each version of the {one} that was replaced, newest first, with when and by which session; of a deleted {one} too."))
+    endpoint::get(format!("{}/history", path_of_one::<T>()), history_handler(T::KIND))
+        .operation(
+            tag,
+            format!("list{name}History"),
+            format!("List the earlier versions of {}", with_article::<T>()),
+        )
+        .about(format!(
+            "Lists the versions of the {one} that were replaced, newest first, each with when it was replaced and by which \
+             session. A deleted {one} keeps its history."
+        ))
         .parameter(id_parameter())
         .parameter(limit_parameter())
         .parameter(cursor_parameter())
-        .gives_schema(200, "A page.", Box::new(history_schema::<T>), || json!({ "items": [history_example::<T>()], "next_cursor": null }))
+        .gives_schema(
+            200,
+            "A page.",
+            Box::new(history_schema::<T>),
+            || json!({ "items": [history_example::<T>()], "next_cursor": null }),
+        )
 }
 
-fn history_of(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {
+fn history_handler(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {
     move |caller| history(caller, kind)
 }
 
 async fn history(caller: Caller, kind: Kind) -> HandlerResult {
     let id = caller.path_id("id")?;
-    let (limit, below) = numbered_page(&caller, 'v')?;
+    let range = numbered_page(&caller, 'v')?;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
         records.latest_change(kind, id)?.ok_or(StoreError::NotFound)?;
-        records.history(kind, id)
+        records.history(kind, id, range)
     });
-    let mut earlier = read
-        .await?
-        .into_iter()
-        .rev()
-        .filter(|old| below.is_none_or(|below| old.version < below));
-    let page: Vec<Replaced> = earlier.by_ref().take(limit).collect();
-    let next = earlier
-        .next()
-        .and(page.last())
+    let page = read.await?;
+    let next_cursor = page
+        .versions
+        .last()
+        .filter(|_| page.has_more)
         .map(|last| format!("v{}", last.version));
-    let items = page.iter().map(|old| {
-        let time = |micros| Timestamp::from_micros(micros).to_string();
-        let mut item = serde_json::Map::from_iter([
-            ("version".to_owned(), json!(old.version)),
-            ("written_at".to_owned(), json!(time(old.written_at))),
-            ("replaced_at".to_owned(), json!(time(old.replaced_at))),
-        ]);
-        if let Some(session) = old.replaced_by {
-            item.insert("replaced_by_session_id".to_owned(), json!(session));
-        }
-        let mut out = to_json(&item);
-        out.pop();
-        out.extend_from_slice(b",\"record\":{\"id\":");
-        out.extend_from_slice(&to_json(&id));
-        out.push(b',');
-        out.extend_from_slice(old.body.strip_prefix(b"{").unwrap_or_default());
-        out.push(b'}');
-        out
-    });
+    let items = page.versions.iter().map(|replaced| encode_version(id, replaced));
     Ok(json_response(
         HttpResponse::Ok(),
-        list_body(items, next.as_deref()),
+        list_body(items, next_cursor.as_deref()),
     ))
+}
+
+/// Encodes an earlier version. The stored body is copied without being parsed.
+fn encode_version(id: Uuid, replaced: &Replaced) -> Vec<u8> {
+    let time = |micros| Timestamp::from_micros(micros).to_string();
+    let mut members = serde_json::Map::from_iter([
+        ("version".to_owned(), json!(replaced.version)),
+        ("written_at".to_owned(), json!(time(replaced.written_at))),
+        ("replaced_at".to_owned(), json!(time(replaced.replaced_at))),
+    ]);
+    if let Some(session) = replaced.replaced_by {
+        members.insert("replaced_by_session_id".to_owned(), json!(session));
+    }
+    let mut item = to_json(&members);
+    item.pop();
+    item.extend_from_slice(b",\"record\":{\"id\":");
+    item.extend_from_slice(&to_json(&id));
+    item.push(b',');
+    item.extend_from_slice(replaced.body.strip_prefix(b"{").unwrap_or_default());
+    item.push(b'}');
+    item
 }
 
 fn history_schema<T: Record>(components: &mut Components) -> Value {
     let record = add_record::<T>(components);
     let name = format!("{}Version", T::name());
     let time = |description: &str| json!({ "type": "string", "format": "date-time", "maxLength": 64, "description": description });
-    components.insert(name.clone(), json!({
-        "type": "object",
-        "description": format!("An earlier version of a {}.", T::KIND.singular()),
-        "required": ["version", "written_at", "replaced_at", "record"],
-        "properties": {
-            "version": { "type": "integer", "minimum": 1, "description": "The version." },
-            "written_at": time("When it was written."),
-            "replaced_at": time("When it was replaced or deleted."),
-            "replaced_by_session_id": { "type": "string", "format": "uuid", "maxLength": 36, "description": "By which session; left out if it was the server." },
-            "record": record,
-        },
-    }));
+    let session = json!({
+        "type": "string", "format": "uuid", "maxLength": 36,
+        "description": "The session that replaced or deleted it; left out if the server did.",
+    });
+    components.insert(
+        name.clone(),
+        json!({
+            "type": "object",
+            "description": format!("An earlier version of a {}.", T::KIND.singular()),
+            "required": ["version", "written_at", "replaced_at", "record"],
+            "properties": {
+                "version": { "type": "integer", "minimum": 1, "description": "The number of the version." },
+                "written_at": time("When it was written."),
+                "replaced_at": time("When it was replaced or deleted."),
+                "replaced_by_session_id": session,
+                "record": record,
+            },
+        }),
+    );
     add_list(
         components,
         &format!("{}VersionList", T::name()),

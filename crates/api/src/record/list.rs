@@ -1,17 +1,21 @@
-//! Lists: a page of a collection, and how a page that was given before is brought up to date.
+//! Lists: `GET /v1/{collection}`. A cached first page is brought up to date with new records instead of being read again.
 
 use std::cmp::Ordering;
 
 use actix_web::{Handler, HttpResponse};
 use mainstay_domain::record::{Kind, Record, json as to_json};
 use mainstay_store::{
-    Change, Order, Range, StoreError, Stored,
+    Change, KeyedRecords, Order, Range, Records, StoreError,
     cache::response_cache::{CachedBody, ItemSpan, Stale},
 };
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{encode, example, json_response, page_parameters, path};
+use super::{
+    example::example,
+    parameter::page_parameters,
+    response::{encode, json_response, path},
+};
 use crate::{
     http::{
         caller::Caller,
@@ -24,83 +28,80 @@ use crate::{
     },
 };
 
-/// Lists that were asked for in more words than this are not remembered.
-const MAX_CACHED_LIMIT: usize = 200;
+/// Pages whose cache key is longer than this, in bytes, are not cached.
+const MAX_CACHE_KEY_BYTES: usize = 200;
 
 /// `GET /v1/{collection}`.
 pub fn list_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
-    let endpoint = endpoint::get(path::<T>(), listing(T::KIND))
+    let endpoint = endpoint::get(path::<T>(), list_handler(T::KIND))
         .operation(tag, format!("list{}", plural(&name)), format!("List {}", plural(one)))
-        .about("Newest first unless `order` says otherwise. A page never repeats or skips a record while others are written.")
+        .about("Newest first unless `order` says otherwise. Pages neither repeat nor skip a record while others are written.")
         .gives_schema(200, "A page.", Box::new(add_page::<T>), || json!({ "items": [example::<T>()], "next_cursor": null }));
     page_parameters().into_iter().fold(endpoint, Endpoint::parameter)
 }
 
-/// Several of what a word names.
+/// The plural of a noun.
 fn plural(word: &str) -> String {
     word.strip_suffix('y')
         .map_or_else(|| format!("{word}s"), |stem| format!("{stem}ies"))
 }
 
-/// What answers for a collection. It is the same code for all, as wherever a noun's type is of no matter.
-fn listing(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {
+/// Returns the handler that lists a collection. It is the same code for every noun.
+fn list_handler(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {
     move |caller| list(caller, kind)
 }
 
 async fn list(caller: Caller, kind: Kind) -> HandlerResult {
     let range = page(&caller.request, kind)?;
-    let question = format!("list {} {}", kind.path(), caller.request.query_string());
-    let listed = if question.len() > MAX_CACHED_LIMIT {
-        let store = &caller.state.store;
-        store
-            .read(caller.scope(), move |r| {
-                listed(&range, kind, |range| r.list(kind, range))
-            })
-            .await?
+    let cache_key = format!("list {} {}", kind.path(), caller.request.query_string());
+    let page = if cache_key.len() > MAX_CACHE_KEY_BYTES {
+        let read = move |records: &mut Records<'_>| read_page(&mut records.keyed(kind.alone()), kind, range);
+        caller.state.store.read(caller.scope(), read).await?
     } else {
-        let remembered = caller.get_or_compute(
-            &question,
+        let cached = caller.get_or_compute(
+            &cache_key,
             kind.alone(),
-            |before| with_new(before, kind, &range),
-            move |records| listed(&range, kind, |range| records.list(kind, range)).map(Some),
+            |stale| add_new_records(stale, kind, &range),
+            move |records| read_page(records, kind, range).map(Some),
         );
-        remembered
-            .await?
-            .ok_or(Problem::internal("a list without a body"))?
+        cached.await?.ok_or(Problem::internal("a list without a body"))?
     };
-    Ok(json_response(HttpResponse::Ok(), listed.bytes))
+    Ok(json_response(HttpResponse::Ok(), page.bytes))
 }
 
+/// The time that orders a record in its collection, in microseconds, and its id.
 type Key = (i64, Uuid);
 
-/// Reads a page with one record more, which tells whether there is a next page.
-fn listed(
-    range: &Range,
+/// Reads a page.
+fn read_page(
+    records: &mut KeyedRecords<'_, '_>,
     kind: Kind,
-    list: impl FnOnce(&Range) -> Result<Vec<Stored>, StoreError>,
+    mut range: Range,
 ) -> Result<CachedBody, StoreError> {
     let limit = range.limit;
-    let with_next = Range {
-        limit: limit + 1,
-        ..*range
-    };
-    let found: Vec<(Key, Vec<u8>)> = list(&with_next)?
+    // One record more tells whether there is a next page.
+    range.limit += 1;
+    let encoded: Vec<(Key, Vec<u8>)> = records
+        .list(kind, &range)?
         .iter()
         .map(|record| ((record.occurred_at, record.id), encode(record)))
         .collect();
-    let items: Vec<(Key, &[u8])> = found.iter().map(|(key, item)| (*key, item.as_slice())).collect();
-    Ok(page_of(items, limit, false, kind, range.order))
+    let items: Vec<(Key, &[u8])> = encoded
+        .iter()
+        .map(|(key, item)| (*key, item.as_slice()))
+        .collect();
+    Ok(encode_page(items, limit, false, kind, range.order))
 }
 
-/// The page of before with what is new since, if nothing else has changed; most often that is the latest entry of a
-/// diary. Anything else is read again.
-fn with_new(before: &Stale, kind: Kind, range: &Range) -> Option<CachedBody> {
+/// Adds new records to a cached page. Returns `None` if the page must be read again: if anything but new records
+/// changed, or if the page is not the first one of the whole collection.
+fn add_new_records(stale: &Stale, kind: Kind, range: &Range) -> Option<CachedBody> {
     if range.from.is_some() || range.to.is_some() || range.after.is_some() {
         return None;
     }
-    let CachedBody { bytes, spans, .. } = &before.body;
-    let new = before.changes.iter().map(|change| match change {
+    let CachedBody { bytes, spans, .. } = &stale.body;
+    let new_records = stale.changes.iter().map(|change| match change {
         Change {
             version: 1,
             deleted: false,
@@ -109,8 +110,8 @@ fn with_new(before: &Stale, kind: Kind, range: &Range) -> Option<CachedBody> {
         } => Some(record),
         _ => None,
     });
-    let new = new.collect::<Option<Vec<_>>>()?;
-    let wires: Vec<(Key, Vec<u8>)> = new
+    let new_records = new_records.collect::<Option<Vec<_>>>()?;
+    let encoded: Vec<(Key, Vec<u8>)> = new_records
         .into_iter()
         .filter(|record| spans.iter().all(|span| span.key.1 != record.id))
         .map(|record| ((record.occurred_at, record.id), encode(record)))
@@ -121,53 +122,53 @@ fn with_new(before: &Stale, kind: Kind, range: &Range) -> Option<CachedBody> {
         .collect::<Option<Vec<_>>>()?;
     let has_more = !bytes.ends_with(LAST_PAGE);
     let last = items.last().map(|(key, _)| *key);
-    for (key, item) in &wires {
-        // What belongs behind the last item of a full page is on another page.
-        if !(has_more && last.is_some_and(|last| in_order(&last, key, range.order).is_lt())) {
-            let at = items.partition_point(|(other, _)| in_order(other, key, range.order).is_lt());
+    for (key, item) in &encoded {
+        // A record behind the last item of a full page belongs to another page.
+        if !(has_more && last.is_some_and(|last| compare(&last, key, range.order).is_lt())) {
+            let at = items.partition_point(|(other, _)| compare(other, key, range.order).is_lt());
             items.insert(at, (*key, item));
         }
     }
-    Some(page_of(items, range.limit, has_more, kind, range.order))
+    Some(encode_page(items, range.limit, has_more, kind, range.order))
 }
 
-fn in_order(one: &Key, other: &Key, order: Order) -> Ordering {
+fn compare(one: &Key, other: &Key, order: Order) -> Ordering {
     match order {
         Order::Ascending => one.cmp(other),
         Order::Descending => other.cmp(one),
     }
 }
 
-/// A page of at most so many of the items, which says where the next one begins if there are more.
-fn page_of(mut items: Vec<(Key, &[u8])>, limit: i64, has_more: bool, kind: Kind, order: Order) -> CachedBody {
+/// Encodes at most `limit` items as a page, with the cursor of the next page if there are more.
+fn encode_page(
+    mut items: Vec<(Key, &[u8])>,
+    limit: i64,
+    has_more: bool,
+    kind: Kind,
+    order: Order,
+) -> CachedBody {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = has_more || items.len() > limit;
     items.truncate(limit);
-    let next = items
+    let next_cursor = items
         .last()
         .filter(|_| has_more)
         .map(|(key, _)| cursor(*key, kind, order));
-    let mut spans = Vec::with_capacity(items.len());
-    let body = list_body(
-        items.into_iter().map(|(key, item)| {
-            spans.push((key, item.len()));
-            item
-        }),
-        next.as_deref(),
-    );
     let mut start = FIRST_ITEM;
-    let spans = spans
-        .into_iter()
-        .map(|(key, length)| {
+    let spans = items
+        .iter()
+        .map(|(key, item)| {
             let span = ItemSpan {
-                key,
+                key: *key,
                 start,
-                end: start + length,
+                end: start + item.len(),
             };
+            // A comma follows.
             start = span.end + 1;
             span
         })
         .collect();
+    let body = list_body(items.into_iter().map(|(_, item)| item), next_cursor.as_deref());
     CachedBody {
         spans,
         ..CachedBody::new(body)
@@ -175,13 +176,13 @@ fn page_of(mut items: Vec<(Key, &[u8])>, limit: i64, has_more: bool, kind: Kind,
 }
 
 const OPENING: &[u8] = b"{\"items\":[";
-/// Where the first item of a list begins.
+/// The offset of the first item of a list.
 const FIRST_ITEM: usize = OPENING.len();
-/// How a list ends that has no next page.
+/// The end of a list that has no next page.
 const LAST_PAGE: &[u8] = b"],\"next_cursor\":null}";
 
-/// `{"items": […], "next_cursor": …}`.
-pub fn list_body(items: impl Iterator<Item = impl AsRef<[u8]>>, next: Option<&str>) -> Vec<u8> {
+/// Encodes a list: `{"items": […], "next_cursor": …}`.
+pub fn list_body(items: impl Iterator<Item = impl AsRef<[u8]>>, next_cursor: Option<&str>) -> Vec<u8> {
     let mut out = OPENING.to_vec();
     for (n, item) in items.enumerate() {
         if n > 0 {
@@ -190,7 +191,7 @@ pub fn list_body(items: impl Iterator<Item = impl AsRef<[u8]>>, next: Option<&st
         out.extend_from_slice(item.as_ref());
     }
     out.extend_from_slice(b"],\"next_cursor\":");
-    out.extend_from_slice(&to_json(&next));
+    out.extend_from_slice(&to_json(&next_cursor));
     out.push(b'}');
     out
 }

@@ -1,19 +1,21 @@
 //! The parameters that operations on records share.
 
 use mainstay_domain::value::validation::FindingCode;
+use mainstay_store::VersionRange;
 use serde_json::{Value, json};
 
-use super::EXAMPLE_ID;
+use super::example::EXAMPLE_ID;
 use crate::{
     http::{caller::Caller, page::page_limit, problem::HandlerResult, query::Parameters},
     openapi::endpoint::Parameter,
 };
 
-/// The page of a list that is ordered by falling numbers: how many, and below which number.
+/// Reads which page is requested of a list that is ordered by falling versions. `mark` is the first letter of the list's
+/// cursors.
 ///
 /// # Errors
 /// 422 that names every wrong parameter.
-pub fn numbered_page(caller: &Caller, mark: char) -> HandlerResult<(usize, Option<i64>)> {
+pub fn numbered_page(caller: &Caller, mark: char) -> HandlerResult<VersionRange> {
     let mut parameters = Parameters::read(&caller.request, &["limit", "cursor"]);
     let limit = page_limit(&mut parameters);
     let below = parameters.get(
@@ -23,20 +25,23 @@ pub fn numbered_page(caller: &Caller, mark: char) -> HandlerResult<(usize, Optio
         |text| text.strip_prefix(mark)?.parse::<i64>().ok(),
     );
     parameters.finish()?;
-    Ok((usize::try_from(limit).unwrap_or(1), below))
+    Ok(VersionRange {
+        below,
+        limit: usize::try_from(limit).unwrap_or(1),
+    })
 }
 
-/// How many items a page may have.
+/// The `limit` of a page.
 pub fn limit_parameter() -> Parameter {
     Parameter::query(
         "limit",
-        "Most items on the page.",
+        "The largest number of items on the page.",
         json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 }),
         json!(50),
     )
 }
 
-/// Where a page begins.
+/// The `cursor` at which a page begins.
 pub fn cursor_parameter() -> Parameter {
     Parameter::query(
         "cursor",
@@ -64,30 +69,30 @@ pub fn if_match() -> Parameter {
         name: "If-Match",
         place: "header",
         required: true,
-        description: "The ETag of the version that the change is made to, or `*`.",
+        description: "The ETag of the version that is to be changed, or `*`.",
         schema: json!({ "type": "string" }),
         example: json!("\"1\""),
     }
 }
 
-/// The version that the client has.
+/// The entity tag that the client has.
 pub fn if_none_match() -> Parameter {
     Parameter {
         name: "If-None-Match",
         place: "header",
         required: false,
-        description: "The ETag that the client has; the answer is 304 if nothing changed.",
+        description: "The ETag that the client has; the response is 304 if nothing changed.",
         schema: json!({ "type": "string" }),
         example: json!("\"1\""),
     }
 }
 
-/// The parameters of a page.
-pub fn page_parameters() -> Vec<Parameter> {
+/// The parameters of a page of records.
+pub(super) fn page_parameters() -> Vec<Parameter> {
     let time = json!({ "type": "string", "format": "date-time", "maxLength": 64 });
     vec![
         Parameter {
-            description: "Most records on the page.",
+            description: "The largest number of records on the page.",
             ..limit_parameter()
         },
         cursor_parameter(),

@@ -1,4 +1,4 @@
-//! Records on the wire.
+//! Responses that show records: their JSON, entity tags and cache headers.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -10,7 +10,7 @@ use mainstay_store::{Created, Stored};
 
 use crate::http::conditional::{etag, has_current};
 
-/// A record on the wire: its body, which is never parsed, between the members that every record has.
+/// Encodes a record. The stored body is copied without being parsed, between the members that every record has.
 pub fn encode(record: &Stored) -> Vec<u8> {
     let inner = record
         .body
@@ -32,30 +32,32 @@ pub fn encode(record: &Stored) -> Vec<u8> {
     out
 }
 
-/// The beginning of the answer to a creation, and the record that it shows.
-pub fn created_answer<T: Record>(created: &Created) -> (HttpResponseBuilder, &Stored) {
-    let (mut answer, record) = match created {
+/// Begins the response to a create, and returns it with the record that the response shows.
+///
+/// The status is 201 for a new record, and 200 with `Idempotent-Replayed` for one that was stored before.
+pub fn created_response<T: Record>(created: &Created) -> (HttpResponseBuilder, &Stored) {
+    let (mut response, record) = match created {
         Created::New(record) => (HttpResponse::Created(), record),
         Created::Replayed(record) => {
-            let mut answer = HttpResponse::Ok();
-            answer.insert_header(("Idempotent-Replayed", "true"));
-            (answer, record)
+            let mut response = HttpResponse::Ok();
+            response.insert_header(("Idempotent-Replayed", "true"));
+            (response, record)
         }
     };
-    answer.insert_header((header::LOCATION, format!("{}/{}", path::<T>(), record.id)));
-    (tagged(answer, record.version), record)
+    response.insert_header((header::LOCATION, format!("{}/{}", path::<T>(), record.id)));
+    (tagged(response, record.version), record)
 }
 
-/// An answer with the entity tag of a version.
-pub fn tagged(mut answer: HttpResponseBuilder, version: i64) -> HttpResponseBuilder {
-    answer.insert_header((header::ETAG, etag(version)));
-    answer
+/// Adds the entity tag of a version.
+pub fn tagged(mut response: HttpResponseBuilder, version: i64) -> HttpResponseBuilder {
+    response.insert_header((header::ETAG, etag(version)));
+    response
 }
 
-/// How an answer about a person's record may be kept: by them alone, and never unasked.
+/// `Cache-Control` of responses about a person's record: only the client itself may store them, and must revalidate.
 const PRIVATE: &str = "private, no-cache";
 
-/// An answer about a person's record, which the client may have already.
+/// Responds about a person's record with an entity tag: 304 without a body if the client has that tag already.
 pub fn versioned<B: MessageBody + 'static>(
     request: &HttpRequest,
     tag: &str,
@@ -64,7 +66,7 @@ pub fn versioned<B: MessageBody + 'static>(
     unless_current(request, tag, PRIVATE, body)
 }
 
-/// A JSON answer that the client may have already.
+/// Responds with JSON and an entity tag: 304 without a body if the client has that tag already.
 pub fn unless_current<B: MessageBody + 'static>(
     request: &HttpRequest,
     tag: &str,
@@ -72,30 +74,32 @@ pub fn unless_current<B: MessageBody + 'static>(
     body: impl FnOnce() -> B,
 ) -> HttpResponse {
     let is_current = has_current(request, tag);
-    let mut answer = HttpResponseBuilder::new(if is_current {
+    let mut response = HttpResponseBuilder::new(if is_current {
         StatusCode::NOT_MODIFIED
     } else {
         StatusCode::OK
     });
-    answer
+    response
         .insert_header((header::ETAG, tag))
         .insert_header((header::CACHE_CONTROL, cache_control));
     if is_current {
-        answer.finish()
+        response.finish()
     } else {
-        answer.content_type("application/json").body(body())
+        response.content_type("application/json").body(body())
     }
 }
 
-/// An answer about a person's record, which only they may keep.
-pub fn cache_private(mut answer: HttpResponseBuilder) -> HttpResponseBuilder {
-    answer.insert_header((header::CACHE_CONTROL, PRIVATE));
-    answer
+/// Adds the `Cache-Control` of responses about a person's record.
+pub fn cache_private(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+    response.insert_header((header::CACHE_CONTROL, PRIVATE));
+    response
 }
 
-/// A JSON answer about a person's record.
-pub fn json_response(answer: HttpResponseBuilder, body: impl MessageBody + 'static) -> HttpResponse {
-    cache_private(answer).content_type("application/json").body(body)
+/// Responds with JSON about a person's record.
+pub fn json_response(response: HttpResponseBuilder, body: impl MessageBody + 'static) -> HttpResponse {
+    cache_private(response)
+        .content_type("application/json")
+        .body(body)
 }
 
 /// The path of a collection.

@@ -1,5 +1,7 @@
-//! What records are judged by that is no part of the person's record: looked up before they are drafted. A record that
-//! needs it and comes without is refused by the draft itself, so no way of writing can forget it.
+//! Loads what a record is validated against beyond itself: the questionnaire that it answers, and helplines.
+//!
+//! This happens before the record is drafted. A draft refuses a record whose questionnaire was not loaded, so no way of
+//! writing can skip this step.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,7 +9,7 @@ use mainstay_domain::{
     account::Profile,
     record::{Incoming, Record, ValidationContext},
     reference::{
-        helpline,
+        helpline::{self, Helpline},
         questionnaire::{Questionnaire, shipped},
     },
 };
@@ -16,13 +18,13 @@ use uuid::Uuid;
 
 use crate::http::{caller::Caller, problem::HandlerResult};
 
-/// Bases by the ids of their questionnaires.
+/// Validation contexts by the ids of their questionnaires.
 pub type ValidationContexts = HashMap<Uuid, ValidationContext>;
 
-/// A questionnaire that this server has.
+/// Returns a questionnaire that ships with the server or was imported.
 ///
 /// # Errors
-/// What the store says.
+/// Errors of the store.
 pub async fn questionnaire(store: &Store, id: Uuid) -> HandlerResult<Option<Questionnaire>> {
     match shipped(id) {
         Some(own) => Ok(Some(own.clone())),
@@ -30,10 +32,10 @@ pub async fn questionnaire(store: &Store, id: Uuid) -> HandlerResult<Option<Ques
     }
 }
 
-/// The record with what it is judged by, if it is judged by anything that is there.
+/// Adds the validation context to a record that depends on a questionnaire, if the server has that questionnaire.
 ///
 /// # Errors
-/// What the store says.
+/// Errors of the store.
 pub async fn with_context<T: Record>(
     caller: &Caller,
     mut incoming: Incoming<T>,
@@ -44,39 +46,45 @@ pub async fn with_context<T: Record>(
     Ok(incoming)
 }
 
-/// What records are judged by that name these questionnaires; those that are not there are left out.
+/// Loads the validation contexts for some questionnaires. Unknown ids are left out.
 ///
 /// # Errors
-/// What the store says.
+/// Errors of the store.
 pub async fn validation_contexts(
     caller: &Caller,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> HandlerResult<ValidationContexts> {
-    let mut found = ValidationContexts::new();
+    let mut contexts = ValidationContexts::new();
     let mut helplines = None;
     for id in ids {
-        if found.contains_key(&id) {
+        if contexts.contains_key(&id) {
             continue;
         }
         let Some(questionnaire) = questionnaire(&caller.state.store, id).await? else {
             continue;
         };
+        // Helplines are part of the notes that a score may bring; most questionnaires have no such notes.
         let has_notes = questionnaire
             .scoring
             .as_ref()
             .is_some_and(|rules| !rules.gates.is_empty());
         if has_notes && helplines.is_none() {
-            let account = caller.state.store.account(caller.scope().account()).await?;
-            let profile = Profile::from(&account);
-            let (country, language) = (profile.helpline_country(), profile.language());
-            let lines = helpline::select(country.as_deref(), language.as_deref());
-            helplines = Some(lines.into_iter().cloned().collect::<Arc<[_]>>());
+            helplines = Some(helplines_of(caller).await?);
         }
-        let made = ValidationContext {
+        let context = ValidationContext {
             questionnaire: Arc::new(questionnaire),
             helplines: helplines.clone().unwrap_or_default(),
         };
-        found.insert(id, made);
+        contexts.insert(id, context);
     }
-    Ok(found)
+    Ok(contexts)
+}
+
+/// The helplines for the caller's country and language.
+async fn helplines_of(caller: &Caller) -> HandlerResult<Arc<[Helpline]>> {
+    let account = caller.state.store.account(caller.scope().account()).await?;
+    let profile = Profile::from(&account);
+    let (country, language) = (profile.helpline_country(), profile.language());
+    let selected = helpline::select(country.as_deref(), language.as_deref());
+    Ok(selected.into_iter().cloned().collect())
 }

@@ -1,4 +1,4 @@
-//! Writing records: what every way of writing shares.
+//! Functions that creating, replacing and deleting records share.
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, to_draft};
@@ -13,7 +13,7 @@ use crate::{
     server::{clock::micros, id::new_id},
 };
 
-/// A new record, ready to be stored.
+/// Validates and completes a new record. A record without an id gets one.
 ///
 /// # Errors
 /// 422 that names every wrong field.
@@ -22,25 +22,31 @@ pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>) -> Handle
     draft(incoming, id, None, now, &mut new_id).map_err(Problem::validation)
 }
 
-/// Stores a new record for the caller.
+/// Validates a new record and stores it for the caller.
+///
+/// # Errors
+/// 422 that names every wrong field; the store's refusals.
 pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> HandlerResult<Created> {
     let now = caller.state.clock.now();
     let draft = new_draft(incoming, now)?;
     store_draft::<T>(caller, draft, now).await
 }
 
-/// Stores a record that is ready for the caller.
-pub async fn store_draft<T: Record>(
+/// Stores a validated record for the caller.
+pub(super) async fn store_draft<T: Record>(
     caller: &Caller,
     draft: Draft,
     now: DateTime<Utc>,
 ) -> HandlerResult<Created> {
     let (store, session) = (&caller.state.store, caller.principal.session);
-    let stored = store.create(caller.scope(), session, micros(now), draft).await;
-    stored.map_err(problem::<T>)
+    let created = store.create(caller.scope(), session, micros(now), draft).await;
+    created.map_err(problem::<T>)
 }
 
-/// Writes for the caller, in one transaction, with what a refusal means.
+/// Writes to the caller's record in one transaction. `explain` says what a refusal of the store means.
+///
+/// # Errors
+/// The store's refusals, as `explain` has them.
 pub async fn write<R>(
     caller: &Caller,
     now: DateTime<Utc>,
@@ -58,12 +64,12 @@ where
     written.map_err(explain)
 }
 
-/// What a refusal of the store means for a noun.
+/// Converts a refusal of the store to a problem of a noun.
 pub fn problem<T: Record>(error: StoreError) -> Problem {
     problem_of(T::KIND, error)
 }
 
-/// What a refusal of the store means for the noun of a collection.
+/// Converts a refusal of the store to a problem of a collection's noun.
 pub fn problem_of(kind: Kind, error: StoreError) -> Problem {
     match error {
         StoreError::SlotTaken { id } if kind == Kind::Goal => Problem {
@@ -74,7 +80,10 @@ pub fn problem_of(kind: Kind, error: StoreError) -> Problem {
     }
 }
 
-/// Replaces a record inside a transaction.
+/// Validates a record as the successor of the current one, and replaces that, inside a transaction.
+///
+/// # Errors
+/// The store's refusals; [`StoreError::Findings`] that name every wrong field.
 pub fn replace_in<T: Record>(
     writer: &mut RecordWriter<'_>,
     incoming: Incoming<T>,
@@ -89,7 +98,10 @@ pub fn replace_in<T: Record>(
     writer.replace(&draft, Expected::Version(version))
 }
 
-/// Deletes a record inside a transaction, in the way of its noun.
+/// Deletes a record inside a transaction, as [`Record::DELETION`] says.
+///
+/// # Errors
+/// The store's refusals.
 pub fn remove_in<T: Record>(
     writer: &mut RecordWriter<'_>,
     id: Uuid,
@@ -106,18 +118,24 @@ pub fn remove_in<T: Record>(
     }
 }
 
-/// A record as it stands, with its version.
+/// Reads the current version of a record, with its number.
+///
+/// # Errors
+/// [`StoreError::NotFound`]; a stored record that cannot be read.
 pub fn current<T: Record>(writer: &mut RecordWriter<'_>, id: Uuid) -> Result<(i64, T), StoreError> {
     let found = writer.get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
     Ok((found.version, decode(&found.body)?))
 }
 
-/// The record in a stored body.
+/// Decodes the body of a stored record.
+///
+/// # Errors
+/// A body that is no record of this noun.
 pub fn decode<T: Record>(body: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(body).map_err(|e| StoreError::unreadable(T::KIND, &e))
 }
 
-/// A record that the server changed, ready to be stored.
+/// Makes a draft of a record that the server itself changed. Such a version has no content of a client.
 pub fn changed<T: Record>(record: &T, id: Uuid) -> Draft {
     to_draft(record, id, Vec::new())
 }

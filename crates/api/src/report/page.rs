@@ -1,4 +1,4 @@
-//! The page: what was reached, the charts with their figures, the early warnings explained.
+//! Renders the page of the report: what was reached, the charts with their figures, and the early warnings explained.
 
 use mainstay_domain::{
     account::Discretion,
@@ -18,11 +18,12 @@ use super::{
 
 const STYLE: &str = include_str!("page.css");
 
-/// Most goals, and most things that a rule looked at, that are told.
-const MOST_GOALS: usize = 10;
-const MOST_INPUTS: usize = 12;
+/// The largest number of goals on the page.
+const MAX_GOALS: usize = 10;
+/// The largest number of inputs that are listed of a rule.
+const MAX_INPUTS: usize = 12;
 
-/// The title of the page, which shows in lists of windows and print jobs.
+/// Returns the title of the page, which other people may see in lists of windows and print jobs.
 const fn title(discretion: Discretion) -> &'static str {
     match discretion {
         Discretion::Discreet => "Progress",
@@ -30,7 +31,7 @@ const fn title(discretion: Discretion) -> &'static str {
     }
 }
 
-/// The whole page.
+/// Renders the whole page.
 pub fn page(progress: &Progress, discretion: Discretion) -> Markup {
     html! {
         (DOCTYPE)
@@ -47,7 +48,7 @@ pub fn page(progress: &Progress, discretion: Discretion) -> Markup {
                     h1 { "My progress" }
                     p.soft { (period(progress)) }
                     (reached(progress))
-                    @for name in ChartName::ALL { (section(name, &name.of(progress))) }
+                    @for name in ChartName::ALL { (section(name, &name.draw(progress))) }
                     (signs(&progress.warnings))
                 }
             }
@@ -71,7 +72,7 @@ fn reached(progress: &Progress) -> Markup {
         @if progress.abstinence.goals.is_empty() {
             div.box { p { "Your goals show here, from the first one on." } }
         }
-        @for found in progress.abstinence.goals.iter().take(MOST_GOALS) {
+        @for found in progress.abstinence.goals.iter().take(MAX_GOALS) {
             div.box {
                 h3 { (goal(found.label.as_deref(), found.substance)) }
                 p { (run(found)) }
@@ -93,7 +94,7 @@ fn run(found: &GoalAbstinence) -> String {
     )
 }
 
-/// The share of days of the window, or of all days where there is none for it.
+/// Describes the share of days without use in the window, or of all days if the window has no share.
 fn share(found: &GoalAbstinence, window: Window) -> Option<String> {
     let of = |window| found.shares.iter().find(|share| share.window == window);
     let share = of(window).or_else(|| of(Window::All))?;
@@ -111,8 +112,8 @@ fn saved(found: &GoalAbstinence) -> Option<String> {
     let cost = saved
         .cost_minor
         .map(|minor| money(minor, saved.currency.as_deref()));
-    let all: Vec<String> = cost.into_iter().chain(saved.minutes.map(time)).collect();
-    (!all.is_empty()).then(|| format!("Yours again so far: about {}.", all.join(" and ")))
+    let parts: Vec<String> = cost.into_iter().chain(saved.minutes.map(time)).collect();
+    (!parts.is_empty()).then(|| format!("Yours again so far: about {}.", parts.join(" and ")))
 }
 
 fn section(name: ChartName, chart: &Chart) -> Markup {
@@ -121,14 +122,14 @@ fn section(name: ChartName, chart: &Chart) -> Markup {
         section id=(name.as_str()) class=(if is_long { "long" } else { "short" }) {
             h2 { (name.title()) }
             @if chart.drawing.is_none() {
-                p { (chart.says) }
+                p { (chart.summary) }
                 (figures(&chart.table))
                 @for note in &chart.notes { p.soft { (note) } }
             } @else {
                 div.pair {
                     div {
                         figure { (chart.svg(name)) }
-                        p { (chart.says) }
+                        p { (chart.summary) }
                     }
                     div {
                         (figures(&chart.table))
@@ -184,12 +185,12 @@ fn signs(found: &Warnings) -> Markup {
 
 fn sign(rule: &FiredRule) -> Markup {
     let looked_at = inputs(rule);
-    let more = looked_at.len().saturating_sub(MOST_INPUTS);
+    let more = looked_at.len().saturating_sub(MAX_INPUTS);
     html! {
         div.box {
             p { strong { (rule.message) } @if let Some(of) = rule.stage { " (" (stage(of)) " stage)" } }
             p.soft {
-                "Looked at: " (looked_at.iter().take(MOST_INPUTS).map(String::as_str).collect::<Vec<_>>().join("; "))
+                "Looked at: " (looked_at.iter().take(MAX_INPUTS).map(String::as_str).collect::<Vec<_>>().join("; "))
                 @if more > 0 { "; and " (more) " more" }
                 "."
                 @if let Some(usual) = rule.baseline {

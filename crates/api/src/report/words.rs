@@ -1,4 +1,4 @@
-//! How values are said: dates, numbers, and the words of the report.
+//! Puts values into words for the report: dates, numbers, money, and the inputs of a warning.
 
 use chrono::{Datelike, NaiveDate};
 use mainstay_domain::{
@@ -18,7 +18,7 @@ const MONTHS: [&str; 12] = [
 ];
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-/// The short name of a date's month.
+/// Returns the short name of a date's month.
 pub fn month(date: NaiveDate) -> &'static str {
     usize::try_from(date.month0())
         .ok()
@@ -27,7 +27,7 @@ pub fn month(date: NaiveDate) -> &'static str {
         .unwrap_or_default()
 }
 
-/// The short name of a day of the week; Monday is 1.
+/// Returns the short name of a day of the week; Monday is 1.
 pub fn weekday(number: u32) -> &'static str {
     usize::try_from(number.saturating_sub(1))
         .ok()
@@ -36,12 +36,12 @@ pub fn weekday(number: u32) -> &'static str {
         .unwrap_or_default()
 }
 
-/// A day on an axis, such as `8 Mar`.
+/// Formats a day for an axis, such as `8 Mar`.
 pub fn day(date: NaiveDate) -> String {
     format!("{} {}", date.day(), month(date))
 }
 
-/// An interval of days.
+/// Formats an interval of days.
 pub fn span((from, to): Span) -> String {
     if from == to {
         from.to_string()
@@ -50,7 +50,7 @@ pub fn span((from, to): Span) -> String {
     }
 }
 
-/// A number with one digit behind the point, or none if that is 0.
+/// Formats a number with one decimal, or none if that is 0.
 pub fn number(value: f64) -> String {
     let text = format!("{value:.1}");
     let text = text.strip_suffix(".0").unwrap_or(&text);
@@ -61,29 +61,29 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// A share in percent.
+/// Formats a share, from 0 to 1, in percent.
 pub fn percent(share: f64) -> String {
     format!("{:.0} %", 100.0 * share)
 }
 
-/// A count with its noun.
+/// Formats a count with its noun.
 pub fn count(n: impl std::fmt::Display, one: &str, many: &str) -> String {
     let n = n.to_string();
     let noun = if n == "1" { one } else { many };
     format!("{n} {noun}")
 }
 
-/// What a goal is about: the person's own name for it first.
+/// Names a goal: by the person's own label if it has one, else by its substance.
 pub fn goal(label: Option<&str>, substance: Substance) -> String {
     label.map_or_else(|| plain(substance.as_str()), str::to_owned)
 }
 
-/// A word of the wire in plain letters.
+/// Formats a word of the API for people to read.
 pub fn plain(word: &str) -> String {
     word.replace(['_', '-'], " ")
 }
 
-/// What the level of the warnings means. Where signs are silent that would show, nothing is said to be steady.
+/// Explains the level of the warnings. While muted signs would show, the report does not call anything steady.
 pub const fn level(level: Level, silent: usize) -> &'static str {
     match level {
         Level::InsufficientData => {
@@ -99,7 +99,7 @@ pub const fn level(level: Level, silent: usize) -> &'static str {
     }
 }
 
-/// A way to reach a helpline, such as `text 435748 (Text your ZIP code)`.
+/// Formats a way to reach a helpline, such as `text 435748 (Text your ZIP code)`.
 pub fn channel(channel: &HelplineChannel) -> String {
     let way = match channel.kind {
         HelplineChannelKind::Call => "call",
@@ -113,7 +113,7 @@ pub fn channel(channel: &HelplineChannel) -> String {
     }
 }
 
-/// How many digits of a currency stand behind the point (ISO 4217).
+/// The number of decimals of a currency (ISO 4217).
 fn decimals(currency: &str) -> u32 {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI"
@@ -123,7 +123,7 @@ fn decimals(currency: &str) -> u32 {
     }
 }
 
-/// Money in the currency's minor unit, such as `EUR 12.50`.
+/// Formats money, given in the currency's minor unit, such as `EUR 12.50`.
 pub fn money(minor: i64, currency: Option<&str>) -> String {
     let digits = currency.map_or(2, decimals);
     let unit = 10_i64.pow(digits);
@@ -138,7 +138,7 @@ pub fn money(minor: i64, currency: Option<&str>) -> String {
     )
 }
 
-/// A time in minutes: in hours from one on.
+/// Formats a time that is given in minutes, from 60 on in hours.
 pub fn time(minutes: i64) -> String {
     if minutes < 60 {
         count(minutes, "minute", "minutes")
@@ -147,9 +147,9 @@ pub fn time(minutes: i64) -> String {
     }
 }
 
-/// Days and weeks within the limits of a goal, if it has some and one is completed.
+/// Says how many days and weeks were within the limits of a goal; `None` if no day or week of it is completed.
 pub fn limits(found: &WithinLimits) -> Option<String> {
-    let told = |counted: Option<LimitCount>, one, many| {
+    let sentence = |counted: Option<LimitCount>, one, many| {
         let counted = counted.filter(|counted| counted.n > 0)?;
         let unknown = match counted.unknown {
             0 => String::new(),
@@ -159,14 +159,14 @@ pub fn limits(found: &WithinLimits) -> Option<String> {
         Some(format!("{} of {of}{unknown}", counted.within))
     };
     let all = [
-        told(found.days, "day", "days"),
-        told(found.weeks, "week", "weeks"),
+        sentence(found.days, "day", "days"),
+        sentence(found.weeks, "week", "weeks"),
     ];
     let all: Vec<String> = all.into_iter().flatten().collect();
     (!all.is_empty()).then(|| format!("Within the limits that you set: {}.", all.join(", and ")))
 }
 
-/// The stage that a sign belongs to.
+/// Names the stage of relapse that a sign belongs to.
 pub const fn stage(stage: Stage) -> &'static str {
     match stage {
         Stage::Emotional => "emotional",
@@ -175,22 +175,22 @@ pub const fn stage(stage: Stage) -> &'static str {
     }
 }
 
-/// What a rule looked at, each with its value and day.
+/// Describes the inputs of a rule, each with its value and day.
 pub fn inputs(rule: &FiredRule) -> Vec<String> {
     rule.inputs.iter().map(input).collect()
 }
 
 fn input(input: &WarningInput) -> String {
-    let what = looked_at(input);
+    let description = describe(input);
     match input.day() {
-        // What is told of a medication holds at the moment of the page.
-        Some(day) if input.kind != Kind::Medication.path() => format!("{what} on {day}"),
-        _ => what,
+        // The figures of a medication are those of the report's moment.
+        Some(day) if input.kind != Kind::Medication.path() => format!("{description} on {day}"),
+        _ => description,
     }
 }
 
-/// A member of a record with its value, in words.
-fn looked_at(input: &WarningInput) -> String {
+/// Describes a member of a record with its value.
+fn describe(input: &WarningInput) -> String {
     let value = number(input.value);
     match (input.kind.as_str(), input.member.as_str()) {
         ("use-events", "ended_at") => "use that ended".to_owned(),

@@ -29,7 +29,7 @@ use crate::{
         state::{Parts, State},
         worker,
     },
-    sync::PUSHES,
+    sync::CONCURRENT_PUSHES,
 };
 
 /// How long requests in flight may still take after the signal to stop, in seconds.
@@ -81,7 +81,7 @@ impl Application {
             refresh,
             passwords,
             sessions: Sessions::default(),
-            pushes: Arc::new(Semaphore::new(PUSHES)),
+            pushes: Arc::new(Semaphore::new(CONCURRENT_PUSHES)),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
             tombstone_days: configuration.tombstone_days,

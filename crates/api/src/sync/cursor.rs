@@ -1,4 +1,4 @@
-//! Cursors: a place in a person's changes that nobody else can use or make.
+//! Cursors of sync: positions in a person's changes, authenticated so that no other account can use or forge them.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use mainstay_store::key::seal::Secret;
@@ -7,23 +7,23 @@ use uuid::Uuid;
 
 use crate::http::{caller::Caller, problem::HandlerResult};
 
-/// A place in the changes of a person.
+/// A position in a person's changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Position {
-    /// The life of the person's changes: another one after a restore.
+    /// The epoch of the person's changes; a restore from a backup begins another one.
     pub epoch: i64,
-    /// The number of the last change that was told.
+    /// The number of the last change that was pulled.
     pub rev: i64,
 }
 
-/// Makes and reads the cursors of one account: nobody else's are taken, and none that we did not make.
+/// Encodes and decodes the cursors of one account.
 pub(super) struct Cursors {
     key: Secret,
     account: Uuid,
 }
 
 impl Cursors {
-    /// The cursors of the caller's account.
+    /// Returns the cursors of the caller's account.
     pub fn new(caller: &Caller) -> HandlerResult<Self> {
         Ok(Self {
             key: caller.state.store.derive_key("mainstay cursor 1")?,
@@ -39,8 +39,8 @@ impl Cursors {
         ])
     }
 
-    /// The cursor of a place.
-    pub fn write(&self, position: &Position) -> String {
+    /// Encodes a position.
+    pub fn encode(&self, position: &Position) -> String {
         let parts: [&[u8]; 3] = [
             &position.epoch.to_be_bytes(),
             &position.rev.to_be_bytes(),
@@ -49,8 +49,8 @@ impl Cursors {
         BASE64_URL_SAFE_NO_PAD.encode(parts.concat())
     }
 
-    /// The place of a cursor, if it is one of this account's.
-    pub fn read(&self, text: &str) -> Option<Position> {
+    /// Decodes a cursor; `None` if this server did not give it to this account.
+    pub fn decode(&self, text: &str) -> Option<Position> {
         let bytes: [u8; 48] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
         let (epoch, rest) = bytes.split_first_chunk::<8>()?;
         let (rev, mac) = rest.split_first_chunk::<8>()?;
@@ -67,15 +67,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_good_for_its_own_account_and_as_it_was_made_only() {
+    fn a_cursor_is_valid_only_for_its_account_and_unaltered() {
         let cursors = |account| Cursors {
             key: Secret::from_bytes([1; 32]),
             account: Uuid::from_u128(account),
         };
         let position = Position { epoch: 7, rev: 99 };
-        let text = cursors(1).write(&position);
-        assert_eq!(cursors(1).read(&text), Some(position));
-        assert_eq!(cursors(2).read(&text), None);
+        let text = cursors(1).encode(&position);
+        assert_eq!(cursors(1).decode(&text), Some(position));
+        assert_eq!(cursors(2).decode(&text), None);
         for n in 0..text.len() {
             let altered: String = text
                 .char_indices()
@@ -87,7 +87,7 @@ mod tests {
                     }
                 })
                 .collect();
-            assert_eq!(cursors(1).read(&altered), None);
+            assert_eq!(cursors(1).decode(&altered), None);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! What can be said of a pushed change before the database has its turn: whether it is sound, and for a new record what is
-//! stored of it.
+//! Validates a pushed change before the transaction begins, and seals the content of a new record.
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
@@ -11,7 +10,7 @@ use mainstay_domain::{
 };
 use mainstay_store::{PersonScope, SealedDraft, StoreError};
 
-use super::{SyncOperation, SyncPush};
+use super::message::{SyncOperation, SyncPush};
 use crate::{
     http::{
         body::parse,
@@ -21,72 +20,72 @@ use crate::{
     server::{clock::micros, id::new_id},
 };
 
-/// What is known of a change before the database has its turn.
+/// A change after the checks that need no database.
 pub(super) enum Prepared {
-    /// Whatever the database holds, it is rejected.
+    /// The change is rejected, whatever the database holds.
     Rejected(Problem),
-    /// A new record.
+    /// A valid new record, sealed.
     New(SealedDraft),
-    /// The rest, which depends on how the record stands.
+    /// A change that is validated against the current version of its record.
     NeedsCurrent,
 }
 
-/// Judges a change by itself. A new record is sealed.
+/// Checks a change as far as that can be done without the database. A new record is sealed.
 ///
 /// # Errors
-/// Of sealing.
+/// Errors of sealing.
 pub(super) fn prepare_change(
     change: &SyncPush,
     scope: &PersonScope,
-    validation_contexts: &ValidationContexts,
+    contexts: &ValidationContexts,
     now: DateTime<Utc>,
 ) -> Result<Prepared, StoreError> {
     let Some(kind) = Kind::from_path(&change.kind) else {
         return Ok(Prepared::Rejected(Problem::new(ProblemKind::UnknownKind)));
     };
-    let prepare_change = Judge {
+    let prepare = Prepare {
         change,
         scope,
-        validation_contexts,
+        contexts,
         now,
     };
-    for_noun(kind, prepare_change)
+    for_noun(kind, prepare)
 }
 
-struct Judge<'a> {
+struct Prepare<'a> {
     change: &'a SyncPush,
     scope: &'a PersonScope,
-    validation_contexts: &'a ValidationContexts,
+    contexts: &'a ValidationContexts,
     now: DateTime<Utc>,
 }
 
-impl ForNoun for Judge<'_> {
+impl ForNoun for Prepare<'_> {
     type Output = Result<Prepared, StoreError>;
 
     fn run<T: Record>(self) -> Self::Output {
         let Self {
             change,
             scope,
-            validation_contexts,
+            contexts,
             now,
         } = self;
         if !matches!(change.op, SyncOperation::Upsert) || change.base_version.is_some() {
             return Ok(Prepared::NeedsCurrent);
         }
-        let made = incoming::<T>(change, validation_contexts, now).and_then(|incoming| {
+        let draft = incoming::<T>(change, contexts, now).and_then(|incoming| {
             draft(incoming, change.id, None, now, &mut new_id).map_err(Problem::validation)
         });
-        match made {
+        match draft {
             Ok(draft) => SealedDraft::new(scope, draft, micros(now)).map(Prepared::New),
             Err(problem) => Ok(Prepared::Rejected(problem)),
         }
     }
 }
 
-/// What the change says, read into its noun.
+/// Reads the record of a change, with its validation context.
 pub(super) fn incoming<T: Record>(
     change: &SyncPush,
-    validation_contexts: &ValidationContexts,
+    contexts: &ValidationContexts,
     now: DateTime<Utc>,
 ) -> Result<Incoming<T>, Problem> {
     let record = change.record.as_ref().map_or("null", |record| record.get());
@@ -100,8 +99,6 @@ pub(super) fn incoming<T: Record>(
     }
     incoming.id = Some(change.id);
     let depends_on_questionnaire = incoming.body.depends_on_questionnaire();
-    incoming.context = depends_on_questionnaire
-        .and_then(|id| validation_contexts.get(&id))
-        .cloned();
+    incoming.context = depends_on_questionnaire.and_then(|id| contexts.get(&id)).cloned();
     Ok(incoming)
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{
     CacheKey, Content, Entry,
-    revision::{CachedRevision, Revision, RevisionSnapshot},
+    revision::{CachedRevision, ObservedRevision, Revision, RevisionSnapshot},
 };
 use crate::{
     Store,
@@ -171,8 +171,8 @@ impl Store {
         Ok(body)
     }
 
-    /// Gives the response with that name, derived from a person's whole record at a revision that was read just now: from
-    /// the cache, or computed on a thread that may block. `now` is in microseconds.
+    /// Gives the response with that name, derived from a person's whole record at the observed revision: from the cache, or
+    /// computed on a thread that may block. `now` is in microseconds.
     ///
     /// # Errors
     /// Those of the database and of `compute`.
@@ -180,7 +180,7 @@ impl Store {
         &self,
         scope: &PersonScope,
         name: &str,
-        revision: Revision,
+        observed: ObservedRevision,
         now: i64,
         compute: F,
     ) -> Result<Option<CachedBody>>
@@ -188,7 +188,7 @@ impl Store {
         F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>> + Send + 'static,
     {
         let key = CacheKey::new(scope, name);
-        let generation = self.cache.generation();
+        let ObservedRevision { revision, generation } = observed;
         if let Some(entry) = self.cache.get(&key).filter(|entry| entry.revision == revision) {
             return entry.body();
         }

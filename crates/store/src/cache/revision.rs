@@ -9,6 +9,7 @@ use diesel::{
 };
 use mainstay_domain::record::Kind;
 
+use super::Generation;
 use crate::{
     Store,
     engine::{
@@ -66,13 +67,24 @@ pub(crate) struct RevisionSnapshot {
     pub changed: Vec<ChangedRow>,
 }
 
+/// The revision of a person's record as a request observed it, before it reads the record.
+#[derive(Debug, Clone, Copy)]
+pub struct ObservedRevision {
+    /// The revision.
+    pub revision: Revision,
+    /// Taken before the revision: what is derived from the record of a person who is erased from then on is not cached.
+    pub(super) generation: Generation,
+}
+
 impl Store {
-    /// Reads the revision of a person's record.
+    /// Reads the revision of a person's record. A request observes it once and hands it on.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] if the account is gone.
-    pub async fn revision(&self, scope: &PersonScope) -> Result<Revision> {
-        Ok(self.fetch_revision(scope, None).await?.revision)
+    pub async fn revision(&self, scope: &PersonScope) -> Result<ObservedRevision> {
+        let generation = self.cache.generation();
+        let revision = self.fetch_revision(scope, None).await?.revision;
+        Ok(ObservedRevision { revision, generation })
     }
 
     /// Reads the revision of a person's record with what changed since a cached one: SQLite is asked at once, PostgreSQL

@@ -13,6 +13,13 @@ pub struct KeyedRecords<'r, 'a> {
     kinds: &'static [Kind],
 }
 
+impl<'a> Records<'a> {
+    /// Reads these collections and no others.
+    pub fn keyed(&mut self, kinds: &'static [Kind]) -> KeyedRecords<'_, 'a> {
+        KeyedRecords::new(self, kinds)
+    }
+}
+
 impl<'r, 'a> KeyedRecords<'r, 'a> {
     pub(crate) fn new(records: &'r mut Records<'a>, kinds: &'static [Kind]) -> Self {
         Self { records, kinds }

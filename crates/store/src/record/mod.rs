@@ -12,9 +12,11 @@ pub mod bulk;
 mod changes;
 mod columns;
 mod create;
+pub mod history;
 pub(crate) mod insert;
 mod keyed;
 mod read;
+mod stored_response;
 mod write;
 
 pub(crate) use batch_insert::BatchInserter;

@@ -7,7 +7,7 @@ use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
 use super::{
-    Change, Order, Range, Replaced, Since, Stored, SyncState,
+    Change, Order, Range, Since, Stored, SyncState,
     changes::{MAX_TRACKED_CHANGES, changed_after, since},
     columns::{FullRow, StoredColumns},
 };
@@ -176,35 +176,6 @@ impl<'a> Records<'a> {
             .select(record_history::digest);
         let found = on!(&mut *self.conn, |c| query.first::<Vec<u8>>(c).optional())?;
         Ok(found.is_some_and(|digest| digest == expected))
-    }
-
-    /// Each version of a record that was replaced, oldest first.
-    pub fn history(&mut self, kind: Kind, id: Uuid) -> Result<Vec<Replaced>> {
-        type Columns = (i64, Vec<u8>, DbTimestamp, DbTimestamp, Option<DbUuid>);
-        let query = record_history::table
-            .filter(record_history::person_no.eq(self.scope.no))
-            .filter(record_history::collection.eq(kind.code()))
-            .filter(record_history::id.eq(DbUuid(id)))
-            .order(record_history::version.asc())
-            .select((
-                record_history::version,
-                record_history::sealed,
-                record_history::written_at,
-                record_history::replaced_at,
-                record_history::replaced_by,
-            ));
-        let rows: Vec<Columns> = on!(&mut *self.conn, |c| query.load(c))?;
-        rows.into_iter()
-            .map(|(version, sealed, written_at, replaced_at, replaced_by)| {
-                Ok(Replaced {
-                    version,
-                    written_at: written_at.0,
-                    replaced_at: replaced_at.0,
-                    replaced_by: replaced_by.map(|key| key.0),
-                    body: self.scope.keys.open_record(kind.code(), id, version, &sealed)?,
-                })
-            })
-            .collect()
     }
 
     pub(super) fn row(&mut self, kind: Kind, id: Uuid) -> Result<Option<FullRow>> {

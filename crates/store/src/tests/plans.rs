@@ -78,10 +78,9 @@ fn new_draft<T: Record>(id: u128) -> Draft {
 
 /// A draft without references, which need not exist then.
 fn alone<T: Record>(id: u128) -> Draft {
-    Draft {
-        references: Vec::new(),
-        ..new_draft::<T>(id)
-    }
+    let mut draft = new_draft::<T>(id);
+    draft.references.clear();
+    draft
 }
 
 async fn sign_up(store: &Store) -> (PersonScope, Uuid) {

@@ -1,4 +1,4 @@
-//! The days of each goal, month by month.
+//! The calendar chart: the days of each goal, month by month.
 
 use chrono::{Datelike, NaiveDate};
 use mainstay_domain::insight::{
@@ -10,30 +10,30 @@ use mainstay_domain::insight::{
 
 use super::{
     Chart, Drawing, Table,
-    sheet::{BLUE, GREY, INK, PALE, SMALL, Sheet, Side, TEXT, VERMILION, WHITE, draw, short},
+    sheet::{Anchor, BLUE, GREY, INK, PALE, SMALL, Sheet, TEXT, VERMILION, WHITE, draw, short},
 };
 use crate::report::words::{count, goal, month, weekday};
 
-/// Height of the legend, of a goal's name, and of the names above a month.
+/// Heights in pixels: of the legend, of a goal's name, and of the headings of a month.
 const LEGEND: i32 = 54;
 const NAME: i32 = 28;
 const HEAD: i32 = 36;
 
-/// Makes the chart.
+/// Draws the chart.
 pub fn chart(progress: &Progress) -> Chart {
     let calendars = &progress.calendars;
     if calendars.is_empty() {
         return Chart::missing("Nothing to show yet: the calendar begins with your first goal.");
     }
     let week_start = progress.as_of.week_start;
-    let laid_out: Vec<Layout<'_>> = calendars
+    let layouts: Vec<Layout<'_>> = calendars
         .iter()
         .map(|calendar| Layout::of(calendar, week_start))
         .collect();
-    let height = LEGEND + laid_out.iter().map(Layout::height).sum::<i32>();
-    let says = calendars.iter().map(|calendar| {
+    let height = LEGEND + layouts.iter().map(Layout::height).sum::<i32>();
+    let summary = calendars.iter().map(|calendar| {
         let name = goal(calendar.label.as_deref(), calendar.substance);
-        // The days that are told elsewhere are those that are completed.
+        // Today counts here, while other figures of the report count completed days only.
         let last = calendar.days.last().map(|(day, _)| *day);
         let with_today = if last == Some(progress.as_of.today()) {
             ", today included,"
@@ -52,14 +52,14 @@ pub fn chart(progress: &Progress) -> Chart {
         )
     });
     Chart {
-        says: says.collect::<Vec<_>>().join(" "),
+        summary: summary.collect::<Vec<_>>().join(" "),
         drawing: Some(Drawing {
             height,
-            inside: draw(height, |sheet| {
-                legend(sheet);
+            content: draw(height, |sheet| {
+                draw_legend(sheet);
                 let mut top = LEGEND;
-                for layout in &laid_out {
-                    layout.on(sheet, top, week_start);
+                for layout in &layouts {
+                    layout.draw(sheet, top, week_start);
                     top += layout.height();
                 }
             }),
@@ -86,13 +86,13 @@ fn table(calendars: &[DayCalendar]) -> Table {
     }
 }
 
-fn legend(sheet: &Sheet<'_>) {
+fn draw_legend(sheet: &Sheet<'_>) {
     mark(sheet, DayState::NoUseReported, (14, 14), 8, None);
-    sheet.text("no use, confirmed", (28, 14), Side::Right, TEXT, INK);
+    sheet.text("no use, confirmed", (28, 14), Anchor::Start, TEXT, INK);
     mark(sheet, DayState::Use, (176, 14), 8, None);
-    sheet.text("day of use", (190, 14), Side::Right, TEXT, INK);
+    sheet.text("day of use", (190, 14), Anchor::Start, TEXT, INK);
     mark(sheet, DayState::NothingReported, (14, 38), 8, None);
-    sheet.text("nothing reported", (28, 38), Side::Right, TEXT, INK);
+    sheet.text("nothing reported", (28, 38), Anchor::Start, TEXT, INK);
 }
 
 fn mark(sheet: &Sheet<'_>, state: DayState, at: (i32, i32), radius: i32, number: Option<u32>) {
@@ -111,28 +111,28 @@ fn mark(sheet: &Sheet<'_>, state: DayState, at: (i32, i32), radius: i32, number:
         }
     };
     if let Some(number) = number {
-        sheet.text(&number.to_string(), at, Side::Both, SMALL, ink);
+        sheet.text(&number.to_string(), at, Anchor::Middle, SMALL, ink);
     }
 }
 
-/// How the months of a goal are laid out.
+/// The layout of a goal's months.
 struct Layout<'a> {
     calendar: &'a DayCalendar,
     /// The days of each month.
     months: Vec<&'a [(NaiveDate, DayState)]>,
-    /// How many months stand beside each other.
+    /// The number of months beside each other.
     columns: usize,
-    /// Width and height of a day.
+    /// Width and height of a day in pixels.
     cell: i32,
     week_start: u8,
 }
 
 impl<'a> Layout<'a> {
     fn of(calendar: &'a DayCalendar, week_start: u8) -> Self {
-        let same = |one: &(NaiveDate, DayState), two: &(NaiveDate, DayState)| {
+        let is_same_month = |one: &(NaiveDate, DayState), two: &(NaiveDate, DayState)| {
             (one.0.year(), one.0.month()) == (two.0.year(), two.0.month())
         };
-        let months: Vec<_> = calendar.days.chunk_by(same).collect();
+        let months: Vec<_> = calendar.days.chunk_by(is_same_month).collect();
         let (columns, cell) = if months.len() <= 4 { (2, 22) } else { (3, 14) };
         Self {
             calendar,
@@ -143,14 +143,14 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// The row of a day within its month.
+    /// The row of a day within its month, from 0.
     fn week(&self, date: NaiveDate) -> i32 {
         let first = date.with_day(1).unwrap_or(date);
         let weeks = days_between(first_day_of_week(first, self.week_start), date) / 7;
         i32::try_from(weeks).unwrap_or(0)
     }
 
-    /// The height of some months that stand beside each other.
+    /// The height of a row of months.
     fn row_height(&self, months: &[&[(NaiveDate, DayState)]]) -> i32 {
         let of_month = |days: &&[(NaiveDate, DayState)]| {
             let (Some(first), Some(last)) = (days.first(), days.last()) else {
@@ -170,20 +170,20 @@ impl<'a> Layout<'a> {
             .sum::<i32>()
     }
 
-    fn on(&self, sheet: &Sheet<'_>, top: i32, week_start: u8) {
+    fn draw(&self, sheet: &Sheet<'_>, top: i32, week_start: u8) {
         let name = goal(self.calendar.label.as_deref(), self.calendar.substance);
-        sheet.text(&short(&name, 46), (8, top + 10), Side::Right, TEXT, INK);
+        sheet.text(&short(&name, 46), (8, top + 10), Anchor::Start, TEXT, INK);
         let width = 340 / i32::try_from(self.columns).unwrap_or(1);
         let mut y = top + NAME;
         for row in self.months.chunks(self.columns) {
             for (x, days) in (8..).step_by(usize::try_from(width).unwrap_or(1)).zip(row) {
-                self.month(sheet, (x, y), days, week_start);
+                self.draw_month(sheet, (x, y), days, week_start);
             }
             y += self.row_height(row);
         }
     }
 
-    fn month(
+    fn draw_month(
         &self,
         sheet: &Sheet<'_>,
         (left, top): (i32, i32),
@@ -194,13 +194,13 @@ impl<'a> Layout<'a> {
             return;
         };
         let title = format!("{} {}", month(*first), first.year());
-        sheet.text(&title, (left, top + 6), Side::Right, SMALL, INK);
+        sheet.text(&title, (left, top + 6), Anchor::Start, SMALL, INK);
         let half = self.cell / 2;
         for column in 0..7_u8 {
             let number = (u32::from(week_start) + u32::from(column) - 1) % 7 + 1;
             let letter: String = weekday(number).chars().take(1).collect();
             let x = left + i32::from(column) * self.cell + half;
-            sheet.text(&letter, (x, top + 24), Side::Both, SMALL, GREY);
+            sheet.text(&letter, (x, top + 24), Anchor::Middle, SMALL, GREY);
         }
         let first_week = self.week(*first);
         for (date, state) in days {

@@ -1,4 +1,4 @@
-//! The hours of the week in which cravings began, by the clock where the person was.
+//! The heat map: the hours of the week in which cravings began, by the clock where the person was.
 
 use mainstay_domain::insight::{
     craving::HeatMapDay,
@@ -8,7 +8,7 @@ use plotters::style::RGBColor;
 
 use super::{
     Chart, Drawing, Table,
-    sheet::{GREY, INK, PALE, SMALL, Sheet, Side, TEXT, WHITE, draw},
+    sheet::{Anchor, GREY, INK, PALE, SMALL, Sheet, TEXT, WHITE, draw},
 };
 use crate::report::words::{count, weekday};
 
@@ -17,44 +17,44 @@ const LEFT: i32 = 42;
 const WIDTH: i32 = 42;
 const ROW: i32 = 15;
 const HEIGHT: i32 = TOP + 24 * ROW + 8;
-/// From no craving to the most, light to dark blue; the numbers in the cells say the same.
+/// Shades from the fewest cravings (light) to the most (dark). The numbers in the cells say the same.
 const SHADES: [RGBColor; 4] = [
     RGBColor(0xDC, 0xEC, 0xF7),
     RGBColor(0x9F, 0xCB, 0xE8),
     RGBColor(0x3F, 0x95, 0xCC),
     RGBColor(0x00, 0x4B, 0x7A),
 ];
-/// Most hours that are told.
-const MOST: usize = 6;
+/// The number of hours in the table.
+const MAX_HOURS: usize = 6;
 
-/// Makes the chart.
+/// Draws the chart.
 pub fn chart(progress: &Progress) -> Chart {
-    let found = &progress.cravings;
-    if found.events < MIN_EVENTS {
+    let cravings = &progress.cravings;
+    if cravings.events < MIN_EVENTS {
         return Chart::missing("Not enough yet: the hours are shown from 5 cravings on that you wrote down.");
     }
-    let busiest = busiest_hours(found, MOST);
+    let busiest = busiest_hours(cravings, MAX_HOURS);
     let when = |weekday_number, hour: usize| format!("{} {hour:02}:00–{hour:02}:59", weekday(weekday_number));
     let first = busiest.first().map_or_else(String::new, |busy| {
-        let hours = found.heat_map.iter().flat_map(|day| &day.hours);
+        let hours = cravings.heat_map.iter().flat_map(|day| &day.hours);
         match hours.filter(|events| **events == busy.events).count() {
             0 | 1 => format!(
                 " Most began on {} ({}).",
                 when(busy.weekday, busy.hour),
                 busy.events
             ),
-            tied => format!(" No hour stands out: {tied} have the most, {} each.", busy.events),
+            ties => format!(" No hour stands out: {ties} have the most, {} each.", busy.events),
         }
     });
     Chart {
-        says: format!(
+        summary: format!(
             "{} by weekday and hour.{first}",
-            count(found.events, "craving", "cravings")
+            count(cravings.events, "craving", "cravings")
         ),
         drawing: Some(Drawing {
             height: HEIGHT,
-            inside: draw(HEIGHT, |sheet| {
-                on(sheet, &found.heat_map, progress.as_of.week_start);
+            content: draw(HEIGHT, |sheet| {
+                draw_hours(sheet, &cravings.heat_map, progress.as_of.week_start);
             }),
         }),
         notes: vec!["The number in a field is how many cravings began in that hour.".to_owned()],
@@ -68,7 +68,7 @@ pub fn chart(progress: &Progress) -> Chart {
     }
 }
 
-fn on(sheet: &Sheet<'_>, days: &[HeatMapDay], week_start: u8) {
+fn draw_hours(sheet: &Sheet<'_>, days: &[HeatMapDay], week_start: u8) {
     let most = days
         .iter()
         .flat_map(|day| &day.hours)
@@ -79,7 +79,13 @@ fn on(sheet: &Sheet<'_>, days: &[HeatMapDay], week_start: u8) {
     for day in days {
         let column = (day.weekday + 7 - u32::from(week_start)) % 7;
         let x = LEFT + i32::try_from(column).unwrap_or(0) * WIDTH;
-        sheet.text(weekday(day.weekday), (x + WIDTH / 2, 12), Side::Both, TEXT, INK);
+        sheet.text(
+            weekday(day.weekday),
+            (x + WIDTH / 2, 12),
+            Anchor::Middle,
+            TEXT,
+            INK,
+        );
         for (y, events) in (TOP..).step_by(15).zip(&day.hours) {
             let (from, to) = ((x + 1, y + 1), (x + WIDTH - 1, y + ROW - 1));
             if *events == 0 {
@@ -93,7 +99,7 @@ fn on(sheet: &Sheet<'_>, days: &[HeatMapDay], week_start: u8) {
             sheet.text(
                 &events.to_string(),
                 (x + WIDTH / 2, y + ROW / 2),
-                Side::Both,
+                Anchor::Middle,
                 SMALL,
                 ink,
             );
@@ -103,7 +109,7 @@ fn on(sheet: &Sheet<'_>, days: &[HeatMapDay], week_start: u8) {
         sheet.text(
             &format!("{hour:02}:00"),
             (LEFT - 5, y + ROW / 2),
-            Side::Left,
+            Anchor::End,
             SMALL,
             GREY,
         );

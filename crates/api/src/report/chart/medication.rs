@@ -1,4 +1,4 @@
-//! How much of the window each medication covered.
+//! The medication chart: the share of days that each medication covered.
 
 use mainstay_domain::insight::{
     medication::{COVERED_ENOUGH, MedicationInsight},
@@ -7,24 +7,25 @@ use mainstay_domain::insight::{
 
 use super::{
     Chart, Drawing, Table,
-    sheet::{BLUE, GREY, INK, PALE, SMALL, Scale, Sheet, Side, TEXT, draw, short},
+    sheet::{Anchor, BLUE, GREY, INK, PALE, SMALL, Scale, Sheet, TEXT, draw, short},
 };
 use crate::report::words::{count, percent};
 
-const MOST: usize = 10;
+/// The number of medications in the chart and the table.
+const MAX_MEDICATIONS: usize = 10;
 const ROW: i32 = 38;
 const TOP: i32 = 34;
 
-/// Makes the chart.
+/// Draws the chart.
 pub fn chart(progress: &Progress) -> Chart {
     let all = &progress.medication.medications;
     if all.is_empty() {
         return Chart::missing("No medication is written down. If you take none, nothing is missing here.");
     }
-    let known: Vec<(&MedicationInsight, f64)> = all
+    let covered: Vec<(&MedicationInsight, f64)> = all
         .iter()
         .filter_map(|medication| Some((medication, medication.proportion?)))
-        .take(MOST)
+        .take(MAX_MEDICATIONS)
         .collect();
     let table = Table {
         head: vec![
@@ -33,9 +34,9 @@ pub fn chart(progress: &Progress) -> Chart {
             "Share",
             "Doses: taken, late, skipped, missed",
         ],
-        rows: all.iter().take(MOST).map(row).collect(),
+        rows: all.iter().take(MAX_MEDICATIONS).map(row).collect(),
     };
-    if known.is_empty() {
+    if covered.is_empty() {
         return Chart {
             table,
             ..Chart::missing(
@@ -43,7 +44,7 @@ pub fn chart(progress: &Progress) -> Chart {
             )
         };
     }
-    let told = known.iter().map(|(medication, proportion)| {
+    let sentences = covered.iter().map(|(medication, proportion)| {
         format!(
             "{}: {} of {} covered ({}).",
             medication.name,
@@ -52,12 +53,12 @@ pub fn chart(progress: &Progress) -> Chart {
             percent(*proportion)
         )
     });
-    let height = TOP + ROW * i32::try_from(known.len()).unwrap_or(0) + 8;
+    let height = TOP + ROW * i32::try_from(covered.len()).unwrap_or(0) + 8;
     Chart {
-        says: told.collect::<Vec<_>>().join(" "),
+        summary: sentences.collect::<Vec<_>>().join(" "),
         drawing: Some(Drawing {
             height,
-            inside: draw(height, |sheet| on(sheet, &known, height)),
+            content: draw(height, |sheet| draw_bars(sheet, &covered, height)),
         }),
         notes: vec![
             "The dashed line is 80 %, the usual threshold. A striped bar lies below it: worth a word with whoever prescribes it."
@@ -83,18 +84,18 @@ fn row(medication: &MedicationInsight) -> Vec<String> {
     ]
 }
 
-fn on(sheet: &Sheet<'_>, known: &[(&MedicationInsight, f64)], height: i32) {
+fn draw_bars(sheet: &Sheet<'_>, covered: &[(&MedicationInsight, f64)], height: i32) {
     let scale = Scale::new((0.0, 1.0), (14, 316));
     for tick in [0.0, 0.2, 0.4, 0.6, 0.8, 1.0] {
         let x = scale.at(tick);
         sheet.line(&[(x, TOP - 10), (x, height - 6)], PALE, 1);
-        sheet.text(&percent(tick), (x, TOP - 20), Side::Both, SMALL, GREY);
+        sheet.text(&percent(tick), (x, TOP - 20), Anchor::Middle, SMALL, GREY);
     }
-    for (top, (medication, proportion)) in (TOP..).step_by(38).zip(known) {
+    for (top, (medication, proportion)) in (TOP..).step_by(38).zip(covered) {
         sheet.text(
             &short(&medication.name, 50),
             (14, top + 2),
-            Side::Right,
+            Anchor::Start,
             TEXT,
             INK,
         );
@@ -105,6 +106,6 @@ fn on(sheet: &Sheet<'_>, known: &[(&MedicationInsight, f64)], height: i32) {
             sheet.striped(from, to, BLUE);
         }
     }
-    let enough = scale.at(COVERED_ENOUGH);
-    sheet.dashes(&[(enough, TOP - 10), (enough, height - 6)], GREY, 2);
+    let threshold = scale.at(COVERED_ENOUGH);
+    sheet.dashes(&[(threshold, TOP - 10), (threshold, height - 6)], GREY, 2);
 }

@@ -1,4 +1,4 @@
-//! The charts of the report: each a drawing, a text that says the same, and a table of its figures.
+//! The charts of the report. Each has a drawing, a text that says the same, and a table of its figures.
 
 mod calendar;
 mod heat_map;
@@ -16,7 +16,7 @@ use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use self::sheet::{INK, Side, TEXT, WIDTH, draw};
+use self::sheet::{Anchor, INK, TEXT, WIDTH, draw};
 
 /// A chart of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,7 +50,7 @@ impl ChartName {
         Self::SelfEfficacy,
     ];
 
-    /// Its name in paths.
+    /// The name of the chart in paths.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CravingsAndMood => "cravings-and-mood",
@@ -63,7 +63,7 @@ impl ChartName {
         }
     }
 
-    /// What it shows, as a heading.
+    /// The heading of the chart.
     pub const fn title(self) -> &'static str {
         match self {
             Self::CravingsAndMood => "Craving and mood over time",
@@ -76,8 +76,8 @@ impl ChartName {
         }
     }
 
-    /// Makes it.
-    pub fn of(self, progress: &Progress) -> Chart {
+    /// Draws the chart from a report's figures.
+    pub fn draw(self, progress: &Progress) -> Chart {
         match self {
             Self::CravingsAndMood => over_time::chart(progress),
             Self::Calendar => calendar::chart(progress),
@@ -90,7 +90,7 @@ impl ChartName {
     }
 }
 
-/// The name is none of a chart.
+/// The error for a text that is not the name of a chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSuchChart;
 
@@ -108,50 +108,50 @@ impl FromStr for ChartName {
 /// The figures of a chart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
-    /// What the columns are.
+    /// The headings of the columns.
     pub head: Vec<&'static str>,
     /// The rows.
     pub rows: Vec<Vec<String>>,
 }
 
-/// What is drawn.
+/// A drawing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawing {
     /// Its height in pixels.
     pub height: i32,
-    /// What is inside the `svg` element.
-    pub inside: String,
+    /// The content of the `svg` element.
+    pub content: String,
 }
 
-/// A chart with what it says.
+/// A chart with its text and table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chart {
-    /// The drawing; none if there is not enough to draw.
+    /// The drawing; `None` if there is not enough data.
     pub drawing: Option<Drawing>,
-    /// What it shows, in sentences; what is missing if there is no drawing.
-    pub says: String,
-    /// More to know, a paragraph each.
+    /// The chart in sentences; without a drawing, a sentence about the data that is missing.
+    pub summary: String,
+    /// Further remarks, a paragraph each.
     pub notes: Vec<String>,
-    /// Its figures.
+    /// The figures.
     pub table: Table,
 }
 
 impl Chart {
-    /// A chart for which there is not enough yet.
-    pub fn missing(says: &str) -> Self {
+    /// Makes a chart without a drawing, for which there is not enough data yet.
+    pub fn missing(summary: &str) -> Self {
         Self {
-            says: says.to_owned(),
+            summary: summary.to_owned(),
             ..Self::default()
         }
     }
 
-    /// The `svg` element, with what it shows for those who do not see it.
+    /// Renders the `svg` element, with title and description for people who do not see it.
     pub fn svg(&self, name: ChartName) -> Markup {
         let empty;
         let drawing = if let Some(drawing) = &self.drawing {
             drawing
         } else {
-            empty = sentence(&self.says);
+            empty = draw_sentence(&self.summary);
             &empty
         };
         let (title, desc) = (
@@ -162,15 +162,15 @@ impl Chart {
             svg xmlns="http://www.w3.org/2000/svg" width=(WIDTH) height=(drawing.height)
                 viewBox=(format!("0 0 {WIDTH} {}", drawing.height)) role="img" aria-labelledby=(format!("{title} {desc}")) {
                 title id=(title) { (name.title()) }
-                desc id=(desc) { (self.says) }
-                (PreEscaped(&drawing.inside))
+                desc id=(desc) { (self.summary) }
+                (PreEscaped(&drawing.content))
             }
         }
     }
 }
 
-/// A sentence in place of a drawing.
-fn sentence(text: &str) -> Drawing {
+/// Draws a sentence in place of a chart.
+fn draw_sentence(text: &str) -> Drawing {
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split_whitespace() {
         if let Some(line) = lines.last_mut()
@@ -183,12 +183,12 @@ fn sentence(text: &str) -> Drawing {
         }
     }
     let height = 30 + 18 * i32::try_from(lines.len()).unwrap_or(0);
-    let inside = draw(height, |sheet| {
+    let content = draw(height, |sheet| {
         for (y, line) in (24..).step_by(18).zip(&lines) {
-            sheet.text(line, (12, y), Side::Right, TEXT, INK);
+            sheet.text(line, (12, y), Anchor::Start, TEXT, INK);
         }
     });
-    Drawing { height, inside }
+    Drawing { height, content }
 }
 
 #[cfg(test)]

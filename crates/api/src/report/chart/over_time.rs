@@ -1,4 +1,4 @@
-//! Craving and mood over time, with days of use and changes of the plan.
+//! The chart of craving and mood over time, with days of use and changes of the plan.
 
 use chrono::{Datelike, NaiveDate};
 use mainstay_domain::insight::{
@@ -11,7 +11,7 @@ use mainstay_domain::insight::{
 
 use super::{
     Chart, Drawing, Table,
-    sheet::{BLUE, GREEN, GREY, INK, PALE, Point, SMALL, Scale, Sheet, Side, TEXT, VERMILION, draw},
+    sheet::{Anchor, BLUE, GREEN, GREY, INK, PALE, Point, SMALL, Scale, Sheet, TEXT, VERMILION, draw},
 };
 use crate::report::words::{count, day, month, number, span};
 
@@ -20,11 +20,12 @@ const LEFT: i32 = 24;
 const RIGHT: i32 = 330;
 const TOP: i32 = 62;
 const BOTTOM: i32 = 216;
-/// Most rows of the table, and most dates in a sentence.
-const MOST_ROWS: usize = 40;
-const MOST_DATES: usize = 20;
+/// The largest number of rows in the table.
+const MAX_ROWS: usize = 40;
+/// The largest number of dates in a sentence.
+const MAX_DATES: usize = 20;
 
-/// Makes the chart.
+/// Draws the chart.
 pub fn chart(progress: &Progress) -> Chart {
     let found = &progress.over_time;
     let notes = notes(found);
@@ -34,24 +35,28 @@ pub fn chart(progress: &Progress) -> Chart {
             ..Chart::missing("Not enough yet: the curve is drawn from 5 check-ins with craving or mood on.")
         };
     }
-    let told = |name: &str, all: Option<Overall>| {
+    let sentence = |name: &str, all: Option<Overall>| {
         all.map(|all| {
             let answers = count(all.n, "answer", "answers");
             let (mean, min, max) = (number(all.mean), number(all.min), number(all.max));
             format!("{name}: {mean} on average over {answers}, from {min} to {max}.")
         })
     };
-    let said = [
-        told("Craving", found.overall_craving),
-        told("Mood", found.overall_mood),
+    let sentences = [
+        sentence("Craving", found.overall_craving),
+        sentence("Mood", found.overall_mood),
     ];
-    let said: Vec<String> = said.into_iter().flatten().collect();
+    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
     Chart {
         drawing: Some(Drawing {
             height: HEIGHT,
-            inside: draw(HEIGHT, |sheet| on(sheet, found)),
+            content: draw(HEIGHT, |sheet| draw_curves(sheet, found)),
         }),
-        says: format!("{} Both go from 0 to 10. {}", said.join(" "), use_days(found)),
+        summary: format!(
+            "{} Both go from 0 to 10. {}",
+            sentences.join(" "),
+            use_days(found)
+        ),
         notes,
         table: table(found),
     }
@@ -70,11 +75,11 @@ fn use_days(found: &OverTime) -> String {
 fn notes(found: &OverTime) -> Vec<String> {
     let mut notes = Vec::new();
     if !found.uses.is_empty() {
-        let newest = found.uses.iter().rev().take(MOST_DATES);
+        let newest = found.uses.iter().rev().take(MAX_DATES);
         let mut dates: Vec<String> = newest.map(|dates| span(*dates)).collect();
         dates.reverse();
         let more = match found.uses.len() {
-            n if n > MOST_DATES => ", and earlier ones",
+            n if n > MAX_DATES => ", and earlier ones",
             _ => "",
         };
         notes.push(format!(
@@ -111,9 +116,9 @@ fn table(found: &OverTime) -> Table {
             |point| format!("{} ({})", number(point.mean), point.n),
         )
     };
-    // A week or month that is not over goes up to today.
+    // A week or month that is not over yet ends today.
     let so_far = |(from, to): Span| (from, to.min(found.to));
-    let newest = spans.len().saturating_sub(MOST_ROWS);
+    let newest = spans.len().saturating_sub(MAX_ROWS);
     Table {
         head: vec!["When", "Craving (answers)", "Mood (answers)"],
         rows: spans
@@ -130,25 +135,31 @@ fn table(found: &OverTime) -> Table {
     }
 }
 
-fn on(sheet: &Sheet<'_>, found: &OverTime) {
+fn draw_curves(sheet: &Sheet<'_>, found: &OverTime) {
     let days = days_as_f64(days_between(found.from, found.to).max(1));
     let across = Scale::new((0.0, days), (LEFT + 4, RIGHT - 4));
     let up = Scale::new((0.0, 10.0), (BOTTOM, TOP));
     let x = |date: NaiveDate| across.at(days_as_f64(days_between(found.from, date)));
-    legend(sheet, found);
+    draw_legend(sheet, found);
     for value in [0, 2, 4, 6, 8, 10] {
         let y = up.at(f64::from(value));
         sheet.line(&[(LEFT, y), (RIGHT, y)], PALE, 1);
-        sheet.text(&value.to_string(), (LEFT - 5, y), Side::Left, SMALL, GREY);
+        sheet.text(&value.to_string(), (LEFT - 5, y), Anchor::End, SMALL, GREY);
     }
-    dates(sheet, found, &x);
+    draw_dates(sheet, found, &x);
     let mut labelled_to = LEFT;
     for change in &found.plan_changes {
         let at = x(change.on);
         sheet.line(&[(at, TOP - 4), (at, BOTTOM)], GREY, 1);
         sheet.wedge((at, TOP - 2), GREY);
         if at >= labelled_to {
-            sheet.text(&change.number.to_string(), (at, TOP - 17), Side::Both, SMALL, INK);
+            sheet.text(
+                &change.number.to_string(),
+                (at, TOP - 17),
+                Anchor::Middle,
+                SMALL,
+                INK,
+            );
             labelled_to = at + 16;
         }
     }
@@ -177,30 +188,36 @@ fn on(sheet: &Sheet<'_>, found: &OverTime) {
     }
 }
 
-/// Points without a gap between them: over what is missing no line is drawn.
+/// Splits points where there is a gap: no line is drawn over missing values.
 fn stretches(points: &[SeriesPoint]) -> impl Iterator<Item = &[SeriesPoint]> {
     points.chunk_by(|one, two| next_day(one.to) == two.from)
 }
 
-fn legend(sheet: &Sheet<'_>, found: &OverTime) {
+fn draw_legend(sheet: &Sheet<'_>, found: &OverTime) {
     sheet.line(&[(LEFT, 12), (LEFT + 26, 12)], BLUE, 2);
     sheet.disc((LEFT + 13, 12), 3, BLUE);
-    sheet.text("craving", (LEFT + 32, 12), Side::Right, TEXT, INK);
+    sheet.text("craving", (LEFT + 32, 12), Anchor::Start, TEXT, INK);
     sheet.dashes(&[(LEFT + 100, 12), (LEFT + 126, 12)], GREEN, 2);
     sheet.square((LEFT + 113, 12), 3, GREEN);
-    sheet.text("mood (0–10)", (LEFT + 132, 12), Side::Right, TEXT, INK);
+    sheet.text("mood (0–10)", (LEFT + 132, 12), Anchor::Start, TEXT, INK);
     if !found.uses.is_empty() {
         sheet.diamond((LEFT + 13, 30), 5, VERMILION);
-        sheet.text("day of use", (LEFT + 24, 30), Side::Right, TEXT, INK);
+        sheet.text("day of use", (LEFT + 24, 30), Anchor::Start, TEXT, INK);
     }
     if !found.plan_changes.is_empty() {
         sheet.wedge((LEFT + 113, 34), GREY);
-        sheet.text("plan, with its number", (LEFT + 124, 30), Side::Right, TEXT, INK);
+        sheet.text(
+            "plan, with its number",
+            (LEFT + 124, 30),
+            Anchor::Start,
+            TEXT,
+            INK,
+        );
     }
 }
 
-/// Five dates below the axis.
-fn dates(sheet: &Sheet<'_>, found: &OverTime, x: &impl Fn(NaiveDate) -> i32) {
+/// Draws up to five dates below the axis.
+fn draw_dates(sheet: &Sheet<'_>, found: &OverTime, x: &impl Fn(NaiveDate) -> i32) {
     let length = days_between(found.from, found.to);
     let mut last: Option<NaiveDate> = None;
     for quarter in 0..=4 {
@@ -215,9 +232,9 @@ fn dates(sheet: &Sheet<'_>, found: &OverTime, x: &impl Fn(NaiveDate) -> i32) {
             day(date)
         };
         let side = match quarter {
-            0 => Side::Right,
-            4 => Side::Left,
-            _ => Side::Both,
+            0 => Anchor::Start,
+            4 => Anchor::End,
+            _ => Anchor::Middle,
         };
         sheet.line(&[(x(date), BOTTOM), (x(date), BOTTOM + 4)], GREY, 1);
         sheet.text(&label, (x(date), BOTTOM + 32), side, SMALL, GREY);

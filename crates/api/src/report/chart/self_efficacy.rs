@@ -1,4 +1,4 @@
-//! Confidence in each of the eight kinds of situations, of the latest profile.
+//! The chart of confidence in each of the eight kinds of situations, from the latest profile.
 
 use mainstay_domain::insight::{
     progress::Progress,
@@ -7,7 +7,7 @@ use mainstay_domain::insight::{
 
 use super::{
     Chart, Drawing, Table,
-    sheet::{GREEN, GREY, INK, PALE, SMALL, Scale, Sheet, Side, TEXT, draw},
+    sheet::{Anchor, GREEN, GREY, INK, PALE, SMALL, Scale, Sheet, TEXT, draw},
 };
 use crate::report::words::number;
 
@@ -15,7 +15,7 @@ const ROW: i32 = 34;
 const TOP: i32 = 34;
 const HEIGHT: i32 = TOP + 8 * ROW + 8;
 
-/// Makes the chart.
+/// Draws the chart.
 pub fn chart(progress: &Progress) -> Chart {
     let found = &progress.self_efficacy;
     let Some(latest) = found.profiles.last() else {
@@ -25,7 +25,7 @@ pub fn chart(progress: &Progress) -> Chart {
     };
     let focus: Vec<&str> = found.focus.iter().map(|category| category.phrase()).collect();
     Chart {
-        says: format!(
+        summary: format!(
             "How sure you are of coping, from 0 to 100, on {}: {} on average. Good places to begin: {}.",
             latest.occurred_at.local_date(),
             number(latest.mean),
@@ -33,7 +33,7 @@ pub fn chart(progress: &Progress) -> Chart {
         ),
         drawing: Some(Drawing {
             height: HEIGHT,
-            inside: draw(HEIGHT, |sheet| on(sheet, found)),
+            content: draw(HEIGHT, |sheet| draw_bars(sheet, found)),
         }),
         notes: vec!["Striped: the two to begin with.".to_owned()],
         table: Table {
@@ -56,15 +56,15 @@ fn row(found: &CategoryConfidence) -> Vec<String> {
     ]
 }
 
-fn on(sheet: &Sheet<'_>, found: &SelfEfficacy) {
+fn draw_bars(sheet: &Sheet<'_>, found: &SelfEfficacy) {
     let scale = Scale::new((0.0, 100.0), (14, 300));
     for tick in [0_i32, 25, 50, 75, 100] {
         let x = scale.at(f64::from(tick));
         sheet.line(&[(x, TOP - 10), (x, HEIGHT - 6)], PALE, 1);
-        sheet.text(&tick.to_string(), (x, TOP - 20), Side::Both, SMALL, GREY);
+        sheet.text(&tick.to_string(), (x, TOP - 20), Anchor::Middle, SMALL, GREY);
     }
     for (top, one) in (TOP..).step_by(34).zip(&found.categories) {
-        sheet.text(one.category.phrase(), (14, top + 1), Side::Right, TEXT, INK);
+        sheet.text(one.category.phrase(), (14, top + 1), Anchor::Start, TEXT, INK);
         #[expect(clippy::cast_precision_loss, reason = "at most 100")]
         let end = scale.at(one.confidence as f64);
         let (from, to) = ((scale.at(0.0), top + 12), (end, top + 24));
@@ -76,7 +76,7 @@ fn on(sheet: &Sheet<'_>, found: &SelfEfficacy) {
         sheet.text(
             &one.confidence.to_string(),
             (end + 6, top + 18),
-            Side::Right,
+            Anchor::Start,
             SMALL,
             INK,
         );

@@ -1,4 +1,4 @@
-//! What helps: how much the craving fell with each strategy, with 95 % intervals.
+//! The chart of what helps: how much the craving fell with each strategy, with 95 % intervals.
 
 use mainstay_domain::insight::{
     progress::Progress,
@@ -7,16 +7,16 @@ use mainstay_domain::insight::{
 
 use super::{
     Chart, Drawing, Table,
-    sheet::{BLUE, GREY, INK, PALE, SMALL, Scale, Sheet, Side, TEXT, draw, short},
+    sheet::{Anchor, BLUE, GREY, INK, PALE, SMALL, Scale, Sheet, TEXT, draw, short},
 };
 use crate::report::words::{count, number};
 
-const MOST_DRAWN: usize = 10;
-const MOST_ROWS: usize = 20;
+const MAX_DRAWN: usize = 10;
+const MAX_ROWS: usize = 20;
 const ROW: i32 = 38;
 const TOP: i32 = 34;
 
-/// Makes the chart.
+/// Draws the chart.
 pub fn chart(progress: &Progress) -> Chart {
     let found = &progress.strategies;
     let notes = match found.unrated.as_slice() {
@@ -46,7 +46,7 @@ pub fn chart(progress: &Progress) -> Chart {
             )
         },
     );
-    let drawn: Vec<&StrategyInsight> = found.strategies.iter().take(MOST_DRAWN).collect();
+    let drawn: Vec<&StrategyInsight> = found.strategies.iter().take(MAX_DRAWN).collect();
     let height = TOP + ROW * i32::try_from(drawn.len()).unwrap_or(0) + 8;
     let mut all_notes = vec![
         "The line is the 95 % interval: the wider, the less is known yet. It is drawn from 3 rated uses on; a ring has none yet."
@@ -54,15 +54,15 @@ pub fn chart(progress: &Progress) -> Chart {
     ];
     all_notes.extend(notes);
     Chart {
-        says: format!("How much the craving fell with each strategy, in points from 0 to 10. {first}"),
+        summary: format!("How much the craving fell with each strategy, in points from 0 to 10. {first}"),
         drawing: Some(Drawing {
             height,
-            inside: draw(height, |sheet| on(sheet, &drawn, height)),
+            content: draw(height, |sheet| draw_intervals(sheet, &drawn, height)),
         }),
         notes: all_notes,
         table: Table {
             head: vec!["Strategy", "Fell by", "95 % interval", "Rated uses"],
-            rows: found.strategies.iter().take(MOST_ROWS).map(row).collect(),
+            rows: found.strategies.iter().take(MAX_ROWS).map(row).collect(),
         },
     }
 }
@@ -78,7 +78,7 @@ fn name(strategy: &StrategyName) -> &str {
 fn names(unrated: &[UnratedStrategy]) -> String {
     let names: Vec<&str> = unrated
         .iter()
-        .take(MOST_ROWS)
+        .take(MAX_ROWS)
         .map(|unrated| name(&unrated.strategy))
         .collect();
     names.join(", ")
@@ -97,7 +97,7 @@ fn row(found: &StrategyInsight) -> Vec<String> {
     ]
 }
 
-fn on(sheet: &Sheet<'_>, drawn: &[&StrategyInsight], height: i32) {
+fn draw_intervals(sheet: &Sheet<'_>, drawn: &[&StrategyInsight], height: i32) {
     let lows = drawn.iter().map(|s| s.interval.map_or(s.mean_drop, |i| i.low));
     let low = lows.fold(0.0, f64::min).floor().max(-10.0);
     let highs = drawn.iter().map(|s| s.interval.map_or(s.mean_drop, |i| i.high));
@@ -108,7 +108,7 @@ fn on(sheet: &Sheet<'_>, drawn: &[&StrategyInsight], height: i32) {
     while tick <= high {
         let x = scale.at(tick);
         sheet.line(&[(x, TOP - 10), (x, height - 6)], PALE, 1);
-        sheet.text(&number(tick), (x, TOP - 20), Side::Both, SMALL, GREY);
+        sheet.text(&number(tick), (x, TOP - 20), Anchor::Middle, SMALL, GREY);
         tick += step;
     }
     let zero = scale.at(0.0);
@@ -117,7 +117,7 @@ fn on(sheet: &Sheet<'_>, drawn: &[&StrategyInsight], height: i32) {
         sheet.text(
             &short(name(&found.strategy), 50),
             (14, top + 2),
-            Side::Right,
+            Anchor::Start,
             TEXT,
             INK,
         );

@@ -14,12 +14,12 @@ use uuid::Uuid;
 use super::*;
 use crate::insight::document::{example_facts, example_helplines, example_moment};
 
-fn made(facts: &Facts, window: Window) -> Progress {
+fn example_progress(facts: &Facts, window: Window) -> Progress {
     progress(facts, &[], &example_helplines(), &example_moment(), window)
 }
 
-/// Says what every chart must hold to.
-fn check(name: ChartName, chart: &Chart) {
+/// Asserts what holds for every chart: a valid `svg` with title and description, and no text outside the sheet.
+fn assert_well_formed(name: ChartName, chart: &Chart) {
     let text = chart.svg(name).into_string();
     let document = Document::parse(&text).unwrap_or_else(|error| panic!("{name:?}: {error}\n{text}"));
     let root = document.root_element();
@@ -43,7 +43,7 @@ fn check(name: ChartName, chart: &Chart) {
         let at = |axis| node.attribute(axis).unwrap().parse::<f64>().unwrap();
         let size = at("font-size");
         assert!(size >= 11.0 - 1e-6, "{name:?}: {size}");
-        // Letters of half the size's width are the widest that sentences have on average.
+        // On average a letter is at most half as wide as the size of the font.
         let length =
             0.5 * size * f64::from(u32::try_from(node.text().unwrap().trim().chars().count()).unwrap());
         let (left, right) = match node.attribute("text-anchor") {
@@ -72,16 +72,16 @@ fn check(name: ChartName, chart: &Chart) {
 fn every_chart_is_well_formed_named_and_keeps_its_words_on_the_sheet() {
     for window in Window::ALL {
         for name in ChartName::ALL {
-            check(name, &name.of(&made(&example_facts(), window)));
-            let empty = name.of(&made(&Facts::default(), window));
-            assert!(empty.drawing.is_none() && !empty.says.is_empty() && empty.table.rows.is_empty());
-            check(name, &empty);
+            assert_well_formed(name, &name.draw(&example_progress(&example_facts(), window)));
+            let empty = name.draw(&example_progress(&Facts::default(), window));
+            assert!(empty.drawing.is_none() && !empty.summary.is_empty() && empty.table.rows.is_empty());
+            assert_well_formed(name, &empty);
         }
     }
 }
 
 #[test]
-fn a_chart_has_the_name_that_it_has_on_the_wire() {
+fn the_name_of_a_chart_is_its_name_on_the_wire() {
     for name in ChartName::ALL {
         assert_eq!(serde_json::to_value(name).unwrap(), name.as_str());
         assert_eq!(name.as_str().parse(), Ok(name));
@@ -114,8 +114,9 @@ fn cravings(times: &[&str], before: i64, after: i64) -> Facts {
 }
 
 #[test]
-fn no_hour_is_said_to_have_the_most_where_others_have_as_many() {
-    let says = |times: &[&str]| heat_map::chart(&made(&cravings(times, 8, 3), Window::Month)).says;
+fn no_hour_is_named_as_the_busiest_if_others_have_as_many_cravings() {
+    let says =
+        |times: &[&str]| heat_map::chart(&example_progress(&cravings(times, 8, 3), Window::Month)).summary;
     let mut times = vec![
         "2026-03-02T20:05:00-05:00",
         "2026-03-02T20:40:00-05:00",
@@ -137,9 +138,11 @@ fn no_hour_is_said_to_have_the_most_where_others_have_as_many() {
 }
 
 #[test]
-fn nothing_is_said_to_help_first_where_nothing_has_helped_yet() {
+fn no_strategy_is_named_first_if_none_has_helped_yet() {
     let at = ["2026-03-02T20:05:00-05:00"];
-    let says = |before, after| strategies::chart(&made(&cravings(&at, before, after), Window::Month)).says;
+    let says = |before, after| {
+        strategies::chart(&example_progress(&cravings(&at, before, after), Window::Month)).summary
+    };
     assert!(
         says(6, 6).ends_with("your plan has room for others."),
         "{}",
@@ -153,8 +156,8 @@ fn nothing_is_said_to_help_first_where_nothing_has_helped_yet() {
 }
 
 #[test]
-fn no_row_and_no_day_lies_ahead() {
-    // The example's moment is Sunday, 8 March, where the person is; 90 days are told by week.
+fn no_row_and_no_day_is_in_the_future() {
+    // The example's moment is Sunday, 8 March, where the person is. 90 days are shown by week.
     let check_ins = ["02-20", "02-27", "03-05", "03-06", "03-07"].map(|day| WithId {
         id: Uuid::from_u128(u128::from(day.as_bytes()[4])),
         record: CheckIn {
@@ -166,7 +169,7 @@ fn no_row_and_no_day_lies_ahead() {
         check_ins: check_ins.to_vec(),
         ..example_facts()
     };
-    // A week that began on Thursday would go on to Wednesday.
+    // A week that began on Thursday would end on Wednesday.
     let as_of = AsOf {
         week_start: 4,
         ..example_moment()
@@ -176,7 +179,7 @@ fn no_row_and_no_day_lies_ahead() {
     assert_eq!(last[0], "2026-03-05 to 2026-03-08");
     assert!(
         calendar::chart(&progress)
-            .says
+            .summary
             .contains(", today included, without use")
     );
 }

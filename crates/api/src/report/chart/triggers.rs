@@ -1,4 +1,4 @@
-//! What brings cravings on: the share of cravings that carry each trigger, with 95 % intervals.
+//! The chart of what brings cravings on: the share of cravings with each trigger, with 95 % intervals.
 
 use mainstay_domain::insight::{
     progress::{MIN_EVENTS, Progress},
@@ -7,22 +7,22 @@ use mainstay_domain::insight::{
 
 use super::{
     Chart, Drawing, Table,
-    sheet::{GREY, INK, PALE, SKY, SMALL, Scale, Sheet, Side, TEXT, draw, short},
+    sheet::{Anchor, GREY, INK, PALE, SKY, SMALL, Scale, Sheet, TEXT, draw, short},
 };
 use crate::report::words::{count, number, percent};
 
-const MOST_DRAWN: usize = 10;
-const MOST_ROWS: usize = 20;
+const MAX_DRAWN: usize = 10;
+const MAX_ROWS: usize = 20;
 const ROW: i32 = 38;
 const TOP: i32 = 34;
 
-/// Makes the chart.
+/// Draws the chart.
 pub fn chart(progress: &Progress) -> Chart {
     let found = &progress.triggers;
     if found.events < MIN_EVENTS {
         return Chart::missing("Not enough yet: triggers are shown from 5 cravings on that you wrote down.");
     }
-    let own = found.triggers.iter().map(|trigger| {
+    let triggers = found.triggers.iter().map(|trigger| {
         let name = trigger.label.as_deref().unwrap_or("a trigger of an earlier plan");
         (name, &trigger.figures)
     });
@@ -30,21 +30,22 @@ pub fn chart(progress: &Progress) -> Chart {
         .situations
         .iter()
         .map(|situation| (situation.category.phrase(), &situation.figures));
-    let all: Vec<(&str, &TriggerFigures)> = own.filter(|(_, f)| f.events > 0).chain(situations).collect();
+    let all: Vec<(&str, &TriggerFigures)> =
+        triggers.filter(|(_, f)| f.events > 0).chain(situations).collect();
     let Some((first, figures)) = all.first() else {
         return Chart::missing("No craving names a trigger or a kind of situation yet.");
     };
-    let drawn: Vec<_> = all.iter().take(MOST_DRAWN).copied().collect();
+    let drawn: Vec<_> = all.iter().take(MAX_DRAWN).copied().collect();
     let height = TOP + ROW * i32::try_from(drawn.len()).unwrap_or(0) + 8;
     Chart {
-        says: format!(
+        summary: format!(
             "In how many of {} each trigger was at work. First: {first}, in {}.",
             count(found.events, "craving", "cravings"),
             figures.events
         ),
         drawing: Some(Drawing {
             height,
-            inside: draw(height, |sheet| on(sheet, &drawn, height)),
+            content: draw(height, |sheet| draw_shares(sheet, &drawn, height)),
         }),
         notes: vec![
             "The thin line is the 95 % interval. The figures say what went together, not what caused it.".to_owned(),
@@ -53,7 +54,7 @@ pub fn chart(progress: &Progress) -> Chart {
         ],
         table: Table {
             head: vec!["Trigger or situation", "Cravings", "Share", "Use followed"],
-            rows: all.iter().take(MOST_ROWS).map(|(name, figures)| row(name, figures)).collect(),
+            rows: all.iter().take(MAX_ROWS).map(|(name, figures)| row(name, figures)).collect(),
         },
     }
 }
@@ -76,15 +77,15 @@ fn row(name: &str, figures: &TriggerFigures) -> Vec<String> {
     ]
 }
 
-fn on(sheet: &Sheet<'_>, drawn: &[(&str, &TriggerFigures)], height: i32) {
+fn draw_shares(sheet: &Sheet<'_>, drawn: &[(&str, &TriggerFigures)], height: i32) {
     let scale = Scale::new((0.0, 1.0), (14, 316));
     for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let x = scale.at(tick);
         sheet.line(&[(x, TOP - 10), (x, height - 6)], PALE, 1);
-        sheet.text(&percent(tick), (x, TOP - 20), Side::Both, SMALL, GREY);
+        sheet.text(&percent(tick), (x, TOP - 20), Anchor::Middle, SMALL, GREY);
     }
     for (top, (name, figures)) in (TOP..).step_by(38).zip(drawn) {
-        sheet.text(&short(name, 50), (14, top + 2), Side::Right, TEXT, INK);
+        sheet.text(&short(name, 50), (14, top + 2), Anchor::Start, TEXT, INK);
         let Some(share) = figures.share else { continue };
         sheet.bar((scale.at(0.0), top + 14), (scale.at(share.value), top + 26), SKY);
         let (from, to) = (scale.at(share.interval.low), scale.at(share.interval.high));

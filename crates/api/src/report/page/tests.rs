@@ -11,14 +11,14 @@ use mainstay_domain::{
 use super::*;
 use crate::insight::document::{example_facts, example_helplines, example_moment};
 
-fn made(facts: &Facts, window: Window) -> Progress {
+fn example_progress(facts: &Facts, window: Window) -> Progress {
     progress(facts, &[], &example_helplines(), &example_moment(), window)
 }
 
 #[test]
-fn an_empty_record_says_what_is_missing_and_shows_no_zero_in_its_place() {
+fn an_empty_record_shows_what_is_missing_and_no_zero_in_its_place() {
     for window in Window::ALL {
-        let text = page(&made(&Facts::default(), window), Discretion::Discreet).into_string();
+        let text = page(&example_progress(&Facts::default(), window), Discretion::Discreet).into_string();
         assert!(
             text.contains("from 5 check-ins with craving or mood on"),
             "{text}"
@@ -29,16 +29,24 @@ fn an_empty_record_says_what_is_missing_and_shows_no_zero_in_its_place() {
 
 #[test]
 fn every_word_of_the_page_is_kind_and_its_title_says_nothing_unless_asked() {
-    let text = page(&made(&example_facts(), Window::All), Discretion::Discreet).into_string();
+    let text = page(
+        &example_progress(&example_facts(), Window::All),
+        Discretion::Discreet,
+    )
+    .into_string();
     assert_eq!(unkind_words(&text), Vec::<&str>::new());
     assert!(text.contains("<title>Progress</title>"));
     assert!(!text.contains("<script") && !text.contains("http://localhost"));
-    let plain = page(&made(&Facts::default(), Window::All), Discretion::Plain).into_string();
+    let plain = page(
+        &example_progress(&Facts::default(), Window::All),
+        Discretion::Plain,
+    )
+    .into_string();
     assert!(plain.contains("<title>Recovery progress</title>"));
 }
 
 #[test]
-fn what_a_person_wrote_is_text_whatever_it_looks_like() {
+fn markup_that_a_person_wrote_is_shown_as_text() {
     let hostile = "<script>alert(1)</script>\"'&</svg>";
     let facts = Facts {
         goals: vec![WithId {
@@ -50,13 +58,13 @@ fn what_a_person_wrote_is_text_whatever_it_looks_like() {
         }],
         ..example_facts()
     };
-    let text = page(&made(&facts, Window::All), Discretion::Discreet).into_string();
+    let text = page(&example_progress(&facts, Window::All), Discretion::Discreet).into_string();
     assert!(!text.contains("<script"), "{text}");
     assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
 }
 
 #[test]
-fn limits_money_and_time_of_a_goal_are_told() {
+fn limits_money_and_time_of_a_goal_are_shown() {
     let goal = |change: serde_json::Value| {
         let mut goal = serde_json::to_value(Goal {
             started_on: example_moment().today() - chrono::Days::new(10),
@@ -73,7 +81,7 @@ fn limits_money_and_time_of_a_goal_are_told() {
             }],
             ..Facts::default()
         };
-        page(&made(&facts, Window::All), Discretion::Discreet).into_string()
+        page(&example_progress(&facts, Window::All), Discretion::Discreet).into_string()
     };
     let text = goal(serde_json::json!({ "kind": "reduce", "limits": { "units_per_day": 2 } }));
     assert!(

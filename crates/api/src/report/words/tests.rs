@@ -4,7 +4,7 @@ use super::*;
 use crate::insight::document::{example_facts, example_moment};
 
 #[test]
-fn a_helpline_is_told_with_how_to_reach_it() {
+fn a_helpline_is_shown_with_how_to_reach_it() {
     let way = |kind, value: &str, note: Option<&str>| {
         channel(&HelplineChannel {
             kind,
@@ -41,7 +41,7 @@ fn money_and_time_have_their_units() {
 }
 
 #[test]
-fn limits_are_told_once_a_day_is_completed() {
+fn limits_are_mentioned_once_a_day_is_completed() {
     let day = |n, within, unknown| LimitCount {
         n,
         within,
@@ -65,9 +65,9 @@ fn limits_are_told_once_a_day_is_completed() {
     assert_eq!(limits(&new), None);
 }
 
-/// Steady is said only where nothing is silent that would show.
+/// The level is called steady only if no muted sign would show.
 #[test]
-fn silence_is_no_all_clear() {
+fn muted_signs_are_no_all_clear() {
     assert!(level(Level::Steady, 0).starts_with("Steady"));
     assert_eq!(
         level(Level::Steady, 1),
@@ -77,8 +77,8 @@ fn silence_is_no_all_clear() {
 }
 
 #[test]
-fn what_a_rule_looked_at_is_told_in_words() {
-    let told = |kind: Kind, member: &str, value: f64, label: Option<&str>| {
+fn inputs_of_a_rule_are_described_in_words() {
+    let describe = |kind: Kind, member: &str, value: f64, label: Option<&str>| {
         let at = "2026-03-08T20:00:00Z".parse().unwrap();
         input(&WarningInput {
             label: label.map(str::to_owned),
@@ -116,22 +116,22 @@ fn what_a_rule_looked_at_is_told_in_words() {
             "50 % of the last 28 days covered",
         ),
     ] {
-        assert_eq!(told(kind, member, value, None), expected);
+        assert_eq!(describe(kind, member, value, None), expected);
     }
     assert_eq!(
-        told(Kind::CheckIn, "warning_sign_ids", 1.0, Some("Skipping dinner")),
+        describe(Kind::CheckIn, "warning_sign_ids", 1.0, Some("Skipping dinner")),
         "your sign “Skipping dinner” on 2026-03-08"
     );
     let counted = WarningInput::count(Kind::CheckIn, "answers.support_contacted", 0.0);
     assert_eq!(input(&counted), "0 contacts with your people");
 }
 
-/// Whatever fires for the example's record, none of it is told by the names of the wire.
+/// The example record makes rules fire. None of their inputs is described by a name of the API.
 #[test]
-fn no_name_of_the_wire_is_on_the_page() {
+fn no_member_name_of_the_api_is_on_the_page() {
     let found = warnings(&example_facts(), &[], &example_moment(), &Thresholds::V1).result;
-    assert!(found.fired.iter().any(|told| told.rule == Rule::RecentUse));
-    for said in found.fired.iter().flat_map(inputs) {
-        assert!(!said.contains(['_', '.']) && !said.contains("occurred"), "{said}");
+    assert!(found.fired.iter().any(|fired| fired.rule == Rule::RecentUse));
+    for text in found.fired.iter().flat_map(inputs) {
+        assert!(!text.contains(['_', '.']) && !text.contains("occurred"), "{text}");
     }
 }

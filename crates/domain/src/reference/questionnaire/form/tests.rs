@@ -227,7 +227,6 @@ fn items_inside_an_item_that_is_not_asked_are_not_asked() {
     assert_eq!(faults(&whole, json!([go(true), a(4)]), false), []);
 }
 
-#[expect(clippy::too_many_lines, reason = "long because of its table of cases")]
 #[test]
 fn every_wrong_answer_is_named() {
     let options = json!([{ "value_coding": { "system": "s", "code": "x" } }, { "value_coding": { "system": "s", "code": "y" } }]);

@@ -1,0 +1,51 @@
+//! Replacing and deleting a record: `PUT` and `DELETE /v1/{collection}/{id}`.
+
+use actix_web::{Handler, HttpResponse};
+use mainstay_domain::record::{Incoming, Record};
+use mainstay_store::{Expected, RecordWriter, StoreError};
+use uuid::Uuid;
+
+use super::{
+    response::{encode, json_response, tagged},
+    validation_context::with_context,
+    write::{problem, replace_in, write},
+};
+use crate::http::{
+    body::Body,
+    caller::Caller,
+    problem::{HandlerResult, Problem},
+};
+
+/// Replaces the record whose id is in the path by the one in the body.
+pub(super) async fn replace<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
+    let caller = &body.caller;
+    let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
+    let now = caller.state.clock.now();
+    let incoming = with_context(caller, body.value).await?;
+    let record = write(caller, now, problem::<T>, move |writer| {
+        replace_in(writer, incoming, id, expected, now)
+    })
+    .await?;
+    Ok(json_response(
+        tagged(HttpResponse::Ok(), record.version),
+        encode(&record),
+    ))
+}
+
+/// Deletes a record of one noun inside a transaction.
+type RemoveIn = fn(&mut RecordWriter<'_>, Uuid, Expected) -> Result<(), StoreError>;
+
+/// Returns the handler that deletes one record of a collection.
+pub(super) fn remove_handler(remove_in: RemoveIn) -> impl Handler<(Caller,), Output = HandlerResult> {
+    move |caller| remove(caller, remove_in)
+}
+
+async fn remove(caller: Caller, remove_in: RemoveIn) -> HandlerResult {
+    let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
+    let now = caller.state.clock.now();
+    write(&caller, now, Problem::from, move |writer| {
+        remove_in(writer, id, expected)
+    })
+    .await?;
+    Ok(HttpResponse::NoContent().finish())
+}

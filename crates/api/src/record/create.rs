@@ -1,0 +1,116 @@
+//! Creating a record: `POST /v1/{collection}`, with or without an `Idempotency-Key`.
+
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Utc};
+use mainstay_domain::record::{Draft, Incoming, Record};
+use mainstay_store::{Created, Records, StoreError, idempotency::IdempotencyKey};
+
+use super::{
+    response::{cache_private, created_response, encode},
+    validation_context::with_context,
+    write::{new_draft, problem, store_draft},
+};
+use crate::http::{
+    body::Body,
+    caller::Caller,
+    idempotency::{Reply, perform},
+    problem::HandlerResult,
+};
+
+/// A validated record that is about to be stored for the caller.
+pub struct Creation<'a> {
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The record.
+    pub draft: Draft,
+    /// The time of the request.
+    pub now: DateTime<Utc>,
+    /// The request's `Idempotency-Key`, if it has one.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// Builds the response to a create.
+pub trait CreateResponder: Send + 'static {
+    /// The data that the response needs beside the new record.
+    type Context: Send + 'static;
+
+    /// Reads the context; `None` if the response needs nothing but the new record.
+    const READ_CONTEXT: Option<ReadContext<Self::Context>>;
+
+    /// Builds the response. `context` is `None` if there is nothing to read.
+    ///
+    /// # Errors
+    /// A stored record that cannot be read.
+    fn respond(
+        self,
+        created: &Created,
+        context: Option<Result<Self::Context, StoreError>>,
+    ) -> Result<Reply, StoreError>;
+}
+
+/// Reads the context of a response from a person's record.
+pub type ReadContext<C> = fn(&mut Records<'_>) -> Result<C, StoreError>;
+
+/// Stores a new record and responds, once for each `Idempotency-Key`.
+///
+/// Without a key a record that has no side effects takes one statement. With a key the record and its response are
+/// stored in one transaction.
+///
+/// # Errors
+/// The store's refusals, as problems of the noun.
+pub async fn create_with<T: Record, R: CreateResponder>(
+    creation: Creation<'_>,
+    responder: R,
+) -> HandlerResult {
+    let Creation {
+        caller,
+        draft,
+        now,
+        key,
+    } = creation;
+    if key.is_some() {
+        return perform(caller, key, now, problem::<T>, move |writer| {
+            let created = writer.create(&draft)?;
+            let context = R::READ_CONTEXT.map(|read| read(writer));
+            responder.respond(&created, context)
+        })
+        .await;
+    }
+    let created = store_draft::<T>(caller, draft, now).await?;
+    let context = match R::READ_CONTEXT {
+        Some(read) => Some(caller.state.store.read(caller.scope(), read).await),
+        None => None,
+    };
+    Ok(responder.respond(&created, context)?.into_response())
+}
+
+/// Responds with the stored record alone.
+struct RecordOnly<T>(PhantomData<fn() -> T>);
+
+impl<T: Record> CreateResponder for RecordOnly<T> {
+    type Context = ();
+    const READ_CONTEXT: Option<ReadContext<()>> = None;
+
+    fn respond(
+        self,
+        created: &Created,
+        _context: Option<Result<(), StoreError>>,
+    ) -> Result<Reply, StoreError> {
+        let (response, record) = created_response::<T>(created);
+        Ok(Reply::new(cache_private(response), encode(record)))
+    }
+}
+
+/// Stores the record in the body.
+pub async fn create<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
+    let incoming = with_context(&body.caller, body.value).await?;
+    let now = body.caller.state.clock.now();
+    let creation = Creation {
+        draft: new_draft(incoming, now)?,
+        caller: &body.caller,
+        now,
+        key: body.key,
+    };
+    create_with::<T, _>(creation, RecordOnly::<T>(PhantomData)).await
+}

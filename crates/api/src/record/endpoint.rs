@@ -1,0 +1,145 @@
+//! The endpoints that every collection has: create, list, read, replace, delete and history.
+
+use mainstay_domain::record::{Deletion, Kind, Record};
+
+use super::{
+    change::{remove_handler, replace},
+    create::create,
+    example::{example, request_example},
+    history::history_endpoint,
+    list::list_endpoint,
+    parameter::{id_parameter, if_match, if_none_match},
+    read::read_handler,
+    response::{path, path_of_one},
+    write::remove_in,
+};
+use crate::{
+    http::{problem::ProblemKind, replay::replaying},
+    openapi::{
+        endpoint::{self, Endpoint, Tag},
+        schema::add_record,
+    },
+};
+
+/// Returns all endpoints of a collection.
+pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
+    vec![
+        create_endpoint::<T>(tag),
+        list_endpoint::<T>(tag),
+        read_endpoint::<T>(tag),
+        replace_endpoint::<T>(tag),
+        delete_endpoint::<T>(tag),
+        history_endpoint::<T>(tag),
+    ]
+}
+
+/// Names one record of a collection with its article, such as `a check-in`.
+pub(super) fn with_article<T: Record>() -> String {
+    let one = T::KIND.singular();
+    let article = if one.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {one}")
+}
+
+/// `POST /v1/{collection}`.
+fn create_endpoint<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::post(path::<T>(), replaying(create::<T>))
+        .operation(tag, format!("create{name}"), format!("Store a new {one}"))
+        .about(format!(
+            "Stores {}. If it is sent again with the same id and content, the response is 200 with the current {one}.",
+            with_article::<T>()
+        ))
+        .takes_schema(Box::new(add_record::<T>), request_example::<T>)
+        .gives_schema(201, "Stored.", Box::new(add_record::<T>), example::<T>)
+        .with_headers(&["ETag", "Location"])
+        .gives_schema(
+            200,
+            "Stored before; the response has the current version.",
+            Box::new(add_record::<T>),
+            example::<T>,
+        )
+        .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+        .problems(slot_problems::<T>())
+}
+
+/// `GET /v1/{collection}/{id}`.
+pub fn read_endpoint<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::get(path_of_one::<T>(), read_handler(T::KIND))
+        .operation(tag, format!("get{name}"), format!("Read one {one}"))
+        .about(format!("Returns the current version of the {one}."))
+        .parameter(id_parameter())
+        .parameter(if_none_match())
+        .gives_schema(
+            200,
+            "The current version.",
+            Box::new(add_record::<T>),
+            example::<T>,
+        )
+        .with_headers(&["ETag"])
+        .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
+        .with_headers(&["ETag"])
+}
+
+/// `PUT /v1/{collection}/{id}`.
+pub fn replace_endpoint<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    endpoint::put(path_of_one::<T>(), replace::<T>)
+        .operation(tag, format!("replace{name}"), format!("Replace {}", with_article::<T>()))
+        .about(format!(
+            "Replaces the whole {one}. An optional member that is left out is unset. The earlier version stays in the history."
+        ))
+        .parameter(id_parameter())
+        .parameter(if_match())
+        .takes_schema(Box::new(add_record::<T>), request_example::<T>)
+        .gives_schema(200, "Replaced.", Box::new(add_record::<T>), example::<T>)
+        .with_headers(&["ETag"])
+        .problems(slot_problems::<T>())
+        .problems(final_problems::<T>())
+}
+
+/// `DELETE /v1/{collection}/{id}`.
+pub fn delete_endpoint<T: Record>(tag: Tag) -> Endpoint {
+    let (name, one) = (T::name(), T::KIND.singular());
+    let about = match T::DELETION {
+        Deletion::Tombstone => {
+            format!("Deletes the {one}. A deleted record cannot be created again under its id.")
+        }
+        Deletion::Marked => format!(
+            "Marks the {one} as entered in error. It leaves the lists, counts nowhere, and can still be read."
+        ),
+    };
+    endpoint::delete(path_of_one::<T>(), remove_handler(remove_in::<T>))
+        .operation(
+            tag,
+            format!("delete{name}"),
+            format!("Delete {}", with_article::<T>()),
+        )
+        .about(about)
+        .parameter(id_parameter())
+        .parameter(if_match())
+        .gives_nothing(204, "Deleted.")
+        .problems(final_problems::<T>())
+}
+
+/// The problems of a noun of which only one record may hold a slot.
+fn slot_problems<T: Record>() -> &'static [ProblemKind] {
+    match T::KIND {
+        Kind::Goal => &[ProblemKind::GoalExists],
+        Kind::CheckIn => &[ProblemKind::SlotTaken],
+        _ => &[],
+    }
+}
+
+/// The problems of a noun whose deleted records stay readable and cannot be changed.
+fn final_problems<T: Record>() -> &'static [ProblemKind] {
+    match T::DELETION {
+        Deletion::Marked => &[ProblemKind::EnteredInError],
+        Deletion::Tombstone => &[],
+    }
+}
