@@ -16,7 +16,7 @@ use mainstay_domain::{
     value::{text::Label, timestamp::Timestamp, validation::FindingCode},
 };
 use mainstay_store::{
-    Expected, KeyedRecords, RecordWriter, Records, StoreError, Stored, Version, VersionPage,
+    Expected, KeyedRecords, LockedWriter, RecordWriter, Records, StoreError, Stored, Version, VersionPage,
     cache::response_cache::CachedBody,
 };
 use serde::Serialize;
@@ -237,27 +237,27 @@ fn activate_in(
     has_helpline: bool,
     now: DateTime<Utc>,
 ) -> Result<Stored, StoreError> {
-    writer.lock()?;
-    let (version, mut plan) = current::<Plan>(writer, id)?;
+    let mut writer = writer.lock()?;
+    let (version, mut plan) = current::<Plan>(&mut writer, id)?;
     expected.check(version)?;
     if plan.status == PlanStatus::Active {
-        return writer.get(Kind::Plan, id)?.ok_or(StoreError::NotFound);
+        return writer.records().get(Kind::Plan, id)?.ok_or(StoreError::NotFound);
     }
     let mut has_contact = false;
     for contact in plan.content.contact_ids.iter() {
-        has_contact |= writer.get(Kind::SupportContact, *contact)?.is_some();
+        has_contact |= writer.records().get(Kind::SupportContact, *contact)?.is_some();
     }
     let missing = plan.missing_for_activation(has_contact, has_helpline);
     if !missing.is_empty() {
         return Err(StoreError::Findings(missing.into_vec()));
     }
-    archive_active(writer, plan.kind)?;
+    archive_active(&mut writer, plan.kind)?;
     plan.activate(now);
     writer.replace(&changed(&plan, id), Expected::Version(version))
 }
 
-fn archive_active(writer: &mut RecordWriter<'_>, kind: PlanKind) -> Result<(), StoreError> {
-    if let Some(stored) = writer.by_slot(Kind::Plan, kind.active_slot())? {
+fn archive_active(writer: &mut LockedWriter<'_, '_>, kind: PlanKind) -> Result<(), StoreError> {
+    if let Some(stored) = writer.records().by_slot(Kind::Plan, kind.active_slot())? {
         let mut plan: Plan = decode(&stored.body)?;
         plan.archive();
         writer.replace(&changed(&plan, stored.id), Expected::Version(stored.version))?;

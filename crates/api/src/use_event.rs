@@ -9,7 +9,7 @@ use mainstay_domain::{
     support_contact::SupportContact,
     use_event::{UseEvent, UseEventReview, plan_from_review},
 };
-use mainstay_store::{Created, Expected, Range, RecordWriter, Records, StoreError, Stored};
+use mainstay_store::{Created, Expected, LockedWriter, Range, Records, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::{
@@ -204,9 +204,10 @@ async fn draft_plan(caller: Caller) -> HandlerResult {
     let now = caller.state.clock.now();
     let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
     perform(&caller, key, now, Problem::from, move |writer| {
+        let mut writer = writer.lock()?;
         let incoming = Incoming {
             id: None,
-            body: revised_plan(writer, id)?,
+            body: revised_plan(&mut writer, id)?,
             context: None,
         };
         let draft = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
@@ -218,13 +219,14 @@ async fn draft_plan(caller: Caller) -> HandlerResult {
 }
 
 /// The active plan with the items that the review of an event proposes.
-fn revised_plan(writer: &mut RecordWriter<'_>, event_id: Uuid) -> Result<Plan, StoreError> {
-    writer.lock()?;
+fn revised_plan(writer: &mut LockedWriter<'_, '_>, event_id: Uuid) -> Result<Plan, StoreError> {
     let (_, event) = current::<UseEvent>(writer, event_id)?;
     let (_, review) = current::<UseEventReview>(writer, event_id)?;
-    let active = writer.by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
+    let active = writer
+        .records()
+        .by_slot(Kind::Plan, PlanKind::RelapsePrevention.active_slot())?;
     let active = active.map(|stored| decode::<Plan>(&stored.body)).transpose()?;
-    let contacts = contacts_by_name(writer, &review)?;
+    let contacts = contacts_by_name(writer.records(), &review)?;
     let find_contact = |name: &str| contacts.get(&name.trim().to_lowercase()).copied();
     plan_from_review(active.as_ref(), &event, &review, find_contact).map_err(StoreError::Findings)
 }

@@ -1,4 +1,4 @@
-//! Records that the server changes by itself when their time has come.
+//! Timers: records that the server changes by itself when their time has come.
 
 use diesel::{ExpressionMethods, JoinOnDsl, QueryDsl, RunQueryDsl};
 use mainstay_domain::record::{Kind, registry::after_timer};
@@ -16,13 +16,13 @@ use crate::{
     record::{Expected, RecordWriter},
 };
 
-/// Most records changed in one go.
+/// The largest number of records that one call changes.
 pub const AT_ONCE: usize = 200;
-/// When a record that could not be changed is tried again, in microseconds: an hour.
+/// The delay after which a record that could not be changed is tried again, in microseconds: an hour.
 const POSTPONE_US: i64 = 3_600_000_000;
 
 impl Store {
-    /// Changes records whose time has come and says how many were looked at: [`AT_ONCE`] means that there may be more.
+    /// Changes records whose timers are due. Gives the number of timers that were due; [`AT_ONCE`] means that there may be more.
     pub async fn run_timers(&self, now: i64) -> Result<usize> {
         let read = self.data.read(move |conn| {
             let query = timers::table
@@ -34,18 +34,19 @@ impl Store {
             Ok(on!(conn, |c| query.load::<(i64, DbUuid, i16, DbUuid)>(c))?)
         });
         let due = read.await?;
-        let found = due.len();
+        let count = due.len();
         for (no, account, code, id) in due {
             if let Err(error) = self.run_timer(no, account.0, code, id.0, now).await {
                 // One record that cannot be opened must not keep the others waiting.
                 log::error!(
-                    "a due record of account {} could not be changed: {error}",
-                    account.0
+                    "a record whose timer was due could not be changed, and is tried again in an hour: {error}"
                 );
-                self.postpone(no, code, id.0, now + POSTPONE_US).await?;
+                if let Err(error) = self.postpone(no, code, id.0, now + POSTPONE_US).await {
+                    log::error!("the timer of that record could not be postponed: {error}");
+                }
             }
         }
-        Ok(found)
+        Ok(count)
     }
 
     async fn run_timer(&self, no: i64, account: Uuid, code: i16, id: Uuid, now: i64) -> Result<()> {
@@ -57,9 +58,9 @@ impl Store {
         };
         let write = self.data.write(move |conn| {
             let mut writer = RecordWriter::new(conn, &scope, DbTimestamp(now), None);
-            writer.lock()?;
-            // Another node, or the person, may have been first.
-            let Some(before) = writer.get(kind, id)? else {
+            let mut locked = writer.lock()?;
+            // Another server, or the person, may have been first.
+            let Some(before) = locked.records().get(kind, id)? else {
                 return Ok(());
             };
             let after =

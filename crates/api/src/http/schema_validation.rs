@@ -69,7 +69,7 @@ impl InputSchema {
         Self { validator }
     }
 
-    /// Adds a finding for each violation of the schema, at most [`MAX_FINDINGS`].
+    /// Adds a finding for each violation of the schema, at most `MAX_FINDINGS`.
     pub fn examine(&self, input: &Value, findings: &mut Findings) -> Examined {
         let mut examined = Examined {
             input: without_null(input),

@@ -265,7 +265,7 @@ mod tests {
         let members = &resolved["CravingEvent"]["properties"];
         assert_eq!(
             members["note"],
-            json!({ "type": ["string", "null"], "maxLength": 4000, "description": "Anything in own words." })
+            json!({ "type": ["string", "null"], "maxLength": 4000, "description": "A free note in the person's own words." })
         );
         assert_eq!(members["peak"]["readOnly"], json!(true));
         assert_eq!(

@@ -72,7 +72,10 @@ pub async fn create_with<T: Record, R: CreateResponder>(
     if key.is_some() {
         return perform(caller, key, now, problem::<T>, move |writer| {
             let created = writer.create(&draft)?;
-            let context = R::READ_CONTEXT.map(|read| read(writer));
+            let context = match R::READ_CONTEXT {
+                Some(read) => Some(read(writer.lock()?.records())),
+                None => None,
+            };
             responder.respond(&created, context)
         })
         .await;

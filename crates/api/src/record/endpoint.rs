@@ -10,7 +10,7 @@ use super::{
     list::list_endpoint,
     parameter::{id_parameter, if_match, if_none_match},
     read::read_handler,
-    response::{path, path_of_one},
+    response::{path, path_of_one, with_article},
     write::remove_in,
 };
 use crate::{
@@ -31,17 +31,6 @@ pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
         delete_endpoint::<T>(tag),
         history_endpoint::<T>(tag),
     ]
-}
-
-/// Names one record of a collection with its article, such as `a check-in`.
-pub(super) fn with_article<T: Record>() -> String {
-    let one = T::KIND.singular();
-    let article = if one.starts_with(['a', 'e', 'i', 'o']) {
-        "an"
-    } else {
-        "a"
-    };
-    format!("{article} {one}")
 }
 
 /// `POST /v1/{collection}`.

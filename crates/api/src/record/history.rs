@@ -10,11 +10,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    endpoint::with_article,
     example::EXAMPLE_ID,
     list::list_body,
     parameter::{cursor_parameter, id_parameter, limit_parameter, numbered_page},
-    response::{json_response, path_of_one},
+    response::{json_response, path_of_one, with_article},
 };
 use crate::{
     http::{caller::Caller, problem::HandlerResult},

@@ -111,3 +111,14 @@ pub fn path<T: Record>() -> String {
 pub fn path_of_one<T: Record>() -> String {
     format!("/v1/{}/{{id}}", T::KIND.path())
 }
+
+/// Names one record of a collection with its article, such as `a check-in`.
+pub(super) fn with_article<T: Record>() -> String {
+    let one = T::KIND.singular();
+    let article = if one.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {one}")
+}

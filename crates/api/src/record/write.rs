@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, to_draft};
-use mainstay_store::{Created, Expected, RecordWriter, StoreError, Stored};
+use mainstay_store::{Created, Expected, LockedWriter, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::{
@@ -91,8 +91,8 @@ pub fn replace_in<T: Record>(
     expected: Expected,
     now: DateTime<Utc>,
 ) -> Result<Stored, StoreError> {
-    writer.lock()?;
-    let (version, before) = current::<T>(writer, id)?;
+    let mut writer = writer.lock()?;
+    let (version, before) = current::<T>(&mut writer, id)?;
     expected.check(version)?;
     let draft = draft(incoming, id, Some(&before), now, &mut new_id).map_err(StoreError::Findings)?;
     writer.replace(&draft, Expected::Version(version))
@@ -110,8 +110,8 @@ pub fn remove_in<T: Record>(
     match T::DELETION {
         Deletion::Tombstone => writer.remove(T::KIND, id, expected),
         Deletion::Marked => {
-            writer.lock()?;
-            let (_, mut record) = current::<T>(writer, id)?;
+            let mut writer = writer.lock()?;
+            let (_, mut record) = current::<T>(&mut writer, id)?;
             record.mark_deleted();
             writer.mark_deleted(&changed(&record, id), expected)
         }
@@ -122,8 +122,8 @@ pub fn remove_in<T: Record>(
 ///
 /// # Errors
 /// [`StoreError::NotFound`]; a stored record that cannot be read.
-pub fn current<T: Record>(writer: &mut RecordWriter<'_>, id: Uuid) -> Result<(i64, T), StoreError> {
-    let found = writer.get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
+pub fn current<T: Record>(writer: &mut LockedWriter<'_, '_>, id: Uuid) -> Result<(i64, T), StoreError> {
+    let found = writer.records().get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
     Ok((found.version, decode(&found.body)?))
 }
 

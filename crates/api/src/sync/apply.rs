@@ -8,7 +8,7 @@ use mainstay_domain::{
     },
     value::{number::Int, validation::FindingCode},
 };
-use mainstay_store::{Created, Expected, RecordWriter, SealedDraft, StoreError};
+use mainstay_store::{Created, Expected, LockedWriter, SealedDraft, StoreError};
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
@@ -31,7 +31,7 @@ use crate::{
 /// # Errors
 /// Faults of the server; everything else is a result.
 pub(super) fn apply(
-    writer: &mut RecordWriter<'_>,
+    writer: &mut LockedWriter<'_, '_>,
     change: &SyncPush,
     prepared: &mut Prepared,
     is_stored: Option<bool>,
@@ -56,7 +56,7 @@ pub(super) fn apply(
 
 /// Stores a new record, unless a batch did.
 fn create(
-    writer: &mut RecordWriter<'_>,
+    writer: &mut LockedWriter<'_, '_>,
     change: &SyncPush,
     new: &mut SealedDraft,
     is_stored: Option<bool>,
@@ -70,8 +70,9 @@ fn create(
     match created {
         Ok(Created::New(stored)) => Ok(done(change, SyncStatus::Applied, stored.version)),
         Ok(Created::Replayed(stored)) => Ok(done(change, SyncStatus::Replayed, stored.version)),
-        Err(StoreError::IdDeleted) if writer.was_created_as(new.draft())? => {
+        Err(StoreError::IdDeleted) if writer.records().was_created_as(new.draft())? => {
             let known = writer
+                .records()
                 .latest_change(kind, change.id)?
                 .ok_or(StoreError::NotFound)?;
             Ok(done(change, SyncStatus::Replayed, known.version))
@@ -82,14 +83,14 @@ fn create(
 }
 
 /// A change that is validated against the current version of its record.
-struct Apply<'a, 'w> {
-    writer: &'a mut RecordWriter<'w>,
+struct Apply<'a, 'w, 'r> {
+    writer: &'a mut LockedWriter<'w, 'r>,
     change: &'a SyncPush,
     contexts: &'a ValidationContexts,
     now: DateTime<Utc>,
 }
 
-impl ForNoun for Apply<'_, '_> {
+impl ForNoun for Apply<'_, '_, '_> {
     type Output = Result<SyncResult, StoreError>;
 
     fn run<T: Record>(self) -> Self::Output {
@@ -108,7 +109,7 @@ impl ForNoun for Apply<'_, '_> {
     }
 }
 
-impl Apply<'_, '_> {
+impl Apply<'_, '_, '_> {
     fn replace<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
         let Self {
             writer,
@@ -120,7 +121,7 @@ impl Apply<'_, '_> {
             Ok(incoming) => incoming,
             Err(problem) => return Ok(rejected(change, &problem)),
         };
-        let Some(known) = writer.latest_change(T::KIND, change.id)? else {
+        let Some(known) = writer.records().latest_change(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
         let before = match &known.record {
@@ -132,7 +133,7 @@ impl Apply<'_, '_> {
             Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
         };
         if known.version != base || known.deleted {
-            return if writer.has_version_of(&draft, base + 1)? {
+            return if writer.records().has_version_of(&draft, base + 1)? {
                 Ok(done(change, SyncStatus::Replayed, known.version))
             } else {
                 conflict(writer, T::KIND, change)
@@ -146,13 +147,14 @@ impl Apply<'_, '_> {
 
     fn delete<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
         let (change, writer) = (self.change, self.writer);
-        let Some(known) = writer.latest_change(T::KIND, change.id)? else {
+        let Some(known) = writer.records().latest_change(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
         if known.deleted {
             return Ok(done(change, SyncStatus::Replayed, known.version));
         }
-        let removed = writer.attempt(|writer| remove_in::<T>(writer, change.id, Expected::Version(base)));
+        let removed =
+            writer.attempt(|writer| remove_in::<T>(writer.writer(), change.id, Expected::Version(base)));
         match removed {
             Ok(()) => Ok(done(change, SyncStatus::Applied, base + 1)),
             Err(error) => refused(writer, T::KIND, change, error),
@@ -162,7 +164,7 @@ impl Apply<'_, '_> {
 
 /// Converts a refusal of the store to a result. A fault of the server stays an error.
 fn refused(
-    writer: &mut RecordWriter<'_>,
+    writer: &mut LockedWriter<'_, '_>,
     kind: Kind,
     change: &SyncPush,
     error: StoreError,
@@ -206,8 +208,13 @@ pub(super) fn skipped(change: &SyncPush) -> SyncResult {
     result(change, SyncStatus::Skipped)
 }
 
-fn conflict(writer: &mut RecordWriter<'_>, kind: Kind, change: &SyncPush) -> Result<SyncResult, StoreError> {
+fn conflict(
+    writer: &mut LockedWriter<'_, '_>,
+    kind: Kind,
+    change: &SyncPush,
+) -> Result<SyncResult, StoreError> {
     let known = writer
+        .records()
         .latest_change(kind, change.id)?
         .ok_or(StoreError::NotFound)?;
     let current = match &known.record {

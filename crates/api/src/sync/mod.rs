@@ -83,9 +83,9 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
     perform(caller, body.key, now, cursor_problem, move |writer| {
         // Held until the work is done, even if the client is gone by then.
         let _turn = turn;
-        writer.lock()?;
-        let results = push.apply(writer)?;
-        pull.respond(writer, results, &cursors, now)
+        let mut writer = writer.lock()?;
+        let results = push.apply(&mut writer)?;
+        pull.respond(writer.records(), results, &cursors, now)
     })
     .await
 }

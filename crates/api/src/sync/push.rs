@@ -7,7 +7,7 @@ use mainstay_domain::{
     record::Kind,
     value::{list::List, number::Int, validation::FindingCode},
 };
-use mainstay_store::{PersonScope, RecordWriter, SealedDraft, StoreError};
+use mainstay_store::{LockedWriter, PersonScope, SealedDraft, StoreError};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -125,7 +125,7 @@ impl Push {
     ///
     /// # Errors
     /// Faults of the server; everything else is a result.
-    pub fn apply(self, writer: &mut RecordWriter<'_>) -> Result<Vec<SyncResult>, StoreError> {
+    pub fn apply(self, writer: &mut LockedWriter<'_, '_>) -> Result<Vec<SyncResult>, StoreError> {
         let Self {
             changes,
             prepared,
@@ -167,7 +167,7 @@ struct Pass<'a> {
 
 /// Applies every change that has no result yet and whose record does not wait for another.
 fn run_pass<'a>(
-    writer: &mut RecordWriter<'_>,
+    writer: &mut LockedWriter<'_, '_>,
     items: &mut [Item<'a>],
     failed: &mut HashSet<RecordKey<'a>>,
     contexts: &ValidationContexts,
@@ -214,7 +214,7 @@ fn run_pass<'a>(
 /// Stores a new record that has no side effects in one batch with those that follow it directly. The result is as if each
 /// was stored in its turn: nothing comes between them, and none of them refers to another.
 fn create_batch<'a>(
-    writer: &mut RecordWriter<'_>,
+    writer: &mut LockedWriter<'_, '_>,
     first: &mut Item<'a>,
     later: &mut [Item<'a>],
     is_held_up: impl Fn(&RecordKey<'a>) -> bool,

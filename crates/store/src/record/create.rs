@@ -158,7 +158,7 @@ impl RecordWriter<'_> {
 
     /// Finds out why an insert found its key or its slot taken.
     fn conflict_with(&mut self, draft: &Draft, origin: &[u8]) -> Result<Created> {
-        match self.row(draft.kind, draft.id)? {
+        match self.records.row(draft.kind, draft.id)? {
             Some(row) if row.is_deleted() => Err(StoreError::IdDeleted),
             Some(row) if row.origin == origin => self.replayed(draft.kind, &row),
             // A client may send back what the server had filled in.
@@ -170,7 +170,7 @@ impl RecordWriter<'_> {
             Some(_) => Err(StoreError::IdConflict),
             None => {
                 let slot = draft.slot.as_deref().unwrap_or_default();
-                let holder = self.by_slot(draft.kind, slot)?;
+                let holder = self.records.by_slot(draft.kind, slot)?;
                 Err(holder.map_or(StoreError::Busy, |holder| StoreError::SlotTaken { id: holder.id }))
             }
         }

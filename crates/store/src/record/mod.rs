@@ -1,6 +1,6 @@
 //! Stores the records of every noun: create, replay, replace, delete, read, list, history.
 //!
-//! [`Records`] reads. [`RecordWriter`] writes inside one transaction.
+//! [`Records`] reads. [`RecordWriter`] writes inside one transaction. [`LockedWriter`] does both under the person's lock.
 
 use mainstay_domain::record::Kind;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ mod create;
 pub mod history;
 pub(crate) mod insert;
 mod keyed;
+mod locked;
 mod read;
 mod stored_response;
 mod write;
@@ -25,6 +26,7 @@ pub(crate) use columns::{ChangedRow, StoredColumns};
 pub use create::SealedDraft;
 pub(crate) use insert::NewRow;
 pub use keyed::KeyedRecords;
+pub use locked::LockedWriter;
 pub use read::Records;
 pub use write::RecordWriter;
 

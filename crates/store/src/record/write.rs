@@ -12,7 +12,7 @@ use mainstay_domain::{
 };
 use uuid::Uuid;
 
-use super::{Expected, Stored, columns::FullRow, read::Records};
+use super::{Expected, LockedWriter, Stored, columns::FullRow, read::Records};
 use crate::{
     engine::{
         connection::Conn,
@@ -40,24 +40,12 @@ struct NewHistory {
     replaced_by: Option<DbUuid>,
 }
 
-/// Writes a person's record inside one transaction.
+/// Writes a person's record inside one transaction. Work that depends on what it reads needs a [`LockedWriter`].
 pub struct RecordWriter<'a> {
     pub(super) records: Records<'a>,
     pub(super) now: DbTimestamp,
     session: Option<Uuid>,
-}
-
-impl<'a> std::ops::Deref for RecordWriter<'a> {
-    type Target = Records<'a>;
-    fn deref(&self) -> &Records<'a> {
-        &self.records
-    }
-}
-
-impl std::ops::DerefMut for RecordWriter<'_> {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.records
-    }
+    is_locked: bool,
 }
 
 impl<'a> RecordWriter<'a> {
@@ -71,6 +59,7 @@ impl<'a> RecordWriter<'a> {
             records: Records::new(conn, scope),
             now,
             session,
+            is_locked: false,
         }
     }
 
@@ -79,14 +68,17 @@ impl<'a> RecordWriter<'a> {
         (&mut *self.records.conn, self.records.scope, self.now)
     }
 
-    /// Keeps other writers of the same person waiting until this transaction ends. What is read before it is written
-    /// must be read under this lock. (The one writer of SQLite needs none; each write here takes it by itself.)
-    pub fn lock(&mut self) -> Result<()> {
-        if let Conn::Postgres(c) = &mut *self.records.conn {
+    /// Takes the person's lock: other writers of the same person wait until this transaction ends. SQLite has one writer, so
+    /// there nothing is to be done.
+    pub fn lock(&mut self) -> Result<LockedWriter<'_, 'a>> {
+        if !self.is_locked
+            && let Conn::Postgres(c) = &mut *self.records.conn
+        {
             let row = people::table.filter(people::person_no.eq(self.records.scope.no));
             row.select(people::rev).for_update().first::<i64>(c)?;
         }
-        Ok(())
+        self.is_locked = true;
+        Ok(LockedWriter { writer: self })
     }
 
     /// Replaces a record by its next version; the one before goes to the history.
@@ -100,7 +92,7 @@ impl<'a> RecordWriter<'a> {
         let scope = self.records.scope;
         let collection = draft.kind.code();
         if let Some(slot) = &draft.slot
-            && let Some(holder) = self.by_slot(draft.kind, slot)?
+            && let Some(holder) = self.records.by_slot(draft.kind, slot)?
             && holder.id != draft.id
         {
             return Err(StoreError::SlotTaken { id: holder.id });
@@ -138,7 +130,7 @@ impl<'a> RecordWriter<'a> {
     }
 
     /// Runs a part of the work in a savepoint: if it fails, it leaves nothing behind and the transaction goes on.
-    pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         on!(&mut *self.records.conn, |c| {
             AnsiTransactionManager::begin_transaction(c)
         })?;
@@ -192,7 +184,7 @@ impl<'a> RecordWriter<'a> {
 
     /// The row of a record that may still change.
     fn live_row(&mut self, kind: Kind, id: Uuid, expected: Expected) -> Result<FullRow> {
-        let row = self.row(kind, id)?.ok_or(StoreError::NotFound)?;
+        let row = self.records.row(kind, id)?.ok_or(StoreError::NotFound)?;
         if row.changed.is_marked() {
             return Err(StoreError::Final);
         }
@@ -303,7 +295,7 @@ impl<'a> RecordWriter<'a> {
         for reference in references {
             let (known, what) = match reference.target {
                 Target::Item(kind) => (self.has_item(reference.id, kind.code())?, kind.singular()),
-                Target::Record(kind) => (self.row(kind, reference.id)?.is_some(), kind.singular()),
+                Target::Record(kind) => (self.records.row(kind, reference.id)?.is_some(), kind.singular()),
             };
             if !known {
                 unknown.push(Finding {

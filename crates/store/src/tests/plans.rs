@@ -138,7 +138,10 @@ async fn live_a_day(store: &Store) {
     store
         .write(&scope, session, NOW, |writer| {
             writer.replace(&alone::<CheckIn>(10), Expected::Any)?;
-            writer.has_version_of(&alone::<CheckIn>(10), 1)?;
+            writer
+                .lock()?
+                .records()
+                .has_version_of(&alone::<CheckIn>(10), 1)?;
             writer.replace(&new_draft::<Plan>(13), Expected::Any)?;
             writer.remove(Kind::CravingEvent, Uuid::from_u128(11), Expected::Any)
         })

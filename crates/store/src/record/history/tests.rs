@@ -153,6 +153,7 @@ fn the_current_version_counts_while_it_is_a_clients(conn: &mut Conn) {
     writer.replace(&sent(), Expected::Any).unwrap();
     let nth = |writer: &mut RecordWriter<'_>, number| {
         writer
+            .records
             .client_version(KIND, ID, number)
             .unwrap()
             .map(|found| found.version)
@@ -166,7 +167,11 @@ fn the_current_version_counts_while_it_is_a_clients(conn: &mut Conn) {
         [1, 2, 3].map(|number| nth(&mut writer, number)),
         [Some(1), Some(2), None]
     );
-    let versions = writer.client_versions(KIND, ID, page(None, 9)).unwrap().versions;
+    let versions = writer
+        .records
+        .client_versions(KIND, ID, page(None, 9))
+        .unwrap()
+        .versions;
     assert_eq!(
         versions.iter().map(|version| version.version).collect::<Vec<_>>(),
         [2, 1]
