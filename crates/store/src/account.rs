@@ -84,34 +84,48 @@ impl Store {
                 }
                 Ok(())
             }
-            // The account may be there: its key stays, and the sweep finds out.
-            Err(error @ StoreError::OutcomeUnknown(_)) => Err(error),
-            Err(refused) => {
-                // The key of an account that was not stored is of no use. If this fails, the sweep does it.
+            // A definite refusal: the key of an account that was not stored is of no use. If this fails, the sweep does it.
+            Err(
+                refused @ (StoreError::EmailTaken
+                | StoreError::KeyInUse
+                | StoreError::KeyReused
+                | StoreError::Busy),
+            ) => {
                 if let Err(error) = self.keys.destroy(id).await {
                     log::warn!("the key of an account that was refused stays for now: {error}");
                 }
                 Err(refused)
             }
+            // The account may be there: its key stays pending, and the sweep finds out.
+            Err(error) => Err(error),
         }
     }
 
-    /// Looks after keys whose accounts may or may not have been stored: confirms those whose account is there, and
-    /// destroys the others. Only keys that have been pending since before `before` (microseconds) are looked at. Gives
-    /// how many there were.
+    /// Confirms pending keys whose account exists, and destroys the others. Only keys that have been pending since before
+    /// `before` (microseconds) are looked at. Gives their number.
     ///
     /// # Errors
-    /// What the databases say.
+    /// The first error, after all keys were tried.
     pub async fn sweep_pending_keys(&self, before: i64) -> Result<usize> {
         let pending = self.keys.pending(DbTimestamp(before), PENDING_KEYS).await?;
-        for account in &pending {
-            if self.account_no(*account).await?.is_some() {
-                self.keys.confirm(*account).await?;
-            } else {
-                self.keys.destroy(*account).await?;
-            }
+        // A commit of unknown outcome may stand in SQLite's log, where only a recovery would find it. Once the log is empty,
+        // what the database says is final.
+        if pending.is_empty() || !self.data.truncate_log().await? {
+            return Ok(0);
         }
-        Ok(pending.len())
+        let mut outcome = Ok(pending.len());
+        for account in pending {
+            outcome = first_error(outcome, self.settle_pending_key(account).await);
+        }
+        outcome
+    }
+
+    async fn settle_pending_key(&self, account: Uuid) -> Result<()> {
+        if self.account_no(account).await?.is_some() {
+            self.keys.confirm(account).await
+        } else {
+            self.keys.destroy(account).await
+        }
     }
 
     /// The number of an account, in whatever state it is.
@@ -194,10 +208,12 @@ impl Store {
             Ok(on!(conn, |c| query.load::<DbUuid>(c))?)
         });
         let pending = read.await?;
-        for id in &pending {
-            self.finish_erasure(id.0).await?;
+        let mut outcome = Ok(pending.len());
+        for id in pending {
+            // One that fails must not keep the others waiting.
+            outcome = first_error(outcome, self.finish_erasure(id.0).await);
         }
-        Ok(pending.len())
+        outcome
     }
 
     async fn finish_erasure(&self, id: Uuid) -> Result<()> {
@@ -208,7 +224,7 @@ impl Store {
             // Again, since requests that had the key already could read until now.
             self.cache.forget_person(no);
         }
-        self.data.truncate_log().await
+        self.data.truncate_log().await.map(drop)
     }
 
     async fn delete_rows(&self, no: i64) -> Result<()> {
@@ -235,6 +251,11 @@ impl Store {
             .mac(&[b"email", email.normalised().as_bytes()])
             .to_vec()
     }
+}
+
+/// The outcome of several steps: their number, or the first error.
+fn first_error(outcome: Result<usize>, step: Result<()>) -> Result<usize> {
+    outcome.and_then(|count| step.map(|()| count))
 }
 
 /// Inserts the rows of an account and of its person. Gives the number of the account.

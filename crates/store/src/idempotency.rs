@@ -9,7 +9,7 @@ use crate::{
     error::{Result, StoreError},
     key::seal::{DataKeys, Secret},
     on,
-    record::RecordWriter,
+    record::{LockedWriter, Records},
 };
 
 /// The person number of requests without sign-in. No person has it.
@@ -57,7 +57,7 @@ impl Store {
         let read = self.data.read(move |conn| {
             let sealed = find(conn, NOBODY, &key)?;
             sealed
-                .map(|sealed| public_keys(&key)?.open("answer", Uuid::nil(), &sealed))
+                .map(|sealed| keys_without_sign_in(&key)?.open("answer", Uuid::nil(), &sealed))
                 .transpose()
         });
         read.await
@@ -73,24 +73,28 @@ impl Store {
     }
 }
 
-impl RecordWriter<'_> {
-    /// The first response to a request of this person.
+impl Records<'_> {
+    /// The first response to a request of this person, if it is stored.
     ///
     /// # Errors
     /// [`StoreError::KeyReused`] if the key was used for another request.
     pub fn stored_response(&mut self, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
-        let (conn, scope, _) = self.parts();
-        let sealed = find(conn, scope.no, key)?;
+        let sealed = find(self.conn, self.scope.no, key)?;
         sealed
-            .map(|sealed| scope.keys.open("answer", Uuid::nil(), &sealed))
+            .map(|sealed| self.scope.keys.open("answer", Uuid::nil(), &sealed))
             .transpose()
     }
+}
 
+impl LockedWriter<'_, '_> {
     /// Stores the first response to a request of this person.
-    pub fn store_response(&mut self, key: &IdempotencyKey, answer: &[u8]) -> Result<()> {
-        let (conn, scope, now) = self.parts();
-        let sealed = scope.keys.seal("answer", Uuid::nil(), answer)?;
-        keep(conn, scope.no, key, sealed, now)
+    ///
+    /// # Errors
+    /// [`StoreError::KeyInUse`] if another request with that key came in between.
+    pub fn store_response(&mut self, key: &IdempotencyKey, response: &[u8]) -> Result<()> {
+        let (conn, scope, now) = self.writer().parts();
+        let sealed = scope.keys.seal("answer", Uuid::nil(), response)?;
+        insert(conn, scope.no, key, sealed, now)
     }
 }
 
@@ -105,16 +109,16 @@ pub struct StoredResponse {
 
 impl StoredResponse {
     pub(crate) fn insert(&self, conn: &mut Conn, now: DbTimestamp) -> Result<()> {
-        let sealed = public_keys(&self.key)?.seal("answer", Uuid::nil(), &self.answer)?;
-        keep(conn, NOBODY, &self.key, sealed, now)
+        let sealed = keys_without_sign_in(&self.key)?.seal("answer", Uuid::nil(), &self.answer)?;
+        insert(conn, NOBODY, &self.key, sealed, now)
     }
 }
 
-fn public_keys(key: &IdempotencyKey) -> Result<DataKeys> {
+fn keys_without_sign_in(key: &IdempotencyKey) -> Result<DataKeys> {
     DataKeys::new(Uuid::nil(), &key.seal)
 }
 
-pub(crate) fn find(conn: &mut Conn, person_no: i64, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
+fn find(conn: &mut Conn, person_no: i64, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
     let query = kept_answers::table
         .filter(kept_answers::person_no.eq(person_no))
         .filter(kept_answers::key.eq(&key.key))
@@ -125,7 +129,7 @@ pub(crate) fn find(conn: &mut Conn, person_no: i64, key: &IdempotencyKey) -> Res
     }
 }
 
-fn keep(
+fn insert(
     conn: &mut Conn,
     person_no: i64,
     key: &IdempotencyKey,
@@ -139,12 +143,12 @@ fn keep(
         kept_answers::sealed.eq(sealed),
         kept_answers::created_at.eq(now),
     );
-    let kept = on!(conn, |c| diesel::insert_into(kept_answers::table)
+    let inserted = on!(conn, |c| diesel::insert_into(kept_answers::table)
         .values(row)
         .on_conflict_do_nothing()
         .execute(c))?;
     // Another request with that key came in between. Its effect is the one that counts.
-    if kept == 0 {
+    if inserted == 0 {
         Err(StoreError::KeyInUse)
     } else {
         Ok(())

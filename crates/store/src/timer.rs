@@ -23,6 +23,9 @@ const POSTPONE_US: i64 = 3_600_000_000;
 
 impl Store {
     /// Changes records whose timers are due. Gives the number of timers that were due; [`AT_ONCE`] means that there may be more.
+    ///
+    /// # Errors
+    /// The first error, after all of them were tried. A record that could not be changed is tried again in an hour.
     pub async fn run_timers(&self, now: i64) -> Result<usize> {
         let read = self.data.read(move |conn| {
             let query = timers::table
@@ -34,19 +37,15 @@ impl Store {
             Ok(on!(conn, |c| query.load::<(i64, DbUuid, i16, DbUuid)>(c))?)
         });
         let due = read.await?;
-        let count = due.len();
+        let mut outcome = Ok(due.len());
         for (no, account, code, id) in due {
             if let Err(error) = self.run_timer(no, account.0, code, id.0, now).await {
                 // One record that cannot be opened must not keep the others waiting.
-                log::error!(
-                    "a record whose timer was due could not be changed, and is tried again in an hour: {error}"
-                );
-                if let Err(error) = self.postpone(no, code, id.0, now + POSTPONE_US).await {
-                    log::error!("the timer of that record could not be postponed: {error}");
-                }
+                let postponed = self.postpone(no, code, id.0, now + POSTPONE_US).await;
+                outcome = outcome.and(postponed.and(Err(error)));
             }
         }
-        Ok(count)
+        outcome
     }
 
     async fn run_timer(&self, no: i64, account: Uuid, code: i16, id: Uuid, now: i64) -> Result<()> {

@@ -1,1 +1,2 @@
+DROP INDEX data_keys_pending;
 ALTER TABLE data_keys DROP COLUMN pending;

@@ -1,2 +1,3 @@
 -- A key is pending until its account is known to be stored. A pending key without an account is swept later.
 ALTER TABLE data_keys ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX data_keys_pending ON data_keys (created_at) WHERE pending;

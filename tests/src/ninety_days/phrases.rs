@@ -1,4 +1,4 @@
-//! Texts and vocabulary for random records: short lines in plain words.
+//! Texts and API values from which random records are made.
 
 /// Notes of check-ins.
 pub const NOTES: &[&str] = &[

@@ -177,7 +177,7 @@ pub fn start_session(
     ))
 }
 
-/// Issues the tokens for these claims. The same claims get the same tokens within one second.
+/// Issues the tokens for these claims. The same claims get the same tokens if `at` is in the same second.
 fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -> HandlerResult<Tokens> {
     Ok(Tokens {
         access_token: state
@@ -243,7 +243,7 @@ async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
     let now = state.clock.micros();
     let mut session = live_session(&state, &claims, now).await?;
     let stored = stored_reply(&state, body.key.as_ref()).await?;
-    // A retry with a key gets the stored response until the session has moved on from there.
+    // A retry with a key gets the stored response until the token in that response has been used.
     if let Some(reply) = stored.filter(|_| claims.counter + 1 == session.counter) {
         return Ok(reply.into_response());
     }
@@ -290,7 +290,8 @@ async fn rotate(
     Ok(is_rotated.then_some(reply))
 }
 
-/// Ends a session whose token was used again, because someone else may have a copy of the token.
+/// Ends a session whose token was used again, since someone else may have a copy of the token. Returns the problem to
+/// respond with.
 async fn end_reused_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<Problem> {
     let (account, session) = (claims.account, claims.session);
     match state.store.end_session(account, session, None, now).await {
@@ -301,7 +302,10 @@ async fn end_reused_session(state: &State, claims: &RefreshClaims, now: i64) -> 
     Ok(Problem::new(ProblemKind::InvalidRefreshToken))
 }
 
-/// Returns the state of a session, if it can be refreshed.
+/// Returns the state of a session that can be refreshed.
+///
+/// # Errors
+/// 401 if it cannot.
 async fn live_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<RefreshState> {
     let session = state.store.refresh_state(claims.account, claims.session).await?;
     session

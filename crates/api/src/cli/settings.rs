@@ -180,10 +180,11 @@ fn text_of(value: toml::Value) -> Option<String> {
         toml::Value::Integer(number) => number.to_string(),
         toml::Value::Boolean(true) => "on".to_owned(),
         toml::Value::Boolean(false) => "off".to_owned(),
+        // An item that is no text makes the whole value invalid, so that the message names it.
         toml::Value::Array(items) => items
             .iter()
-            .filter_map(toml::Value::as_str)
-            .collect::<Vec<_>>()
+            .map(toml::Value::as_str)
+            .collect::<Option<Vec<_>>>()?
             .join(","),
         _ => return None,
     })

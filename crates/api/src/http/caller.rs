@@ -58,8 +58,8 @@ impl Caller {
         &self.principal.scope
     }
 
-    /// Gives the response with that name, derived from some collections of the caller's record: from the cache, brought up
-    /// to date if that can be done, or computed.
+    /// Gives a response that is derived from the collections in `kinds` and from nothing else. The cached response with
+    /// that name is used, after `apply_changes` if it is stale. Otherwise `compute` makes a new one.
     ///
     /// # Errors
     /// Those of the store.

@@ -1,7 +1,7 @@
 //! The `Idempotency-Key` header: a retry within 24 hours gets the response of the first request.
 //!
-//! The response is stored in the transaction of the effect, so that neither exists without the other. A retry waits for
-//! a first request that is still running.
+//! The response is stored in the transaction of the effect, so that neither exists without the other. A retry by a
+//! person waits for a first request that is still running. A retry without sign-in gets a 409 then.
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
@@ -96,7 +96,7 @@ pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerRe
     let name = value
         .to_str()
         .ok()
-        .filter(|name| (1..=MAX_KEY).contains(&name.len()));
+        .filter(|name| (1..=MAX_KEY).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()));
     let name = name.ok_or_else(|| {
         Problem::because(
             ProblemKind::BadRequest,
@@ -126,12 +126,11 @@ pub async fn perform(
 ) -> HandlerResult {
     let run_once = move |writer: &mut RecordWriter<'_>| {
         let Some(key) = key else { return work(writer) };
-        writer.lock()?;
-        if let Some(stored) = writer.stored_response(&key)? {
+        if let Some(stored) = writer.lock()?.records().stored_response(&key)? {
             return Reply::from_bytes(&stored);
         }
         let reply = work(writer)?;
-        writer.store_response(&key, &reply.to_bytes())?;
+        writer.lock()?.store_response(&key, &reply.to_bytes())?;
         Ok(reply)
     };
     let reply = caller

@@ -76,6 +76,10 @@ pub async fn create_with<T: Record, R: CreateResponder>(
                 Some(read) => Some(read(writer.lock()?.records())),
                 None => None,
             };
+            // The transaction may be lost: nothing more may be stored in it.
+            if let Some(Err(error @ (StoreError::Database(_) | StoreError::Unavailable(_)))) = context {
+                return Err(error);
+            }
             responder.respond(&created, context)
         })
         .await;

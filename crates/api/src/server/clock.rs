@@ -1,4 +1,4 @@
-//! The clock: the only module that reads the system time.
+//! The clock: the only module that reads the system time. (Ids contain the time too, see `id.rs`.)
 
 use std::sync::{
     Arc,

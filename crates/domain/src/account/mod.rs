@@ -301,7 +301,7 @@ pub struct Login {
     pub password: Text<1, 128>,
     /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
-    /// The code of the second factor, for accounts that have one.
+    /// The code of a second factor. No account has one yet, so it is ignored.
     #[schema(write_only)]
     pub totp: Option<Text<1, 20>>,
 }

@@ -2,7 +2,7 @@
 //! that were opened for computations ([`opened`]).
 //!
 //! Every use is validated against the person's present [`revision`], so nothing that comes out of it is older than the
-//! last write, whichever server took that write. Erasing a person forgets all entries of theirs at once.
+//! last write, whichever server took that write. Erasing a person forgets all entries of theirs at once, on the server that erases.
 
 pub mod opened;
 pub mod response_cache;
@@ -16,7 +16,7 @@ use std::{
     },
 };
 
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
 
 use self::{response_cache::CompressedBody, revision::Revision};
 use crate::{Store, key::scope::PersonScope};
@@ -25,9 +25,9 @@ use crate::{Store, key::scope::PersonScope};
 const MAX_BYTES: u64 = 12 * 1024 * 1024;
 /// What an entry takes beside its content, in bytes.
 const ENTRY_BYTES: usize = 200;
-/// About how many entries there are.
+/// The number of entries that the cache is laid out for.
 const ENTRIES: usize = 4_000;
-/// Entries that nobody asked for in this time are forgotten, in microseconds: ten minutes.
+/// Entries that were derived longer ago than this are forgotten, in microseconds: ten minutes.
 const MAX_AGE_US: i64 = 10 * 60 * 1_000_000;
 
 /// A person and the name of what was derived from their record.
@@ -77,12 +77,32 @@ impl Weighter<CacheKey, Entry> for Bytewise {
     }
 }
 
-/// How many people had been forgotten at some moment. It is taken before a record is read, and handed back with what was
-/// derived from it.
+/// A count of the people forgotten so far. It is taken before a record is read, and handed back with what was derived from
+/// the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Generation(u64);
 
-/// The cache.
+/// A cache in one shard. In several, which come with the cores, an entry would have to fit into its shard's part of the size,
+/// and the opened collections of a long record do not.
+fn new_cache() -> Cache<CacheKey, Entry, Bytewise> {
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(ENTRIES)
+        .weight_capacity(MAX_BYTES)
+        .shards(1)
+        .build();
+    match options {
+        Ok(options) => Cache::with_options(
+            options,
+            Bytewise,
+            DefaultHashBuilder::default(),
+            quick_cache::sync::DefaultLifecycle::default(),
+        ),
+        // Only if the options name no capacity.
+        Err(_) => Cache::with_weighter(ENTRIES, MAX_BYTES, Bytewise),
+    }
+}
+
+/// The entries of all people on this server.
 pub(crate) struct RecordCache {
     entries: Cache<CacheKey, Entry, Bytewise>,
     forgotten: AtomicU64,
@@ -91,7 +111,7 @@ pub(crate) struct RecordCache {
 impl Default for RecordCache {
     fn default() -> Self {
         Self {
-            entries: Cache::with_weighter(ENTRIES, MAX_BYTES, Bytewise),
+            entries: new_cache(),
             forgotten: AtomicU64::new(0),
         }
     }
@@ -140,6 +160,22 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_record_fits_whatever_the_number_of_cores() {
+        let cache = RecordCache::default();
+        let key = CacheKey {
+            person_no: 1,
+            name: "facts".into(),
+        };
+        let entry = Entry {
+            revision: Revision { rev: 1, epoch: 1 },
+            derived_at: 0,
+            content: Content::Opened(Arc::new(()), 8 * 1024 * 1024),
+        };
+        cache.put(&key, entry, cache.generation());
+        assert!(cache.get(&key).is_some());
+    }
 
     #[test]
     fn an_entry_of_a_person_who_is_forgotten_meanwhile_is_not_cached() {

@@ -24,12 +24,12 @@ use crate::error::Result;
 pub const CHECKPOINT_PAGES: i32 = 128_000;
 /// From this many pages on it is folded back when nobody writes: 16 MiB.
 const IDLE_PAGES: i32 = 8_000;
-/// The pages that the writer folds back by itself between two transactions.
-const REST: i32 = 200;
+/// The largest number of pages that the writer folds back by itself between two transactions.
+const MAX_PAGES_FOR_WRITER: i32 = 200;
 /// Transactions between two looks at the length of the log.
 const CHECK_EVERY: u32 = 16;
 /// Rounds over what was written in the meantime, before the rest is left to the writer.
-const ROUNDS: usize = 12;
+const MAX_ROUNDS: usize = 12;
 
 /// The length of the log, in pages.
 #[derive(Debug, Clone, Copy, QueryableByName)]
@@ -48,6 +48,18 @@ fn state(conn: &mut SqliteConnection) -> QueryResult<Log> {
 /// Folds back the pages that no reader needs any more, without waiting for anybody.
 fn fold(conn: &mut SqliteConnection) -> QueryResult<Log> {
     sql_query("PRAGMA wal_checkpoint(PASSIVE)").get_result(conn)
+}
+
+#[derive(QueryableByName)]
+struct Truncation {
+    #[diesel(sql_type = Integer)]
+    busy: i32,
+}
+
+/// Folds back the whole log and empties it, waiting for readers and the writer. False if they were in the way for too long.
+pub(super) fn truncate(conn: &mut SqliteConnection) -> QueryResult<bool> {
+    let truncation: Truncation = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn)?;
+    Ok(truncation.busy == 0)
 }
 
 /// Keeps the log short. Belongs to the writer, which calls it between its transactions.
@@ -123,10 +135,10 @@ fn serve(url: &DatabaseUrl, queue: &Queue<(), ()>, rest_is_left: &AtomicBool) {
 }
 
 fn fold_nearly_all(conn: &mut SqliteConnection) -> QueryResult<()> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         fold(conn)?;
         let now = state(conn)?;
-        if now.log - now.checkpointed <= REST {
+        if now.log - now.checkpointed <= MAX_PAGES_FOR_WRITER {
             break;
         }
     }

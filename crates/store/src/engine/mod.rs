@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use tokio::sync::Semaphore;
 
 pub(crate) use self::batch_thread::{BatchThread, Pending, Queue};
@@ -129,17 +129,20 @@ impl Engine {
         })
     }
 
-    /// Folds the write-ahead log back and empties it, so that no deleted row stands in it any more.
-    pub async fn truncate_log(&self) -> Result<()> {
+    /// Folds SQLite's write-ahead log back and empties it, so that it holds no deleted row, and no commit of unknown outcome.
+    /// False if a reader or writer was in the way.
+    pub async fn truncate_log(&self) -> Result<bool> {
         if self.is_postgres() {
-            return Ok(());
+            return Ok(true);
         }
         let url = self.url.clone();
         let fold = move || {
             let mut conn =
                 connect(&url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-            let Conn::Sqlite(c) = &mut conn else { return Ok(()) };
-            Ok(c.batch_execute("PRAGMA wal_checkpoint(TRUNCATE);")?)
+            let Conn::Sqlite(c) = &mut conn else {
+                return Ok(true);
+            };
+            Ok(checkpoint::truncate(c)?)
         };
         tokio::task::spawn_blocking(fold)
             .await
@@ -218,17 +221,19 @@ impl Engine {
         })
     }
 
-    /// Runs a job each of whose statements may stay, whatever becomes of the next: one statement, as a rule. On PostgreSQL
-    /// each is a transaction of its own; on SQLite they share the writer's. Returns after the commit.
+    /// Runs a job each of whose statements may stay, whatever becomes of the next: one statement, as a rule. They share the
+    /// writer's transaction without a savepoint. SQLite only. Returns after the commit.
     pub async fn write_unisolated<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        downcast(match &self.kind {
-            Kind::Sqlite(writer) => writer.write(Isolation::None, job(f)).await?,
-            Kind::Postgres(connections) => self.blocking(connections, job(f)).await?,
-        })
+        match &self.kind {
+            Kind::Sqlite(writer) => downcast(writer.write(Isolation::None, job(f)).await?),
+            Kind::Postgres(_) => Err(StoreError::Internal(
+                "only SQLite writes without isolation".to_owned(),
+            )),
+        }
     }
 
     /// Waits shortly for a turn, then runs a job on a thread that may block.

@@ -69,7 +69,7 @@ type Finished = (Result<JobOutput>, Reply<JobOutput>);
 
 struct WriterThread {
     url: DatabaseUrl,
-    /// `None` after a transaction was lost: then what the connection would do next is not known.
+    /// `None` after a lost transaction. The next batch opens another connection.
     conn: Option<Conn>,
     checkpoints: Checkpoints,
     last_commit: Duration,
@@ -119,7 +119,7 @@ impl WriterThread {
         }
         let commit_began = Instant::now();
         if let Some(cause) = lost {
-            log::error!("a batch of {} writes was given up: {cause}", finished.len());
+            log::error!("a batch of {} writes was rolled back: {cause}", finished.len());
             // Closing the connection undoes what is left of the transaction.
             drop(conn);
             return reply_all(finished, || Err(StoreError::Unavailable(cause.to_string())));
@@ -140,7 +140,7 @@ impl WriterThread {
             self.checkpoints.after_commit(c);
         }
         self.conn = Some(conn);
-        // With the work on the log, which makes those who wait wait as well.
+        // Includes the checkpoint, which delays waiting jobs as well.
         self.last_commit = commit_began.elapsed();
     }
 
@@ -159,14 +159,15 @@ impl WriterThread {
     }
 }
 
-/// Gives each caller the outcome of its own job, if the batch as a whole came to a good end.
+/// Replies to each caller with the result of its job, or with the error of the batch. A refusal counts as little as a success
+/// if the batch failed: it may rest on work of another job that was rolled back.
 fn reply_all(finished: Vec<Finished>, batch: impl Fn() -> Result<()>) {
     for (output, reply) in finished {
-        reply.send(output.and_then(|output| batch().map(|()| output)));
+        reply.send(batch().and(output));
     }
 }
 
-/// What became of a batch's transaction during a job.
+/// The state of a batch's transaction after a job.
 enum TransactionState {
     /// It goes on.
     Open,

@@ -171,8 +171,9 @@ impl KeyStore {
     pub async fn pending(&self, before: DbTimestamp, limit: i64) -> Result<Vec<Uuid>> {
         let read = self.engine.read(move |conn| {
             let query = data_keys::table
-                .filter(data_keys::pending.eq(true))
+                .filter(data_keys::pending)
                 .filter(data_keys::created_at.lt(before))
+                .order(data_keys::created_at.asc())
                 .select(data_keys::account_id)
                 .limit(limit);
             Ok(on!(conn, |c| query.load::<DbUuid>(c))?)
@@ -213,7 +214,7 @@ impl KeyStore {
         });
         write.await?;
         self.cache.remove(&account);
-        self.engine.truncate_log().await
+        self.engine.truncate_log().await.map(drop)
     }
 
     /// Succeeds if the key store answers and the master key unwraps a key in it.

@@ -72,7 +72,7 @@ impl Inserter {
         }
     }
 
-    /// The outcome of each row, or what became of all of them.
+    /// Returns the result of each row, or the error of the whole batch.
     fn insert(&mut self, rows: &[NewRow]) -> Result<Vec<Result<bool>>> {
         let conn = self.connection()?;
         let Conn::Postgres(c) = &mut conn.conn else {
@@ -83,13 +83,27 @@ impl Inserter {
             Err(cause) => cause,
         };
         if conn.conn.check().is_ok() {
-            // Nothing of the statement stands, and its cause may lie in one row only.
-            return Ok(rows.iter().map(|row| insert_one(&mut conn.conn, row)).collect());
+            // The statement was rolled back, and one row alone may be the cause.
+            return Ok(rows.iter().map(|row| self.insert_alone(row)).collect());
         }
+        // A client that sends the same id again learns whether its record was stored.
+        Err(self.lose_connection(&cause))
+    }
+
+    /// Inserts one row in a statement of its own.
+    fn insert_alone(&mut self, row: &NewRow) -> Result<bool> {
+        let conn = self.connection()?;
+        match insert_one(&mut conn.conn, row) {
+            Err(cause) if conn.conn.check().is_err() => Err(self.lose_connection(&cause)),
+            inserted => inserted,
+        }
+    }
+
+    /// Gives up a connection that broke while a statement was being committed.
+    fn lose_connection(&mut self, cause: &dyn std::fmt::Display) -> StoreError {
         self.epoch.advance();
         self.conn = None;
-        // A client that sends the same id again learns whether its record was stored.
-        Err(StoreError::OutcomeUnknown(cause.to_string()))
+        StoreError::OutcomeUnknown(cause.to_string())
     }
 
     fn connection(&mut self) -> Result<&mut Pooled> {

@@ -17,7 +17,6 @@ pub(crate) mod insert;
 mod keyed;
 mod locked;
 mod read;
-mod stored_response;
 mod write;
 
 pub(crate) use batch_insert::BatchInserter;

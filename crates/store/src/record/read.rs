@@ -64,8 +64,8 @@ impl Bounds {
 
 /// Reads a person's record, inside a transaction or outside of one.
 pub struct Records<'a> {
-    pub(super) conn: &'a mut Conn,
-    pub(super) scope: &'a PersonScope,
+    pub(crate) conn: &'a mut Conn,
+    pub(crate) scope: &'a PersonScope,
 }
 
 impl<'a> Records<'a> {

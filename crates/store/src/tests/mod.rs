@@ -2,5 +2,6 @@
 
 mod database;
 mod plans;
+mod public_search;
 mod statements;
 mod unknown_outcome;

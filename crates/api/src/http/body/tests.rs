@@ -1,4 +1,4 @@
-//! Tests that every invalid field of a body is named.
+//! Tests of what a body is refused for: not JSON, or invalid fields, each named once.
 
 use mainstay_domain::{check_in::CheckIn, medication::Medication, plan::Plan};
 

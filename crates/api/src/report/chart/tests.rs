@@ -1,3 +1,5 @@
+//! Each chart is drawn, described and told in figures, also where there is little to draw.
+
 use mainstay_domain::{
     check_in::CheckIn,
     craving_event::{CravingEvent, StrategyUse},

@@ -1,3 +1,5 @@
+//! The page of the report for records with much and with little in them.
+
 use mainstay_domain::{
     goal::Goal,
     insight::{

@@ -1,3 +1,5 @@
+//! Inputs of warnings in words: none of them shows a name of the API.
+
 use mainstay_domain::insight::warning::{Rule, Thresholds, warnings};
 
 use super::*;
