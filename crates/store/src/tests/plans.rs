@@ -300,7 +300,7 @@ const HOT: &[(&str, &str)] = &[
 const WITHOUT_INDEX: &[&str] = &[
     // Erasures that were interrupted, and the sessions of all people that have long ended.
     "WHERE (\"accounts\".\"state\" = ",
-    "DELETE  FROM \"sessions\" WHERE ((\"sessions\".\"ended_at\"",
+    "WHERE ((\"sessions\".\"ended_at\" < ",
 ];
 
 /// True for a statement that changes or reads rows of ours.
