@@ -101,18 +101,21 @@ async fn helplines(request: HttpRequest) -> HandlerResult {
         Language::new,
     );
     parameters.finish()?;
-    let found: Vec<&Helpline> = if let Some(country) = country {
-        helpline::select(Some(&country), language.as_deref())
-    } else {
-        let mut all: Vec<&Helpline> = helpline::SHIPPED.iter().collect();
-        all.sort_by_key(|h| {
-            !language
-                .as_deref()
-                .is_none_or(|l| h.languages.iter().any(|have| have == l))
-        });
-        all
+    let found = match country {
+        Some(country) => helpline::select(Some(&country), language.as_deref()),
+        None => of_every_country(language.as_deref()),
     };
     Ok(public_list(&request, &found))
+}
+
+/// Returns the helplines of every country, those in the language first.
+fn of_every_country(language: Option<&str>) -> Vec<&'static Helpline> {
+    let mut all: Vec<&Helpline> = helpline::SHIPPED.iter().collect();
+    all.sort_by_key(|helpline| {
+        let speaks = |language: &str| helpline.languages.iter().any(|spoken| spoken == language);
+        !language.is_none_or(speaks)
+    });
+    all
 }
 
 /// Builds a response that is the same for everyone and may be cached for an hour.

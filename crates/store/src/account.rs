@@ -26,7 +26,7 @@ use crate::{
     session::NewSession,
 };
 
-/// Pending keys that one sweep looks at.
+/// The maximum number of pending keys in one sweep.
 const PENDING_KEYS: i64 = 1000;
 
 /// A new account.
@@ -80,7 +80,7 @@ impl Store {
             Ok(()) => {
                 // If this fails, the sweep does it.
                 if let Err(error) = self.keys.confirm(id).await {
-                    log::warn!("a new key could not be confirmed, and will be later: {error}");
+                    log::warn!("a new key could not be confirmed, and will be by the sweep: {error}");
                 }
                 Ok(())
             }
@@ -245,7 +245,7 @@ impl Store {
         write.await
     }
 
-    /// The keyed hash of an address, which stands for it in the database.
+    /// The keyed hash that the database stores in place of an address.
     pub(crate) fn email_index(&self, email: &Email) -> Vec<u8> {
         self.blind_index
             .mac(&[b"email", email.normalised().as_bytes()])

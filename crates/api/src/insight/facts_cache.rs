@@ -38,12 +38,12 @@ const KINDS: [Kind; 6] = [
 ];
 
 /// The order of a record in its collection: its time in microseconds, and its id.
-type Key = (i64, Uuid);
+type SortKey = (i64, Uuid);
 
 /// A collection, newest first.
 struct Collection<T> {
-    keys: Vec<Key>,
-    known: Vec<WithId<T>>,
+    keys: Vec<SortKey>,
+    items: Vec<WithId<T>>,
 }
 
 /// The collections that grow long.
@@ -97,13 +97,13 @@ impl Computed for SelfEfficacyProfile {}
 
 impl<T: Computed> Collection<T> {
     fn read(records: &mut Records<'_>) -> Result<Self, StoreError> {
-        let (mut keys, mut known) = (Vec::new(), Vec::new());
+        let (mut keys, mut items) = (Vec::new(), Vec::new());
         for_each_record(records, T::KIND, Need::All, None, |stored| {
             keys.push((stored.occurred_at, stored.id));
-            known.push(Self::open(&stored)?);
+            items.push(Self::open(&stored)?);
             Ok(())
         })?;
-        Ok(Self { keys, known })
+        Ok(Self { keys, items })
     }
 
     fn open(stored: &Stored) -> Result<WithId<T>, StoreError> {
@@ -117,23 +117,23 @@ impl<T: Computed> Collection<T> {
     fn apply(&mut self, change: &Change) -> Result<(), StoreError> {
         if let Some(index) = self.keys.iter().position(|(_, id)| *id == change.id) {
             self.keys.remove(index);
-            self.known.remove(index);
+            self.items.remove(index);
         }
         let Some(stored) = change.record.as_ref().filter(|_| !change.deleted) else {
             return Ok(());
         };
         let key = (stored.occurred_at, stored.id);
         let index = self.keys.partition_point(|other| *other > key);
-        self.known.insert(index, Self::open(stored)?);
+        self.items.insert(index, Self::open(stored)?);
         self.keys.insert(index, key);
         self.keys.truncate(MAX_RECORDS);
-        self.known.truncate(MAX_RECORDS);
+        self.items.truncate(MAX_RECORDS);
         Ok(())
     }
 
     fn bytes(&self) -> usize {
         // Most hold a list or a text beside themselves.
-        self.keys.len() * (size_of::<Key>() + size_of::<WithId<T>>() + 64)
+        self.keys.len() * (size_of::<SortKey>() + size_of::<WithId<T>>() + 64)
     }
 }
 
@@ -191,21 +191,21 @@ impl OpenedCollections {
     /// Lends the collections to facts that have the others, and takes them back.
     fn lend<R>(&mut self, others: Facts, compute: impl FnOnce(&Facts) -> R) -> R {
         let facts = Facts {
-            check_ins: std::mem::take(&mut self.check_ins.known),
-            cravings: std::mem::take(&mut self.cravings.known),
-            uses: std::mem::take(&mut self.uses.known),
-            medications: std::mem::take(&mut self.medications.known),
-            doses: std::mem::take(&mut self.doses.known),
-            profiles: std::mem::take(&mut self.profiles.known),
+            check_ins: std::mem::take(&mut self.check_ins.items),
+            cravings: std::mem::take(&mut self.cravings.items),
+            uses: std::mem::take(&mut self.uses.items),
+            medications: std::mem::take(&mut self.medications.items),
+            doses: std::mem::take(&mut self.doses.items),
+            profiles: std::mem::take(&mut self.profiles.items),
             ..others
         };
         let computed = compute(&facts);
-        self.check_ins.known = facts.check_ins;
-        self.cravings.known = facts.cravings;
-        self.uses.known = facts.uses;
-        self.medications.known = facts.medications;
-        self.doses.known = facts.doses;
-        self.profiles.known = facts.profiles;
+        self.check_ins.items = facts.check_ins;
+        self.cravings.items = facts.cravings;
+        self.uses.items = facts.uses;
+        self.medications.items = facts.medications;
+        self.doses.items = facts.doses;
+        self.profiles.items = facts.profiles;
         computed
     }
 }

@@ -71,7 +71,7 @@ async fn list(caller: Caller, kind: Kind) -> HandlerResult {
 }
 
 /// The time that orders a record in its collection, in microseconds, and its id.
-type Key = (i64, Uuid);
+type SortKey = (i64, Uuid);
 
 /// Reads a page.
 fn read_page(
@@ -82,12 +82,12 @@ fn read_page(
     let limit = range.limit;
     // One record more tells whether there is a next page.
     range.limit += 1;
-    let encoded: Vec<(Key, Vec<u8>)> = records
+    let encoded: Vec<(SortKey, Vec<u8>)> = records
         .list(kind, &range)?
         .iter()
         .map(|record| ((record.occurred_at, record.id), encode(record)))
         .collect();
-    let items: Vec<(Key, &[u8])> = encoded
+    let items: Vec<(SortKey, &[u8])> = encoded
         .iter()
         .map(|(key, item)| (*key, item.as_slice()))
         .collect();
@@ -111,7 +111,7 @@ fn add_new_records(stale: &Stale, kind: Kind, range: &Range) -> Option<CachedBod
         _ => None,
     });
     let new_records = new_records.collect::<Option<Vec<_>>>()?;
-    let encoded: Vec<(Key, Vec<u8>)> = new_records
+    let encoded: Vec<(SortKey, Vec<u8>)> = new_records
         .into_iter()
         .filter(|record| spans.iter().all(|span| span.key.1 != record.id))
         .map(|record| ((record.occurred_at, record.id), encode(record)))
@@ -132,7 +132,7 @@ fn add_new_records(stale: &Stale, kind: Kind, range: &Range) -> Option<CachedBod
     Some(encode_page(items, range.limit, has_more, kind, range.order))
 }
 
-fn compare(one: &Key, other: &Key, order: Order) -> Ordering {
+fn compare(one: &SortKey, other: &SortKey, order: Order) -> Ordering {
     match order {
         Order::Ascending => one.cmp(other),
         Order::Descending => other.cmp(one),
@@ -141,7 +141,7 @@ fn compare(one: &Key, other: &Key, order: Order) -> Ordering {
 
 /// Encodes at most `limit` items as a page, with the cursor of the next page if there are more.
 fn encode_page(
-    mut items: Vec<(Key, &[u8])>,
+    mut items: Vec<(SortKey, &[u8])>,
     limit: i64,
     has_more: bool,
     kind: Kind,

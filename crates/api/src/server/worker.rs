@@ -30,7 +30,7 @@ const STORED_RESPONSE_US: i64 = 24 * 3600 * 1_000_000;
 /// 90 days.
 const FAILURE_US: i64 = 90 * 24 * 3600 * 1_000_000;
 
-/// What a run of a job says about the next one.
+/// How soon a job runs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
     /// Everything is done until the next period.

@@ -71,11 +71,11 @@ fn create(
         Ok(Created::New(stored)) => Ok(done(change, SyncStatus::Applied, stored.version)),
         Ok(Created::Replayed(stored)) => Ok(done(change, SyncStatus::Replayed, stored.version)),
         Err(StoreError::IdDeleted) if writer.records().was_created_as(new.draft())? => {
-            let known = writer
+            let latest = writer
                 .records()
                 .latest_change(kind, change.id)?
                 .ok_or(StoreError::NotFound)?;
-            Ok(done(change, SyncStatus::Replayed, known.version))
+            Ok(done(change, SyncStatus::Replayed, latest.version))
         }
         Err(StoreError::IdConflict | StoreError::IdDeleted) => conflict(writer, kind, change),
         Err(error) => refused(writer, kind, change, error),
@@ -121,20 +121,20 @@ impl Apply<'_, '_, '_> {
             Ok(incoming) => incoming,
             Err(problem) => return Ok(rejected(change, &problem)),
         };
-        let Some(known) = writer.records().latest_change(T::KIND, change.id)? else {
+        let Some(latest) = writer.records().latest_change(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
-        let before = match &known.record {
-            Some(stored) if !known.deleted => Some(decode::<T>(&stored.body)?),
+        let before = match &latest.record {
+            Some(stored) if !latest.deleted => Some(decode::<T>(&stored.body)?),
             _ => None,
         };
         let draft = match draft(incoming, change.id, before.as_ref(), now, &mut new_id) {
             Ok(draft) => draft,
             Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
         };
-        if known.version != base || known.deleted {
+        if latest.version != base || latest.deleted {
             return if writer.records().has_version_of(&draft, base + 1)? {
-                Ok(done(change, SyncStatus::Replayed, known.version))
+                Ok(done(change, SyncStatus::Replayed, latest.version))
             } else {
                 conflict(writer, T::KIND, change)
             };
@@ -147,11 +147,11 @@ impl Apply<'_, '_, '_> {
 
     fn delete<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
         let (change, writer) = (self.change, self.writer);
-        let Some(known) = writer.records().latest_change(T::KIND, change.id)? else {
+        let Some(latest) = writer.records().latest_change(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
-        if known.deleted {
-            return Ok(done(change, SyncStatus::Replayed, known.version));
+        if latest.deleted {
+            return Ok(done(change, SyncStatus::Replayed, latest.version));
         }
         let removed =
             writer.attempt(|writer| remove_in::<T>(writer.writer(), change.id, Expected::Version(base)));
@@ -213,17 +213,17 @@ fn conflict(
     kind: Kind,
     change: &SyncPush,
 ) -> Result<SyncResult, StoreError> {
-    let known = writer
+    let latest = writer
         .records()
         .latest_change(kind, change.id)?
         .ok_or(StoreError::NotFound)?;
-    let current = match &known.record {
-        Some(stored) if known.deleted => encode_deleted(stored)?,
+    let current = match &latest.record {
+        Some(stored) if latest.deleted => encode_deleted(stored)?,
         Some(stored) => encode_raw(stored)?,
-        None => encode_tombstone(known.id, known.version)?,
+        None => encode_tombstone(latest.id, latest.version)?,
     };
     Ok(SyncResult {
-        version: Some(known.version),
+        version: Some(latest.version),
         current: Some(current),
         ..result(change, SyncStatus::Conflict)
     })

@@ -23,7 +23,7 @@ use crate::{Store, key::scope::PersonScope};
 
 /// The size of all entries together, in bytes.
 const MAX_BYTES: u64 = 12 * 1024 * 1024;
-/// What an entry takes beside its content, in bytes.
+/// The overhead of an entry, in bytes.
 const ENTRY_BYTES: usize = 200;
 /// The number of entries that the cache is laid out for.
 const ENTRIES: usize = 4_000;

@@ -1,4 +1,4 @@
-//! The revision of a person's record: asked before anything cached is used again, together with what changed since.
+//! The revision of a person's record, which validates every cached entry.
 
 use diesel::{
     OptionalExtension, QueryResult, RunQueryDsl,
@@ -87,8 +87,8 @@ impl Store {
         Ok(ObservedRevision { revision, generation })
     }
 
-    /// Reads the revision of a person's record with what changed since a cached one: SQLite is asked at once, PostgreSQL
-    /// for all who wait in one query.
+    /// Reads the revision of a person's record with the changes since a cached one. Reads SQLite
+    /// directly; on PostgreSQL one query serves all waiting requests.
     pub(crate) async fn fetch_revision(
         &self,
         scope: &PersonScope,
@@ -129,11 +129,11 @@ fn select_one(conn: &mut Conn, person_no: i64) -> Result<Revision> {
         .ok_or(StoreError::NotFound)
 }
 
-/// Whose record is asked for, and what is cached of it.
+/// A person's number, and the cached revision if there is one.
 type RevisionQuery = (i64, Option<CachedRevision>);
 
-/// Asks PostgreSQL for the revisions of all who wait at once: one round trip for many requests, as group commit is one
-/// write for many. Each query runs after its request came in.
+/// Reads revisions from PostgreSQL for all waiting requests in one query: one round trip for many requests, as group commit
+/// is one write for many. Each query runs after its request came in.
 pub(crate) struct RevisionThread(BatchThread<RevisionQuery, RevisionSnapshot>);
 
 impl RevisionThread {
@@ -295,7 +295,7 @@ impl RunQueryDsl<PgConnection> for SelectRevisions {}
 impl QueryFragment<Pg> for SelectRevisions {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql(
-            "SELECT place, people.rev, epoch, c.collection, c.rev, deleted, id, version, occurred_at, sealed, \
+            "SELECT query.position, people.rev, epoch, c.collection, c.rev, deleted, id, version, occurred_at, sealed, \
              created_at, updated_at FROM unnest(",
         );
         out.push_bind_param::<Array<BigInt>, _>(&self.person_no)?;
@@ -304,11 +304,11 @@ impl QueryFragment<Pg> for SelectRevisions {
         out.push_sql(", ");
         out.push_bind_param::<Array<BigInt>, _>(&self.kinds)?;
         out.push_sql(
-            ") WITH ORDINALITY AS asked (person_no, after, kinds, place) \
-             JOIN people ON people.person_no = asked.person_no \
+            ") WITH ORDINALITY AS query (person_no, after, kinds, position) \
+             JOIN people ON people.person_no = query.person_no \
              LEFT JOIN LATERAL (SELECT collection, rev, deleted, id, version, occurred_at, \
              CASE WHEN (kinds >> collection) & 1 = 1 THEN sealed END AS sealed, created_at, updated_at \
-             FROM records WHERE records.person_no = asked.person_no AND records.rev > after AND people.rev > after \
+             FROM records WHERE records.person_no = query.person_no AND records.rev > after AND people.rev > after \
              ORDER BY records.rev LIMIT ",
         );
         out.push_bind_param::<BigInt, _>(&MAX_TRACKED_CHANGES)?;

@@ -63,7 +63,7 @@ impl<Request, Response> Queue<Request, Response> {
         self.receiver().try_recv().ok()
     }
 
-    /// Waits for a request and takes along what is waiting, up to `max` in all. `None` when there will be no more.
+    /// Waits for a request and takes all queued requests with it, up to `max` in all. `None` when there will be no more.
     pub fn next_batch(&self, max: usize) -> Option<Vec<Pending<Request, Response>>> {
         let receiver = self.receiver();
         let mut batch = vec![receiver.recv().ok()?];
@@ -71,7 +71,7 @@ impl<Request, Response> Queue<Request, Response> {
         Some(batch)
     }
 
-    /// Takes along what is waiting, up to `max`, unless another thread is waiting at the queue.
+    /// Takes the queued requests, up to `max`, unless another thread is waiting at the queue.
     pub fn try_batch(&self, max: usize) -> Vec<Pending<Request, Response>> {
         let receiver = self.0.try_lock().ok();
         receiver.map_or_else(Vec::new, |receiver| receiver.try_iter().take(max).collect())
@@ -83,7 +83,7 @@ impl<Request, Response> Queue<Request, Response> {
     }
 }
 
-/// What a thread found after waiting for a limited time.
+/// The result of waiting for a limited time.
 pub(crate) enum Next<Request, Response> {
     /// A request.
     Request(Pending<Request, Response>),

@@ -26,7 +26,7 @@ pub const CHECKPOINT_PAGES: i32 = 128_000;
 const IDLE_PAGES: i32 = 8_000;
 /// The largest number of pages that the writer folds back by itself between two transactions.
 const MAX_PAGES_FOR_WRITER: i32 = 200;
-/// Transactions between two looks at the length of the log.
+/// Transactions between two checks of the length of the log.
 const CHECK_EVERY: u32 = 16;
 /// Rounds over what was written in the meantime, before the rest is left to the writer.
 const MAX_ROUNDS: usize = 12;
@@ -103,7 +103,7 @@ impl Checkpoints {
     /// Asks for a checkpoint of a log of that many pages or more.
     fn ask(&self, found: QueryResult<Log>, pages: i32) {
         match found {
-            // If the queue is full, one has been asked for.
+            // If the queue is full, a checkpoint is queued already.
             Ok(Log { log, checkpointed }) if log >= pages && checkpointed < log => self.folder.notify(()),
             Ok(_) => {}
             Err(error) => log::warn!("the length of the write-ahead log is not known: {error}"),
@@ -122,7 +122,7 @@ fn serve(url: &DatabaseUrl, queue: &Queue<(), ()>, rest_is_left: &AtomicBool) {
         };
         match fold_nearly_all(c) {
             Ok(()) => {
-                // What was asked for meanwhile has been done.
+                // This checkpoint covers the queued ones too.
                 while queue.try_next().is_some() {}
                 rest_is_left.store(true, Ordering::Release);
             }

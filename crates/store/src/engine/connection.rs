@@ -149,11 +149,11 @@ pub struct Manager {
     pub page_cache_kib: u32,
 }
 
-/// A connection with what is known of its soundness.
+/// A pooled connection and whether it is usable.
 pub struct Pooled {
     /// The connection.
     pub conn: Conn,
-    /// True once it is of no more use. Diesel itself notices that only when it begins a transaction.
+    /// True once it is unusable. Diesel itself notices that only when it begins a transaction.
     pub is_broken: bool,
     /// The epoch in which it was last known to be sound.
     pub sound_in: u64,

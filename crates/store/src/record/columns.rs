@@ -53,7 +53,7 @@ pub(crate) struct ChangedRow {
 }
 
 impl ChangedRow {
-    /// True for a record that is deleted, but kept to be read.
+    /// True for a record that is deleted but still readable.
     pub(super) fn is_marked(&self) -> bool {
         self.deleted && !self.columns.sealed.is_empty()
     }

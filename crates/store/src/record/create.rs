@@ -22,8 +22,8 @@ use crate::{
 };
 
 impl Store {
-    /// Stores a new record, or recognises it as a replay. `now` is in microseconds. The record is sealed before the database
-    /// is asked for a turn, and one without side effects takes a single statement.
+    /// Stores a new record, or recognises it as a replay. `now` is in microseconds. The record is sealed before a job
+    /// is queued, and one without side effects takes a single statement.
     ///
     /// # Errors
     /// As [`RecordWriter::create`](super::RecordWriter::create).
@@ -57,7 +57,7 @@ impl Store {
     }
 }
 
-/// A new record, sealed before the database is asked for a turn.
+/// A new record, sealed before a job is queued for it.
 pub struct SealedDraft {
     row: NewRow,
     draft: Draft,

@@ -79,7 +79,7 @@ impl NewRow {
 }
 
 /// Inserts a row under the next number of the person's changes. False if its key or its slot is taken; PostgreSQL has
-/// passed over a number then, which nobody misses.
+/// passed over a number then; gaps in the numbers are harmless.
 pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
     let inserted = match conn {
         Conn::Postgres(c) => InsertOneOnPostgres(row).execute(c)?,

@@ -18,7 +18,7 @@ impl<'a> LockedWriter<'_, 'a> {
         &mut self.writer.records
     }
 
-    /// The writer, for work that takes the lock by itself.
+    /// The writer, for functions that lock by themselves.
     pub fn writer(&mut self) -> &mut RecordWriter<'a> {
         self.writer
     }

@@ -125,8 +125,8 @@ impl<'a> Records<'a> {
 
     /// The sync state of the person.
     pub fn sync_state(&mut self) -> Result<SyncState> {
-        let stands = SelectSyncState(self.scope.no);
-        let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| stands.get_result::<(i64, i64, i64)>(c))?;
+        let select = SelectSyncState(self.scope.no);
+        let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| select.get_result::<(i64, i64, i64)>(c))?;
         Ok(SyncState {
             rev,
             epoch,

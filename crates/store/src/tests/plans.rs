@@ -104,7 +104,7 @@ pub(super) async fn sign_up(store: &Store) -> (PersonScope, Uuid) {
     (principal.scope, session)
 }
 
-/// What a server does for one person on a usual day.
+/// Performs a usual day of one person.
 async fn live_a_day(store: &Store) {
     let (scope, session) = sign_up(store).await;
     let account = scope.account();
@@ -165,7 +165,7 @@ async fn live_a_day(store: &Store) {
     store.erase_account(account).await.unwrap();
 }
 
-/// What a server does for an account, its sessions and its password.
+/// Performs a usual day of an account: its sessions, profile and password.
 async fn sign_in_again(store: &Store, account: Uuid, session: Uuid) {
     store
         .credentials(&Email::new("sam@example.org").unwrap())
@@ -221,7 +221,7 @@ struct PostgresPlan {
 
 /// The types of a statement's values, where PostgreSQL cannot tell them from the text.
 fn parameter_types(sql: &str) -> &'static str {
-    if sql.contains("AS asked") {
+    if sql.contains("AS query") {
         "(bigint[], bigint[], bigint[])"
     } else if sql.contains("unnest") {
         "(bigint[], smallint[], uuid[], bigint[], timestamptz[], bytea[], bytea[], bytea[], bytea[], timestamptz[], \

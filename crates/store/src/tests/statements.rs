@@ -114,11 +114,11 @@ fn statements_of_postgresql() {
     );
     assert_eq!(
         text::<Pg, _>(&SelectRevisions::of(&[(1, None)])),
-        "SELECT place, people.rev, epoch, c.collection, c.rev, deleted, id, version, occurred_at, sealed, created_at, \
-         updated_at FROM unnest($1, $2, $3) WITH ORDINALITY AS asked (person_no, after, kinds, place) JOIN people ON \
-         people.person_no = asked.person_no LEFT JOIN LATERAL (SELECT collection, rev, deleted, id, version, \
+        "SELECT query.position, people.rev, epoch, c.collection, c.rev, deleted, id, version, occurred_at, sealed, created_at, \
+         updated_at FROM unnest($1, $2, $3) WITH ORDINALITY AS query (person_no, after, kinds, position) JOIN people ON \
+         people.person_no = query.person_no LEFT JOIN LATERAL (SELECT collection, rev, deleted, id, version, \
          occurred_at, CASE WHEN (kinds >> collection) & 1 = 1 THEN sealed END AS sealed, created_at, updated_at FROM \
-         records WHERE records.person_no = asked.person_no AND records.rev > after AND people.rev > after ORDER BY \
+         records WHERE records.person_no = query.person_no AND records.rev > after AND people.rev > after ORDER BY \
          records.rev LIMIT $4) AS c ON true"
     );
 }
