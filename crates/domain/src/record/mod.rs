@@ -272,7 +272,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Writable<'_, A> {
 
 /// A checked record, ready to be stored. The store knows nothing else about a noun.
 ///
-/// Only [`draft`], which validates, and [`to_draft`] make one, so that nothing unchecked can reach the store.
+/// Outside of this crate only [`draft`], which validates, and [`to_draft`] can make one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Draft {
