@@ -115,7 +115,7 @@ where
         event: PhantomData,
     };
     let creation = Creation {
-        draft: new_draft(body.value, now)?,
+        draft: new_draft(body.value.into_inner(), now)?,
         caller,
         now,
         key: body.key,

@@ -148,8 +148,8 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> HandlerResult {
     let expected = conditional::if_match_optional(&caller.request)?;
     find_by_path_id(caller, Kind::UseEvent).await?;
     match expected {
-        Some(expected) => replace_review(caller, body.value, id, expected).await,
-        None => create_review(caller, body.value, id).await,
+        Some(expected) => replace_review(caller, body.value.into_inner(), id, expected).await,
+        None => create_review(caller, body.value.into_inner(), id).await,
     }
 }
 

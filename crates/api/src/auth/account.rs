@@ -132,7 +132,7 @@ async fn read(caller: Caller) -> HandlerResult {
 async fn replace(body: Body<AccountUpdate>) -> HandlerResult {
     let caller = &body.caller;
     let expected = caller.if_match()?;
-    let profile = Profile::from(body.value);
+    let profile = Profile::from(body.value.into_inner());
     let id = caller.scope().account();
     let account = caller
         .state

@@ -199,7 +199,7 @@ async fn login(body: PublicBody<Login>) -> HandlerResult {
     }
     let credentials = authenticate(&state, &body.request, &body.value).await?;
     let account = state.store.account(credentials.account).await?;
-    let device_name = body.value.device_name;
+    let device_name = body.value.into_inner().device_name;
     let (session, tokens) = start_session(&state, account.id, account.role, device_name)?;
     let reply = signed_in(HttpResponse::Ok(), account, tokens);
     let stored = to_stored(body.key, &reply);

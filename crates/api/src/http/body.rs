@@ -99,10 +99,29 @@ plain_inputs! {
     AccountUpdate: |_, _| ();
 }
 
+/// A parsed body for which every rule of [`Input`] holds. Only [`parse`] makes one.
+#[derive(Debug)]
+pub struct Checked<T>(T);
+
+impl<T> Checked<T> {
+    /// The body.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> std::ops::Deref for Checked<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// A JSON body of a request that needs no sign-in.
 pub struct PublicBody<T> {
-    /// The parsed body.
-    pub value: T,
+    /// The body.
+    pub value: Checked<T>,
     /// The request.
     pub request: HttpRequest,
     /// The `Idempotency-Key` of the request.
@@ -113,8 +132,8 @@ pub struct PublicBody<T> {
 pub struct Body<T> {
     /// The account that sent it.
     pub caller: Caller,
-    /// The parsed body.
-    pub value: T,
+    /// The body.
+    pub value: Checked<T>,
     /// The `Idempotency-Key` of the request.
     pub key: Option<IdempotencyKey>,
 }
@@ -159,7 +178,7 @@ async fn read<T: Input>(
     request: &HttpRequest,
     owner: Option<Uuid>,
     payload: &mut Payload,
-) -> HandlerResult<(T, Option<IdempotencyKey>)> {
+) -> HandlerResult<(Checked<T>, Option<IdempotencyKey>)> {
     let (bytes, key) = read_bytes(request, owner, payload).await?;
     Ok((parse(&bytes, State::of(request).clock.now())?, key))
 }
@@ -222,27 +241,19 @@ async fn json_bytes(request: &HttpRequest, payload: &mut Payload) -> HandlerResu
 ///
 /// # Errors
 /// 400 if it is not JSON; 422 that names every invalid field.
-pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> HandlerResult<T> {
+pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> HandlerResult<Checked<T>> {
     match deserialize::<T>(bytes) {
         Ok(value) => {
             let mut findings = Findings::default();
             value.check(now, &mut findings);
             if findings.is_empty() {
-                Ok(value)
+                Ok(Checked(value))
             } else {
                 Err(Problem::validation(findings.into_vec()))
             }
         }
         Err(_) => Err(explain::<T>(bytes, now)),
     }
-}
-
-/// Parses and checks a JSON value.
-///
-/// # Errors
-/// 422 that names every invalid field.
-pub fn from_value<T: Input>(value: &Value, now: chrono::DateTime<chrono::Utc>) -> HandlerResult<T> {
-    parse(&mainstay_domain::record::json(value), now)
 }
 
 fn deserialize<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {

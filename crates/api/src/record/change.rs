@@ -21,7 +21,7 @@ pub(super) async fn replace<T: Record>(body: Body<Incoming<T>>) -> HandlerResult
     let caller = &body.caller;
     let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
     let now = caller.state.clock.now();
-    let incoming = with_context(caller, body.value).await?;
+    let incoming = with_context(caller, body.value.into_inner()).await?;
     let record = write(caller, now, problem::<T>, move |writer| {
         replace_in(writer, incoming, id, expected, now)
     })

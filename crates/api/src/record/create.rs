@@ -111,7 +111,7 @@ impl<T: Record> CreateResponder for RecordOnly<T> {
 
 /// Stores the record in the body.
 pub async fn create<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
-    let incoming = with_context(&body.caller, body.value).await?;
+    let incoming = with_context(&body.caller, body.value.into_inner()).await?;
     let now = body.caller.state.clock.now();
     let creation = Creation {
         draft: new_draft(incoming, now)?,

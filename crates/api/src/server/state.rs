@@ -31,7 +31,6 @@ pub struct Parts {
     pub passwords: Passwords,
     /// The cache of live sessions.
     pub sessions: Sessions,
-
     /// Turns for those who push changes.
     pub pushes: Arc<Semaphore>,
     /// Rate limits.
@@ -46,6 +45,7 @@ pub struct Parts {
     pub trusted_proxies: Vec<IpNet>,
 }
 
+// A handle like `Arc`, which gives what it shares.
 impl Deref for State {
     type Target = Parts;
     fn deref(&self) -> &Parts {

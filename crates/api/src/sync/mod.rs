@@ -66,7 +66,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn sync(body: Body<SyncRequest>) -> HandlerResult {
-    let (caller, request) = (&body.caller, body.value);
+    let (caller, request) = (&body.caller, body.value.into_inner());
     let cursors = Cursors::new(caller)?;
     let pull = Pull::of(caller, &cursors, &request).await?;
     if request.changes.is_empty() && body.key.is_none() {

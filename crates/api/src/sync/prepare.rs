@@ -89,7 +89,7 @@ pub(super) fn incoming<T: Record>(
     now: DateTime<Utc>,
 ) -> Result<Incoming<T>, Problem> {
     let record = change.record.as_ref().map_or("null", |record| record.get());
-    let mut incoming: Incoming<T> = parse(record.as_bytes(), now)?;
+    let mut incoming = parse::<Incoming<T>>(record.as_bytes(), now)?.into_inner();
     if incoming.id.is_some_and(|id| id != change.id) {
         return Err(Problem::invalid(
             "/id",

@@ -9,6 +9,7 @@ use std::{
     },
 };
 
+use diesel::{RunQueryDsl, sql_query};
 use mainstay_domain::{
     account::{Profile, Role, SealedAccount},
     value::place::{Email, ZoneName},
@@ -16,7 +17,12 @@ use mainstay_domain::{
 use uuid::Uuid;
 
 use super::database::TestDatabase;
-use crate::{DatabaseUrl, Locations, Store, StoreError, account::NewAccount};
+use crate::{
+    DatabaseUrl, Locations, Store, StoreError,
+    account::NewAccount,
+    engine::{connection::Conn, single},
+    on,
+};
 
 /// The proxy passes everything on.
 const PASS: u8 = 0;
@@ -166,6 +172,39 @@ async fn the_key_of_an_account_that_was_not_committed_is_swept() {
     // The address is free.
     store.create_account(new_account(2), None, None, 0).await.unwrap();
     beside.account(Uuid::from_u128(1)).await.unwrap();
+}
+
+/// Makes every commit of a new account fail on SQLite, by a row that breaks a deferred rule.
+const BREAK_COMMITS: [&str; 3] = [
+    "CREATE TABLE parents (n INTEGER PRIMARY KEY)",
+    "CREATE TABLE children (n INTEGER REFERENCES parents (n) DEFERRABLE INITIALLY DEFERRED)",
+    "CREATE TRIGGER broken AFTER INSERT ON accounts BEGIN INSERT INTO children VALUES (1); END",
+];
+
+#[tokio::test]
+async fn a_commit_that_fails_on_sqlite_leaves_the_key_until_the_log_is_empty() {
+    let database = TestDatabase::sqlite();
+    let mut beside = single(&database.locations.data).unwrap();
+    let execute = |conn: &mut Conn, sql: &str| on!(conn, |c| sql_query(sql).execute(c)).unwrap();
+    for sql in BREAK_COMMITS {
+        execute(&mut beside, sql);
+    }
+    let store = database.store();
+    let outcome = store.create_account(new_account(1), None, None, 0).await;
+    assert!(
+        matches!(outcome, Err(StoreError::OutcomeUnknown(_))),
+        "{outcome:?}"
+    );
+    execute(&mut beside, "DROP TRIGGER broken");
+    // While somebody reads, the log cannot be emptied, and the key stays.
+    execute(&mut beside, "BEGIN");
+    execute(&mut beside, "SELECT * FROM people");
+    assert_eq!(store.sweep_pending_keys(1).await.unwrap(), 0);
+    execute(&mut beside, "ROLLBACK");
+    assert_eq!(store.sweep_pending_keys(1).await.unwrap(), 1);
+    assert_eq!(store.sweep_pending_keys(1).await.unwrap(), 0);
+    store.create_account(new_account(1), None, None, 0).await.unwrap();
+    store.account(Uuid::from_u128(1)).await.unwrap();
 }
 
 #[tokio::test]
