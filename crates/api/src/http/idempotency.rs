@@ -96,7 +96,7 @@ pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerRe
     let name = value
         .to_str()
         .ok()
-        .filter(|name| (1..=MAX_KEY).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_graphic()));
+        .filter(|name| (1..=MAX_KEY).contains(&name.len()));
     let name = name.ok_or_else(|| {
         Problem::because(
             ProblemKind::BadRequest,
