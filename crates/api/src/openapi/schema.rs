@@ -270,7 +270,7 @@ mod tests {
         assert_eq!(members["peak"]["readOnly"], json!(true));
         assert_eq!(
             members["place"],
-            json!({ "description": "Where it was.", "oneOf": [{ "$ref": "#/components/schemas/Place" }, { "type": "null" }] })
+            json!({ "description": "The place.", "oneOf": [{ "$ref": "#/components/schemas/Place" }, { "type": "null" }] })
         );
     }
 
