@@ -4,4 +4,5 @@ mod database;
 mod plans;
 mod public_search;
 mod statements;
+mod sweeps;
 mod unknown_outcome;

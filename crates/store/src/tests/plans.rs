@@ -59,7 +59,7 @@ pub(super) fn recorded() -> Vec<String> {
     std::mem::take(&mut *statements())
 }
 
-const NOW: i64 = 1_800_000_000_000_000;
+pub(super) const NOW: i64 = 1_800_000_000_000_000;
 
 fn new_draft<T: Record>(id: u128) -> Draft {
     let incoming = Incoming {
@@ -77,7 +77,7 @@ fn new_draft<T: Record>(id: u128) -> Draft {
 }
 
 /// A draft without references, which need not exist then.
-fn alone<T: Record>(id: u128) -> Draft {
+pub(super) fn alone<T: Record>(id: u128) -> Draft {
     let mut draft = new_draft::<T>(id);
     draft.references.clear();
     draft
