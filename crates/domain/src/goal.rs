@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     record::{Kind, Record},
     value::{
-        amount::Amount,
+        amount::{Abv, Amount, AmountUnit, UnitLabel, UnitMembers},
         list::List,
         nullable,
         number::Int,
@@ -48,7 +48,7 @@ pub enum GoalStatus {
     Stopped,
 }
 
-/// The usual consumption before the goal. Savings are computed from it.
+/// The usual consumption before the goal, in the goal's `unit`. Savings are computed from it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GoalBaseline {
@@ -66,7 +66,7 @@ pub struct GoalBaseline {
     pub minutes_per_day: Option<Int<0, 1440>>,
 }
 
-/// Limits of a goal that allows some use.
+/// Limits of a goal that allows some use, in the goal's `unit`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GoalLimits {
@@ -116,6 +116,15 @@ pub struct Goal {
     /// The status; `active` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub status: GoalStatus,
+    /// The unit in which `baseline`, `limits` and `taper` count. Without it, no amount can be compared with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<AmountUnit>,
+    /// The strength of the drink that the goal counts, in percent by volume; only with the unit `ml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abv: Option<Abv>,
+    /// The person's own word for the unit, such as bottles; only with the unit `other`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_label: Option<UnitLabel>,
     /// The usual consumption before the goal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<GoalBaseline>,
@@ -131,6 +140,17 @@ pub struct Goal {
     pub note: Option<Note>,
 }
 
+impl Goal {
+    /// Returns the unit of the goal's amounts.
+    pub fn unit_members(&self) -> UnitMembers<'_> {
+        UnitMembers {
+            unit: self.unit,
+            abv: self.abv,
+            label: self.unit_label.as_ref(),
+        }
+    }
+}
+
 impl Record for Goal {
     const KIND: Kind = Kind::Goal;
 
@@ -140,6 +160,7 @@ impl Record for Goal {
     }
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
+        self.unit_members().check(findings);
         check_year(self.started_on, "/started_on", findings);
         if let Some(ended) = self.ended_on {
             check_year(ended, "/ended_on", findings);
@@ -195,6 +216,9 @@ impl Record for Goal {
             started_on: NaiveDate::from_ymd_opt(2026, 1, 15).unwrap_or_default(),
             ended_on: None,
             status: GoalStatus::Active,
+            unit: Some(AmountUnit::StandardDrink),
+            abv: None,
+            unit_label: None,
             baseline: Some(GoalBaseline {
                 units_per_day: Amount::new(6.0),
                 cost_minor_per_day: Some(Int::clamped(1450)),

@@ -120,7 +120,7 @@ fn beginning(diary: &mut Diary) -> (Uuid, Uuid, Value) {
         "goals",
         at,
         json!({
-            "substance": "alcohol", "kind": "abstain", "started_on": wire_date(0), "note": "For the mornings with my daughter.",
+            "substance": "alcohol", "kind": "abstain", "unit": "standard_drink", "started_on": wire_date(0), "note": "For the mornings with my daughter.",
             "baseline": { "units_per_day": 6, "cost_minor_per_day": 1450, "currency": "USD", "minutes_per_day": 180 },
         }),
     );
@@ -236,7 +236,7 @@ fn first_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &Va
         at,
         json!({
             "substance": "alcohol", "occurred_at": wire(at), "ended_at": wire(at + TimeDelta::minutes(150)), "amount": 4.5,
-            "unit": "standard drinks", "self_label": "lapse", "category": "social_pressure", "trigger_ids": triggers,
+            "unit": "standard_drink", "self_label": "lapse", "category": "social_pressure", "trigger_ids": triggers,
             "craving_event_id": craving, "feelings": { "guilt": 6, "shame": 5, "felt_control": 4 }, "harm": "none",
             "note": "A birthday. I called Robin on the way home.",
         }),
@@ -273,7 +273,7 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
     let at = NEW_YORK.at(day, 21 * 60 + 5);
     let entry = json!({
         "substance": "alcohol", "occurred_at": wire(at), "ended_at": wire(at + TimeDelta::minutes(220)), "amount": 7,
-        "unit": "standard drinks", "self_label": "no_label", "category": "interpersonal_conflict",
+        "unit": "standard_drink", "self_label": "no_label", "category": "interpersonal_conflict",
         "feelings": { "guilt": 8, "shame": 7, "felt_control": 2 }, "harm": "unknown",
     });
     let event = diary.create("use-events", at, entry.clone());
@@ -298,7 +298,7 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
         "goals",
         NEW_YORK.at(day + 1, 600),
         json!({
-            "substance": "alcohol", "label": "Weekends", "kind": "reduce", "started_on": wire_date(day + 2),
+            "substance": "alcohol", "label": "Weekends", "kind": "reduce", "unit": "standard_drink", "started_on": wire_date(day + 2),
             "limits": { "units_per_day": 2, "units_per_week": 6, "heavy_day_units": 4 },
         }),
     );
@@ -308,7 +308,7 @@ fn second_lapse(diary: &mut Diary, day: i64, goal: Uuid, plan: Uuid, content: &V
 fn planned_glass(diary: &mut Diary, day: i64) {
     let at = NEW_YORK.at(day, 19 * 60 + 30);
     let glass = json!({
-        "substance": "alcohol", "occurred_at": wire(at), "amount": 1.5, "unit": "standard drinks", "self_label": "planned_use",
+        "substance": "alcohol", "occurred_at": wire(at), "amount": 1.5, "unit": "standard_drink", "self_label": "planned_use",
         "category": "pleasant_times_with_others",
     });
     diary.create("use-events", at, glass);

@@ -75,7 +75,7 @@ pub fn program() -> Program {
         "goals",
         at,
         json!({
-            "substance": "nicotine", "kind": "taper", "started_on": wire_date(0),
+            "substance": "nicotine", "kind": "taper", "unit": "cigarette", "started_on": wire_date(0),
             "taper": [
                 { "from": wire_date(0), "max_units_per_day": 12 }, { "from": wire_date(21), "max_units_per_day": 8 },
                 { "from": wire_date(49), "max_units_per_day": 4.5 }, { "from": wire_date(77), "max_units_per_day": 0 },
@@ -171,7 +171,7 @@ fn patches(diary: &mut Diary, care: &mut Care) {
 fn as_planned(diary: &mut Diary, day: i64) {
     let at = BERLIN.at(day, 12 * 60 + diary.random.between(0, 300));
     let event = json!({
-        "substance": "nicotine", "occurred_at": wire(at), "amount": diary.random.between(1, 4), "unit": "Zigaretten",
+        "substance": "nicotine", "occurred_at": wire(at), "amount": diary.random.between(1, 4), "unit": "cigarette",
         "self_label": "planned_use", "trigger_ids": [diary.items.triggers[0]],
     });
     let id = diary.create("use-events", at, event);

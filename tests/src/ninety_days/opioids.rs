@@ -174,7 +174,7 @@ fn beginning(diary: &mut Diary) -> Uuid {
     for day in 0..2 {
         let at = TRAVELS.at(day, 15 * 60);
         let tablets = json!({
-            "substance": "opioid_prescription", "occurred_at": wire(at), "amount": 8, "unit": "mg", "as_prescribed": true,
+            "substance": "opioid_prescription", "occurred_at": wire(at), "amount": 8, "unit": "other", "unit_label": "mg", "as_prescribed": true,
             "note": "As the clinic said, until the injection.",
         });
         diary.create("use-events", at, tablets);
@@ -299,7 +299,7 @@ fn night_of_the_change(diary: &mut Diary, day: i64) {
         "use-events",
         begun,
         json!({
-            "substance": "opioid_prescription", "occurred_at": wire(begun), "ended_at": wire(ended), "amount": 0.5, "unit": "tablet",
+            "substance": "opioid_prescription", "occurred_at": wire(begun), "ended_at": wire(ended), "amount": 0.5, "unit": "pill",
             "self_label": "lapse", "feelings": { "shame": 4 },
         }),
     );

@@ -76,7 +76,7 @@ async fn plant_contacts_and_goal(
     let another = json!({ "name": canaries.text(), "relationship": "other", "phone": canaries.phone() });
     responses.add_success(person.post("/v1/support-contacts", &another).await);
     let goal = json!({
-        "substance": "opioid_heroin", "kind": "taper", "label": canaries.text(), "note": canaries.text(), "started_on": "2024-12-30",
+        "substance": "opioid_heroin", "kind": "taper", "label": canaries.text(), "unit": "other", "unit_label": canaries.text(), "note": canaries.text(), "started_on": "2024-12-30",
         "ended_on": canaries.date(), "taper": [{ "from": canaries.date(), "max_units_per_day": 3 }],
         "baseline": { "cost_minor_per_day": 987_654_321, "currency": "IDR" },
     });
@@ -117,7 +117,7 @@ async fn plant_events(person: &Person, is_kept: bool, canaries: &mut Canaries, r
     });
     let stored = responses.add_success(person.post("/v1/craving-events", &craving).await);
     let event = json!({
-        "substance": "kratom", "occurred_at": canaries.moment(), "ended_at": canaries.moment(), "unit": canaries.text(), "note": canaries.text(),
+        "substance": "kratom", "occurred_at": canaries.moment(), "ended_at": canaries.moment(), "unit": "other", "unit_label": canaries.text(), "note": canaries.text(),
         "amount": 1.5, "self_label": "planned_use", "craving_event_id": stored["craving_event"]["id"],
     });
     let stored = responses.add_success(person.post("/v1/use-events", &event).await);

@@ -46,7 +46,7 @@ fn invalid_records(canaries: &mut Canaries) -> Vec<(&'static str, Value)> {
         (
             "/v1/goals",
             json!({
-                "substance": canaries.bad(), "kind": canaries.bad(), "status": canaries.bad(), "started_on": canaries.bad(), "label": long(canaries.bad()), "limits": canaries.bad(),
+                "substance": canaries.bad(), "kind": canaries.bad(), "status": canaries.bad(), "started_on": canaries.bad(), "label": long(canaries.bad()), "limits": canaries.bad(), "unit": canaries.bad(), "abv": canaries.bad(), "unit_label": long(canaries.bad()),
                 "baseline": { "currency": canaries.bad(), "units_per_day": canaries.bad() }, "taper": [{ "from": canaries.bad() }], "note": { "x": canaries.bad() },
             }),
         ),
@@ -104,7 +104,7 @@ fn invalid_plans_and_events(canaries: &mut Canaries) -> Vec<(&'static str, Value
         ),
         (
             "/v1/use-events",
-            json!({ "substance": canaries.bad(), "occurred_at": canaries.bad(), "unit": long(canaries.bad()), "feelings": canaries.bad(), "harm": canaries.bad() }),
+            json!({ "substance": canaries.bad(), "occurred_at": canaries.bad(), "unit": canaries.bad(), "abv": canaries.bad(), "unit_label": long(canaries.bad()), "feelings": canaries.bad(), "harm": canaries.bad() }),
         ),
         (
             "/v1/use-events",

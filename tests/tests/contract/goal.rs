@@ -29,7 +29,7 @@ async fn a_goal_keeps_all_of_its_members(app: &TestApp) {
     let sam = app.person().await;
     let goal = json!({
         "substance": "nicotine", "label": "Cigarettes", "kind": "taper", "started_on": "2026-01-15", "ended_on": "2026-06-01",
-        "status": "active", "baseline": { "units_per_day": 18.5, "cost_minor_per_day": 950, "currency": "EUR", "minutes_per_day": 90 },
+        "status": "active", "unit": "cigarette", "baseline": { "units_per_day": 18.5, "cost_minor_per_day": 950, "currency": "EUR", "minutes_per_day": 90 },
         "limits": { "units_per_day": 10, "units_per_week": 60, "heavy_day_units": 15 },
         "taper": [{ "from": "2026-01-15", "max_units_per_day": 10 }, { "from": "2026-02-15", "max_units_per_day": 2.5 }], "note": "For my lungs.",
     });

@@ -1,6 +1,7 @@
 //! Tests of the API over HTTP on both databases. Each noun has the same file name here as in the crates.
 
 mod account;
+mod amount;
 mod appointment;
 mod attendance;
 mod bulk;

@@ -82,6 +82,8 @@ const QUERY: &str = "?window=30d&as_of=2026-02-10T12:00:00-05:00";
 
 both_engines!(
     the_page_shows_the_record_and_contains_no_script,
+    a_safety_note_stands_under_the_title_once_with_numbers_to_call,
+    after_a_lapse_of_today_the_page_begins_with_what_stays,
     each_chart_is_well_formed_with_any_text,
     an_empty_record_is_described_kindly_and_never_as_zero,
     an_unchanged_report_gives_304_until_the_record_changes,
@@ -117,6 +119,71 @@ async fn the_page_shows_the_record_and_contains_no_script(app: &TestApp) {
     }
     let unkind = mainstay_domain::value::kindness::unkind_words(text);
     assert!(unkind.is_empty(), "{unkind:?}");
+}
+
+/// Where a text begins on the page.
+fn at(page: &str, text: &str) -> usize {
+    page.find(text).unwrap_or_else(|| panic!("{text}: {page}"))
+}
+
+async fn a_safety_note_stands_under_the_title_once_with_numbers_to_call(app: &TestApp) {
+    let sam = app.person().await;
+    let goal = json!({ "substance": "opioid_heroin", "kind": "abstain", "started_on": "2026-01-21" });
+    sam.post("/v1/goals", &goal).await.expect(201);
+    let before = page(&sam, QUERY).await.text;
+    assert!(!before.contains("id=\"safety\"") && !before.contains("tel:"), "{before}");
+    let used = json!({ "substance": "opioid_heroin", "occurred_at": "2026-02-10T08:00:00-05:00" });
+    sam.post("/v1/use-events", &used).await.expect(201);
+    let text = page(&sam, QUERY).await.text;
+    let warnings = sam.get("/v1/insights/warnings?as_of=2026-02-10T12:00:00-05:00").await.expect(200).body;
+    for note in warnings["safety"].as_array().expect("notes") {
+        let words = note["text"].as_str().expect("a text").split('.').next().expect("a sentence");
+        assert_eq!(text.matches(words).count(), 1, "{words}: {text}");
+    }
+    // The note is first, and the emergency number first in it; then what stays.
+    assert!(text.contains("<h1>My progress</h1><section id=\"safety\" "), "{text}");
+    let order = ["tel:911", "After days without opioids", "tel:988", "20 days without use so far.", "<svg "];
+    let places = order.map(|text_of| at(&text, text_of));
+    assert!(places.is_sorted(), "{places:?}: {text}");
+    for link in [
+        "<a href=\"tel:988\" rel=\"noreferrer\">988</a>",
+        "<a href=\"sms:988\" rel=\"noreferrer\">988</a>",
+        "<a href=\"https://988lifeline.org/chat\" rel=\"noreferrer\">https://988lifeline.org/chat</a>",
+        "<a href=\"tel:18006624357\" rel=\"noreferrer\">1-800-662-4357</a>",
+    ] {
+        assert!(text.contains(link), "{link}: {text}");
+    }
+    // A screen reader announces the section by its heading.
+    assert!(text.contains("aria-labelledby=\"safety-title\"><h2 id=\"safety-title\">"), "{text}");
+}
+
+async fn after_a_lapse_of_today_the_page_begins_with_what_stays(app: &TestApp) {
+    for (started_on, used_at, expected) in [
+        ("2026-01-21", Some("2026-02-10T08:00:00-05:00"), "20 days without use so far. They still count."),
+        // Dated today where it was recorded, although it was yesterday in New York.
+        ("2026-01-21", Some("2026-02-10T02:00:00+09:00"), "20 days without use so far. They still count."),
+        ("2026-02-09", Some("2026-02-10T08:00:00-05:00"), "1 day without use so far. It still counts."),
+        ("2026-02-10", Some("2026-02-10T08:00:00-05:00"), "You wrote down how today is. That takes courage."),
+        ("2026-02-10", None, "Today is the first day of this goal."),
+        ("2026-02-09", None, "1 full day without use since 2026-02-09."),
+    ] {
+        let sam = app.person().await;
+        for substance in ["cannabis", "nicotine"] {
+            let goal = json!({ "substance": substance, "kind": "abstain", "started_on": started_on });
+            sam.post("/v1/goals", &goal).await.expect(201);
+            if let Some(used_at) = used_at {
+                let used = json!({ "substance": substance, "occurred_at": used_at });
+                sam.post("/v1/use-events", &used).await.expect(201);
+            }
+        }
+        let text = page(&sam, QUERY).await.text;
+        assert_eq!(text.matches(expected).count(), 2, "the same words for both goals, {expected}: {text}");
+        let reached = &text[at(&text, "id=\"reached\"")..at(&text, "id=\"cravings-and-mood\"")];
+        assert!(!reached.contains(">0 ") && !reached.contains("2026-02-11"), "{reached}");
+        assert!(!text.contains(">0 full days"), "{text}");
+        let unkind = mainstay_domain::value::kindness::unkind_words(&text);
+        assert!(unkind.is_empty(), "{unkind:?}");
+    }
 }
 
 async fn each_chart_is_well_formed_with_any_text(app: &TestApp) {

@@ -4,7 +4,7 @@ use mainstay_tests::{TestApp, both_engines};
 use serde_json::{Value, json};
 
 fn lapse() -> Value {
-    json!({ "substance": "alcohol", "occurred_at": "2026-03-07T22:40:00-05:00", "amount": 4, "unit": "drinks", "as_prescribed": false, "self_label": "lapse" })
+    json!({ "substance": "alcohol", "occurred_at": "2026-03-07T22:40:00-05:00", "amount": 4, "unit": "standard_drink", "as_prescribed": false, "self_label": "lapse" })
 }
 
 both_engines!(

@@ -283,7 +283,8 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
     let mut findings = Findings::default();
     let examined = InputSchema::of::<T::Shape>().examine(&value, &mut findings);
     // The rest of the input may break further rules. It is checked without the invalid values or, if it cannot be
-    // read without them, with valid ones in their place. A rule that compares two members (`order`) means nothing then.
+    // read without them, with valid ones in their place. A rule that compares two members (`order`,
+    // `not-applicable`) means nothing then.
     let mut further = Findings::default();
     if let Ok(rest) = strict_json::read::<T, _>(examined.without_invalid()) {
         rest.check(now, &mut further);
@@ -295,7 +296,8 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
         );
     } else if let Ok(rest) = strict_json::read::<T, _>(examined.with_stand_ins(T::stand_in)) {
         rest.check(now, &mut further);
-        let is_genuine = |f: &Finding| f.code != FindingCode::Order && !examined.covers_member(&f.pointer);
+        let compares = |code| matches!(code, FindingCode::Order | FindingCode::NotApplicable);
+        let is_genuine = |f: &Finding| !compares(f.code) && !examined.covers_member(&f.pointer);
         findings.extend(further.into_vec().into_iter().filter(is_genuine));
     }
     if findings.is_empty() {

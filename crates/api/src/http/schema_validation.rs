@@ -201,6 +201,10 @@ fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, St
         ValidationErrorKind::Maximum { limit } => {
             here(FindingCode::Range, format!("must be at most {limit}"))
         }
+        ValidationErrorKind::MultipleOf { multiple_of } => here(
+            FindingCode::Format,
+            format!("must be a multiple of {multiple_of}"),
+        ),
         ValidationErrorKind::MinLength { limit } => here(
             FindingCode::Length,
             format!("must have at least {}", counted(*limit, "character")),

@@ -97,6 +97,7 @@ pub fn example_moment() -> AsOf {
         at: "2026-03-09T01:00:00Z".parse().unwrap_or_default(),
         zone: chrono_tz::America::New_York,
         week_start: 1,
+        standard_drink_g: Some(14.0),
     }
 }
 

@@ -9,7 +9,10 @@ use mainstay_domain::{
     account::{Discretion, Profile},
     insight::facts::{AsOf, Facts, Window},
     record::json as to_json,
-    reference::helpline::{self, Helpline},
+    reference::{
+        helpline::{self, Helpline},
+        standard_drink::standard_drink_g,
+    },
     value::{timestamp::Timestamp, validation::FindingCode},
 };
 use mainstay_store::{
@@ -96,6 +99,7 @@ impl InsightRequest {
                 at: at.unwrap_or(now),
                 zone: profile.time_zone.0,
                 week_start: u8::try_from(profile.week_start.get()).unwrap_or(1),
+                standard_drink_g: standard_drink_g(profile.helpline_country().as_deref()),
             },
             window,
             upto: at.map(|at| at.timestamp_micros()),

@@ -1,25 +1,26 @@
-//! Renders the page of the report: what was reached, the charts with their figures, and the early warnings explained.
+//! Renders the page of the report: safety notes, what was reached, the charts with their figures, and the early
+//! warnings explained.
+
+mod reached;
+mod safety;
 
 use mainstay_domain::{
     account::Discretion,
     insight::{
-        abstinence::GoalAbstinence,
-        facts::Window,
         progress::Progress,
         warning::{FiredRule, Warnings},
     },
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use self::{reached::reached, safety::safety};
 use super::{
     chart::{Chart, ChartName, Table},
-    words::{channel, count, goal, inputs, level, limits, money, number, stage, time},
+    words::{count, inputs, level, number, stage},
 };
 
 const STYLE: &str = include_str!("page.css");
 
-/// The largest number of goals on the page.
-const MAX_GOALS: usize = 10;
 /// The largest number of inputs that are listed of a rule.
 const MAX_INPUTS: usize = 12;
 
@@ -46,6 +47,7 @@ pub fn page(progress: &Progress, discretion: Discretion) -> Markup {
             body {
                 main {
                     h1 { "My progress" }
+                    (safety(&progress.warnings.safety))
                     p.soft { (period(progress)) }
                     (reached(progress))
                     @for name in ChartName::ALL { (section(name, &name.draw(progress))) }
@@ -65,55 +67,6 @@ fn period(progress: &Progress) -> String {
     let time = at.to_string();
     let time = time.get(11..16).unwrap_or_default();
     format!("From {from} to {today}, {window}. As of {today}, {time}.")
-}
-
-fn reached(progress: &Progress) -> Markup {
-    html! {
-        @if progress.abstinence.goals.is_empty() {
-            div.box { p { "Your goals show here, from the first one on." } }
-        }
-        @for found in progress.abstinence.goals.iter().take(MAX_GOALS) {
-            div.box {
-                h3 { (goal(found.label.as_deref(), found.substance)) }
-                p { (run(found)) }
-                @if let Some(said) = found.within_limits.as_ref().and_then(limits) { p { (said) } }
-                @for said in [share(found, progress.window), saved(found)].into_iter().flatten() { p.soft { (said) } }
-            }
-        }
-    }
-}
-
-fn run(found: &GoalAbstinence) -> String {
-    let days = |n: i64| count(n, "full day", "full days");
-    format!(
-        "{} without use since {}. Longest run: {}. All together: {} without use. Every one of them stays yours.",
-        days(found.days_completed),
-        found.run_from,
-        days(found.longest_days),
-        days(found.cumulative_abstinent_days),
-    )
-}
-
-/// Describes the share of days without use in the window, or of all days if the window has no share.
-fn share(found: &GoalAbstinence, window: Window) -> Option<String> {
-    let of = |window| found.shares.iter().find(|share| share.window == window);
-    let share = of(window).or_else(|| of(Window::All))?;
-    Some(format!(
-        "{} of {} completed days without use ({} %); {} confirmed by a check-in.",
-        share.assumed_days,
-        share.days,
-        number(share.assumed_percent?),
-        share.confirmed_days,
-    ))
-}
-
-fn saved(found: &GoalAbstinence) -> Option<String> {
-    let saved = found.saved.as_ref()?;
-    let cost = saved
-        .cost_minor
-        .map(|minor| money(minor, saved.currency.as_deref()));
-    let parts: Vec<String> = cost.into_iter().chain(saved.minutes.map(time)).collect();
-    (!parts.is_empty()).then(|| format!("Yours again so far: about {}.", parts.join(" and ")))
 }
 
 fn section(name: ChartName, chart: &Chart) -> Markup {
@@ -157,15 +110,6 @@ fn signs(found: &Warnings) -> Markup {
         section.long id="signs" {
             h2 { "Early signs, explained" }
             p { (level(found.level, found.muted_signs())) }
-            @for note in &found.safety {
-                div.box {
-                    p { (note.text) }
-                    @for line in &note.helplines {
-                        @let ways = line.channels.iter().map(channel).collect::<Vec<_>>();
-                        p { strong { (line.name) } ": " (ways.join("; ")) }
-                    }
-                }
-            }
             @for rule in &found.fired { (sign(rule)) }
             @if !found.not_evaluable.is_empty() {
                 h3 { "Not known yet" }

@@ -9,7 +9,6 @@ use mainstay_domain::{
     },
     plan::Stage,
     record::Kind,
-    reference::helpline::{HelplineChannel, HelplineChannelKind},
     value::vocabulary::Substance,
 };
 
@@ -99,20 +98,6 @@ pub const fn level(level: Level, silent: usize) -> &'static str {
     }
 }
 
-/// Formats a way to reach a helpline, such as `text 435748 (Text your ZIP code)`.
-pub fn channel(channel: &HelplineChannel) -> String {
-    let way = match channel.kind {
-        HelplineChannelKind::Call => "call",
-        HelplineChannelKind::Text => "text",
-        HelplineChannelKind::Chat => "chat",
-        HelplineChannelKind::Tty => "TTY",
-    };
-    match &channel.note {
-        Some(note) => format!("{way} {} ({note})", channel.value),
-        None => format!("{way} {}", channel.value),
-    }
-}
-
 /// The number of decimals of a currency (ISO 4217).
 fn decimals(currency: &str) -> u32 {
     match currency {
@@ -153,7 +138,7 @@ pub fn limits(found: &WithinLimits) -> Option<String> {
         let counted = counted.filter(|counted| counted.n > 0)?;
         let unknown = match counted.unknown {
             0 => String::new(),
-            n => format!("; {n} not known, for an amount is missing"),
+            n => format!("; {n} not known, for an amount is missing or cannot be compared"),
         };
         let of = count(counted.n, one, many);
         Some(format!("{} of {of}{unknown}", counted.within))

@@ -254,7 +254,7 @@ fn goal_abstinence(
             .difference(&course.used)
             .count((course.start, course.last)),
         saved: saved(goal, abstinent_days),
-        within_limits: within_limits(goal, &course, facts, as_of.week_start),
+        within_limits: within_limits(goal, &course, facts, as_of),
     }
 }
 

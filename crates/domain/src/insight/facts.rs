@@ -34,8 +34,8 @@ pub struct WithId<T> {
     pub record: T,
 }
 
-/// The moment that an insight is computed for, and how the person counts days and weeks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The moment that an insight is computed for, and how the person counts days, weeks and drinks.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AsOf {
     /// The moment.
     pub at: DateTime<Utc>,
@@ -43,6 +43,8 @@ pub struct AsOf {
     pub zone: Tz,
     /// First day of the person's week. Monday is 1, Sunday is 7.
     pub week_start: u8,
+    /// Grams of ethanol in a standard drink of the person's country. `None` if the country is not known.
+    pub standard_drink_g: Option<f64>,
 }
 
 impl AsOf {
@@ -330,6 +332,7 @@ mod tests {
             at: at.parse().unwrap(),
             zone,
             week_start: 1,
+            standard_drink_g: Some(14.0),
         };
         let today = |zone, at| as_of(zone, at).today().to_string();
         // Samoa skipped 30 December 2011.
@@ -373,6 +376,7 @@ mod tests {
             at: "2026-03-10T12:00:00Z".parse().unwrap(),
             zone: chrono_tz::UTC,
             week_start: 1,
+            standard_drink_g: Some(14.0),
         };
         let day = |n| NaiveDate::from_ymd_opt(2026, 3, n).unwrap();
         let days = [

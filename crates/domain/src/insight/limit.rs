@@ -7,9 +7,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
+    amount::{has_reached, in_unit_of_goal, is_above},
     calendar::{DaySet, Span, add_days, days_between, days_in},
     course::Course,
-    facts::{Facts, use_span},
+    facts::{AsOf, Facts, use_span},
 };
 use crate::{goal::Goal, use_event::UseEvent};
 
@@ -25,7 +26,8 @@ pub struct LimitCount {
     /// Number of those above the limit.
     #[schema(minimum = 0)]
     pub over: i64,
-    /// Number of those with a missing amount or with different units on one day.
+    /// Number of those with use whose amount in the goal's unit is not known: it is missing, or its unit cannot
+    /// be compared with that of the goal. Such a day or week is neither within the limit nor above it.
     #[schema(minimum = 0)]
     pub unknown: i64,
 }
@@ -43,9 +45,14 @@ pub struct WithinLimits {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0)]
     pub heavy_days: Option<i64>,
+    /// Days with use whose amount in the goal's unit is not known, so that they may be heavy; beside
+    /// `heavy_days`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub heavy_days_unknown: Option<i64>,
 }
 
-/// The amounts of a substance by day.
+/// The amounts of a goal's substance by day, in the goal's unit.
 struct DailyAmounts {
     /// Units by day. An event that spans midnight counts on its first day.
     by_day: BTreeMap<NaiveDate, f64>,
@@ -53,22 +60,21 @@ struct DailyAmounts {
     unknown: DaySet,
 }
 
-fn daily_amounts<'a>(events: impl Iterator<Item = &'a UseEvent>) -> DailyAmounts {
-    let (mut by_day, mut units, mut unknown) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+fn daily_amounts<'a>(
+    events: impl Iterator<Item = &'a UseEvent>,
+    goal: &Goal,
+    standard_drink_g: Option<f64>,
+) -> DailyAmounts {
+    let (mut by_day, mut unknown) = (BTreeMap::new(), Vec::new());
     for event in events {
         let (day, last) = use_span(event);
-        let Some(amount) = event.amount else {
-            unknown.push((day, last));
-            continue;
-        };
-        let unit = event.unit.as_ref().map(|unit| unit.trim().to_lowercase());
-        if *units.entry(day).or_insert_with(|| unit.clone()) != unit {
-            unknown.push((day, day));
+        match in_unit_of_goal(event, goal, standard_drink_g) {
+            Some(units) => *by_day.entry(day).or_insert(0.0) += units,
+            None => unknown.push((day, last)),
         }
-        *by_day.entry(day).or_insert(0.0) += amount.get();
     }
     let unknown = DaySet::from_spans(unknown);
-    // A sum of different units, or of only some of the events, means nothing.
+    // A sum of only some of the events means nothing.
     by_day.retain(|day, _| !unknown.contains(*day));
     DailyAmounts { by_day, unknown }
 }
@@ -86,16 +92,16 @@ pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
 }
 
 /// Returns whether the use of a day is known to be within the limit that the goal sets for that day.
-pub fn is_use_within_limit(goal: &Goal, day: NaiveDate, facts: &Facts) -> bool {
+pub fn is_use_within_limit(goal: &Goal, day: NaiveDate, facts: &Facts, as_of: &AsOf) -> bool {
     let events_of_day = facts
         .counted_uses()
         .map(|event| &event.record)
         .filter(|event| event.substance == goal.substance)
         .filter(|event| (use_span(event).0..=use_span(event).1).contains(&day));
-    let amounts = daily_amounts(events_of_day);
+    let amounts = daily_amounts(events_of_day, goal, as_of.standard_drink_g);
     let limit = day_limit(goal, day);
     let used = amounts.by_day.get(&day).copied().unwrap_or(0.0);
-    !amounts.unknown.contains(day) && limit.is_some_and(|limit| used <= limit)
+    !amounts.unknown.contains(day) && limit.is_some_and(|limit| !is_above(used, limit))
 }
 
 /// Returns the first day of the week that contains a day. `week_start` is 1 for Monday to 7 for Sunday.
@@ -105,29 +111,32 @@ pub fn first_day_of_week(day: NaiveDate, week_start: u8) -> NaiveDate {
 }
 
 /// Counts the days and weeks within the limits of a goal. `None` if it has no limits.
-pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, week_start: u8) -> Option<WithinLimits> {
+pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, as_of: &AsOf) -> Option<WithinLimits> {
     let limits = goal.limits.clone().unwrap_or_default();
     let has_day_limit = limits.units_per_day.is_some() || !goal.taper.is_empty();
     if !has_day_limit && limits.units_per_week.is_none() && limits.heavy_day_units.is_none() {
         return None;
     }
-    let amounts = daily_amounts(
-        facts
-            .counted_uses()
-            .map(|event| &event.record)
-            .filter(|event| event.substance == goal.substance),
-    );
+    let events = facts
+        .counted_uses()
+        .map(|event| &event.record)
+        .filter(|event| event.substance == goal.substance);
+    let amounts = daily_amounts(events, goal, as_of.standard_drink_g);
     let completed = course.completed();
     let in_course = |day: NaiveDate| completed.is_some_and(|(from, to)| from <= day && day <= to);
     Some(WithinLimits {
         days: has_day_limit.then(|| days_within(goal, &amounts, completed)),
         weeks: limits
             .units_per_week
-            .map(|limit| weeks_within(limit.get(), &amounts, completed, week_start)),
+            .map(|limit| weeks_within(limit.get(), &amounts, completed, as_of.week_start)),
         heavy_days: limits.heavy_day_units.map(|heavy| {
-            let is_heavy = |(day, units): &(&NaiveDate, &f64)| in_course(**day) && **units >= heavy.get();
+            let is_heavy =
+                |(day, units): &(&NaiveDate, &f64)| in_course(**day) && has_reached(**units, heavy.get());
             i64::try_from(amounts.by_day.iter().filter(is_heavy).count()).unwrap_or(i64::MAX)
         }),
+        heavy_days_unknown: limits
+            .heavy_day_units
+            .map(|_| completed.map_or(0, |span| amounts.unknown.count(span))),
     })
 }
 
@@ -148,8 +157,9 @@ fn days_within(goal: &Goal, amounts: &DailyAmounts, completed: Option<Span>) -> 
     let Some((from, to)) = days_with_limit else {
         return LimitCount::default();
     };
-    let is_over =
-        |(day, units): &(&NaiveDate, &f64)| day_limit(goal, **day).is_some_and(|limit| **units > limit);
+    let is_over = |(day, units): &(&NaiveDate, &f64)| {
+        day_limit(goal, **day).is_some_and(|limit| is_above(**units, limit))
+    };
     let over = amounts.by_day.range(from..=to).filter(is_over).count();
     limit_count(days_in((from, to)), over, amounts.unknown.count((from, to)))
 }
@@ -174,7 +184,7 @@ fn weeks_within(limit: f64, amounts: &DailyAmounts, completed: Option<Span>, wee
     for (day, units) in amounts.by_day.range(first..=last) {
         *by_week.entry(first_day_of_week(*day, week_start)).or_insert(0.0) += units;
     }
-    let is_over = |(week, units): &(&NaiveDate, &f64)| **units > limit && !unknown.contains(**week);
+    let is_over = |(week, units): &(&NaiveDate, &f64)| is_above(**units, limit) && !unknown.contains(**week);
     let over = by_week.iter().filter(is_over).count();
     let weeks = (days_between(first, last) + 1) / 7;
     limit_count(weeks, over, unknown.count((first, last)) / 7)

@@ -278,6 +278,7 @@ mod tests {
             at: at.parse().unwrap(),
             zone: chrono_tz::UTC,
             week_start: 1,
+            standard_drink_g: Some(14.0),
         };
         medication(&facts, &as_of, Window::Week)
     }

@@ -18,6 +18,7 @@
 //! - [`calendar`], [`statistics`]: calculation with days and numbers.
 
 pub mod abstinence;
+pub mod amount;
 pub mod calendar;
 pub mod course;
 pub mod craving;

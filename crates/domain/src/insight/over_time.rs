@@ -262,7 +262,7 @@ mod tests {
         ) {
             let (zone, middle) = anchor;
             let middle: chrono::DateTime<chrono::Utc> = middle.parse().unwrap();
-            let as_of = AsOf { at: middle + chrono::TimeDelta::days(20), zone, week_start: 1 };
+            let as_of = AsOf { at: middle + chrono::TimeDelta::days(20), zone, week_start: 1, standard_drink_g: Some(14.0) };
             let plans: Vec<Vec<PlanVersion>> = stories.iter().map(|story| {
                 let (mut number, mut at) = (1, middle - chrono::TimeDelta::days(20));
                 story.iter().map(|(status, is_new, minutes, active_for)| {
@@ -338,6 +338,7 @@ mod tests {
             at: "2026-03-10T12:00:00Z".parse().unwrap(),
             zone: chrono_tz::America::New_York,
             week_start: 1,
+            standard_drink_g: Some(14.0),
         };
         let result = over_time(&Facts::default(), &[versions.to_vec()], &as_of, Window::Month);
         let changes: Vec<_> = result
@@ -362,6 +363,7 @@ mod tests {
             at: "2026-03-10T12:00:00Z".parse().unwrap(),
             zone: chrono_tz::UTC,
             week_start: 1,
+            standard_drink_g: Some(14.0),
         };
         let bucket = |window| over_time(&Facts::default(), &[], &as_of, window).bucket;
         let buckets = Window::ALL.map(bucket);

@@ -131,6 +131,7 @@ mod tests {
             at: "2026-03-10T12:00:00Z".parse().unwrap(),
             zone: chrono_tz::UTC,
             week_start: 1,
+            standard_drink_g: Some(14.0),
         };
         let report = progress(&facts, &[], &[], &as_of, Window::Month);
         let busiest: Vec<_> = (busiest_hours(&report.cravings, 2).iter())

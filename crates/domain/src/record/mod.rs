@@ -199,6 +199,12 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
     /// Marks the record as deleted; for collections with [`Deletion::Marked`].
     fn mark_deleted(&mut self) {}
 
+    /// Returns the present form of a body that an earlier release stored in a form that is no longer valid.
+    /// `None` if the body is in its present form. A stored record must stay readable for ever.
+    fn in_current_form(_stored: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Creates a valid record for documentation and tests.
     fn example() -> Self;
 }

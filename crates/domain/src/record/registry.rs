@@ -76,6 +76,23 @@ impl ForNoun for HasTimers {
     }
 }
 
+/// Returns the body of a stored record in the present form of its collection, see [`Record::in_current_form`].
+pub fn in_current_form(kind: Kind, body: Vec<u8>) -> Vec<u8> {
+    for_noun(kind, InCurrentForm { body: &body }).unwrap_or(body)
+}
+
+struct InCurrentForm<'a> {
+    body: &'a [u8],
+}
+
+impl ForNoun for InCurrentForm<'_> {
+    type Output = Option<Vec<u8>>;
+
+    fn run<T: Record>(self) -> Self::Output {
+        T::in_current_form(self.body)
+    }
+}
+
 /// Runs the timer of a stored record and returns the changed record, ready to be stored.
 ///
 /// # Errors

@@ -45,6 +45,10 @@ pub struct HelplineChannel {
     /// The number as dialled in the country, or the address of the page.
     #[schema(max_length = 200)]
     pub value: String,
+    /// The word to send in the first text message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 20, pattern = "^[A-Z]+$", example = "HOME")]
+    pub keyword: Option<String>,
     /// A note for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 200)]
@@ -143,6 +147,19 @@ mod tests {
             .collect();
         for number in ["1-800-662-4357", "1-800-487-4889", "988"] {
             assert!(numbers.contains(&number), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_keyword_belongs_to_text_messages_and_is_said_in_the_note() {
+        for channel in SHIPPED.iter().flat_map(|line| &line.channels) {
+            let Some(word) = &channel.keyword else { continue };
+            assert_eq!(channel.kind, HelplineChannelKind::Text);
+            assert!(word.bytes().all(|byte| byte.is_ascii_uppercase()), "{word}");
+            assert!(
+                channel.note.as_ref().is_some_and(|note| note.contains(word)),
+                "{word}"
+            );
         }
     }
 

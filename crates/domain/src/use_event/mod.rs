@@ -11,17 +11,18 @@ use crate::{
     record::{Deletion, ItemKind, Kind, NewId, Record, Reference, Target, check_end, check_past},
     reference::practice,
     value::{
-        amount::Amount,
+        amount::{Abv, Amount, AmountUnit, UnitLabel, UnitMembers},
         list::{Ids, List},
         nullable,
         number::{Int, Rating},
-        text::{Label, Note, Prose, Text, text},
+        text::{Label, Note, Prose, text},
         timestamp::{Timestamp, example_time},
         validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory, Substance},
     },
 };
 
+mod earlier_form;
 mod plan_from_review;
 
 pub use plan_from_review::plan_from_review;
@@ -85,9 +86,15 @@ pub struct UseEvent {
     /// The amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
-    /// The unit of the amount.
+    /// The unit of the amount. An amount without one is stored, but no computation knows how much it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<Text<1, 60>>,
+    pub unit: Option<AmountUnit>,
+    /// The strength of the drink in percent by volume; only with the unit `ml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abv: Option<Abv>,
+    /// The person's own word for the unit, such as bottles; only with the unit `other`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_label: Option<UnitLabel>,
     /// Whether it was taken as prescribed. Such an event does not count as use. `false` if left out.
     #[serde(default, deserialize_with = "nullable")]
     pub as_prescribed: bool,
@@ -123,6 +130,17 @@ pub struct UseEvent {
     pub entered_in_error: bool,
 }
 
+impl UseEvent {
+    /// Returns the unit of the amount.
+    pub fn unit_members(&self) -> UnitMembers<'_> {
+        UnitMembers {
+            unit: self.unit,
+            abv: self.abv,
+            label: self.unit_label.as_ref(),
+        }
+    }
+}
+
 impl Record for UseEvent {
     const KIND: Kind = Kind::UseEvent;
     const READ_ONLY: &'static [&'static str] = &["entered_in_error"];
@@ -135,6 +153,14 @@ impl Record for UseEvent {
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
         check_past(self.occurred_at, "/occurred_at", now, findings);
         check_end(self.occurred_at, self.ended_at, "/ended_at", now, findings);
+        if self.unit.is_some() && self.amount.is_none() {
+            findings.add("/amount", FindingCode::Required, "a unit needs its amount");
+        }
+        self.unit_members().check(findings);
+    }
+
+    fn in_current_form(stored: &[u8]) -> Option<Vec<u8>> {
+        earlier_form::with_listed_unit(stored)
     }
 
     fn mark_deleted(&mut self) {
@@ -162,7 +188,9 @@ impl Record for UseEvent {
             occurred_at: example_time("2026-03-07T22:40:00-05:00"),
             ended_at: Some(example_time("2026-03-08T01:10:00-05:00")),
             amount: Amount::new(4.0),
-            unit: Some(text!("standard drinks")),
+            unit: Some(AmountUnit::StandardDrink),
+            abv: None,
+            unit_label: None,
             as_prescribed: false,
             self_label: Some(SelfLabel::Lapse),
             category: Some(SituationCategory::SocialPressure),

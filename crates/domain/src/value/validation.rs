@@ -38,6 +38,8 @@ pub enum FindingCode {
     Missing,
     /// The item of a questionnaire takes no answer.
     NotAQuestion,
+    /// The field belongs to another value of a second field.
+    NotApplicable,
     /// The item of a questionnaire is not asked with these answers.
     NotEnabled,
     /// The feature of a resource is not supported.

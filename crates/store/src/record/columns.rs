@@ -1,7 +1,8 @@
 //! The columns of a record's row that reading and writing need.
 
 use diesel::{Queryable, Selectable};
-use mainstay_domain::record::Kind;
+use mainstay_domain::record::{Kind, registry::in_current_form};
+use uuid::Uuid;
 
 use super::{Change, Stored};
 use crate::{
@@ -34,11 +35,21 @@ impl StoredColumns {
             occurred_at: self.occurred_at.0,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
-            body: scope
-                .keys
-                .open_record(kind.code(), self.id.0, self.version, &self.sealed)?,
+            body: open_body(scope, kind, self.id.0, self.version, &self.sealed)?,
         })
     }
+}
+
+/// Opens the body of a version of a record. A body that an earlier release stored is given its present form.
+pub(super) fn open_body(
+    scope: &PersonScope,
+    kind: Kind,
+    id: Uuid,
+    version: i64,
+    sealed: &[u8],
+) -> Result<Vec<u8>> {
+    let body = scope.keys.open_record(kind.code(), id, version, sealed)?;
+    Ok(in_current_form(kind, body))
 }
 
 /// A row with the columns that tell of its last change.

@@ -6,7 +6,7 @@ use diesel::{
 use mainstay_domain::record::Kind;
 use uuid::Uuid;
 
-use super::{Records, Replaced};
+use super::{Records, Replaced, columns};
 use crate::{
     engine::{
         schema::record_history,
@@ -59,9 +59,7 @@ struct HistoryRow {
 
 impl HistoryRow {
     fn open_body(&self, scope: &PersonScope, kind: Kind, id: Uuid) -> Result<Vec<u8>> {
-        scope
-            .keys
-            .open_record(kind.code(), id, self.version, &self.sealed)
+        columns::open_body(scope, kind, id, self.version, &self.sealed)
     }
 
     fn open(&self, scope: &PersonScope, kind: Kind, id: Uuid) -> Result<Replaced> {

@@ -3,7 +3,7 @@
 use mainstay_domain::{
     goal::Goal,
     insight::{
-        facts::{Facts, WithId},
+        facts::{Facts, Window, WithId},
         progress::progress,
     },
     record::Record,

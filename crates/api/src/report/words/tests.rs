@@ -6,30 +6,6 @@ use super::*;
 use crate::insight::document::{example_facts, example_moment};
 
 #[test]
-fn a_helpline_is_shown_with_how_to_reach_it() {
-    let way = |kind, value: &str, note: Option<&str>| {
-        channel(&HelplineChannel {
-            kind,
-            value: value.to_owned(),
-            note: note.map(str::to_owned),
-        })
-    };
-    assert_eq!(way(HelplineChannelKind::Call, "988", None), "call 988");
-    assert_eq!(
-        way(HelplineChannelKind::Text, "435748", Some("Text your ZIP code")),
-        "text 435748 (Text your ZIP code)"
-    );
-    assert_eq!(
-        way(HelplineChannelKind::Tty, "1-800-487-4889", None),
-        "TTY 1-800-487-4889"
-    );
-    assert_eq!(
-        way(HelplineChannelKind::Chat, "https://988lifeline.org/chat", None),
-        "chat https://988lifeline.org/chat"
-    );
-}
-
-#[test]
 fn money_and_time_have_their_units() {
     assert_eq!(money(28_050, Some("EUR")), "EUR 280.50");
     assert_eq!(money(5, Some("USD")), "USD 0.05");
@@ -54,15 +30,17 @@ fn limits_are_mentioned_once_a_day_is_completed() {
         days: Some(day(10, 7, 1)),
         weeks: Some(day(1, 1, 0)),
         heavy_days: None,
+        heavy_days_unknown: None,
     };
     assert_eq!(
         limits(&found).unwrap(),
-        "Within the limits that you set: 7 of 10 days; 1 not known, for an amount is missing, and 1 of 1 week."
+        "Within the limits that you set: 7 of 10 days; 1 not known, for an amount is missing or cannot be compared, and 1 of 1 week."
     );
     let new = WithinLimits {
         days: Some(day(0, 0, 0)),
         weeks: None,
         heavy_days: Some(0),
+        heavy_days_unknown: Some(0),
     };
     assert_eq!(limits(&new), None);
 }

@@ -17,7 +17,12 @@ use crate::{
     },
     record::{Record, json},
     use_event::UseEvent,
-    value::{list::List, timestamp::example_time},
+    value::{
+        amount::{AmountUnit, UnitMembers},
+        list::List,
+        timestamp::example_time,
+        vocabulary::Substance,
+    },
 };
 
 /// Returns each date from one to another, both included.
@@ -213,10 +218,10 @@ proptest! {
             let goal = &facts.goals.iter().find(|g| g.id == actual.goal_id).unwrap().record;
             let limits = goal.limits.clone().unwrap_or_default();
             let boundary = goal.ended_on.map_or(today, |end| end.succ_opt().unwrap().min(today));
-            let amounts = amounts_by_day(goal, &facts);
+            let amounts = amounts_by_day(goal, &facts, &as_of);
             // A day without use has 0 units. One unknown amount makes the whole day unknown.
             let units_on = |day: NaiveDate| amounts.get(&day).map_or(Some(0.0), |actual| actual.1);
-            let (mut days, mut heavy) = ((0, 0, 0), 0);
+            let (mut days, mut heavy, mut heavy_unknown) = ((0, 0, 0), 0, 0);
             let mut weeks: BTreeMap<NaiveDate, (i64, Option<f64>)> = BTreeMap::new();
             for day in each_day(goal.started_on, boundary).filter(|day| *day < boundary) {
                 let used = units_on(day);
@@ -228,6 +233,7 @@ proptest! {
                     days.2 += i64::from(used.is_none());
                 }
                 heavy += i64::from(limits.heavy_day_units.is_some_and(|h| used.is_some_and(|u| u >= h.get()) && amounts.get(&day).is_some_and(|actual| actual.0)));
+                heavy_unknown += i64::from(used.is_none());
                 let mut week = day;
                 while week.weekday().number_from_monday() != u32::from(as_of.week_start) {
                     week = week.pred_opt().unwrap();
@@ -242,6 +248,7 @@ proptest! {
                 Some(within) => {
                     prop_assert_eq!(within.days.map(|d| (d.n, d.over, d.unknown)), (limits.units_per_day.is_some() || !goal.taper.is_empty()).then_some(days));
                     prop_assert_eq!(within.heavy_days, limits.heavy_day_units.map(|_| heavy));
+                    prop_assert_eq!(within.heavy_days_unknown, limits.heavy_day_units.map(|_| heavy_unknown));
                     let expected = limits.units_per_week.map(|limit| {
                         let n = |test: &dyn Fn(&Option<f64>) -> bool| i64::try_from(whole.iter().filter(|w| test(w)).count()).unwrap();
                         (n(&|_| true), n(&|w| w.is_some_and(|u| u > limit.get())), n(&|w| w.is_none()))
@@ -253,11 +260,11 @@ proptest! {
     }
 }
 
-/// Returns, for each day of use, whether an event with an amount began on it, and the units if they are
-/// known.
-pub fn amounts_by_day(goal: &Goal, facts: &Facts) -> BTreeMap<NaiveDate, (bool, Option<f64>)> {
+/// Returns, for each day of use, whether an event with a known amount began on it, and the units of the goal if
+/// they are known.
+pub fn amounts_by_day(goal: &Goal, facts: &Facts, as_of: &AsOf) -> BTreeMap<NaiveDate, (bool, Option<f64>)> {
     let mut amounts: BTreeMap<NaiveDate, (bool, Option<f64>)> = BTreeMap::new();
-    let mut units: BTreeMap<NaiveDate, String> = BTreeMap::new();
+    let of_goal = measure(goal.substance, goal.unit_members(), as_of);
     for event in facts
         .uses
         .iter()
@@ -265,20 +272,39 @@ pub fn amounts_by_day(goal: &Goal, facts: &Facts) -> BTreeMap<NaiveDate, (bool, 
         .filter(|u| !u.as_prescribed && !u.entered_in_error && u.substance == goal.substance)
     {
         let first = event.occurred_at.local_date();
-        let Some(amount) = event.amount else {
+        let of_event = measure(event.substance, event.unit_members(), as_of);
+        let units = match (event.amount, &of_event, &of_goal) {
+            (Some(amount), Some((measured, one)), Some((counted, unit))) if measured == counted => {
+                Some(amount.get() * one / unit)
+            }
+            _ => None,
+        };
+        let Some(units) = units else {
             let last = event.ended_at.map_or(first, |end| end.local_date().max(first));
             for day in each_day(first, last) {
                 amounts.entry(day).or_insert((false, Some(0.0))).1 = None;
             }
             continue;
         };
-        let unit = event.unit.as_ref().unwrap().trim().to_lowercase();
-        let is_same_unit = *units.entry(first).or_insert_with(|| unit.clone()) == unit;
         let entry = amounts.entry(first).or_insert((false, Some(0.0)));
         entry.0 = true;
-        entry.1 = entry.1.filter(|_| is_same_unit).map(|sum| sum + amount.get());
+        // Limits are halves, so a millionth decides nothing.
+        entry.1 = entry.1.map(|sum| ((sum + units) * 1e6).round() / 1e6);
     }
     amounts
+}
+
+/// Returns what a unit measures, and how much of it one unit is. `None` if that is not known.
+fn measure(substance: Substance, members: UnitMembers<'_>, as_of: &AsOf) -> Option<(String, f64)> {
+    let unit = members.unit?;
+    let is_alcohol = substance == Substance::Alcohol;
+    match (unit, members.abv, as_of.standard_drink_g) {
+        (AmountUnit::G, ..) if is_alcohol => Some(("ethanol".to_owned(), 1.0)),
+        (AmountUnit::Ml, Some(abv), _) if is_alcohol => Some(("ethanol".to_owned(), abv.get() * 0.00789)),
+        (AmountUnit::StandardDrink, _, Some(grams)) if is_alcohol => Some(("ethanol".to_owned(), grams)),
+        (AmountUnit::Other, ..) => Some((members.label?.trim().to_lowercase(), 1.0)),
+        (_, abv, _) => Some((format!("{unit:?} {abv:?}"), 1.0)),
+    }
 }
 
 fn alcohol(started_on: &str, uses: &[(&str, &str)]) -> Facts {
@@ -311,6 +337,7 @@ fn a_month_with_one_night_of_use_is_counted_as_by_hand() {
         at: "2026-02-01T03:00:00Z".parse().unwrap(),
         zone: chrono_tz::America::New_York,
         week_start: 1,
+        standard_drink_g: Some(14.0),
     };
     let insight = abstinence(&facts, &as_of);
     let goal = &insight.result.goals[0];

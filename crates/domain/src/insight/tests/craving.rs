@@ -180,6 +180,7 @@ fn a_trend_needs_five_days_and_a_slope_of_a_tenth() {
         at: "2026-03-14T20:00:00Z".parse().unwrap(),
         zone: chrono_tz::UTC,
         week_start: 1,
+        standard_drink_g: Some(14.0),
     };
     let direction = |values: &[(i64, i64)]| {
         cravings(&one_craving_a_day(values, today), &as_of, Window::Week)

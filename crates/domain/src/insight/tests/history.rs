@@ -17,11 +17,10 @@ use crate::{
     record::Record,
     use_event::UseEvent,
     value::{
-        amount::Amount,
+        amount::{Abv, Amount, AmountUnit, UnitLabel},
         list::{Ids, List},
         number::{Int, Rating},
         place::Currency,
-        text::Text,
         timestamp::Timestamp,
         vocabulary::Substance,
     },
@@ -51,11 +50,15 @@ pub const ANCHORS: [(Tz, &str); 10] = [
 ];
 
 pub fn as_of() -> impl Strategy<Value = AsOf> {
-    (select(&ANCHORS[..]), -4000_i64..4000, 1_u8..=7).prop_map(|((zone, at), minutes, week_start)| AsOf {
-        at: at.parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minutes),
-        zone,
-        week_start,
-    })
+    let standard_drink_g = select(&[Some(14.0), Some(14.0), Some(8.0), Some(13.45), None][..]);
+    (select(&ANCHORS[..]), -4000_i64..4000, 1_u8..=7, standard_drink_g).prop_map(
+        |((zone, at), minutes, week_start, standard_drink_g)| AsOf {
+            at: at.parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minutes),
+            zone,
+            week_start,
+            standard_drink_g,
+        },
+    )
 }
 
 /// Time zone in which an event was recorded: mostly the home zone, sometimes a distant one.
@@ -97,8 +100,32 @@ fn amount() -> impl Strategy<Value = Option<Amount>> {
     )
 }
 
+/// A unit with its strength and label: mostly drinks, and some that can or cannot be compared with them.
+fn unit() -> impl Strategy<Value = (Option<AmountUnit>, Option<Abv>, Option<UnitLabel>)> {
+    let all = [
+        ("standard_drink", None, ""),
+        ("standard_drink", None, ""),
+        ("standard_drink", None, ""),
+        ("g", None, ""),
+        ("ml", Some(5.0), ""),
+        ("ml", None, ""),
+        ("pill", None, ""),
+        ("other", None, "bottles"),
+        ("other", None, "Bottles "),
+        ("other", None, ""),
+        ("", None, ""),
+    ];
+    (0..all.len()).prop_map(move |n| {
+        let (unit, abv, label) = all[n];
+        (
+            AmountUnit::from_name(unit),
+            abv.and_then(Abv::new),
+            UnitLabel::new(label),
+        )
+    })
+}
+
 pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
-    let unit = select(&["drinks", "drinks", "Drinks ", "g"][..]);
     let lasts = prop_oneof![3 => Just(None), 2 => (0_i64..6000).prop_map(Some)];
     // Some events are entered in error, and some name the craving that came before.
     let extra = (
@@ -113,17 +140,20 @@ pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
         recording_zone(as_of.zone),
         substance(),
         amount(),
-        unit,
+        unit(),
         extra,
     )
         .prop_map(move |(ago, lasts, from, to, substance, amount, unit, extra)| {
+            let (unit, abv, unit_label) = unit;
             let (as_prescribed, entered_in_error, craving) = extra;
             UseEvent {
                 substance,
                 occurred_at: timestamp_ago(&as_of, ago, from),
                 ended_at: lasts.map(|minutes| timestamp_ago(&as_of, (ago - minutes).max(0), to)),
                 amount,
-                unit: Text::new(unit),
+                unit,
+                abv,
+                unit_label,
                 as_prescribed,
                 entered_in_error,
                 craving_event_id: craving.map(Uuid::from_u128),
@@ -225,8 +255,8 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
     let steps = vec((1_i64..200, 0_u8..10), 0..3);
     let ended = option::weighted(0.2, 0_i64..400);
     let age = prop_oneof![5 => -3_i64..40, 3 => 0_i64..200, 1 => 0_i64..1300];
-    (substance(), kind, age, ended, limits, steps).prop_map(
-        move |(substance, kind, ago, ended, limits, steps)| {
+    (substance(), kind, age, ended, limits, steps, unit()).prop_map(
+        move |(substance, kind, ago, ended, limits, steps, (unit, abv, unit_label))| {
             let started_on = add_days(today, -ago);
             let mut from = add_days(started_on, -50);
             let taper = steps.into_iter().map(|(after, max_units)| {
@@ -242,6 +272,9 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
                 started_on,
                 ended_on: ended.map(|days| add_days(started_on, days)),
                 status: GoalStatus::Active,
+                unit,
+                abv,
+                unit_label,
                 limits: limits.map(|(units_per_day, units_per_week, heavy_day_units)| GoalLimits {
                     units_per_day,
                     units_per_week,

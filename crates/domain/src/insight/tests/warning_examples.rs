@@ -29,6 +29,7 @@ fn noon() -> AsOf {
         at: "2026-03-10T12:00:00Z".parse().unwrap(),
         zone: chrono_tz::UTC,
         week_start: 1,
+        standard_drink_g: Some(14.0),
     }
 }
 

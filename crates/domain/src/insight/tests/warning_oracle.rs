@@ -125,7 +125,7 @@ impl Oracle<'_> {
                 .iter()
                 .rfind(|step| step.from <= day)
                 .map(|step| step.max_units_per_day.get());
-            let used = amounts_by_day(goal, self.facts)
+            let used = amounts_by_day(goal, self.facts, self.as_of)
                 .get(&day)
                 .map_or(Some(0.0), |found| found.1);
             let limit = [daily, step].into_iter().flatten().reduce(f64::min);

@@ -32,7 +32,7 @@ fn days_within_limits(context: &RuleContext<'_>, first: NaiveDate) -> HashSet<(S
     let days = 0..days_in((first, add_days(context.time.today, 1)));
     with_limits
         .flat_map(|goal| days.clone().map(move |n| (goal, add_days(first, n))))
-        .filter(|(goal, day)| is_use_within_limit(goal, *day, context.facts))
+        .filter(|(goal, day)| is_use_within_limit(goal, *day, context.facts, context.as_of))
         .map(|(goal, day)| (goal.substance, day))
         .collect()
 }
