@@ -21,6 +21,9 @@ use uuid::Uuid;
 
 use crate::{Outcome, random::Random};
 
+/// The time zone of every person.
+const ZONE: chrono_tz::Tz = chrono_tz::America::New_York;
+
 const WORDS: [&str; 32] = [
     "walk",
     "river",
@@ -100,7 +103,7 @@ fn rating(random: &mut Random) -> Rating {
 pub fn check_in(random: &mut Random, at: DateTime<Utc>) -> CheckIn {
     CheckIn {
         kind: CheckInKind::Momentary,
-        occurred_at: Timestamp::utc(at),
+        occurred_at: Timestamp::in_zone(at, ZONE),
         local_date: None,
         answers: CheckInAnswers {
             craving: Some(rating(random)),
@@ -123,7 +126,7 @@ pub fn check_in(random: &mut Random, at: DateTime<Utc>) -> CheckIn {
 /// A craving that has just begun.
 pub fn craving(random: &mut Random, at: DateTime<Utc>) -> CravingEvent {
     CravingEvent {
-        occurred_at: Timestamp::utc(at),
+        occurred_at: Timestamp::in_zone(at, ZONE),
         ended_at: None,
         peak: None,
         strategy_uses: List::default(),
@@ -217,7 +220,7 @@ pub fn draft_at<T: Record>(random: &mut Random, body: T, micros: i64) -> Outcome
         body,
         context: None,
     };
-    Ok(draft(incoming, id, None, at, &mut || random.id(micros)).map_err(error_text)?)
+    Ok(draft(incoming, id, None, at, ZONE, &mut || random.id(micros)).map_err(error_text)?)
 }
 
 /// Five contacts and the active plan that refers to them, in the order in which they must be stored.

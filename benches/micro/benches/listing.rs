@@ -78,7 +78,7 @@ fn check_ins(scope: &PersonScope) -> Vec<NewRecord> {
             body["occurred_at"] = time.to_rfc3339().into();
             let incoming: Incoming<CheckIn> = serde_json::from_value(body).expect("a check-in");
             let id = Uuid::from_u128(1_000 + u128::from(n.unsigned_abs()));
-            let draft = draft(incoming, id, None, now, &mut Uuid::nil).expect("a draft");
+            let draft = draft(incoming, id, None, now, chrono_tz::UTC, &mut Uuid::nil).expect("a draft");
             NewRecord {
                 scope: scope.clone(),
                 draft,

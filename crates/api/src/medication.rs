@@ -128,9 +128,8 @@ async fn due(caller: Caller) -> HandlerResult {
 /// Reads the period that is requested.
 fn requested_period(caller: &Caller, now: DateTime<Utc>) -> HandlerResult<(DateTime<Utc>, DateTime<Utc>)> {
     let mut parameters = Parameters::read(&caller.request, &["from", "to"]);
-    let parse = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.to_utc());
-    let from = parameters.get("from", FindingCode::Format, "must be an RFC 3339 time", parse);
-    let to = parameters.get("to", FindingCode::Format, "must be an RFC 3339 time", parse);
+    let from = parameters.time("from").map(|from| from.to_utc());
+    let to = parameters.time("to").map(|to| to.to_utc());
     parameters.finish()?;
     let default = TimeDelta::days(DEFAULT_DAYS);
     let (from, to) = match (from, to) {

@@ -32,7 +32,7 @@ use crate::{
     },
     record::{
         CreateResponder, Creation, ReadContext, cache_private, create_with, created_response, decode, encode,
-        find_by_path_id, id_parameter, json_response, new_draft, path_of_one,
+        find_by_path_id, id_parameter, json_response, new_draft, path_of_one, profile, zone_for,
     },
 };
 
@@ -107,15 +107,21 @@ pub async fn create_with_help<T: Record>(body: Body<Incoming<T>>, member: &'stat
 where
     for<'a> Occasion: From<&'a T>,
 {
-    let (caller, now) = (&body.caller, body.caller.state.clock.now());
+    let (caller, mut incoming) = (&body.caller, body.value.into_inner());
+    let profile = profile(caller).await;
+    let zone = match &profile {
+        Ok(profile) => profile.time_zone.0,
+        Err(_) => zone_for(caller, &mut incoming).await?,
+    };
+    let now = caller.state.clock.now();
     let responder = HelpResponder::<T> {
-        profile: profile(caller).await,
+        profile,
         member,
         now,
         event: PhantomData,
     };
     let creation = Creation {
-        draft: new_draft(body.value.into_inner(), now)?,
+        draft: new_draft(incoming, now, zone)?,
         caller,
         now,
         key: body.key,
@@ -185,11 +191,6 @@ struct HelpRecords {
     plan: Option<(Uuid, Plan)>,
     contacts: Vec<(Uuid, SupportContact)>,
     events: Vec<CravingEvent>,
-}
-
-async fn profile(caller: &Caller) -> HandlerResult<Profile> {
-    let account = caller.state.store.account(caller.scope().account()).await?;
-    Ok(Profile::from(&account))
 }
 
 fn build_toolkit(

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::HttpResponse;
+use chrono_tz::Tz;
 use mainstay_domain::{
     plan::{Plan, PlanKind, PlanSection},
     record::{Incoming, Kind, draft},
@@ -29,6 +30,7 @@ use crate::{
         cache_private, created_response, current, decode, delete_endpoint, encode, example, find_by_path_id,
         history_endpoint, id_parameter, if_match, if_none_match, json_response, list_endpoint, path, problem,
         read_endpoint, read_handler, replace_endpoint, replace_in, request_example, store_new, tagged, write,
+        zone_for,
     },
     server::id::new_id,
     support::{create_with_help, for_event, with_help_example, with_help_schema},
@@ -155,13 +157,14 @@ async fn put_review(body: Body<Incoming<UseEventReview>>) -> HandlerResult {
 
 async fn replace_review(
     caller: &Caller,
-    incoming: Incoming<UseEventReview>,
+    mut incoming: Incoming<UseEventReview>,
     id: Uuid,
     expected: Expected,
 ) -> HandlerResult {
+    let zone = zone_for(caller, &mut incoming).await?;
     let now = caller.state.clock.now();
     let replaced = write(caller, now, problem::<UseEventReview>, move |writer| {
-        replace_in(writer, incoming, id, expected, now)
+        replace_in(writer, incoming, id, expected, now, zone)
     })
     .await;
     let stored = replaced.map_err(|problem| match problem.kind {
@@ -210,7 +213,9 @@ async fn draft_plan(caller: Caller) -> HandlerResult {
             body: revised_plan(&mut writer, id)?,
             context: None,
         };
-        let draft = draft(incoming, new_id(), None, now, &mut new_id).map_err(StoreError::Findings)?;
+        // The plan is made by the server, so none of its times lacks an offset.
+        let draft =
+            draft(incoming, new_id(), None, now, Tz::UTC, &mut new_id).map_err(StoreError::Findings)?;
         let created = writer.create(&draft)?;
         let (response, record) = created_response::<Plan>(&created);
         Ok(Reply::new(cache_private(response), encode(record)))

@@ -57,8 +57,12 @@ impl Record for Appointment {
         Some(self.starts_at)
     }
 
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        vec![Some(&mut self.starts_at)]
+    }
+
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
-        check_year(self.starts_at.local_date(), "/starts_at", findings);
+        check_year(self.starts_at.to_utc().date_naive(), "/starts_at", findings);
     }
 
     fn example() -> Self {

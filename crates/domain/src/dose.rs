@@ -66,6 +66,10 @@ impl Record for Dose {
         Some(self.occurred_at)
     }
 
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        vec![self.due_at.as_mut(), Some(&mut self.occurred_at)]
+    }
+
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
         check_past(self.occurred_at, "/occurred_at", now, findings);
     }

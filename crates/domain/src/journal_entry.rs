@@ -35,6 +35,10 @@ impl Record for JournalEntry {
         Some(self.occurred_at)
     }
 
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        vec![Some(&mut self.occurred_at)]
+    }
+
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
         check_past(self.occurred_at, "/occurred_at", now, findings);
     }

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PracticeSession {
-    /// The time at which it began. If left out, it is the time at which it was stored, in UTC.
+    /// The time at which it began. If left out, it is the time at which it was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
     /// The practice, by its slug in the library.
@@ -53,9 +53,14 @@ pub struct PracticeSession {
 
 impl Record for PracticeSession {
     const KIND: Kind = Kind::PracticeSession;
+    const TIMED_BY_SERVER: bool = true;
 
     fn occurred_at(&self) -> Option<Timestamp> {
         self.occurred_at
+    }
+
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        vec![self.occurred_at.as_mut()]
     }
 
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {

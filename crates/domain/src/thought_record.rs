@@ -70,7 +70,7 @@ pub struct Emotion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ThoughtRecord {
-    /// The time of the thought. If left out, it is the time at which the record was stored, in UTC.
+    /// The time of the thought. If left out, it is the time at which the record was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
     /// The situation.
@@ -103,9 +103,14 @@ pub struct ThoughtRecord {
 
 impl Record for ThoughtRecord {
     const KIND: Kind = Kind::ThoughtRecord;
+    const TIMED_BY_SERVER: bool = true;
 
     fn occurred_at(&self) -> Option<Timestamp> {
         self.occurred_at
+    }
+
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        vec![self.occurred_at.as_mut()]
     }
 
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {

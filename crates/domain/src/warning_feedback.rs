@@ -56,6 +56,10 @@ impl Record for WarningFeedback {
         None
     }
 
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        vec![self.muted_until.as_mut()]
+    }
+
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         if self.muted_until.is_some() && self.kind != FeedbackKind::Mute {
             findings.add(

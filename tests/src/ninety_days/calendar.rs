@@ -78,9 +78,9 @@ impl Clock {
     }
 }
 
-/// A time as it is sent.
+/// A time as it is sent, and as the server repeats it.
 pub fn wire(at: DateTime<FixedOffset>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::AutoSi, at.offset().local_minus_utc() == 0)
+    at.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 
 /// The date of a day as it is sent; days before the first are negative.
@@ -111,7 +111,7 @@ mod tests {
     fn a_repeated_hour_occurs_twice() {
         let day = day_of("2026-11-01");
         let both: Vec<String> = NEW_YORK.moments(day, 90).into_iter().map(wire).collect();
-        assert_eq!(both, ["2026-11-01T01:30:00-04:00", "2026-11-01T01:30:00-05:00"]);
+        assert_eq!(both, ["2026-11-01T01:30:00.000-04:00", "2026-11-01T01:30:00.000-05:00"]);
         assert_eq!(BERLIN.moments(day_of("2026-10-25"), 150).len(), 2);
     }
 
@@ -119,9 +119,9 @@ mod tests {
     fn a_traveller_skips_hours_to_the_east_and_repeats_them_to_the_west() {
         let out = day_of("2026-10-19");
         assert!(TRAVELS.moments(out, 120).is_empty());
-        assert_eq!(wire(TRAVELS.at(out, 120)), "2026-10-19T07:00:00+01:00");
+        assert_eq!(wire(TRAVELS.at(out, 120)), "2026-10-19T07:00:00.000+01:00");
         assert_eq!(TRAVELS.moments(day_of("2026-11-07"), 8 * 60).len(), 2);
-        assert_eq!(wire(TRAVELS.at(day_of("2026-10-28"), 600)), "2026-10-28T10:00:00Z");
+        assert_eq!(wire(TRAVELS.at(day_of("2026-10-28"), 600)), "2026-10-28T10:00:00.000+00:00");
     }
 
     #[test]

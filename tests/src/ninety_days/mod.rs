@@ -143,12 +143,14 @@ mod tests {
         })
         };
         assert!(
-            sent(&alcohol(), "2026-11-01T01:30:00-04:00") && sent(&alcohol(), "2026-11-01T01:30:00-05:00")
+            sent(&alcohol(), "2026-11-01T01:30:00.000-04:00")
+                && sent(&alcohol(), "2026-11-01T01:30:00.000-05:00")
         );
         assert!(
-            sent(&nicotine(), "2026-10-25T02:30:00+02:00") && sent(&nicotine(), "2026-10-25T02:30:00+01:00")
+            sent(&nicotine(), "2026-10-25T02:30:00.000+02:00")
+                && sent(&nicotine(), "2026-10-25T02:30:00.000+01:00")
         );
-        for offset in ["-05:00", "+01:00", "Z", "+09:00", "-06:00"] {
+        for offset in ["-05:00", "+01:00", "+00:00", "+09:00", "-06:00"] {
             assert!(
                 opioids().steps.iter().any(|step| {
                     matches!(step, Step::Create { body, .. } if body["occurred_at"].as_str().is_some_and(|t| t.ends_with(offset)))

@@ -16,7 +16,8 @@ use uuid::Uuid;
 fn draft_of<T: Record>(app: &TestApp, body: T, n: u128) -> Draft {
     let incoming = Incoming { id: None, body, context: None };
     let id = Uuid::from_u128(n);
-    draft(incoming, id, None, app.clock.now(), &mut || Uuid::from_u128(1000 + n)).expect("a valid record")
+    draft(incoming, id, None, app.clock.now(), chrono_tz::UTC, &mut || Uuid::from_u128(1000 + n))
+        .expect("a valid record")
 }
 
 fn check_in(app: &TestApp, kind: CheckInKind, n: u128) -> Draft {

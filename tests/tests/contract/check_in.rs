@@ -28,7 +28,7 @@ async fn a_check_in_is_stored_read_and_listed(app: &TestApp) {
         .await
         .expect(201);
     assert_eq!(stored.body["local_date"], "2026-03-01");
-    assert_eq!(stored.body["occurred_at"], "2026-03-01T23:30:00-05:00");
+    assert_eq!(stored.body["occurred_at"], "2026-03-01T23:30:00.000-05:00");
     assert_eq!(stored.body["answers"], json!({ "craving": 3 }));
     assert_eq!(stored.header("etag"), "\"1\"");
     let path = stored.header("location");
@@ -134,7 +134,7 @@ async fn a_whole_float_is_a_whole_number(app: &TestApp) {
         "kind": "momentary", "occurred_at": "2026-03-02T12:00:00.123456Z", "answers": { "craving": 10.0 },
     })).await.expect(201);
     assert_eq!(stored.body["answers"]["craving"].to_string(), "10");
-    assert_eq!(stored.body["occurred_at"], "2026-03-02T12:00:00.123Z");
+    assert_eq!(stored.body["occurred_at"], "2026-03-02T07:00:00.123-05:00");
 }
 
 async fn a_wrong_type_never_hides_other_findings(app: &TestApp) {

@@ -13,7 +13,7 @@ async fn a_dose_belongs_to_a_medication_of_the_same_person(app: &TestApp) {
     let stored = sam.post("/v1/doses", &dose).await.expect(201);
     assert_eq!(
         (&stored.body["observed"], &stored.body["due_at"]),
-        (&json!(false), &json!("2026-03-03T08:00:00Z"))
+        (&json!(false), &json!("2026-03-03T03:00:00.000-05:00"))
     );
     let refused = kim.post("/v1/doses", &dose).await.expect(422);
     assert_eq!(refused.faults(), [("/medication_id".to_owned(), "unknown-reference".to_owned())]);

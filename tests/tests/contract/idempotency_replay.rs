@@ -63,8 +63,10 @@ async fn help_that_cannot_be_built_does_not_stop_an_event_with_a_key(app: &TestA
     let sam = app.person().await;
     let contact = json!({ "name": "Robin", "relationship": "friend", "phone": "+12025550143" });
     let incoming: Incoming<SupportContact> = serde_json::from_value(contact).expect("a contact");
-    let mut contact = draft(incoming, Uuid::from_u128(5), None, app.clock.now(), &mut || Uuid::from_u128(6))
-        .expect("it is valid");
+    let mut contact = draft(incoming, Uuid::from_u128(5), None, app.clock.now(), chrono_tz::UTC, &mut || {
+        Uuid::from_u128(6)
+    })
+    .expect("it is valid");
     // Nothing can read this contact, so no help can be built that names it.
     contact.body = b"{}".to_vec();
     let (scope, session) = scope(app, &sam).await;

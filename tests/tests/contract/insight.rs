@@ -80,7 +80,7 @@ async fn days_and_runs_of_a_month_equal_those_computed_by_hand(app: &TestApp) {
     let found = insight(&sam, "abstinence?as_of=2026-04-01T03:30:00Z").await;
     assert_eq!(
         (&found["today"], &found["as_of"]),
-        (&json!("2026-03-31"), &json!("2026-03-31T23:30:00-04:00"))
+        (&json!("2026-03-31"), &json!("2026-03-31T23:30:00.000-04:00"))
     );
     assert_eq!((&found["window"], &found["n"]), (&json!("all"), &json!(3)));
     // The window starts on the first day of the goal. Four of its days have a record.

@@ -82,10 +82,10 @@ async fn due_doses_have_the_standing_of_the_recorded_doses(app: &TestApp) {
     let week = "from=2026-03-07T00:00:00-05:00&to=2026-03-11T00:00:00-04:00";
     // Clocks in New York go forward on 8 March.
     let expected = json!([
-        ["2026-03-07T08:00:00-05:00", "taken"],
-        ["2026-03-08T08:00:00-04:00", "late"],
-        ["2026-03-09T08:00:00-04:00", "skipped"],
-        ["2026-03-10T08:00:00-04:00", "missed"],
+        ["2026-03-07T08:00:00.000-05:00", "taken"],
+        ["2026-03-08T08:00:00.000-04:00", "late"],
+        ["2026-03-09T08:00:00.000-04:00", "skipped"],
+        ["2026-03-10T08:00:00.000-04:00", "missed"],
     ]);
     assert_eq!(json!(due(&sam, &path, week).await), expected);
     let response = sam.get(&format!("{path}/due?{week}")).await;
@@ -109,9 +109,9 @@ async fn an_injection_is_due_after_the_last_one_given(app: &TestApp) {
         sam.post("/v1/doses", &dose).await.expect(201);
     }
     let expected = json!([
-        ["2026-03-02T10:00:00-05:00", "taken"],
-        ["2026-03-30T10:00:00-04:00", "late"],
-        ["2026-05-07T10:00:00-04:00", "open"],
+        ["2026-03-02T10:00:00.000-05:00", "taken"],
+        ["2026-03-30T10:00:00.000-04:00", "late"],
+        ["2026-05-07T10:00:00.000-04:00", "open"],
     ]);
     assert_eq!(json!(due(&sam, &path, "from=2026-03-01T00:00:00Z&to=2026-06-01T00:00:00Z").await), expected);
     // It is listed until it is given, even if it was due long before the requested range.
@@ -124,13 +124,13 @@ async fn an_injection_is_due_after_the_last_one_given(app: &TestApp) {
         let open = &response.body["items"][0];
         assert_eq!(
             (response.items().len(), &open["due_at"], &open["standing"]),
-            (1, &json!("2026-05-07T10:00:00-04:00"), &json!("open"))
+            (1, &json!("2026-05-07T10:00:00.000-04:00"), &json!("open"))
         );
         assert!(open["overdue_days"].as_i64().is_some_and(|days| days > 100));
         assert_eq!(&response.body["next"], open);
     }
     let all = sam.get("/v1/insights/medication").await.expect(200).body;
-    assert_eq!(all["medications"][0]["next_due"]["due_at"], "2026-05-07T10:00:00-04:00");
+    assert_eq!(all["medications"][0]["next_due"]["due_at"], "2026-05-07T10:00:00.000-04:00");
 }
 
 async fn a_skipped_injection_is_followed_by_the_next(app: &TestApp) {

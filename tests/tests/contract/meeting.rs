@@ -110,10 +110,10 @@ async fn the_next_time_is_in_the_local_time_of_the_meeting(app: &TestApp) {
     assert_eq!(
         &next[..4],
         [
-            ("late", &json!("2026-03-28T23:30:00+01:00")),
-            ("rabi", &json!("2026-03-29T18:00:00+12:00")),
-            ("8", &json!("2026-03-30T07:30:00+12:00")),
-            ("taveuni", &json!("2026-04-01T19:00:00+12:00")),
+            ("late", &json!("2026-03-28T23:30:00.000+01:00")),
+            ("rabi", &json!("2026-03-29T18:00:00.000+12:00")),
+            ("8", &json!("2026-03-30T07:30:00.000+12:00")),
+            ("taveuni", &json!("2026-04-01T19:00:00.000+12:00")),
         ]
     );
     assert!(next.len() == 6 && next[4..].iter().all(|(_, at)| at.is_null()));
@@ -121,7 +121,7 @@ async fn the_next_time_is_in_the_local_time_of_the_meeting(app: &TestApp) {
     let late = found.iter().find(|m| m["slug"] == "late").expect("the meeting");
     let again =
         app.client().get(&format!("/v1/meetings/{}", late["id"].as_str().expect("an id"))).await.expect(200);
-    assert_eq!(again.body["next_at"], "2026-04-04T23:30:00+02:00");
+    assert_eq!(again.body["next_at"], "2026-04-04T23:30:00.000+02:00");
     assert_eq!(again.body.get("distance_km"), None);
 }
 

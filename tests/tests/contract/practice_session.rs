@@ -13,7 +13,7 @@ async fn a_session_without_a_time_gets_the_time_of_storing(app: &TestApp) {
     let session = json!({ "id": "01950000-0000-7000-8000-000000000001", "practice": "urge-surfing-wave", "minutes": 10, "guided": true, "stress_before": 7, "stress_after": 4 });
     let stored = sam.post("/v1/practice-sessions", &session).await.expect(201);
     let at = stored.body["occurred_at"].as_str().expect("a time").to_owned();
-    assert!(at.ends_with('Z'));
+    assert!(["-04:00", "-05:00"].iter().any(|offset| at.ends_with(offset)));
     // Sent again without a time, it is a replay.
     assert_eq!(sam.post("/v1/practice-sessions", &session).await.expect(200).body, stored.body);
     let mut longer = session.clone();

@@ -245,7 +245,7 @@ async fn lists_are_filtered_by_a_half_open_time_range_and_wrong_parameters_are_n
     let sam = app.person().await;
     for (n, day) in [(1, "01"), (2, "02"), (3, "03")] {
         let mut body = check_in_with_id(n, "");
-        body["occurred_at"] = json!(format!("2026-03-{day}T00:00:00Z"));
+        body["occurred_at"] = json!(format!("2026-03-{day}T00:00:00+00:00"));
         sam.post("/v1/check-ins", &body).await.expect(201);
     }
     let found =

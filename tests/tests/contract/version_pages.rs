@@ -31,7 +31,7 @@ fn plan_draft(app: &TestApp, before: Option<&Plan>) -> Draft {
         n += 1;
         Uuid::from_u128(n)
     };
-    draft(incoming, ID, before, app.clock.now(), &mut new_id).expect("it is valid")
+    draft(incoming, ID, before, app.clock.now(), chrono_tz::UTC, &mut new_id).expect("it is valid")
 }
 
 async fn scope(app: &TestApp, person: &Person) -> (PersonScope, Uuid) {

@@ -79,7 +79,11 @@ impl History {
         let ids = |item: Option<Value>| json!(item.into_iter().collect::<Vec<_>>());
         let year = 2025 - self.devices[n].years_behind;
         let day = self.random.between(1, 28);
-        let mut at = format!("{year}-03-{day:02}T12:00:00.5+01:00");
+        // A third of the times are sent as instants, as generated clients do.
+        let mut at = match day % 3 {
+            0 => format!("{year}-03-{day:02}T11:00:00.5Z"),
+            _ => format!("{year}-03-{day:02}T12:00:00.5+01:00"),
+        };
         let mut record = match kind {
             "check-ins" => {
                 if self.random.chance(3) {

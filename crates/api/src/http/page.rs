@@ -2,10 +2,7 @@
 
 use actix_web::HttpRequest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use mainstay_domain::{
-    record::Kind,
-    value::{timestamp::Timestamp, validation::FindingCode},
-};
+use mainstay_domain::{record::Kind, value::validation::FindingCode};
 use mainstay_store::{Order, Range};
 use uuid::Uuid;
 
@@ -31,8 +28,6 @@ pub fn page(request: &HttpRequest, kind: Kind) -> HandlerResult<Range> {
 
 /// Reads the requested range of a collection from the parameters.
 pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
-    let time = "must be an RFC 3339 time";
-    let parse_time = |text: &str| text.parse::<Timestamp>().ok().map(|t| t.micros());
     let order = parameters
         .get(
             "order",
@@ -46,8 +41,8 @@ pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
         )
         .unwrap_or_default();
     Range {
-        from: parameters.get("from", FindingCode::Format, time, parse_time),
-        to: parameters.get("to", FindingCode::Format, time, parse_time),
+        from: parameters.time("from").map(|from| from.micros()),
+        to: parameters.time("to").map(|to| to.micros()),
         limit: page_limit(parameters),
         after: parameters.get(
             "cursor",

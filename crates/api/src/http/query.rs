@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, web};
-use mainstay_domain::value::validation::{Finding, FindingCode, Findings, pointer_segment};
+use mainstay_domain::value::{
+    timestamp::Timestamp,
+    validation::{Finding, FindingCode, Findings, pointer_segment},
+};
 use serde::de::{DeserializeOwned, IntoDeserializer, value::Error as ValueError};
 use utoipa::PartialSchema;
 
@@ -51,15 +54,17 @@ impl Parameters {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let value = self.values.get(name)?;
-        let parsed = parse(value);
+        // An unescaped + in a query means a space.
+        let parsed = parse(value).or_else(|| parse(&value.replace(' ', "+")));
         if parsed.is_none() {
-            // An unescaped + in a query means a space.
-            let was_plus = value.contains(' ') && parse(&value.replace(' ', "+")).is_some();
-            let hint = if was_plus { "; write + as %2B" } else { "" };
-            self.findings
-                .add(format!("/{name}"), code, format!("{expected}{hint}"));
+            self.findings.add(format!("/{name}"), code, expected);
         }
         parsed
+    }
+
+    /// Parses the value of a parameter that is a time. The offset may be written without a colon.
+    pub fn time(&mut self, name: &str) -> Option<Timestamp> {
+        self.get(name, FindingCode::Format, "must be an RFC 3339 time", time)
     }
 
     /// Parses the value of a parameter whose type is an enum. Another value becomes a finding that lists the variants.
@@ -119,6 +124,14 @@ impl Parameters {
     }
 }
 
+/// Parses a time. Its offset may be `+0200`, as many libraries write it.
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().or_else(|| {
+        let (start, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;
+        format!("{start}:{minutes}").parse().ok()
+    })
+}
+
 /// Lists the variants of an enum, as the OpenAPI document does.
 fn variants_of<T: PartialSchema>() -> String {
     let schema = serde_json::to_value(T::schema()).unwrap_or_default();
@@ -134,7 +147,8 @@ fn variants_of<T: PartialSchema>() -> String {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
-    use mainstay_domain::{plan::PlanKind, value::timestamp::Timestamp};
+    use mainstay_domain::plan::PlanKind;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -142,9 +156,7 @@ mod tests {
         let request = TestRequest::with_uri(&format!("/x?{query}")).to_http_request();
         let mut parameters = Parameters::read(&request, &["kind", "from"]);
         parameters.choice::<PlanKind>("kind");
-        parameters.get("from", FindingCode::Format, "must be a time", |text| {
-            text.parse::<Timestamp>().ok()
-        });
+        parameters.time("from");
         parameters
             .findings
             .into_vec()
@@ -159,13 +171,72 @@ mod tests {
         assert_eq!(messages("kind=x"), ["must be one of relapse_prevention, safety"]);
     }
 
+    fn time_in(query: &str) -> Option<Timestamp> {
+        let request = TestRequest::with_uri(&format!("/x?from={query}")).to_http_request();
+        let mut parameters = Parameters::read(&request, &["from"]);
+        let time = parameters.time("from");
+        assert_eq!(time.is_none(), parameters.finish().is_err(), "{query}");
+        time
+    }
+
     #[test]
-    fn an_unescaped_plus_in_a_time_gets_a_hint() {
-        assert_eq!(
-            messages("from=2026-03-01T00:00:00+01:00"),
-            ["must be a time; write + as %2B"]
-        );
-        assert_eq!(messages("from=2026-03-01T00:00:00%2B01:00"), Vec::<String>::new());
-        assert_eq!(messages("from=a+b"), ["must be a time"]);
+    fn a_time_is_read_in_every_spelling_of_its_offset() {
+        for query in [
+            "2026-03-01T01:30:00%2B02:00",
+            "2026-03-01T01:30:00+02:00",
+            "2026-03-01T01:30:00%2B0200",
+            "2026-03-01T01:30:00+0200",
+            "2026-03-01T01%3A30%3A00%2b02%3A00",
+            "2026-03-01T01:30:00%2002:00",
+            "2026-02-28T19:30:00-04:00",
+            "2026-02-28T19:30:00-0400",
+            "2026-02-28T23:30:00Z",
+            "2026-02-28t23:30:00.000000z",
+            "2026-02-28T23:30:00-0000",
+        ] {
+            let millis = time_in(query).map(|time| time.millis());
+            assert_eq!(millis, Some(1_772_321_400_000), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused() {
+        for query in [
+            "",
+            "+",
+            "a+b",
+            "2026-03-01",
+            "2026-03-01T00:00:00",
+            "2026-03-01+00:00:00Z",
+            "2026-03-01%2000:00:00Z",
+            "2026-03-01T00:00:00+02",
+            "2026-03-01T00:00:00+2",
+            "2026-03-01T00:00:00++0200",
+            "2026-03-01T00:00:00+02000",
+            "2026-03-01T00:00:00%C2%B10200",
+            "2026-03-01T00:00:00+0200%C3%A9",
+        ] {
+            assert_eq!(time_in(query), None, "{query}");
+        }
+        assert_eq!(messages("from=x"), ["must be an RFC 3339 time"]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_colon_and_the_escape_of_the_plus_make_no_difference(
+            ms in 0_i64..=4_000_000_000_000,
+            zone in proptest::sample::select(&chrono_tz::TZ_VARIANTS[..]),
+        ) {
+            let at = chrono::DateTime::from_timestamp_millis(ms).unwrap_or_default();
+            let time = Timestamp::in_zone(at, zone);
+            let text = time.to_string();
+            let (start, minutes) = text.split_at(text.len() - 3);
+            let without_colon = format!("{start}{}", &minutes[1..]);
+            for text in [text, without_colon] {
+                prop_assert_eq!(time_in(&text), Some(time));
+                prop_assert_eq!(time_in(&text.replace('+', "%2B")), Some(time));
+                prop_assert_eq!(time_in(&text.replace('+', "%20")), Some(time));
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use mainstay_domain::{
         helpline::{self, Helpline},
         standard_drink::standard_drink_g,
     },
-    value::{timestamp::Timestamp, validation::FindingCode},
+    value::validation::FindingCode,
 };
 use mainstay_store::{
     Records, StoreError,
@@ -240,9 +240,7 @@ struct CacheEntry {
 
 /// The moment in `as_of`, if the request has one.
 fn as_of(parameters: &mut Parameters, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let at = parameters.get("as_of", FindingCode::Format, "must be an RFC 3339 time", |text| {
-        text.parse::<Timestamp>().ok()
-    })?;
+    let at = parameters.time("as_of")?;
     if at.is_future(now) {
         parameters.add(
             "as_of",

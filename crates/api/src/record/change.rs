@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     response::{encode, json_response, tagged},
-    validation_context::with_context,
+    validation_context::{with_context, zone_for},
     write::{problem, replace_in, write},
 };
 use crate::http::{
@@ -21,9 +21,10 @@ pub(super) async fn replace<T: Record>(body: Body<Incoming<T>>) -> HandlerResult
     let caller = &body.caller;
     let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
     let now = caller.state.clock.now();
-    let incoming = with_context(caller, body.value.into_inner()).await?;
+    let mut incoming = with_context(caller, body.value.into_inner()).await?;
+    let zone = zone_for(caller, &mut incoming).await?;
     let record = write(caller, now, problem::<T>, move |writer| {
-        replace_in(writer, incoming, id, expected, now)
+        replace_in(writer, incoming, id, expected, now, zone)
     })
     .await?;
     Ok(json_response(

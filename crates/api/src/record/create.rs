@@ -8,7 +8,7 @@ use mainstay_store::{Created, Records, StoreError, idempotency::IdempotencyKey};
 
 use super::{
     response::{cache_private, created_response, encode},
-    validation_context::with_context,
+    validation_context::{with_context, zone_for},
     write::{new_draft, problem, store_draft},
 };
 use crate::http::{
@@ -111,10 +111,11 @@ impl<T: Record> CreateResponder for RecordOnly<T> {
 
 /// Stores the record in the body.
 pub async fn create<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
-    let incoming = with_context(&body.caller, body.value.into_inner()).await?;
+    let mut incoming = with_context(&body.caller, body.value.into_inner()).await?;
+    let zone = zone_for(&body.caller, &mut incoming).await?;
     let now = body.caller.state.clock.now();
     let creation = Creation {
-        draft: new_draft(incoming, now)?,
+        draft: new_draft(incoming, now, zone)?,
         caller: &body.caller,
         now,
         key: body.key,

@@ -24,7 +24,9 @@ pub use self::{
         cache_private, created_response, encode, json_response, path, path_of_one, tagged, unless_current,
         versioned,
     },
-    validation_context::{ValidationContexts, questionnaire, validation_contexts},
+    validation_context::{
+        ValidationContexts, profile, questionnaire, validation_contexts, zone_for, zone_of,
+    },
     write::{
         changed, current, decode, new_draft, problem, problem_of, remove_in, replace_in, store_new, write,
     },

@@ -1,10 +1,12 @@
-//! Loads what a record is validated against beyond itself: the questionnaire that it answers, and helplines.
+//! Loads what a record is validated against beyond itself: the questionnaire that it answers, helplines, and the person's
+//! time zone.
 //!
-//! This happens before the record is drafted. A draft refuses a record whose questionnaire was not loaded, so no way of
-//! writing can skip this step.
+//! This happens before the record is drafted. A draft refuses a record whose questionnaire was not loaded, and takes the
+//! time zone as an argument, so no way of writing can skip this step.
 
 use std::{collections::HashMap, sync::Arc};
 
+use chrono_tz::Tz;
 use mainstay_domain::{
     account::Profile,
     record::{Incoming, Record, ValidationContext},
@@ -46,6 +48,36 @@ pub async fn with_context<T: Record>(
     Ok(incoming)
 }
 
+/// Returns the time zone in which a record is drafted. The account is read only if the record needs its zone; never from a
+/// cache, so that a new zone counts from the next request on.
+///
+/// # Errors
+/// Errors of the store.
+pub async fn zone_for<T: Record>(caller: &Caller, incoming: &mut Incoming<T>) -> HandlerResult<Tz> {
+    if incoming.needs_zone() {
+        zone_of(caller).await
+    } else {
+        Ok(Tz::UTC)
+    }
+}
+
+/// Returns the time zone of the caller's account.
+///
+/// # Errors
+/// Errors of the store.
+pub async fn zone_of(caller: &Caller) -> HandlerResult<Tz> {
+    Ok(profile(caller).await?.time_zone.0)
+}
+
+/// Returns the profile of the caller's account.
+///
+/// # Errors
+/// Errors of the store.
+pub async fn profile(caller: &Caller) -> HandlerResult<Profile> {
+    let account = caller.state.store.account(caller.scope().account()).await?;
+    Ok(Profile::from(&account))
+}
+
 /// Loads the validation contexts for some questionnaires. Unknown ids are left out.
 ///
 /// # Errors
@@ -82,8 +114,7 @@ pub async fn validation_contexts(
 
 /// The helplines for the caller's country and language.
 async fn helplines_of(caller: &Caller) -> HandlerResult<Arc<[Helpline]>> {
-    let account = caller.state.store.account(caller.scope().account()).await?;
-    let profile = Profile::from(&account);
+    let profile = profile(caller).await?;
     let (country, language) = (profile.helpline_country(), profile.language());
     let selected = helpline::select(country.as_deref(), language.as_deref());
     Ok(selected.into_iter().cloned().collect())

@@ -1,10 +1,12 @@
 //! Functions that creating, replacing and deleting records share.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, to_draft};
 use mainstay_store::{Created, Expected, LockedWriter, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
+use super::validation_context::zone_for;
 use crate::{
     http::{
         caller::Caller,
@@ -13,22 +15,23 @@ use crate::{
     server::{clock::micros, id::new_id},
 };
 
-/// Validates and completes a new record. A record without an id gets one.
+/// Validates and completes a new record. A record without an id gets one. `zone` is that of [`zone_for`].
 ///
 /// # Errors
 /// 422 that names every wrong field.
-pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>) -> HandlerResult<Draft> {
+pub fn new_draft<T: Record>(incoming: Incoming<T>, now: DateTime<Utc>, zone: Tz) -> HandlerResult<Draft> {
     let id = incoming.id.unwrap_or_else(new_id);
-    draft(incoming, id, None, now, &mut new_id).map_err(Problem::validation)
+    draft(incoming, id, None, now, zone, &mut new_id).map_err(Problem::validation)
 }
 
 /// Validates a new record and stores it for the caller.
 ///
 /// # Errors
 /// 422 that names every wrong field; the store's refusals.
-pub async fn store_new<T: Record>(caller: &Caller, incoming: Incoming<T>) -> HandlerResult<Created> {
+pub async fn store_new<T: Record>(caller: &Caller, mut incoming: Incoming<T>) -> HandlerResult<Created> {
+    let zone = zone_for(caller, &mut incoming).await?;
     let now = caller.state.clock.now();
-    let draft = new_draft(incoming, now)?;
+    let draft = new_draft(incoming, now, zone)?;
     store_draft::<T>(caller, draft, now).await
 }
 
@@ -80,7 +83,8 @@ pub fn problem_of(kind: Kind, error: StoreError) -> Problem {
     }
 }
 
-/// Validates a record as the successor of the current one, and replaces that, inside a transaction.
+/// Validates a record as the successor of the current one, and replaces that, inside a transaction. `zone` is that of
+/// [`zone_for`].
 ///
 /// # Errors
 /// The store's refusals; [`StoreError::Findings`] that name every wrong field.
@@ -90,11 +94,12 @@ pub fn replace_in<T: Record>(
     id: Uuid,
     expected: Expected,
     now: DateTime<Utc>,
+    zone: Tz,
 ) -> Result<Stored, StoreError> {
     let mut writer = writer.lock()?;
     let (version, before) = current::<T>(&mut writer, id)?;
     expected.check(version)?;
-    let draft = draft(incoming, id, Some(&before), now, &mut new_id).map_err(StoreError::Findings)?;
+    let draft = draft(incoming, id, Some(&before), now, zone, &mut new_id).map_err(StoreError::Findings)?;
     writer.replace(&draft, Expected::Version(version))
 }
 

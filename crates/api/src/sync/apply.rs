@@ -1,6 +1,5 @@
 //! Applies one change of a push inside the transaction, and says what its result is.
 
-use chrono::{DateTime, Utc};
 use mainstay_domain::{
     record::{
         Kind, Record, draft,
@@ -17,12 +16,12 @@ use uuid::Uuid;
 
 use super::{
     message::{SyncOperation, SyncPush, SyncResult, SyncStatus},
-    prepare::{Prepared, incoming},
+    prepare::{Prepared, PushContext, incoming},
     pull::{encode_deleted, encode_raw},
 };
 use crate::{
     http::problem::{Problem, ProblemKind},
-    record::{ValidationContexts, decode, problem_of, remove_in},
+    record::{decode, problem_of, remove_in},
     server::id::new_id,
 };
 
@@ -35,8 +34,7 @@ pub(super) fn apply(
     change: &SyncPush,
     prepared: &mut Prepared,
     is_stored: Option<bool>,
-    contexts: &ValidationContexts,
-    now: DateTime<Utc>,
+    context: &PushContext,
 ) -> Result<SyncResult, StoreError> {
     match (prepared, Kind::from_path(&change.kind)) {
         (Prepared::Rejected(problem), _) => Ok(rejected(change, problem)),
@@ -46,8 +44,7 @@ pub(super) fn apply(
             Apply {
                 writer,
                 change,
-                contexts,
-                now,
+                context,
             },
         ),
         (Prepared::NeedsCurrent, None) => Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind))),
@@ -86,8 +83,7 @@ fn create(
 struct Apply<'a, 'w, 'r> {
     writer: &'a mut LockedWriter<'w, 'r>,
     change: &'a SyncPush,
-    contexts: &'a ValidationContexts,
-    now: DateTime<Utc>,
+    context: &'a PushContext,
 }
 
 impl ForNoun for Apply<'_, '_, '_> {
@@ -114,10 +110,9 @@ impl Apply<'_, '_, '_> {
         let Self {
             writer,
             change,
-            contexts,
-            now,
+            context,
         } = self;
-        let incoming = match incoming::<T>(change, contexts, now) {
+        let incoming = match incoming::<T>(change, context) {
             Ok(incoming) => incoming,
             Err(problem) => return Ok(rejected(change, &problem)),
         };
@@ -128,7 +123,8 @@ impl Apply<'_, '_, '_> {
             Some(stored) if !latest.deleted => Some(decode::<T>(&stored.body)?),
             _ => None,
         };
-        let draft = match draft(incoming, change.id, before.as_ref(), now, &mut new_id) {
+        let PushContext { now, zone, .. } = *context;
+        let draft = match draft(incoming, change.id, before.as_ref(), now, zone, &mut new_id) {
             Ok(draft) => draft,
             Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
         };

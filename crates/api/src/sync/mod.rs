@@ -11,6 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use mainstay_domain::{
     record::json as to_json,
     value::{list::List, number::Int, timestamp::Timestamp, validation::FindingCode},
@@ -23,6 +24,7 @@ use self::{
     message::{
         MAX_CHANGES, SyncPush, SyncRequest, SyncResponse, SyncResult, request_example, response_example,
     },
+    prepare::{PushContext, may_need_zone},
     pull::{pull, sync_state},
     push::{Push, named_questionnaires},
 };
@@ -35,7 +37,7 @@ use crate::{
         replay::replaying,
     },
     openapi::endpoint::{self, Endpoint, Tag},
-    record::{ValidationContexts, cache_private, validation_contexts},
+    record::{cache_private, validation_contexts, zone_of},
 };
 
 /// The number of pushes that are validated and written at a time: enough to keep a database busy. Of the others the server
@@ -76,10 +78,20 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
         });
         return Ok(read.await.map_err(cursor_problem)?.into_response());
     }
-    let contexts = validation_contexts(caller, named_questionnaires(&request.changes)).await?;
+    let questionnaires = validation_contexts(caller, named_questionnaires(&request.changes)).await?;
+    let zone = if request.changes.iter().any(may_need_zone) {
+        zone_of(caller).await?
+    } else {
+        Tz::UTC
+    };
     let turn = wait_for_turn(caller).await?;
     let now = caller.state.clock.now();
-    let push = prepare(request.changes, caller.scope().clone(), contexts, now).await?;
+    let context = PushContext {
+        questionnaires,
+        zone,
+        now,
+    };
+    let push = prepare(request.changes, caller.scope().clone(), context).await?;
     perform(caller, body.key, now, cursor_problem, move |writer| {
         // Held until the work is done, even if the client is gone by then.
         let _turn = turn;
@@ -101,13 +113,12 @@ async fn wait_for_turn(caller: &Caller) -> Result<OwnedSemaphorePermit, StoreErr
 async fn prepare(
     changes: List<SyncPush, MAX_CHANGES>,
     scope: PersonScope,
-    contexts: ValidationContexts,
-    now: DateTime<Utc>,
+    context: PushContext,
 ) -> Result<Push, StoreError> {
     if changes.len() <= MAX_INLINE_CHANGES {
-        return Push::prepare(changes, &scope, contexts, now);
+        return Push::prepare(changes, &scope, context);
     }
-    let prepare = keep_label(move || Push::prepare(changes, &scope, contexts, now));
+    let prepare = keep_label(move || Push::prepare(changes, &scope, context));
     spawn_blocking(prepare)
         .await
         .map_err(|_panic| StoreError::Internal("changes could not be prepared".to_owned()))?

@@ -1,9 +1,10 @@
 //! Validates a pushed change before the transaction begins, and seals the content of a new record.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use mainstay_domain::{
     record::{
-        Incoming, Kind, Record, draft,
+        self, Incoming, Kind, Record, draft,
         registry::{ForNoun, for_noun},
     },
     value::validation::FindingCode,
@@ -19,6 +20,34 @@ use crate::{
     record::ValidationContexts,
     server::{clock::micros, id::new_id},
 };
+
+/// What the changes of a push are validated against. It is loaded before the transaction.
+pub(super) struct PushContext {
+    /// The contexts of the questionnaires that changes name.
+    pub questionnaires: ValidationContexts,
+    /// The person's time zone; any, if [`may_need_zone`] is false for the changes.
+    pub zone: Tz,
+    /// The time of the request.
+    pub now: DateTime<Utc>,
+}
+
+/// Whether a change may need the person's time zone.
+pub(super) fn may_need_zone(change: &SyncPush) -> bool {
+    struct MayNeedZone<'a>(&'a str);
+
+    impl ForNoun for MayNeedZone<'_> {
+        type Output = bool;
+
+        fn run<T: Record>(self) -> bool {
+            record::may_need_zone::<T>(self.0)
+        }
+    }
+
+    match (&change.record, Kind::from_path(&change.kind)) {
+        (Some(record), Some(kind)) => for_noun(kind, MayNeedZone(record.get())),
+        _ => false,
+    }
+}
 
 /// A change after the checks that need no database.
 pub(super) enum Prepared {
@@ -37,8 +66,7 @@ pub(super) enum Prepared {
 pub(super) fn prepare_change(
     change: &SyncPush,
     scope: &PersonScope,
-    contexts: &ValidationContexts,
-    now: DateTime<Utc>,
+    context: &PushContext,
 ) -> Result<Prepared, StoreError> {
     let Some(kind) = Kind::from_path(&change.kind) else {
         return Ok(Prepared::Rejected(Problem::new(ProblemKind::UnknownKind)));
@@ -46,8 +74,7 @@ pub(super) fn prepare_change(
     let prepare = Prepare {
         change,
         scope,
-        contexts,
-        now,
+        context,
     };
     for_noun(kind, prepare)
 }
@@ -55,8 +82,7 @@ pub(super) fn prepare_change(
 struct Prepare<'a> {
     change: &'a SyncPush,
     scope: &'a PersonScope,
-    contexts: &'a ValidationContexts,
-    now: DateTime<Utc>,
+    context: &'a PushContext,
 }
 
 impl ForNoun for Prepare<'_> {
@@ -66,14 +92,14 @@ impl ForNoun for Prepare<'_> {
         let Self {
             change,
             scope,
-            contexts,
-            now,
+            context,
         } = self;
+        let PushContext { now, zone, .. } = *context;
         if !matches!(change.op, SyncOperation::Upsert) || change.base_version.is_some() {
             return Ok(Prepared::NeedsCurrent);
         }
-        let draft = incoming::<T>(change, contexts, now).and_then(|incoming| {
-            draft(incoming, change.id, None, now, &mut new_id).map_err(Problem::validation)
+        let draft = incoming::<T>(change, context).and_then(|incoming| {
+            draft(incoming, change.id, None, now, zone, &mut new_id).map_err(Problem::validation)
         });
         match draft {
             Ok(draft) => SealedDraft::new(scope, draft, micros(now)).map(Prepared::New),
@@ -83,13 +109,9 @@ impl ForNoun for Prepare<'_> {
 }
 
 /// Reads the record of a change, with its validation context.
-pub(super) fn incoming<T: Record>(
-    change: &SyncPush,
-    contexts: &ValidationContexts,
-    now: DateTime<Utc>,
-) -> Result<Incoming<T>, Problem> {
+pub(super) fn incoming<T: Record>(change: &SyncPush, context: &PushContext) -> Result<Incoming<T>, Problem> {
     let record = change.record.as_ref().map_or("null", |record| record.get());
-    let mut incoming = parse::<Incoming<T>>(record.as_bytes(), now)?.into_inner();
+    let mut incoming = parse::<Incoming<T>>(record.as_bytes(), context.now)?.into_inner();
     if incoming.id.is_some_and(|id| id != change.id) {
         return Err(Problem::invalid(
             "/id",
@@ -99,6 +121,8 @@ pub(super) fn incoming<T: Record>(
     }
     incoming.id = Some(change.id);
     let depends_on_questionnaire = incoming.body.depends_on_questionnaire();
-    incoming.context = depends_on_questionnaire.and_then(|id| contexts.get(&id)).cloned();
+    incoming.context = depends_on_questionnaire
+        .and_then(|id| context.questionnaires.get(&id))
+        .cloned();
     Ok(incoming)
 }

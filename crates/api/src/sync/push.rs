@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
 use mainstay_domain::{
     record::Kind,
     value::{list::List, number::Int, validation::FindingCode},
@@ -14,9 +13,8 @@ use uuid::Uuid;
 use super::{
     apply::{apply, skipped},
     message::{MAX_CHANGES, SyncPush, SyncResult, SyncStatus},
-    prepare::{Prepared, prepare_change},
+    prepare::{Prepared, PushContext, prepare_change},
 };
-use crate::record::ValidationContexts;
 
 /// The record of a change: its collection's name and its id.
 type RecordKey<'a> = (&'a str, Uuid);
@@ -93,8 +91,7 @@ fn in_order(changes: &[SyncPush], prepared: Vec<Prepared>) -> Vec<Item<'_>> {
 pub(super) struct Push {
     changes: List<SyncPush, MAX_CHANGES>,
     prepared: Vec<Prepared>,
-    contexts: ValidationContexts,
-    now: DateTime<Utc>,
+    context: PushContext,
 }
 
 impl Push {
@@ -105,16 +102,14 @@ impl Push {
     pub fn prepare(
         changes: List<SyncPush, MAX_CHANGES>,
         scope: &PersonScope,
-        contexts: ValidationContexts,
-        now: DateTime<Utc>,
+        context: PushContext,
     ) -> Result<Self, StoreError> {
-        let prepare = |change| prepare_change(change, scope, &contexts, now);
+        let prepare = |change| prepare_change(change, scope, &context);
         let prepared = changes.iter().map(prepare).collect::<Result<_, _>>()?;
         Ok(Self {
             changes,
             prepared,
-            contexts,
-            now,
+            context,
         })
     }
 
@@ -129,13 +124,12 @@ impl Push {
         let Self {
             changes,
             prepared,
-            contexts,
-            now,
+            context,
         } = self;
         let mut items = in_order(&changes, prepared);
         let mut failed: HashSet<RecordKey<'_>> = HashSet::new();
         loop {
-            let pass = run_pass(writer, &mut items, &mut failed, &contexts, now)?;
+            let pass = run_pass(writer, &mut items, &mut failed, &context)?;
             if pass.waiting.is_empty() {
                 break;
             }
@@ -170,8 +164,7 @@ fn run_pass<'a>(
     writer: &mut LockedWriter<'_, '_>,
     items: &mut [Item<'a>],
     failed: &mut HashSet<RecordKey<'a>>,
-    contexts: &ValidationContexts,
-    now: DateTime<Utc>,
+    context: &PushContext,
 ) -> Result<Pass<'a>, StoreError> {
     let mut pass = Pass::default();
     for at in 0..items.len() {
@@ -188,14 +181,7 @@ fn run_pass<'a>(
             create_batch(writer, item, later, |key| {
                 pass.waiting.contains(key) || failed.contains(key)
             })?;
-            apply(
-                writer,
-                item.change,
-                &mut item.prepared,
-                item.is_stored,
-                contexts,
-                now,
-            )?
+            apply(writer, item.change, &mut item.prepared, item.is_stored, context)?
         };
         if is_unresolved(&result) {
             pass.waiting.insert(key);

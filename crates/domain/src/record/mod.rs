@@ -4,12 +4,15 @@
 //! A noun's domain type is also its wire form. The store never sees the type: [`draft`] turns an input into a
 //! [`Draft`], which has everything needed to store, order, constrain and cross-check the record.
 
+mod check;
 mod kind;
+mod offset;
 pub mod registry;
 
 use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess},
@@ -17,7 +20,12 @@ use serde::{
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::kind::{ItemKind, Kind};
+use self::offset::{canonical, resolve_offsets};
+pub use self::{
+    check::{check_end, check_past, check_past_date},
+    kind::{ItemKind, Kind},
+    offset::may_need_zone,
+};
 use crate::{
     reference::{helpline::Helpline, questionnaire::Questionnaire},
     value::{
@@ -122,6 +130,10 @@ pub struct Timer<T> {
 ///         Some(self.occurred_at)
 ///     }
 ///
+///     fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+///         vec![Some(&mut self.occurred_at)]
+///     }
+///
 ///     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
 ///         check_past(self.occurred_at, "/occurred_at", now, findings);
 ///     }
@@ -134,7 +146,8 @@ pub struct Timer<T> {
 /// let sent = r#"{ "occurred_at": "2026-03-01T08:15:00+01:00", "mood": 7 }"#;
 /// let incoming: Incoming<Mood> = serde_json::from_str(sent)?;
 /// let too_early = "2026-02-01T00:00:00Z".parse()?;
-/// let findings = draft(incoming, Uuid::nil(), None, too_early, &mut Uuid::nil).unwrap_err();
+/// let zone = chrono_tz::Europe::Berlin;
+/// let findings = draft(incoming, Uuid::nil(), None, too_early, zone, &mut Uuid::nil).unwrap_err();
 /// assert_eq!(findings[0].pointer, "/occurred_at");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -152,10 +165,20 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
     /// from this constant.
     const TIMER: Option<Timer<Self>> = None;
 
+    /// Whether the server sets `occurred_at` if the client leaves it out.
+    const TIMED_BY_SERVER: bool = false;
+
     /// The time that orders the collection; `None` orders by the time of creation.
     fn occurred_at(&self) -> Option<Timestamp>;
 
-    /// Adds a finding for each fault of the record on its own.
+    /// The times that a client writes, always in the same order; `None` stands for one that is absent. [`draft`] gives
+    /// each its local offset, and the offset makes no difference to the content.
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        Vec::new()
+    }
+
+    /// Adds a finding for each fault of the record on its own. Times may not have their local offset yet, so rules compare
+    /// instants and no local dates.
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings);
 
     /// Adds a finding for each fault of the record as the next version of `before`.
@@ -288,8 +311,8 @@ pub struct Draft {
     pub id: Uuid,
     /// The JSON object of the record without `id`, `version`, `created_at`, `updated_at`.
     pub body: Vec<u8>,
-    /// The client's input in canonical form. Two inputs have the same content exactly if these bytes are
-    /// equal.
+    /// The client's input in canonical form, in which times are instants. Two inputs have the same content exactly if
+    /// these bytes are equal.
     pub canonical: Vec<u8>,
     /// The time that orders the collection, in microseconds since 1970; `None` means the time of creation.
     pub occurred_at: Option<i64>,
@@ -306,6 +329,9 @@ pub struct Draft {
 
 /// Checks and completes an input, and prepares it for storing.
 ///
+/// A time without a local offset takes the one that `before` has for the same instant in the same member, else the one
+/// that `zone`, the person's time zone, has then. If [`Incoming::needs_zone`] is false, `zone` has no effect.
+///
 /// # Errors
 /// All findings, if there are any.
 pub fn draft<T: Record>(
@@ -313,9 +339,11 @@ pub fn draft<T: Record>(
     id: Uuid,
     before: Option<&T>,
     now: DateTime<Utc>,
+    zone: Tz,
     new_id: NewId<'_>,
 ) -> Result<Draft, Vec<Finding>> {
     let mut record = incoming.body;
+    resolve_offsets(&mut record, before, zone);
     let mut findings = Findings::default();
     record.check(now, &mut findings);
     if let Some(before) = before {
@@ -339,13 +367,16 @@ pub fn draft<T: Record>(
     if !findings.is_empty() {
         return Err(findings.into_vec());
     }
-    let canonical = json(&record);
+    let canonical = canonical(&mut record);
     if let Some(before) = before {
         record.adopt(before);
     }
     record.complete(now, new_id);
     if let Some(context) = &context {
         record.complete_with(context);
+    }
+    if T::TIMED_BY_SERVER {
+        resolve_offsets(&mut record, None, zone);
     }
     Ok(to_draft(&record, id, canonical))
 }
@@ -382,39 +413,4 @@ pub fn to_draft<T: Record>(record: &T, id: Uuid, canonical: Vec<u8>) -> Draft {
 )]
 pub fn json<T: Serialize>(value: &T) -> Vec<u8> {
     serde_json::to_vec(value).expect("the value has a form in JSON")
-}
-
-/// Adds a finding if a time is in the future.
-pub fn check_past(at: Timestamp, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
-    if at.is_future(now) {
-        findings.add(
-            pointer,
-            FindingCode::Future,
-            "must not be more than 5 minutes in the future",
-        );
-    }
-}
-
-/// Adds a finding if a date has not begun anywhere on Earth yet.
-pub fn check_past_date(date: NaiveDate, pointer: &str, now: DateTime<Utc>, findings: &mut Findings) {
-    // The easternmost zones are 14 hours ahead.
-    if date > (now + TimeDelta::hours(14)).date_naive() {
-        findings.add(pointer, FindingCode::Future, "must not be in the future");
-    }
-}
-
-/// Adds a finding if an end is before its start or in the future.
-pub fn check_end(
-    start: Timestamp,
-    end: Option<Timestamp>,
-    pointer: &str,
-    now: DateTime<Utc>,
-    findings: &mut Findings,
-) {
-    if let Some(end) = end {
-        check_past(end, pointer, now, findings);
-        if end.millis() < start.millis() {
-            findings.add(pointer, FindingCode::Order, "must not be before occurred_at");
-        }
-    }
 }

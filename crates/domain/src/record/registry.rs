@@ -15,7 +15,7 @@ use crate::{
     plan::Plan,
     practice_session::PracticeSession,
     questionnaire_response::QuestionnaireResponse,
-    record::{Draft, Kind, Record, to_draft},
+    record::{Draft, Incoming, Kind, Record, offset::canonical, to_draft},
     referral::Referral,
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
@@ -118,13 +118,39 @@ impl ForNoun for OnTimer<'_> {
     }
 }
 
+/// Whether two bodies of a collection have the same content of a client: members that only the server writes are left
+/// out, and times are compared as instants.
+///
+/// # Errors
+/// If a body is not a record of that collection.
+pub fn has_same_content(kind: Kind, one: &[u8], other: &[u8]) -> Result<bool, serde_json::Error> {
+    for_noun(kind, HasSameContent { one, other })
+}
+
+struct HasSameContent<'a> {
+    one: &'a [u8],
+    other: &'a [u8],
+}
+
+impl ForNoun for HasSameContent<'_> {
+    type Output = Result<bool, serde_json::Error>;
+
+    fn run<T: Record>(self) -> Self::Output {
+        let content = |body| {
+            let mut incoming: Incoming<T> = serde_json::from_slice(body)?;
+            Ok::<_, serde_json::Error>(canonical(&mut incoming.body))
+        };
+        Ok(content(self.one)? == content(self.other)?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
     use super::*;
     use crate::{
-        record::{Incoming, ValidationContext, draft, json},
+        record::{ValidationContext, draft, json},
         reference::questionnaire::shipped,
         value::{timestamp::example_time, validation::Findings},
     };
@@ -143,7 +169,7 @@ mod tests {
                 helplines: Arc::default(),
             });
         let mut next = 0;
-        let draft_of_example = draft(incoming, Uuid::nil(), None, now, &mut || {
+        let draft_of_example = draft(incoming, Uuid::nil(), None, now, chrono_tz::UTC, &mut || {
             next += 1;
             Uuid::from_u128(next)
         })
@@ -205,17 +231,17 @@ mod tests {
     }
 
     #[test]
-    fn null_is_the_same_content_as_left_out() {
+    fn null_is_the_same_content_as_left_out_and_an_instant_as_its_local_time() {
         let now = example_time("2026-09-01T00:00:00Z").to_utc();
         let canonical = |text: &str| {
             let incoming: Incoming<CheckIn> = serde_json::from_str(text).unwrap();
-            draft(incoming, Uuid::nil(), None, now, &mut Uuid::nil)
+            draft(incoming, Uuid::nil(), None, now, chrono_tz::UTC, &mut Uuid::nil)
                 .unwrap()
                 .canonical
         };
         let plain = r#"{"kind":"momentary","occurred_at":"2026-03-01T00:00:00Z","answers":{"craving":3}}"#;
         let spelt = r#"{"answers":{"craving":3.0,"mood":null},"note":null,"tags":null,"trigger_ids":[],
-            "occurred_at":"2026-03-01T00:00:00.000Z","kind":"momentary","local_date":"2020-01-01"}"#;
+            "occurred_at":"2026-02-28T19:00:00.000999-05:00","kind":"momentary","local_date":"2020-01-01"}"#;
         assert_eq!(canonical(plain), canonical(spelt));
     }
 }

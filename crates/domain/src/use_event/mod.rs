@@ -150,6 +150,10 @@ impl Record for UseEvent {
         Some(self.occurred_at)
     }
 
+    fn times_mut(&mut self) -> Vec<Option<&mut Timestamp>> {
+        vec![Some(&mut self.occurred_at), self.ended_at.as_mut()]
+    }
+
     fn check(&self, now: DateTime<Utc>, findings: &mut Findings) {
         check_past(self.occurred_at, "/occurred_at", now, findings);
         check_end(self.occurred_at, self.ended_at, "/ended_at", now, findings);

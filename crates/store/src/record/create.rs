@@ -1,7 +1,10 @@
 //! Creating records: the most common write.
 
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
-use mainstay_domain::record::{Draft, Kind, registry::has_timers};
+use mainstay_domain::record::{
+    Draft, Kind,
+    registry::{has_same_content, has_timers},
+};
 use uuid::Uuid;
 
 use super::{
@@ -162,9 +165,7 @@ impl RecordWriter<'_> {
             Some(row) if row.is_deleted() => Err(StoreError::IdDeleted),
             Some(row) if row.origin == origin => self.replayed(draft.kind, &row),
             // A client may send back what the server had filled in.
-            Some(row)
-                if row.version() == 1 && row.open(draft.kind, self.records.scope)?.body == draft.body =>
-            {
+            Some(row) if row.version() == 1 && self.holds_content_of(draft, &row)? => {
                 self.replayed(draft.kind, &row)
             }
             Some(_) => Err(StoreError::IdConflict),
@@ -174,6 +175,13 @@ impl RecordWriter<'_> {
                 Err(holder.map_or(StoreError::Busy, |holder| StoreError::SlotTaken { id: holder.id }))
             }
         }
+    }
+
+    /// Whether a record holds the content of a draft, with all that the server had filled in.
+    fn holds_content_of(&self, draft: &Draft, row: &FullRow) -> Result<bool> {
+        let stored = row.open(draft.kind, self.records.scope)?;
+        has_same_content(draft.kind, &stored.body, &draft.body)
+            .map_err(|error| StoreError::unreadable(draft.kind, &error))
     }
 
     fn replayed(&mut self, kind: Kind, row: &FullRow) -> Result<Created> {

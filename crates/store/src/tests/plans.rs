@@ -69,10 +69,17 @@ fn new_draft<T: Record>(id: u128) -> Draft {
     };
     let now = chrono::DateTime::from_timestamp_micros(NOW).unwrap();
     let mut next = id * 1000;
-    draft(incoming, Uuid::from_u128(id), None, now, &mut || {
-        next += 1;
-        Uuid::from_u128(next)
-    })
+    draft(
+        incoming,
+        Uuid::from_u128(id),
+        None,
+        now,
+        chrono_tz::UTC,
+        &mut || {
+            next += 1;
+            Uuid::from_u128(next)
+        },
+    )
     .unwrap()
 }
 

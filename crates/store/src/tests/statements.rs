@@ -45,7 +45,7 @@ fn new_row() -> NewRow {
         context: None,
     };
     let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
-    let draft = draft(incoming, Uuid::nil(), None, now, &mut Uuid::nil).unwrap();
+    let draft = draft(incoming, Uuid::nil(), None, now, chrono_tz::UTC, &mut Uuid::nil).unwrap();
     NewRow::sealed(&scope, &draft, 0, DbTimestamp(0)).unwrap()
 }
 

@@ -79,38 +79,59 @@ mod tests {
     #[test]
     fn the_clock_on_the_wall_stays_the_same_when_it_is_changed() {
         let sunday = weekly(&[7], (18, 0), chrono_tz::America::Chicago);
-        assert_eq!(next(sunday, "2026-03-01T23:59:00Z"), "2026-03-01T18:00:00-06:00");
-        assert_eq!(next(sunday, "2026-03-02T00:00:00Z"), "2026-03-01T18:00:00-06:00");
+        assert_eq!(
+            next(sunday, "2026-03-01T23:59:00Z"),
+            "2026-03-01T18:00:00.000-06:00"
+        );
+        assert_eq!(
+            next(sunday, "2026-03-02T00:00:00Z"),
+            "2026-03-01T18:00:00.000-06:00"
+        );
         // Clocks go forward on 8 March.
-        assert_eq!(next(sunday, "2026-03-02T00:00:01Z"), "2026-03-08T18:00:00-05:00");
-        assert_eq!(next(sunday, "2026-10-26T00:00:00Z"), "2026-11-01T18:00:00-06:00");
+        assert_eq!(
+            next(sunday, "2026-03-02T00:00:01Z"),
+            "2026-03-08T18:00:00.000-05:00"
+        );
+        assert_eq!(
+            next(sunday, "2026-10-26T00:00:00Z"),
+            "2026-11-01T18:00:00.000-06:00"
+        );
     }
 
     #[test]
     fn a_skipped_time_moves_and_a_repeated_one_is_the_first() {
         let night = weekly(&[7], (2, 30), chrono_tz::Europe::Berlin);
-        assert_eq!(next(night, "2026-03-28T12:00:00Z"), "2026-03-29T03:00:00+02:00");
-        assert_eq!(next(night, "2026-10-24T12:00:00Z"), "2026-10-25T02:30:00+02:00");
+        assert_eq!(
+            next(night, "2026-03-28T12:00:00Z"),
+            "2026-03-29T03:00:00.000+02:00"
+        );
+        assert_eq!(
+            next(night, "2026-10-24T12:00:00Z"),
+            "2026-10-25T02:30:00.000+02:00"
+        );
     }
 
     #[test]
     fn a_skipped_date_has_no_meeting() {
         // Samoa went from Thursday, 29 December 2011, to Saturday.
         let friday = weekly(&[5], (19, 0), chrono_tz::Pacific::Apia);
-        assert_eq!(next(friday, "2011-12-29T12:00:00Z"), "2012-01-06T19:00:00+14:00");
+        assert_eq!(
+            next(friday, "2011-12-29T12:00:00Z"),
+            "2012-01-06T19:00:00.000+14:00"
+        );
         assert_eq!(
             next(
                 weekly(&[6], (0, 30), chrono_tz::Pacific::Apia),
                 "2011-12-30T09:00:00Z"
             ),
-            "2011-12-31T00:30:00+14:00"
+            "2011-12-31T00:30:00.000+14:00"
         );
     }
 
     #[test]
     fn a_meeting_without_known_times_has_no_next_start() {
         let all = weekly(&[1, 3], (7, 30), chrono_tz::Asia::Kathmandu);
-        assert_eq!(next(all, "2026-03-03T00:00:00Z"), "2026-03-04T07:30:00+05:45");
+        assert_eq!(next(all, "2026-03-03T00:00:00Z"), "2026-03-04T07:30:00.000+05:45");
         for unknown in [
             Weekly { days: 0, ..all },
             Weekly { minutes: None, ..all },

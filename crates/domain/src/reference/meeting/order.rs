@@ -140,7 +140,7 @@ mod tests {
         let found = by_distance().fit(Some(point(THERE)), EVENING, now()).unwrap();
         assert_eq!(
             (found.key, found.next_at.map(|at| at.to_string()).as_deref()),
-            (11_120, Some("2026-03-02T19:00:00+01:00"))
+            (11_120, Some("2026-03-02T19:00:00.000+01:00"))
         );
         let next = by_next_start().fit(Some(point(THERE)), EVENING, now()).unwrap();
         assert_eq!(next.key, 1_772_474_400_000_000);

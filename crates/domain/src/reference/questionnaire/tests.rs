@@ -69,6 +69,7 @@ fn a_response_without_its_questionnaire_is_never_stored() {
             Uuid::nil(),
             None,
             now,
+            chrono_tz::UTC,
             &mut Uuid::nil,
         )
     };

@@ -75,7 +75,7 @@ fn sent() -> Draft {
         context: None,
     };
     let now: DateTime<Utc> = "2026-03-02T12:00:00Z".parse().unwrap();
-    draft(incoming, ID, None, now, &mut || ID).unwrap()
+    draft(incoming, ID, None, now, chrono_tz::UTC, &mut || ID).unwrap()
 }
 
 /// A version as the server writes it.

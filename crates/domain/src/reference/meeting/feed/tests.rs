@@ -46,7 +46,7 @@ fn the_usual_quirks_are_read() {
     );
     assert_eq!(
         eight.updated.map(|at| at.to_string()).as_deref(),
-        Some("2016-05-06T15:38:25Z")
+        Some("2016-05-06T15:38:25.000Z")
     );
     assert!(eight.in_person && !eight.online && eight.notes.is_none());
     assert_eq!(
