@@ -85,6 +85,12 @@ impl TestApp {
         self.person_with(json!({ "email": format!("person{n}@example.org") })).await
     }
 
+    /// Registers a person who lives in the zone UTC.
+    pub async fn person_in_utc(&self) -> Person {
+        let n = self.people.fetch_add(1, Ordering::Relaxed);
+        self.person_with(json!({ "email": format!("person{n}@example.org"), "time_zone": "UTC" })).await
+    }
+
     /// Registers a person with some members of the registration replaced.
     pub async fn person_with(&self, members: Value) -> Person {
         Person::register(&self.url, members).await

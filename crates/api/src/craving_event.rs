@@ -16,7 +16,7 @@ use crate::{
         delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, replace_endpoint,
         request_example,
     },
-    support::{create_with_help, for_event, with_help_example, with_help_schema},
+    support::{RecordPlace, create_with_help, for_event, with_help_example, with_help_schema},
 };
 
 /// The member of a response that holds the event.
@@ -63,5 +63,5 @@ fn create_endpoint(tag: Tag) -> Endpoint {
 }
 
 async fn create(body: Body<Incoming<CravingEvent>>) -> HandlerResult {
-    create_with_help(body, MEMBER).await
+    create_with_help(body, RecordPlace::Member(MEMBER)).await
 }

@@ -11,6 +11,7 @@
 //! - [`server`] runs the application, and [`cli`] is the command line.
 
 pub mod auth;
+pub mod check_in;
 pub mod cli;
 pub mod craving_event;
 pub mod http;

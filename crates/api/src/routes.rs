@@ -1,15 +1,15 @@
 //! Lists every endpoint of the application, in the order of the OpenAPI document.
 
 use mainstay_domain::{
-    appointment::Appointment, attendance::Attendance, check_in::CheckIn, commitment::Commitment, dose::Dose,
-    goal::Goal, journal_entry::JournalEntry, practice_session::PracticeSession, referral::Referral,
+    appointment::Appointment, attendance::Attendance, commitment::Commitment, dose::Dose, goal::Goal,
+    journal_entry::JournalEntry, practice_session::PracticeSession, referral::Referral,
     self_efficacy_profile::SelfEfficacyProfile, support_contact::SupportContact,
     thought_record::ThoughtRecord, transition::Transition,
 };
 
 use crate::{
     auth::{account, session},
-    craving_event, insight, medication, meeting,
+    check_in, craving_event, insight, medication, meeting,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
@@ -28,7 +28,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         session::endpoints(),
         collection::<Goal>(Tag::Goals),
         plan::endpoints(),
-        collection::<CheckIn>(Tag::CheckIns),
+        check_in::endpoints(),
         craving_event::endpoints(),
         use_event::endpoints(),
         collection::<SupportContact>(Tag::SupportContacts),

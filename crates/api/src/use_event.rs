@@ -33,7 +33,7 @@ use crate::{
         zone_for,
     },
     server::id::new_id,
-    support::{create_with_help, for_event, with_help_example, with_help_schema},
+    support::{RecordPlace, create_with_help, for_event, with_help_example, with_help_schema},
 };
 
 /// The member of a response that holds the event.
@@ -140,7 +140,7 @@ fn draft_plan_endpoint(tag: Tag) -> Endpoint {
 }
 
 async fn create(body: Body<Incoming<UseEvent>>) -> HandlerResult {
-    create_with_help(body, MEMBER).await
+    create_with_help(body, RecordPlace::Member(MEMBER)).await
 }
 
 /// Writes the review of a use event, which has the id of its event.

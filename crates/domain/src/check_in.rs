@@ -12,6 +12,7 @@ use crate::{
         text::{Label, Note, text},
         timestamp::{Timestamp, example_time},
         validation::{FindingCode, Findings},
+        vocabulary::FeelsSafe,
     },
 };
 
@@ -43,7 +44,7 @@ pub enum MedicationTaken {
     NotDue,
 }
 
-/// Whether there was use since the last check-in.
+/// Whether there was use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Used {
@@ -127,9 +128,15 @@ pub struct CheckInAnswers {
     /// How the medication was taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub medication: Option<MedicationTaken>,
-    /// Whether there was use.
+    /// Whether there was use since the last check-in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Used>,
+    /// Whether there was use on the date before that of the check-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_yesterday: Option<Used>,
+    /// Whether the person feels safe. `no` and `not_sure` bring help in the response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feels_safe: Option<FeelsSafe>,
     /// Whether a supporting person was contacted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub support_contacted: Option<bool>,
@@ -172,7 +179,8 @@ pub struct CheckIn {
 
 impl Record for CheckIn {
     const KIND: Kind = Kind::CheckIn;
-    const READ_ONLY: &'static [&'static str] = &["local_date"];
+    // Help is part of a response, and may be sent back with it.
+    const READ_ONLY: &'static [&'static str] = &["local_date", "support"];
 
     fn occurred_at(&self) -> Option<Timestamp> {
         Some(self.occurred_at)

@@ -16,7 +16,7 @@ use crate::{
         text::{Label, Note, text},
         timestamp::{Timestamp, example_time},
         validation::{FindingCode, Findings},
-        vocabulary::{SituationCategory, Substance},
+        vocabulary::{FeelsSafe, SituationCategory, Substance},
     },
 };
 
@@ -154,6 +154,9 @@ pub struct CravingEvent {
     /// Whether the person acted on the craving.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<bool>,
+    /// Whether the person feels safe. `no` and `not_sure` bring the crisis line and the safety plan first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feels_safe: Option<FeelsSafe>,
     /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
@@ -287,6 +290,7 @@ impl Record for CravingEvent {
             }]),
             outcome: CravingOutcome::RodeItOut,
             acted: Some(false),
+            feels_safe: None,
             note: Some(text!("It came after the call, and it passed.")),
         }
     }

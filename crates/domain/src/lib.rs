@@ -11,6 +11,7 @@
 //! - [`value`]: checked values (amounts, texts, times, places), shared enums, and validation findings;
 //! - [`mod@reference`]: practices, helplines, meetings and questionnaires, which are the same for everyone;
 //! - [`support`]: the toolkit of help in a response: strategies, contacts, helplines;
+//! - [`safety`]: what to say in acute danger, in the help and in the early warnings;
 //! - [`insight`]: computations over the whole record, such as abstinence, cravings, trends and early warnings.
 
 pub mod account;
@@ -30,6 +31,7 @@ pub mod questionnaire_response;
 pub mod record;
 pub mod reference;
 pub mod referral;
+pub mod safety;
 pub mod self_efficacy_profile;
 pub mod support;
 pub mod support_contact;

@@ -49,8 +49,8 @@ pub use crate::{
     error::{Result, StoreError},
     key::{key_store::MasterKeys, scope::PersonScope},
     record::{
-        Change, Created, Expected, KeyedRecords, LockedWriter, Order, Range, RecordWriter, Records, Replaced,
-        SealedDraft, Since, Stored, SyncState,
+        Change, Created, Expected, KeyedRecords, LockedWriter, Order, Part, Range, RecordWriter, Records,
+        Replaced, SealedDraft, Since, Stored, SyncState,
         history::{Version, VersionPage, VersionRange},
     },
 };

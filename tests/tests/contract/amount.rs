@@ -179,7 +179,8 @@ async fn an_amount_is_compared_with_a_limit_in_the_same_unit_or_in_grams(app: &T
 async fn store_earlier(app: &TestApp, sam: &Person, id: Uuid, unit: &Value, amount: &Value) {
     let mut body = serde_json::to_value(UseEvent::example()).expect("it is JSON");
     let incoming: Incoming<UseEvent> = serde_json::from_value(body.clone()).expect("a use event");
-    let mut draft = draft(incoming, id, None, app.clock.now(), &mut Uuid::nil).expect("it is valid");
+    let mut draft =
+        draft(incoming, id, None, app.clock.now(), chrono_tz::UTC, &mut Uuid::nil).expect("it is valid");
     body["unit"] = unit.clone();
     body["amount"] = amount.clone();
     draft.body = body.to_string().into_bytes();

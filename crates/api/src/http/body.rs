@@ -39,6 +39,8 @@ pub const MAX_BODY: usize = 1024 * 1024;
 pub trait Input: DeserializeOwned + 'static {
     /// The type whose schema documents the body.
     type Shape: ToSchema + 'static;
+    /// Members that are ignored whatever they hold.
+    const IGNORED: &'static [&'static str] = &[];
 
     /// Returns a valid value for a member. It replaces an invalid one, so that the other members can still be checked.
     fn stand_in(_member: &str) -> Option<Value> {
@@ -51,6 +53,7 @@ pub trait Input: DeserializeOwned + 'static {
 
 impl<T: Record> Input for Incoming<T> {
     type Shape = T;
+    const IGNORED: &'static [&'static str] = T::READ_ONLY;
 
     fn stand_in(member: &str) -> Option<Value> {
         serde_json::to_value(T::example()).ok()?.get(member).cloned()
@@ -276,10 +279,13 @@ fn malformed(error: &serde_json::Error) -> Problem {
 fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Problem {
     let parsed =
         serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&clamp_large_numbers(bytes)));
-    let value: Value = match parsed {
+    let mut value: Value = match parsed {
         Ok(value) => value,
         Err(error) => return malformed(&error),
     };
+    if let Value::Object(members) = &mut value {
+        members.retain(|name, _| !T::IGNORED.contains(&name.as_str()));
+    }
     let mut findings = Findings::default();
     let examined = InputSchema::of::<T::Shape>().examine(&value, &mut findings);
     // The rest of the input may break further rules. It is checked without the invalid values or, if it cannot be

@@ -18,10 +18,12 @@ use mainstay_domain::{
     medication::Medication,
     plan::{Plan, PlanStatus},
     practice_session::PracticeSession,
+    questionnaire_response::QuestionnaireResponse,
     record::Record,
     reference::helpline::{self, Helpline},
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
+    transition::Transition,
     use_event::UseEvent,
     warning_feedback::WarningFeedback,
 };
@@ -126,6 +128,8 @@ pub fn example_facts() -> Facts {
         profiles: one::<SelfEfficacyProfile>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4b"),
         feedback: one::<WarningFeedback>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4c"),
         contacts: one::<SupportContact>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4d"),
+        transitions: one::<Transition>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4e"),
+        responses: one::<QuestionnaireResponse>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4f"),
     }
 }
 

@@ -61,6 +61,10 @@ pub struct Needs {
     pub feedback: bool,
     /// Support contacts, all of them.
     pub contacts: bool,
+    /// Transitions from one level of care to the next.
+    pub transitions: Need,
+    /// Questionnaire responses.
+    pub responses: Need,
 }
 
 impl Needs {
@@ -92,6 +96,9 @@ pub fn read(records: &mut Records<'_>, needs: Needs, upto: Option<i64>) -> Resul
         feedback: collection(records, all_if(needs.feedback), upto)?,
         // The people to call now, whenever their contact was created.
         contacts: collection(records, all_if(needs.contacts), None)?,
+        // A transition is ordered by the midnight of its day in UTC, which may be later than the moment.
+        transitions: collection(records, needs.transitions, None)?,
+        responses: collection(records, needs.responses, upto)?,
     })
 }
 

@@ -37,6 +37,8 @@ use crate::{
 
 /// Days of doses that the early-warning rules read: an injection may last for 190 days and be overdue for more.
 const MEDICATION_DAYS: i64 = 600;
+/// Days of transitions that the safety notes read.
+const TRANSITION_DAYS: i64 = 31;
 
 /// Returns the endpoints of insights.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -181,7 +183,7 @@ fn summary_endpoint() -> Endpoint {
             .operation(Tag::Insights, "getSummary", "All of it, small")
             .about("What an app shows at its start, in one response.")
             .parameter(window_parameter()),
-        |facts, as_of| summary(facts, as_of, Window::default()),
+        |facts, as_of| summary(facts, &example_helplines(), as_of, Window::default()),
     )
 }
 
@@ -343,6 +345,8 @@ pub fn for_warnings(request: &InsightRequest) -> Needs {
         feedback: true,
         contacts: true,
         profiles: Need::None,
+        transitions: Need::From(add_days(today, -TRANSITION_DAYS)),
+        responses: Need::From(add_days(today, -1)),
     }
 }
 
@@ -372,7 +376,7 @@ async fn get_summary(caller: Caller) -> HandlerResult {
     request
         .by_the_hour()
         .respond(&caller, needs, |facts, request| {
-            summary(facts, &request.as_of, request.window)
+            summary(facts, &request.helplines(), &request.as_of, request.window)
         })
         .await
 }

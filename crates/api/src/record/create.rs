@@ -49,8 +49,8 @@ pub trait CreateResponder: Send + 'static {
     ) -> Result<Reply, StoreError>;
 }
 
-/// Reads the context of a response from a person's record.
-pub type ReadContext<C> = fn(&mut Records<'_>) -> Result<C, StoreError>;
+/// Reads the context of a response from a person's record, as of a moment.
+pub type ReadContext<C> = fn(&mut Records<'_>, DateTime<Utc>) -> Result<C, StoreError>;
 
 /// Stores a new record and responds, once for each `Idempotency-Key`.
 ///
@@ -73,7 +73,7 @@ pub async fn create_with<T: Record, R: CreateResponder>(
         return perform(caller, key, now, problem::<T>, move |writer| {
             let created = writer.create(&draft)?;
             let context = match R::READ_CONTEXT {
-                Some(read) => Some(read(writer.lock()?.records())),
+                Some(read) => Some(read(writer.lock()?.records(), now)),
                 None => None,
             };
             // The transaction may be lost: nothing more may be stored in it.
@@ -86,7 +86,10 @@ pub async fn create_with<T: Record, R: CreateResponder>(
     }
     let created = store_draft::<T>(caller, draft, now).await?;
     let context = match R::READ_CONTEXT {
-        Some(read) => Some(caller.state.store.read(caller.scope(), read).await),
+        Some(read) => {
+            let read = move |records: &mut Records<'_>| read(records, now);
+            Some(caller.state.store.read(caller.scope(), read).await)
+        }
         None => None,
     };
     Ok(responder.respond(&created, context)?.into_response())

@@ -17,9 +17,11 @@ use crate::{
     medication::Medication,
     plan::{Plan, PlanStatus},
     practice_session::PracticeSession,
+    questionnaire_response::QuestionnaireResponse,
     record::Kind,
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
+    transition::Transition,
     use_event::UseEvent,
     value::{timestamp::Timestamp, vocabulary::Substance},
     warning_feedback::WarningFeedback,
@@ -245,6 +247,10 @@ pub struct Facts {
     pub feedback: Vec<WithId<WarningFeedback>>,
     /// Support contacts.
     pub contacts: Vec<WithId<SupportContact>>,
+    /// Transitions from one level of care to the next.
+    pub transitions: Vec<WithId<Transition>>,
+    /// Questionnaire responses.
+    pub responses: Vec<WithId<QuestionnaireResponse>>,
 }
 
 impl Facts {

@@ -15,12 +15,14 @@ use super::{
     statistics::Share,
     strategy::{StrategyName, strategies},
     trigger::triggers,
-    warning::{Level, Rule, Thresholds, safety::SafetyTopic, warnings},
+    warning::{Level, Rule, Thresholds, Warnings, warnings},
 };
 use crate::{
     goal::{GoalKind, GoalStatus},
     plan::Stage,
     record::Kind,
+    reference::helpline::Helpline,
+    safety::SafetyNote,
     value::vocabulary::{SituationCategory, Substance},
 };
 
@@ -119,16 +121,6 @@ pub struct SummaryWarning {
     pub message: String,
 }
 
-/// A safety note.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SummarySafety {
-    /// Topic of the note.
-    pub topic: SafetyTopic,
-    /// Text of the note.
-    #[schema(max_length = 1000)]
-    pub text: String,
-}
-
 /// Early warnings in brief.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SummaryWarnings {
@@ -149,9 +141,9 @@ pub struct SummaryWarnings {
     /// only the rules that the person wants to hear about, and is no all-clear.
     #[schema(minimum = 0, maximum = 18)]
     pub muted: usize,
-    /// Safety notes.
-    #[schema(max_items = 3)]
-    pub safety: Vec<SummarySafety>,
+    /// Safety notes, independent of the score, the most urgent first.
+    #[schema(max_items = 8)]
+    pub safety: Vec<SafetyNote>,
 }
 
 /// The most important figures of all insights.
@@ -187,8 +179,8 @@ pub struct Summary {
     pub warnings: SummaryWarnings,
 }
 
-/// Computes the summary over a window.
-pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> {
+/// Computes the summary over a window. `helplines` are offered with the safety notes.
+pub fn summary(facts: &Facts, helplines: &[Helpline], as_of: &AsOf, window: Window) -> Insight<Summary> {
     let milestones = milestones(facts, as_of).result;
     let next_of = |goal: Uuid| {
         milestones
@@ -229,7 +221,7 @@ pub fn summary(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Summary> 
         strategies: top_strategies(facts, as_of, window),
         focus: self_efficacy(facts, as_of, Window::All).result.focus,
         medications: medications(facts, as_of, window),
-        warnings: warnings_in_brief(facts, as_of),
+        warnings: in_brief(warnings(facts, helplines, as_of, &Thresholds::V1).result),
     };
     Insight {
         basis: basis(facts, as_of, window),
@@ -271,8 +263,7 @@ fn medications(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryMedica
     active.take(MAX_ITEMS).collect()
 }
 
-fn warnings_in_brief(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
-    let warnings = warnings(facts, &[], as_of, &Thresholds::V1).result;
+fn in_brief(warnings: Warnings) -> SummaryWarnings {
     SummaryWarnings {
         muted: warnings.muted_signs(),
         rules_version: warnings.rules_version,
@@ -287,9 +278,12 @@ fn warnings_in_brief(facts: &Facts, as_of: &AsOf) -> SummaryWarnings {
             .collect(),
         not_evaluable: warnings.not_evaluable.len(),
         safety: (warnings.safety.into_iter())
-            .map(|note| SummarySafety {
+            .map(|note| SafetyNote {
                 topic: note.topic,
                 text: note.text,
+                reviewed_by: note.reviewed_by,
+                reviewed_on: note.reviewed_on,
+                helplines: note.helplines,
             })
             .collect(),
     }

@@ -1,6 +1,5 @@
 //! The contacts of a toolkit: whom to reach now.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -51,13 +50,23 @@ pub struct ToolkitContact {
     pub why: String,
 }
 
-/// Orders the contacts: first those who are reachable now in their own time zone, then by position.
-pub(super) fn contacts(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<ToolkitContact> {
+/// Whom to reach first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ContactOrder {
+    /// Those who are reachable now in their own time zone, then by position.
+    ReachableFirst,
+    /// Those who may be called in a crisis at any hour, then as always.
+    CrisisFirst,
+}
+
+/// Returns the contacts in order.
+pub(super) fn contacts(sources: &Sources<'_>, order: ContactOrder) -> Vec<ToolkitContact> {
+    let now = sources.as_of.at;
     let available = (sources.contacts.iter())
         .filter(|(_, c)| !matches!(c.status, ContactStatus::Declined | ContactStatus::Ended));
     let mut contacts: Vec<ToolkitContact> = available
         .map(|(id, contact)| {
-            let zone = contact.time_zone.map_or(sources.time_zone, |z| z.0);
+            let zone = contact.time_zone.map_or(sources.as_of.zone, |z| z.0);
             let reach = reach(&contact.availability, zone, now);
             let from = match reach {
                 Reach::From(at) => Some(at),
@@ -90,8 +99,10 @@ pub(super) fn contacts(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<Toolkit
             }
         })
         .collect();
+    let is_first = |contact: &ToolkitContact| order == ContactOrder::CrisisFirst && contact.in_crisis;
     contacts.sort_by(|a, b| {
-        (b.reachable_now.cmp(&a.reachable_now))
+        (is_first(b).cmp(&is_first(a)))
+            .then(b.reachable_now.cmp(&a.reachable_now))
             .then(a.position.cmp(&b.position))
             .then_with(|| a.name.cmp(&b.name))
             .then(a.id.cmp(&b.id))

@@ -11,7 +11,6 @@ use super::{
     rank::{Fit, Rank, fit_in_plan, why},
 };
 use crate::{
-    craving_event::CravingEvent,
     plan::Plan,
     reference::practice::{self, Practice},
     support::effectiveness::{Effectiveness, StrategyKey, effectiveness},
@@ -66,9 +65,9 @@ type EffectivenessByKey = BTreeMap<StrategyKey, Effectiveness>;
 /// Ranks the strategies: those that worked, then those that fit, then those that have not lowered the craving
 /// so far.
 pub(super) fn strategies(occasion: &Occasion, sources: &Sources<'_>) -> Vec<ToolkitStrategy> {
-    let worked = effectiveness(sources.events);
+    let worked = effectiveness(sources.events());
     let (mut ranked, mut in_plan) = (Vec::new(), HashSet::new());
-    if let Some((_, plan)) = sources.plan {
+    if let Some((_, plan)) = sources.strategy_plan() {
         in_plan.extend(
             plan.content
                 .strategies
@@ -78,7 +77,7 @@ pub(super) fn strategies(occasion: &Occasion, sources: &Sources<'_>) -> Vec<Tool
         ranked.extend(from_plan(occasion, &worked, plan));
     }
     ranked.extend(from_library(occasion, &worked, &in_plan));
-    ranked.extend(from_own_words(sources.events, &worked));
+    ranked.extend(from_own_words(sources, &worked));
     ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
     ranked
         .into_iter()
@@ -164,9 +163,9 @@ fn library_entry(p: &Practice, own: Option<Effectiveness>, fit: Fit, occasion: &
 }
 
 /// Strategies that the person tried in their own words and rated, with the latest wording.
-fn from_own_words(events: &[CravingEvent], worked: &EffectivenessByKey) -> Vec<Ranked> {
+fn from_own_words(sources: &Sources<'_>, worked: &EffectivenessByKey) -> Vec<Ranked> {
     let mut wording: BTreeMap<StrategyKey, &Label> = BTreeMap::new();
-    for tried in events.iter().flat_map(|e| e.strategy_uses.iter()) {
+    for tried in sources.events().flat_map(|e| e.strategy_uses.iter()) {
         if let (Some(key @ StrategyKey::Own(_)), Some(label)) = (StrategyKey::of(tried), &tried.label) {
             wording.entry(key).or_insert(label);
         }

@@ -1,21 +1,22 @@
-//! The toolkit in a response: strategies to try now, people to reach now, and helplines.
+//! The toolkit in a response: strategies to try now, people to reach now, helplines, and what to say in acute danger.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{contact::contacts, strategy::strategies};
+use super::{
+    contact::{ContactOrder, contacts},
+    strategy::strategies,
+};
 pub use super::{
     contact::{MAX_CONTACTS, ToolkitContact},
-    occasion::{Occasion, Sources},
+    occasion::{HelpOccasion, Occasion, Sources},
     strategy::{MAX_STRATEGIES, ToolkitStrategy},
 };
 use crate::{
-    plan::PlanText,
-    reference::helpline::{Helpline, HelplineTopic},
-    use_event::Harm,
-    value::vocabulary::Substance,
+    plan::{PlanText, SafetyStep},
+    reference::helpline::Helpline,
+    safety::{SafetyNote, Situation, dangers, most_urgent_first},
 };
 
 /// Everything that helps now.
@@ -24,21 +25,25 @@ pub struct Toolkit {
     /// A kind message to begin with.
     #[schema(max_length = 400)]
     pub message: String,
+    /// Safety notes, the most urgent first.
+    #[schema(max_items = 8)]
+    pub safety_notes: Vec<SafetyNote>,
+    /// The steps of the active safety plan, in their order.
+    #[schema(max_items = 100)]
+    pub safety_steps: Vec<SafetyStep>,
     /// Strategies, best first.
     #[schema(max_items = 10)]
     pub strategies: Vec<ToolkitStrategy>,
-    /// Contacts, reachable ones first.
+    /// Contacts, reachable ones first. If the person may be in danger, those for a crisis come before all others.
     #[schema(max_items = 20)]
     pub contacts: Vec<ToolkitContact>,
-    /// Helplines of the person's country.
+    /// Helplines of the person's country. If the person may be in danger, the emergency number comes first, then the
+    /// crisis lines.
     #[schema(max_items = 50)]
     pub helplines: Vec<Helpline>,
     /// The plan's steps after a lapse.
     #[schema(max_items = 100)]
     pub lapse_response: Vec<PlanText>,
-    /// Safety notes.
-    #[schema(max_items = 10, max_length = 1000)]
-    pub safety_notes: Vec<String>,
     /// The active plan that the strategies come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<Uuid>,
@@ -48,58 +53,61 @@ pub struct Toolkit {
     pub plan_number: Option<i64>,
 }
 
-/// Builds the toolkit for an occasion at a moment.
-pub fn toolkit(occasion: &Occasion, sources: &Sources<'_>, now: DateTime<Utc>) -> Toolkit {
+/// Builds the toolkit for an occasion.
+pub fn toolkit(occasion: &Occasion, sources: &Sources<'_>) -> Toolkit {
+    let dangers = dangers(&Situation {
+        facts: sources.facts,
+        as_of: sources.as_of,
+        event: occasion.event,
+        asks_for_help: occasion.event.is_none(),
+    });
+    let is_crisis = dangers.iter().any(|danger| danger.topic.is_crisis());
+    let mut helplines = sources.helplines.clone();
+    if is_crisis {
+        most_urgent_first(&mut helplines);
+    }
+    let order = if is_crisis {
+        ContactOrder::CrisisFirst
+    } else {
+        ContactOrder::ReachableFirst
+    };
+    let plan = sources.strategy_plan();
     Toolkit {
-        message: message(occasion).to_owned(),
+        message: message(occasion, is_crisis).to_owned(),
+        safety_notes: (dangers.iter())
+            .map(|danger| SafetyNote::about(danger, &sources.helplines))
+            .collect(),
+        safety_steps: safety_steps(sources),
         strategies: strategies(occasion, sources),
-        contacts: contacts(sources, now),
-        helplines: helplines(occasion, sources),
-        lapse_response: match sources.plan {
+        contacts: contacts(sources, order),
+        helplines,
+        lapse_response: match plan {
             Some((_, plan)) if occasion.used.is_some() => plan.content.lapse_response.to_vec(),
             _ => Vec::new(),
         },
-        safety_notes: safety_notes(occasion),
-        plan_id: sources.plan.map(|(id, _)| id),
-        plan_number: sources.plan.map(|(_, plan)| plan.number.get()),
+        plan_id: plan.map(|(id, _)| id),
+        plan_number: plan.map(|(_, plan)| plan.number.get()),
     }
 }
 
-/// Orders the helplines. If someone may be in danger, the emergency number comes first.
-fn helplines(occasion: &Occasion, sources: &Sources<'_>) -> Vec<Helpline> {
-    let mut all = sources.helplines.clone();
-    if matches!(occasion.harm, Some(Harm::Overdose | Harm::Injury)) {
-        all.sort_by_key(|h| h.topic != HelplineTopic::Emergency);
-    }
-    all
+/// Returns the steps of the active safety plan, in the order of their numbers.
+fn safety_steps(sources: &Sources<'_>) -> Vec<SafetyStep> {
+    let mut steps = sources
+        .safety_plan
+        .map_or_else(Vec::new, |(_, plan)| plan.content.safety_steps.to_vec());
+    steps.sort_by_key(|step| step.step);
+    steps
 }
 
-fn message(occasion: &Occasion) -> &'static str {
-    if occasion.used.is_some() {
+fn message(occasion: &Occasion, is_crisis: bool) -> &'static str {
+    if is_crisis {
+        "Thank you for writing it down. Your safety comes first now: you can call right away, and you do not have to be \
+         sure. After that, take the next small step."
+    } else if occasion.used.is_some() {
         "Thank you for writing it down. Everything you have built is still yours, and the next step can be a small one."
     } else {
         "You noticed it, and that is the first step. Cravings rise and pass; here is what can carry you through."
     }
-}
-
-/// The safety notes for an occasion, independent of any score.
-fn safety_notes(occasion: &Occasion) -> Vec<String> {
-    let mut notes = Vec::new();
-    if occasion.harm == Some(Harm::Overdose) {
-        notes.push(
-            "If someone cannot be woken, breathes slowly or not at all, or has blue lips: call the emergency number now, \
-             give naloxone if it is there, and stay with them."
-                .to_owned(),
-        );
-    }
-    if occasion.used.is_some_and(Substance::is_opioid) {
-        notes.push(
-            "After days without opioids the body tolerates less than before, so the usual amount can stop the breathing. \
-             Keep naloxone at hand and have someone with you."
-                .to_owned(),
-        );
-    }
-    notes
 }
 
 #[cfg(test)]

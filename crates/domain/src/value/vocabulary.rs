@@ -59,6 +59,30 @@ impl Substance {
             Self::OpioidHeroin | Self::OpioidFentanyl | Self::OpioidPrescription
         )
     }
+
+    /// Whether it is a stimulant drug.
+    pub const fn is_stimulant(self) -> bool {
+        matches!(self, Self::Cocaine | Self::Methamphetamine | Self::OtherStimulant)
+    }
+}
+
+/// Whether the person feels safe. Only the person says so; it is never inferred and counts in no score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FeelsSafe {
+    /// Yes.
+    Yes,
+    /// Not sure.
+    NotSure,
+    /// No.
+    No,
+}
+
+impl FeelsSafe {
+    /// Whether help for safety comes first. Not being sure is reason enough.
+    pub const fn needs_help(self) -> bool {
+        matches!(self, Self::NotSure | Self::No)
+    }
 }
 
 /// The eight categories of high-risk situations (Marlatt and Gordon, 1985).

@@ -16,6 +16,7 @@ pub mod history;
 pub(crate) mod insert;
 mod keyed;
 mod locked;
+pub(crate) mod parts;
 mod read;
 mod write;
 
@@ -26,6 +27,7 @@ pub use create::SealedDraft;
 pub(crate) use insert::NewRow;
 pub use keyed::KeyedRecords;
 pub use locked::LockedWriter;
+pub use parts::Part;
 pub use read::Records;
 pub use write::RecordWriter;
 

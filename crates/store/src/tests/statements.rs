@@ -3,7 +3,7 @@
 use diesel::{debug_query, pg::Pg, query_builder::QueryFragment, sqlite::Sqlite};
 use mainstay_domain::{
     check_in::CheckIn,
-    record::{Incoming, Record, draft},
+    record::{Incoming, Kind, Record, draft},
 };
 use uuid::Uuid;
 
@@ -18,7 +18,11 @@ use crate::{
         scope::PersonScope,
         seal::{DataKeys, Secret},
     },
-    record::insert::{InsertBatch, InsertOneOnPostgres, InsertOneOnSqlite, NewRow},
+    record::{
+        Part,
+        insert::{InsertBatch, InsertOneOnPostgres, InsertOneOnSqlite, NewRow},
+        parts::SelectParts,
+    },
 };
 
 /// The text of a statement, without the values that are bound to it.
@@ -67,6 +71,19 @@ fn statements_of_both_engines() {
     assert_eq!(
         text::<Pg, _>(&SelectSyncState(1)),
         "SELECT people.rev, epoch, floor_rev FROM people WHERE person_no = $1"
+    );
+    let part = Part {
+        kind: Kind::CheckIn,
+        from: None,
+        limit: 1,
+    };
+    assert_eq!(
+        text::<Sqlite, _>(&SelectParts::of(1, [part, part])),
+        "SELECT * FROM (SELECT collection, id, version, occurred_at, sealed, created_at, updated_at FROM records WHERE \
+         person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? ORDER BY occurred_at DESC, id DESC LIMIT \
+         ?) AS part UNION ALL SELECT * FROM (SELECT collection, id, version, occurred_at, sealed, created_at, updated_at \
+         FROM records WHERE person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? ORDER BY occurred_at \
+         DESC, id DESC LIMIT ?) AS part"
     );
     assert_eq!(
         text::<Sqlite, _>(&SelectSyncState(1)),

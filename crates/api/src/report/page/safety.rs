@@ -1,14 +1,14 @@
 //! The safety notes of the report, right under its title: whom to call, and why today.
 
 use mainstay_domain::{
-    insight::warning::SafetyNote,
+    insight::warning::WarningSafetyNote,
     reference::helpline::{Helpline, HelplineChannel, HelplineChannelKind, HelplineTopic},
 };
 use maud::{Markup, html};
 
 /// Renders the notes, with each helpline once. The emergency number comes first, then the notes, then the other
 /// helplines. Nothing is rendered without a note.
-pub(super) fn safety(notes: &[SafetyNote]) -> Markup {
+pub(super) fn safety(notes: &[WarningSafetyNote]) -> Markup {
     let (emergency, others): (Vec<_>, Vec<_>) = helplines(notes)
         .into_iter()
         .partition(|line| line.topic == HelplineTopic::Emergency);
@@ -27,7 +27,7 @@ pub(super) fn safety(notes: &[SafetyNote]) -> Markup {
 }
 
 /// Returns the helplines of all notes in their order, each once.
-fn helplines(notes: &[SafetyNote]) -> Vec<&Helpline> {
+fn helplines(notes: &[WarningSafetyNote]) -> Vec<&Helpline> {
     let mut found: Vec<&Helpline> = Vec::new();
     for line in notes.iter().flat_map(|note| &note.helplines) {
         if !found.iter().any(|known| known.id == line.id) {
@@ -173,7 +173,7 @@ mod tests {
         };
         let found = warnings(&facts, &helplines, &example_moment(), &Thresholds::V1).result;
         let note = found.safety.first().expect("a note").clone();
-        let another = SafetyNote {
+        let another = WarningSafetyNote {
             text: "Another note.".to_owned(),
             ..note.clone()
         };

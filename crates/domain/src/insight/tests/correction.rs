@@ -152,7 +152,7 @@ proptest! {
     /// The summary and the report agree with the insights, which have oracles of their own.
     #[test]
     fn the_summary_and_the_report_agree_with_the_insights(((as_of, facts), window) in (recent_history(), window()), limit in 0_usize..12) {
-        let summary_result = summary(&facts, &as_of, window).result;
+        let summary_result = summary(&facts, &[], &as_of, window).result;
         let milestones_by_goal = milestones(&facts, &as_of).result.goals;
         let report = progress(&facts, &[], &[], &as_of, window);
         let (days, craving_figures) = (abstinence(&facts, &as_of).result, cravings(&facts, &as_of, window).result);

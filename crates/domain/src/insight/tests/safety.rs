@@ -1,27 +1,45 @@
-//! Tests of safety notes against their definition.
+//! Tests of safety notes against their definition, on random records.
 
-use std::collections::BTreeSet;
+mod oracle;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::TimeDelta;
 use proptest::{collection::vec, option, prelude::*, sample::select};
+use uuid::Uuid;
 
-use super::{
-    abstinence::each_day,
-    history::{as_of, proptest_config, recording_zone, use_event, with_ids},
-};
+use self::oracle::Oracle;
+use super::history::{as_of, craving, proptest_config, recording_zone, use_event, with_ids};
 use crate::{
+    check_in::{CheckIn, CheckInAnswers, CheckInKind},
+    craving_event::CravingEvent,
     goal::{Goal, GoalBaseline, GoalKind, GoalStatus},
     insight::{
         calendar::add_days,
-        facts::{AsOf, Facts},
-        warning::safety::{SafetyTopic, safety_notes},
+        facts::{AsOf, Facts, WithId},
+        warning::{Rule, safety::safety_notes},
     },
+    questionnaire_response::QuestionnaireResponse,
     record::Record,
-    use_event::UseEvent,
-    value::{amount::Amount, timestamp::Timestamp, vocabulary::Substance},
+    reference::{helpline::HelplineTopic, questionnaire::score},
+    safety::SafetyTopic,
+    transition::Transition,
+    use_event::{Harm, UseEvent},
+    value::{
+        amount::{Amount, AmountUnit},
+        text::Label,
+        timestamp::Timestamp,
+        vocabulary::{FeelsSafe, Substance},
+    },
+    warning_feedback::{FeedbackKind, WarningFeedback},
 };
 
-const SUBSTANCES: [Substance; 3] = [Substance::Alcohol, Substance::Sedative, Substance::OpioidFentanyl];
+const SUBSTANCES: [Substance; 6] = [
+    Substance::Alcohol,
+    Substance::Sedative,
+    Substance::OpioidFentanyl,
+    Substance::OpioidPrescription,
+    Substance::Cocaine,
+    Substance::Hallucinogen,
+];
 
 /// Generates use on most days up to one of the last weeks.
 fn daily_use(as_of: AsOf) -> impl Strategy<Value = Vec<UseEvent>> {
@@ -30,136 +48,215 @@ fn daily_use(as_of: AsOf) -> impl Strategy<Value = Vec<UseEvent>> {
         option::weighted(0.8, 0_u8..9),
         use_event(as_of),
         recording_zone(as_of.zone),
+        option::weighted(
+            0.2,
+            select(&[Harm::Overdose, Harm::Injury, Harm::None, Harm::Unknown][..]),
+        ),
     );
-    (select(&SUBSTANCES[..]), 0_i64..17, vec(day, 0..9)).prop_map(move |(substance, last, days)| {
-        let of_day = (0_i64..).zip(days).filter(|(_, day)| day.0);
-        of_day
-            .map(|(back, (_, units, event, zone))| {
-                let at = as_of.at - TimeDelta::days(last + back) - TimeDelta::minutes(7);
-                UseEvent {
-                    substance,
-                    occurred_at: Timestamp::in_zone(at, zone),
-                    ended_at: event
-                        .ended_at
-                        .map(|_| Timestamp::in_zone((at + TimeDelta::hours(5)).min(as_of.at), zone)),
-                    amount: units.map(|units| Amount::new(f64::from(units)).unwrap()),
-                    ..event
-                }
-            })
-            .collect()
-    })
+    (select(&SUBSTANCES[..]), 0_i64..17, 0_i64..1400, vec(day, 0..9)).prop_map(
+        move |(substance, last, minutes, days)| {
+            let of_day = (0_i64..).zip(days).filter(|(_, day)| day.0);
+            of_day
+                .map(|(back, (_, units, event, zone, harm))| {
+                    let at = as_of.at - TimeDelta::days(last + back) - TimeDelta::minutes(minutes);
+                    UseEvent {
+                        substance,
+                        occurred_at: Timestamp::in_zone(at, zone),
+                        ended_at: event
+                            .ended_at
+                            .map(|_| Timestamp::in_zone((at + TimeDelta::hours(5)).min(as_of.at), zone)),
+                        amount: units.map(|units| Amount::new(f64::from(units)).unwrap()),
+                        harm,
+                        ..event
+                    }
+                })
+                .collect()
+        },
+    )
 }
 
 fn new_goal(as_of: AsOf) -> impl Strategy<Value = Goal> {
     let kind = select(&[GoalKind::Abstain, GoalKind::Abstain, GoalKind::Reduce][..]);
-    (
-        select(&SUBSTANCES[..]),
-        kind,
-        -2_i64..17,
-        option::of(0_u8..9),
-        any::<bool>(),
-    )
-        .prop_map(move |(substance, kind, ago, units, is_active)| Goal {
+    let unit = select(&[Some(AmountUnit::StandardDrink), Some(AmountUnit::G), None][..]);
+    let status = select(&[GoalStatus::Active, GoalStatus::Active, GoalStatus::Stopped][..]);
+    let units = option::of(0_u8..90);
+    (select(&SUBSTANCES[..]), kind, -2_i64..17, units, unit, status).prop_map(
+        move |(substance, kind, ago, units, unit, status)| Goal {
             substance,
             kind,
             started_on: add_days(as_of.today(), -ago),
-            status: if is_active {
-                GoalStatus::Active
-            } else {
-                Goal::example().status
-            },
+            status,
+            unit,
             baseline: Some(GoalBaseline {
-                units_per_day: units.map(|units| Amount::new(f64::from(units)).unwrap()),
+                units_per_day: units.map(|units| Amount::new(f64::from(units) / 10.0).unwrap()),
                 cost_minor_per_day: None,
                 currency: None,
                 minutes_per_day: None,
             }),
             ..Goal::example()
-        })
-}
-
-fn days_of(event: &UseEvent) -> Vec<NaiveDate> {
-    let from = event.occurred_at.local_date();
-    each_day(
-        from,
-        event.ended_at.map_or(from, |end| end.local_date().max(from)),
+        },
     )
-    .collect()
 }
 
-/// Returns whether opioid use came after three or more days without.
-fn opioid(facts: &Facts, today: NaiveDate) -> bool {
-    let uses: Vec<&UseEvent> = (facts.uses.iter().map(|u| &u.record))
-        .filter(|u| u.substance.is_opioid() && !u.as_prescribed && !u.entered_in_error)
-        .collect();
-    let dates: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
-    uses.iter().any(|u| {
-        let first = days_of(u)[0];
-        first > add_days(today, -7) && (1..=3).all(|back| !dates.contains(&add_days(first, -back)))
+fn feels_safe() -> impl Strategy<Value = Option<FeelsSafe>> {
+    option::of(select(&[FeelsSafe::Yes, FeelsSafe::NotSure, FeelsSafe::No][..]))
+}
+
+fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
+    let substance = option::weighted(0.7, select(&SUBSTANCES[..]));
+    let parts = (
+        craving(as_of),
+        0_i64..13_000,
+        recording_zone(as_of.zone),
+        substance,
+        feels_safe(),
+    );
+    parts.prop_map(
+        move |(event, minutes, zone, substance, feels_safe)| CravingEvent {
+            substance,
+            feels_safe,
+            occurred_at: Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes), zone),
+            ..event
+        },
+    )
+}
+
+fn answered(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
+    (0_i64..2_000, feels_safe()).prop_map(move |(minutes, feels_safe)| CheckIn {
+        kind: CheckInKind::Momentary,
+        // Some are of the same moment.
+        occurred_at: Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes / 100 * 100), as_of.zone),
+        answers: CheckInAnswers {
+            feels_safe,
+            ..CheckInAnswers::default()
+        },
+        ..CheckIn::example()
     })
 }
 
-/// Returns whether daily use (for alcohol: heavy use) stopped at once within the last days.
-fn stopped(facts: &Facts, substance: Substance, within: i64, today: NaiveDate) -> bool {
-    let is_sedative = substance == Substance::Sedative;
-    let uses: Vec<&UseEvent> = (facts.uses.iter().map(|u| &u.record))
-        .filter(|u| u.substance == substance && !u.entered_in_error && (is_sedative || !u.as_prescribed))
-        .collect();
-    let dates: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
-    let last = dates.last().copied();
-    let by_events = last.is_some_and(|last| {
-        let week: Vec<NaiveDate> = (0..7).map(|back| add_days(last, -back)).collect();
-        let days = week.iter().filter(|day| dates.contains(day)).count();
-        let amounts: Vec<Option<f64>> = (uses.iter().filter(|u| week.contains(&days_of(u)[0])))
-            .map(|u| u.amount.map(Amount::get))
-            .collect();
-        let sum: f64 = amounts.iter().flatten().sum();
-        let is_heavy =
-            is_sedative || amounts.contains(&None) || sum >= 4.0 * f64::from(u32::try_from(days).unwrap());
-        (1..=within).any(|back| add_days(today, -back) == last) && days >= 5 && is_heavy
-    });
-    let by_goal = facts.goals.iter().map(|goal| &goal.record).any(|goal| {
-        let units = goal
-            .baseline
-            .as_ref()
-            .and_then(|b| b.units_per_day)
-            .map_or(0.0, Amount::get);
-        let is_new = (0..=within).any(|back| add_days(today, -back) == goal.started_on);
-        let is_active_abstinence = goal.substance == substance
-            && goal.kind == GoalKind::Abstain
-            && goal.status == GoalStatus::Active;
-        let is_heavy = if is_sedative { units > 0.0 } else { units >= 4.0 };
-        is_active_abstinence && is_new && is_heavy && last.is_none_or(|last| last < goal.started_on)
-    });
-    by_events || by_goal
+fn response(as_of: AsOf) -> impl Strategy<Value = QuestionnaireResponse> {
+    (0_i64..3_000, any::<bool>()).prop_map(move |(minutes, has_note)| {
+        let note = score::SafetyNote {
+            id: "dark".to_owned(),
+            text: "Thank you for telling.".to_owned(),
+        };
+        QuestionnaireResponse {
+            occurred_at: Timestamp::in_zone(as_of.at - TimeDelta::minutes(minutes), as_of.zone),
+            safety_notes: has_note.then_some(note).into_iter().collect(),
+            ..QuestionnaireResponse::example()
+        }
+    })
+}
+
+fn transition(as_of: AsOf) -> impl Strategy<Value = Transition> {
+    let level = select(&["jail", "Residential", "Intensive Outpatient", "home"][..]);
+    (-2_i64..35, level).prop_map(move |(ago, level)| Transition {
+        from_level: Label::new(level).unwrap(),
+        discharged_on: add_days(as_of.today(), -ago),
+        ..Transition::example()
+    })
+}
+
+/// Generates a record in which any of the dangers may be, medications aside.
+fn dangerous_record(as_of: AsOf) -> impl Strategy<Value = Facts> {
+    let parts = (
+        vec(daily_use(as_of), 0..3),
+        vec(new_goal(as_of), 0..2),
+        vec(recent_craving(as_of), 0..3),
+        vec(answered(as_of), 0..4),
+        vec(response(as_of), 0..2),
+        vec(transition(as_of), 0..2),
+    );
+    parts.prop_map(
+        |(uses, goals, cravings, check_ins, responses, transitions)| Facts {
+            goals: with_ids(goals, 1000),
+            uses: with_ids(uses.into_iter().flatten().collect(), 2000),
+            check_ins: with_ids(check_ins, 3000),
+            cravings: with_ids(cravings, 4000),
+            responses: with_ids(responses, 5000),
+            transitions: with_ids(transitions, 6000),
+            ..Facts::default()
+        },
+    )
+}
+
+fn topics(facts: &Facts, as_of: &AsOf) -> Vec<SafetyTopic> {
+    let notes = safety_notes(facts, &[], as_of);
+    notes.iter().map(|note| note.topic).collect()
+}
+
+/// Generates a moment and a record before it.
+fn moment_and_record() -> impl Strategy<Value = (AsOf, Facts)> {
+    as_of().prop_flat_map(|as_of| (Just(as_of), dangerous_record(as_of)))
+}
+
+fn exists(facts: &Facts, id: Uuid) -> bool {
+    fn has<T>(records: &[WithId<T>], id: Uuid) -> bool {
+        records.iter().any(|one| one.id == id)
+    }
+    let is_use = |one: &WithId<UseEvent>| one.id == id && !one.record.entered_in_error;
+    facts.uses.iter().any(is_use)
+        || has(&facts.goals, id)
+        || has(&facts.check_ins, id)
+        || has(&facts.cravings, id)
+        || has(&facts.responses, id)
+        || has(&facts.transitions, id)
 }
 
 proptest! {
     #![proptest_config(proptest_config())]
 
-    /// Safety notes are given exactly when their definition holds, with records of the person as inputs.
+    /// Safety notes are given exactly when their definition holds, each with records of the person as inputs and with an
+    /// emergency number.
     #[test]
-    fn safety_notes_are_given_exactly_when_their_definition_holds(
-        (as_of, uses, goals) in as_of().prop_flat_map(|as_of| (Just(as_of), vec(daily_use(as_of), 0..3), vec(new_goal(as_of), 0..2))),
-    ) {
-        let facts = Facts {
-            goals: with_ids(goals, 1000),
-            uses: with_ids(uses.into_iter().flatten().collect(), 2000),
-            ..Facts::default()
-        };
-        let today = as_of.today();
-        let expected = [
-            (SafetyTopic::OpioidTolerance, opioid(&facts, today)),
-            (SafetyTopic::AlcoholWithdrawal, stopped(&facts, Substance::Alcohol, 7, today)),
-            (SafetyTopic::SedativeWithdrawal, stopped(&facts, Substance::Sedative, 14, today)),
-        ];
-        let expected: Vec<SafetyTopic> = expected.into_iter().filter(|e| e.1).map(|e| e.0).collect();
-        let notes = safety_notes(&facts, &[], &as_of);
-        prop_assert_eq!(notes.iter().map(|note| note.topic).collect::<Vec<_>>(), expected);
-        for note in &notes {
-            let exists = |id| facts.uses.iter().any(|u| u.id == id && !u.record.entered_in_error)
-                || facts.goals.iter().any(|g| g.id == id);
-            prop_assert!(!note.inputs.is_empty() && note.inputs.iter().all(|input| input.id.is_some_and(exists)));
+    fn safety_notes_are_given_exactly_when_their_definition_holds((as_of, facts) in moment_and_record()) {
+        let expected = Oracle { facts: &facts, as_of: &as_of }.topics();
+        prop_assert_eq!(topics(&facts, &as_of), expected);
+        for note in safety_notes(&facts, &[], &as_of) {
+            prop_assert!((1..=50).contains(&note.inputs.len()));
+            prop_assert!(note.inputs.iter().all(|input| input.id.is_some_and(|id| exists(&facts, id))));
+            prop_assert_eq!(note.helplines[0].topic, HelplineTopic::Emergency);
         }
+    }
+
+    /// No feedback mutes a note, whichever rule it is about.
+    #[test]
+    fn nothing_mutes_a_safety_note((as_of, facts) in moment_and_record()) {
+        let before = safety_notes(&facts, &[], &as_of);
+        let mute = |rule| WarningFeedback { rule, kind: FeedbackKind::Mute, muted_until: None, note: None };
+        let muted = Facts { feedback: with_ids(Rule::ALL.into_iter().map(mute).collect(), 7000), ..facts };
+        prop_assert_eq!(before, safety_notes(&muted, &[], &as_of));
+    }
+
+    /// Another danger takes no note away, whatever else the record says. (Use of what was stopped ends the note that it
+    /// was stopped, so the added use is of other substances.)
+    #[test]
+    fn another_danger_takes_no_note_away(((as_of, facts), extra) in (moment_and_record(), 0_usize..7)) {
+        let before = topics(&facts, &as_of);
+        let (mut after, at) = (facts, Timestamp::in_zone(as_of.at, as_of.zone));
+        let used = UseEvent { occurred_at: at, ended_at: None, amount: None, unit: None, harm: None, ..UseEvent::example() };
+        match extra {
+            0 => after.check_ins.extend(with_ids(vec![CheckIn {
+                occurred_at: at,
+                answers: CheckInAnswers { feels_safe: Some(FeelsSafe::No), ..CheckInAnswers::default() },
+                ..CheckIn::example()
+            }], 8000)),
+            1 => after.cravings.extend(with_ids(vec![CravingEvent {
+                occurred_at: at,
+                substance: Some(Substance::OpioidHeroin),
+                feels_safe: Some(FeelsSafe::NotSure),
+                ..CravingEvent::example()
+            }], 8000)),
+            2 => after.uses.extend(with_ids(vec![UseEvent { substance: Substance::Cocaine, harm: Some(Harm::Overdose), ..used }], 8000)),
+            3 => after.uses.extend(with_ids(vec![UseEvent { substance: Substance::OpioidHeroin, harm: Some(Harm::Injury), ..used }], 8000)),
+            4 => after.transitions.extend(with_ids(vec![Transition { discharged_on: as_of.today(), ..Transition::example() }], 8000)),
+            5 => after.cravings.extend(with_ids(vec![CravingEvent { occurred_at: at, substance: Some(Substance::Sedative), ..CravingEvent::example() }], 8000)),
+            _ => after.goals.extend(with_ids(vec![Goal { substance: Substance::OpioidFentanyl, ..Goal::example() }], 8000)),
+        }
+        let after = topics(&after, &as_of);
+        // A substance that is named makes the record of someone who named none a record about that substance.
+        let lost = before.iter().filter(|topic| !after.contains(topic));
+        let lost: Vec<_> = lost.filter(|topic| !(matches!(extra, 2 | 5) && **topic == SafetyTopic::OpioidTolerance)).collect();
+        prop_assert!(lost.is_empty(), "{lost:?}");
     }
 }

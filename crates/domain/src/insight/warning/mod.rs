@@ -14,7 +14,7 @@
 //!
 //! [`rule`] defines the rules with their thresholds, and [`evidence`] the inputs that they decide by. `body`,
 //! `craving`, `strain` and `contact` contain the rules. `response` finds plan items and practices that help.
-//! [`safety`] is independent of the score.
+//! [`safety`] has the safety notes, which are independent of the score.
 
 mod body;
 mod contact;
@@ -39,7 +39,7 @@ pub use self::{
     evidence::{WarningBaseline, WarningInput},
     response::{PlanAnswer, PracticeAnswer},
     rule::{RULES_VERSION, Rule, Thresholds},
-    safety::SafetyNote,
+    safety::WarningSafetyNote,
 };
 use super::{
     Insight,
@@ -152,9 +152,9 @@ pub struct Warnings {
     /// Rules that the person muted.
     #[schema(max_items = 18)]
     pub muted: Vec<MutedRule>,
-    /// Safety notes, independent of the score.
-    #[schema(max_items = 3)]
-    pub safety: Vec<SafetyNote>,
+    /// Safety notes, independent of the score, the most urgent first.
+    #[schema(max_items = 8)]
+    pub safety: Vec<WarningSafetyNote>,
     /// Explanation of what the warnings are and are not, to show to the person.
     #[schema(max_length = 400)]
     pub about: String,

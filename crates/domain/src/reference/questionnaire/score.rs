@@ -48,6 +48,7 @@ pub struct Score {
 
 /// A safety note that follows from an answer or a score. Show it at once, with helplines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = QuestionnaireSafetyNote)]
 pub struct SafetyNote {
     /// The id of the gate.
     #[schema(max_length = 60)]

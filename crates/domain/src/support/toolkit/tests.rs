@@ -1,21 +1,26 @@
 //! Tests of the toolkit: order of strategies, contacts and helplines.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::*;
 use crate::{
     craving_event::{CravingEvent, StrategyUse},
+    insight::facts::{AsOf, Facts, WithId},
     plan::Plan,
     record::Record,
-    reference::practice,
+    reference::{helpline, practice},
+    safety::SafetyTopic,
     support_contact::{Availability, SupportContact},
+    use_event::{Harm, UseEvent},
     value::{
+        kindness::unkind_words,
         list::{Ids, List},
         number::{Int, Rating},
         place::{TimeOfDay, ZoneName},
-        text::{Label, text},
+        text::{Label, Text, text},
         timestamp::Timestamp,
-        vocabulary::SituationCategory,
+        vocabulary::{SituationCategory, Substance},
     },
 };
 
@@ -77,16 +82,48 @@ fn at(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
 }
 
+fn as_of(text: &str) -> AsOf {
+    AsOf {
+        at: at(text),
+        zone: Tz::UTC,
+        week_start: 1,
+        standard_drink_g: Some(14.0),
+    }
+}
+
+fn facts(cravings: &[CravingEvent]) -> Facts {
+    let with_ids = cravings.iter().zip(4000..).map(|(event, n)| WithId {
+        id: Uuid::from_u128(n),
+        record: event.clone(),
+    });
+    Facts {
+        cravings: with_ids.collect(),
+        ..Facts::default()
+    }
+}
+
 fn help(occasion: &Occasion, contacts: &[(Uuid, SupportContact)], events: &[CravingEvent]) -> Toolkit {
+    help_with(occasion, contacts, &facts(events))
+}
+
+fn help_with(occasion: &Occasion, contacts: &[(Uuid, SupportContact)], facts: &Facts) -> Toolkit {
     let plan = plan();
+    let mut safety_plan = plan.clone();
+    let step = |step, text: &str| SafetyStep {
+        id: None,
+        step: Int::clamped(step),
+        text: Text::new(text).unwrap(),
+    };
+    safety_plan.content.safety_steps = List::of([step(4, "Ask Robin."), step(1, "I stop eating.")]);
     let sources = Sources {
         plan: Some((Uuid::nil(), &plan)),
+        safety_plan: Some((Uuid::from_u128(9), &safety_plan)),
         contacts,
-        events,
-        helplines: Vec::new(),
-        time_zone: Tz::UTC,
+        facts,
+        helplines: helpline::select(Some("US"), None).into_iter().cloned().collect(),
+        as_of: &as_of("2026-03-02T12:00:00Z"),
     };
-    toolkit(occasion, &sources, at("2026-03-02T12:00:00Z"))
+    toolkit(occasion, &sources)
 }
 
 #[test]
@@ -135,16 +172,17 @@ fn strategies_that_did_not_lower_the_craving_come_last() {
 fn without_a_plan_the_library_helps() {
     let sources = Sources {
         plan: None,
+        safety_plan: None,
         contacts: &[],
-        events: &[],
+        facts: &Facts::default(),
         helplines: Vec::new(),
-        time_zone: Tz::UTC,
+        as_of: &as_of("2026-03-02T12:00:00Z"),
     };
     let occasion = Occasion {
         category: Some(SituationCategory::SocialPressure),
         ..Occasion::default()
     };
-    let toolkit_found = toolkit(&occasion, &sources, at("2026-03-02T12:00:00Z"));
+    let toolkit_found = toolkit(&occasion, &sources);
     assert_eq!(toolkit_found.strategies.len(), MAX_STRATEGIES);
     let first = toolkit_found.strategies[0]
         .practice
@@ -183,35 +221,101 @@ fn contacts_are_ordered_by_who_is_reachable_in_their_own_zone_then_by_position()
     );
 }
 
-#[test]
-fn use_brings_the_lapse_response_and_opioids_their_safety_note() {
-    let occasion = Occasion {
-        used: Some(Substance::OpioidHeroin),
-        harm: Some(Harm::Overdose),
-        ..Occasion::default()
+/// Help for a use event of eight months ago, with what it tells of.
+fn help_after_use(substance: Substance, harm: Option<Harm>, contacts: &[(Uuid, SupportContact)]) -> Toolkit {
+    let event = WithId {
+        id: Uuid::from_u128(77),
+        record: UseEvent {
+            substance,
+            harm,
+            occurred_at: Timestamp::utc(at("2025-07-02T12:00:00Z")),
+            ended_at: None,
+            ..UseEvent::example()
+        },
     };
-    let toolkit_found = help(&occasion, &[], &[]);
-    assert_eq!(toolkit_found.lapse_response.len(), 1);
-    assert_eq!(toolkit_found.safety_notes.len(), 2);
+    let occasion = UseEvent::occasion(&event);
+    let mut facts = Facts::default();
+    UseEvent::include_in(event, &mut facts);
+    help_with(&occasion, contacts, &facts)
+}
+
+fn topics(toolkit: &Toolkit) -> Vec<SafetyTopic> {
+    toolkit.safety_notes.iter().map(|note| note.topic).collect()
+}
+
+#[test]
+fn use_brings_the_lapse_response_and_what_it_tells_of_however_long_ago_it_was() {
+    let found = help_after_use(Substance::OpioidHeroin, Some(Harm::Overdose), &[]);
+    assert_eq!(found.lapse_response.len(), 1);
+    assert_eq!(
+        topics(&found),
+        [SafetyTopic::Overdose, SafetyTopic::OpioidTolerance]
+    );
+    let found = help_after_use(Substance::Alcohol, None, &[]);
+    assert_eq!((found.lapse_response.len(), topics(&found)), (1, vec![]));
     assert!(help(&Occasion::default(), &[], &[]).lapse_response.is_empty());
 }
 
 #[test]
+fn in_danger_the_emergency_number_the_crisis_line_and_the_people_for_a_crisis_come_first() {
+    let mut contacts = [
+        contact("Bo", 1, vec![], Tz::UTC),
+        contact("Cleo", 2, vec![], Tz::UTC),
+    ];
+    contacts[1].1.in_crisis = true;
+    let lines = |toolkit: &Toolkit| -> Vec<String> {
+        let ids = toolkit.helplines.iter().map(|line| line.id.clone());
+        ids.take(2).collect()
+    };
+    let calm = help_after_use(Substance::Alcohol, None, &contacts);
+    assert_eq!(
+        (lines(&calm)[0].as_str(), calm.contacts[0].name.as_str()),
+        ("us-988", "Bo")
+    );
+    let hurt = help_after_use(Substance::Alcohol, Some(Harm::Injury), &contacts);
+    assert_eq!(lines(&hurt), ["us-emergency", "us-988"]);
+    assert_eq!(hurt.contacts[0].name, "Cleo");
+    assert_eq!(hurt.contacts.len(), 2);
+    assert_eq!(hurt.strategies, calm.strategies);
+    assert!(hurt.message.contains("safety comes first"));
+    // The safety plan is there in any case, in the order of its steps.
+    for toolkit in [calm, hurt] {
+        let steps: Vec<i64> = toolkit.safety_steps.iter().map(|step| step.step.get()).collect();
+        assert_eq!((steps, toolkit.plan_id), (vec![1, 4], Some(Uuid::nil())));
+    }
+}
+
+#[test]
+fn without_another_plan_the_strategies_come_from_the_safety_plan() {
+    let plan = plan();
+    let sources = Sources {
+        plan: None,
+        safety_plan: Some((Uuid::from_u128(9), &plan)),
+        contacts: &[],
+        facts: &Facts::default(),
+        helplines: Vec::new(),
+        as_of: &as_of("2026-03-02T12:00:00Z"),
+    };
+    let found = toolkit(&Occasion::default(), &sources);
+    assert_eq!(found.plan_id, Some(Uuid::from_u128(9)));
+    assert_eq!(found.strategies[0].strategy_id, Some(RIVER));
+}
+
+#[test]
 fn no_sentence_blames() {
-    for used in [None, Some(Substance::Alcohol), Some(Substance::OpioidFentanyl)] {
-        let occasion = Occasion {
-            used,
-            harm: Some(Harm::Overdose),
-            ..Occasion::default()
-        };
-        let toolkit_found = help(&occasion, &[], &[tried(RIVER, 8, 2)]);
-        let text = serde_json::to_string(&(&toolkit_found.message, &toolkit_found.safety_notes)).unwrap();
-        assert_eq!(crate::value::kindness::unkind_words(&text), Vec::<&str>::new());
-        for strategy in &toolkit_found.strategies {
-            assert_eq!(
-                crate::value::kindness::unkind_words(&strategy.why),
-                Vec::<&str>::new()
-            );
+    for harm in [None, Some(Harm::Overdose)] {
+        for substance in [Substance::Alcohol, Substance::OpioidFentanyl] {
+            let used = help_after_use(substance, harm, &[]);
+            let craved = help(&Occasion::default(), &[], &[tried(RIVER, 8, 2)]);
+            for found in [used, craved] {
+                assert_eq!(unkind_words(&found.message), Vec::<&str>::new());
+                for note in &found.safety_notes {
+                    assert_eq!(unkind_words(&note.text), Vec::<&str>::new());
+                }
+                for strategy in &found.strategies {
+                    assert_eq!(unkind_words(&strategy.why), Vec::<&str>::new());
+                }
+            }
         }
     }
 }

@@ -1,0 +1,69 @@
+//! The endpoints of check-ins. The response to one that says that the person may not be safe carries help.
+
+use mainstay_domain::{check_in::CheckIn, record::Incoming, value::vocabulary::FeelsSafe};
+
+use crate::{
+    http::{
+        body::Body,
+        problem::{HandlerResult, ProblemKind},
+        replay::replaying,
+    },
+    openapi::{
+        endpoint::{self, Endpoint, Tag},
+        schema::add_record,
+    },
+    record::{
+        self, delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, replace_endpoint,
+        request_example,
+    },
+    support::{RecordPlace, beside_help_schema, create_with_help, example_beside_help},
+};
+
+/// Returns the endpoints of check-ins.
+pub fn endpoints() -> Vec<Endpoint> {
+    let tag = Tag::CheckIns;
+    vec![
+        create_endpoint(tag),
+        list_endpoint::<CheckIn>(tag),
+        read_endpoint::<CheckIn>(tag),
+        replace_endpoint::<CheckIn>(tag),
+        delete_endpoint::<CheckIn>(tag),
+        history_endpoint::<CheckIn>(tag),
+    ]
+}
+
+fn create_endpoint(tag: Tag) -> Endpoint {
+    endpoint::post(path::<CheckIn>(), replaying(create))
+        .operation(tag, "createCheckIn", "Store a new check-in")
+        .about(
+            "Stores a check-in. If it is sent again with the same id and content, the response is 200 with the current check-in. If \
+             its answer `feels_safe` is `no` or `not_sure`, the response also has `support`: help as in `GET /v1/support`, with the \
+             emergency number, the crisis line and the safety plan first. Show it at once.",
+        )
+        .takes_schema(Box::new(add_record::<CheckIn>), request_example::<CheckIn>)
+        .gives_schema(
+            201,
+            "Stored.",
+            Box::new(beside_help_schema::<CheckIn>),
+            example_beside_help::<CheckIn>,
+        )
+        .with_headers(&["ETag", "Location"])
+        .gives_schema(
+            200,
+            "Stored before; the response has the current version.",
+            Box::new(beside_help_schema::<CheckIn>),
+            example_beside_help::<CheckIn>,
+        )
+        .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+        .problems(&[ProblemKind::SlotTaken])
+}
+
+async fn create(body: Body<Incoming<CheckIn>>) -> HandlerResult {
+    let answer = body.value.body.answers.feels_safe;
+    if answer.is_some_and(FeelsSafe::needs_help) {
+        create_with_help(body, RecordPlace::Response).await
+    } else {
+        record::create(body).await
+    }
+}

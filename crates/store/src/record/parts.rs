@@ -1,0 +1,131 @@
+//! Reading parts of several collections in one statement.
+
+use diesel::{
+    QueryResult, RunQueryDsl,
+    backend::Backend,
+    connection::Connection,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    serialize::ToSql,
+    sql_types::{BigInt, Binary, HasSqlType, SmallInt},
+};
+use mainstay_domain::record::Kind;
+
+use super::{Records, Stored, columns::StoredColumns};
+use crate::{
+    engine::types::{DbTimestamp, DbUuid, Identifier, Instant},
+    error::{Result, StoreError},
+    on,
+};
+
+/// The newest records of a collection.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// The collection.
+    pub kind: Kind,
+    /// From this time on, in microseconds; `None` for all times.
+    pub from: Option<i64>,
+    /// At most this many records.
+    pub limit: i64,
+}
+
+impl Records<'_> {
+    /// Reads parts of several collections in one statement. Each part comes as a whole, newest first.
+    ///
+    /// # Errors
+    /// Of the database; a record that cannot be opened.
+    pub fn parts<const N: usize>(&mut self, parts: [Part; N]) -> Result<Vec<(Kind, Stored)>> {
+        let select = SelectParts::of(self.scope.no, parts);
+        let rows: Vec<PartRow> = on!(&mut *self.conn, |c| select.load(c))?;
+        rows.into_iter()
+            .map(
+                |(collection, id, version, occurred_at, sealed, created_at, updated_at)| {
+                    let kind = Kind::from_code(collection)
+                        .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
+                    let columns = StoredColumns {
+                        id,
+                        version,
+                        occurred_at,
+                        sealed,
+                        created_at,
+                        updated_at,
+                    };
+                    Ok((kind, columns.open(kind, self.scope)?))
+                },
+            )
+            .collect()
+    }
+}
+
+/// The first moment of the year 1, in microseconds.
+const FIRST: i64 = -62_135_596_800_000_000;
+
+/// Collection, id, version, time, content, creation and latest change of a record.
+type PartRow = (i16, DbUuid, i64, DbTimestamp, Vec<u8>, DbTimestamp, DbTimestamp);
+
+/// A part with the values that are bound to the statement.
+#[derive(Debug, Clone, Copy)]
+struct BoundPart {
+    collection: i16,
+    from: DbTimestamp,
+    limit: i64,
+}
+
+/// Selects parts of the collections of a person. Its text depends on the number of parts only, so it is prepared once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SelectParts<const N: usize> {
+    person_no: i64,
+    parts: [BoundPart; N],
+}
+
+impl<const N: usize> SelectParts<N> {
+    pub(crate) fn of(person_no: i64, parts: [Part; N]) -> Self {
+        Self {
+            person_no,
+            parts: parts.map(|part| BoundPart {
+                collection: part.kind.code(),
+                from: DbTimestamp(part.from.unwrap_or(FIRST)),
+                limit: part.limit,
+            }),
+        }
+    }
+}
+
+impl<const N: usize> QueryId for SelectParts<N> {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<const N: usize> Query for SelectParts<N> {
+    type SqlType = (SmallInt, Identifier, BigInt, Instant, Binary, Instant, Instant);
+}
+
+impl<C: Connection, const N: usize> RunQueryDsl<C> for SelectParts<N> {}
+
+impl<DB, const N: usize> QueryFragment<DB> for SelectParts<N>
+where
+    DB: Backend + HasSqlType<BigInt> + HasSqlType<SmallInt> + HasSqlType<Instant>,
+    i64: ToSql<BigInt, DB>,
+    i16: ToSql<SmallInt, DB>,
+    DbTimestamp: ToSql<Instant, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        for (n, part) in self.parts.iter().enumerate() {
+            if n > 0 {
+                out.push_sql(" UNION ALL ");
+            }
+            out.push_sql(
+                "SELECT * FROM (SELECT collection, id, version, occurred_at, sealed, created_at, updated_at FROM records \
+                 WHERE person_no = ",
+            );
+            out.push_bind_param::<BigInt, _>(&self.person_no)?;
+            out.push_sql(" AND collection = ");
+            out.push_bind_param::<SmallInt, _>(&part.collection)?;
+            out.push_sql(" AND NOT deleted AND occurred_at >= ");
+            out.push_bind_param::<Instant, _>(&part.from)?;
+            out.push_sql(" ORDER BY occurred_at DESC, id DESC LIMIT ");
+            out.push_bind_param::<BigInt, _>(&part.limit)?;
+            out.push_sql(") AS part");
+        }
+        Ok(())
+    }
+}
