@@ -1,7 +1,8 @@
 """Fills a running server with months of records and saves their progress reports.
 
-report_record.py URL FOLDER: writes FOLDER/<name>.html for a long record, a short one and an empty one. The records are
-the same in every run except for the dates, which end today. It uses HTTP and only the standard library.
+report_record.py URL FOLDER: writes FOLDER/<name>.html for a long record, a short one, an empty one, and one with a lapse
+of today that brings a safety note. The records are the same in every run except for the dates, which end today. It uses
+HTTP and only the standard library.
 """
 
 import datetime as dt
@@ -132,12 +133,23 @@ def live(client: Client, days: int) -> None:
             })
 
 
+def lapse_today(client: Client) -> None:
+    now = dt.datetime.now(dt.timezone(dt.timedelta(hours=-5))) - dt.timedelta(minutes=5)
+    client.post("/v1/goals", {
+        "substance": "opioid_heroin", "kind": "abstain", "started_on": str(now.date() - dt.timedelta(days=20)),
+    })
+    client.post("/v1/use-events", {"substance": "opioid_heroin", "occurred_at": at(now), "self_label": "lapse"})
+
+
 def main() -> None:
     url, folder = sys.argv[1:3]
-    for name, days, window in (("long", DAYS, "all"), ("quarter", DAYS, "90d"), ("short", 12, "30d"), ("empty", 0, "90d")):
+    for name, days, window in (("long", DAYS, "all"), ("quarter", DAYS, "90d"), ("short", 12, "30d"), ("empty", 0, "90d"),
+                               ("danger", 12, "30d")):
         client = Client(url, f"{name}@example.org")
         if days:
             live(client, days)
+        if name == "danger":
+            lapse_today(client)
         page = client.send("GET", f"/v1/reports/progress?window={window}", accept="text/html")
         with open(f"{folder}/{name}.html", "wb") as file:
             file.write(page)

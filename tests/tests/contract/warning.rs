@@ -114,7 +114,7 @@ async fn recent_use_and_a_physical_sign_bring_safety_notes(app: &TestApp) {
     for said in [
         "From your plan: Call Robin.",
         "Robin",
-        "call 988 (Press 2 for Spanish)",
+        "call <a href=\"tel:988\" rel=\"noreferrer\">988</a> (Press 2 for Spanish)",
         "your sign “Driving past the shop”",
     ] {
         assert!(page.contains(said), "{said}: {page}");
