@@ -179,6 +179,10 @@ async fn lower_tolerance_brings_its_note_with_every_help(app: &TestApp) {
         ("out of jail for five weeks", and(every_three_days(app), discharge(app, "jail", 29))),
         ("from an outpatient program", and(every_three_days(app), discharge(app, "intensive_outpatient", 3))),
         ("alcohol alone, out of treatment", vec![alcohol_goal(), discharge(app, "residential", 3)]),
+        (
+            "naltrexone against alcohol, taken, out of treatment",
+            vec![alcohol_goal(), tablets(), dose("taken", ago(app, 0)), discharge(app, "residential", 3)],
+        ),
     ] {
         assert_hidden(app, topic, case, &records).await;
     }

@@ -256,6 +256,7 @@ mod tests {
                 "CravingEvent",
                 "CravingOutcome",
                 "CravingRating",
+                "FeelsSafe",
                 "Place",
                 "SituationCategory",
                 "StrategyUse",

@@ -158,14 +158,15 @@ fn is_from_freedom(transition: &Transition) -> bool {
 
 /// Whether the record is about opioids, or names no substance at all, so that nobody knows.
 fn may_use_opioids(situation: &Situation<'_>) -> bool {
-    use MedicationClass::{Antagonist, OpioidAgonist, PartialAgonist};
+    use MedicationClass::{OpioidAgonist, PartialAgonist};
     let facts = situation.facts;
     let craved: Vec<Substance> = (facts.cravings.iter())
         .filter(|event| situation.is_within(RECENT_USE_DAYS, event.record.occurred_at.local_date()))
         .filter_map(|event| event.record.substance)
         .collect();
-    let has_medication = (facts.medications.iter())
-        .any(|m| matches!(m.record.class, OpioidAgonist | PartialAgonist | Antagonist));
+    // An antagonist says nothing: naltrexone is taken against alcohol too.
+    let has_medication =
+        (facts.medications.iter()).any(|m| matches!(m.record.class, OpioidAgonist | PartialAgonist));
     let mut uses = facts.counted_uses();
     let is_unknown = facts.goals.is_empty()
         && craved.is_empty()
