@@ -7,7 +7,7 @@ use mainstay_api::{
     auth::password::Passwords,
     server::{clock::Clock, id::new_id},
 };
-use mainstay_domain::account::{Role, SealedAccount, SealedSession};
+use mainstay_domain::account::{Password, Role, SealedAccount, SealedSession};
 use mainstay_store::{
     PersonScope, Store, account::NewAccount, migrate_all, record::bulk::NewRecord, session::NewSession,
 };
@@ -92,7 +92,8 @@ async fn fill(location: &SeedLocation) -> Outcome<Vec<Person>> {
 /// Creates accounts with a session each, all with the same password.
 async fn create_accounts(store: &Store, count: u32, now: i64) -> Outcome<Vec<(Uuid, Uuid)>> {
     let passwords = Passwords::new(store.derive_key("mainstay pepper 1")?, 1)?;
-    let password_hash = passwords.hash("rivers bend slowly").await;
+    let password = Password::parse("rivers bend slowly").map_err(|fault| fault.to_string())?;
+    let password_hash = passwords.hash(&password).await;
     let password_hash = password_hash.map_err(|problem| format!("{problem:?}"))?;
     let permits = Arc::new(Semaphore::new(CONCURRENT_ACCOUNTS));
     let mut tasks: JoinSet<Outcome<(Uuid, Uuid)>> = JoinSet::new();

@@ -53,8 +53,8 @@ pub fn endpoints() -> Vec<Endpoint> {
             .public()
             .operation(Tag::Reference, "listHelplines", "List helplines")
             .about("Needs no sign-in. Helplines in the requested language come first, and among them crisis lines.")
-            .parameter(Parameter::query("country", "Only helplines of this country (ISO 3166-1).", json!({ "type": "string", "pattern": "^[A-Z]{2}$", "maxLength": 2 }), json!("US")))
-            .parameter(Parameter::query("language", "Helplines in this language (ISO 639) come first.", json!({ "type": "string", "pattern": "^[a-z]{2,3}$", "maxLength": 3 }), json!("en")))
+            .parameter(Parameter::query("country", "Only helplines of this country (ISO 3166-1).", json!({ "type": "string", "pattern": "^[A-Za-z]{2}$", "maxLength": 2 }), json!("US")))
+            .parameter(Parameter::query("language", "Helplines in this language (ISO 639) come first.", json!({ "type": "string", "pattern": "^[A-Za-z]{2,3}$", "maxLength": 3 }), json!("en")))
             .parameter(if_none_match())
             .gives_schema(
                 200,
@@ -88,18 +88,8 @@ async fn helplines(request: HttpRequest) -> HandlerResult {
         .limits
         .count_network(client_address(&request, &state.trusted_proxies), &request)?;
     let mut parameters = Parameters::read(&request, &["country", "language"]);
-    let country = parameters.get(
-        "country",
-        FindingCode::Format,
-        "must be a two-letter country code in capitals",
-        Country::new,
-    );
-    let language = parameters.get(
-        "language",
-        FindingCode::Format,
-        "must be a language code",
-        Language::new,
-    );
+    let country = parameters.get("country", FindingCode::Format, Country::EXPECTED, Country::new);
+    let language = parameters.get("language", FindingCode::Format, Language::EXPECTED, Language::new);
     parameters.finish()?;
     let found = match country {
         Some(country) => helpline::select(Some(&country), language.as_deref()),

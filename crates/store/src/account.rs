@@ -59,6 +59,7 @@ impl Store {
         let now = DbTimestamp(now);
         let keys = self.keys.create(new.id, now).await?;
         let (id, index) = (new.id, self.email_index(&new.content.email));
+        let earlier = self.earlier_email_index(&new.content.email);
         let write = self.data.write(move |conn| {
             let no = insert_account(conn, new, &keys, now)?;
             let login = (logins::email_index.eq(index), logins::account_no.eq(no));
@@ -68,7 +69,7 @@ impl Store {
                     .on_conflict_do_nothing()
                     .execute(c)
             })?;
-            if claimed == 0 {
+            if claimed == 0 || is_claimed(conn, earlier)? {
                 return Err(StoreError::EmailTaken);
             }
             if let Some(keep) = keep {
@@ -247,15 +248,31 @@ impl Store {
 
     /// The keyed hash that the database stores in place of an address.
     pub(crate) fn email_index(&self, email: &Email) -> Vec<u8> {
-        self.blind_index
-            .mac(&[b"email", email.normalised().as_bytes()])
-            .to_vec()
+        self.index_of_key(&email.key())
+    }
+
+    /// The keyed hash of the earlier key of an address, if it has one.
+    pub(crate) fn earlier_email_index(&self, email: &Email) -> Option<Vec<u8>> {
+        email.earlier_key().map(|key| self.index_of_key(&key))
+    }
+
+    fn index_of_key(&self, key: &str) -> Vec<u8> {
+        self.blind_index.mac(&[b"email", key.as_bytes()]).to_vec()
     }
 }
 
 /// The outcome of several steps: their number, or the first error.
 fn first_error(outcome: Result<usize>, step: Result<()>) -> Result<usize> {
     outcome.and_then(|count| step.map(|()| count))
+}
+
+/// Whether an account has the address under its earlier key. No new row has such a key, so none can come in between.
+fn is_claimed(conn: &mut Conn, earlier: Option<Vec<u8>>) -> Result<bool> {
+    let Some(index) = earlier else { return Ok(false) };
+    let query = logins::table
+        .filter(logins::email_index.eq(index))
+        .select(logins::account_no);
+    Ok(on!(conn, |c| query.first::<i64>(c).optional())?.is_some())
 }
 
 /// Inserts the rows of an account and of its person. Gives the number of the account.

@@ -35,7 +35,16 @@ pub struct PasswordReplacement {
 impl Store {
     /// The credentials of the account with that address.
     pub async fn credentials(&self, email: &Email) -> Result<Option<Credentials>> {
-        let index = self.email_index(email);
+        if let Some(found) = self.credentials_of(self.email_index(email)).await? {
+            return Ok(Some(found));
+        }
+        match self.earlier_email_index(email) {
+            Some(index) => self.credentials_of(index).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn credentials_of(&self, index: Vec<u8>) -> Result<Option<Credentials>> {
         let read = self.data.read(move |conn| {
             let query = logins::table
                 .inner_join(accounts::table)

@@ -28,6 +28,7 @@ async fn only_json_bodies_of_limited_size_are_accepted(app: &TestApp) {
             .into_bytes();
     post("application/json; charset=utf-8", good.clone()).await.expect(201);
     post("Application/JSON", good.clone()).await.expect(201);
+    post("application/json ; Charset=\"UTF-8\"; profile=\"a;b\"", good.clone()).await.expect(201);
     let compressed =
         sam.send("POST", "/v1/check-ins", &[("content-encoding", "br")], Some(good.clone())).await;
     assert_eq!(compressed.expect(415).problem(), "unsupported-media-type");
@@ -53,7 +54,7 @@ async fn only_json_bodies_of_limited_size_are_accepted(app: &TestApp) {
     post("application/json", deep).await.expect(400);
     let large = json!({ "note": "x".repeat(1024 * 1024) }).to_string().into_bytes();
     assert_eq!(post("application/json", large).await.expect(413).problem(), "content-too-large");
-    assert_eq!(sam.get("/v1/check-ins").await.items().len(), 2);
+    assert_eq!(sam.get("/v1/check-ins").await.items().len(), 3);
     let many = json!({ "nothing": 1, "trigger_ids": vec!["x"; 100_000] }).to_string().into_bytes();
     let refused = post("application/json", many).await.expect(422);
     assert!(refused.text.len() < 200_000, "{}", refused.text.len());
@@ -101,6 +102,8 @@ async fn a_media_type_that_the_client_does_not_accept_is_not_sent(app: &TestApp)
     let refused = sam.send("GET", "/v1/me", &[("accept", "text/html")], None).await.expect(406);
     assert_eq!(refused.header("content-type"), "application/problem+json");
     sam.send("GET", "/v1/me", &[("accept", "text/html, application/*;q=0.5")], None).await.expect(200);
+    sam.send("GET", "/v1/me", &[("accept", "Application/JSON ; charset=utf-8")], None).await.expect(200);
+    sam.send("GET", "/v1/me", &[("accept", "*/*, application/json;q=0")], None).await.expect(406);
     let refused = sam.send("GET", "/v1/me", &[("accept-encoding", "identity;q=0")], None).await;
     assert!(refused.status == 200 || refused.problem() == "not-acceptable", "{}", refused.text);
 }

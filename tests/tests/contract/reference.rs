@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use mainstay_tests::{TestApp, both_engines};
 
-both_engines!(the_library_has_at_least_forty_practices_in_every_category, helplines_need_no_sign_in,);
+both_engines!(
+    the_library_has_at_least_forty_practices_in_every_category,
+    helplines_need_no_sign_in,
+    a_country_and_a_language_are_found_in_any_case,
+);
 
 async fn the_library_has_at_least_forty_practices_in_every_category(app: &TestApp) {
     let sam = app.person().await;
@@ -33,4 +37,15 @@ async fn helplines_need_no_sign_in(app: &TestApp) {
         client.get("/v1/helplines?country=usa&language=English").await.expect(422).pointers(),
         ["/country", "/language"]
     );
+}
+
+async fn a_country_and_a_language_are_found_in_any_case(app: &TestApp) {
+    let client = app.client();
+    let list = async |query: &str| client.get(&format!("/v1/helplines?{query}")).await.expect(200).text;
+    assert_eq!(list("country=us&language=ES").await, list("country=US&language=es").await);
+    assert_eq!(list("country=uk").await, list("country=GB").await);
+    for unknown in ["country=ZZ&language=zz", "country=XX&language=x", "country=%00A&language=%00e"] {
+        let refused = client.get(&format!("/v1/helplines?{unknown}")).await.expect(422);
+        assert_eq!(refused.pointers(), ["/country", "/language"], "{unknown}");
+    }
 }

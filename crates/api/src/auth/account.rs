@@ -2,7 +2,10 @@
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
 use mainstay_domain::{
-    account::{Account, AccountUpdate, Erasure, PasswordChange, Profile, Registration, Role, SealedAccount},
+    account::{
+        Account, AccountUpdate, CurrentPassword, Erasure, PasswordChange, Profile, Registration, Role,
+        SealedAccount,
+    },
     record::json as to_json,
     value::timestamp::Timestamp,
 };
@@ -113,7 +116,7 @@ async fn register(body: PublicBody<Registration>) -> HandlerResult {
 async fn remember_network(state: &State, request: &HttpRequest, registration: &Registration) {
     let attempt = Attempt::new(
         &state.store,
-        &registration.email.normalised(),
+        &registration.email.key(),
         &network(client_address(request, &state.trusted_proxies)),
         state.clock.now(),
     );
@@ -190,7 +193,7 @@ async fn change_password(body: Body<PasswordChange>) -> HandlerResult {
 }
 
 /// Checks the password of the caller and returns its hash. Wrong passwords cause the same delays as at sign-in.
-async fn confirm_password(caller: &Caller, password: &str) -> HandlerResult<String> {
+async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> HandlerResult<String> {
     let state = &caller.state;
     let network = network(client_address(&caller.request, &state.trusted_proxies));
     let owner = format!("account {}", caller.scope().account());

@@ -8,6 +8,7 @@ use argon2::{
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
+use mainstay_domain::account::{CurrentPassword, Password};
 use mainstay_store::{engine::log_label::keep_label, key::seal::Secret};
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
@@ -63,23 +64,24 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 if no permit becomes free in time.
-    pub async fn hash(&self, password: &str) -> HandlerResult<String> {
-        let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
+    pub async fn hash(&self, password: &Password) -> HandlerResult<String> {
+        let (pepper, password) = (Arc::clone(&self.pepper), password.composed().to_owned());
         self.with_permit(move || hash(&pepper, password.as_bytes()))
             .await?
             .map_err(Problem::internal)
     }
 
-    /// Whether a password matches a hash. Without a hash the result is false, after the same time.
+    /// Whether a password matches a hash, in its composed form or in the other one in which it may have been stored.
+    /// Without a hash the result is false, after the same time.
     ///
     /// # Errors
     /// 503 if no permit becomes free in time.
-    pub async fn verify(&self, password: &str, hash: Option<String>) -> HandlerResult<bool> {
+    pub async fn verify(&self, password: &CurrentPassword, hash: Option<String>) -> HandlerResult<bool> {
         let has_hash = hash.is_some();
-        let (pepper, password) = (Arc::clone(&self.pepper), password.to_owned());
+        let (pepper, password) = (Arc::clone(&self.pepper), password.clone());
         let hash = hash.unwrap_or_else(|| self.placeholder.clone());
         let is_match = self
-            .with_permit(move || verify(&pepper, password.as_bytes(), &hash))
+            .with_permit(move || verify_forms(&pepper, &password, &hash))
             .await?;
         Ok(is_match && has_hash)
     }
@@ -125,6 +127,13 @@ fn hash(pepper: &Secret, password: &[u8]) -> Result<String, String> {
         .map_err(|e| e.to_string())
 }
 
+fn verify_forms(pepper: &Secret, password: &CurrentPassword, hash: &str) -> bool {
+    let mut forms = [Some(password.composed()), password.other()]
+        .into_iter()
+        .flatten();
+    forms.any(|form| verify(pepper, form.as_bytes(), hash))
+}
+
 fn verify(pepper: &Secret, password: &[u8], hash: &str) -> bool {
     let (Ok(hasher), Ok(hash)) = (hasher(pepper), PasswordHash::new(hash)) else {
         return false;
@@ -153,6 +162,21 @@ mod tests {
             hash(&pepper, b"rivers bend slowly").unwrap(),
             "each has a salt of its own"
         );
+    }
+
+    #[test]
+    fn a_password_opens_in_any_normal_form_also_if_it_was_stored_as_it_was_sent() {
+        let pepper = Secret::from_bytes([1; 32]);
+        let (composed, decomposed) = ("m\u{fc}de fl\u{fc}sse", "mu\u{308}de flu\u{308}sse");
+        for stored in [composed, decomposed] {
+            let hash = hash(&pepper, stored.as_bytes()).unwrap();
+            for sent in [composed, decomposed] {
+                let password = CurrentPassword::parse(sent).unwrap();
+                assert!(verify_forms(&pepper, &password, &hash), "{stored:?} {sent:?}");
+            }
+            let other = CurrentPassword::parse("mude flusse").unwrap();
+            assert!(!verify_forms(&pepper, &other, &hash));
+        }
     }
 
     #[test]

@@ -217,7 +217,7 @@ async fn login(body: PublicBody<Login>) -> HandlerResult {
 
 /// Verifies the address and password of a sign-in, and delays guesses.
 async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> HandlerResult<Credentials> {
-    let email = login.email.normalised();
+    let email = login.email.key();
     let network = network(client_address(request, &state.trusted_proxies));
     let attempt = Attempt::new(&state.store, &email, &network, state.clock.now());
     let _guard = state.passwords.one_at_a_time(&email).await;

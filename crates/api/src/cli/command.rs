@@ -370,9 +370,9 @@ fn open_store(settings: &Settings) -> Result<Store, String> {
 }
 
 fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), String> {
-    let email = Email::new(create.email.trim()).ok_or("--email must be an e-mail address")?;
+    let email = Email::new(&create.email).ok_or("--email must be an e-mail address")?;
     let display_name = match create.display_name.as_deref() {
-        Some(name) => Some(Label::new(name).ok_or("--display-name must have 1 to 200 characters")?),
+        Some(name) => Some(Label::parse(name.to_owned()).map_err(|fault| format!("--display-name {fault}"))?),
         None => None,
     };
     let zone: chrono_tz::Tz = create
@@ -381,7 +381,7 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
         .map_err(|_invalid| "--time-zone must be an IANA time zone")?;
     let password = read_password(create.password_file.as_deref())?;
     let mut findings = Findings::default();
-    password::check(&password, "", &mut findings);
+    password::check(password.composed(), "", &mut findings);
     if !findings.is_empty() {
         return Err("the password is too common".to_owned());
     }
@@ -422,6 +422,5 @@ fn read_password(file: Option<&Path>) -> Result<Password, String> {
         text
     };
     let text = text.trim_end_matches(['\r', '\n']);
-    serde_json::from_value(text.into())
-        .map_err(|_invalid| "the password must have 12 to 128 characters".to_owned())
+    Password::parse(text).map_err(|fault| format!("the password {fault}"))
 }

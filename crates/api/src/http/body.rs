@@ -1,7 +1,7 @@
 //! Reads the JSON body of a request into its type, and names every invalid field.
 
 use actix_web::{
-    FromRequest, HttpMessage, HttpRequest,
+    FromRequest, HttpRequest,
     dev::Payload,
     error::PayloadError,
     http::{Method, header},
@@ -24,6 +24,7 @@ use crate::{
         caller::Caller,
         idempotency,
         json_number::clamp_large_numbers,
+        media_type::content_type_is,
         network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
         schema_validation::InputSchema,
@@ -206,8 +207,7 @@ pub async fn read_bytes(
 
 /// Reads the bytes of a body that is declared as JSON in UTF-8 without a content encoding.
 async fn json_bytes(request: &HttpRequest, payload: &mut Payload) -> HandlerResult<Bytes> {
-    let is_json = request.content_type().eq_ignore_ascii_case("application/json")
-        && request.encoding().is_ok_and(|charset| charset.name() == "UTF-8");
+    let is_json = content_type_is(request, "application/json");
     let encoding = request.headers().get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::because(

@@ -40,9 +40,9 @@ pub fn if_match_optional(request: &HttpRequest) -> HandlerResult<Option<Expected
     if tags.iter().any(|tag| tag == "*") {
         return Ok(Some(Expected::Any));
     }
-    // Strong comparison: a weak tag matches nothing.
+    // A weak tag is the one that was sent, weakened by a proxy that compressed the response. A version says the same.
     let versions = tags.iter().filter_map(|tag| {
-        let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+        let digits = opaque(tag).strip_prefix('"')?.strip_suffix('"')?;
         digits
             .bytes()
             .all(|b| b.is_ascii_digit())
@@ -61,21 +61,35 @@ pub fn if_match_optional(request: &HttpRequest) -> HandlerResult<Option<Expected
 
 /// Whether `If-None-Match` names the tag (weak comparison), so that the client's copy is current.
 pub fn has_current(request: &HttpRequest, etag: &str) -> bool {
-    let opaque = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag).to_owned();
     tags(request, &header::IF_NONE_MATCH)
         .is_some_and(|tags| tags.iter().any(|tag| tag == "*" || opaque(tag) == opaque(etag)))
 }
 
+/// Returns a tag without the mark of a weak one.
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+/// Returns the entity tags of a header, with their quotes; `None` without the header.
 fn tags(request: &HttpRequest, name: &HeaderName) -> Option<Vec<String>> {
     let mut values = request.headers().get_all(name).peekable();
     values.peek()?;
+    // A tag may have bytes beyond ASCII. They match none of ours.
     Some(
         values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .map(|tag| tag.trim().to_owned())
+            .flat_map(|value| listed(&String::from_utf8_lossy(value.as_bytes())))
             .collect(),
     )
+}
+
+/// Splits a list at the commas that do not stand between the quotes of a tag.
+fn listed(value: &str) -> Vec<String> {
+    let mut is_quoted = false;
+    let tags = value.split(|c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    });
+    tags.map(|tag| tag.trim().to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -92,15 +106,32 @@ mod tests {
     }
 
     #[test]
-    fn if_match_accepts_strong_tags_and_the_wildcard() {
-        assert_eq!(matching("\"3\""), Ok(Some(Expected::Version(3))));
+    fn if_match_accepts_strong_and_weak_tags_and_the_wildcard() {
+        for one in [
+            "\"3\"",
+            "W/\"3\"",
+            "\"x\" , W/\"3\"",
+            ",\"3\",",
+            "W/\"1,2\", \"3\", \"4,\"",
+        ] {
+            assert_eq!(matching(one), Ok(Some(Expected::Version(3))), "{one}");
+        }
         assert_eq!(
             matching("\"1\", W/\"2\",\"3\""),
-            Ok(Some(Expected::OneOf(vec![1, 3])))
+            Ok(Some(Expected::OneOf(vec![1, 2, 3])))
         );
-        assert_eq!(matching("W/\"2\", \"3\", \"x\""), Ok(Some(Expected::Version(3))));
         assert_eq!(matching("*"), Ok(Some(Expected::Any)));
-        for wrong in ["3", "W/\"3\"", "W/\"1\", W/\"3\"", "\"x\"", ""] {
+        for wrong in [
+            "3",
+            "w/\"3\"",
+            "W/3",
+            "W/W/\"3\"",
+            "\"1,3\"",
+            "\"x\"",
+            "\"3",
+            "\"\"",
+            "",
+        ] {
             assert_eq!(matching(wrong), Err(412), "{wrong}");
         }
         assert!(if_match(&TestRequest::default().to_http_request()).is_err());

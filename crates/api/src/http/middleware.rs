@@ -24,6 +24,7 @@ use mainstay_store::engine::log_label::with_label;
 
 use crate::{
     http::{
+        media_type::{is_accepted, is_named},
         problem::{HandlerResult, Problem, ProblemKind},
         rate_limit::RateLimitStatus,
     },
@@ -199,30 +200,22 @@ fn accepts(request: &ServiceRequest) -> bool {
     if !request.path().starts_with("/v1/") {
         return true;
     }
-    let served = media_ranges(request.path());
-    let mut ranges = request
-        .headers()
-        .get_all(header::ACCEPT)
-        .filter_map(|v| v.to_str().ok())
-        .peekable();
-    if ranges.peek().is_none() {
-        return true;
-    }
-    ranges.flat_map(|value| value.split(',')).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let is_refused = parts.any(|p| p.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
-        (matches!(kind.as_str(), "" | "*/*") || served.contains(&kind.as_str())) && !is_refused
-    })
+    let accept = || {
+        let values = request.headers().get_all(header::ACCEPT);
+        values.filter_map(|value| value.to_str().ok())
+    };
+    let media_type = media_type(request.path());
+    is_accepted(accept(), media_type)
+        // A client that accepts problems only is served too, since they are JSON.
+        || media_type == "application/json" && is_named(accept(), "application/problem+json")
 }
 
-/// Returns the media ranges that cover the media type of a path.
-fn media_ranges(path: &str) -> &'static [&'static str] {
+/// Returns the media type of a path.
+fn media_type(path: &str) -> &'static str {
     match path.strip_prefix("/v1/reports/") {
-        Some(rest) if rest.starts_with("charts/") => &["image/svg+xml", "image/*"],
-        Some(_) => &["text/html", "text/*"],
-        // A client that accepts problems only is served too, since they are JSON.
-        None => &["application/json", "application/*", "application/problem+json"],
+        Some(rest) if rest.starts_with("charts/") => "image/svg+xml",
+        Some(_) => "text/html",
+        None => "application/json",
     }
 }
 
@@ -322,6 +315,7 @@ mod tests {
             )
         };
         assert!(fits("application/json") && fits("text/html, */*;q=0.1") && fits("Application/*"));
+        assert!(fits("application/problem+json") && fits("text/html, application/json ; charset=utf-8"));
         assert!(!fits("text/html") && !fits("application/json;q=0") && !fits("image/*, text/plain"));
     }
 

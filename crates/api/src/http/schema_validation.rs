@@ -18,7 +18,10 @@ use mainstay_domain::value::validation::{FindingCode, Findings, pointer_segment}
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::openapi::schema::{Components, add, extend, for_requests, resolve};
+use crate::{
+    http::text_format::{self, FORMATS, with_text_formats},
+    openapi::schema::{Components, add, extend, for_requests, resolve},
+};
 
 /// The compiled schema of one type of input.
 pub struct InputSchema {
@@ -57,12 +60,14 @@ impl InputSchema {
         }
         let schemas: Map<String, Value> = components
             .iter()
-            .map(|(name, schema)| (name.clone(), for_requests(schema)))
+            .map(|(name, schema)| (name.clone(), with_text_formats(for_requests(schema))))
             .collect();
         let document = json!({ "$ref": root["$ref"], "components": { "schemas": schemas } });
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(true)
-            .with_format("time-zone", |name| name.parse::<chrono_tz::Tz>().is_ok())
+        let mut options = jsonschema::draft202012::options().should_validate_formats(true);
+        for (name, check) in FORMATS {
+            options = options.with_format(name, move |text| check(text).is_none());
+        }
+        let validator = options
             .build(&document)
             .inspect_err(|error| log::error!("the schema of {} cannot be compiled: {error}", T::name()))
             .ok();
@@ -80,7 +85,7 @@ impl InputSchema {
         };
         for error in validator.iter_errors(&examined.input).take(MAX_FINDINGS) {
             let at = error.instance_path().to_string();
-            for (pointer, code, message) in explain(&at, error.kind()) {
+            for (pointer, code, message) in explain(&at, error.kind(), error.instance()) {
                 if pointer.len() <= MAX_POINTER && examined.invalid.len() < MAX_FINDINGS {
                     findings.add(pointer.clone(), code, message);
                     examined.invalid.insert(pointer);
@@ -173,7 +178,7 @@ fn first_segment(pointer: &str) -> String {
 
 /// Returns the findings for a violation, with messages that never repeat the value.
 #[expect(clippy::too_many_lines, reason = "an arm for each kind of violation")]
-fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, String)> {
+fn explain(at: &str, kind: &ValidationErrorKind, value: &Value) -> Vec<(String, FindingCode, String)> {
     let member = |name: &str| format!("{at}/{}", pointer_segment(name));
     let here = |code, message: String| vec![(at.to_owned(), code, message)];
     match kind {
@@ -231,10 +236,13 @@ fn explain(at: &str, kind: &ValidationErrorKind) -> Vec<(String, FindingCode, St
         ValidationErrorKind::Enum { options } => {
             here(FindingCode::Enum, format!("must be one of {}", variants(options)))
         }
-        ValidationErrorKind::Format { format } => here(
-            FindingCode::Format,
-            format!("must have the form of {}", describe_format(format)),
-        ),
+        ValidationErrorKind::Format { format } => {
+            let (code, message) = text_format::finding(format, value).unwrap_or_else(|| {
+                let message = format!("must have the form of {}", describe_format(format));
+                (FindingCode::Format, message)
+            });
+            here(code, message)
+        }
         ValidationErrorKind::Pattern { pattern } => {
             here(FindingCode::Format, format!("must match {pattern}"))
         }
@@ -271,8 +279,6 @@ fn describe_format(format: &str) -> String {
         "date-time" => "an RFC 3339 time with offset, such as 2026-03-01T21:30:00-05:00".to_owned(),
         "date" => "a date, such as 2026-03-01".to_owned(),
         "uuid" => "a UUID".to_owned(),
-        "time-zone" => "the name of an IANA time zone, such as Europe/Berlin".to_owned(),
-        "email" => "an e-mail address".to_owned(),
         other => format!("a {other}"),
     }
 }

@@ -8,6 +8,7 @@ use mainstay_domain::{
     value::{
         geo::{FARTHEST_KM, Point},
         place::TimeOfDay,
+        text::Text,
         validation::FindingCode,
     },
 };
@@ -242,7 +243,7 @@ fn search(parameters: &mut Parameters, near: Option<Area>) -> MeetingSearch {
             "source",
             FindingCode::Length,
             "must be the name of a feed",
-            |text| (1..=60).contains(&text.chars().count()).then(|| text.to_owned()),
+            |text| Text::<1, 60>::new(text).map(|name| name.to_string()),
         ),
         online: parameters.get("online", FindingCode::Type, "must be true or false", flag),
         in_person: parameters.get("in_person", FindingCode::Type, "must be true or false", flag),

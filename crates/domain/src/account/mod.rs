@@ -7,8 +7,9 @@ use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::password::{CurrentPassword, Password};
 use crate::value::{
-    nullable,
+    email, if_still_valid, nullable,
     number::Int,
     place::{Country, Email, Locale, ZoneName},
     text::{Label, Text},
@@ -51,19 +52,31 @@ pub enum Discretion {
 }
 
 /// The part of an account that its owner may change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// The name by which the app addresses the person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "if_still_valid",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub display_name: Option<Label>,
     /// The person's time zone. Days are calendar days in this zone.
     pub time_zone: ZoneName,
     /// Language and region.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "if_still_valid",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub locale: Option<Locale>,
     /// Country, for helplines.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "if_still_valid",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub country: Option<Country>,
     /// First day of the week; Monday is 1.
     #[serde(default = "monday")]
@@ -92,23 +105,15 @@ impl Profile {
 
     /// The country for helplines: the country of the account, otherwise the region of its locale.
     pub fn helpline_country(&self) -> Option<String> {
-        self.country.as_ref().map(ToString::to_string).or_else(|| {
-            let region = self
-                .locale
-                .as_ref()?
-                .split('-')
-                .skip(1)
-                .find(|part| part.len() == 2)?;
-            Some(region.to_uppercase())
-        })
+        let country = self.country.clone();
+        country
+            .or_else(|| self.locale.as_ref()?.country())
+            .map(|country| country.to_string())
     }
 
     /// The language for helplines, from the locale.
     pub fn language(&self) -> Option<String> {
-        self.locale
-            .as_ref()
-            .and_then(|l| l.split('-').next())
-            .map(str::to_lowercase)
+        self.locale.as_ref()?.language()
     }
 }
 
@@ -116,6 +121,7 @@ impl Profile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedAccount {
     /// The address to sign in with.
+    #[serde(deserialize_with = "email::stored")]
     pub email: Email,
     /// The profile.
     pub profile: Profile,
@@ -249,9 +255,6 @@ impl From<AccountUpdate> for Profile {
     }
 }
 
-/// A new password.
-pub type Password = Text<12, 128>;
-
 /// A new account.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -276,7 +279,7 @@ pub struct Registration {
 impl Registration {
     /// Adds a finding if the password is commonly known.
     pub fn check(&self, findings: &mut Findings) {
-        password::check(&self.password, "/password", findings);
+        password::check(self.password.composed(), "/password", findings);
     }
 
     /// The profile of the new account.
@@ -298,7 +301,7 @@ pub struct Login {
     pub email: Email,
     /// The password of the account.
     #[schema(write_only)]
-    pub password: Text<1, 128>,
+    pub password: CurrentPassword,
     /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
     /// The code of a second factor. No account has one yet, so it is ignored.
@@ -312,7 +315,7 @@ pub struct Login {
 pub struct PasswordChange {
     /// The current password.
     #[schema(write_only)]
-    pub current_password: Text<1, 128>,
+    pub current_password: CurrentPassword,
     /// The new password.
     #[schema(write_only)]
     pub new_password: Password,
@@ -321,7 +324,7 @@ pub struct PasswordChange {
 impl PasswordChange {
     /// Adds a finding if the password is commonly known.
     pub fn check(&self, findings: &mut Findings) {
-        password::check(&self.new_password, "/new_password", findings);
+        password::check(self.new_password.composed(), "/new_password", findings);
     }
 }
 
@@ -331,7 +334,7 @@ impl PasswordChange {
 pub struct Erasure {
     /// The password, as proof that the owner asks.
     #[schema(write_only)]
-    pub password: Text<1, 128>,
+    pub password: CurrentPassword,
 }
 
 /// A refresh of the tokens.
@@ -347,7 +350,11 @@ pub struct Refresh {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSession {
     /// The name of the device.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "if_still_valid",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub device_name: Option<Label>,
 }
 
@@ -369,10 +376,24 @@ mod tests {
     fn the_country_falls_back_to_the_region_of_the_locale() {
         let mut profile = Profile::new(ZoneName(chrono_tz::UTC));
         assert_eq!(profile.helpline_country(), None);
-        profile.locale = Locale::new("de-Latn-AT");
+        profile.locale = Locale::new("de-u-hc-h12");
+        assert_eq!(profile.helpline_country(), None);
+        profile.locale = Locale::new("de-Latn-AT-u-hc-h12");
         assert_eq!(profile.helpline_country().as_deref(), Some("AT"));
         profile.country = Country::new("DE");
         assert_eq!(profile.helpline_country().as_deref(), Some("DE"));
         assert_eq!(profile.language().as_deref(), Some("de"));
+    }
+
+    #[test]
+    fn what_is_stored_opens_although_the_rules_have_changed() {
+        let stored = r#"{"email":"sam@[127.0.0.1]","profile":{"display_name":"\u0000","time_zone":"UTC",
+            "locale":"en_US","country":"ZZ","week_start":1,"discretion":"discreet"}}"#;
+        let read: SealedAccount = serde_json::from_str(stored).unwrap();
+        assert_eq!(&*read.email, "sam@[127.0.0.1]");
+        assert_eq!((read.profile.display_name, read.profile.country), (None, None));
+        assert_eq!(read.profile.locale, Locale::new("en-US"));
+        let session: SealedSession = serde_json::from_str(r#"{"device_name":" "}"#).unwrap();
+        assert_eq!(session.device_name, None);
     }
 }

@@ -1,6 +1,104 @@
-//! The check that refuses commonly known passwords.
+//! Passwords: one Unicode form for all keyboards, and the check that refuses commonly known ones.
 
-use crate::value::validation::{FindingCode, Findings};
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Deserializer, de};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, RefOr, SchemaFormat,
+        schema::{ObjectBuilder, Schema, SchemaType, Type},
+    },
+};
+
+use crate::value::{
+    text::TextFault,
+    unicode::{composed, decomposed},
+    validation::{FindingCode, Findings},
+};
+
+/// The longest password in characters.
+pub const MAX: usize = 128;
+/// The largest number of characters of which one composed character consists.
+const MAX_PARTS: usize = 4;
+
+/// A password of `MIN` to 128 characters. They are counted in the composed form of Unicode (NFC), because one keyboard
+/// sends `ü` as one character and another as two. Any character is allowed.
+#[derive(Clone)]
+pub struct PasswordText<const MIN: usize> {
+    composed: String,
+    other: Option<String>,
+}
+
+/// A new password.
+pub type Password = PasswordText<12>;
+/// The password of an account. The rules for new passwords do not apply.
+pub type CurrentPassword = PasswordText<1>;
+
+impl<const MIN: usize> PasswordText<MIN> {
+    /// Creates a password.
+    ///
+    /// # Errors
+    /// [`TextFault::Length`].
+    pub fn parse(text: &str) -> Result<Self, TextFault> {
+        let is_in = |text: &str, max: usize| (MIN..=max).contains(&text.chars().count());
+        let form = composed(text);
+        if !is_in(text, MAX * MAX_PARTS) || !is_in(&form, MAX) {
+            return Err(TextFault::Length(MIN, MAX));
+        }
+        // Once a password was stored as it was sent: in this form, or as a keyboard sends it that takes letters apart.
+        let other = if *text == *form {
+            decomposed(text)
+        } else {
+            Cow::Borrowed(text)
+        };
+        Ok(Self {
+            other: (other != form).then(|| other.into_owned()),
+            composed: form.into_owned(),
+        })
+    }
+
+    /// The form that is stored and compared.
+    pub fn composed(&self) -> &str {
+        &self.composed
+    }
+
+    /// Another form in which the password may have been stored by an earlier version.
+    pub fn other(&self) -> Option<&str> {
+        self.other.as_deref()
+    }
+}
+
+impl<const MIN: usize> fmt::Debug for PasswordText<MIN> {
+    /// Shows nothing of the password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordText")
+    }
+}
+
+impl<'de, const MIN: usize> Deserialize<'de> for PasswordText<MIN> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).map_err(de::Error::custom)
+    }
+}
+
+impl<const MIN: usize> PartialSchema for PasswordText<MIN> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
+            .min_length(Some(MIN))
+            .max_length(Some(MAX))
+            .into()
+    }
+}
+
+impl<const MIN: usize> ToSchema for PasswordText<MIN> {
+    fn name() -> Cow<'static, str> {
+        format!("Password_{MIN}").into()
+    }
+}
 
 /// Long passwords that rank high in published lists of leaked passwords, in lower case.
 const COMMON: [&str; 52] = [
@@ -94,6 +192,8 @@ fn is_run(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn refused(password: &str) -> bool {
@@ -125,6 +225,36 @@ mod tests {
             "abcdefgh1jklm",
         ] {
             assert!(!refused(password), "{password}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_counted_in_its_composed_form() {
+        let parse = |text: &str| Password::parse(text).map(|p| p.composed().chars().count());
+        assert_eq!(parse(&"u\u{308}".repeat(12)), Ok(12));
+        assert_eq!(parse(&"u\u{308}".repeat(128)), Ok(128));
+        let fault = Err(TextFault::Length(12, 128));
+        assert_eq!(parse(&"u\u{308}".repeat(11)), fault);
+        assert_eq!(parse(&"\u{fc}".repeat(129)), fault);
+        assert_eq!(parse(&"\u{301}".repeat(100_000)), fault);
+        assert!(parse("any\u{0}\r\u{200b} characters").is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn both_normal_forms_of_a_password_are_one(text in "[\\PC]{1,40}") {
+            let (nfc, nfd) = (composed(&text).into_owned(), decomposed(&text).into_owned());
+            for sent in [&text, &nfc, &nfd] {
+                let password = CurrentPassword::parse(sent).unwrap();
+                prop_assert_eq!(password.composed(), &nfc);
+                // What is stored may be what was sent, or what the other kind of keyboard sends.
+                prop_assert!(sent == &nfc || password.other() == Some(sent.as_str()));
+                prop_assert!(nfc == nfd || password.other().is_some());
+            }
+            if nfc != nfd {
+                let password = CurrentPassword::parse(&nfc).unwrap();
+                prop_assert_eq!(password.other(), Some(&*nfd));
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Checked text formats: time zones, countries, languages, phone numbers, times of day, currencies, e-mail
-//! addresses.
+//! Checked text formats: time zones, phone numbers, times of day, currencies. Countries, languages and e-mail
+//! addresses have files of their own.
 
 use std::{borrow::Cow, fmt, ops::Deref, str::FromStr};
 
@@ -11,7 +11,12 @@ use utoipa::{
         schema::{ObjectBuilder, Schema, SchemaType, Type},
     },
 };
-use validator::ValidateEmail;
+
+pub use crate::value::{
+    country::Country,
+    email::Email,
+    locale::{Language, Locale},
+};
 
 /// An IANA time zone, serialised by its name, such as `Europe/Berlin`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,31 +109,6 @@ fn is_all(text: &str, from: usize, to: usize, ok: fn(u8) -> bool) -> bool {
 }
 
 patterned! {
-    /// A country by its two-letter code (ISO 3166-1).
-    Country, max 2, pattern "^[A-Z]{2}$", example "US",
-    |t| is_all(t, 2, 2, |b| b.is_ascii_uppercase()),
-    "must be a two-letter country code (ISO 3166-1) in capitals, such as US"
-}
-
-patterned! {
-    /// A language by its two- or three-letter code (ISO 639).
-    Language, max 3, pattern "^[a-z]{2,3}$", example "en",
-    |t| is_all(t, 2, 3, |b| b.is_ascii_lowercase()),
-    "must be a language code (ISO 639), such as en"
-}
-
-patterned! {
-    /// A language and region (BCP 47), such as `en-US`.
-    Locale, max 35, pattern "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", example "en-US",
-    |t| {
-        let mut parts = t.split('-');
-        parts.next().is_some_and(|p| is_all(p, 2, 3, |b| b.is_ascii_alphabetic()))
-            && parts.all(|p| is_all(p, 2, 8, |b| b.is_ascii_alphanumeric()))
-    },
-    "must be a language tag (BCP 47), such as en-US"
-}
-
-patterned! {
     /// A phone number in the international form (ITU-T E.164).
     Phone, max 16, pattern "^\\+[1-9][0-9]{1,14}$", example "+12025550143",
     |t| t.strip_prefix('+').is_some_and(|d| is_all(d, 2, 15, |b| b.is_ascii_digit()) && !d.starts_with('0')),
@@ -170,52 +150,6 @@ patterned! {
     "must be a currency code (ISO 4217), such as EUR"
 }
 
-/// An e-mail address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Email(String);
-
-impl Email {
-    /// Parses an address; `None` if the text is not one.
-    pub fn new(text: &str) -> Option<Self> {
-        (text.len() <= 254 && text.validate_email()).then(|| Self(text.to_owned()))
-    }
-
-    /// The normal form that makes two spellings of one address equal: lower case without surrounding spaces.
-    pub fn normalised(&self) -> String {
-        self.0.trim().to_lowercase()
-    }
-}
-
-impl Deref for Email {
-    type Target = str;
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Email {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Self::new(text.trim())
-            .ok_or_else(|| de::Error::custom("must be an e-mail address of at most 254 characters"))
-    }
-}
-
-impl PartialSchema for Email {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(SchemaType::Type(Type::String))
-            .format(Some(utoipa::openapi::SchemaFormat::KnownFormat(
-                utoipa::openapi::KnownFormat::Email,
-            )))
-            .max_length(Some(254))
-            .examples(["sam@example.org"])
-            .into()
-    }
-}
-impl ToSchema for Email {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,14 +174,5 @@ mod tests {
     fn zones_are_known_by_name() {
         assert!(serde_json::from_str::<ZoneName>("\"Pacific/Apia\"").is_ok());
         assert!(serde_json::from_str::<ZoneName>("\"Mars/Base\"").is_err());
-    }
-
-    #[test]
-    fn spellings_of_an_address_are_one() {
-        assert_eq!(
-            Email::new("Sam@Example.ORG").map(|e| e.normalised()).as_deref(),
-            Some("sam@example.org")
-        );
-        assert!(Email::new("sam").is_none());
     }
 }

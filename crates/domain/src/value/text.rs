@@ -1,4 +1,7 @@
 //! Texts whose length is part of their type. Validation and the OpenAPI schema use the same bounds.
+//!
+//! No text contains control characters but line feed and tab. A text that is not empty shows something: at least one
+//! of its characters is visible.
 
 use std::{borrow::Cow, fmt, ops::Deref};
 
@@ -11,7 +14,13 @@ use utoipa::{
     },
 };
 
-/// Text of `MIN` to `MAX` characters (Unicode scalar values).
+use crate::value::{
+    unicode::{is_refused_control, is_visible},
+    validation::FindingCode,
+};
+
+/// Text of `MIN` to `MAX` characters (Unicode scalar values) without control characters but line feed and tab. If
+/// `MIN` is at least 1, at least one character is visible.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Text<const MIN: usize, const MAX: usize>(String);
@@ -20,28 +29,120 @@ pub struct Text<const MIN: usize, const MAX: usize>(String);
 pub type Label = Text<1, 200>;
 /// Free text that may be empty.
 pub type Note = Text<0, 4000>;
-/// Free text that is not empty.
+/// Free text that shows something.
 pub type Prose = Text<1, 4000>;
 
+/// The reason for which a text is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextFault {
+    /// It is shorter or longer than this number of characters.
+    Length(usize, usize),
+    /// It contains a control character other than line feed and tab.
+    Control,
+    /// It has only characters that show nothing.
+    NotVisible,
+}
+
+impl TextFault {
+    /// The code of a finding about it.
+    pub const fn code(self) -> FindingCode {
+        match self {
+            Self::Length(..) => FindingCode::Length,
+            Self::Control => FindingCode::ControlCharacter,
+            Self::NotVisible => FindingCode::NotVisible,
+        }
+    }
+}
+
+impl fmt::Display for TextFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(min, max) => write!(f, "must have {min} to {max} characters"),
+            Self::Control => f.write_str("must not contain control characters other than line feed and tab"),
+            Self::NotVisible => f.write_str("must have at least one visible character"),
+        }
+    }
+}
+
+/// The facts about a text that decide whether it is valid.
+struct Scan {
+    characters: usize,
+    has_control: bool,
+    is_visible: bool,
+}
+
+impl Scan {
+    fn of(text: &str) -> Self {
+        // One pass over the bytes is enough for ASCII, which nearly all texts are.
+        let (mut has_control, mut is_visible_ascii, mut is_ascii) = (false, false, true);
+        for byte in text.bytes() {
+            has_control |= (byte < b' ' && byte != b'\n' && byte != b'\t') || byte == 0x7f;
+            is_visible_ascii |= byte > b' ' && byte < 0x7f;
+            is_ascii &= byte < 0x80;
+        }
+        if is_ascii {
+            return Self {
+                characters: text.len(),
+                has_control,
+                is_visible: is_visible_ascii,
+            };
+        }
+        let mut characters = 0;
+        let mut is_shown = is_visible_ascii;
+        for c in text.chars() {
+            characters += 1;
+            has_control |= is_refused_control(c);
+            // The table is asked only until something visible is found.
+            is_shown = is_shown || is_visible(c);
+        }
+        Self {
+            characters,
+            has_control,
+            is_visible: is_shown,
+        }
+    }
+}
+
+/// Examines a text for a type with these bounds. A bound of `min` 0 allows texts that show nothing.
+pub fn fault(text: &str, min: usize, max: usize) -> Option<TextFault> {
+    let scan = Scan::of(text);
+    if !(min..=max).contains(&scan.characters) {
+        return Some(TextFault::Length(min, max));
+    }
+    if scan.has_control {
+        return Some(TextFault::Control);
+    }
+    (min > 0 && !scan.is_visible).then_some(TextFault::NotVisible)
+}
+
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
-    /// Creates a text; `None` if its length is out of bounds.
+    /// Creates a text; `None` if it is not valid.
     pub fn new(text: impl Into<String>) -> Option<Self> {
-        let text = text.into();
-        // Characters are counted only if the number of bytes does not decide.
-        let is_surely_allowed = text.len() <= MAX && text.len() >= MIN.saturating_mul(4);
-        (is_surely_allowed || (MIN..=MAX).contains(&text.chars().count())).then_some(Self(text))
+        Self::parse(text.into()).ok()
     }
 
-    /// Creates a text cut to the maximum length; `None` if it is too short.
+    /// Creates a text.
+    ///
+    /// # Errors
+    /// The reason for which it is not valid.
+    pub fn parse(text: String) -> Result<Self, TextFault> {
+        match fault(&text, MIN, MAX) {
+            Some(fault) => Err(fault),
+            None => Ok(Self(text)),
+        }
+    }
+
+    /// Creates a text cut to the maximum length; `None` if the rest is not valid.
     pub fn truncated(text: &str) -> Option<Self> {
         Self::new(text.chars().take(MAX).collect::<String>())
     }
 
-    /// Appends another text and cuts the result to the maximum length.
+    /// Appends another text without its control characters, and cuts the result to the maximum length.
     #[must_use]
     pub fn followed_by(self, more: &str) -> Self {
         let room = MAX.saturating_sub(self.0.chars().count());
-        Self(self.0 + &more.chars().take(room).collect::<String>())
+        let more = more.chars().filter(|c| !is_refused_control(*c)).take(room);
+        Self(self.0 + &more.collect::<String>())
     }
 
     /// Converts to a type with wider bounds. The compiler checks that they are wider.
@@ -51,25 +152,32 @@ impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     }
 }
 
-/// A literal whose length was checked by the compiler; [`text!`] makes one.
+/// A literal that was checked by the compiler; [`text!`] makes one.
 #[derive(Debug, Clone, Copy)]
 pub struct Literal<const MIN: usize, const MAX: usize>(&'static str);
 
 impl<const MIN: usize, const MAX: usize> Literal<MIN, MAX> {
-    /// Checks the length of a literal. In a constant, a wrong length is a compile error.
+    /// Checks a literal: its length, that it has no control characters of ASCII but line feed and tab, and that it is not
+    /// blank. In a constant, a fault is a compile error.
     ///
     /// # Panics
-    /// If the length is not allowed.
+    /// If the literal is not allowed.
     pub const fn new(text: &'static str) -> Self {
         let mut rest = text.as_bytes();
-        let mut count = 0;
+        let (mut count, mut is_blank) = (0, MIN > 0);
         while let Some((byte, more)) = rest.split_first() {
             // Every byte begins a character except UTF-8 continuation bytes.
             if *byte & 0b1100_0000 != 0b1000_0000 {
                 count += 1;
             }
+            assert!(
+                *byte >= b' ' && *byte != 0x7f || matches!(*byte, b'\n' | b'\t'),
+                "the text has a control character"
+            );
+            is_blank = is_blank && *byte <= b' ';
             rest = more;
         }
+        assert!(!is_blank, "the text shows nothing");
         assert!(MIN <= count && count <= MAX, "the text is too short or too long");
         Self(text)
     }
@@ -81,7 +189,7 @@ impl<const MIN: usize, const MAX: usize> From<Literal<MIN, MAX>> for Text<MIN, M
     }
 }
 
-/// Makes a [`Text`] from a literal, whose length the compiler checks.
+/// Makes a [`Text`] from a literal, which the compiler checks.
 #[macro_export]
 #[doc(hidden)]
 macro_rules! text_literal {
@@ -113,8 +221,7 @@ impl<const MIN: usize, const MAX: usize> fmt::Display for Text<MIN, MAX> {
 
 impl<'de, const MIN: usize, const MAX: usize> Deserialize<'de> for Text<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(String::deserialize(deserializer)?)
-            .ok_or_else(|| de::Error::custom(format!("must have {MIN} to {MAX} characters")))
+        Self::parse(String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
@@ -135,37 +242,4 @@ impl<const MIN: usize, const MAX: usize> ToSchema for Text<MIN, MAX> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_is_counted_in_characters() {
-        let four = serde_json::from_str::<Text<1, 4>>("\"äöüß\"");
-        assert!(four.is_ok());
-        assert!(serde_json::from_str::<Text<1, 4>>("\"äöüßa\"").is_err());
-        assert!(serde_json::from_str::<Text<1, 4>>("\"\"").is_err());
-        assert!(serde_json::from_str::<Text<2, 9>>("\"ä\"").is_err());
-    }
-
-    #[test]
-    fn no_constructor_makes_a_text_that_cannot_be_read_again() {
-        let literal: Text<2, 4> = text!("äö");
-        assert_eq!(&*literal, "äö");
-        for input in ["", "ä", "äö", "äöüß", "äöüßa", &"ä".repeat(20)] {
-            let longer = literal.clone().followed_by(input);
-            for text in [Text::<2, 4>::new(input), Text::truncated(input), Some(longer)]
-                .into_iter()
-                .flatten()
-            {
-                let json = serde_json::to_string(&text).unwrap();
-                assert_eq!(
-                    serde_json::from_str::<Text<2, 4>>(&json).unwrap(),
-                    text,
-                    "{input}"
-                );
-            }
-        }
-        assert_eq!(Text::<2, 4>::truncated("äöüßa").as_deref(), Some("äöüß"));
-        assert_eq!(Text::<2, 4>::truncated("ä"), None);
-    }
-}
+mod tests;

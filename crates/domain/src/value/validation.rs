@@ -16,6 +16,8 @@ pub enum FindingCode {
     Circle,
     /// The password is too widely known.
     CommonPassword,
+    /// The text contains a control character other than line feed and tab.
+    ControlCharacter,
     /// The cursor is not one of this list.
     Cursor,
     /// The value or parameter is given more than once.
@@ -44,6 +46,8 @@ pub enum FindingCode {
     NotEnabled,
     /// The feature of a resource is not supported.
     NotSupported,
+    /// The text has no visible character.
+    NotVisible,
     /// The answer is not one of the options of its item.
     Option,
     /// Two values are in the wrong order.

@@ -1,6 +1,7 @@
 //! Tests of the store on both engines: the SQL itself, the indexes that are used for it, and outcomes that nobody knows.
 
 mod database;
+mod earlier_address;
 mod parts;
 mod plans;
 mod public_search;

@@ -1,6 +1,14 @@
 //! Tests of what a body is refused for: not JSON, or invalid fields, each named once.
 
-use mainstay_domain::{check_in::CheckIn, medication::Medication, plan::Plan};
+use mainstay_domain::{
+    check_in::CheckIn,
+    medication::Medication,
+    plan::Plan,
+    record::{
+        Kind,
+        registry::{ForNoun, for_noun},
+    },
+};
 
 use super::*;
 
@@ -145,4 +153,93 @@ fn text_that_is_not_json_is_malformed() {
         assert_eq!(problem.kind, ProblemKind::MalformedJson, "{text:.20}");
     }
     assert_eq!(findings::<Incoming<CheckIn>>("[]"), pairs(&[("", "type")]));
+}
+
+/// The pointers to all texts in a value.
+fn texts(value: &Value, at: &str) -> Vec<String> {
+    match value {
+        Value::String(_) => vec![at.to_owned()],
+        Value::Array(items) => {
+            let inside = items.iter().enumerate();
+            inside
+                .flat_map(|(n, item)| texts(item, &format!("{at}/{n}")))
+                .collect()
+        }
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, value)| texts(value, &format!("{at}/{name}")))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The findings about an input with one of its values replaced; none if it is accepted.
+fn findings_with<T: Input>(sound: &Value, pointer: &str, value: &Value) -> Vec<String> {
+    let mut input = sound.clone();
+    *input.pointer_mut(pointer).unwrap() = value.clone();
+    let now = "2026-11-01T00:00:00Z".parse().unwrap();
+    let problem = parse::<T>(input.to_string().as_bytes(), now).err();
+    let errors = problem.map(|problem| problem.errors).unwrap_or_default();
+    errors.into_iter().map(|finding| finding.pointer).collect()
+}
+
+/// Asserts that each text of a sound input is refused with a control character, and without anything visible where it
+/// must not be empty. Gives the number of texts.
+fn assert_texts_are_checked<T: Input>(sound: &Value) -> usize {
+    let all = texts(sound, "");
+    for pointer in &all {
+        // A member that only the server writes is not read, whatever it is.
+        if findings_with::<T>(sound, pointer, &json!(7)).is_empty() {
+            continue;
+        }
+        for control in ["\u{0}", "a\r\nb", "\u{85}"] {
+            let found = findings_with::<T>(sound, pointer, &json!(control));
+            // Beside it may be a reference to what it names.
+            assert!(found.contains(pointer), "{control:?}: {found:?}");
+        }
+        if !findings_with::<T>(sound, pointer, &json!("")).is_empty() {
+            for unseen in ["  ", "\u{200b}\u{3164}", "\u{301}\u{e000}"] {
+                let found = findings_with::<T>(sound, pointer, &json!(unseen));
+                assert!(found.contains(pointer), "{unseen:?}: {found:?}");
+            }
+        }
+    }
+    all.len()
+}
+
+struct TextsAreChecked;
+
+impl ForNoun for TextsAreChecked {
+    type Output = usize;
+    fn run<T: Record>(self) -> usize {
+        assert_texts_are_checked::<Incoming<T>>(&serde_json::to_value(T::example()).unwrap())
+    }
+}
+
+#[test]
+fn every_text_of_every_input_is_checked_and_named() {
+    let of_nouns: usize = Kind::ALL
+        .iter()
+        .map(|kind| for_noun(*kind, TextsAreChecked))
+        .sum();
+    assert!(of_nouns > 100, "{of_nouns}");
+    let account = json!({
+        "email": "sam@example.org", "time_zone": "UTC", "display_name": "Sam", "locale": "en-US", "country": "US", "device_name": "phone",
+    });
+    let mut registration = account.clone();
+    registration["password"] = json!("rivers bend slowly");
+    let passwords = ["/password"];
+    for pointer in texts(&registration, "")
+        .iter()
+        .filter(|p| !passwords.contains(&p.as_str()))
+    {
+        let found = findings_with::<Registration>(&registration, pointer, &json!("\u{0}\u{200b}"));
+        assert_eq!(found, [pointer.as_str()]);
+    }
+    let profile = json!({ "time_zone": "UTC", "display_name": "Sam", "locale": "en-US", "country": "US", "discretion": "plain" });
+    assert_eq!(assert_texts_are_checked::<AccountUpdate>(&profile), 5);
+    assert_eq!(
+        assert_texts_are_checked::<Refresh>(&json!({ "refresh_token": "x" })),
+        1
+    );
 }
