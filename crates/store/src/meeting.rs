@@ -65,6 +65,37 @@ pub struct Replacement {
     pub gone: usize,
 }
 
+/// Whether an import may leave a source with far fewer meetings than it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shrink {
+    /// It is refused. A feed that lost most of its entries was probably cut off, or comes from a site with a fault.
+    Refused,
+    /// It is allowed.
+    Allowed,
+}
+
+/// The outcome of an import of a feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedImport {
+    /// The meetings of the source were replaced.
+    Replaced(Replacement),
+    /// The feed would leave the source with far fewer meetings. Nothing was changed.
+    Shrunk {
+        /// The number of meetings that the source has.
+        stored: usize,
+        /// The number of meetings that it would have.
+        new: usize,
+    },
+}
+
+/// The number of meetings from which a source may not lose more than half of them. Below, it may not lose all.
+pub const GUARDED_MEETINGS: usize = 10;
+
+/// Whether an import would leave a source with far fewer meetings.
+fn is_shrunk(stored: usize, new: usize) -> bool {
+    (new == 0 && stored > 0) || (stored >= GUARDED_MEETINGS && new.saturating_mul(2) < stored)
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = meetings, treat_none_as_default_value = false)]
 struct NewMeeting {
@@ -85,11 +116,18 @@ struct NewMeeting {
 type CandidateRow = (DbUuid, Option<f64>, Option<f64>, i16, Option<i16>, Option<String>);
 
 impl Store {
-    /// Replaces all meetings of a feed, in one transaction. `now` is in microseconds.
-    pub async fn replace_meetings(&self, source: &str, new: Vec<Meeting>, now: i64) -> Result<Replacement> {
+    /// Replaces all meetings of a feed, in one transaction, unless that is a shrinking that is refused. `now` is in
+    /// microseconds.
+    pub async fn replace_meetings(
+        &self,
+        source: &str,
+        new: Vec<Meeting>,
+        shrink: Shrink,
+        now: i64,
+    ) -> Result<FeedImport> {
         let source = source.to_owned();
         self.data
-            .write(move |conn| replace(conn, &source, &new, DbTimestamp(now)))
+            .write(move |conn| replace(conn, &source, &new, shrink, DbTimestamp(now)))
             .await
     }
 
@@ -134,9 +172,21 @@ fn decode(body: &str) -> Result<Meeting> {
         .map_err(|e| StoreError::Internal(format!("a stored meeting cannot be read: {e}")))
 }
 
-fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: DbTimestamp) -> Result<Replacement> {
+fn replace(
+    conn: &mut Conn,
+    source: &str,
+    new: &[Meeting],
+    shrink: Shrink,
+    now: DbTimestamp,
+) -> Result<FeedImport> {
     let of_source = meetings::table.filter(meetings::source.eq(source));
     let before: Vec<DbUuid> = on!(&mut *conn, |c| of_source.select(meetings::id).load(c))?;
+    if shrink == Shrink::Refused && is_shrunk(before.len(), new.len()) {
+        return Ok(FeedImport::Shrunk {
+            stored: before.len(),
+            new: new.len(),
+        });
+    }
     on!(&mut *conn, |c| diesel::delete(of_source).execute(c))?;
     let rows = new
         .iter()
@@ -147,6 +197,17 @@ fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: DbTimestamp) -> 
             .values(chunk)
             .execute(c))?;
     }
+    insert_types(conn, new)?;
+    let before: HashSet<Uuid> = before.into_iter().map(|key| key.0).collect();
+    let kept = new.iter().filter(|meeting| before.contains(&meeting.id)).count();
+    Ok(FeedImport::Replaced(Replacement {
+        added: new.len() - kept,
+        kept,
+        gone: before.len() - kept,
+    }))
+}
+
+fn insert_types(conn: &mut Conn, new: &[Meeting]) -> Result<()> {
     let types: Vec<_> = new
         .iter()
         .flat_map(|meeting| meeting.types.iter().map(|kind| (meeting.id, &kind.code)))
@@ -162,13 +223,7 @@ fn replace(conn: &mut Conn, source: &str, new: &[Meeting], now: DbTimestamp) -> 
             .values(chunk)
             .execute(c))?;
     }
-    let before: HashSet<Uuid> = before.into_iter().map(|key| key.0).collect();
-    let kept = new.iter().filter(|meeting| before.contains(&meeting.id)).count();
-    Ok(Replacement {
-        added: new.len() - kept,
-        kept,
-        gone: before.len() - kept,
-    })
+    Ok(())
 }
 
 fn row(meeting: &Meeting, source: &str, now: DbTimestamp) -> Result<NewMeeting> {
@@ -246,5 +301,29 @@ fn candidate((id, latitude, longitude, days, minutes, time_zone): CandidateRow) 
             minutes: minutes.and_then(|minutes| u16::try_from(minutes).ok()),
             time_zone: time_zone.and_then(|name| name.parse().ok()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_may_lose_half_of_its_meetings_and_a_small_one_all_but_one() {
+        for (stored, new, expected) in [
+            (0, 0, false),
+            (0, 5, false),
+            (1, 0, true),
+            (9, 1, false),
+            (9, 0, true),
+            (10, 5, false),
+            (10, 4, true),
+            (11, 6, false),
+            (11, 5, true),
+            (45, 0, true),
+            (45, 90, false),
+        ] {
+            assert_eq!(is_shrunk(stored, new), expected, "{stored} {new}");
+        }
     }
 }

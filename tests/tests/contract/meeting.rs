@@ -1,6 +1,6 @@
 //! Meetings, imported from feeds in the Meeting Guide format.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mainstay_api::cli::import::{MeetingsImport, Report, meetings};
 use mainstay_domain::reference::meeting::Programme;
@@ -12,14 +12,20 @@ const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/meetings.js
 /// A published feed. The tests skip it where the folder with real data is missing.
 const REAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/meeting-guide/quinte-2017.json");
 
-async fn import(app: &TestApp, file: &Path, source: &str, time_zone: Option<&str>) -> Result<Report, String> {
-    let import = MeetingsImport {
+/// What an import is told, with the programme of the tests.
+fn settings(file: &Path, source: &str) -> MeetingsImport {
+    MeetingsImport {
         file: file.to_owned(),
         source: Some(source.to_owned()),
-        programme: Programme::Smart,
-        time_zone: time_zone.map(|zone| zone.parse().expect("a zone")),
-    };
-    meetings(&app.state().store, &import).await
+        programme: Programme::RecoveryDharma,
+        time_zone: None,
+        allow_shrink: false,
+    }
+}
+
+async fn import(app: &TestApp, file: &Path, source: &str, time_zone: Option<&str>) -> Result<Report, String> {
+    let time_zone = time_zone.map(|zone| zone.parse().expect("a zone"));
+    meetings(&app.state().store, &MeetingsImport { time_zone, ..settings(file, source) }).await
 }
 
 async fn import_fixture(app: &TestApp) {
@@ -27,11 +33,21 @@ async fn import_fixture(app: &TestApp) {
     assert!(!report.is_partial, "{}", report.text);
 }
 
-/// Imports a feed given as JSON.
-async fn import_value(app: &TestApp, feed: &Value, source: &str) -> Result<Report, String> {
+/// Writes a feed to a file.
+fn write_feed(app: &TestApp, feed: &Value) -> PathBuf {
     let file = app.database.path().join("feed.json");
     std::fs::write(&file, feed.to_string()).expect("the file is written");
-    import(app, &file, source, None).await
+    file
+}
+
+/// Imports a feed given as JSON.
+async fn import_value(app: &TestApp, feed: &Value, source: &str) -> Result<Report, String> {
+    import(app, &write_feed(app, feed), source, None).await
+}
+
+/// The path of a committed case.
+fn case(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/feeds")).join(name)
 }
 
 fn set_clock(app: &TestApp, at: &str) {
@@ -53,6 +69,10 @@ both_engines!(
     pages_neither_repeat_nor_skip_meetings_that_begin_meanwhile,
     every_wrong_parameter_is_named,
     an_import_replaces_the_meetings_of_its_source_only,
+    a_feed_that_lost_most_of_its_entries_changes_nothing_unless_allowed,
+    a_type_code_means_what_its_programme_says,
+    texts_of_a_feed_become_plain_and_a_wrong_end_costs_the_end,
+    a_report_names_what_was_left_out_and_what_is_not_known,
     a_real_feed_is_imported_whole,
 );
 
@@ -92,7 +112,7 @@ async fn meetings_are_found_by_day_time_programme_type_and_place(app: &TestApp) 
         ("?online=true&in_person=true", vec![]),
         ("?programme=aa", vec![]),
         ("?source=other", vec![]),
-        ("?programme=smart&source=islands&type=X", vec!["Taveuni Evening"]),
+        ("?programme=recovery_dharma&source=islands&type=X", vec!["Taveuni Evening"]),
     ] {
         let mut found = names(app, query).await;
         found.sort();
@@ -143,7 +163,7 @@ async fn a_meeting_has_the_details_of_its_feed_but_no_names_of_people(app: &Test
     let meeting = &found.items()[0];
     assert_eq!(
         meeting["types"],
-        json!([{ "code": "O", "name": "Open: everyone welcome" }, { "code": "EN", "name": "In English" }])
+        json!([{ "code": "O", "name": "Open: everyone welcome" }, { "code": "EN" }])
     );
     assert_eq!(
         (&meeting["days"], &meeting["time"], &meeting["formatted_address"]),
@@ -261,8 +281,114 @@ async fn an_import_replaces_the_meetings_of_its_source_only(app: &TestApp) {
     assert!(refused.contains("/0/name"), "{refused}");
     assert!(import_value(app, &json!({ "meetings": [] }), "islands").await.is_err());
     assert_eq!(names(app, "").await.len(), 3);
-    import_value(app, &json!([]), "islands").await.expect("an empty feed is a feed");
-    assert_eq!(names(app, "").await, ["Elsewhere"]);
+}
+
+async fn a_feed_that_lost_most_of_its_entries_changes_nothing_unless_allowed(app: &TestApp) {
+    let feed = |count: usize| -> Value {
+        (0..count).map(|n| json!({ "name": format!("Meeting {n:02}"), "slug": n })).collect()
+    };
+    import_value(app, &feed(0), "valley").await.expect("a new source may be empty");
+    import_value(app, &feed(20), "valley").await.expect("the import succeeds");
+    import_value(app, &feed(3), "hills").await.expect("the import succeeds");
+    for count in [0, 1, 9] {
+        let refused = import_value(app, &feed(count), "valley").await.expect_err("the import is refused");
+        let numbers = format!("valley has 20 meetings, and this feed would leave {count}");
+        assert!(refused.contains(&numbers) && refused.contains("--allow-shrink"), "{refused}");
+    }
+    // Entries that cannot be imported are lost as well.
+    let mut broken = feed(20);
+    for entry in broken.as_array_mut().expect("a list").iter_mut().skip(4) {
+        entry["day"] = json!("Someday");
+    }
+    let refused = import_value(app, &broken, "valley").await.expect_err("the import is refused");
+    assert!(refused.contains("would leave 4") && refused.contains("/4/day"), "{refused}");
+    let refused = import_value(app, &feed(0), "hills").await.expect_err("the import is refused");
+    assert!(refused.contains("hills has 3 meetings"), "{refused}");
+    assert_eq!(names(app, "?source=valley&limit=200").await.len(), 20);
+    assert_eq!(names(app, "?source=hills").await.len(), 3);
+
+    import_value(app, &feed(10), "valley").await.expect("half of them may go");
+    import_value(app, &feed(1), "hills").await.expect("a small source may lose all but one");
+    for (count, source) in [(4, "valley"), (0, "hills")] {
+        let file = write_feed(app, &feed(count));
+        let allowed = MeetingsImport { allow_shrink: true, ..settings(&file, source) };
+        meetings(&app.state().store, &allowed).await.expect("the import succeeds");
+        assert_eq!(names(app, &format!("?source={source}")).await.len(), count);
+    }
+}
+
+async fn a_type_code_means_what_its_programme_says(app: &TestApp) {
+    let file = write_feed(
+        app,
+        &json!([{ "name": "One", "slug": 1, "types": ["iw", "O", "B", "TC"], "address": "1 Main St" }]),
+    );
+    for (programme, expected) in [
+        (
+            Programme::Aa,
+            json!([{ "code": "iw" }, { "code": "O", "name": "Open: everyone welcome" }, { "code": "B", "name": "Big Book" }, { "code": "TC", "name": "Location closed for now" }]),
+        ),
+        (
+            Programme::Na,
+            json!([{ "code": "IW", "name": "It Works study" }, { "code": "O", "name": "Open: everyone welcome" }, { "code": "B" }, { "code": "TC", "name": "Location closed for now" }]),
+        ),
+        (
+            Programme::Smart,
+            json!([{ "code": "iw" }, { "code": "O" }, { "code": "B" }, { "code": "TC", "name": "Location closed for now" }]),
+        ),
+    ] {
+        let import = MeetingsImport { programme, ..settings(&file, "here") };
+        meetings(&app.state().store, &import).await.expect("the import succeeds");
+        let found = app.client().get("/v1/meetings?type=IW,b").await.expect(200).items();
+        assert_eq!((&found[0]["types"], &found[0]["in_person"]), (&expected, &json!(false)), "{programme:?}");
+    }
+}
+
+async fn texts_of_a_feed_become_plain_and_a_wrong_end_costs_the_end(app: &TestApp) {
+    for (file, entries) in [("entities.json", 1), ("texts.json", 4), ("midnight.json", 3)] {
+        let report = import(app, &case(file), file, None).await.expect("the import succeeds");
+        assert!(report.text.contains(&format!("{entries} of {entries} entries imported")), "{}", report.text);
+    }
+    let one = app.client().get("/v1/meetings?source=entities.json").await.expect(200).items().remove(0);
+    assert_eq!(
+        (&one["name"], &one["notes"], &one["conference_url"]),
+        (
+            &json!("Attitude & Gratitude"),
+            &json!("It\u{2019}s for men. More"),
+            &json!("https://zoom.us/j/800000000&sa=D&sntz=1")
+        )
+    );
+    let ends = app.client().get("/v1/meetings?source=midnight.json").await.expect(200).items();
+    let end_of = |slug: &str| ends.iter().find(|m| m["slug"] == slug).expect("the meeting").get("end_time");
+    assert_eq!((end_of("last-lights"), end_of("sisters")), (Some(&json!("00:00")), Some(&json!("11:00"))));
+    let feed = json!([
+        { "name": "One", "slug": 1, "day": 1, "time": "19:00", "end_time": "24:00", "notes": "Ring<br>twice &amp; wait" },
+        { "name": "Two", "slug": 2, "day": 1, "time": "19:00", "end_time": "19:00", "latitude": 91, "longitude": 3 },
+    ]);
+    let report = import_value(app, &feed, "ends").await.expect("the import succeeds");
+    for line in ["/0/end_time", "/1/end_time", "/1/latitude", "taken out of 1 texts"] {
+        assert!(!report.is_partial && report.text.contains(line), "{line}: {}", report.text);
+    }
+    let read = app.client().get("/v1/meetings?source=ends").await.expect(200).items();
+    assert!(
+        read.len() == 2 && read.iter().all(|m| m.get("end_time").is_none() && m.get("latitude").is_none())
+    );
+    assert_eq!(read[0]["notes"], "Ring\ntwice & wait");
+}
+
+async fn a_report_names_what_was_left_out_and_what_is_not_known(app: &TestApp) {
+    let feed: Value = (0..50)
+        .map(|n| json!({ "name": format!("M {n}"), "slug": n, "time": "10:00", "end_time": "late", "notess": "x", "\u{1b}[31m": 1 }))
+        .collect();
+    let report = import_value(app, &feed, "noisy").await.expect("the import succeeds").text;
+    for line in [
+        "/19/end_time: must be",
+        "and 30 more of end_time: must be",
+        "notess: in 50 entries, first in /0; notes may be meant",
+        "\\u{1b}[31m: in 50 entries",
+    ] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    assert!(!report.contains("/20/end_time") && !report.contains('\u{1b}'), "{report}");
 }
 
 async fn a_real_feed_is_imported_whole(app: &TestApp) {

@@ -55,6 +55,10 @@ both_engines!(
     an_import_without_licence_or_attribution_is_refused,
     versions_exist_side_by_side_and_their_questions_never_change,
     invalid_files_are_refused_with_the_location_of_the_fault,
+    the_cases_are_imported_or_refused_by_name,
+    hidden_items_are_marked_and_take_no_answer,
+    a_questionnaire_of_r5_is_imported_and_answered,
+    strict_imports_nothing_that_is_not_understood,
     the_real_phq_9_is_imported_and_scored,
     the_conditions_of_a_real_questionnaire_are_evaluated,
 );
@@ -195,7 +199,7 @@ async fn invalid_files_are_refused_with_the_location_of_the_fault(app: &TestApp)
         resource["item"][1]["answerOption"] = json!("none");
     });
     assert!(
-        import(app, &file, terms()).await.expect_err("the import fails").contains("item[1].answerOption")
+        import(app, &file, terms()).await.expect_err("the import fails").contains("/item/1/answerOption: ")
     );
     let file = changed_fixture(app, |resource| resource["item"][2]["type"] = json!("reference"));
     assert!(import(app, &file, terms()).await.expect_err("the import fails").contains("/item/2/type"));
@@ -210,6 +214,122 @@ async fn invalid_files_are_refused_with_the_location_of_the_fault(app: &TestApp)
         import(app, FIXTURE, more).await.expect_err("the import fails").contains("/scoring/scores/0/items/0")
     );
     assert!(import(app, "/nowhere.json", terms()).await.is_err());
+}
+
+/// The path of a committed case.
+fn case(name: &str) -> String {
+    format!("{}/fixtures/questionnaires/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+async fn the_cases_are_imported_or_refused_by_name(app: &TestApp) {
+    let sam = app.person().await;
+    let intro = import(app, &case("intro_in_markup.json"), terms()).await.expect("the import succeeds");
+    let read = sam.get(&format!("/v1/questionnaires/{}", id_of(&intro))).await.expect(200).body;
+    assert_eq!(read["items"][0]["text"], "Some things are hard to hear. For example:\n\none\n\ntwo");
+    assert!(intro.text.contains("/item/0/_text: "), "{}", intro.text);
+
+    let modifier = import(app, &case("modifier.json"), terms()).await.expect_err("the import fails");
+    assert!(modifier.contains("/modifierExtension: "), "{modifier}");
+
+    let wrong = import(app, &case("wrong_types.json"), terms()).await.expect_err("the import fails");
+    for pointer in ["/item/0/linkId: ", "/item/0/maxLength: ", "/item/0/required: ", "/item/1/type: "] {
+        assert!(wrong.contains(pointer), "{pointer} {wrong}");
+    }
+    let listed = sam.get("/v1/questionnaires").await.expect(200).items();
+    assert_eq!(listed.len(), 2, "what is refused leaves nothing");
+}
+
+async fn hidden_items_are_marked_and_take_no_answer(app: &TestApp) {
+    let sam = app.person().await;
+    let id = id_of(&import(app, &case("hidden.json"), terms()).await.expect("the import succeeds"));
+    let read = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
+    let hidden: Vec<(&Value, &Value)> = read["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| (&item["link_id"], &item["hidden"]))
+        .collect();
+    assert_eq!(
+        hidden,
+        [
+            (&json!("q1"), &json!(false)),
+            (&json!("q2"), &json!(true)),
+            (&json!("g"), &json!(true)),
+            (&json!("g/q1"), &json!(true))
+        ]
+    );
+    let response = |link: &str| {
+        json!({ "questionnaire_id": id, "status": "completed", "occurred_at": "2026-03-01T20:00:00+01:00",
+            "answers": [{ "link_id": link, "value_string": "x" }] })
+    };
+    sam.post("/v1/questionnaire-responses", &response("q1")).await.expect(201);
+    for link in ["q2", "g/q1"] {
+        assert_eq!(
+            sam.post("/v1/questionnaire-responses", &response(link)).await.expect(422).faults(),
+            [("/answers/0/link_id".to_owned(), "read-only".to_owned())]
+        );
+    }
+}
+
+async fn a_questionnaire_of_r5_is_imported_and_answered(app: &TestApp) {
+    let sam = app.person().await;
+    let file = app.database.path().join("r5.json");
+    let options = json!([{ "valueCoding": { "system": "https://one.example", "code": "yes" } }, { "valueCoding": { "system": "https://two.example", "code": "yes" } },
+        { "valueCoding": { "system": "https://one.example", "code": "no" } }]);
+    let resource = json!({ "resourceType": "Questionnaire", "status": "active", "name": "EveningOfR5", "copyright": "Ours", "copyrightLabel": "Us", "item": [
+        { "linkId": "closed", "type": "coding", "text": "Closed", "answerOption": options },
+        { "linkId": "open", "type": "coding", "text": "Open", "answerOption": options, "answerConstraint": "optionsOrString" },
+    ]});
+    std::fs::write(&file, resource.to_string()).expect("the file is written");
+    let report = import(app, &file.display().to_string(), QuestionnairesImport::default())
+        .await
+        .expect("the import succeeds");
+    assert!(
+        report.text.contains("title: Evening Of R5") && report.text.contains("--title"),
+        "{}",
+        report.text
+    );
+    let id = id_of(&report);
+    let read = sam.get(&format!("/v1/questionnaires/{id}")).await.expect(200).body;
+    assert_eq!(
+        (&read["items"][0]["type"], &read["items"][1]["type"], &read["attribution"]),
+        (&json!("choice"), &json!("open_choice"), &json!("Us"))
+    );
+    let response = |answers: Value| json!({ "questionnaire_id": id, "status": "completed", "occurred_at": "2026-03-01T20:00:00+01:00", "answers": answers });
+    let answers = json!([{ "link_id": "closed", "value_coding": { "code": "no" } }, { "link_id": "open", "value_string": "Perhaps" }]);
+    sam.post("/v1/questionnaire-responses", &response(answers)).await.expect(201);
+    let shared = json!([{ "link_id": "closed", "value_coding": { "code": "yes" } }, { "link_id": "open", "value_coding": { "code": "yes" } }]);
+    let refused = sam.post("/v1/questionnaire-responses", &response(shared)).await.expect(422);
+    assert_eq!(
+        refused.faults(),
+        [
+            ("/answers/0/value_coding".to_owned(), "ambiguous".to_owned()),
+            ("/answers/1/value_coding".to_owned(), "ambiguous".to_owned())
+        ]
+    );
+    assert!(refused.text.contains("https://one.example, https://two.example"), "{}", refused.text);
+    let named =
+        json!([{ "link_id": "closed", "value_coding": { "system": "https://two.example", "code": "yes" } }]);
+    sam.post("/v1/questionnaire-responses", &response(named)).await.expect(201);
+}
+
+async fn strict_imports_nothing_that_is_not_understood(app: &TestApp) {
+    let strange = changed_fixture(app, |resource| resource["item"][2]["colour"] = json!("red"));
+    let strict = || QuestionnairesImport { strict: true, ..QuestionnairesImport::default() };
+    let refused = import(app, &strange, strict()).await.expect_err("the import fails");
+    assert!(refused.contains("--strict") && refused.contains("/item/2/colour: "), "{refused}");
+    assert_eq!(app.person().await.get("/v1/questionnaires").await.expect(200).items().len(), 1);
+    let report = import(app, &strange, QuestionnairesImport::default()).await.expect("the import succeeds");
+    assert!(
+        report.text.contains("/item/2/colour: ") && report.text.contains("initial (1)"),
+        "{}",
+        report.text
+    );
+    let twice = app.database.path().join("twice.json");
+    std::fs::write(&twice, r#"{ "resourceType": "Questionnaire", "item": [{ "text": "A", "text": "B" }] }"#)
+        .expect("the file is written");
+    let refused = import(app, &twice.display().to_string(), terms()).await.expect_err("the import fails");
+    assert!(refused.contains("/item/0/text: is given more than once"), "{refused}");
 }
 
 async fn the_real_phq_9_is_imported_and_scored(app: &TestApp) {

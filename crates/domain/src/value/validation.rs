@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
 pub enum FindingCode {
+    /// The value fits several options, and does not say which is meant.
+    Ambiguous,
     /// Items wait for each other in a circle.
     Circle,
     /// The password is too widely known.

@@ -4,6 +4,7 @@ mod feed;
 mod kinds;
 mod next;
 mod order;
+mod type_names;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -158,6 +159,17 @@ pub struct Meeting {
     pub distance_km: Option<f64>,
 }
 
+impl MeetingType {
+    /// Creates the type for a code, with the name that the programme has for it, if it is known.
+    pub fn of(code: &str, programme: Programme) -> Self {
+        let known = type_names::find(code, programme);
+        Self {
+            code: known.map_or(code, |(known, _)| known).to_owned(),
+            name: known.map(|(_, name)| name.to_owned()),
+        }
+    }
+}
+
 impl Meeting {
     /// The location, if the feed has coordinates.
     pub fn point(&self) -> Option<Point> {
@@ -195,7 +207,10 @@ impl Meeting {
             time_zone: Some(ZoneName(chrono_tz::America::Chicago)),
             in_person: true,
             online: false,
-            types: vec![MeetingType::of("O"), MeetingType::of("D")],
+            types: vec![
+                MeetingType::of("O", Programme::Aa),
+                MeetingType::of("D", Programme::Aa),
+            ],
             location: text("Community hall"),
             location_notes: None,
             group: None,

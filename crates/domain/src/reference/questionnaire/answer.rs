@@ -229,6 +229,20 @@ impl EnableCondition {
 }
 
 impl QuestionnaireItem {
+    /// The systems of the options between which a code without a system does not decide, as a list for people;
+    /// `None` if the code is that of one option at most.
+    pub fn ambiguous(&self, coding: &AnswerCoding) -> Option<String> {
+        let codings = self
+            .options
+            .iter()
+            .filter_map(|option| option.value_coding.as_ref());
+        let candidates: Vec<&AnswerCoding> = codings.filter(|own| own.is_same(coding)).collect();
+        let is_decided = candidates
+            .iter()
+            .all(|own| candidates.first().is_some_and(|first| own.system == first.system));
+        (!is_decided).then(|| systems(&candidates))
+    }
+
     /// The members of an answer that may hold the value for this item.
     pub fn members(&self) -> Vec<&'static str> {
         let own = match self.kind {
@@ -266,6 +280,25 @@ impl QuestionnaireItem {
             .map(|(name, _)| name)
             .collect()
     }
+}
+
+/// The systems of codes, as a list for people. Long names are cut, and so is a long list.
+fn systems(codings: &[&AnswerCoding]) -> String {
+    const MAX_NAMED: usize = 4;
+    let mut names: Vec<String> = Vec::new();
+    for coding in codings {
+        let name = coding
+            .system
+            .as_deref()
+            .unwrap_or("no system")
+            .chars()
+            .take(120)
+            .collect();
+        if !names.contains(&name) && names.len() < MAX_NAMED {
+            names.push(name);
+        }
+    }
+    names.join(", ")
 }
 
 /// Whether a text is a date in the form that FHIR uses: `YYYY`, `YYYY-MM` or `YYYY-MM-DD`.

@@ -1,25 +1,37 @@
-//! Import of questionnaires from FHIR R4 (hl7.org/fhir/R4/questionnaire.html). Features that the engine does
-//! not support are refused or reported in a remark. Nothing that changes which questions are asked is ignored
-//! silently.
+//! Import of questionnaires from FHIR, R4 (hl7.org/fhir/R4/questionnaire.html) and R5
+//! (hl7.org/fhir/R5/questionnaire.html). Every member of a resource is used, or is known to have no effect, or is
+//! named: in a fault if it must not be ignored, otherwise in a remark.
+//!
+//! - `member`, `schema`, `datatypes`, `extensions`: what is known of FHIR;
+//! - `walk`: names what is not known, and what has a wrong type;
+//! - `node`: access to the members of an object;
+//! - `metadata`, `reader`, `kind`, `options`, `condition`: read the resource.
 
+mod condition;
+mod datatypes;
+mod extensions;
+mod kind;
+mod member;
+mod metadata;
+mod node;
+mod options;
 mod reader;
-mod resource;
+mod schema;
+mod walk;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
-pub use self::resource::FhirQuestionnaire;
 use self::{
+    metadata::{Metadata, MetadataReader},
+    node::Node,
     reader::Reader,
-    resource::{FhirCoding, FhirExtension, FhirValueSet},
+    walk::Walk,
 };
-use super::{Questionnaire, QuestionnaireStatus, answer::AnswerCoding, form::Form, scoring::Scoring};
-use crate::value::{
-    text::Text,
-    validation::{Finding, FindingCode, Findings},
-};
+use super::{Questionnaire, QuestionnaireStatus, form::Form, scoring::Scoring};
+use crate::value::validation::{Finding, FindingCode, Findings};
 
 /// Settings of an import that the operator gives in addition to the resource.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +40,8 @@ pub struct Terms {
     pub licence: Option<String>,
     /// The authors; the resource's copyright label, or its `copyright`, if left out.
     pub attribution: Option<String>,
+    /// The title; replaces that of the resource.
+    pub title: Option<String>,
     /// The canonical address; replaces that of the resource.
     pub url: Option<String>,
     /// The version; replaces that of the resource.
@@ -43,140 +57,108 @@ pub struct Terms {
 pub struct Imported {
     /// The questionnaire.
     pub questionnaire: Questionnaire,
-    /// The differences from the resource. Pointers are from the root of the resource.
+    /// What was not understood, and the differences from the resource. Pointers are from the root of the resource.
+    pub remarks: Vec<Finding>,
+    /// The members and extensions that are known and have no effect here, with how often they occur.
+    pub without_effect: BTreeMap<String, usize>,
+}
+
+/// The reasons why a resource cannot be imported. Pointers are from the root of the resource; those that begin
+/// with `/scoring` are followed by a pointer from the root of the rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// All faults that prevent the import.
+    pub faults: Vec<Finding>,
+    /// What an import without these faults would remark on.
     pub remarks: Vec<Finding>,
 }
 
 /// Converts a resource to a questionnaire. `id_of` returns the id for an address and a version.
 ///
 /// # Errors
-/// All faults for which it cannot be imported. Pointers are from the root of the resource; those that begin
-/// with `/scoring` are followed by a pointer from the root of the rules.
+/// All faults for which it cannot be imported, at once.
 pub fn import(
-    resource: &FhirQuestionnaire,
+    resource: &Value,
     terms: &Terms,
     id_of: impl Fn(&str, &str) -> Uuid,
-) -> Result<Imported, Vec<Finding>> {
-    let mut reader = Reader {
-        contained: contained(&resource.contained),
-        items: Vec::new(),
-        findings: Findings::default(),
-        remarks: Findings::default(),
+) -> Result<Imported, Refused> {
+    let Some(members) = resource.as_object() else {
+        let mut faults = Findings::default();
+        faults.add("", FindingCode::Type, "must be an object with a Questionnaire");
+        return Err(Refused {
+            faults: faults.into_vec(),
+            remarks: Vec::new(),
+        });
     };
-    if resource.resource_type != "Questionnaire" {
-        reader
-            .findings
-            .add("/resourceType", FindingCode::Enum, "must be Questionnaire");
+    let walk = Walk::through(members);
+    let root = Node::new(members, "");
+    let mut reader = Reader::new(value_sets(members), walk.faults, walk.remarks);
+    let metadata = MetadataReader {
+        root: &root,
+        terms,
+        faults: &mut reader.faults,
+        remarks: &mut reader.remarks,
     }
-    for (n, item) in resource.item.iter().enumerate() {
-        reader.item(item, None, &format!("/item/{n}"));
+    .read();
+    reader.items(&root);
+    if reader.has_types_of_r4 {
+        for at in walk.of_r5 {
+            let message = "is of R5, while the types choice and open-choice are of R4; it is read as R5 says";
+            reader.remarks.add(at, FindingCode::Mismatch, message);
+        }
     }
-    reader.check_items();
-    let title = first(&[resource.title.as_ref(), resource.name.as_ref()]);
-    let title = title.or_else(|| resource.url.clone());
-    let (title, url) = (
-        reader.needed(title, 255, "/title"),
-        reader.address(resource, terms),
-    );
-    let version =
-        first(&[terms.version.as_ref(), resource.version.as_ref()]).unwrap_or_else(|| "1".to_owned());
-    let version = reader.needed(Some(version), 60, "/version");
-    let copyright = resource.copyright.as_ref();
-    let label = extension(&resource.extension, &["artifact-copyrightLabel"])
-        .and_then(|label| label.value_string.as_ref());
-    let licence = first(&[terms.licence.as_ref(), copyright]);
-    let attribution = first(&[terms.attribution.as_ref(), label, copyright]);
-    let licence = reader.term(licence, "licence", "under which terms it may be used");
-    let attribution = reader.term(attribution, "attribution", "whose work it is");
     let scoring = reader.scoring(terms);
-    let status = resource.status.as_deref().and_then(|status| status.parse().ok());
-    let description = resource
-        .description
-        .as_ref()
-        .map(|text| text.chars().take(4000).collect());
-    let questionnaire = Questionnaire {
-        id: id_of(&url, &version),
-        url,
-        version,
-        title,
-        description,
-        status: terms.status.or(status).unwrap_or(QuestionnaireStatus::Unknown),
-        licence,
-        attribution,
-        items: reader.items,
-        scoring,
-    };
-    check_order(&questionnaire, &mut reader.findings);
-    if reader.findings.is_empty() {
+    let questionnaire = with_items(metadata, &mut reader, scoring, id_of);
+    check_order(&questionnaire, &mut reader.faults);
+    let remarks = reader.remarks.into_vec();
+    if reader.faults.is_empty() {
         Ok(Imported {
             questionnaire,
-            remarks: reader.remarks.into_vec(),
+            remarks,
+            without_effect: walk.without_effect,
         })
     } else {
-        Err(reader.findings.into_vec())
+        Err(Refused {
+            faults: reader.faults.into_vec(),
+            remarks,
+        })
+    }
+}
+
+fn with_items(
+    metadata: Metadata,
+    reader: &mut Reader<'_>,
+    scoring: Option<Scoring>,
+    id_of: impl Fn(&str, &str) -> Uuid,
+) -> Questionnaire {
+    Questionnaire {
+        id: id_of(&metadata.url, &metadata.version),
+        url: metadata.url,
+        version: metadata.version,
+        title: metadata.title,
+        description: metadata.description,
+        status: metadata.status,
+        licence: metadata.licence,
+        attribution: metadata.attribution,
+        items: std::mem::take(&mut reader.items),
+        scoring,
     }
 }
 
 /// Adds a finding if conditions wait for each other.
 fn check_order(questionnaire: &Questionnaire, findings: &mut Findings) {
     if Form::new(questionnaire, &[]).order().is_none() {
-        findings.add(
-            "/item",
-            FindingCode::Circle,
-            "has items whose conditions wait for each other",
-        );
+        let message = "has items whose conditions wait for each other";
+        findings.add("/item", FindingCode::Circle, message);
     }
 }
 
-/// The first text that is not blank.
-fn first(choices: &[Option<&String>]) -> Option<String> {
-    let texts = choices.iter().flatten().map(|text| text.trim());
-    texts.into_iter().find(|text| !text.is_empty()).map(str::to_owned)
-}
-
-fn contained(resources: &[Value]) -> HashMap<String, FhirValueSet> {
-    let sets = resources.iter().filter(|resource| {
-        resource
-            .get("resourceType")
-            .is_some_and(|kind| kind == "ValueSet")
-    });
-    sets.filter_map(|set| serde_json::from_value::<FhirValueSet>(set.clone()).ok())
-        .map(|set| (set.id.clone(), set))
+/// The contained value sets by their ids.
+fn value_sets(members: &Map<String, Value>) -> HashMap<String, Node<'_>> {
+    let contained = Node::new(members, "").nodes("contained").into_iter();
+    let sets = contained.filter(|resource| resource.str("resourceType") == Some("ValueSet"));
+    sets.filter_map(|set| Some((set.str("id")?.to_owned(), set)))
         .collect()
-}
-
-/// Finds the extension whose URL ends with one of the names.
-fn extension<'a>(extensions: &'a [FhirExtension], names: &[&str]) -> Option<&'a FhirExtension> {
-    let is_named = |extension: &&FhirExtension| {
-        let name = extension.url.rsplit('/').next().unwrap_or_default();
-        names.contains(&name)
-    };
-    extensions.iter().find(is_named)
-}
-
-/// The weight of an option, from any of the extensions for weights.
-fn weight(extensions: &[FhirExtension]) -> Option<f64> {
-    const NAMES: [&str; 5] = [
-        "ordinalValue",
-        "itemWeight",
-        "questionnaire-ordinalValue",
-        "valueset-ordinalValue",
-        "codesystem-ordinalValue",
-    ];
-    extension(extensions, &NAMES).and_then(FhirExtension::number)
-}
-
-/// Converts a coding; `None` if it has no code. `system` is used if the coding names no system of its own.
-fn coding(coding: &FhirCoding, system: Option<&String>) -> Option<AnswerCoding> {
-    Some(AnswerCoding {
-        system: coding
-            .system
-            .as_ref()
-            .or(system)
-            .and_then(|system| Text::truncated(system)),
-        code: Text::truncated(&coding.code)?,
-        display: coding.display.as_deref().and_then(Text::truncated),
-    })
 }
 
 #[cfg(test)]

@@ -383,6 +383,12 @@ fn fault(item: &QuestionnaireItem, answer: &Answer, value: Value<'_>) -> Option<
             ));
         }
     }
+    if let Value::Coding(coding) = value
+        && let Some(candidates) = item.ambiguous(coding)
+    {
+        let message = format!("must name the system: options have this code in {candidates}");
+        return Some((FindingCode::Ambiguous, message));
+    }
     let is_own = item.kind == ItemType::OpenChoice && answer.value_string.is_some();
     let is_offered =
         |option: &super::AnswerOption| option.value().and_then(|v| v.compare(value)) == Some(Ordering::Equal);

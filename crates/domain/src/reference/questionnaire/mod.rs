@@ -1,5 +1,5 @@
 //! Questionnaires: items, conditions, answers and scoring. Operators import the instruments that they are
-//! licensed to use, as FHIR R4 Questionnaires. Only one short questionnaire, written for this project, is
+//! licensed to use, as FHIR Questionnaires. Only one short questionnaire, written for this project, is
 //! shipped.
 //!
 //! - this file: the wire form of a questionnaire, a flat list of items in order, each naming its parent;
@@ -30,6 +30,8 @@ use self::{answer::AnswerCoding, scoring::Scoring};
 pub const MAX_ITEMS: usize = 1000;
 /// The maximum number of options of an item.
 pub const MAX_OPTIONS: usize = 500;
+/// The maximum number of conditions of an item.
+pub const MAX_CONDITIONS: usize = 100;
 
 /// The status of a questionnaire. It can be read and answered in any status, because an app that was offline
 /// may only have an older version.
@@ -182,6 +184,10 @@ pub struct AnswerOption {
 }
 
 /// One item of a questionnaire.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "these are members of the wire form, and each is independent of the others"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QuestionnaireItem {
     /// The name of the item in the questionnaire.
@@ -207,6 +213,10 @@ pub struct QuestionnaireItem {
     pub required: bool,
     /// Whether several answers are allowed.
     pub repeats: bool,
+    /// Whether the item must not be shown to people. Items inside a hidden item are hidden as well. A hidden item
+    /// takes no answer.
+    #[serde(default)]
+    pub hidden: bool,
     /// Whether a client must not answer the item.
     pub read_only: bool,
     /// The maximum number of characters in an answer.

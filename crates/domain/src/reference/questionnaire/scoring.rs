@@ -146,13 +146,15 @@ impl QuestionnaireItem {
         }
     }
 
-    /// Whether the item can count in a score.
+    /// Whether the item can count in a score. One that is hidden cannot, because nobody answers it.
     pub fn is_countable(&self) -> bool {
         let is_number = matches!(
             self.kind,
             ItemType::Boolean | ItemType::Integer | ItemType::Decimal | ItemType::Quantity
         );
-        self.kind.is_question() && (is_number || self.options.iter().any(|option| option.weight.is_some()))
+        self.kind.is_question()
+            && !self.hidden
+            && (is_number || self.options.iter().any(|option| option.weight.is_some()))
     }
 }
 

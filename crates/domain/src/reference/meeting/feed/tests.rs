@@ -3,6 +3,9 @@
 use serde_json::json;
 
 use super::*;
+use crate::value::place::{TimeOfDay, ZoneName};
+
+mod generated;
 
 fn read(entries: &Value) -> Feed {
     let source = FeedSource {
@@ -81,9 +84,9 @@ fn faults_are_named_by_entry_and_member_and_stop_nothing_else() {
             ("/1/name", "required", true),
             ("/2/day", "range", true),
             ("/2/time", "format", true),
-            ("/2/timezone", "format", true),
-            ("/2/latitude", "range", true),
-            ("/3/longitude", "required", true),
+            ("/2/timezone", "format", false),
+            ("/2/latitude", "range", false),
+            ("/3/longitude", "required", false),
             ("/4/types", "format", false),
             ("/4/notes", "type", false),
             ("/4/url", "format", false),
@@ -92,7 +95,8 @@ fn faults_are_named_by_entry_and_member_and_stop_nothing_else() {
             ("/6/slug", "required", true),
         ]
     );
-    assert_eq!((feed.meetings.len(), feed.left_out()), (1, 6));
+    assert_eq!((feed.meetings.len(), feed.left_out()), (2, 5));
+    assert_eq!(feed.meetings[0].point(), None);
 }
 
 /// Regression: a meeting with such a time of its last change was stored and could not be read again.
@@ -111,4 +115,122 @@ fn a_meeting_can_be_read_again_whatever_its_last_change() {
             "{updated}"
         );
     }
+}
+
+#[test]
+fn a_wrong_end_costs_the_end_and_a_wrong_zone_the_zone() {
+    let entry = |slug: &str, time: &str, end: &str| json!({ "name": slug, "slug": slug, "day": 1, "time": time, "end_time": end });
+    let feed = read(&json!([
+        entry("midnight", "23:00", "00:00"),
+        entry("same", "19:00", "19:00"),
+        entry("late", "19:00", "24:00"),
+        entry("words", "19:00", "eight"),
+        entry("seconds", "19:00", "20:30:00"),
+        { "name": "none", "slug": "none", "end_time": "20:00" },
+        { "name": "zone", "slug": "zone", "timezone": "EST5PDT", "end_time": 21 , "time": "20:00" },
+    ]));
+    assert_eq!(
+        faults(&feed),
+        [
+            ("/1/end_time", "order", false),
+            ("/2/end_time", "format", false),
+            ("/3/end_time", "format", false),
+            ("/5/end_time", "mismatch", false),
+            ("/6/end_time", "format", false),
+            ("/6/timezone", "format", false),
+        ]
+    );
+    let ends: Vec<Option<TimeOfDay>> = feed
+        .meetings
+        .iter()
+        .map(|meeting| meeting.end_time.clone())
+        .collect();
+    assert_eq!(
+        ends,
+        [
+            Some(TimeOfDay::at(0, 0)),
+            None,
+            None,
+            None,
+            Some(TimeOfDay::at(20, 30)),
+            None,
+            None
+        ]
+    );
+    // The zone of the feed would be a guess.
+    assert_eq!(feed.meetings[6].time_zone, None);
+}
+
+#[test]
+fn texts_are_plain_and_can_be_seen() {
+    let feed = read(&json!([
+        { "slug": "a&b", "name": "Attitude &amp; <b>Gratitude</b>", "conference_url": "https://example.org/j/8&amp;sa=D&copy=1",
+          "notes": "It&#8217;s for men. <a href=\"https://example.org\">More</a><br>Second floor\u{0000}<script>alert(1)</script>",
+          "location": "Caf&eacute;\nHall", "regions": ["North &amp; East", "\u{200b}", ""], "group": "\u{200b}&nbsp;" },
+        { "slug": "b", "name": "<br>&#8203;" },
+        { "slug": "c", "name": "C", "url": "https://example.org/a b", "formatted_address": "1 Main St &#x2F; 2" },
+    ]));
+    let [first, third] = feed.meetings.as_slice() else {
+        panic!("two meetings")
+    };
+    assert_eq!(first.name, "Attitude & Gratitude");
+    assert_eq!(first.slug, "a&b");
+    assert_eq!(
+        first.conference_url.as_deref(),
+        Some("https://example.org/j/8&sa=D&copy=1")
+    );
+    assert_eq!(
+        first.notes.as_deref(),
+        Some("It\u{2019}s for men. More\nSecond floor")
+    );
+    assert_eq!(first.location.as_deref(), Some("Caf\u{e9} Hall"));
+    assert_eq!(
+        (&first.group, first.regions.as_slice()),
+        (&None, &["North & East".to_owned()][..])
+    );
+    assert_eq!(
+        (third.formatted_address.as_deref(), &third.url),
+        (Some("1 Main St / 2"), &None)
+    );
+    assert_eq!(
+        faults(&feed),
+        [
+            ("/0/group", "format", false),
+            ("/1/name", "format", false),
+            ("/1/name", "required", true),
+            ("/2/url", "format", false),
+        ]
+    );
+    assert_eq!(feed.cleaned, 7);
+}
+
+#[test]
+fn members_that_the_format_does_not_have_are_counted() {
+    let feed = read(&json!([
+        { "name": "A", "slug": "a", "end_tme": "20:00", "contact_1_name": "Kim", "venmo": "@a", "attendance_option": "online" },
+        { "name": "B", "slug": "b", "end_tme": "21:00", "colour": "red", "contact_x_name": "Kim" },
+        5,
+    ]));
+    let unknown: Vec<_> = feed
+        .unknown
+        .iter()
+        .map(|(name, found)| (name.as_str(), found.entries, found.first, found.meant))
+        .collect();
+    assert_eq!(
+        unknown,
+        [
+            ("colour", 1, 1, None),
+            ("contact_x_name", 1, 1, None),
+            ("end_tme", 2, 0, Some("end_time")),
+        ]
+    );
+}
+
+#[test]
+fn a_position_in_the_open_sea_is_not_known() {
+    let feed = read(
+        &json!([{ "name": "A", "slug": "a", "latitude": 0, "longitude": "0.0", "address": "1 Main St" }]),
+    );
+    assert_eq!(faults(&feed), [("/0/latitude", "range", false)]);
+    assert!(feed.meetings[0].point().is_none() && feed.meetings[0].in_person);
 }

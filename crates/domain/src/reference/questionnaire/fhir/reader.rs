@@ -1,269 +1,338 @@
-//! Reads the items and the metadata of a FHIR questionnaire, and collects faults and remarks.
+//! Reads the items of a FHIR questionnaire into a flat list, and collects faults and remarks.
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::{
-    Terms, coding, extension, first,
-    resource::{FhirCondition, FhirExtension, FhirItem, FhirOption, FhirQuestionnaire, FhirValueSet},
-    weight,
+    Terms, condition,
+    extensions::{CALCULATED, ENABLED_BY_EXPRESSION, HIDDEN, UNIT},
+    kind::{checked_options, kind, with_constraint},
+    metadata::{FROM_MARKUP, NO_CONTROLS, has_controls},
+    node::Node,
+    options::OptionReader,
 };
 use crate::{
     reference::questionnaire::{
-        AnswerOption, EnableBehavior, EnableCondition, EnableOperator, ItemType, MAX_ITEMS, MAX_OPTIONS,
-        QuestionnaireItem,
-        answer::{is_date, is_time},
-        scoring::Scoring,
+        EnableBehavior, ItemType, MAX_CONDITIONS, MAX_ITEMS, QuestionnaireItem, scoring::Scoring,
     },
     value::validation::{Finding, FindingCode, Findings},
 };
 
 /// The state of an import: the items read so far, faults and remarks.
-pub(super) struct Reader {
-    pub contained: HashMap<String, FhirValueSet>,
+pub(super) struct Reader<'a> {
+    pub value_sets: HashMap<String, Node<'a>>,
     pub items: Vec<QuestionnaireItem>,
-    pub findings: Findings,
+    /// The pointers to the conditions of each item.
+    conditions: Vec<Vec<String>>,
+    /// The pointers to the items by their link ids.
+    links: HashMap<String, String>,
+    /// Whether an item has a type that R5 has no more.
+    pub has_types_of_r4: bool,
+    pub faults: Findings,
     pub remarks: Findings,
 }
 
-impl Reader {
-    /// Returns a required text; adds a finding if it is absent or too long.
-    pub fn needed(&mut self, text: Option<String>, longest: usize, pointer: &str) -> String {
-        let text = text.unwrap_or_default();
-        if text.is_empty() {
-            self.findings.add(pointer, FindingCode::Required, "must be given");
-        } else if text.chars().count() > longest {
-            self.findings.add(
-                pointer,
-                FindingCode::Length,
-                format!("must have at most {longest} characters"),
+/// The item around an item.
+#[derive(Clone, Copy, Default)]
+struct Parent<'a> {
+    link_id: Option<&'a str>,
+    is_hidden: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(value_sets: HashMap<String, Node<'a>>, faults: Findings, remarks: Findings) -> Self {
+        Self {
+            value_sets,
+            items: Vec::new(),
+            conditions: Vec::new(),
+            links: HashMap::new(),
+            has_types_of_r4: false,
+            faults,
+            remarks,
+        }
+    }
+
+    /// Reads all items, and judges their conditions.
+    pub fn items(&mut self, root: &Node<'_>) {
+        for item in root.nodes("item") {
+            self.item(&item, Parent::default());
+        }
+        let items = std::mem::take(&mut self.items);
+        let conditions = std::mem::take(&mut self.conditions);
+        let links = std::mem::take(&mut self.links);
+        condition::judge(
+            &items,
+            &conditions,
+            |link_id| links.contains_key(link_id),
+            &mut self.options(),
+        );
+        self.items = items;
+    }
+
+    fn options(&mut self) -> OptionReader<'_> {
+        OptionReader {
+            value_sets: &self.value_sets,
+            faults: &mut self.faults,
+            remarks: &mut self.remarks,
+        }
+    }
+
+    /// Reads an item and those inside it.
+    fn item(&mut self, item: &Node<'_>, parent: Parent<'_>) {
+        if self.items.len() >= MAX_ITEMS {
+            let message = format!("must have at most {MAX_ITEMS} items");
+            return self.faults.add("/item", FindingCode::Length, message);
+        }
+        let link_id = self.link_id(item);
+        let is_hidden = parent.is_hidden || self.is_hidden(item);
+        match self.kind(item) {
+            None => self.name_kind(item),
+            Some(kind) => {
+                let (read, conditions) = self.read(item, kind, &link_id, parent, is_hidden);
+                self.items.push(read);
+                self.conditions.push(conditions);
+            }
+        }
+        for inner in item.nodes("item") {
+            self.item(
+                &inner,
+                Parent {
+                    link_id: Some(&link_id),
+                    is_hidden,
+                },
             );
+        }
+    }
+
+    fn read(
+        &mut self,
+        item: &Node<'_>,
+        kind: ItemType,
+        link_id: &str,
+        parent: Parent<'_>,
+        is_hidden: bool,
+    ) -> (QuestionnaireItem, Vec<String>) {
+        let options = checked_options(item, kind, &mut self.options());
+        let kind = with_constraint(item, kind, &options, &mut self.options());
+        let nodes = item.nodes("enableWhen");
+        let read: Vec<_> = nodes
+            .iter()
+            .map(|node| (condition::read(node, &mut self.options()), node.at.clone()))
+            .collect();
+        let (enable_when, pointers) = read
+            .into_iter()
+            .filter_map(|(condition, at)| Some((condition?, at)))
+            .unzip();
+        let is_computed = item.extension(&[CALCULATED]).is_some();
+        let is_required = self.is_required(item, kind, is_hidden);
+        let item = QuestionnaireItem {
+            link_id: link_id.to_owned(),
+            parent_link_id: parent.link_id.map(str::to_owned),
+            kind,
+            prefix: self.prefix(item),
+            text: self.text(item, kind, is_hidden),
+            required: is_required,
+            repeats: self.repeats(item, kind),
+            hidden: is_hidden,
+            read_only: is_hidden || is_computed || item.flag("readOnly").unwrap_or(false),
+            max_length: self.max_length(item),
+            min_value: self.bound(item, "minValue"),
+            max_value: self.bound(item, "maxValue"),
+            unit: self.unit(item),
+            options,
+            enable_when,
+            enable_behavior: self.behavior(item, nodes.len()),
+        };
+        (item, pointers)
+    }
+
+    fn link_id(&mut self, item: &Node<'_>) -> String {
+        let at = item.pointer("linkId");
+        let link_id = item.str("linkId").unwrap_or_default();
+        if !item.has("linkId") || item.str("linkId") == Some("") {
+            self.faults.add(at, FindingCode::Required, "must be given");
+        } else if link_id.chars().count() > 255 {
+            self.faults
+                .add(at, FindingCode::Length, "must have at most 255 characters");
+        } else if link_id.chars().any(char::is_control) {
+            self.faults
+                .add(at, FindingCode::Format, "must have no control characters");
+        } else if !link_id.is_empty() {
+            if let Some(first) = self.links.get(link_id) {
+                let message = format!("is the linkId of {first} as well");
+                self.faults.add(at, FindingCode::Duplicate, message);
+            } else {
+                self.links.insert(link_id.to_owned(), item.at.clone());
+            }
+        }
+        link_id.to_owned()
+    }
+
+    /// The type of an item. In R5, `coding` stands for what R4 calls `choice`.
+    fn kind(&mut self, item: &Node<'_>) -> Option<ItemType> {
+        let name = item.str("type")?;
+        self.has_types_of_r4 |= matches!(name, "choice" | "open-choice");
+        if name == "url" {
+            let message = "is asked as text";
+            self.remarks
+                .add(item.pointer("type"), FindingCode::NotSupported, message);
+        }
+        kind(name)
+    }
+
+    fn name_kind(&mut self, item: &Node<'_>) {
+        let message = match item.str("type") {
+            None if item.has("type") => return,
+            Some("attachment") => "is a file, which cannot be an answer here",
+            Some("reference") => "is a reference to a resource, which cannot be an answer here",
+            _ => {
+                "must be group, display, boolean, decimal, integer, date, dateTime, time, string, text, url, \
+                choice, open-choice, coding or quantity"
+            }
+        };
+        self.faults.add(item.pointer("type"), FindingCode::Enum, message);
+    }
+
+    fn is_hidden(&mut self, item: &Node<'_>) -> bool {
+        let Some(extension) = item.extension(&[HIDDEN]) else {
+            return false;
+        };
+        let is_hidden = extension.flag("valueBoolean").unwrap_or(false);
+        if is_hidden {
+            let message = "the item is marked as hidden: it is not shown, and takes no answer";
+            self.remarks.add(extension.at, FindingCode::NotSupported, message);
+        }
+        is_hidden
+    }
+
+    fn is_required(&mut self, item: &Node<'_>, kind: ItemType, is_hidden: bool) -> bool {
+        let is_required = item.flag("required").unwrap_or(false);
+        if is_required && (kind == ItemType::Display || is_hidden) {
+            let message = "has no effect on an item that nobody answers";
+            self.remarks
+                .add(item.pointer("required"), FindingCode::NotSupported, message);
+            return false;
+        }
+        is_required && item.extension(&[ENABLED_BY_EXPRESSION]).is_none()
+    }
+
+    fn repeats(&mut self, item: &Node<'_>, kind: ItemType) -> bool {
+        let repeats = item.flag("repeats").unwrap_or(false);
+        if repeats && !kind.is_question() {
+            let message = if kind == ItemType::Group {
+                "a group that repeats is asked once"
+            } else {
+                "has no effect on an item that nobody answers"
+            };
+            self.remarks
+                .add(item.pointer("repeats"), FindingCode::NotSupported, message);
+        }
+        repeats && kind.is_question()
+    }
+
+    fn prefix(&mut self, item: &Node<'_>) -> Option<String> {
+        let prefix = self.words(item, "prefix")?;
+        if prefix.chars().count() > 255 {
+            self.remarks.add(
+                item.pointer("prefix"),
+                FindingCode::Length,
+                "was cut to 255 characters",
+            );
+        }
+        Some(prefix.chars().take(255).collect())
+    }
+
+    fn text(&mut self, item: &Node<'_>, kind: ItemType, is_hidden: bool) -> Option<String> {
+        let text = self.words(item, "text");
+        match &text {
+            Some(text) if text.chars().count() > 4000 => {
+                let message = "must have at most 4000 characters";
+                self.faults
+                    .add(item.pointer("text"), FindingCode::Length, message);
+            }
+            None if kind != ItemType::Group && !is_hidden => {
+                let message = "there is none, so nobody sees what is asked or said";
+                self.remarks
+                    .add(item.pointer("text"), FindingCode::Missing, message);
+            }
+            _ => {}
         }
         text
     }
 
-    /// Returns the licence or attribution; adds a finding if neither the resource nor the operator gives it.
-    pub fn term(&mut self, text: Option<String>, name: &str, what: &str) -> String {
-        if let Some(text) = text {
-            return self.needed(Some(text), 4000, &format!("/{name}"));
-        }
-        let message = format!("the resource does not say {what}; find out, and give --{name}");
-        self.findings
-            .add(format!("/{name}"), FindingCode::Required, message);
-        String::new()
-    }
-
-    /// Returns the canonical address; without one, derives it from the name and adds a remark.
-    pub fn address(&mut self, resource: &FhirQuestionnaire, terms: &Terms) -> String {
-        if let Some(url) = first(&[terms.url.as_ref(), resource.url.as_ref()]) {
-            return self.needed(Some(url), 500, "/url");
-        }
-        let name = first(&[resource.name.as_ref(), resource.title.as_ref()]).unwrap_or_default();
-        let words: Vec<String> = name
-            .to_lowercase()
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect();
-        let url: String = format!("urn:mainstay:questionnaire:{}", words.join("-"))
-            .chars()
-            .take(500)
-            .collect();
-        let message = format!("there is none, so it is {url}; --url gives it another");
-        self.remarks.add("/url", FindingCode::Missing, message);
-        url
-    }
-
-    /// Reads an item and those inside it.
-    pub fn item(&mut self, item: &FhirItem, parent: Option<&str>, at: &str) {
-        if self.items.len() >= MAX_ITEMS {
-            self.findings.add(
-                "/item",
-                FindingCode::Length,
-                format!("must have at most {MAX_ITEMS} items"),
-            );
-            return;
-        }
-        let link_id = self.needed(Some(item.link_id.clone()), 255, &format!("{at}/linkId"));
-        let Some(kind) = kind(&item.kind) else {
-            let message = "must be group, display, boolean, decimal, integer, date, dateTime, time, string, text, url, choice, \
-                open-choice or quantity";
-            self.findings
-                .add(format!("{at}/type"), FindingCode::Enum, message);
-            return;
-        };
-        if item.text.as_ref().is_some_and(|text| text.chars().count() > 4000) {
-            self.findings.add(
-                format!("{at}/text"),
-                FindingCode::Length,
-                "must have at most 4000 characters",
+    fn words(&mut self, item: &Node<'_>, name: &str) -> Option<String> {
+        let text = item.text(name)?;
+        if text.is_from_markup {
+            self.remarks.add(
+                item.pointer(&format!("_{name}")),
+                FindingCode::Format,
+                FROM_MARKUP,
             );
         }
-        let is_computed = self.remark_on(item, kind, at);
-        let options = self.options(item, at);
-        let conditions = item.enable_when.iter().enumerate();
-        let enable_when = conditions
-            .filter_map(|(n, condition)| self.condition(condition, &format!("{at}/enableWhen/{n}")))
-            .collect();
-        let bound = |name: &str| extension(&item.extension, &[name]).and_then(FhirExtension::number);
-        let unit =
-            extension(&item.extension, &["questionnaire-unit"]).and_then(|unit| unit.value_coding.as_ref());
-        self.items.push(QuestionnaireItem {
-            parent_link_id: parent.map(str::to_owned),
-            kind,
-            prefix: item.prefix.as_ref().map(|text| text.chars().take(255).collect()),
-            text: item.text.clone(),
-            required: item.required && kind != ItemType::Display,
-            repeats: item.repeats && kind.is_question(),
-            read_only: is_computed || item.read_only,
-            max_length: item.max_length.filter(|longest| *longest > 0),
-            min_value: bound("minValue"),
-            max_value: bound("maxValue"),
-            unit: unit.and_then(|unit| unit.display.clone().or(Some(unit.code.clone()))),
-            options,
-            enable_when,
-            enable_behavior: match item.enable_behavior.as_deref() {
-                Some("any") => EnableBehavior::Any,
-                _ => EnableBehavior::All,
-            },
-            link_id: link_id.clone(),
-        });
-        for (n, inner) in item.item.iter().enumerate() {
-            self.item(inner, Some(&link_id), &format!("{at}/item/{n}"));
+        if has_controls(&text.text) {
+            self.faults
+                .add(item.pointer(name), FindingCode::Format, NO_CONTROLS);
         }
+        Some(text.text)
     }
 
-    /// Adds a remark for each feature that is not supported. Returns whether an expression computes the item.
-    fn remark_on(&mut self, item: &FhirItem, kind: ItemType, at: &str) -> bool {
-        if kind == ItemType::Group && item.repeats {
-            let message = "a group that repeats is asked once";
+    fn max_length(&mut self, item: &Node<'_>) -> Option<i64> {
+        let longest = item.integer("maxLength")?;
+        if longest <= 0 {
+            let message = "must be at least 1 to have an effect, and was left out";
             self.remarks
-                .add(format!("{at}/repeats"), FindingCode::NotSupported, message);
-        }
-        if extension(&item.extension, &["sdc-questionnaire-enableWhenExpression"]).is_some() {
-            let message = "its condition is an expression, which is not worked out: it is always asked";
-            self.remarks
-                .add(format!("{at}/extension"), FindingCode::NotSupported, message);
-        }
-        let is_computed = extension(&item.extension, &["sdc-questionnaire-calculatedExpression"]).is_some();
-        if is_computed {
-            let message =
-                "is worked out by an expression, so it takes no answer; scores are made by the scoring rules";
-            self.remarks.add(at, FindingCode::NotSupported, message);
-        }
-        is_computed
-    }
-
-    fn options(&mut self, item: &FhirItem, at: &str) -> Vec<AnswerOption> {
-        let mut options: Vec<AnswerOption> = Vec::new();
-        for (n, option) in item.answer_option.iter().enumerate() {
-            match offered(option) {
-                Some(option) => options.push(option),
-                None => self.findings.add(
-                    format!("{at}/answerOption/{n}"),
-                    FindingCode::Type,
-                    "must have a valueCoding with a code, a valueString, valueInteger, valueDate or valueTime",
-                ),
-            }
-        }
-        match item
-            .answer_value_set
-            .as_deref()
-            .map(|set| (set, set.strip_prefix('#')))
-        {
-            None => {}
-            Some((_, Some(id))) => match self.contained.get(id) {
-                Some(set) => {
-                    for concept in set.concepts() {
-                        match concept {
-                            Some(option) => options.push(option),
-                            None => self.findings.add(
-                                format!("{at}/answerValueSet"),
-                                FindingCode::Required,
-                                "must be a ValueSet whose concepts have a code each",
-                            ),
-                        }
-                    }
-                }
-                None => self.findings.add(
-                    format!("{at}/answerValueSet"),
-                    FindingCode::UnknownReference,
-                    "must be a ValueSet that the resource contains",
-                ),
-            },
-            Some((_, None)) => {
-                let message = "the value set is not in the resource: any code is taken";
-                self.remarks
-                    .add(format!("{at}/answerValueSet"), FindingCode::NotSupported, message);
-            }
-        }
-        if options.len() > MAX_OPTIONS {
-            self.findings.add(
-                at,
-                FindingCode::Length,
-                format!("must have at most {MAX_OPTIONS} options"),
-            );
-        }
-        options
-    }
-
-    fn condition(&mut self, condition: &FhirCondition, at: &str) -> Option<EnableCondition> {
-        let Some(operator) = operator(&condition.operator) else {
-            let message = "must be exists, =, !=, >, <, >= or <=";
-            self.findings
-                .add(format!("{at}/operator"), FindingCode::Enum, message);
+                .add(item.pointer("maxLength"), FindingCode::Range, message);
             return None;
-        };
-        let dates = [
-            &condition.answer_date,
-            &condition.answer_date_time,
-            &condition.answer_time,
-        ];
-        let numbers = [&condition.answer_integer, &condition.answer_decimal];
-        let number = numbers.into_iter().flatten().next();
-        let integer = number
-            .and_then(Value::as_i64)
-            .filter(|integer| i32::try_from(*integer).is_ok());
-        let misplaced = number
-            .and_then(Value::as_str)
-            .filter(|text| is_date(text) || is_time(text));
-        if misplaced.is_some() {
-            let message = "the value of a number is a date or time, and is taken as such";
-            self.remarks.add(at, FindingCode::Format, message);
         }
-        let quantity = condition
-            .answer_quantity
-            .as_ref()
-            .and_then(|quantity| quantity.value);
-        let imported = EnableCondition {
-            link_id: condition.question.clone(),
-            operator,
-            answer_boolean: condition.answer_boolean,
-            answer_integer: integer,
-            answer_decimal: number
-                .filter(|_| integer.is_none())
-                .and_then(Value::as_f64)
-                .or(quantity),
-            answer_date: dates
-                .into_iter()
-                .flatten()
-                .next()
-                .cloned()
-                .or(misplaced.map(str::to_owned)),
-            answer_string: condition.answer_string.clone(),
-            answer_coding: condition.answer_coding.as_ref().and_then(|own| coding(own, None)),
-        };
-        let is_usable = match operator {
-            EnableOperator::Exists => imported.answer_boolean.is_some(),
-            _ => imported.value().is_some(),
-        };
-        if !is_usable {
-            let message =
-                "must have an answerBoolean for exists, and for the others a value that is no reference";
-            self.findings.add(at, FindingCode::Required, message);
+        Some(longest)
+    }
+
+    fn bound(&mut self, item: &Node<'_>, name: &str) -> Option<f64> {
+        let number = item.extension_number(&[name]);
+        if let Some(extension) = item.extension(&[name])
+            && number.is_none()
+        {
+            let message = "is a bound that is no number, and is not checked";
+            self.remarks.add(extension.at, FindingCode::NotSupported, message);
         }
-        Some(imported)
+        number
+    }
+
+    fn unit(&mut self, item: &Node<'_>) -> Option<String> {
+        let coding = item.extension(&[UNIT])?.node("valueCoding")?;
+        let unit = coding
+            .text("display")
+            .map(|text| text.text)
+            .or_else(|| coding.str("code").map(str::to_owned))?;
+        let is_cut = unit.chars().count() > 255;
+        if is_cut || has_controls(&unit) {
+            let message = "must be a name of at most 255 characters";
+            self.faults.add(coding.at, FindingCode::Length, message);
+        }
+        Some(unit)
+    }
+
+    fn behavior(&mut self, item: &Node<'_>, conditions: usize) -> EnableBehavior {
+        let at = item.pointer("enableBehavior");
+        if conditions > MAX_CONDITIONS {
+            let message = format!("must have at most {MAX_CONDITIONS} conditions");
+            self.faults
+                .add(item.pointer("enableWhen"), FindingCode::Length, message);
+        }
+        match item.str("enableBehavior") {
+            Some("all") => EnableBehavior::All,
+            Some("any") => EnableBehavior::Any,
+            Some(_) => {
+                self.faults.add(at, FindingCode::Enum, "must be all or any");
+                EnableBehavior::All
+            }
+            None => {
+                if conditions > 1 && !item.has("enableBehavior") {
+                    let message = "there is none, though there are several conditions; all of them must hold";
+                    self.remarks.add(at, FindingCode::Missing, message);
+                }
+                EnableBehavior::All
+            }
+        }
     }
 
     /// Returns the scoring rules, from the operator or derived from weights, and adds a finding for each fault.
@@ -271,98 +340,11 @@ impl Reader {
         let rules = terms.scoring.clone().or_else(|| Scoring::derived(&self.items))?;
         let mut faults = Findings::default();
         rules.check(&self.items, &mut faults);
-        self.findings
+        self.faults
             .extend(faults.into_vec().into_iter().map(|finding| Finding {
                 pointer: format!("/scoring{}", finding.pointer),
                 ..finding
             }));
         Some(rules)
     }
-
-    /// Adds a finding for each duplicate link id and each condition on an item that does not exist or is not
-    /// a question.
-    pub fn check_items(&mut self) {
-        let mut kinds: HashMap<&str, ItemType> = HashMap::new();
-        let mut faults = Findings::default();
-        for item in &self.items {
-            if kinds.insert(&item.link_id, item.kind).is_some() {
-                let message = format!("the linkId {} is taken twice", item.link_id);
-                faults.add(format!("/item/{}", item.link_id), FindingCode::Duplicate, message);
-            }
-        }
-        for item in &self.items {
-            for condition in &item.enable_when {
-                if !kinds
-                    .get(condition.link_id.as_str())
-                    .is_some_and(|kind| kind.is_question())
-                {
-                    let message = format!(
-                        "{} has a condition on {}, which is no question",
-                        item.link_id, condition.link_id
-                    );
-                    faults.add(
-                        format!("/item/{}/enableWhen", item.link_id),
-                        FindingCode::UnknownItem,
-                        message,
-                    );
-                }
-            }
-        }
-        self.findings.extend(faults.into_vec());
-    }
-}
-
-/// The operator with a name in FHIR.
-fn operator(name: &str) -> Option<EnableOperator> {
-    Some(match name {
-        "exists" => EnableOperator::Exists,
-        "=" => EnableOperator::Equal,
-        "!=" => EnableOperator::NotEqual,
-        ">" => EnableOperator::Greater,
-        "<" => EnableOperator::Less,
-        ">=" => EnableOperator::GreaterOrEqual,
-        "<=" => EnableOperator::LessOrEqual,
-        _ => return None,
-    })
-}
-
-/// The type of item with a name in FHIR.
-fn kind(name: &str) -> Option<ItemType> {
-    Some(match name {
-        "group" => ItemType::Group,
-        "display" => ItemType::Display,
-        "boolean" => ItemType::Boolean,
-        "decimal" => ItemType::Decimal,
-        "integer" => ItemType::Integer,
-        "date" => ItemType::Date,
-        "dateTime" => ItemType::DateTime,
-        "time" => ItemType::Time,
-        "string" | "url" => ItemType::String,
-        "text" => ItemType::Text,
-        "choice" => ItemType::Choice,
-        "open-choice" => ItemType::OpenChoice,
-        "quantity" => ItemType::Quantity,
-        _ => return None,
-    })
-}
-
-/// Converts an option; `None` if it has no value, or a coding without a code.
-fn offered(option: &FhirOption) -> Option<AnswerOption> {
-    let value_coding = match &option.value_coding {
-        Some(own) => Some(coding(own, None)?),
-        None => None,
-    };
-    let weight_of_coding = option
-        .value_coding
-        .as_ref()
-        .and_then(|own| weight(&own.extension));
-    let offered = AnswerOption {
-        value_coding,
-        value_string: option.value_string.clone(),
-        value_integer: option.value_integer.map(i64::from),
-        value_date: option.value_date.clone(),
-        value_time: option.value_time.clone(),
-        weight: weight(&option.extension).or(weight_of_coding),
-    };
-    offered.value().is_some().then_some(offered)
 }

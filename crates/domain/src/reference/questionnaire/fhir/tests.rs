@@ -3,19 +3,37 @@
 use serde_json::json;
 
 use super::*;
-use crate::reference::questionnaire::scoring::DERIVED;
+use crate::reference::questionnaire::{ItemType, scoring::DERIVED};
 
-fn read(resource: serde_json::Value, terms: &Terms) -> Result<Imported, Vec<String>> {
-    let resource: FhirQuestionnaire = serde_json::from_value(resource).unwrap();
-    import(&resource, terms, |url, version| {
+mod generated;
+mod named;
+
+/// Imports a resource. Faults and remarks are shown as pointer and code.
+fn read(resource: &Value, terms: &Terms) -> Result<Imported, Vec<String>> {
+    import_resource(resource, terms).map_err(|refused| shown(&refused.faults))
+}
+
+fn import_resource(resource: &Value, terms: &Terms) -> Result<Imported, Refused> {
+    import(resource, terms, |url, version| {
         Uuid::from_u128(u128::from(url.len() as u64 * 1000 + version.len() as u64))
     })
-    .map_err(|findings| {
-        findings
-            .into_iter()
-            .map(|f| format!("{} {}", f.pointer, f.code))
-            .collect()
-    })
+}
+
+fn shown(findings: &[Finding]) -> Vec<String> {
+    findings
+        .iter()
+        .map(|f| format!("{} {}", f.pointer, f.code))
+        .collect()
+}
+
+/// The remarks of an import that succeeds.
+fn remarks(resource: &Value) -> Vec<String> {
+    shown(&read(resource, &terms()).unwrap().remarks)
+}
+
+/// A questionnaire with these items, and everything else that an import needs.
+fn with_items(items: &Value) -> Value {
+    json!({ "resourceType": "Questionnaire", "status": "active", "url": "https://example.org/q", "title": "Q", "item": items })
 }
 
 fn terms() -> Terms {
@@ -30,7 +48,7 @@ fn terms() -> Terms {
 #[test]
 fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
     let imported = read(
-        json!({
+        &json!({
             "resourceType": "Questionnaire", "url": "https://example.org/q", "version": "2.1", "title": "Q", "status": "active",
             "copyright": "Ours, for anyone",
             "contained": [
@@ -96,9 +114,16 @@ fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
     assert_eq!(
         remarks,
         [
+            "/contained/0",
+            "/item/0/item/0/repeats",
+            "/item/0/item/0/text",
+            "/item/0/item/1/text",
             "/item/0/item/2/answerValueSet",
-            "/item/0/item/3",
-            "/item/0/repeats"
+            "/item/0/item/2/text",
+            "/item/0/item/3/extension/2",
+            "/item/0/item/3/text",
+            "/item/0/repeats",
+            "/item/0/required",
         ]
     );
 }
@@ -107,13 +132,13 @@ fn options_come_from_the_item_or_from_a_value_set_with_either_kind_of_weight() {
 fn without_licence_and_attribution_nothing_is_taken() {
     let bare = json!({ "resourceType": "Questionnaire", "title": "Bare", "item": [] });
     assert_eq!(
-        read(bare.clone(), &Terms::default()).unwrap_err(),
+        read(&bare, &Terms::default()).unwrap_err(),
         ["/attribution required", "/licence required"]
     );
-    let imported = read(bare, &terms()).unwrap();
+    let imported = read(&bare, &terms()).unwrap();
     assert_eq!(imported.questionnaire.url, "urn:mainstay:questionnaire:bare");
     assert_eq!(imported.questionnaire.version, "1");
-    assert_eq!(imported.remarks[0].pointer, "/url");
+    assert_eq!(shown(&imported.remarks), ["/status missing", "/url missing"]);
 }
 
 #[test]
@@ -126,16 +151,16 @@ fn everything_that_cannot_be_taken_is_named() {
         { "type": "string" },
     ]});
     assert_eq!(
-        read(wrong, &terms()).unwrap_err(),
+        read(&wrong, &terms()).unwrap_err(),
         [
             "/item/0/type enum",
-            "/item/1/answerOption/0 type",
+            "/item/1/answerOption/0/valueCoding/code required",
             "/item/1/answerValueSet unknown-reference",
             "/item/2/enableWhen/0/operator enum",
             "/item/2/enableWhen/1 required",
+            "/item/2/enableWhen/1/question unknown-item",
+            "/item/3/linkId duplicate",
             "/item/4/linkId required",
-            "/item/c duplicate",
-            "/item/c/enableWhen unknown-item",
             "/resourceType enum",
         ]
     );
@@ -143,7 +168,7 @@ fn everything_that_cannot_be_taken_is_named() {
         { "linkId": "a", "type": "boolean", "enableWhen": [{ "question": "b", "operator": "exists", "answerBoolean": true }] },
         { "linkId": "b", "type": "boolean", "enableWhen": [{ "question": "a", "operator": "exists", "answerBoolean": false }] },
     ]});
-    assert_eq!(read(circle, &terms()).unwrap_err(), ["/item circle"]);
+    assert_eq!(read(&circle, &terms()).unwrap_err(), ["/item circle"]);
 }
 
 /// Regression: a coding without a code or with an empty system was stored and could not be read again.
@@ -162,11 +187,22 @@ fn an_imported_questionnaire_can_be_read_again() {
         ]})
     };
     assert_eq!(
-        read(resource(""), &terms()).unwrap_err(),
-        ["/item/0/answerValueSet required", "/item/1/enableWhen/0 required"]
+        read(&resource(""), &terms()).unwrap_err(),
+        [
+            "/contained/0/expansion/contains/0/code required",
+            "/item/1/enableWhen/0/answerCoding/code required"
+        ]
     );
-    for code in ["1".to_owned(), "ä".repeat(300)] {
-        let questionnaire = read(resource(&code), &terms()).unwrap().questionnaire;
+    // A code that is cut would be another code.
+    assert_eq!(
+        read(&resource(&"ä".repeat(256)), &terms()).unwrap_err(),
+        [
+            "/contained/0/expansion/contains/0/code length",
+            "/item/1/enableWhen/0/answerCoding/code length"
+        ]
+    );
+    for code in ["1", "ä"] {
+        let questionnaire = read(&resource(code), &terms()).unwrap().questionnaire;
         let stored = serde_json::to_value(&questionnaire).unwrap();
         assert_eq!(
             serde_json::from_value::<Questionnaire>(stored).unwrap(),
@@ -191,7 +227,7 @@ fn wrong_rules_are_named() {
         scoring: Some(scoring.unwrap()),
         ..terms()
     };
-    let mut faults = read(resource, &terms).unwrap_err();
+    let mut faults = read(&resource, &terms).unwrap_err();
     faults.sort();
     assert_eq!(
         faults,
@@ -219,7 +255,7 @@ fn wrong_rules_are_named() {
 #[test]
 fn a_date_in_the_place_of_a_number_is_taken_as_a_date() {
     let imported = read(
-        json!({ "resourceType": "Questionnaire", "title": "Q", "url": "u", "item": [
+        &json!({ "resourceType": "Questionnaire", "title": "Q", "url": "u", "status": "draft", "item": [
             { "linkId": "d", "type": "date" },
             { "linkId": "e", "type": "string", "enableWhen": [{ "question": "d", "operator": "=", "answerInteger": "2022-09" }] },
             { "linkId": "f", "type": "string", "enableWhen": [{ "question": "d", "operator": ">", "answerDate": "2022-09" },
@@ -238,5 +274,13 @@ fn a_date_in_the_place_of_a_number_is_taken_as_a_date() {
         (decimal.answer_integer, decimal.answer_decimal),
         (None, Some(7.5))
     );
-    assert_eq!(imported.remarks[0].pointer, "/item/1/enableWhen/0");
+    let remarks = shown(&imported.remarks);
+    assert!(
+        remarks.contains(&"/item/1/enableWhen/0/answerInteger format".to_owned()),
+        "{remarks:?}"
+    );
+    assert!(
+        remarks.contains(&"/item/2/enableWhen/1 mismatch".to_owned()),
+        "{remarks:?}"
+    );
 }

@@ -1,6 +1,7 @@
 //! Tests of conditions and of the validation of answers, case by case.
 
 mod generated;
+mod shared_codes;
 
 use serde_json::json;
 
