@@ -13,7 +13,7 @@ use mainstay_api::{
         clock::Clock,
     },
 };
-use mainstay_store::{MasterKeys, PersonScope, migrate_all};
+use mainstay_store::{Locations, MasterKeys, PersonScope, migrate_all};
 use serde_json::{Value, json};
 
 use crate::{
@@ -31,7 +31,51 @@ pub struct TestApp {
     running: Running,
     /// The database.
     pub database: Database,
+    setup: Setup,
     people: AtomicU32,
+}
+
+/// Another server with the database, the keys and the clock of a [`TestApp`]. It must be dropped first.
+pub struct SecondServer {
+    /// A client that is not signed in.
+    pub client: Client,
+    _running: Running,
+}
+
+/// What the servers of one database have in common.
+#[derive(Clone)]
+struct Setup {
+    locations: Locations,
+    master: String,
+    signing_keys: String,
+    limits: LimitMode,
+    cors_origins: Vec<String>,
+    clock: Clock,
+}
+
+impl Setup {
+    /// Starts a server on any free port. Returns it with its URL.
+    async fn serve(&self) -> (Running, String) {
+        let setup = self.clone();
+        let start = move || {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let url = format!("http://{}", listener.local_addr().expect("an address"));
+            let configuration = Configuration {
+                locations: setup.locations,
+                master: MasterKeys::parse(&setup.master).expect("a good key"),
+                signing_keys: setup.signing_keys,
+                issuer: "mainstay".to_owned(),
+                limits: setup.limits,
+                trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
+                cors_origins: setup.cors_origins,
+                tombstone_days: 180,
+                workers: 2,
+                clock: setup.clock,
+            };
+            (Running::start(configuration, listener).expect("the server starts"), url)
+        };
+        tokio::task::spawn_blocking(start).await.expect("the start does not panic")
+    }
 }
 
 impl TestApp {
@@ -42,31 +86,32 @@ impl TestApp {
 
     /// Starts a server with or without rate limits.
     pub async fn start_with(engine: Engine, limits: LimitMode) -> Self {
+        Self::start_for_pages(engine, limits, &[]).await
+    }
+
+    /// Starts a server whose API pages of other origins may use.
+    pub async fn start_for_pages(engine: Engine, limits: LimitMode, origins: &[&str]) -> Self {
         let database = Database::create(engine);
-        let locations = database.locations();
-        let clock = Clock::default();
-        let own_clock = clock.clone();
-        let (running, url) = tokio::task::spawn_blocking(move || {
-            migrate_all(&locations).expect("migrations run");
-            let master = MasterKeys::generate().expect("a key");
-            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let url = format!("http://{}", listener.local_addr().expect("an address"));
-            let configuration = Configuration {
-                locations,
-                master: MasterKeys::parse(&master).expect("a good key"),
-                signing_keys: generate_signing_key().expect("a key"),
-                issuer: "mainstay".to_owned(),
-                limits,
-                trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
-                tombstone_days: 180,
-                workers: 2,
-                clock: own_clock,
-            };
-            (Running::start(configuration, listener).expect("the server starts"), url)
-        })
-        .await
-        .expect("the start does not panic");
-        Self { clock, url, running, database, people: AtomicU32::new(0) }
+        let setup = Setup {
+            locations: database.locations(),
+            master: MasterKeys::generate().expect("a key").to_string(),
+            signing_keys: generate_signing_key().expect("a key"),
+            limits,
+            cors_origins: origins.iter().copied().map(str::to_owned).collect(),
+            clock: Clock::default(),
+        };
+        let locations = setup.locations.clone();
+        let migrate = move || migrate_all(&locations).expect("migrations run");
+        tokio::task::spawn_blocking(migrate).await.expect("migrations do not panic");
+        let (running, url) = setup.serve().await;
+        Self { clock: setup.clock.clone(), url, running, database, setup, people: AtomicU32::new(0) }
+    }
+
+    /// Starts another server on the same database. Only for PostgreSQL.
+    pub async fn second_server(&self) -> SecondServer {
+        assert_eq!(self.database.engine, Engine::Postgres, "an embedded database has one server");
+        let (running, url) = self.setup.serve().await;
+        SecondServer { client: Client::new(&url), _running: running }
     }
 
     /// The shared state of the server, for tests of behaviour that is invisible over HTTP.

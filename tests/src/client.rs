@@ -154,6 +154,13 @@ impl Client {
         .await
     }
 
+    /// Sends a `PATCH` with a JSON Merge Patch. `version` goes in `If-Match`.
+    pub async fn patch(&self, path: &str, version: i64, change: &Value) -> Response {
+        let tag = format!("\"{version}\"");
+        let headers = [("if-match", tag.as_str()), ("content-type", "application/merge-patch+json")];
+        self.send("PATCH", path, &headers, Some(change.to_string().into_bytes())).await
+    }
+
     /// Sends a `DELETE`. `version` goes in `If-Match`.
     pub async fn delete(&self, path: &str, version: i64) -> Response {
         self.send("DELETE", path, &[("if-match", &format!("\"{version}\""))], None).await
@@ -234,6 +241,11 @@ impl Person {
     /// Sends a `PUT` with a JSON body. `version` goes in `If-Match`.
     pub async fn put(&self, path: &str, version: i64, body: &Value) -> Response {
         self.client.put(path, version, body).await
+    }
+
+    /// Sends a `PATCH` with a JSON Merge Patch. `version` goes in `If-Match`.
+    pub async fn patch(&self, path: &str, version: i64, change: &Value) -> Response {
+        self.client.patch(path, version, change).await
     }
 
     /// Sends a `DELETE`. `version` goes in `If-Match`.

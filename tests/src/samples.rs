@@ -25,6 +25,11 @@ pub fn upsert(kind: &str, n: u128, base: Option<i64>, record: Value) -> Value {
     json!({ "kind": kind, "op": "upsert", "id": sample_id(n), "base_version": base, "record": record })
 }
 
+/// A change for sync that merges a patch into the version `base` of the record number `n`.
+pub fn merge(kind: &str, n: u128, base: Option<i64>, patch: Value) -> Value {
+    json!({ "kind": kind, "op": "merge", "id": sample_id(n), "base_version": base, "record": patch })
+}
+
 /// A change for sync that deletes the version `base` of the record number `n`.
 pub fn delete(kind: &str, n: u128, base: i64) -> Value {
     json!({ "kind": kind, "op": "delete", "id": sample_id(n), "base_version": base })

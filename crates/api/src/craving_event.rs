@@ -13,8 +13,8 @@ use crate::{
         schema::add_record,
     },
     record::{
-        delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, replace_endpoint,
-        request_example,
+        delete_endpoint, history_endpoint, list_endpoint, merge_endpoint, path, read_endpoint,
+        replace_endpoint, request_example,
     },
     support::{RecordPlace, create_with_help, for_event, with_help_example, with_help_schema},
 };
@@ -30,6 +30,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         list_endpoint::<CravingEvent>(tag),
         read_endpoint::<CravingEvent>(tag),
         replace_endpoint::<CravingEvent>(tag),
+        merge_endpoint::<CravingEvent>(tag),
         delete_endpoint::<CravingEvent>(tag),
         history_endpoint::<CravingEvent>(tag),
         for_event::<CravingEvent>(tag),

@@ -220,7 +220,7 @@ async fn activate(caller: Caller) -> HandlerResult {
         .helpline_country()
         .is_some_and(|country| helpline::has_country(&country));
     let now = caller.state.clock.now();
-    let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
+    let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"").await?;
     perform(&caller, key, now, Problem::from, move |writer| {
         let stored = activate_in(writer, id, expected, has_helpline, now)?;
         let response = tagged(HttpResponse::Ok(), stored.version);

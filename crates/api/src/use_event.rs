@@ -19,18 +19,19 @@ use crate::{
         caller::Caller,
         conditional,
         idempotency::{self, Reply, perform},
+        patch::PatchBody,
         problem::{HandlerResult, Problem, ProblemKind},
         replay::replaying,
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
-        schema::add_record,
+        schema::{add_record, patch_schema},
     },
     record::{
-        cache_private, created_response, current, decode, delete_endpoint, encode, example, find_by_path_id,
-        history_endpoint, id_parameter, if_match, if_none_match, json_response, list_endpoint, path, problem,
-        read_endpoint, read_handler, replace_endpoint, replace_in, request_example, store_new, tagged, write,
-        zone_for,
+        MERGES, cache_private, created_response, current, decode, delete_endpoint, encode, example,
+        find_by_path_id, history_endpoint, id_parameter, if_match, if_none_match, json_response,
+        list_endpoint, merge_endpoint, merge_record, patch_example, path, problem, read_endpoint,
+        read_handler, replace_endpoint, replace_in, request_example, store_new, tagged, write, zone_for,
     },
     server::id::new_id,
     support::{RecordPlace, create_with_help, for_event, with_help_example, with_help_schema},
@@ -51,10 +52,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         list_endpoint::<UseEvent>(tag),
         read_endpoint::<UseEvent>(tag),
         replace_endpoint::<UseEvent>(tag),
+        merge_endpoint::<UseEvent>(tag),
         delete_endpoint::<UseEvent>(tag),
         history_endpoint::<UseEvent>(tag),
         for_event::<UseEvent>(tag),
         put_review_endpoint(tag),
+        patch_review_endpoint(tag),
         get_review_endpoint(tag),
         draft_plan_endpoint(tag),
     ]
@@ -105,6 +108,29 @@ fn put_review_endpoint(tag: Tag) -> Endpoint {
         )
         .with_headers(&["ETag", "Idempotent-Replayed"])
         .problems(&[ProblemKind::PreconditionRequired])
+}
+
+fn patch_review_endpoint(tag: Tag) -> Endpoint {
+    endpoint::patch(REVIEW, patch_review)
+        .operation(
+            tag,
+            "updateUseEventReview",
+            "Change members of the review of a use event",
+        )
+        .about(MERGES)
+        .parameter(id_parameter())
+        .parameter(if_match())
+        .takes_schema(
+            Box::new(patch_schema::<UseEventReview>),
+            patch_example::<UseEventReview>,
+        )
+        .gives_schema(
+            200,
+            "Changed.",
+            Box::new(add_record::<UseEventReview>),
+            example::<UseEventReview>,
+        )
+        .with_headers(&["ETag"])
 }
 
 fn get_review_endpoint(tag: Tag) -> Endpoint {
@@ -167,8 +193,21 @@ async fn replace_review(
         replace_in(writer, incoming, id, expected, now, zone)
     })
     .await;
-    let stored = replaced.map_err(|problem| match problem.kind {
-        // The event exists. A precondition on a review that does not exist cannot hold.
+    changed_review(replaced)
+}
+
+/// Merges a patch into the review of a use event.
+async fn patch_review(body: PatchBody) -> HandlerResult {
+    let caller = &body.caller;
+    let (event, expected) = (find_by_path_id(caller, Kind::UseEvent), caller.if_match()?);
+    let id = event.await?.id;
+    changed_review(merge_record::<UseEventReview>(caller, body.patch, id, expected).await)
+}
+
+/// Responds with a changed review of an event that exists.
+fn changed_review(changed: HandlerResult<Stored>) -> HandlerResult {
+    let stored = changed.map_err(|problem| match problem.kind {
+        // A precondition on a review that does not exist cannot hold.
         ProblemKind::NotFound => Problem::new(ProblemKind::VersionMismatch),
         _ => problem,
     })?;
@@ -205,7 +244,7 @@ async fn create_review(caller: &Caller, incoming: Incoming<UseEventReview>, id: 
 async fn draft_plan(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let now = caller.state.clock.now();
-    let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"")?;
+    let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"").await?;
     perform(&caller, key, now, Problem::from, move |writer| {
         let mut writer = writer.lock()?;
         let incoming = Incoming {

@@ -48,7 +48,7 @@ impl Store {
     /// Creates an account, with a first session if one is given.
     ///
     /// # Errors
-    /// [`StoreError::EmailTaken`].
+    /// [`StoreError::EmailTaken`]; [`StoreError::KeyInUse`] and [`StoreError::KeyReused`] for a key of `keep`.
     pub async fn create_account(
         &self,
         new: NewAccount,
@@ -61,6 +61,9 @@ impl Store {
         let (id, index) = (new.id, self.email_index(&new.content.email));
         let earlier = self.earlier_email_index(&new.content.email);
         let write = self.data.write(move |conn| {
+            if let Some(keep) = &keep {
+                keep.claim(conn)?;
+            }
             let no = insert_account(conn, new, &keys, now)?;
             let login = (logins::email_index.eq(index), logins::account_no.eq(no));
             let claimed = on!(&mut *conn, |c| {
@@ -150,14 +153,14 @@ impl Store {
         read.await
     }
 
-    /// Replaces the profile of an account.
+    /// Replaces the profile of an account. `change` makes the new profile from the account as it is.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
+    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`]; those of `change`.
     pub async fn update_profile(
         &self,
         id: Uuid,
-        profile: Profile,
+        change: impl FnOnce(&Account) -> Result<Profile> + Send + 'static,
         expected: Expected,
         now: i64,
     ) -> Result<Account> {
@@ -166,8 +169,8 @@ impl Store {
             let (before, no) = load(conn, id, &keys)?;
             expected.check(before.version)?;
             let content = SealedAccount {
+                profile: change(&before)?,
                 email: before.email,
-                profile,
             };
             let sealed = keys.seal("profile", id, &json(&content))?;
             // The version again, so that of two writers on PostgreSQL only one finds the row.

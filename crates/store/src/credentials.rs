@@ -81,6 +81,9 @@ impl Store {
         now: i64,
     ) -> Result<()> {
         let write = self.data.write(move |conn| {
+            if let Some(keep) = &keep {
+                keep.claim(conn)?;
+            }
             let change = diesel::update(
                 accounts::table
                     .filter(accounts::id.eq(DbUuid(id)))

@@ -1,6 +1,8 @@
 //! First responses to requests with an `Idempotency-Key`, stored in the transaction of their effect.
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, define_sql_function, sql_types::BigInt,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
     error::{Result, StoreError},
     key::seal::{DataKeys, Secret},
     on,
-    record::{LockedWriter, Records},
+    record::{LockedWriter, RecordWriter, Records},
 };
 
 /// The person number of requests without sign-in. No person has it.
@@ -27,6 +29,38 @@ pub struct IdempotencyKey {
 impl std::fmt::Debug for IdempotencyKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("IdempotencyKey")
+    }
+}
+
+impl IdempotencyKey {
+    /// The keyed hash of the key and its owner, which every request with that key shares.
+    pub fn hash(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// The number of the key's lock in the database.
+    fn lock_number(&self) -> i64 {
+        let first = self.key.first_chunk::<8>();
+        first.map_or(0, |bytes| i64::from_be_bytes(*bytes))
+    }
+}
+
+define_sql_function! {
+    /// Takes a lock that the transaction holds to its end, unless another transaction holds it. PostgreSQL only.
+    fn pg_try_advisory_xact_lock(key: BigInt) -> Bool;
+}
+
+/// Claims a key for the transaction. SQLite has one writer, so there no other transaction can have claimed it.
+///
+/// # Errors
+/// [`StoreError::KeyInUse`] if another transaction with that key is under way.
+fn claim(conn: &mut Conn, key: &IdempotencyKey) -> Result<()> {
+    let Conn::Postgres(c) = conn else { return Ok(()) };
+    let is_claimed: bool = diesel::select(pg_try_advisory_xact_lock(key.lock_number())).get_result(c)?;
+    if is_claimed {
+        Ok(())
+    } else {
+        Err(StoreError::KeyInUse)
     }
 }
 
@@ -86,6 +120,16 @@ impl Records<'_> {
     }
 }
 
+impl RecordWriter<'_> {
+    /// Claims a key for the transaction, before the person's lock is taken: that may be waited for long.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyInUse`] if another transaction with that key is under way.
+    pub fn claim_key(&mut self, key: &IdempotencyKey) -> Result<()> {
+        claim(self.parts().0, key)
+    }
+}
+
 impl LockedWriter<'_, '_> {
     /// Stores the first response to a request of this person.
     ///
@@ -108,6 +152,18 @@ pub struct StoredResponse {
 }
 
 impl StoredResponse {
+    /// Claims the key at the beginning of a transaction, so that a request that runs twice fails for no other reason.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyInUse`] if another request with that key is under way, or was carried out.
+    pub(crate) fn claim(&self, conn: &mut Conn) -> Result<()> {
+        claim(conn, &self.key)?;
+        match find(conn, NOBODY, &self.key)? {
+            Some(_) => Err(StoreError::KeyInUse),
+            None => Ok(()),
+        }
+    }
+
     pub(crate) fn insert(&self, conn: &mut Conn, now: DbTimestamp) -> Result<()> {
         let sealed = keys_without_sign_in(&self.key)?.seal("answer", Uuid::nil(), &self.answer)?;
         insert(conn, NOBODY, &self.key, sealed, now)

@@ -124,6 +124,9 @@ impl Store {
     ) -> Result<()> {
         let keys = self.keys.get(credentials.account).await?;
         let write = self.data.write(move |conn| {
+            if let Some(keep) = &keep {
+                keep.claim(conn)?;
+            }
             let query = accounts::table
                 .filter(accounts::id.eq(DbUuid(credentials.account)))
                 .filter(accounts::password_hash.eq(credentials.password_hash))
@@ -226,6 +229,9 @@ impl Store {
         now: i64,
     ) -> Result<bool> {
         let write = self.data.write(move |conn| {
+            if let Some(keep) = &rotation.keep {
+                keep.claim(conn)?;
+            }
             let no = account_no(conn, account)?;
             let Rotation {
                 counter,
@@ -296,6 +302,9 @@ impl Store {
         now: i64,
     ) -> Result<()> {
         let write = self.data.write(move |conn| {
+            if let Some(keep) = &keep {
+                keep.claim(conn)?;
+            }
             let no = account_no(conn, account)?;
             let row = sessions::table
                 .filter(sessions::account_no.eq(no))

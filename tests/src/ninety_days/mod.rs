@@ -26,6 +26,7 @@ mod alcohol;
 mod care;
 mod compare;
 mod diary;
+mod edit;
 mod model;
 mod nicotine;
 mod opioids;
@@ -72,7 +73,7 @@ pub enum Step {
         /// The check-in in the slot.
         existing: Uuid,
     },
-    /// Changes members of a record with `PUT`.
+    /// Changes members of a record, with `PUT`, `PATCH` or sync.
     Replace {
         /// The collection.
         collection: &'static str,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Program, Step,
-    compare::{differences, with_changes},
+    compare::differences,
     model::{Model, State},
 };
 use crate::{
@@ -65,9 +65,9 @@ pub struct Player {
     client: Client,
     email: String,
     refresh_token: Value,
-    next: usize,
+    pub(super) next: usize,
     /// Whether the current step was sent before and its response was lost.
-    is_resent: bool,
+    pub(super) is_resent: bool,
 }
 
 impl Player {
@@ -128,26 +128,13 @@ impl Player {
                 other => panic!("only what was created is replayed, not {other:?}"),
             },
             Step::Conflict { id, body, .. } => self.create("check-ins", *id, body).await,
-            Step::Replace { collection, id, change } => {
-                let path = format!("/v1/{collection}/{id}");
-                let expected_record = self.model.get(collection, *id);
-                let (version, mut body) =
-                    (expected_record.version, with_changes(&expected_record.sent, change));
-                if self.next.is_multiple_of(3) {
-                    // Many apps change a record that they read, and send it back with its read-only members.
-                    body = with_changes(&self.call("GET", &path, None, None).await?.expect(200).body, change);
-                }
-                self.call("PUT", &path, Some(version), Some(&body)).await
-            }
+            Step::Replace { collection, id, change } => self.edit(collection, *id, change).await,
             Step::Delete { collection, id } => {
                 let version = self.model.get(collection, *id).version;
                 self.call("DELETE", &format!("/v1/{collection}/{id}"), Some(version), None).await
             }
             Step::Activate { id } => self.call("POST", &format!("/v1/plans/{id}/activate"), None, None).await,
-            Step::PutReview { id, body } => {
-                let version = self.model.get("use-events", *id).review.as_ref().map(|(_, version)| *version);
-                self.call("PUT", &format!("/v1/use-events/{id}/review"), version, Some(body)).await
-            }
+            Step::PutReview { id, body } => self.put_review(*id, body).await,
         }
     }
 
@@ -243,7 +230,7 @@ impl Player {
         Some(self.call("GET", path, None, None).await?.expect(200).body)
     }
 
-    const fn count_applied_if(&mut self, applied_without_response: bool) {
+    pub(super) const fn count_applied_if(&mut self, applied_without_response: bool) {
         self.tally.applied_without_response += applied_without_response as usize;
     }
 
@@ -256,8 +243,11 @@ impl Player {
         body: Option<&Value>,
     ) -> Option<Response> {
         let version = version.map(|version| format!("\"{version}\""));
-        let headers: Vec<(&str, &str)> =
+        let mut headers: Vec<(&str, &str)> =
             version.iter().map(|version| ("if-match", version.as_str())).collect();
+        if method == "PATCH" {
+            headers.push(("content-type", "application/merge-patch+json"));
+        }
         let body = body.map(|body| body.to_string().into_bytes());
         for _ in 0..2 {
             let Some(response) = self.client.try_send(method, path, &headers, body.clone()).await else {

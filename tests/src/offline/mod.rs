@@ -38,7 +38,9 @@ mod people;
 mod store;
 
 pub use people::quick_person;
-pub use store::{KnownRecord, OfflineStore, OnConflict, PendingChange, PushRequest, RecordKey, SyncOutcome};
+pub use store::{
+    KnownRecord, OfflineStore, OnConflict, PendingChange, PushRequest, RecordKey, SyncOutcome, merge_into,
+};
 
 use std::fmt::Write;
 

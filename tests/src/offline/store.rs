@@ -27,8 +27,10 @@ pub struct PendingChange {
     pub key: RecordKey,
     /// The version that it changes; `None` if it creates the record.
     pub base: Option<i64>,
-    /// The whole record; `None` if it deletes the record.
+    /// The whole record after the change; `None` if it deletes the record.
     pub record: Option<Value>,
+    /// The members that it changes, if it keeps all others whatever they are.
+    pub patch: Option<Value>,
 }
 
 impl PendingChange {
@@ -39,11 +41,15 @@ impl PendingChange {
 
     fn to_json(&self) -> Value {
         let (kind, id) = &self.key;
-        match &self.record {
-            Some(record) => {
-                json!({ "kind": kind, "op": "upsert", "id": id, "base_version": self.base, "record": record })
+        let base = self.base;
+        match (&self.patch, &self.record) {
+            (Some(patch), _) => {
+                json!({ "kind": kind, "op": "merge", "id": id, "base_version": base, "record": patch })
             }
-            None => json!({ "kind": kind, "op": "delete", "id": id, "base_version": self.base }),
+            (None, Some(record)) => {
+                json!({ "kind": kind, "op": "upsert", "id": id, "base_version": base, "record": record })
+            }
+            (None, None) => json!({ "kind": kind, "op": "delete", "id": id, "base_version": base }),
         }
     }
 }
@@ -134,13 +140,22 @@ impl OfflineStore {
     /// received that change already.
     pub fn upsert(&mut self, key: RecordKey, record: Value) {
         let base = self.next_base(&key);
-        self.outbox.push(PendingChange { key, base, record: Some(record) });
+        self.outbox.push(PendingChange { key, base, record: Some(record), patch: None });
+    }
+
+    /// Changes the members that the patch names in a record that the person sees. Prefer it to [`Self::upsert`] for a
+    /// change: it keeps what other apps have written, also if it is made again after a conflict.
+    pub fn merge(&mut self, key: RecordKey, patch: Value) {
+        let mut record = self.view(&key).cloned().expect("the person sees it");
+        merge_into(&mut record, &patch);
+        let base = self.next_base(&key);
+        self.outbox.push(PendingChange { key, base, record: Some(record), patch: Some(patch) });
     }
 
     /// Deletes a record.
     pub fn delete(&mut self, key: RecordKey) {
         let base = self.next_base(&key);
-        self.outbox.push(PendingChange { key, base, record: None });
+        self.outbox.push(PendingChange { key, base, record: None, patch: None });
     }
 
     fn last_pending(&self, key: &RecordKey) -> Option<&PendingChange> {
@@ -258,11 +273,19 @@ impl OfflineStore {
             });
             let record = is_readable.then_some(record);
             let is_new = self.outbox[first].base.is_none();
-            self.store_if_newer(key, KnownRecord { version, deleted, record });
+            self.store_if_newer(key, KnownRecord { version, deleted, record: record.clone() });
             is_reapplied = !deleted && !is_new && conflict_rule(&self.outbox[first]) == OnConflict::Reapply;
             if is_reapplied {
+                let mut before = record.expect("a record that is not deleted");
                 for (base, n) in (version..).zip(&chain) {
-                    self.outbox[*n].base = Some(base);
+                    let pending = &mut self.outbox[*n];
+                    pending.base = Some(base);
+                    if let Some(patch) = &pending.patch {
+                        merge_into(&mut before, patch);
+                        pending.record = Some(before.clone());
+                    } else if let Some(record) = &pending.record {
+                        before.clone_from(record);
+                    }
                 }
             }
         } else {
@@ -319,5 +342,23 @@ impl OfflineStore {
     pub fn restart_from_scratch(&mut self) {
         self.cursor = None;
         self.rebuilt = Some(BTreeMap::new());
+    }
+}
+
+/// Merges a patch into a value (RFC 7396): objects member by member, null removes a member, everything else replaces.
+pub fn merge_into(target: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        target.clone_from(patch);
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (name, change) in changes {
+        if change.is_null() {
+            target.as_object_mut().expect("an object").remove(name);
+        } else {
+            merge_into(&mut target[name], change);
+        }
     }
 }

@@ -75,12 +75,12 @@ async fn a_time_more_than_five_minutes_ahead_is_in_the_future(app: &TestApp) {
 async fn a_known_path_names_its_methods_and_an_unknown_one_is_not_found(app: &TestApp) {
     let sam = app.person().await;
     for (method, path, allow) in [
-        ("PATCH", "/v1/check-ins", "POST, GET, HEAD"),
-        ("TRACE", "/v1/me", "GET, HEAD, PUT, DELETE"),
-        ("OPTIONS", "/v1/check-ins/x", "GET, HEAD, PUT, DELETE"),
-        ("GET", "/v1/auth/login", "POST"),
-        ("POST", "/health/live", "GET, HEAD"),
-        ("PURGE", "/docs", "GET, HEAD"),
+        ("PATCH", "/v1/check-ins", "POST, GET, HEAD, OPTIONS"),
+        ("TRACE", "/v1/me", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+        ("POST", "/v1/check-ins/x", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+        ("GET", "/v1/auth/login", "POST, OPTIONS"),
+        ("POST", "/health/live", "GET, HEAD, OPTIONS"),
+        ("PURGE", "/docs", "GET, HEAD, OPTIONS"),
     ] {
         let response = sam.send(method, path, &[], None).await.expect(405);
         assert_eq!(
@@ -88,6 +88,10 @@ async fn a_known_path_names_its_methods_and_an_unknown_one_is_not_found(app: &Te
             ("method-not-allowed", allow),
             "{method} {path}"
         );
+        assert_eq!(response.header("accept-patch").is_empty(), !allow.contains("PATCH"), "{path}");
+        // Who asks for the methods gets the same list.
+        let options = app.client().send("OPTIONS", path, &[], None).await.expect(204);
+        assert_eq!((options.header("allow").as_str(), options.text.as_str()), (allow, ""), "{path}");
     }
     for path in ["/", "/v1", "/v1/nothing", "/v1/check-ins/", "/v2/me"] {
         assert_eq!(sam.get(path).await.expect(404).problem(), "not-found", "{path}");

@@ -325,7 +325,7 @@ async fn a_request_that_is_too_large_or_malformed_is_refused_as_a_whole(app: &Te
     let wrong = sam
         .post(
             "/v1/sync",
-            &json!({ "changes": [{ "kind": "goals", "op": "merge", "id": "x" }], "limit": 501, "more": 1 }),
+            &json!({ "changes": [{ "kind": "goals", "op": "patch", "id": "x" }], "limit": 501, "more": 1 }),
         )
         .await
         .expect(422);

@@ -1,6 +1,6 @@
 //! The random changes of a person on a device.
 
-use mainstay_tests::offline::RecordKey;
+use mainstay_tests::offline::{RecordKey, merge_into};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -46,12 +46,21 @@ impl History {
         match self.random.number() % 100 {
             0..45 if !visible.is_empty() => {
                 let key = visible[self.random.index(visible.len())].clone();
-                let mut record = self.devices[n].store.view(&key).cloned().expect("it is visible");
-                record[marker_member(&key.0)] = json!(self.new_marker());
-                if key.0 == "check-ins" && self.random.chance(40) {
-                    record["answers"]["mood"] = json!(self.random.between(0, 10));
+                let mut change = json!({ marker_member(&key.0): self.new_marker() });
+                if key.0 == "check-ins" && self.random.chance(60) {
+                    let answer = self.random.pick(&["mood", "stress", "pain"]);
+                    let value = json!(self.random.between(0, 10));
+                    change["answers"] =
+                        json!({ answer: if self.random.chance(20) { Value::Null } else { value } });
                 }
-                self.devices[n].store.upsert(key, record);
+                // The members that a merge does not name are whatever they are on the server. An upsert sends them along.
+                if self.random.chance(50) {
+                    self.devices[n].store.merge(key, change);
+                } else {
+                    let mut record = self.devices[n].store.view(&key).cloned().expect("it is visible");
+                    merge_into(&mut record, &change);
+                    self.devices[n].store.upsert(key, record);
+                }
             }
             45..60 if !visible.is_empty() => {
                 let key = visible[self.random.index(visible.len())].clone();

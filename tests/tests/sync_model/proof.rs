@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use mainstay_tests::offline::{KnownRecord, OfflineStore, OnConflict, RecordKey, canonical, sync};
+use mainstay_tests::offline::{
+    KnownRecord, OfflineStore, OnConflict, RecordKey, canonical, merge_into, sync,
+};
 use serde_json::{Value, json};
 
 use crate::{change::marker, history::History, totals::Totals};
@@ -50,14 +52,14 @@ impl History {
             assert_eq!(snapshot(&self.fresh_store().await), expected, "late requests changed something");
         }
 
-        let mut versions: BTreeMap<RecordKey, Vec<String>> = BTreeMap::new();
+        let mut versions: BTreeMap<RecordKey, Vec<Value>> = BTreeMap::new();
         let mut totals = Totals {
             changes: self.ledger.markers.len(),
             lost_edits: self.devices.iter().map(|device| device.store.lost_edits.len()).sum(),
             ..Totals::default()
         };
         for (key, known) in fresh.known() {
-            let markers = self.markers_of(key, known).await;
+            let records = self.versions_of(key, known).await;
             totals.versions += known.version;
             totals.deleted += usize::from(known.deleted);
             let applied = self.ledger.applied.get(key).copied().unwrap_or_default();
@@ -66,10 +68,11 @@ impl History {
             } else {
                 assert_eq!(known.version, applied, "{key:?}: {applied} changes, but {known:?}");
             }
-            versions.insert(key.clone(), markers);
+            versions.insert(key.clone(), records);
         }
-        let mut all: Vec<&String> = versions.values().flatten().collect();
-        assert!(all.iter().all(|marker| self.ledger.markers.contains(*marker)), "{all:?}");
+        let marked = versions.iter().flat_map(|(key, all)| all.iter().map(|record| marker(key, record)));
+        let mut all: Vec<String> = marked.collect();
+        assert!(all.iter().all(|marker| self.ledger.markers.contains(marker)), "{all:?}");
         let count = all.len();
         all.sort_unstable();
         all.dedup();
@@ -78,8 +81,9 @@ impl History {
         totals
     }
 
-    /// Proves that each acknowledged change is the version of its record that it should be.
-    fn prove_acknowledged(&self, fresh: &OfflineStore, versions: &BTreeMap<RecordKey, Vec<String>>) {
+    /// Proves that each acknowledged change is the version of its record that it should be, and that a merge has kept
+    /// what it did not name.
+    fn prove_acknowledged(&self, fresh: &OfflineStore, versions: &BTreeMap<RecordKey, Vec<Value>>) {
         for change in &self.ledger.acknowledged {
             let known = fresh.known().get(&change.key);
             match &change.record {
@@ -89,39 +93,59 @@ impl History {
                 ),
                 Some(record) => {
                     let n = usize::try_from(change.version() - 1).expect("a version");
-                    let actual = versions.get(&change.key).and_then(|markers| markers.get(n));
+                    let all = versions.get(&change.key).expect("its versions");
+                    let actual = all.get(n).expect("a version");
                     assert_eq!(
-                        actual,
-                        Some(&marker(&change.key, record)),
+                        marker(&change.key, actual),
+                        marker(&change.key, record),
                         "{change:?} was acknowledged, but {known:?}"
                     );
+                    if let Some(patch) = &change.patch {
+                        let mut merged = all[n - 1].clone();
+                        merge_into(&mut merged, patch);
+                        assert_eq!(
+                            content(&merged),
+                            content(actual),
+                            "{change:?} was not made to {}",
+                            all[n - 1]
+                        );
+                    }
                 }
             }
         }
     }
 
-    /// The markers of all versions of a record except its deletion.
-    async fn markers_of(&self, key: &RecordKey, known: &KnownRecord) -> Vec<String> {
-        let mut markers = Vec::new();
+    /// All versions of a record except its deletion.
+    async fn versions_of(&self, key: &RecordKey, known: &KnownRecord) -> Vec<Value> {
+        let mut records = Vec::new();
         if known.version > 1 {
             let path = format!("/v1/{}/{}/history?limit=200", key.0, key.1);
             let history = self.get(&path).await;
             let items = history["items"].as_array().expect("items");
             for (n, item) in items.iter().rev().enumerate() {
                 assert_eq!(item["version"], n + 1, "{key:?}: {history}");
-                markers.push(marker(key, &item["record"]));
+                records.push(item["record"].clone());
             }
         }
         assert_eq!(
-            i64::try_from(markers.len()).expect("a small number"),
+            i64::try_from(records.len()).expect("a small number"),
             known.version - 1,
             "{key:?}: a version is missing"
         );
         if !known.deleted {
-            markers.push(marker(key, known.record.as_ref().expect("a record")));
+            records.push(known.record.clone().expect("a record"));
         }
-        markers
+        records
     }
+}
+
+/// A version of a record as text, without what the server sets at each change.
+fn content(record: &Value) -> String {
+    let mut record = record.clone();
+    for name in ["version", "created_at", "updated_at", "number"] {
+        record.as_object_mut().expect("a record").remove(name);
+    }
+    canonical(&record)
 }
 
 /// The contents of a store without tombstones, as text for comparison.

@@ -1,12 +1,13 @@
 //! Accounts: registration, the caller's profile and password, erasure.
 
 use actix_web::{HttpRequest, HttpResponse, http::header};
+use chrono::{DateTime, Utc};
 use mainstay_domain::{
     account::{
         Account, AccountUpdate, CurrentPassword, Erasure, PasswordChange, Profile, Registration, Role,
         SealedAccount,
     },
-    record::json as to_json,
+    record::{json as to_json, merge_patch::MergePatch},
     value::timestamp::Timestamp,
 };
 use mainstay_store::{
@@ -17,21 +18,20 @@ use serde_json::json;
 use crate::{
     auth::{
         login_delay::Attempt,
-        session::{
-            SignedIn, account_example, signed_in, signed_in_example, start_session, stored_reply, to_stored,
-        },
+        session::{SignedIn, account_example, signed_in, signed_in_example, start_session},
     },
     http::{
-        body::{Body, PublicBody},
+        body::{Body, PublicBody, parse},
         caller::Caller,
         conditional::etag,
-        idempotency::Reply,
+        idempotency::{Reply, once},
         network::{client_address, network},
+        patch::PatchBody,
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Tag},
-    record::{if_match, if_none_match, json_response, tagged, versioned},
-    server::{id::new_id, state::State},
+    record::{MERGES, as_findings, if_match, if_none_match, json_response, tagged, versioned},
+    server::{clock::micros, id::new_id, state::State},
 };
 
 /// Lists the endpoints of accounts.
@@ -65,6 +65,13 @@ pub fn endpoints() -> Vec<Endpoint> {
             }))
             .gives::<Account>(200, "Replaced.", account_example)
             .with_headers(&["ETag"]),
+        endpoint::patch("/v1/me", merge)
+            .operation(tag, "updateMe", "Change members of your profile")
+            .about(MERGES)
+            .parameter(if_match())
+            .takes::<AccountUpdate>(|| json!({ "time_zone": "Europe/Berlin" }))
+            .gives::<Account>(200, "Changed.", account_example)
+            .with_headers(&["ETag"]),
         endpoint::delete("/v1/me", erase)
             .operation(tag, "deleteMe", "Erase your account")
             .about("Destroys the key of the record and deletes everything that belongs to the account. This cannot be undone.")
@@ -81,14 +88,16 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn register(body: PublicBody<Registration>) -> HandlerResult {
-    let state = State::of(&body.request);
-    if let Some(reply) = stored_reply(&state, body.key.as_ref()).await? {
-        return Ok(reply.into_response());
-    }
-    let registration = body.value;
+    let (state, key) = (State::of(&body.request), body.key.as_ref());
+    once(&state, key, create_account(&state, &body)).await
+}
+
+/// Creates the account, and starts its first session.
+async fn create_account(state: &State, body: &PublicBody<Registration>) -> HandlerResult {
+    let registration = &body.value;
     let password_hash = state.passwords.hash(&registration.password).await?;
     let account = new_id();
-    let (session, tokens) = start_session(&state, account, Role::Person, registration.device_name.clone())?;
+    let (session, tokens) = start_session(state, account, Role::Person, registration.device_name.clone())?;
     let new = NewAccount {
         id: account,
         role: Role::Person,
@@ -102,12 +111,12 @@ async fn register(body: PublicBody<Registration>) -> HandlerResult {
     let (content, at) = (new.content.clone(), Timestamp::from_micros(now));
     let account = content.open(account, Role::Person, at, at, 1);
     let reply = signed_in(HttpResponse::Created(), account, tokens);
-    let stored = to_stored(body.key, &reply);
+    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
     state
         .store
         .create_account(new, Some(session), stored, now)
         .await?;
-    remember_network(&state, &body.request, &registration).await;
+    remember_network(state, &body.request, registration).await;
     Ok(reply.into_response())
 }
 
@@ -140,12 +149,34 @@ async fn replace(body: Body<AccountUpdate>) -> HandlerResult {
     let account = caller
         .state
         .store
-        .update_profile(id, profile, expected, caller.state.clock.micros())
+        .update_profile(id, |_| Ok(profile), expected, caller.state.clock.micros())
         .await?;
-    Ok(json_response(
-        tagged(HttpResponse::Ok(), account.version),
-        to_json(&account),
-    ))
+    Ok(changed(&account))
+}
+
+/// Merges a patch into the profile of the caller.
+async fn merge(body: PatchBody) -> HandlerResult {
+    let (caller, patch) = (&body.caller, body.patch);
+    let (expected, now) = (caller.if_match()?, caller.state.clock.now());
+    let (store, id) = (&caller.state.store, caller.scope().account());
+    // Judged before the transaction too: explaining what is wrong takes long, and other writers would wait meanwhile.
+    let before = store.account(id).await?;
+    expected.clone().check(before.version)?;
+    merged_profile(&before, &patch, now)?;
+    let change = move |account: &Account| merged_profile(account, &patch, now).map_err(as_findings);
+    let account = store.update_profile(id, change, expected, micros(now)).await?;
+    Ok(changed(&account))
+}
+
+/// Returns the profile that a patch makes of that of an account.
+fn merged_profile(account: &Account, patch: &MergePatch, now: DateTime<Utc>) -> HandlerResult<Profile> {
+    let merged = patch.apply(&to_json(account)).map_err(Problem::internal)?;
+    Ok(parse::<AccountUpdate>(&merged, now)?.into_inner().into())
+}
+
+/// Responds with the account after a change.
+fn changed(account: &Account) -> HttpResponse {
+    json_response(tagged(HttpResponse::Ok(), account.version), to_json(account))
 }
 
 async fn erase(body: Body<Erasure>) -> HandlerResult {
@@ -167,17 +198,19 @@ async fn erase(body: Body<Erasure>) -> HandlerResult {
 }
 
 async fn change_password(body: Body<PasswordChange>) -> HandlerResult {
+    once(&body.caller.state, body.key.as_ref(), replace_password(&body)).await
+}
+
+/// Replaces the password, and ends every other session.
+async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     let (caller, state) = (&body.caller, &body.caller.state);
-    if let Some(reply) = stored_reply(state, body.key.as_ref()).await? {
-        return Ok(reply.into_response());
-    }
     let verified = confirm_password(caller, &body.value.current_password).await?;
     let hash = state.passwords.hash(&body.value.new_password).await?;
     let (account, session) = (caller.scope().account(), caller.principal.session);
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let reply = Reply::new(response, Vec::new());
-    let stored = to_stored(body.key, &reply);
+    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
     state
         .store
         .change_password(

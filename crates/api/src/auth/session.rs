@@ -15,7 +15,6 @@ use mainstay_domain::{
 use mainstay_store::{
     StoreError,
     credentials::Credentials,
-    idempotency::{IdempotencyKey, StoredResponse},
     session::{NewSession, RefreshState, Rotation},
 };
 use serde::Serialize;
@@ -32,7 +31,7 @@ use crate::{
     http::{
         body::PublicBody,
         caller::{Caller, claims},
-        idempotency::{Reply, key},
+        idempotency::{HeldKey, Reply, key, once, reply_of_other, stored_reply},
         network::{client_address, network},
         problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
@@ -193,16 +192,18 @@ fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -
 }
 
 async fn login(body: PublicBody<Login>) -> HandlerResult {
-    let state = State::of(&body.request);
-    if let Some(reply) = stored_reply(&state, body.key.as_ref()).await? {
-        return Ok(reply.into_response());
-    }
-    let credentials = authenticate(&state, &body.request, &body.value).await?;
+    let (state, key) = (State::of(&body.request), body.key.as_ref());
+    once(&state, key, sign_in(&state, &body)).await
+}
+
+/// Verifies the address and password, and starts a session.
+async fn sign_in(state: &State, body: &PublicBody<Login>) -> HandlerResult {
+    let credentials = authenticate(state, &body.request, &body.value).await?;
     let account = state.store.account(credentials.account).await?;
-    let device_name = body.value.into_inner().device_name;
-    let (session, tokens) = start_session(&state, account.id, account.role, device_name)?;
+    let device_name = body.value.device_name.clone();
+    let (session, tokens) = start_session(state, account.id, account.role, device_name)?;
     let reply = signed_in(HttpResponse::Ok(), account, tokens);
-    let stored = to_stored(body.key, &reply);
+    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
     let now = state.clock.micros();
     match state
         .store
@@ -248,8 +249,16 @@ async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
         return Ok(reply.into_response());
     }
     if claims.counter == session.counter && hash(token) == session.refresh_hash {
-        if let Some(reply) = rotate(&state, &claims, session.role, body.key, now).await? {
-            return Ok(reply.into_response());
+        let rotated = rotate(&state, &claims, session.role, body.key.as_ref(), now).await;
+        match (rotated, &body.key) {
+            (Err(problem), Some(key)) if problem.kind == ProblemKind::RequestInProgress => {
+                return reply_of_other(&state, key).await;
+            }
+            (rotated, _) => {
+                if let Some(reply) = rotated? {
+                    return Ok(reply.into_response());
+                }
+            }
         }
         // Another request with the same token was first, so this one counts as its retry.
         session = live_session(&state, &claims, now).await?;
@@ -270,7 +279,7 @@ async fn rotate(
     state: &State,
     claims: &RefreshClaims,
     role: Role,
-    key: Option<IdempotencyKey>,
+    key: Option<&HeldKey>,
     now: i64,
 ) -> HandlerResult<Option<Reply>> {
     let next = RefreshClaims {
@@ -281,7 +290,7 @@ async fn rotate(
     let rotation = Rotation {
         counter: claims.counter,
         refresh_hash: hash(&state.refresh.token(&next)),
-        keep: to_stored(key, &reply),
+        keep: key.map(|key| key.to_stored(&reply)),
     };
     let is_rotated = state
         .store
@@ -321,24 +330,24 @@ fn time_of(micros: i64) -> HandlerResult<DateTime<Utc>> {
 async fn logout(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     let claims = claims(&request)?;
-    let key = key(&request, Some(claims.sid), b"")?;
+    let key = key(&request, Some(claims.sid), b"").await?;
     // A retry comes from a session that the first request has ended.
-    if let Some(reply) = stored_reply(&state, key.as_ref()).await? {
-        return Ok(reply.into_response());
-    }
-    end_session(&Caller::of(&request).await?, claims.sid, key).await
+    once(&state, key.as_ref(), async {
+        end_session(&Caller::of(&request).await?, claims.sid, key.as_ref()).await
+    })
+    .await
 }
 
 async fn end(caller: Caller) -> HandlerResult {
     end_session(&caller, caller.path_id("id")?, None).await
 }
 
-async fn end_session(caller: &Caller, session: Uuid, key: Option<IdempotencyKey>) -> HandlerResult {
+async fn end_session(caller: &Caller, session: Uuid, key: Option<&HeldKey>) -> HandlerResult {
     let state = &caller.state;
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let reply = Reply::new(response, Vec::new());
-    let (account, stored) = (caller.scope().account(), to_stored(key, &reply));
+    let (account, stored) = (caller.scope().account(), key.map(|key| key.to_stored(&reply)));
     state
         .store
         .end_session(account, session, stored, state.clock.micros())
@@ -376,21 +385,6 @@ async fn list(caller: Caller) -> HandlerResult {
 pub fn signed_in(mut response: HttpResponseBuilder, account: Account, tokens: Tokens) -> Reply {
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     Reply::new(response, to_json(&SignedIn { account, tokens }))
-}
-
-/// Returns the stored response to an earlier request with this key, if there is one.
-pub async fn stored_reply(state: &State, key: Option<&IdempotencyKey>) -> HandlerResult<Option<Reply>> {
-    let Some(key) = key else { return Ok(None) };
-    let stored = state.store.stored_response(key).await?;
-    Ok(stored.map(|stored| Reply::from_bytes(&stored)).transpose()?)
-}
-
-/// Returns the response in the form to be stored with the effect of the request, if the request has a key.
-pub fn to_stored(key: Option<IdempotencyKey>, reply: &Reply) -> Option<StoredResponse> {
-    key.map(|key| StoredResponse {
-        key,
-        answer: reply.to_bytes(),
-    })
 }
 
 fn refreshed(tokens: Tokens) -> Reply {

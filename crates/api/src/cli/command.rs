@@ -208,6 +208,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
             .unwrap_or_else(|| "mainstay".to_owned()),
         limits: settings.rate_limits,
         trusted_proxies: settings.trusted_proxies.clone(),
+        cors_origins: settings.cors_origins.clone(),
         tombstone_days: settings.tombstone_days,
         workers: settings.workers,
         clock: Clock::default(),

@@ -70,6 +70,8 @@ pub struct Settings {
     pub workers: usize,
     /// Networks of trusted proxies.
     pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose web pages may use the API, each as browsers send it.
+    pub cors_origins: Vec<String>,
     /// Whether rate limits apply.
     pub rate_limits: LimitMode,
     /// How long sync reports a deletion, in days.
@@ -249,6 +251,7 @@ mod tests {
                 ("MAINSTAY_LISTEN", "here"),
                 ("MAINSTAY_DATABASE_URL", "mysql://u:secret@h/d"),
                 ("MAINSTAY_RATE_LIMITS", "maybe"),
+                ("MAINSTAY_CORS_ORIGINS", "https://app.example.org, *"),
             ],
         )
         .unwrap_err();
@@ -256,6 +259,7 @@ mod tests {
             "MAINSTAY_LISTEN",
             "MAINSTAY_DATABASE_URL",
             "MAINSTAY_RATE_LIMITS",
+            "MAINSTAY_CORS_ORIGINS",
             "--workers",
         ] {
             assert!(message.contains(name), "{message}");
@@ -269,6 +273,21 @@ mod tests {
         assert_eq!(
             settings.remarks,
             ["MAINSTAY_LISTN is not a setting of Mainstay and is ignored"]
+        );
+    }
+
+    #[test]
+    fn origins_are_a_list_and_none_by_default() {
+        let origins =
+            |environment: &[(&str, &str)]| read(&Flags::default(), environment).unwrap().cors_origins;
+        assert_eq!(origins(&[]), [""; 0]);
+        assert_eq!(origins(&[("MAINSTAY_CORS_ORIGINS", "")]), [""; 0]);
+        assert_eq!(
+            origins(&[(
+                "MAINSTAY_CORS_ORIGINS",
+                "https://App.example.org, http://localhost:5173,"
+            )]),
+            ["https://app.example.org", "http://localhost:5173"]
         );
     }
 

@@ -10,10 +10,9 @@ use actix_web::{
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::{
     account::{AccountUpdate, Erasure, Login, PasswordChange, Refresh, Registration},
-    record::{Incoming, Record},
+    record::{Incoming, Record, merge_patch::MergePatch},
     value::validation::{Finding, FindingCode, Findings},
 };
-use mainstay_store::idempotency::IdempotencyKey;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -22,7 +21,7 @@ use uuid::Uuid;
 use crate::{
     http::{
         caller::Caller,
-        idempotency,
+        idempotency::{self, HeldKey},
         json_number::clamp_large_numbers,
         media_type::content_type_is,
         network::client_address,
@@ -35,6 +34,8 @@ use crate::{
 
 /// The largest body that is accepted, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
+/// The media type of JSON.
+const JSON: &str = "application/json";
 
 /// A type that is read from a JSON body.
 pub trait Input: DeserializeOwned + 'static {
@@ -129,7 +130,7 @@ pub struct PublicBody<T> {
     /// The request.
     pub request: HttpRequest,
     /// The `Idempotency-Key` of the request.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<HeldKey>,
 }
 
 /// A JSON body of a request that needs sign-in. The sign-in is checked before the body.
@@ -139,7 +140,7 @@ pub struct Body<T> {
     /// The body.
     pub value: Checked<T>,
     /// The `Idempotency-Key` of the request.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<HeldKey>,
 }
 
 impl<T: Input> FromRequest for PublicBody<T> {
@@ -182,7 +183,7 @@ async fn read<T: Input>(
     request: &HttpRequest,
     owner: Option<Uuid>,
     payload: &mut Payload,
-) -> HandlerResult<(Checked<T>, Option<IdempotencyKey>)> {
+) -> HandlerResult<(Checked<T>, Option<HeldKey>)> {
     let (bytes, key) = read_bytes(request, owner, payload).await?;
     Ok((parse(&bytes, State::of(request).clock.now())?, key))
 }
@@ -190,24 +191,32 @@ async fn read<T: Input>(
 /// Reads the bytes of a JSON body, and the request's `Idempotency-Key` if it has one. Nothing is validated yet.
 ///
 /// # Errors
-/// 400, 413 or 415 if the body cannot be read or is no JSON by its headers.
+/// 400, 413 or 415 if the body cannot be read or is no JSON by its headers; 409 if another request with that key is still
+/// running after two seconds.
 pub async fn read_bytes(
     request: &HttpRequest,
     owner: Option<Uuid>,
     payload: &mut Payload,
-) -> HandlerResult<(Bytes, Option<IdempotencyKey>)> {
-    let bytes = json_bytes(request, payload).await?;
+) -> HandlerResult<(Bytes, Option<HeldKey>)> {
+    let bytes = json_bytes(request, JSON, payload).await?;
     let key = if request.method() == Method::POST {
-        idempotency::key(request, owner, &bytes)?
+        idempotency::key(request, owner, &bytes).await?
     } else {
         None
     };
     Ok((bytes, key))
 }
 
-/// Reads the bytes of a body that is declared as JSON in UTF-8 without a content encoding.
-async fn json_bytes(request: &HttpRequest, payload: &mut Payload) -> HandlerResult<Bytes> {
-    let is_json = content_type_is(request, "application/json");
+/// Reads the bytes of a body that is declared as JSON of that media type, in UTF-8 without a content encoding.
+///
+/// # Errors
+/// 400, 413 or 415 if the body cannot be read, or is something else by its headers.
+pub async fn json_bytes(
+    request: &HttpRequest,
+    media_type: &str,
+    payload: &mut Payload,
+) -> HandlerResult<Bytes> {
+    let is_json = content_type_is(request, media_type);
     let encoding = request.headers().get(header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::because(
@@ -259,6 +268,20 @@ pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Hand
     }
 }
 
+/// Parses a JSON Merge Patch. What it makes of a record is not checked yet.
+///
+/// # Errors
+/// 400 if it is not JSON; 422 if it is no object.
+pub fn parse_patch(bytes: &[u8]) -> HandlerResult<MergePatch> {
+    let patch = parse_value(bytes).map_err(|error| malformed(&error))?;
+    MergePatch::new(patch).ok_or_else(|| Problem::invalid("", FindingCode::Type, "must be of type object"))
+}
+
+/// Parses any JSON value. A number that is too large for a float becomes the largest one, which every range refuses.
+fn parse_value(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&clamp_large_numbers(bytes)))
+}
+
 fn deserialize<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = strict_json::read(&mut reader)?;
@@ -277,9 +300,7 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 /// Builds the problem for an input that could not be deserialized, with every invalid field.
 fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Problem {
-    let parsed =
-        serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&clamp_large_numbers(bytes)));
-    let mut value: Value = match parsed {
+    let mut value = match parse_value(bytes) {
         Ok(value) => value,
         Err(error) => return malformed(&error),
     };

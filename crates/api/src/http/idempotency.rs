@@ -1,27 +1,40 @@
 //! The `Idempotency-Key` header: a retry within 24 hours gets the response of the first request.
 //!
-//! The response is stored in the transaction of the effect, so that neither exists without the other. A retry by a
-//! person waits for a first request that is still running. A retry without sign-in gets a 409 then.
+//! The response is stored in the transaction of the effect, so that neither exists without the other. A retry waits for a
+//! first request that is still running, and gets a 409 `request-in-progress` if that takes longer than two seconds. On the
+//! same server a retry waits before it does anything ([`RunningKeys`](crate::http::running_keys::RunningKeys)). Of two
+//! servers with the same database, the second one finds the key claimed in its transaction, and then looks for the response.
+
+use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     http::{StatusCode, header},
 };
 use chrono::{DateTime, Utc};
-use mainstay_store::{RecordWriter, StoreError, idempotency::IdempotencyKey};
+use mainstay_store::{
+    RecordWriter, Records, StoreError,
+    idempotency::{IdempotencyKey, StoredResponse},
+};
 use serde::{Deserialize, Serialize};
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
     http::{
         caller::Caller,
         problem::{HandlerResult, Problem, ProblemKind},
+        running_keys::Claim,
     },
     server::{clock::micros, state::State},
 };
 
 /// The longest key, in characters.
 const MAX_KEY: usize = 255;
+/// How long a request waits for another one with its key.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+/// How often a request looks for the response of another server to a request with its key.
+const LOOK_EVERY: Duration = Duration::from_millis(80);
 /// Headers that are stored with a response, because they belong to its meaning.
 const STORED_HEADERS: [header::HeaderName; 3] = [header::ETAG, header::LOCATION, header::CACHE_CONTROL];
 
@@ -85,11 +98,33 @@ impl Reply {
     }
 }
 
+/// The `Idempotency-Key` of a request. No other request with that key runs on this server until it is dropped.
+#[derive(Debug)]
+pub struct HeldKey {
+    key: IdempotencyKey,
+    _claim: Claim,
+}
+
+impl HeldKey {
+    /// The key.
+    pub fn key(&self) -> IdempotencyKey {
+        self.key.clone()
+    }
+
+    /// Returns a response in the form to be stored under the key, in the transaction of the request's effect.
+    pub fn to_stored(&self, reply: &Reply) -> StoredResponse {
+        StoredResponse {
+            key: self.key.clone(),
+            answer: reply.to_bytes(),
+        }
+    }
+}
+
 /// Returns the key of a request with this body, if the client sent one. Requests without sign-in share one owner.
 ///
 /// # Errors
-/// 400 if the header is not valid.
-pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerResult<Option<IdempotencyKey>> {
+/// 400 if the header is not valid; 409 if another request with that key still runs after two seconds.
+pub async fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerResult<Option<HeldKey>> {
     let Some(value) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -108,24 +143,29 @@ pub fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> HandlerRe
         request.path().as_bytes(),
         body,
     ];
-    let owner = owner.unwrap_or_default();
-    Ok(Some(State::of(request).store.idempotency_key(
-        owner.as_bytes(),
-        name,
-        &request_parts,
-    )))
+    let (state, owner) = (State::of(request), owner.unwrap_or_default());
+    let key = state
+        .store
+        .idempotency_key(owner.as_bytes(), name, &request_parts);
+    let claim = state.running_keys.claim(key.hash(), MAX_WAIT).await;
+    let claim = claim.ok_or(StoreError::KeyInUse)?;
+    Ok(Some(HeldKey { key, _claim: claim }))
 }
 
 /// Runs work on the caller's record in one transaction, and only once for each key.
 pub async fn perform(
     caller: &Caller,
-    key: Option<IdempotencyKey>,
+    key: Option<HeldKey>,
     now: DateTime<Utc>,
     explain: fn(StoreError) -> Problem,
     work: impl FnOnce(&mut RecordWriter<'_>) -> Result<Reply, StoreError> + Send + 'static,
 ) -> HandlerResult {
+    let stored_key = key.as_ref().map(HeldKey::key);
     let run_once = move |writer: &mut RecordWriter<'_>| {
-        let Some(key) = key else { return work(writer) };
+        let Some(key) = stored_key else {
+            return work(writer);
+        };
+        writer.claim_key(&key)?;
         if let Some(stored) = writer.lock()?.records().stored_response(&key)? {
             return Reply::from_bytes(&stored);
         }
@@ -138,5 +178,64 @@ pub async fn perform(
         .store
         .write(caller.scope(), caller.principal.session, micros(now), run_once)
         .await;
-    Ok(reply.map_err(explain)?.into_response())
+    match (reply, &key) {
+        (Err(StoreError::KeyInUse), Some(key)) => {
+            let look = async || {
+                let key = key.key();
+                let read = move |records: &mut Records<'_>| records.stored_response(&key);
+                caller.state.store.read(caller.scope(), read).await
+            };
+            wait_for_reply(look).await
+        }
+        (reply, _) => Ok(reply.map_err(explain)?.into_response()),
+    }
+}
+
+/// Runs a request whose key has no person as its owner, and only once for each key.
+///
+/// If `work` fails, another server may have carried out the request in the meantime, and failed this one by it. Then the
+/// response of that server counts.
+pub async fn once(
+    state: &State,
+    key: Option<&HeldKey>,
+    work: impl Future<Output = HandlerResult>,
+) -> HandlerResult {
+    let Some(key) = key else { return work.await };
+    if let Some(reply) = stored_reply(state, Some(key)).await? {
+        return Ok(reply.into_response());
+    }
+    match work.await {
+        Err(problem) if problem.kind == ProblemKind::RequestInProgress => reply_of_other(state, key).await,
+        Err(problem) => {
+            let reply = stored_reply(state, Some(key)).await?.ok_or(problem)?;
+            Ok(reply.into_response())
+        }
+        done => done,
+    }
+}
+
+/// Waits for the response of another server to a request with this key, which has no person as its owner.
+///
+/// # Errors
+/// 409 if there is none after two seconds.
+pub async fn reply_of_other(state: &State, key: &HeldKey) -> HandlerResult {
+    wait_for_reply(async || state.store.stored_response(&key.key).await).await
+}
+
+/// Returns the stored response to an earlier request with this key, which has no person as its owner.
+pub async fn stored_reply(state: &State, key: Option<&HeldKey>) -> HandlerResult<Option<Reply>> {
+    let Some(key) = key else { return Ok(None) };
+    let stored = state.store.stored_response(&key.key).await?;
+    Ok(stored.map(|stored| Reply::from_bytes(&stored)).transpose()?)
+}
+
+/// Looks for a response until it is stored, for two seconds at most.
+async fn wait_for_reply(look: impl AsyncFn() -> Result<Option<Vec<u8>>, StoreError>) -> HandlerResult {
+    for _ in 0..MAX_WAIT.as_millis() / LOOK_EVERY.as_millis() {
+        if let Some(stored) = look().await? {
+            return Ok(Reply::from_bytes(&stored)?.into_response());
+        }
+        sleep(LOOK_EVERY).await;
+    }
+    Err(StoreError::KeyInUse.into())
 }

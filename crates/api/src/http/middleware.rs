@@ -9,7 +9,7 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpMessage,
+    Error, HttpMessage, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
@@ -24,10 +24,12 @@ use mainstay_store::engine::log_label::with_label;
 
 use crate::{
     http::{
+        cors::{AllowedOrigins, CrossOrigin},
         media_type::{is_accepted, is_named},
-        problem::{HandlerResult, Problem, ProblemKind},
+        problem::{ACCEPT_PATCH, HandlerResult, Problem, ProblemKind},
         rate_limit::RateLimitStatus,
     },
+    openapi::endpoint::Supported,
     server::{id::new_id, metrics::RouteMetrics},
 };
 
@@ -47,6 +49,8 @@ struct RequestInfo {
     trace: Option<String>,
     method: &'static str,
     started: Instant,
+    /// The origin of the request, if pages of other origins may use the API.
+    cross_origin: Option<CrossOrigin>,
 }
 
 /// Wraps every request: it gets an id, a log line, metrics, default headers, and a problem document for every error.
@@ -63,6 +67,9 @@ pub async fn request_layer(
         id: valid_request_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()),
         trace: trace_id(request.headers()),
         method: method_label(request.method()),
+        cross_origin: request
+            .app_data::<AllowedOrigins>()
+            .and_then(|allowed| allowed.of_request(request.headers())),
     };
     with_label(Arc::clone(&info.id), serve(request, next, &info)).await
 }
@@ -72,7 +79,13 @@ async fn serve(
     next: Next<impl MessageBody + 'static>,
     info: &RequestInfo,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let outcome = if accepts(&request) {
+    let preflight = info
+        .cross_origin
+        .as_ref()
+        .and_then(|cross_origin| cross_origin.preflight(&request));
+    let outcome = if let Some(response) = preflight {
+        Ok(Ok(request.into_response(response)))
+    } else if accepts(&request) {
         let called = AssertUnwindSafe(next.call(request)).catch_unwind().await;
         called.map(|called| called.map(ServiceResponse::map_into_boxed_body))
     } else {
@@ -83,19 +96,19 @@ async fn serve(
     };
     let mut response = match outcome {
         Ok(Ok(response)) => with_problem_document(response, &info.id),
-        Ok(Err(error)) => return Err(response_without_request(problem_of(&error), &info.id)),
+        Ok(Err(error)) => return Err(response_without_request(problem_of(&error), info)),
         // The panic hook has logged the panic; the client learns nothing of it.
         Err(_panic) => {
             log::error!("a handler panicked");
             count_and_log(&RouteMetrics::new("panicked"), 500, info);
             return Err(response_without_request(
                 Problem::new(ProblemKind::Internal),
-                &info.id,
+                info,
             ));
         }
     };
     let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
-    set_default_headers(response.headers_mut(), &info.id, rate_limit);
+    set_default_headers(response.headers_mut(), info, rate_limit);
 
     // A path has metrics of its own; requests to unknown paths are counted by those of the application.
     if let Some(metrics) = response.request().app_data::<RouteMetrics>() {
@@ -171,9 +184,9 @@ fn kind_of(status: StatusCode) -> ProblemKind {
 }
 
 /// Builds the response to a request that is gone, as an error for the server to send.
-fn response_without_request(problem: Problem, id: &str) -> Error {
-    let mut response = problem.response(None, Some(id));
-    set_default_headers(response.headers_mut(), id, None);
+fn response_without_request(problem: Problem, info: &RequestInfo) -> Error {
+    let mut response = problem.response(None, Some(&info.id));
+    set_default_headers(response.headers_mut(), info, None);
     InternalError::from_response(problem, response).into()
 }
 
@@ -220,7 +233,7 @@ fn media_type(path: &str) -> &'static str {
 }
 
 /// Sets the headers that every response has.
-fn set_default_headers(headers: &mut HeaderMap, id: &str, rate_limit: Option<RateLimitStatus>) {
+fn set_default_headers(headers: &mut HeaderMap, info: &RequestInfo, rate_limit: Option<RateLimitStatus>) {
     let fixed = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
@@ -244,8 +257,11 @@ fn set_default_headers(headers: &mut HeaderMap, id: &str, rate_limit: Option<Rat
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    if let Ok(value) = HeaderValue::from_str(id) {
+    if let Ok(value) = HeaderValue::from_str(&info.id) {
         headers.insert(REQUEST_ID, value);
+    }
+    if let Some(cross_origin) = &info.cross_origin {
+        cross_origin.set_headers(headers);
     }
     if let Some(rate_limit) = rate_limit {
         for (name, value) in [
@@ -278,10 +294,20 @@ pub fn no_such_path() -> Ready<HandlerResult> {
     ready(Err(Problem::new(ProblemKind::NotFound)))
 }
 
-/// Answers a request with a method that the path does not have.
-pub fn no_such_method(allow: String) -> Ready<HandlerResult> {
+/// Answers a request with a method that none of the path's endpoints has. `OPTIONS` asks which they have.
+pub fn other_method(request: &HttpRequest, supported: &Supported) -> Ready<HandlerResult> {
+    let Supported { allow, accept_patch } = supported;
+    if request.method() == Method::OPTIONS {
+        let mut response = HttpResponse::NoContent();
+        response.insert_header((header::ALLOW, allow.as_str()));
+        if let Some(media_type) = accept_patch {
+            response.insert_header((ACCEPT_PATCH, *media_type));
+        }
+        return ready(Ok(response.finish()));
+    }
     ready(Err(Problem {
-        allow: Some(allow),
+        allow: Some(allow.clone()),
+        accept_patch: *accept_patch,
         ..Problem::new(ProblemKind::MethodNotAllowed)
     }))
 }

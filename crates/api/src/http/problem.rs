@@ -81,8 +81,8 @@ kinds! {
         "Only one record of this kind can exist: one morning and one evening check-in per local date, one weekly check-in per ISO week. The member existing_id names the existing record; change that one.";
     GoalExists, "goal-exists", CONFLICT, "There is an active goal for this substance",
         "Each substance has at most one active goal. The member existing_id names it; pause, achieve or stop that one first, or change it.";
-    IdempotencyKeyInUse, "idempotency-key-in-use", CONFLICT, "A request with this Idempotency-Key is still running",
-        "Wait a moment and send the same request again. It gets the response of the first one.";
+    RequestInProgress, "request-in-progress", CONFLICT, "A request with this Idempotency-Key is still running",
+        "This request has waited two seconds for the response of the first one. Send it again after the seconds in Retry-After. It gets that response, or is carried out if there is none.";
     EnteredInError, "entered-in-error", CONFLICT, "The event was marked as entered in error",
         "An event that was marked as entered in error cannot be changed. Record a new one instead.";
     EmailTaken, "email-taken", CONFLICT, "The address has an account",
@@ -96,7 +96,7 @@ kinds! {
     ContentTooLarge, "content-too-large", PAYLOAD_TOO_LARGE, "Too large",
         "The body is larger than 1 MiB.";
     UnsupportedMediaType, "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
-        "The body must be JSON: Content-Type: application/json.";
+        "The body must be JSON: Content-Type: application/json. A PATCH has application/merge-patch+json, as the Accept-Patch header says.";
     Validation, "validation", UNPROCESSABLE_ENTITY, "The input is not valid",
         "The member errors lists every invalid field by its JSON pointer, with a code and the expected value. Nothing was written.";
     PreconditionRequired, "precondition-required", PRECONDITION_REQUIRED, "If-Match needed",
@@ -124,9 +124,14 @@ pub struct Problem {
     pub retry_after: Option<i64>,
     /// Methods that the resource supports, for `Allow`.
     pub allow: Option<String>,
+    /// The media type of a patch that the resource supports, for `Accept-Patch`.
+    pub accept_patch: Option<&'static str>,
     /// The cause of an internal fault, for the log only.
     pub cause: Option<String>,
 }
+
+/// The header that names the media types of patches (RFC 5789, section 3.1).
+pub const ACCEPT_PATCH: &str = "accept-patch";
 
 /// The result of a handler.
 pub type HandlerResult<T = HttpResponse> = Result<T, Problem>;
@@ -141,6 +146,7 @@ impl Problem {
             existing_id: None,
             retry_after: None,
             allow: None,
+            accept_patch: None,
             cause: None,
         }
     }
@@ -216,7 +222,7 @@ impl From<StoreError> for Problem {
             },
             StoreError::Final => Self::new(ProblemKind::EnteredInError),
             StoreError::Findings(errors) => Self::validation(errors),
-            StoreError::KeyInUse => Self::new(ProblemKind::IdempotencyKeyInUse),
+            StoreError::KeyInUse => Self::retry(ProblemKind::RequestInProgress, 1),
             StoreError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused),
             StoreError::EmailTaken => Self::new(ProblemKind::EmailTaken),
             StoreError::Busy => Self::retry(ProblemKind::Unavailable, 1),
@@ -301,6 +307,9 @@ impl Problem {
         }
         if let Some(allow) = &self.allow {
             response.insert_header((header::ALLOW, allow.as_str()));
+        }
+        if let Some(media_type) = self.accept_patch {
+            response.insert_header((ACCEPT_PATCH, media_type));
         }
         response
             .content_type("application/problem+json")

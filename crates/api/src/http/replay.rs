@@ -11,7 +11,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use crate::http::{
     body::{Body, Input, parse, read_bytes},
     caller::Caller,
-    idempotency::Reply,
+    idempotency::{HeldKey, Reply},
     problem::{HandlerResult, Problem},
 };
 
@@ -34,7 +34,7 @@ impl<T: Input> FromRequest for MaybeReplayed<T> {
             let caller = Caller::of(&request).await?;
             let owner = Some(caller.scope().account());
             let (bytes, key) = read_bytes(&request, owner, &mut payload).await?;
-            if let Some(key) = key.clone() {
+            if let Some(key) = key.as_ref().map(HeldKey::key) {
                 let read = move |records: &mut mainstay_store::Records<'_>| records.stored_response(&key);
                 if let Some(stored) = caller.state.store.read(caller.scope(), read).await? {
                     return Ok(Self::Replayed(Reply::from_bytes(&stored)?));

@@ -83,7 +83,14 @@ impl InputSchema {
         let Some(validator) = &self.validator else {
             return examined;
         };
-        for error in validator.iter_errors(&examined.input).take(MAX_FINDINGS) {
+        // A name that does not exist is wrong also where its value is null. Of the others null is the same as leaving them out.
+        let names = validator
+            .iter_errors(input)
+            .filter(|error| matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }));
+        let values = validator
+            .iter_errors(&examined.input)
+            .filter(|error| !matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }));
+        for error in names.take(MAX_FINDINGS).chain(values.take(MAX_FINDINGS)) {
             let at = error.instance_path().to_string();
             for (pointer, code, message) in explain(&at, error.kind(), error.instance()) {
                 if pointer.len() <= MAX_POINTER && examined.invalid.len() < MAX_FINDINGS {

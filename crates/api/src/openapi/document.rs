@@ -93,7 +93,7 @@ fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BT
     if let Some(body) = &endpoint.body {
         operation["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": (body.schema)(components), "examples": { "example": { "value": (body.example)() } } } },
+            "content": { endpoint.body_media_type(): { "schema": (body.schema)(components), "examples": { "example": { "value": (body.example)() } } } },
         });
     }
     operation["responses"] = Value::Object(responses);
@@ -121,7 +121,7 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemKind> {
         ]);
     }
     if endpoint.takes_idempotency_key() {
-        all.extend([P::IdempotencyKeyReused, P::IdempotencyKeyInUse, P::BadRequest]);
+        all.extend([P::IdempotencyKeyReused, P::RequestInProgress, P::BadRequest]);
     }
     for parameter in &endpoint.parameters {
         match (parameter.place, parameter.name) {
@@ -144,7 +144,7 @@ fn idempotency_key() -> Parameter {
         name: "Idempotency-Key",
         place: "header",
         required: false,
-        description: "A name for this request, for example a UUID. A request with the same name and body within 24 hours gets the response of the first one.",
+        description: "A name for this request, for example a UUID. A request with the same name and body within 24 hours gets the response of the first one, and waits for it up to two seconds.",
         schema: json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
         example: json!("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a50"),
     }
@@ -191,6 +191,7 @@ fn headers() -> Value {
         "Location": text("The path of the new record.", "/v1/check-ins/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
         "Idempotent-Replayed": text("true if an earlier request stored the record.", "true"),
         "X-Request-Id": text("The id of the request: the client's, or a new one.", "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
+        "Accept-Patch": text("The media type of a PATCH, in the response to a PATCH of another one.", "application/merge-patch+json"),
         "Retry-After": { "description": "Seconds to wait before trying again.", "schema": { "type": "integer", "minimum": 1 }, "example": 2 },
         "WWW-Authenticate": text("How to authenticate.", "Bearer realm=\"mainstay\""),
     })
@@ -242,8 +243,11 @@ fn problem_response(status: u16) -> Value {
         })
         .collect();
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
-    if matches!(status, 429 | 503) {
+    if matches!(status, 409 | 429 | 503) {
         headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
+    }
+    if status == 415 {
+        headers["Accept-Patch"] = json!({ "$ref": "#/components/headers/Accept-Patch" });
     }
     if status == 401 {
         headers["WWW-Authenticate"] = json!({ "$ref": "#/components/headers/WWW-Authenticate" });

@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
-    http::problem::ProblemKind,
+    http::{patch::MERGE_PATCH, problem::ProblemKind},
     openapi::schema::{Components, add},
 };
 
@@ -306,14 +306,32 @@ impl Endpoint {
         self.method == Method::POST
     }
 
+    /// The media type of the request body.
+    pub fn body_media_type(&self) -> &'static str {
+        if self.method == Method::PATCH {
+            MERGE_PATCH
+        } else {
+            "application/json"
+        }
+    }
+
     /// Returns the route.
     pub fn into_route(self) -> Route {
         self.route
     }
 }
 
-/// Returns the value of `Allow` for the endpoints of one path.
-pub fn allow(endpoints: &[Endpoint]) -> String {
+/// What the endpoints of one path support, as a response to another method says it.
+#[derive(Debug, Clone)]
+pub struct Supported {
+    /// The methods, for `Allow`.
+    pub allow: String,
+    /// The media type of a patch, for `Accept-Patch`; `None` if there is no `PATCH`.
+    pub accept_patch: Option<&'static str>,
+}
+
+/// Returns what the endpoints of one path support.
+pub fn supported(endpoints: &[Endpoint]) -> Supported {
     let mut methods: Vec<&str> = Vec::new();
     for endpoint in endpoints {
         methods.push(endpoint.method.as_str());
@@ -321,7 +339,11 @@ pub fn allow(endpoints: &[Endpoint]) -> String {
             methods.push("HEAD");
         }
     }
-    methods.join(", ")
+    methods.push("OPTIONS");
+    Supported {
+        allow: methods.join(", "),
+        accept_patch: methods.contains(&"PATCH").then_some(MERGE_PATCH),
+    }
 }
 
 /// Declares a function for each HTTP method.
@@ -343,5 +365,6 @@ methods! {
     get GET "Creates an endpoint that reads.";
     post POST "Creates an endpoint that creates a resource or performs an action.";
     put PUT "Creates an endpoint that replaces a resource.";
+    patch PATCH "Creates an endpoint that changes members of a resource.";
     delete DELETE "Creates an endpoint that deletes a resource.";
 }

@@ -47,6 +47,11 @@ pub fn add_record<T: Record>(components: &mut Components) -> Value {
     reference
 }
 
+/// Adds the schema of a patch for a noun, and returns a reference to it.
+pub fn patch_schema<T: Record>(components: &mut Components) -> Value {
+    add_record::<T>(components)
+}
+
 /// Adds the schema of a page of records, and returns a reference to it.
 pub fn add_page<T: Record>(components: &mut Components) -> Value {
     let items = add_record::<T>(components);

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use mainstay_domain::record::{Draft, Incoming, Record};
-use mainstay_store::{Created, Records, StoreError, idempotency::IdempotencyKey};
+use mainstay_store::{Created, Records, StoreError};
 
 use super::{
     response::{cache_private, created_response, encode},
@@ -14,7 +14,7 @@ use super::{
 use crate::http::{
     body::Body,
     caller::Caller,
-    idempotency::{Reply, perform},
+    idempotency::{HeldKey, Reply, perform},
     problem::HandlerResult,
 };
 
@@ -27,7 +27,7 @@ pub struct Creation<'a> {
     /// The time of the request.
     pub now: DateTime<Utc>,
     /// The request's `Idempotency-Key`, if it has one.
-    pub key: Option<IdempotencyKey>,
+    pub key: Option<HeldKey>,
 }
 
 /// Builds the response to a create.

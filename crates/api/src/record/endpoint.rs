@@ -1,13 +1,14 @@
-//! The endpoints that every collection has: create, list, read, replace, delete and history.
+//! The endpoints that every collection has: create, list, read, replace, merge, delete and history.
 
 use mainstay_domain::record::{Deletion, Kind, Record};
 
 use super::{
     change::{remove_handler, replace},
     create::create,
-    example::{example, request_example},
+    example::{example, patch_example, request_example},
     history::history_endpoint,
     list::list_endpoint,
+    merge::merge,
     parameter::{id_parameter, if_match, if_none_match},
     read::read_handler,
     response::{path, path_of_one, with_article},
@@ -17,7 +18,7 @@ use crate::{
     http::{problem::ProblemKind, replay::replaying},
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::add_record,
+        schema::{add_record, patch_schema},
     },
 };
 
@@ -28,6 +29,7 @@ pub fn collection<T: Record>(tag: Tag) -> Vec<Endpoint> {
         list_endpoint::<T>(tag),
         read_endpoint::<T>(tag),
         replace_endpoint::<T>(tag),
+        merge_endpoint::<T>(tag),
         delete_endpoint::<T>(tag),
         history_endpoint::<T>(tag),
     ]
@@ -87,6 +89,30 @@ pub fn replace_endpoint<T: Record>(tag: Tag) -> Endpoint {
         .parameter(if_match())
         .takes_schema(Box::new(add_record::<T>), request_example::<T>)
         .gives_schema(200, "Replaced.", Box::new(add_record::<T>), example::<T>)
+        .with_headers(&["ETag"])
+        .problems(slot_problems::<T>())
+        .problems(final_problems::<T>())
+}
+
+/// What every `PATCH` does.
+pub const MERGES: &str = "A JSON Merge Patch (RFC 7396): a member that the body names is changed, and every other member stays. \
+     Objects are merged member by member, lists are replaced whole, and null unsets a member. What results must be valid as for \
+     PUT, and pointers in errors refer to it. Each request makes a new version, also if it changes nothing.";
+
+/// `PATCH /v1/{collection}/{id}`.
+pub fn merge_endpoint<T: Record>(tag: Tag) -> Endpoint {
+    let name = T::name();
+    endpoint::patch(path_of_one::<T>(), merge::<T>)
+        .operation(
+            tag,
+            format!("update{name}"),
+            format!("Change members of {}", with_article::<T>()),
+        )
+        .about(MERGES)
+        .parameter(id_parameter())
+        .parameter(if_match())
+        .takes_schema(Box::new(patch_schema::<T>), patch_example::<T>)
+        .gives_schema(200, "Changed.", Box::new(add_record::<T>), example::<T>)
         .with_headers(&["ETag"])
         .problems(slot_problems::<T>())
         .problems(final_problems::<T>())

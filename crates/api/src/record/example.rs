@@ -21,6 +21,24 @@ pub fn request_example<T: Record>() -> Value {
     example
 }
 
+/// The members of which the example of a patch names the first that a noun has.
+const PATCHED: [&str; 5] = ["note", "text", "status", "title", "minutes"];
+
+/// Returns the example of a patch for a noun: one member, with the value that it has in the noun's example.
+pub fn patch_example<T: Record>() -> Value {
+    let Value::Object(mut members) = request_example::<T>() else {
+        return Value::Null;
+    };
+    members.remove("id");
+    let usual = PATCHED.into_iter().find(|name| members.contains_key(*name));
+    let name = usual
+        .map(str::to_owned)
+        .or_else(|| members.keys().next().cloned());
+    name.and_then(|name| members.remove_entry(&name))
+        .into_iter()
+        .collect()
+}
+
 /// Returns the example of a noun as the server responds with it.
 pub fn example<T: Record>() -> Value {
     let record = Stored {

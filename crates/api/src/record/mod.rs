@@ -6,6 +6,7 @@ mod endpoint;
 mod example;
 mod history;
 mod list;
+mod merge;
 mod parameter;
 mod read;
 mod response;
@@ -14,10 +15,11 @@ mod write;
 
 pub use self::{
     create::{CreateResponder, Creation, ReadContext, create, create_with},
-    endpoint::{collection, delete_endpoint, read_endpoint, replace_endpoint},
-    example::{EXAMPLE_ID, example, request_example},
+    endpoint::{MERGES, collection, delete_endpoint, merge_endpoint, read_endpoint, replace_endpoint},
+    example::{EXAMPLE_ID, example, patch_example, request_example},
     history::history_endpoint,
     list::{list_body, list_endpoint},
+    merge::{as_findings, merge_record, merged, read_incoming},
     parameter::{cursor_parameter, id_parameter, if_match, if_none_match, limit_parameter, numbered_page},
     read::{find_by_path_id, read_handler},
     response::{

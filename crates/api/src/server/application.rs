@@ -17,8 +17,11 @@ use crate::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
     },
     http::{
-        body, middleware,
+        body,
+        cors::AllowedOrigins,
+        middleware,
         rate_limit::{LimitMode, Limits},
+        running_keys::RunningKeys,
     },
     openapi::endpoint::{self, Endpoint},
     routes,
@@ -49,6 +52,8 @@ pub struct Configuration {
     pub limits: LimitMode,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Origins whose web pages may use the API, each as browsers send it.
+    pub cors_origins: Vec<String>,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Number of threads that serve requests.
@@ -60,6 +65,7 @@ pub struct Configuration {
 /// An application that is ready to serve.
 pub struct Application {
     state: State,
+    allowed_origins: AllowedOrigins,
     workers: usize,
 }
 
@@ -82,6 +88,7 @@ impl Application {
             passwords,
             sessions: Sessions::default(),
             pushes: Arc::new(Semaphore::new(CONCURRENT_PUSHES)),
+            running_keys: RunningKeys::default(),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,
             tombstone_days: configuration.tombstone_days,
@@ -90,6 +97,7 @@ impl Application {
         };
         Ok(Self {
             state: State::new(parts),
+            allowed_origins: AllowedOrigins::new(configuration.cors_origins),
             workers: configuration.workers,
         })
     }
@@ -112,12 +120,13 @@ impl Application {
             metrics::serve(listener, self.state.metrics.clone())?;
         }
         worker::start(&self.state);
-        let state = self.state;
+        let (state, allowed_origins) = (self.state, self.allowed_origins);
         let document = Arc::new(OpenapiDocument::new(routes::document_text));
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
                 .app_data(document.clone())
+                .app_data(allowed_origins.clone())
                 .app_data(body::config())
                 .app_data(RouteMetrics::new("unmatched"))
                 .wrap(Compress::default())
@@ -195,7 +204,7 @@ impl Drop for Running {
     }
 }
 
-/// Registers each path once, with all its methods. Any other method of the path gets a 405.
+/// Registers each path once, with all its methods. `OPTIONS` names them, and any other method of the path gets a 405.
 fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
     let mut paths: Vec<(String, Vec<Endpoint>)> = Vec::new();
     for endpoint in endpoints {
@@ -207,11 +216,12 @@ fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
     // The router tries paths in this order, and one with parameters takes longer to try.
     paths.sort_by_key(|(path, _)| path.contains('{'));
     for (path, list) in paths {
-        let allow = endpoint::allow(&list);
+        let supported = endpoint::supported(&list);
         let mut resource = web::resource(path.as_str()).app_data(RouteMetrics::new(path.as_str()));
         for endpoint in list {
             resource = resource.route(endpoint.into_route());
         }
-        config.service(resource.default_service(web::to(move || middleware::no_such_method(allow.clone()))));
+        let other = move |request| middleware::other_method(&request, &supported);
+        config.service(resource.default_service(web::to(other)));
     }
 }

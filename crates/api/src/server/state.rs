@@ -11,7 +11,7 @@ use crate::{
     auth::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
     },
-    http::rate_limit::Limits,
+    http::{rate_limit::Limits, running_keys::RunningKeys},
     server::{clock::Clock, metrics::Metrics},
 };
 
@@ -33,6 +33,8 @@ pub struct Parts {
     pub sessions: Sessions,
     /// Turns for those who push changes.
     pub pushes: Arc<Semaphore>,
+    /// The keys of the requests that are being served.
+    pub running_keys: RunningKeys,
     /// Rate limits.
     pub limits: Limits,
     /// Metrics of this process.

@@ -257,6 +257,7 @@ mod tests {
             issuer: "mainstay".to_owned(),
             limits: LimitMode::Off,
             trusted_proxies: Vec::new(),
+            cors_origins: Vec::new(),
             tombstone_days: 180,
             workers: 2,
             clock: Clock::default(),

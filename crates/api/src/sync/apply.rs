@@ -1,11 +1,8 @@
 //! Applies one change of a push inside the transaction, and says what its result is.
 
-use mainstay_domain::{
-    record::{
-        Kind, Record, draft,
-        registry::{ForNoun, for_noun},
-    },
-    value::{number::Int, validation::FindingCode},
+use mainstay_domain::record::{
+    Draft, Incoming, Kind, Record, draft,
+    registry::{ForNoun, for_noun},
 };
 use mainstay_store::{Created, Expected, LockedWriter, SealedDraft, StoreError};
 use serde_json::{
@@ -16,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     message::{SyncOperation, SyncPush, SyncResult, SyncStatus},
-    prepare::{Prepared, PushContext, incoming},
+    prepare::{Prepared, PushContext, incoming, incoming_merge},
     pull::{encode_deleted, encode_raw},
 };
 use crate::{
@@ -39,15 +36,18 @@ pub(super) fn apply(
     match (prepared, Kind::from_path(&change.kind)) {
         (Prepared::Rejected(problem), _) => Ok(rejected(change, problem)),
         (Prepared::New(new), _) => create(writer, change, new, is_stored),
-        (Prepared::NeedsCurrent, Some(kind)) => for_noun(
+        (Prepared::NeedsCurrent { base }, Some(kind)) => for_noun(
             kind,
             Apply {
                 writer,
                 change,
+                base: *base,
                 context,
             },
         ),
-        (Prepared::NeedsCurrent, None) => Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind))),
+        (Prepared::NeedsCurrent { .. }, None) => {
+            Ok(rejected(change, &Problem::new(ProblemKind::UnknownKind)))
+        }
     }
 }
 
@@ -83,6 +83,8 @@ fn create(
 struct Apply<'a, 'w, 'r> {
     writer: &'a mut LockedWriter<'w, 'r>,
     change: &'a SyncPush,
+    /// The version that the change was made to.
+    base: i64,
     context: &'a PushContext,
 }
 
@@ -90,59 +92,98 @@ impl ForNoun for Apply<'_, '_, '_> {
     type Output = Result<SyncResult, StoreError>;
 
     fn run<T: Record>(self) -> Self::Output {
-        let Some(base) = self.change.base_version.map(Int::get) else {
-            let missing = Problem::invalid(
-                "/base_version",
-                FindingCode::Required,
-                "a deletion needs the version that it is made to",
-            );
-            return Ok(rejected(self.change, &missing));
-        };
         match self.change.op {
-            SyncOperation::Upsert => self.replace::<T>(base),
-            SyncOperation::Delete => self.delete::<T>(base),
+            SyncOperation::Upsert => self.replace::<T>(),
+            SyncOperation::Merge => self.merge::<T>(),
+            SyncOperation::Delete => self.delete::<T>(),
         }
     }
 }
 
 impl Apply<'_, '_, '_> {
-    fn replace<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
-        let Self {
-            writer,
-            change,
-            context,
-        } = self;
-        let incoming = match incoming::<T>(change, context) {
+    fn replace<T: Record>(self) -> Result<SyncResult, StoreError> {
+        let incoming = match incoming::<T>(self.change, self.context) {
             Ok(incoming) => incoming,
-            Err(problem) => return Ok(rejected(change, &problem)),
+            Err(problem) => return Ok(rejected(self.change, &problem)),
         };
-        let Some(latest) = writer.records().latest_change(T::KIND, change.id)? else {
-            return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
+        let Some(latest) = self.writer.records().latest_change(T::KIND, self.change.id)? else {
+            return Ok(rejected(self.change, &Problem::new(ProblemKind::NotFound)));
         };
         let before = match &latest.record {
             Some(stored) if !latest.deleted => Some(decode::<T>(&stored.body)?),
             _ => None,
         };
-        let PushContext { now, zone, .. } = *context;
-        let draft = match draft(incoming, change.id, before.as_ref(), now, zone, &mut new_id) {
+        let draft = match self.draft(incoming, before.as_ref()) {
             Ok(draft) => draft,
-            Err(findings) => return Ok(rejected(change, &Problem::validation(findings))),
+            Err(problem) => return Ok(rejected(self.change, &problem)),
         };
-        if latest.version != base || latest.deleted {
-            return if writer.records().has_version_of(&draft, base + 1)? {
-                Ok(done(change, SyncStatus::Replayed, latest.version))
-            } else {
-                conflict(writer, T::KIND, change)
-            };
+        if latest.version != self.base || latest.deleted {
+            return self.replay_or_conflict(Some(&draft), latest.version);
         }
-        match writer.attempt(|writer| writer.replace(&draft, Expected::Version(base))) {
-            Ok(stored) => Ok(done(change, SyncStatus::Applied, stored.version)),
-            Err(error) => refused(writer, T::KIND, change, error),
+        self.store(&draft)
+    }
+
+    fn merge<T: Record>(self) -> Result<SyncResult, StoreError> {
+        let Some(latest) = self.writer.records().latest_change(T::KIND, self.change.id)? else {
+            return Ok(rejected(self.change, &Problem::new(ProblemKind::NotFound)));
+        };
+        match &latest.record {
+            Some(stored) if !latest.deleted && latest.version == self.base => {
+                match self.merged_draft::<T>(&stored.body)? {
+                    Ok(draft) => self.store(&draft),
+                    Err(problem) => Ok(rejected(self.change, &problem)),
+                }
+            }
+            // The record has changed since. If this change did that, its outcome is the version after its base.
+            _ => {
+                let before = self
+                    .writer
+                    .records()
+                    .replaced(T::KIND, self.change.id, self.base)?;
+                let draft = before.map(|body| self.merged_draft::<T>(&body)).transpose()?;
+                self.replay_or_conflict(draft.and_then(Result::ok).as_ref(), latest.version)
+            }
         }
     }
 
-    fn delete<T: Record>(self, base: i64) -> Result<SyncResult, StoreError> {
+    /// Drafts what the change makes of a stored body.
+    fn merged_draft<T: Record>(&self, body: &[u8]) -> Result<Result<Draft, Problem>, StoreError> {
+        let before = decode::<T>(body)?;
+        let incoming = incoming_merge::<T>(self.change, body, self.context);
+        Ok(incoming.and_then(|incoming| self.draft(incoming, Some(&before))))
+    }
+
+    fn draft<T: Record>(&self, incoming: Incoming<T>, before: Option<&T>) -> Result<Draft, Problem> {
+        let PushContext { now, zone, .. } = *self.context;
+        draft(incoming, self.change.id, before, now, zone, &mut new_id).map_err(Problem::validation)
+    }
+
+    /// The result of a change to a version that is not the current one: it was made before if the version after its base
+    /// has its content.
+    fn replay_or_conflict(self, draft: Option<&Draft>, latest: i64) -> Result<SyncResult, StoreError> {
         let (change, writer) = (self.change, self.writer);
+        let is_replay = match draft {
+            Some(draft) => writer.records().has_version_of(draft, self.base + 1)?,
+            None => false,
+        };
+        if is_replay {
+            return Ok(done(change, SyncStatus::Replayed, latest));
+        }
+        let kind = Kind::from_path(&change.kind).ok_or(StoreError::NotFound)?;
+        conflict(writer, kind, change)
+    }
+
+    /// Stores the next version.
+    fn store(self, draft: &Draft) -> Result<SyncResult, StoreError> {
+        let (change, writer) = (self.change, self.writer);
+        match writer.attempt(|writer| writer.replace(draft, Expected::Version(self.base))) {
+            Ok(stored) => Ok(done(change, SyncStatus::Applied, stored.version)),
+            Err(error) => refused(writer, draft.kind, change, error),
+        }
+    }
+
+    fn delete<T: Record>(self) -> Result<SyncResult, StoreError> {
+        let (change, writer, base) = (self.change, self.writer, self.base);
         let Some(latest) = writer.records().latest_change(T::KIND, change.id)? else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };

@@ -47,6 +47,8 @@ pub struct SyncRequest {
 pub enum SyncOperation {
     /// Create or replace it.
     Upsert,
+    /// Change the members that `record` names, and keep all others.
+    Merge,
     /// Delete it.
     Delete,
 }
@@ -65,7 +67,7 @@ pub struct SyncPush {
     /// The version that the change was made to; left out for a new record.
     #[serde(default)]
     pub base_version: Option<Int<1, 1_000_000_000>>,
-    /// The whole record, as for `POST` or `PUT`.
+    /// The whole record, as for `POST` or `PUT`; for `merge` the changed members, as for `PATCH`.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub record: Option<Box<RawValue>>,

@@ -26,7 +26,7 @@ use self::{
     },
     prepare::{PushContext, may_need_zone},
     pull::{pull, sync_state},
-    push::{Push, named_questionnaires},
+    push::{Push, merged_responses, named_questionnaires, stored_questionnaires},
 };
 use crate::{
     http::{
@@ -37,7 +37,7 @@ use crate::{
         replay::replaying,
     },
     openapi::endpoint::{self, Endpoint, Tag},
-    record::{cache_private, validation_contexts, zone_of},
+    record::{ValidationContexts, cache_private, validation_contexts, zone_of},
 };
 
 /// The number of pushes that are validated and written at a time: enough to keep a database busy. Of the others the server
@@ -56,7 +56,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint::post("/v1/sync", replaying(sync))
             .operation(Tag::Sync, "sync", "Push changes and pull what is new")
             .about(
-                "Each change is evaluated on its own. All accepted changes are durable before the response. A batch that is sent \
+                "Each change is evaluated on its own: `upsert` creates or replaces a record, `merge` changes the members that it names and \
+                 keeps all others, `delete` deletes. All accepted changes are durable before the response. A batch that is sent \
                  again, in any order, gives the same state once. A version mismatch is a `conflict` with the server's `current`. \
                  After a change that failed, later changes to the same record are `skipped`. A change may refer to a record \
                  that comes later in the batch. Pull with the cursor of the response until `has_more` is false; begin with null.",
@@ -78,7 +79,7 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
         });
         return Ok(read.await.map_err(cursor_problem)?.into_response());
     }
-    let questionnaires = validation_contexts(caller, named_questionnaires(&request.changes)).await?;
+    let questionnaires = contexts_of(caller, &request.changes).await?;
     let zone = if request.changes.iter().any(may_need_zone) {
         zone_of(caller).await?
     } else {
@@ -100,6 +101,18 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
         pull.respond(writer.records(), results, &cursors, now)
     })
     .await
+}
+
+/// Loads the validation contexts of the changes that need one.
+async fn contexts_of(caller: &Caller, changes: &[SyncPush]) -> HandlerResult<ValidationContexts> {
+    let (mut questionnaires, merged) = (named_questionnaires(changes), merged_responses(changes));
+    if !merged.is_empty() {
+        let read = caller.state.store.read_long(caller.scope(), move |records| {
+            stored_questionnaires(records, &merged)
+        });
+        questionnaires.extend(read.await?);
+    }
+    validation_contexts(caller, questionnaires).await
 }
 
 /// Waits until fewer than [`CONCURRENT_PUSHES`] others are under way.

@@ -7,17 +7,17 @@ use mainstay_domain::{
         self, Incoming, Kind, Record, draft,
         registry::{ForNoun, for_noun},
     },
-    value::validation::FindingCode,
+    value::{number::Int, validation::FindingCode},
 };
 use mainstay_store::{PersonScope, SealedDraft, StoreError};
 
 use super::message::{SyncOperation, SyncPush};
 use crate::{
     http::{
-        body::parse,
+        body::parse_patch,
         problem::{Problem, ProblemKind},
     },
-    record::ValidationContexts,
+    record::{ValidationContexts, merged, read_incoming},
     server::{clock::micros, id::new_id},
 };
 
@@ -56,7 +56,10 @@ pub(super) enum Prepared {
     /// A valid new record, sealed.
     New(SealedDraft),
     /// A change that is validated against the current version of its record.
-    NeedsCurrent,
+    NeedsCurrent {
+        /// The version that the change was made to.
+        base: i64,
+    },
 }
 
 /// Checks a change as far as that can be done without the database. A new record is sealed.
@@ -95,8 +98,16 @@ impl ForNoun for Prepare<'_> {
             context,
         } = self;
         let PushContext { now, zone, .. } = *context;
-        if !matches!(change.op, SyncOperation::Upsert) || change.base_version.is_some() {
-            return Ok(Prepared::NeedsCurrent);
+        if let Some(base) = change.base_version.map(Int::get) {
+            return Ok(Prepared::NeedsCurrent { base });
+        }
+        if change.op != SyncOperation::Upsert {
+            let missing = Problem::invalid(
+                "/base_version",
+                FindingCode::Required,
+                "the change needs the version that it is made to",
+            );
+            return Ok(Prepared::Rejected(missing));
         }
         let draft = incoming::<T>(change, context).and_then(|incoming| {
             draft(incoming, change.id, None, now, zone, &mut new_id).map_err(Problem::validation)
@@ -110,19 +121,36 @@ impl ForNoun for Prepare<'_> {
 
 /// Reads the record of a change, with its validation context.
 pub(super) fn incoming<T: Record>(change: &SyncPush, context: &PushContext) -> Result<Incoming<T>, Problem> {
-    let record = change.record.as_ref().map_or("null", |record| record.get());
-    let mut incoming = parse::<Incoming<T>>(record.as_bytes(), context.now)?.into_inner();
-    if incoming.id.is_some_and(|id| id != change.id) {
-        return Err(Problem::invalid(
-            "/id",
-            FindingCode::Mismatch,
-            "must equal the id of the change",
-        ));
-    }
-    incoming.id = Some(change.id);
+    let incoming = read_incoming::<T>(content(change), change.id, context.now)?;
+    Ok(in_context(incoming, context))
+}
+
+/// Reads the record that a change makes of the stored body of its record, with its validation context.
+pub(super) fn incoming_merge<T: Record>(
+    change: &SyncPush,
+    body: &[u8],
+    context: &PushContext,
+) -> Result<Incoming<T>, Problem> {
+    let patch = parse_patch(content(change))?;
+    Ok(in_context(
+        merged::<T>(body, &patch, change.id, context.now)?,
+        context,
+    ))
+}
+
+/// The JSON of a change; null if it has none.
+fn content(change: &SyncPush) -> &[u8] {
+    change
+        .record
+        .as_ref()
+        .map_or("null", |record| record.get())
+        .as_bytes()
+}
+
+fn in_context<T: Record>(incoming: Incoming<T>, context: &PushContext) -> Incoming<T> {
     let depends_on_questionnaire = incoming.body.depends_on_questionnaire();
-    incoming.context = depends_on_questionnaire
+    let context = depends_on_questionnaire
         .and_then(|id| context.questionnaires.get(&id))
         .cloned();
-    Ok(incoming)
+    Incoming { context, ..incoming }
 }

@@ -6,32 +6,66 @@ use mainstay_domain::{
     record::Kind,
     value::{list::List, number::Int, validation::FindingCode},
 };
-use mainstay_store::{LockedWriter, PersonScope, SealedDraft, StoreError};
+use mainstay_store::{LockedWriter, PersonScope, Records, SealedDraft, StoreError};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
     apply::{apply, skipped},
-    message::{MAX_CHANGES, SyncPush, SyncResult, SyncStatus},
+    message::{MAX_CHANGES, SyncOperation, SyncPush, SyncResult, SyncStatus},
     prepare::{Prepared, PushContext, prepare_change},
 };
 
 /// The record of a change: its collection's name and its id.
 type RecordKey<'a> = (&'a str, Uuid);
 
+/// The part of a questionnaire response that names its questionnaire.
+#[derive(Deserialize)]
+struct Naming {
+    questionnaire_id: Uuid,
+}
+
+/// Returns the questionnaire that the JSON of a response names.
+fn questionnaire_of(response: &[u8]) -> Option<Uuid> {
+    let naming = serde_json::from_slice::<Naming>(response).ok()?;
+    Some(naming.questionnaire_id)
+}
+
+fn responses(changes: &[SyncPush]) -> impl Iterator<Item = &SyncPush> {
+    let is_response = |change: &&SyncPush| *change.kind == *Kind::QuestionnaireResponse.path();
+    changes.iter().filter(is_response)
+}
+
 /// Returns the questionnaires that the changes name. They are loaded before the transaction.
 pub(super) fn named_questionnaires(changes: &[SyncPush]) -> Vec<Uuid> {
-    #[derive(Deserialize)]
-    struct Naming {
-        questionnaire_id: Uuid,
-    }
-    let responses = changes
-        .iter()
-        .filter(|change| *change.kind == *Kind::QuestionnaireResponse.path());
-    responses
-        .filter_map(|change| serde_json::from_str::<Naming>(change.record.as_ref()?.get()).ok())
-        .map(|naming| naming.questionnaire_id)
+    responses(changes)
+        .filter_map(|change| questionnaire_of(change.record.as_ref()?.get().as_bytes()))
         .collect()
+}
+
+/// The questionnaire responses that the changes merge into: their ids and base versions. A merge needs not name its
+/// questionnaire.
+pub(super) fn merged_responses(changes: &[SyncPush]) -> Vec<(Uuid, i64)> {
+    responses(changes)
+        .filter(|change| change.op == SyncOperation::Merge)
+        .filter_map(|change| Some((change.id, change.base_version?.get())))
+        .collect()
+}
+
+/// Returns the questionnaires of stored responses. A response never changes its questionnaire, so any version tells it.
+pub(super) fn stored_questionnaires(
+    records: &mut Records<'_>,
+    merged: &[(Uuid, i64)],
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut all = Vec::new();
+    for (id, base) in merged {
+        let body = match records.get(Kind::QuestionnaireResponse, *id)? {
+            Some(stored) => Some(stored.body),
+            None => records.replaced(Kind::QuestionnaireResponse, *id, *base)?,
+        };
+        all.extend(body.and_then(|body| questionnaire_of(&body)));
+    }
+    Ok(all)
 }
 
 /// A change of a push with its result so far.

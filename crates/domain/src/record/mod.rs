@@ -6,6 +6,7 @@
 
 mod check;
 mod kind;
+pub mod merge_patch;
 mod offset;
 pub mod registry;
 

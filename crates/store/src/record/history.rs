@@ -103,6 +103,16 @@ impl Records<'_> {
         open_page(&rows, range.limit, |row| row.open(self.scope, kind, id))
     }
 
+    /// Returns the JSON object of one version of a record that was replaced. A deleted record has such versions too.
+    pub fn replaced(&mut self, kind: Kind, id: Uuid, version: i64) -> Result<Option<Vec<u8>>> {
+        let one = history_of!(self, kind, id).filter(record_history::version.eq(version));
+        let row: Option<HistoryRow> = on!(&mut *self.conn, |c| one
+            .select(HistoryRow::as_select())
+            .first(c)
+            .optional())?;
+        row.map(|row| row.open_body(self.scope, kind, id)).transpose()
+    }
+
     /// Returns the versions of a record whose content a client sent, newest first; the current version may be one. Left
     /// out are versions that the server wrote by itself, such as the activation of a plan.
     pub fn client_versions(

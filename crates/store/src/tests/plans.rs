@@ -215,7 +215,7 @@ async fn sign_in_again(store: &Store, account: Uuid, session: Uuid) {
     store.failures(&key).await.unwrap();
     let profile = Profile::new(ZoneName(chrono_tz::UTC));
     store
-        .update_profile(account, profile, Expected::Any, NOW)
+        .update_profile(account, |_| Ok(profile), Expected::Any, NOW)
         .await
         .unwrap();
     let password = PasswordReplacement {

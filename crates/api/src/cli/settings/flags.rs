@@ -69,6 +69,9 @@ flags! {
     /// Addresses or networks of trusted proxies, separated by commas (`MAINSTAY_TRUSTED_PROXIES`).
     #[arg(long, global = true, value_name = "NETWORKS")]
     trusted_proxies;
+    /// Origins whose web pages may use the API, separated by commas; none if left out (`MAINSTAY_CORS_ORIGINS`).
+    #[arg(long, global = true, value_name = "ORIGINS")]
+    cors_origins;
     /// Whether rate limits apply: `on` or `off` (`MAINSTAY_RATE_LIMITS`).
     #[arg(long, global = true, value_name = "MODE")]
     rate_limits;

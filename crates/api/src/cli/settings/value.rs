@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use mainstay_store::{DatabaseUrl, PoolSize};
 
 use super::{LogFormat, SecretFile, Settings};
-use crate::http::rate_limit::LimitMode;
+use crate::http::{cors::parse_origin, rate_limit::LimitMode};
 
 /// Connections that a pool must have beside one for each worker.
 ///
@@ -135,6 +135,7 @@ impl Values {
             log_format: self.get("log_format", log_format).unwrap_or(LogFormat::Text),
             workers,
             trusted_proxies: self.get("trusted_proxies", networks).unwrap_or_default(),
+            cors_origins: self.get("cors_origins", origins).unwrap_or_default(),
             rate_limits: self.get("rate_limits", limit_mode).unwrap_or(LimitMode::On),
             tombstone_days: self.number("tombstone_days", &(1..=3650)).unwrap_or(180),
             data_dir,
@@ -184,6 +185,22 @@ fn limit_mode(text: &str) -> Result<LimitMode, String> {
     }
 }
 
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    items(text)
+        .map(|part| {
+            parse_origin(part).ok_or_else(|| {
+                "must be origins such as https://app.example.org, separated by commas: a scheme, a host and perhaps a port"
+                    .to_owned()
+            })
+        })
+        .collect()
+}
+
+/// The items of a list that are separated by commas.
+fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
 fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     let parse = |part: &str| {
         let network = part
@@ -194,9 +211,5 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
             "must be addresses or networks, such as 10.0.0.0/8, separated by commas".to_owned()
         })
     };
-    text.split(',')
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(parse)
-        .collect()
+    items(text).map(parse).collect()
 }

@@ -52,6 +52,21 @@ fn every_invalid_field_is_named_once() {
 }
 
 #[test]
+fn an_unknown_field_is_named_also_where_it_is_null() {
+    let found = findings::<Incoming<CheckIn>>(
+        r#"{"kind":"morning","occurred_at":null,"answers":{"craving":3,"mood":null,"moood":null},"note":null,"nots":null}"#,
+    );
+    assert_eq!(
+        found,
+        pairs(&[
+            ("/answers/moood", "unknown-field"),
+            ("/nots", "unknown-field"),
+            ("/occurred_at", "required"),
+        ])
+    );
+}
+
+#[test]
 fn a_limit_of_one_is_in_the_singular() {
     let now = "2026-11-01T00:00:00Z".parse().unwrap();
     let text = r#"{"name":"","class":"other","route":"oral","schedule":"FREQ=DAILY","covers_days":1,"started_on":"2026-03-02"}"#;
