@@ -132,7 +132,11 @@ impl Store {
                 .filter(accounts::password_hash.eq(credentials.password_hash))
                 .filter(accounts::state.eq(ACTIVE))
                 .select(accounts::no);
-            let no: i64 = on!(&mut *conn, |c| query.first(c))?;
+            // Locked against a change of the password: either it finds this session and ends it, or this finds another hash.
+            let no: i64 = match &mut *conn {
+                Conn::Sqlite(c) => query.first(c)?,
+                Conn::Postgres(c) => query.for_share().first(c)?,
+            };
             if let Some(keep) = keep {
                 keep.insert(conn, DbTimestamp(now))?;
             }

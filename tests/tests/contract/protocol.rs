@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 use mainstay_api::http::{problem::ProblemKind, rate_limit::LimitMode};
-use mainstay_tests::{Engine, TestApp, both_engines};
+use mainstay_tests::{Engine, TestApp, both_engines, samples::check_in};
 use serde_json::json;
 
 both_engines!(
@@ -10,6 +10,7 @@ both_engines!(
     a_time_more_than_five_minutes_ahead_is_in_the_future,
     a_known_path_names_its_methods_and_an_unknown_one_is_not_found,
     a_media_type_that_the_client_does_not_accept_is_not_sent,
+    a_weak_tag_of_a_proxy_names_its_version,
     every_response_has_a_request_id_and_says_how_it_may_be_cached,
     the_reference_page_loads_nothing_from_elsewhere,
     every_problem_type_has_a_page,
@@ -110,6 +111,21 @@ async fn a_media_type_that_the_client_does_not_accept_is_not_sent(app: &TestApp)
     sam.send("GET", "/v1/me", &[("accept", "*/*, application/json;q=0")], None).await.expect(406);
     let refused = sam.send("GET", "/v1/me", &[("accept-encoding", "identity;q=0")], None).await;
     assert!(refused.status == 200 || refused.problem() == "not-acceptable", "{}", refused.text);
+}
+
+async fn a_weak_tag_of_a_proxy_names_its_version(app: &TestApp) {
+    let sam = app.person().await;
+    let id = sam.post("/v1/check-ins", &check_in("one")).await.expect(201).id();
+    let path = format!("/v1/check-ins/{id}");
+    let put = async |tag: &str, note: &str| {
+        let body = check_in(note).to_string().into_bytes();
+        sam.send("PUT", &path, &[("if-match", tag)], Some(body)).await
+    };
+    assert_eq!(put("W/\"1\"", "two").await.expect(200).header("etag"), "\"2\"");
+    put("W/\"1\"", "three").await.expect(412);
+    put("\"1,2\"", "three").await.expect(412);
+    put("\"a,\u{e9}\", W/\"2\"", "three").await.expect(200);
+    sam.send("DELETE", &path, &[("if-match", "\"2\", W/\"3\"")], None).await.expect(204);
 }
 
 async fn every_response_has_a_request_id_and_says_how_it_may_be_cached(app: &TestApp) {
