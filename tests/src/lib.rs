@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod client;
+pub mod conformance;
 pub mod database;
 pub mod engines;
 pub mod ninety_days;
@@ -11,6 +12,7 @@ pub mod samples;
 
 pub use app::TestApp;
 pub use client::{Client, PASSWORD, Person, Response};
+pub use conformance::Conformance;
 pub use database::{Database, Engine};
 pub use engines::Fixture;
 pub use process::Process;

@@ -10,7 +10,7 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::add_record,
+        schema::add_input,
     },
     record::{
         self, delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, replace_endpoint,
@@ -40,7 +40,7 @@ fn create_endpoint(tag: Tag) -> Endpoint {
              its answer `feels_safe` is `no` or `not_sure`, the response also has `support`: help as in `GET /v1/support`, with the \
              emergency number, the crisis line and the safety plan first. Show it at once.",
         )
-        .takes_schema(Box::new(add_record::<CheckIn>), request_example::<CheckIn>)
+        .takes_schema(Box::new(add_input::<CheckIn>), request_example::<CheckIn>)
         .gives_schema(
             201,
             "Stored.",

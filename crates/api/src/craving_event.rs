@@ -10,7 +10,7 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::add_record,
+        schema::add_input,
     },
     record::{
         delete_endpoint, history_endpoint, list_endpoint, merge_endpoint, path, read_endpoint,
@@ -45,7 +45,7 @@ fn create_endpoint(tag: Tag) -> Endpoint {
             "Stores the craving. The response already carries the coping strategies that worked for this person, the people whom \
              they can reach now, and helplines. An event without an end closes as `unsure` four hours after its onset.",
         )
-        .takes_schema(Box::new(add_record::<CravingEvent>), request_example::<CravingEvent>)
+        .takes_schema(Box::new(add_input::<CravingEvent>), request_example::<CravingEvent>)
         .gives_schema(
             201,
             "Stored, with help.",

@@ -22,7 +22,7 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
-        schema::{add, add_list},
+        schema::{add, add_enum, add_list},
     },
     record::{id_parameter, if_none_match, list_body, unless_current},
     server::state::State,
@@ -52,7 +52,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         )
         .with_headers(&["ETag"])
         .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
-        .with_headers(&["ETag"]);
+        .with_headers(&["ETag"])
+        .naming(Box::new(|c| add_enum(c, "MeetingOrder", "The order of meetings.", &["distance", "next"])));
     let one = endpoint::get("/v1/meetings/{id}", read)
         .public()
         .operation(Tag::Meetings, "getMeeting", "Read one meeting")

@@ -34,6 +34,7 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
+        form::Form,
         schema::{Components, add, add_list, add_record},
     },
     record::{
@@ -54,12 +55,18 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 fn active_endpoint() -> Endpoint {
     endpoint::get("/v1/plans/active", active)
-        .operation(Tag::Plans, "getActivePlan", "Read the active plan with its contacts")
-        .about("One small document, at most 32 KiB, to be stored on the phone. Contacts are in calling order.")
+        .operation(
+            Tag::Plans,
+            "getActivePlan",
+            "Read the active plan with its contacts",
+        )
+        .about(
+            "One small document, at most 32 KiB, to be stored on the phone. Contacts are in calling order.",
+        )
         .parameter(Parameter::query(
             "kind",
             "Which plan; `relapse_prevention` if left out.",
-            json!({ "type": "string", "enum": ["relapse_prevention", "safety"], "default": "relapse_prevention" }),
+            json!({ "$ref": "#/components/schemas/PlanKind" }),
             json!("relapse_prevention"),
         ))
         .parameter(if_none_match())
@@ -351,7 +358,7 @@ fn active_schema(components: &mut Components) -> Value {
         schema["properties"]["contacts"] = json!({ "type": "array", "maxItems": 100, "items": contacts, "description": "Its contacts in calling order, without their notes." });
         components.insert("ActivePlan".to_owned(), schema);
     }
-    json!({ "$ref": "#/components/schemas/ActivePlan" })
+    Form::Answer.reference("ActivePlan")
 }
 
 fn active_example() -> Value {

@@ -25,7 +25,7 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
-        schema::{add_record, patch_schema},
+        schema::{add_input, add_patch, add_record},
     },
     record::{
         MERGES, cache_private, created_response, current, decode, delete_endpoint, encode, example,
@@ -71,7 +71,7 @@ fn create_endpoint(tag: Tag) -> Endpoint {
             "A day of use is a piece of data: it changes no goal, no plan and no milestone that was earned. The response carries \
              what the plan says to do now, the people to reach, and helplines.",
         )
-        .takes_schema(Box::new(add_record::<UseEvent>), request_example::<UseEvent>)
+        .takes_schema(Box::new(add_input::<UseEvent>), request_example::<UseEvent>)
         .gives_schema(
             201,
             "Stored, with help.",
@@ -97,7 +97,7 @@ fn put_review_endpoint(tag: Tag) -> Endpoint {
         )
         .parameter(id_parameter())
         .parameter(Parameter { required: false, ..if_match() })
-        .takes_schema(Box::new(add_record::<UseEventReview>), request_example::<UseEventReview>)
+        .takes_schema(Box::new(add_input::<UseEventReview>), request_example::<UseEventReview>)
         .gives_schema(201, "Stored.", Box::new(add_record::<UseEventReview>), example::<UseEventReview>)
         .with_headers(&["ETag"])
         .gives_schema(
@@ -121,7 +121,7 @@ fn patch_review_endpoint(tag: Tag) -> Endpoint {
         .parameter(id_parameter())
         .parameter(if_match())
         .takes_schema(
-            Box::new(patch_schema::<UseEventReview>),
+            Box::new(add_patch::<UseEventReview>),
             patch_example::<UseEventReview>,
         )
         .gives_schema(

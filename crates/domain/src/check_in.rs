@@ -47,6 +47,7 @@ pub enum MedicationTaken {
 /// Whether there was use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = UseAnswer)]
 pub enum Used {
     /// Yes.
     Yes,
@@ -156,7 +157,7 @@ pub struct CheckIn {
     pub occurred_at: Timestamp,
     /// The calendar date of `occurred_at` at its own offset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(read_only)]
+    #[schema(nullable = false, read_only)]
     pub local_date: Option<NaiveDate>,
     /// The answers.
     pub answers: CheckInAnswers,
@@ -223,7 +224,7 @@ impl Record for CheckIn {
 
     fn example() -> Self {
         Self {
-            kind: CheckInKind::Evening,
+            kind: CheckInKind::Momentary,
             occurred_at: example_time("2026-03-01T21:30:00-05:00"),
             local_date: NaiveDate::from_ymd_opt(2026, 3, 1),
             answers: CheckInAnswers {

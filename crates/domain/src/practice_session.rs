@@ -23,6 +23,7 @@ use crate::{
 pub struct PracticeSession {
     /// The time at which it began. If left out, it is the time at which it was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub occurred_at: Option<Timestamp>,
     /// The practice, by its slug in the library.
     pub practice: Label,

@@ -53,7 +53,7 @@ pub struct QuestionnaireResponse {
     #[schema(value_type = Vec<Answer>, max_items = 2000)]
     pub answers: List<Answer, MAX_ANSWERS>,
     /// The scores of a completed response.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(read_only, max_items = 50)]
     pub scores: Vec<Score>,
     /// The version of the scoring rules that produced the scores and notes.
@@ -62,12 +62,12 @@ pub struct QuestionnaireResponse {
     pub scoring_version: Option<String>,
     /// Safety notes that follow from answers or scores, also while the response is in progress. Show them at
     /// once.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(read_only, max_items = 50)]
     pub safety_notes: Vec<SafetyNote>,
     /// Helplines of the person's country at the time of storing, if there is a safety note. Show them with
     /// it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(read_only, max_items = 10)]
     pub helplines: Vec<Helpline>,
 }

@@ -20,6 +20,7 @@ use crate::{
 /// The contact's relationship to the person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ContactRelationship)]
 pub enum Relationship {
     /// Sponsor in a mutual-help programme.
     Sponsor,
@@ -73,6 +74,7 @@ impl Relationship {
 /// The channel by which the contact prefers to be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ContactChannel)]
 pub enum Channel {
     /// A phone call.
     Call,
@@ -122,6 +124,7 @@ pub enum ContactStatus {
 /// A weekly span in which the contact can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ContactAvailability)]
 pub struct Availability {
     /// Days of the week on which the span begins; Monday is 1.
     #[schema(value_type = Vec<Int<1, 7>>, max_items = 7)]
@@ -148,6 +151,7 @@ pub struct SupportContact {
     pub email: Option<Email>,
     /// The channel that they prefer; by default a call if there is a phone number, otherwise an e-mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub preferred_channel: Option<Channel>,
     /// The times at which they can be reached; empty means always.
     #[serde(default)]

@@ -56,6 +56,7 @@ pub enum Distortion {
 /// A feeling, rated before and after looking at the thought again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ThoughtEmotion)]
 pub struct Emotion {
     /// The person's name for it.
     pub name: Label,
@@ -72,6 +73,7 @@ pub struct Emotion {
 pub struct ThoughtRecord {
     /// The time of the thought. If left out, it is the time at which the record was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub occurred_at: Option<Timestamp>,
     /// The situation.
     pub situation: Prose,

@@ -23,6 +23,7 @@ pub const FOLLOW_UP_DAYS: [u64; 5] = [1, 3, 7, 14, 30];
 /// The status of a transition. Any status may follow any other, because people correct their entries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CareTransitionStatus)]
 pub enum TransitionStatus {
     /// The discharge is ahead.
     #[default]
@@ -63,6 +64,7 @@ pub struct FollowUp {
 /// A transition from one level of care to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CareTransition)]
 pub struct Transition {
     /// The previous level of care, such as `detox` or `residential`.
     pub from_level: Label,
@@ -75,7 +77,7 @@ pub struct Transition {
     /// left out in a change that keeps the day of discharge, they stay as they are. An empty list means no
     /// follow-ups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<FollowUp>>, max_items = 50)]
+    #[schema(value_type = Vec<FollowUp>, max_items = 50)]
     pub follow_ups: Option<List<FollowUp, 50>>,
     /// The earliest follow-up that is not done. Absent once the transition is closed or ended in a
     /// readmission.

@@ -2,6 +2,7 @@
 
 mod account;
 mod amount;
+mod answer_schema;
 mod appointment;
 mod attendance;
 mod bulk;
@@ -35,6 +36,7 @@ mod referral;
 mod report;
 mod request_in_progress;
 mod safety;
+mod schema;
 mod self_efficacy_profile;
 mod session;
 mod spelling;

@@ -29,7 +29,10 @@ use crate::{
         patch::PatchBody,
         problem::{HandlerResult, Problem, ProblemKind},
     },
-    openapi::endpoint::{self, Endpoint, Tag},
+    openapi::{
+        endpoint::{self, Endpoint, Tag},
+        schema::add_body_patch,
+    },
     record::{MERGES, as_findings, if_match, if_none_match, json_response, tagged, versioned},
     server::{clock::micros, id::new_id, state::State},
 };
@@ -69,7 +72,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .operation(tag, "updateMe", "Change members of your profile")
             .about(MERGES)
             .parameter(if_match())
-            .takes::<AccountUpdate>(|| json!({ "time_zone": "Europe/Berlin" }))
+            .takes_schema(Box::new(add_body_patch::<AccountUpdate>), || json!({ "time_zone": "Europe/Berlin" }))
             .gives::<Account>(200, "Changed.", account_example)
             .with_headers(&["ETag"]),
         endpoint::delete("/v1/me", erase)

@@ -133,7 +133,7 @@ pub struct Refreshed {
 
 /// A device that is signed in.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = Session)]
+#[schema(as = AccountSession)]
 pub struct SessionView {
     /// The id of the session.
     pub id: Uuid,

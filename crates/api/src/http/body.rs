@@ -29,6 +29,7 @@ use crate::{
         schema_validation::InputSchema,
         strict_json,
     },
+    openapi::schema::{Components, add_body, add_input},
     server::state::State,
 };
 
@@ -41,8 +42,13 @@ const JSON: &str = "application/json";
 pub trait Input: DeserializeOwned + 'static {
     /// The type whose schema documents the body.
     type Shape: ToSchema + 'static;
-    /// Members that are ignored whatever they hold.
-    const IGNORED: &'static [&'static str] = &[];
+    /// Members that only the server writes. They may be sent back with any value, and are ignored.
+    const READ_ONLY: &'static [&'static str] = &[];
+
+    /// Adds the schema of the body to a document, and returns a reference to it.
+    fn schema(components: &mut Components) -> Value {
+        add_body::<Self::Shape>(components)
+    }
 
     /// Returns a valid value for a member. It replaces an invalid one, so that the other members can still be checked.
     fn stand_in(_member: &str) -> Option<Value> {
@@ -55,7 +61,11 @@ pub trait Input: DeserializeOwned + 'static {
 
 impl<T: Record> Input for Incoming<T> {
     type Shape = T;
-    const IGNORED: &'static [&'static str] = T::READ_ONLY;
+    const READ_ONLY: &'static [&'static str] = T::READ_ONLY;
+
+    fn schema(components: &mut Components) -> Value {
+        add_input::<T>(components)
+    }
 
     fn stand_in(member: &str) -> Option<Value> {
         serde_json::to_value(T::example()).ok()?.get(member).cloned()
@@ -300,15 +310,12 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 /// Builds the problem for an input that could not be deserialized, with every invalid field.
 fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Problem {
-    let mut value = match parse_value(bytes) {
+    let value = match parse_value(bytes) {
         Ok(value) => value,
         Err(error) => return malformed(&error),
     };
-    if let Value::Object(members) = &mut value {
-        members.retain(|name, _| !T::IGNORED.contains(&name.as_str()));
-    }
     let mut findings = Findings::default();
-    let examined = InputSchema::of::<T::Shape>().examine(&value, &mut findings);
+    let examined = InputSchema::of::<T>(T::schema, T::READ_ONLY).examine(&value, &mut findings);
     // The rest of the input may break further rules. It is checked without the invalid values or, if it cannot be
     // read without them, with valid ones in their place. A rule that compares two members (`order`,
     // `not-applicable`) means nothing then.

@@ -265,7 +265,7 @@ pub struct ProblemDocument {
     pub request_id: Option<String>,
     /// Every invalid field, at most the first 2 000.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 2000)]
+    #[schema(value_type = Option<Vec<Finding>>, max_items = 2000)]
     pub errors: Vec<Finding>,
     /// The existing record that prevents the change.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,25 +2,19 @@
 //!
 //! Deserialization is fast but stops at the first error. The schema is used only after it has failed.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "the JSON objects are created in this file, with these members"
-)]
-
 use std::{
-    any::TypeId,
+    any::{TypeId, type_name},
     collections::{BTreeSet, HashMap},
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
 use jsonschema::{Validator, error::ValidationErrorKind};
 use mainstay_domain::value::validation::{FindingCode, Findings, pointer_segment};
-use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use serde_json::{Value, json};
 
 use crate::{
     http::text_format::{self, FORMATS, with_text_formats},
-    openapi::schema::{Components, add, extend, for_requests, resolve},
+    openapi::{form::for_validation, schema::Components},
 };
 
 /// The compiled schema of one type of input.
@@ -31,13 +25,14 @@ pub struct InputSchema {
 static SCHEMAS: LazyLock<RwLock<HashMap<TypeId, Arc<InputSchema>>>> = LazyLock::new(RwLock::default);
 
 impl InputSchema {
-    /// Returns the schema of `T`, which is compiled once.
-    pub fn of<T: ToSchema + 'static>() -> Arc<Self> {
+    /// Returns the schema of the input type `T`, which is compiled once. `add` adds it to a document, and members of the
+    /// names in `read_only` may have any value.
+    pub fn of<T: 'static>(add: fn(&mut Components) -> Value, read_only: &[&str]) -> Arc<Self> {
         let id = TypeId::of::<T>();
         if let Some(schema) = SCHEMAS.read().unwrap_or_else(PoisonError::into_inner).get(&id) {
             return Arc::clone(schema);
         }
-        let schema = Arc::new(Self::compile::<T>());
+        let schema = Arc::new(Self::compile::<T>(add, read_only));
         SCHEMAS
             .write()
             .unwrap_or_else(PoisonError::into_inner)
@@ -45,31 +40,27 @@ impl InputSchema {
         schema
     }
 
-    fn compile<T: ToSchema>() -> Self {
+    fn compile<T>(add: fn(&mut Components) -> Value, read_only: &[&str]) -> Self {
         let mut components = Components::new();
-        let root = add::<T>(&mut components);
-        let mut components = resolve(&components);
-        if let Some(own) = components.get_mut(&*T::name()) {
-            extend(
-                own,
-                json!({ "id": { "type": "string", "format": "uuid" } }),
-                json!({
-                    "version": { "readOnly": true }, "created_at": { "readOnly": true }, "updated_at": { "readOnly": true },
-                }),
-            );
+        let root = add(&mut components);
+        let mut document = for_validation(&components, root);
+        let root = document.get("$ref").and_then(Value::as_str);
+        let pointer = root.and_then(|root| Some(format!("{}/properties", root.strip_prefix('#')?)));
+        if let Some(Value::Object(members)) = pointer.and_then(|pointer| document.pointer_mut(&pointer)) {
+            for name in read_only {
+                members.insert((*name).to_owned(), json!(true));
+            }
         }
-        let schemas: Map<String, Value> = components
-            .iter()
-            .map(|(name, schema)| (name.clone(), with_text_formats(for_requests(schema))))
-            .collect();
-        let document = json!({ "$ref": root["$ref"], "components": { "schemas": schemas } });
+        let document = with_text_formats(document);
         let mut options = jsonschema::draft202012::options().should_validate_formats(true);
         for (name, check) in FORMATS {
             options = options.with_format(name, move |text| check(text).is_none());
         }
         let validator = options
             .build(&document)
-            .inspect_err(|error| log::error!("the schema of {} cannot be compiled: {error}", T::name()))
+            .inspect_err(|error| {
+                log::error!("the schema of {} cannot be compiled: {error}", type_name::<T>());
+            })
             .ok();
         Self { validator }
     }

@@ -79,7 +79,8 @@ pub fn as_of_parameter() -> Parameter {
         "as_of",
         "The moment of the insight; now if left out. Records of a later time do not count. At most 5 minutes in the future.",
         json!({ "type": "string", "format": "date-time", "maxLength": 64 }),
-        json!("2026-03-08T20:00:00-05:00"),
+        // The reference page would send an example by itself.
+        Value::Null,
     )
 }
 
@@ -87,8 +88,8 @@ pub fn as_of_parameter() -> Parameter {
 pub fn window_parameter() -> Parameter {
     Parameter::query(
         "window",
-        "How many days of the person's calendar count, today included.",
-        json!({ "type": "string", "enum": ["7d", "30d", "90d", "365d", "all"], "default": "90d" }),
+        "How many days of the person's calendar count, today included; `90d` if left out.",
+        json!({ "$ref": "#/components/schemas/InsightWindow" }),
         json!("90d"),
     )
 }

@@ -6,7 +6,7 @@ use crate::{
     http::{problem::ProblemKind, replay::replaying},
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::add_record,
+        schema::{add_input, add_record},
     },
     record::{collection, create, example, request_example},
 };
@@ -22,7 +22,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                  feedback is deleted; what a warning says for safety stays. The same as a POST to `/v1/warning-feedback`, where \
                  feedback is listed, changed and deleted.",
             )
-            .takes_schema(Box::new(add_record::<WarningFeedback>), request_example::<WarningFeedback>)
+            .takes_schema(Box::new(add_input::<WarningFeedback>), request_example::<WarningFeedback>)
             .gives_schema(201, "Stored.", Box::new(add_record::<WarningFeedback>), example::<WarningFeedback>)
             .with_headers(&["ETag", "Location"])
             .gives_schema(

@@ -96,14 +96,14 @@ fn series_endpoint() -> Endpoint {
                 ..Parameter::query(
                     "metric",
                     "The measure.",
-                    json!({ "$ref": "#/components/schemas/Metric" }),
+                    json!({ "$ref": "#/components/schemas/InsightMetric" }),
                     json!("craving"),
                 )
             })
             .parameter(Parameter::query(
                 "bucket",
                 "The span of time that one point covers; `day` if left out.",
-                json!({ "$ref": "#/components/schemas/Bucket" }),
+                json!({ "$ref": "#/components/schemas/InsightBucket" }),
                 json!("week"),
             ))
             .parameter(window_parameter()),

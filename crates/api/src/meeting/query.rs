@@ -100,7 +100,7 @@ pub fn list_parameters() -> Vec<Parameter> {
         Parameter::query(
             "sort",
             "The order: by `distance`, which needs `near`, or by the `next` start.",
-            json!({ "type": "string", "enum": ["distance", "next"] }),
+            json!({ "$ref": "#/components/schemas/MeetingOrder" }),
             Value::Null,
         ),
         limit_parameter(),

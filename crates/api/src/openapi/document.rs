@@ -13,7 +13,8 @@ use crate::{
     http::problem::{ProblemDocument, ProblemKind},
     openapi::{
         endpoint::{Endpoint, Parameter, SuccessResponse, Tag},
-        schema::{Components, add, resolve},
+        form::finish,
+        schema::{Components, add},
     },
 };
 
@@ -28,7 +29,7 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
         let path = paths.entry(endpoint.path.clone()).or_insert_with(|| json!({}));
         path[endpoint.method.as_str().to_lowercase()] = operation;
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Mainstay",
@@ -50,9 +51,11 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
             },
             "headers": headers(),
             "responses": statuses.into_iter().map(|status| (response_name(status), problem_response(status))).collect::<Map<_, _>>(),
-            "schemas": resolve(&components),
         },
-    })
+    });
+    let schemas = finish(&components, &mut document);
+    document["components"]["schemas"] = json!(schemas);
+    document
 }
 
 fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BTreeSet<u16>) -> Value {
@@ -146,7 +149,8 @@ fn idempotency_key() -> Parameter {
         required: false,
         description: "A name for this request, for example a UUID. A request with the same name and body within 24 hours gets the response of the first one, and waits for it up to two seconds.",
         schema: json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
-        example: json!("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a50"),
+        // The reference page would send an example by itself, and every second request would reuse it.
+        example: Value::Null,
     }
 }
 

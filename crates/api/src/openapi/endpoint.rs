@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     http::{patch::MERGE_PATCH, problem::ProblemKind},
-    openapi::schema::{Components, add},
+    openapi::schema::{Components, add, add_body},
 };
 
 pub use crate::openapi::tag::Tag;
@@ -194,7 +194,7 @@ impl Endpoint {
     /// Sets the request body by its type.
     #[must_use]
     pub fn takes<T: ToSchema>(self, example: impl Fn() -> Value + 'static) -> Self {
-        self.takes_schema(Box::new(|components| add::<T>(components)), example)
+        self.takes_schema(Box::new(|components| add_body::<T>(components)), example)
     }
 
     /// Sets the request body by its schema.

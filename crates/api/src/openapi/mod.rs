@@ -2,5 +2,6 @@
 
 pub mod document;
 pub mod endpoint;
+pub mod form;
 pub mod schema;
 pub mod tag;

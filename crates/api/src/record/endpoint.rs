@@ -18,7 +18,7 @@ use crate::{
     http::{problem::ProblemKind, replay::replaying},
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::{add_record, patch_schema},
+        schema::{add_input, add_patch, add_record},
     },
 };
 
@@ -44,7 +44,7 @@ fn create_endpoint<T: Record>(tag: Tag) -> Endpoint {
             "Stores {}. If it is sent again with the same id and content, the response is 200 with the current {one}.",
             with_article::<T>()
         ))
-        .takes_schema(Box::new(add_record::<T>), request_example::<T>)
+        .takes_schema(Box::new(add_input::<T>), request_example::<T>)
         .gives_schema(201, "Stored.", Box::new(add_record::<T>), example::<T>)
         .with_headers(&["ETag", "Location"])
         .gives_schema(
@@ -87,7 +87,7 @@ pub fn replace_endpoint<T: Record>(tag: Tag) -> Endpoint {
         ))
         .parameter(id_parameter())
         .parameter(if_match())
-        .takes_schema(Box::new(add_record::<T>), request_example::<T>)
+        .takes_schema(Box::new(add_input::<T>), request_example::<T>)
         .gives_schema(200, "Replaced.", Box::new(add_record::<T>), example::<T>)
         .with_headers(&["ETag"])
         .problems(slot_problems::<T>())
@@ -111,7 +111,7 @@ pub fn merge_endpoint<T: Record>(tag: Tag) -> Endpoint {
         .about(MERGES)
         .parameter(id_parameter())
         .parameter(if_match())
-        .takes_schema(Box::new(patch_schema::<T>), patch_example::<T>)
+        .takes_schema(Box::new(add_patch::<T>), patch_example::<T>)
         .gives_schema(200, "Changed.", Box::new(add_record::<T>), example::<T>)
         .with_headers(&["ETag"])
         .problems(slot_problems::<T>())

@@ -5,20 +5,21 @@ use mainstay_domain::{
     record::{Kind, Record, json as to_json},
     value::timestamp::Timestamp,
 };
-use mainstay_store::{Replaced, StoreError};
+use mainstay_store::{Replaced, StoreError, Stored};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    example::EXAMPLE_ID,
+    example::example,
     list::list_body,
     parameter::{cursor_parameter, id_parameter, limit_parameter, numbered_page},
-    response::{json_response, path_of_one, with_article},
+    response::{encode, json_response, path_of_one, with_article},
 };
 use crate::{
     http::{caller::Caller, problem::HandlerResult},
     openapi::{
         endpoint::{self, Endpoint, Tag},
+        form::Form,
         schema::{Components, add_list, add_record},
     },
 };
@@ -55,24 +56,27 @@ async fn history(caller: Caller, kind: Kind) -> HandlerResult {
     let id = caller.path_id("id")?;
     let range = numbered_page(&caller, 'v')?;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
-        records.latest_change(kind, id)?.ok_or(StoreError::NotFound)?;
-        records.history(kind, id, range)
+        let latest = records.latest_change(kind, id)?.ok_or(StoreError::NotFound)?;
+        Ok((latest.created_at, records.history(kind, id, range)?))
     });
-    let page = read.await?;
+    let (created_at, page) = read.await?;
     let next_cursor = page
         .versions
         .last()
         .filter(|_| page.has_more)
         .map(|last| format!("v{}", last.version));
-    let items = page.versions.iter().map(|replaced| encode_version(id, replaced));
+    let items = page
+        .versions
+        .into_iter()
+        .map(|replaced| encode_version(id, created_at, replaced));
     Ok(json_response(
         HttpResponse::Ok(),
         list_body(items, next_cursor.as_deref()),
     ))
 }
 
-/// Encodes an earlier version. The stored body is copied without being parsed.
-fn encode_version(id: Uuid, replaced: &Replaced) -> Vec<u8> {
+/// Encodes an earlier version, with the record as it was answered then. The stored body is copied without being parsed.
+fn encode_version(id: Uuid, created_at: i64, replaced: Replaced) -> Vec<u8> {
     let time = |micros| Timestamp::from_micros(micros).to_string();
     let mut members = serde_json::Map::from_iter([
         ("version".to_owned(), json!(replaced.version)),
@@ -84,10 +88,15 @@ fn encode_version(id: Uuid, replaced: &Replaced) -> Vec<u8> {
     }
     let mut item = to_json(&members);
     item.pop();
-    item.extend_from_slice(b",\"record\":{\"id\":");
-    item.extend_from_slice(&to_json(&id));
-    item.push(b',');
-    item.extend_from_slice(replaced.body.strip_prefix(b"{").unwrap_or_default());
+    item.extend_from_slice(b",\"record\":");
+    item.extend_from_slice(&encode(&Stored {
+        id,
+        version: replaced.version,
+        occurred_at: 0,
+        created_at,
+        updated_at: replaced.written_at,
+        body: replaced.body,
+    }));
     item.push(b'}');
     item
 }
@@ -97,7 +106,7 @@ fn history_schema<T: Record>(components: &mut Components) -> Value {
     let name = format!("{}Version", T::name());
     let time = |description: &str| json!({ "type": "string", "format": "date-time", "maxLength": 64, "description": description });
     let session = json!({
-        "type": "string", "format": "uuid", "maxLength": 36,
+        "type": ["string", "null"], "format": "uuid", "maxLength": 36,
         "description": "The session that replaced or deleted it; left out if the server did.",
     });
     components.insert(
@@ -118,20 +127,16 @@ fn history_schema<T: Record>(components: &mut Components) -> Value {
     add_list(
         components,
         &format!("{}VersionList", T::name()),
-        &json!({ "$ref": format!("#/components/schemas/{name}") }),
+        &Form::Answer.reference(&name),
     )
 }
 
 fn history_example<T: Record>() -> Value {
-    let mut record = serde_json::to_value(T::example()).unwrap_or_default();
-    if let Value::Object(members) = &mut record {
-        members.insert("id".to_owned(), json!(EXAMPLE_ID));
-    }
     json!({
         "version": 1,
         "written_at": "2026-03-02T02:30:00Z",
         "replaced_at": "2026-03-02T08:10:00Z",
         "replaced_by_session_id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a41",
-        "record": record,
+        "record": example::<T>(),
     })
 }

@@ -24,7 +24,7 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::add_page,
+        schema::{add_enum, add_page},
     },
 };
 
@@ -37,7 +37,8 @@ pub fn list_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let endpoint = endpoint::get(path::<T>(), list_handler(T::KIND))
         .operation(tag, format!("list{}", plural(&name)), format!("List {}", plural(one)))
         .about("Newest first unless `order` says otherwise. Pages neither repeat nor skip a record while others are written.")
-        .gives_schema(200, "A page.", Box::new(add_page::<T>), || json!({ "items": [example::<T>()], "next_cursor": null }));
+        .gives_schema(200, "A page.", Box::new(add_page::<T>), || json!({ "items": [example::<T>()], "next_cursor": null }))
+        .naming(Box::new(|c| add_enum(c, "ListOrder", "The order of a list, by the time of its records.", &["asc", "desc"])));
     page_parameters().into_iter().fold(endpoint, Endpoint::parameter)
 }
 

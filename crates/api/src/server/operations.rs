@@ -16,7 +16,10 @@ use utoipa_swagger_ui::Config;
 
 use crate::{
     http::problem::{HandlerResult, Problem, ProblemKind},
-    openapi::endpoint::{self, Endpoint, Parameter, Tag},
+    openapi::{
+        endpoint::{self, Endpoint, Parameter, Tag},
+        schema::add_enum,
+    },
     server::state::State,
 };
 
@@ -70,9 +73,13 @@ pub fn endpoints() -> Vec<Endpoint> {
                 place: "path",
                 required: true,
                 description: "The last segment of the `type`.",
-                schema: json!({ "type": "string", "enum": ProblemKind::ALL.iter().map(|k| k.slug()).collect::<Vec<_>>() }),
+                schema: json!({ "$ref": "#/components/schemas/ProblemSlug" }),
                 example: json!("validation"),
             })
+            .naming(Box::new(|c| {
+                let slugs: Vec<&str> = ProblemKind::ALL.iter().map(|kind| kind.slug()).collect();
+                add_enum(c, "ProblemSlug", "A kind of problem.", &slugs)
+            }))
             .gives_media(200, "The page.", "text/html", || json!("<!DOCTYPE html>…")),
     ]
 }
@@ -100,6 +107,7 @@ impl OpenapiDocument {
 
 /// The state of the service.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServerHealth)]
 pub struct Health {
     /// Always `ok`; a service that is not ready responds with a problem.
     #[schema(max_length = 20)]

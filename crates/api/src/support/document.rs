@@ -14,7 +14,10 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use crate::{
-    openapi::schema::{Components, add, add_record, extend},
+    openapi::{
+        form::{Form, MAY_BE_NULL},
+        schema::{Components, add, add_record, extend},
+    },
     record::example,
 };
 
@@ -37,7 +40,9 @@ pub fn with_help_schema<T: Record>(components: &mut Components, member: &str) ->
 /// Adds the schema of a record with the member `support`, which a response has only if the record asks for help.
 pub fn beside_help_schema<T: Record>(components: &mut Components) -> Value {
     add_record::<T>(components);
-    let support = add::<Toolkit>(components);
+    let mut support = add::<Toolkit>(components);
+    // Only some responses have it.
+    support[MAY_BE_NULL] = json!(true);
     let mut schema = components.get(&*T::name()).cloned().unwrap_or_default();
     if let Value::Object(members) = &mut schema {
         // A response may have more members some day.
@@ -56,7 +61,7 @@ pub fn beside_help_schema<T: Record>(components: &mut Components) -> Value {
 
 fn add_with_support<T: Record>(components: &mut Components, schema: Value) -> Value {
     let name = format!("{}WithSupport", T::name());
-    let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+    let reference = Form::Answer.reference(&name);
     components.insert(name, schema);
     reference
 }

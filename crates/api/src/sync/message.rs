@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
     check_in::CheckIn,
+    record::Kind,
     value::{
         list::List,
         number::Int,
@@ -57,8 +58,8 @@ pub enum SyncOperation {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SyncPush {
-    /// The collection's name, as in its path.
-    #[schema(example = "check-ins")]
+    /// The collection. A change of a collection that the server does not know is `rejected` by itself.
+    #[schema(value_type = Kind)]
     pub kind: Text<1, 60>,
     /// What the change does.
     pub op: SyncOperation,
@@ -92,8 +93,8 @@ pub enum SyncStatus {
 /// The result of one change.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SyncResult {
-    /// The collection's name, as sent.
-    #[schema(max_length = 60)]
+    /// The collection, as sent.
+    #[schema(value_type = Kind)]
     pub kind: String,
     /// The record's id.
     pub id: Uuid,
@@ -116,8 +117,8 @@ pub struct SyncResult {
 /// A record that is new, changed or deleted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SyncChange {
-    /// The collection's name.
-    #[schema(max_length = 60)]
+    /// The collection.
+    #[schema(value_type = Kind)]
     pub kind: String,
     /// The record's id.
     pub id: Uuid,

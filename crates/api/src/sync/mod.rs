@@ -54,7 +54,7 @@ const DEFAULT_LIMIT: i64 = 200;
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint::post("/v1/sync", replaying(sync))
-            .operation(Tag::Sync, "sync", "Push changes and pull what is new")
+            .operation(Tag::Sync, "synchronize", "Push changes and pull what is new")
             .about(
                 "Each change is evaluated on its own: `upsert` creates or replaces a record, `merge` changes the members that it names and \
                  keeps all others, `delete` deletes. All accepted changes are durable before the response. A batch that is sent \

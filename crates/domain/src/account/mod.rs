@@ -22,6 +22,7 @@ use crate::value::{
 #[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
+#[schema(as = AccountRole)]
 pub enum Role {
     /// A person in recovery, who owns a record.
     Person,
@@ -340,6 +341,7 @@ pub struct Erasure {
 /// A refresh of the tokens.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TokenRefresh)]
 pub struct Refresh {
     /// The latest refresh token.
     #[schema(write_only)]

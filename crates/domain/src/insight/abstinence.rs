@@ -71,6 +71,7 @@ pub struct DaysAbstinent {
 
 /// Money and time saved compared with the goal's baseline: baseline per day × days without use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = InsightSavings)]
 pub struct Saved {
     /// Days without use that were multiplied.
     #[schema(minimum = 0)]

@@ -20,6 +20,7 @@ use crate::goal::Goal;
 
 /// A stretch of days without use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = InsightRun)]
 pub struct Run {
     /// First day.
     pub from: NaiveDate,

@@ -35,6 +35,7 @@ const SLOPE_TOLERANCE: f64 = 1e-9;
 /// Direction in which cravings change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = TrendDirection)]
 pub enum Direction {
     /// Cravings get weaker.
     Falling,

@@ -72,6 +72,7 @@ impl AsOf {
 
 /// How far back an insight reads, in days of the person's calendar. Today is one of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = InsightWindow)]
 pub enum Window {
     /// The last 7 days.
     #[serde(rename = "7d")]
@@ -131,10 +132,10 @@ impl Window {
 
 /// Number of records of one collection that were used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Counted)]
+#[schema(as = InsightCount)]
 pub struct CollectionCount {
-    /// Path of the collection.
-    #[schema(max_length = 60, example = "check-ins")]
+    /// The collection.
+    #[schema(value_type = Kind)]
     pub collection: String,
     /// Number of records.
     #[schema(minimum = 0)]

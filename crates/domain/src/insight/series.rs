@@ -22,6 +22,7 @@ pub const MAX_POINTS: usize = 10_000;
 /// The measure of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = InsightMetric)]
 pub enum Metric {
     /// Craving in check-ins.
     Craving,
@@ -76,6 +77,7 @@ pub enum Metric {
 /// The period that values are grouped by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = InsightBucket)]
 pub enum Bucket {
     /// A date.
     #[default]
@@ -111,6 +113,7 @@ pub struct SeriesPoint {
 /// One measure over time. A day, week or month without a value is left out, because it is missing and not
 /// zero.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = InsightSeries)]
 pub struct Series {
     /// The measure.
     pub metric: Metric,

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 /// A 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = InsightInterval)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,
@@ -15,6 +16,7 @@ pub struct Interval {
 
 /// A share with its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = InsightShare)]
 pub struct Share {
     /// The share, 0–1.
     #[schema(minimum = 0, maximum = 1)]

@@ -148,6 +148,7 @@ pub struct SummaryWarnings {
 
 /// The most important figures of all insights.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = InsightSummary)]
 pub struct Summary {
     /// Active goals.
     #[schema(max_items = 10)]

@@ -35,6 +35,7 @@ pub const MAX_TRIGGERS: usize = 200;
 
 /// How much more often use followed these events than all events.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = InsightLift)]
 pub struct Lift {
     /// Share of use in these events, divided by the share of use in all events. 1 is no difference.
     #[schema(minimum = 0)]

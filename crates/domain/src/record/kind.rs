@@ -1,5 +1,15 @@
 //! The table of the collections of a person's record, and the kinds of plan items.
 
+use std::borrow::Cow;
+
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, SchemaType, Type},
+    },
+};
+
 /// Defines [`Kind`] from one table: variant, stored number, name in paths, and the name of one record in sentences.
 macro_rules! collections {
     ($($(#[$doc:meta])* $variant:ident = $code:literal, $path:literal, $singular:literal;)+) => {
@@ -104,6 +114,22 @@ impl Kind {
     pub fn alone(self) -> &'static [Self] {
         let position = Self::ALL.iter().find(|kind| **kind == self);
         position.map_or(&[], std::slice::from_ref)
+    }
+}
+
+impl PartialSchema for Kind {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .description(Some("A collection, by its name in paths."))
+            .enum_values(Some(Self::ALL.iter().map(|kind| kind.path())))
+            .into()
+    }
+}
+
+impl ToSchema for Kind {
+    fn name() -> Cow<'static, str> {
+        "RecordKind".into()
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
 
 /// Everything that helps now.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = SupportToolkit)]
 pub struct Toolkit {
     /// A kind message to begin with.
     #[schema(max_length = 400)]

@@ -7,10 +7,13 @@ use utoipa::ToSchema;
 /// The kind of a fault, for programs. The wire form is the name in kebab case.
 ///
 /// Variants are in alphabetical order, because a field with several faults reports the one whose code comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Display, IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Display, IntoStaticStr, ToSchema,
+)]
 #[cfg_attr(test, derive(strum::VariantArray))]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
+#[schema(as = InvalidFieldCode, description = "The kind of a fault, for programs.")]
 pub enum FindingCode {
     /// The value fits several options, and does not say which is meant.
     Ambiguous,
@@ -89,12 +92,12 @@ impl FindingCode {
 
 /// One wrong field of an input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[schema(as = InvalidField)]
 pub struct Finding {
     /// JSON pointer (RFC 6901) to the field, from the root of the body; for a query parameter, `/` and its name.
     #[schema(max_length = 2000, example = "/answers/craving")]
     pub pointer: String,
-    /// The kind of fault, for programs: `required`, `type`, `range`, `length`, `format`, `unknown-field`, …
-    #[schema(value_type = String, max_length = 60, example = "range")]
+    /// The kind of fault, for programs.
     pub code: FindingCode,
     /// The expectation in words, for people. Never repeats the value that was sent.
     #[schema(max_length = 1000, example = "must be a whole number from 0 to 10")]

@@ -80,6 +80,7 @@ impl ChangedRow {
             id: self.columns.id.0,
             version: self.columns.version,
             deleted: self.deleted,
+            created_at: self.columns.created_at.0,
             record: if is_gone {
                 None
             } else {

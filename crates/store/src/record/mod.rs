@@ -149,6 +149,8 @@ pub struct Change {
     pub version: i64,
     /// Whether it is deleted.
     pub deleted: bool,
+    /// When the record was created, in microseconds.
+    pub created_at: i64,
     /// The record, unless it was deleted without a mark.
     pub record: Option<Stored>,
 }

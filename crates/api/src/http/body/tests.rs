@@ -11,6 +11,7 @@ use mainstay_domain::{
 };
 
 use super::*;
+use crate::openapi::form::finish;
 
 fn findings<T: Input>(text: &str) -> Vec<(String, String)> {
     let now = "2026-11-01T00:00:00Z".parse().unwrap();
@@ -151,6 +152,72 @@ fn a_number_beyond_64_bits_is_named() {
     let text =
         br#"{"kind":"morning","occurred_at":"2026-01-01T08:00:00Z","answers":{"craving":1},"version":1e400}"#;
     assert!(parse::<Incoming<CheckIn>>(text, now).is_ok());
+}
+
+/// Sends the example of a noun with one fault, and with each optional member null and each read-only one of a wrong type.
+struct NullAndReadOnly;
+
+impl ForNoun for NullAndReadOnly {
+    type Output = usize;
+
+    fn run<T: Record>(self) -> usize {
+        let mut components = Components::new();
+        let mut root = add_input::<T>(&mut components);
+        let schema = finish(&components, &mut root).remove(&*T::name()).unwrap();
+        let members = schema["properties"].as_object().unwrap();
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let optional = members
+            .iter()
+            .filter(|(name, _)| !required.contains(&json!(name)));
+        let mut tried = 0;
+        for (name, member) in optional {
+            let is_read_only = member["readOnly"] == json!(true);
+            let mut body = serde_json::to_value(T::example()).unwrap();
+            body[name] = if is_read_only {
+                json!([{ "any": 1 }])
+            } else {
+                Value::Null
+            };
+            let now = "2026-11-01T00:00:00Z".parse().unwrap();
+            if let Err(problem) = parse::<Incoming<T>>(body.to_string().as_bytes(), now) {
+                // A rule of the noun may need the member, but nothing about its form is wrong.
+                let codes = problem.errors.iter().map(|finding| finding.code);
+                assert_eq!(
+                    codes.collect::<Vec<_>>(),
+                    [FindingCode::Required],
+                    "{} {name}",
+                    T::KIND.path()
+                );
+                continue;
+            }
+            body["fault"] = json!(1);
+            assert_eq!(
+                findings::<Incoming<T>>(&body.to_string()),
+                pairs(&[("/fault", "unknown-field")]),
+                "{} {name}",
+                T::KIND.path()
+            );
+            tried += 1;
+        }
+        tried
+    }
+}
+
+#[test]
+fn null_in_an_optional_member_and_anything_in_a_read_only_one_is_no_fault() {
+    let tried: usize = Kind::ALL
+        .iter()
+        .map(|kind| for_noun(*kind, NullAndReadOnly))
+        .sum();
+    assert!(tried >= 150, "{tried}");
+}
+
+#[test]
+fn an_id_of_an_account_to_be_is_an_unknown_field() {
+    let found = findings::<Registration>(
+        r#"{"id":"0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47","email":"x","password":"long enough words","time_zone":"UTC"}"#,
+    );
+    assert_eq!(found, pairs(&[("/email", "format"), ("/id", "unknown-field")]));
 }
 
 #[test]

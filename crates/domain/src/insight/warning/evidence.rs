@@ -25,9 +25,10 @@ pub const MAX_INPUTS: usize = 50;
 
 /// An input of a rule: a value of a record, or a number of records.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = WarningEvidence)]
 pub struct WarningInput {
-    /// Path of the collection.
-    #[schema(max_length = 60, example = "check-ins")]
+    /// The collection.
+    #[schema(value_type = Kind)]
     pub kind: String,
     /// Id of the record. Left out if the value counts several records.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -102,7 +102,7 @@ pub struct Meeting {
     #[schema(max_length = 100)]
     pub country: Option<String>,
     /// The regions, from the widest to the narrowest.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(max_items = 10, max_length = 255)]
     pub regions: Vec<String>,
     /// Degrees north.

@@ -52,6 +52,7 @@ pub struct AnswerQuantity {
 /// for each of its answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = QuestionnaireAnswer)]
 pub struct Answer {
     /// The item to which it is the answer.
     pub link_id: Text<1, 255>,

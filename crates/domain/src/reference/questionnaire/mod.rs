@@ -234,12 +234,12 @@ pub struct QuestionnaireItem {
     #[schema(max_length = 255)]
     pub unit: Option<String>,
     /// The answer options.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(max_items = 500)]
     pub options: Vec<AnswerOption>,
     /// Conditions under which the item is asked; without any it always is. Items inside an item that is not
     /// asked are not asked either.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(max_items = 100)]
     pub enable_when: Vec<EnableCondition>,
     /// How several conditions combine.

@@ -65,7 +65,7 @@ pub struct ScoreRule {
     #[schema(max_items = 1000, max_length = 255)]
     pub items: Vec<String>,
     /// The items that are reversed: their lowest value counts as the highest.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(max_items = 1000, max_length = 255)]
     pub reverse: Vec<String>,
     /// The number of answers that may be missing. With more there is no score.
@@ -83,7 +83,7 @@ pub struct ScoreRule {
     #[schema(maximum = 6)]
     pub decimals: Option<u8>,
     /// The bands in ascending order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(max_items = 50)]
     pub bands: Vec<ScoreBand>,
 }
@@ -122,7 +122,7 @@ pub struct Scoring {
     #[schema(max_items = 50)]
     pub scores: Vec<ScoreRule>,
     /// The conditions for notes with helplines.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     #[schema(max_items = 50)]
     pub gates: Vec<ScoreGate>,
 }

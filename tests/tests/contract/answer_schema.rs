@@ -1,0 +1,293 @@
+//! Checks that the server always gives what its answer schemas require, and sometimes leaves out what they do not.
+//!
+//! Each noun is created from its example and from ever smaller parts of it, down to the least that the server takes.
+
+use std::collections::BTreeSet;
+
+use mainstay_domain::record::{
+    Kind, Record,
+    registry::{ForNoun, for_noun},
+};
+use mainstay_tests::{Conformance, Person, Response, TestApp, both_engines};
+use serde_json::{Value, json};
+
+both_engines!(every_noun_is_answered_as_its_schema_says, every_other_answer_is_as_its_schema_says,);
+
+/// The insights of a long diary, which another test compares with the responses of the server.
+const INSIGHTS: &str = include_str!("../../fixtures/ninety_days_insights.json");
+
+/// Inputs beside the example of a noun, for members of which at least one is needed and for those that the example
+/// lacks.
+fn further_inputs(kind: Kind) -> Vec<Value> {
+    let safety = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a77";
+    match kind {
+        Kind::SupportContact => {
+            vec![json!({ "name": "Robin", "relationship": "sponsor", "email": "robin@example.org" })]
+        }
+        Kind::CravingEvent => vec![json!({
+            "occurred_at": "2026-03-01T12:00:00Z", "ratings": [{ "offset_s": 0, "value": 5 }],
+            "strategy_uses": [{ "label": "A walk", "before": 5 }, { "practice": "urge-surfing" }],
+        })],
+        Kind::Plan => vec![json!({
+            "kind": "safety", "title": "Safe", "content": {
+                "reasons": [{ "text": "My daughter." }],
+                "triggers": [{ "label": "Payday", "kind": "external" }],
+                "warning_signs": [{ "label": "Short sleep", "stage": "emotional" }],
+                "strategies": [{ "id": safety, "label": "Walk", "category": "exercise" }],
+                "situations": [{ "label": "A party", "category": "social_pressure",
+                    "steps": [{ "text": "Leave." }, { "strategy_id": safety }] }],
+                "overdose_safety": { "naloxone_at_hand": true, "note": "In the hall." },
+                "safety_steps": [{ "step": 1, "text": "I stop answering messages." }],
+            },
+        })],
+        Kind::QuestionnaireResponse => vec![json!({
+            "questionnaire_id": "b12f75b8-83fb-83f5-89eb-f4218a8459d9", "status": "in_progress",
+            "occurred_at": "2026-03-01T12:00:00Z",
+            "answers": [{ "link_id": "too-much", "value_coding": { "code": "every-day" } }],
+        })],
+        _ => Vec::new(),
+    }
+}
+
+/// Objects that no input of these tests leads to: a questionnaire of the operator's own would be needed.
+const NOT_PROVOKED: [&str; 1] = ["QuestionnaireAnswer.value_coding"];
+
+/// The requests of one noun.
+struct Noun {
+    kind: Kind,
+    name: String,
+    example: Value,
+}
+
+struct Describe;
+
+impl ForNoun for Describe {
+    type Output = Noun;
+
+    fn run<T: Record>(self) -> Noun {
+        let mut example = serde_json::to_value(T::example()).expect("JSON");
+        for name in T::READ_ONLY {
+            example.as_object_mut().expect("an object").remove(*name);
+        }
+        Noun { kind: T::KIND, name: T::name().into_owned(), example }
+    }
+}
+
+/// A person who stores inputs of one noun, and takes them away again.
+struct Author<'a> {
+    person: &'a Person,
+    noun: &'a Noun,
+    /// The use event that is reviewed, with the version of its review.
+    reviewed: Option<(String, i64)>,
+}
+
+impl Author<'_> {
+    /// The operation that creates a record, and the member of its response that has the record.
+    fn operation(&self) -> (String, Option<&'static str>) {
+        match self.noun.kind {
+            Kind::UseEventReview => ("putUseEventReview".to_owned(), None),
+            Kind::CravingEvent => ("createCravingEvent".to_owned(), Some("craving_event")),
+            Kind::UseEvent => ("createUseEvent".to_owned(), Some("use_event")),
+            _ => (format!("create{}", self.noun.name), None),
+        }
+    }
+
+    async fn store(&mut self, input: &Value) -> Response {
+        if let Some((event, version)) = &mut self.reviewed {
+            let path = format!("/v1/use-events/{event}/review");
+            let response = self.person.put(&path, *version, input).await;
+            *version += i64::from(response.status == 200);
+            return response;
+        }
+        self.person.post(&format!("/v1/{}", self.noun.kind.path()), input).await
+    }
+
+    /// Sends an answer back as it came, and deletes the record.
+    async fn send_back(&self, answer: &Value) {
+        let Some(id) = answer["id"].as_str().filter(|_| self.reviewed.is_none()) else { return };
+        let path = format!("/v1/{}/{id}", self.noun.kind.path());
+        let version = answer["version"].as_i64().expect("a version");
+        let replaced = self.person.put(&path, version, answer).await.expect(200);
+        let version = replaced.body["version"].as_i64().expect("a version");
+        self.person.delete(&path, version).await.expect(204);
+    }
+}
+
+/// Returns the JSON pointer of every member inside a value, those inside an object before the object.
+fn pointers(at: &str, value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(n, item)| pointers(&format!("{at}/{n}"), item, found));
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                let inner = format!("{at}/{name}");
+                pointers(&inner, member, found);
+                found.push(inner);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Returns a value without the member at a pointer, if it has it.
+fn without(value: &Value, pointer: &str) -> Option<Value> {
+    let (parent, name) = pointer.rsplit_once('/')?;
+    let mut rest = value.clone();
+    rest.pointer_mut(parent)?.as_object_mut()?.remove(name)?;
+    Some(rest)
+}
+
+/// Stores an input and ever smaller parts of it, taking its members away in this order.
+async fn explore(author: &mut Author<'_>, input: &Value, order: &[String], conformance: &mut Conformance) {
+    let (operation, member) = author.operation();
+    let mut smallest: Option<Value> = None;
+    let candidates = std::iter::once(None).chain(order.iter().map(Some));
+    for pointer in candidates {
+        let before = smallest.as_ref().unwrap_or(input);
+        let candidate = match pointer {
+            None => Some(before.clone()),
+            Some(pointer) => without(before, pointer),
+        };
+        let Some(candidate) = candidate else { continue };
+        let response = author.store(&candidate).await;
+        if response.status >= 300 {
+            assert!(pointer.is_some(), "{}: {}", operation, response.text);
+            assert!([409, 422].contains(&response.status), "{operation}: {}", response.text);
+            continue;
+        }
+        conformance.compare(&operation, response.status, &response.body);
+        author.send_back(member.map_or(&response.body, |member| &response.body[member])).await;
+        smallest = Some(candidate);
+    }
+}
+
+async fn every_noun_is_answered_as_its_schema_says(app: &TestApp) {
+    let mut conformance = Conformance::new(app.document().await);
+    let mut schemas = BTreeSet::new();
+    for kind in Kind::ALL.iter().copied() {
+        let noun = for_noun(kind, Describe);
+        let person = app.person().await;
+        let mut inputs = vec![noun.example.clone()];
+        inputs.extend(further_inputs(kind));
+        if kind == Kind::Dose {
+            let medication = for_noun(Kind::Medication, Describe).example;
+            let id = person.post("/v1/medications", &medication).await.expect(201).id();
+            inputs.iter_mut().for_each(|input| input["medication_id"] = json!(id));
+        }
+        let mut author = Author { person: &person, noun: &noun, reviewed: None };
+        if kind == Kind::UseEventReview {
+            let event = for_noun(Kind::UseEvent, Describe).example;
+            let stored = person.post("/v1/use-events", &event).await.expect(201);
+            let event = stored.body["use_event"]["id"].as_str().expect("an id").to_owned();
+            let review = format!("/v1/use-events/{event}/review");
+            let body = noun.example.to_string().into_bytes();
+            let first = person.send("PUT", &review, &[], Some(body)).await.expect(201);
+            conformance.compare("putUseEventReview", 201, &first.body);
+            author.reviewed = Some((event, 1));
+        }
+        for input in inputs {
+            let mut order = Vec::new();
+            pointers("", &input, &mut order);
+            explore(&mut author, &input, &order, &mut conformance).await;
+            order.reverse();
+            explore(&mut author, &input, &order, &mut conformance).await;
+        }
+        schemas.insert(noun.name.clone());
+        schemas.extend(conformance.inside(&json!({ "$ref": format!("#/components/schemas/{}", noun.name) })));
+    }
+    assert_eq!(conformance.faults(), Vec::<String>::new());
+    assert_eq!(conformance.unseen(&schemas), Vec::<String>::new());
+    let always: Vec<String> = conformance
+        .never_absent(&schemas)
+        .into_iter()
+        .filter(|m| !NOT_PROVOKED.contains(&m.as_str()))
+        .collect();
+    assert_eq!(always, Vec::<String>::new(), "optional members that the server always gives");
+}
+
+/// Operations that read and need no id.
+fn reads(document: &Value) -> Vec<(String, String)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let reads = paths.iter().filter_map(|(path, item)| {
+        let id = item["get"]["operationId"].as_str()?;
+        let is_json = item["get"]["responses"]["200"]["content"].get("application/json").is_some();
+        (is_json && !path.contains('{')).then(|| (id.to_owned(), path.clone()))
+    });
+    reads.collect()
+}
+
+async fn every_other_answer_is_as_its_schema_says(app: &TestApp) {
+    let document = app.document().await;
+    let mut conformance = Conformance::new(document.clone());
+    let (new, known) = (app.person().await, app.person().await);
+    store_examples(&known, &mut conformance).await;
+    for (operation, path) in reads(&document) {
+        for person in [&new, &known] {
+            let query = if operation == "getSeries" { "?metric=craving" } else { "" };
+            let response = person.get(&format!("{path}{query}")).await;
+            if response.status == 200 {
+                conformance.compare(&operation, 200, &response.body);
+            }
+        }
+    }
+    let insights: Value = serde_json::from_str(INSIGHTS).expect("JSON");
+    for (request, body) in insights.as_object().expect("an object") {
+        let path = format!("/v1/insights/{}", request.split('?').next().unwrap_or_default());
+        let operation = document["paths"][path.as_str()]["get"]["operationId"].as_str().expect("an id");
+        let schema = conformance.response_schema(operation, 200);
+        conformance.compare_shape(operation, &schema, body);
+    }
+    assert_eq!(conformance.faults(), Vec::<String>::new());
+}
+
+/// Stores the example of every noun, reads each in every way, and sends what the account can send.
+async fn store_examples(person: &Person, conformance: &mut Conformance) {
+    let mut medication = Value::Null;
+    for kind in Kind::ALL.iter().copied().filter(|kind| *kind != Kind::UseEventReview) {
+        let mut noun = for_noun(kind, Describe);
+        if kind == Kind::Dose {
+            noun.example["medication_id"] = medication.clone();
+        }
+        let path = format!("/v1/{}", kind.path());
+        let stored = person.post(&path, &noun.example).await.expect(201);
+        let one = stored.header("location");
+        let read = person.get(&one).await.expect(200);
+        if kind == Kind::Medication {
+            medication = read.body["id"].clone();
+        }
+        conformance.compare(&format!("get{}", noun.name), 200, &read.body);
+        let replaced = person.put(&one, 1, &read.body).await.expect(200);
+        conformance.compare(&format!("replace{}", noun.name), 200, &replaced.body);
+        let history = person.get(&format!("{one}/history")).await.expect(200);
+        conformance.compare(&format!("list{}History", noun.name), 200, &history.body);
+        match kind {
+            Kind::Plan => {
+                let active = person.post_empty(&format!("{one}/activate")).await.expect(200);
+                conformance.compare("activatePlan", 200, &active.body);
+                let numbers = person.get(&format!("{one}/numbers")).await.expect(200);
+                conformance.compare("listPlanNumbers", 200, &numbers.body);
+                let compared = person.get(&format!("{one}/numbers/2?compare_to=1")).await.expect(200);
+                conformance.compare("getPlanNumber", 200, &compared.body);
+            }
+            Kind::Medication => {
+                let due = person.get(&format!("{one}/due")).await.expect(200);
+                conformance.compare("listDueDoses", 200, &due.body);
+            }
+            Kind::UseEvent | Kind::CravingEvent => {
+                let help = person.get(&format!("{one}/support")).await.expect(200);
+                conformance.compare(&format!("get{}Support", noun.name), 200, &help.body);
+            }
+            _ => {}
+        }
+    }
+    let unknown = json!({ "kind": "momentary", "occurred_at": "x", "answers": {}, "more": 1 });
+    let problem = person.post("/v1/check-ins", &unknown).await.expect(422);
+    let schema = json!({ "$ref": "#/components/schemas/Problem" });
+    conformance.compare_shape("Problem", &schema, &problem.body);
+    let push = json!({ "changes": [
+        { "kind": "check-ins", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a4f", "record": unknown },
+    ]});
+    let synchronized = person.post("/v1/sync", &push).await.expect(200);
+    conformance.compare("synchronize", 200, &synchronized.body);
+}
