@@ -41,8 +41,10 @@ pub fn with_help_schema<T: Record>(components: &mut Components, member: &str) ->
 pub fn beside_help_schema<T: Record>(components: &mut Components) -> Value {
     add_record::<T>(components);
     let mut support = add::<Toolkit>(components);
-    // Only some responses have it.
-    support[MAY_BE_NULL] = json!(true);
+    if let Value::Object(members) = &mut support {
+        // Only some responses have it.
+        members.insert(MAY_BE_NULL.to_owned(), json!(true));
+    }
     let mut schema = components.get(&*T::name()).cloned().unwrap_or_default();
     if let Value::Object(members) = &mut schema {
         // A response may have more members some day.
