@@ -173,7 +173,9 @@ async fn every_noun_is_answered_as_its_schema_says(app: &TestApp) {
         if kind == Kind::Dose {
             let medication = for_noun(Kind::Medication, Describe).example;
             let id = person.post("/v1/medications", &medication).await.expect(201).id();
-            inputs.iter_mut().for_each(|input| input["medication_id"] = json!(id));
+            for input in &mut inputs {
+                input["medication_id"] = json!(id);
+            }
         }
         let mut author = Author { person: &person, noun: &noun, reviewed: None };
         if kind == Kind::UseEventReview {

@@ -312,11 +312,8 @@ fn r5_is_read_as_r4() {
         .iter()
         .map(|item| item.kind)
         .collect();
-    use ItemType::{Choice, OpenChoice, String};
-    assert_eq!(
-        kinds,
-        [Choice, OpenChoice, OpenChoice, OpenChoice, String, Choice]
-    );
+    let (choice, open, text) = (ItemType::Choice, ItemType::OpenChoice, ItemType::String);
+    assert_eq!(kinds, [choice, open, open, open, text, choice]);
     assert_eq!(imported.questionnaire.attribution, "The authors");
     assert_eq!(
         shown(&imported.remarks),
