@@ -10,13 +10,13 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        schema::add_input,
+        schema::{add_input, add_record},
     },
     record::{
         self, delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, replace_endpoint,
         request_example,
     },
-    support::{RecordPlace, beside_help_schema, create_with_help, example_beside_help},
+    support::{RecordPlace, create_with_help, example_beside_help},
 };
 
 /// Returns the endpoints of check-ins.
@@ -44,14 +44,14 @@ fn create_endpoint(tag: Tag) -> Endpoint {
         .gives_schema(
             201,
             "Stored.",
-            Box::new(beside_help_schema::<CheckIn>),
+            Box::new(add_record::<CheckIn>),
             example_beside_help::<CheckIn>,
         )
         .with_headers(&["ETag", "Location"])
         .gives_schema(
             200,
             "Stored before; the response has the current version.",
-            Box::new(beside_help_schema::<CheckIn>),
+            Box::new(add_record::<CheckIn>),
             example_beside_help::<CheckIn>,
         )
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])

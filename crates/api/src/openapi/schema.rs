@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use mainstay_domain::record::Record;
+use mainstay_domain::{
+    record::{Kind, Record},
+    support::toolkit::Toolkit,
+};
 use serde_json::{Map, Value, json};
 use utoipa::{
     ToSchema,
@@ -50,6 +53,16 @@ pub fn add_patch<T: Record>(components: &mut Components) -> Value {
 /// Adds a noun together with the members that every record has.
 fn add_noun<T: Record>(form: Form, components: &mut Components) -> Value {
     let reference = add_in(form, components, T::name(), found_in::<T>());
+    let only_in_some_responses = match T::KIND {
+        Kind::CheckIn => {
+            let support = add::<Toolkit>(components);
+            json!({ "support": {
+                "$ref": support.get("$ref"), "readOnly": true, MAY_BE_NULL: true,
+                "description": "Help, in the response that stores a check-in whose answer `feels_safe` is `no` or `not_sure`.",
+            } })
+        }
+        _ => json!({}),
+    };
     if let Some(own) = components.get_mut(&*T::name())
         && own["properties"].get("version").is_none()
     {
@@ -63,6 +76,7 @@ fn add_noun<T: Record>(form: Form, components: &mut Components) -> Value {
                 "updated_at": time("When the record was last changed."),
             }),
         );
+        extend(own, json!({}), only_in_some_responses);
     }
     reference
 }

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use crate::{
     openapi::{
-        form::{Form, MAY_BE_NULL},
-        schema::{Components, add, add_record, extend},
+        form::Form,
+        schema::{Components, add, add_record},
     },
     record::example,
 };
@@ -34,30 +34,6 @@ pub fn with_help_schema<T: Record>(components: &mut Components, member: &str) ->
         "required": [member, "support"],
         "properties": properties,
     });
-    add_with_support::<T>(components, schema)
-}
-
-/// Adds the schema of a record with the member `support`, which a response has only if the record asks for help.
-pub fn beside_help_schema<T: Record>(components: &mut Components) -> Value {
-    add_record::<T>(components);
-    let mut support = add::<Toolkit>(components);
-    if let Value::Object(members) = &mut support {
-        // Only some responses have it.
-        members.insert(MAY_BE_NULL.to_owned(), json!(true));
-    }
-    let mut schema = components.get(&*T::name()).cloned().unwrap_or_default();
-    if let Value::Object(members) = &mut schema {
-        // A response may have more members some day.
-        members.remove("additionalProperties");
-        members.insert(
-            "description".to_owned(),
-            json!(format!(
-                "A stored {}, with help if it says that the person does not feel safe or is not sure.",
-                T::KIND.singular()
-            )),
-        );
-    }
-    extend(&mut schema, json!({}), json!({ "support": support }));
     add_with_support::<T>(components, schema)
 }
 

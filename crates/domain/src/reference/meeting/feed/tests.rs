@@ -13,7 +13,12 @@ fn read(entries: &Value) -> Feed {
         programme: Programme::Na,
         time_zone: Some(chrono_tz::Europe::Dublin),
     };
-    let id_of = |slug: &str| Uuid::from_u128(slug.bytes().fold(0, |sum, b| sum * 256 + u128::from(b)));
+    let id_of = |slug: &str| {
+        Uuid::from_u128(
+            slug.bytes()
+                .fold(0_u128, |sum, b| sum.wrapping_mul(257).wrapping_add(u128::from(b))),
+        )
+    };
     read_feed(entries.as_array().unwrap(), &source, id_of)
 }
 
