@@ -26,7 +26,7 @@ fn further_inputs(kind: Kind) -> Vec<Value> {
         }
         Kind::CravingEvent => vec![json!({
             "occurred_at": "2026-03-01T12:00:00Z", "ratings": [{ "offset_s": 0, "value": 5 }],
-            "strategy_uses": [{ "label": "A walk", "before": 5 }, { "practice": "urge-surfing" }],
+            "strategy_uses": [{ "label": "A walk", "before": 5 }, { "practice": "urge-surfing-wave" }],
         })],
         Kind::Plan => vec![json!({
             "kind": "safety", "title": "Safe", "content": {
@@ -241,6 +241,16 @@ async fn every_other_answer_is_as_its_schema_says(app: &TestApp) {
         conformance.compare_shape(operation, &schema, body);
     }
     assert_eq!(conformance.faults(), Vec::<String>::new());
+    let nouns: BTreeSet<String> = Kind::ALL.iter().map(|kind| for_noun(*kind, Describe).name).collect();
+    let nouns = conformance.inside(&json!(
+        nouns.iter().map(|n| json!({ "$ref": format!("#/components/schemas/{n}") })).collect::<Vec<_>>()
+    ));
+    let others: Vec<String> = conformance.seen().filter(|name| !nouns.contains(*name)).cloned().collect();
+    assert_eq!(
+        conformance.never_absent(&others),
+        Vec::<String>::new(),
+        "optional members that the server always gives"
+    );
 }
 
 /// Stores the example of every noun, reads each in every way, and sends what the account can send.
