@@ -13,8 +13,8 @@ use crate::{
         schema::{add_input, add_record},
     },
     record::{
-        self, delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, replace_endpoint,
-        request_example,
+        self, delete_endpoint, history_endpoint, list_endpoint, merge_endpoint, path, read_endpoint,
+        replace_endpoint, request_example,
     },
     support::{RecordPlace, create_with_help, example_beside_help},
 };
@@ -27,6 +27,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         list_endpoint::<CheckIn>(tag),
         read_endpoint::<CheckIn>(tag),
         replace_endpoint::<CheckIn>(tag),
+        merge_endpoint::<CheckIn>(tag),
         delete_endpoint::<CheckIn>(tag),
         history_endpoint::<CheckIn>(tag),
     ]

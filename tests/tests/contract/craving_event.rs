@@ -1,6 +1,6 @@
 //! Craving events: the help in the response, and the closing of events that nobody ends.
 
-use chrono::{TimeDelta, Utc};
+use chrono::{Datelike, TimeDelta, Utc};
 use mainstay_tests::{Person, Response, TestApp, both_engines, samples::sample_id};
 use serde_json::{Value, json};
 
@@ -20,8 +20,9 @@ both_engines!(
 /// A person with an active plan and two contacts. Returns the plan too.
 async fn person_with_plan(app: &TestApp) -> (Person, Response) {
     let sam = app.person().await;
+    let another_day = (app.clock.now() + TimeDelta::days(3)).weekday().number_from_monday();
     let unavailable = json!({ "name": "Never now", "relationship": "friend", "phone": "+12025550101", "position": 1, "time_zone": "UTC",
-        "availability": [{ "days": [1], "from": "03:00", "to": "03:01" }] });
+        "availability": [{ "days": [another_day], "from": "03:00", "to": "03:01" }] });
     sam.post("/v1/support-contacts", &unavailable).await.expect(201);
     let robin = json!({ "name": "Robin", "relationship": "sponsor", "phone": "+12025550143", "position": 2 });
     let robin = sam.post("/v1/support-contacts", &robin).await.expect(201).id();

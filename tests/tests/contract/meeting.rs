@@ -372,7 +372,8 @@ async fn texts_of_a_feed_become_plain_and_a_wrong_end_costs_the_end(app: &TestAp
     assert!(
         read.len() == 2 && read.iter().all(|m| m.get("end_time").is_none() && m.get("latitude").is_none())
     );
-    assert_eq!(read[0]["notes"], "Ring\ntwice & wait");
+    let one = read.iter().find(|m| m["name"] == "One").expect("the meeting");
+    assert_eq!(one["notes"], "Ring\ntwice & wait");
 }
 
 async fn a_report_names_what_was_left_out_and_what_is_not_known(app: &TestApp) {

@@ -79,7 +79,7 @@ async fn a_change_needs_the_current_version(app: &TestApp) {
     for method in ["PUT", "DELETE"] {
         let missing = sam.send(method, &path, &[], Some(body.clone())).await.expect(428);
         assert_eq!(missing.problem(), "precondition-required");
-        for tag in ["\"2\"", "1", "W/\"1\"", "\"x\"", "\"2\", \"3\"", "W/\"1\", \"2\""] {
+        for tag in ["\"2\"", "1", "W/\"2\"", "\"x\"", "\"2\", \"3\"", "W/\"3\", \"2\""] {
             let stale = sam.send(method, &path, &[("if-match", tag)], Some(body.clone())).await.expect(412);
             assert_eq!(stale.problem(), "version-mismatch");
         }
@@ -104,7 +104,7 @@ async fn one_of_several_versions_must_be_the_current_one(app: &TestApp) {
     let body = check_in_with_id(1, "two").to_string().into_bytes();
     for (method, path, body, (stale, current), status) in [
         ("PUT", path.as_str(), &body, ("\"2\", \"3\"", "\"7\", \"1\""), 200),
-        ("DELETE", &path, &body, ("\"1\", W/\"2\"", "\"1\", \"2\""), 204),
+        ("DELETE", &path, &body, ("\"1\", W/\"3\"", "\"1\", W/\"2\""), 204),
         ("PUT", "/v1/me", &me, ("\"3\", \"2\"", "\"2\",\"1\""), 200),
         ("POST", &format!("{plan}/activate"), &Vec::new(), ("\"2\", \"3\"", "W/\"2\", \"1\", \"3\""), 200),
     ] {

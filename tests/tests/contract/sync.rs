@@ -8,6 +8,7 @@ use mainstay_tests::{
     samples::{check_in, check_in_with_id, delete, sample_id, statuses, upsert},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 async fn push(sam: &Person, changes: &[Value]) -> Vec<Value> {
     let response = sam.post("/v1/sync", &json!({ "cursor": null, "changes": changes })).await.expect(200);
@@ -378,10 +379,14 @@ async fn every_collection_travels_by_sync(app: &TestApp) {
     let document = app.document().await;
     let example = |kind: &Kind| {
         let operation = &document["paths"][format!("/v1/{}", kind.path())]["post"];
-        let mut record =
+        let record =
             operation["requestBody"]["content"]["application/json"]["examples"]["example"]["value"].clone();
-        let id = record.as_object_mut()?.remove("id")?;
-        Some(json!({ "kind": kind.path(), "op": "upsert", "id": id, "record": record }))
+        // The example of a dose names this medication.
+        let id = match kind {
+            Kind::Medication => Uuid::from_u128(0x0195_e4c2_6d1f_7c33_8a55_0d9f_3c1b_2a47),
+            other => sample_id(other.code().unsigned_abs().into()),
+        };
+        record.is_object().then(|| json!({ "kind": kind.path(), "op": "upsert", "id": id, "record": record }))
     };
     // Reviews have no collection of their own.
     let changes: Vec<Value> = Kind::ALL.iter().rev().filter_map(example).collect();
