@@ -44,6 +44,7 @@ mod support_contact;
 mod sync;
 mod sync_merge;
 mod text;
+mod sync_pages;
 mod thought_record;
 mod transition;
 mod use_event;

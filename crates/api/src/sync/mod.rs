@@ -172,9 +172,7 @@ impl Pull {
             })?),
         };
         let sync_state = caller.state.store.read(caller.scope(), sync_state).await?;
-        if let Some(after) = after
-            && (after.epoch != sync_state.epoch || after.rev < sync_state.floor_rev)
-        {
+        if after.is_some_and(|after| after.has_expired(&sync_state)) {
             return Err(Problem::new(ProblemKind::CursorExpired));
         }
         Ok(Self {
@@ -194,7 +192,9 @@ impl Pull {
     ) -> Result<Reply, StoreError> {
         let after = self.after.map_or(0, |after| after.rev);
         let page = pull(records, after, self.limit)?;
-        let has_expired = self.after.is_some() && after < page.sync_state.floor_rev;
+        let has_expired = self
+            .after
+            .is_some_and(|after| after.has_expired(&page.sync_state));
         if page.sync_state.epoch != self.epoch || has_expired {
             return Err(StoreError::NotFound);
         }
@@ -204,6 +204,7 @@ impl Pull {
             cursor: cursors.encode(&Position {
                 epoch: self.epoch,
                 rev: page.upto,
+                floor_rev: page.sync_state.floor_rev,
             }),
             has_more: page.has_more,
             server_time: Timestamp::utc(now),
