@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::{entry::read_entry, known::is_known, member::EntryReader};
-use super::{Meeting, Programme};
+use super::{Meeting, MeetingType, Programme};
 use crate::value::validation::{Finding, FindingCode};
 
 /// The source of a feed.

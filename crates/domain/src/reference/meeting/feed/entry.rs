@@ -5,13 +5,10 @@ use chrono::NaiveDateTime;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{FeedSource, member::EntryReader};
+use super::{FeedSource, Meeting, MeetingType, Programme, member::EntryReader};
 use crate::{
     reference::{
-        meeting::{
-            Meeting, MeetingType, Programme,
-            type_names::{CLOSED_LOCATION, ONLINE},
-        },
+        meeting::type_names::{CLOSED_LOCATION, ONLINE},
         plain_text::{in_one_line, is_visible},
     },
     value::{
