@@ -34,7 +34,7 @@ use crate::{
     },
     openapi::{
         endpoint::{self, Endpoint, Parameter, Tag},
-        form::Form,
+        reference::Form,
         schema::{Components, add, add_list, add_record},
     },
     record::{

@@ -3,5 +3,6 @@
 pub mod document;
 pub mod endpoint;
 pub mod form;
+pub mod reference;
 pub mod schema;
 pub mod tag;

@@ -15,7 +15,7 @@ use utoipa::{
     openapi::{RefOr, Schema},
 };
 
-use crate::openapi::form::{Form, MAY_BE_NULL};
+use crate::openapi::reference::{Form, MAY_BE_NULL};
 
 /// The schemas of types by their names.
 pub type Components = BTreeMap<String, Value>;

@@ -19,7 +19,7 @@ use crate::{
     http::{caller::Caller, problem::HandlerResult},
     openapi::{
         endpoint::{self, Endpoint, Tag},
-        form::Form,
+        reference::Form,
         schema::{Components, add_list, add_record},
     },
 };

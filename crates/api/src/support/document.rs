@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     openapi::{
-        form::Form,
+        reference::Form,
         schema::{Components, add, add_record},
     },
     record::example,
