@@ -26,7 +26,7 @@ impl Form {
         }
     }
 
-    /// Returns a reference to a type in this form. [`finish`] replaces it by the name in the document.
+    /// Returns a reference to a type in this form. `form::finish` replaces it by the name in the document.
     pub fn reference(self, name: &str) -> Value {
         json!({ "$ref": format!("{}{name}", self.prefix()) })
     }

@@ -29,7 +29,8 @@ pub struct SafetyText {
 macro_rules! overdose_signs {
     () => {
         "It is an overdose if someone cannot be woken, breathes slowly, with a snore or a gurgle, or not at all, or has \
-         blue or grey lips. Then call the emergency number, give naloxone, lay them on their side, and stay."
+         blue or grey lips. Then call the emergency number, give naloxone, and stay. Someone who breathes lies on their \
+         side; for someone who does not, do what the emergency line says."
     };
 }
 
@@ -55,9 +56,9 @@ pub const fn safety_text(topic: SafetyTopic) -> SafetyText {
         }
         SafetyTopic::MixedDepressants => concat!(
             "Opioids, alcohol and sedatives each slow the breathing. Together they slow it much more, also hours apart, \
-             and also when one of them is prescribed. Please do not take more of any of them now, and do not stay alone. \
-             Keep naloxone within reach. Ask your doctor or a pharmacist today about what is prescribed, before you change \
-             it. ",
+             and also when one of them is prescribed. Please add nothing to what is prescribed for you, and do not stay \
+             alone. Keep naloxone within reach. Do not stop a prescribed medication by yourself: ask your doctor or a \
+             pharmacist before the next dose. ",
             overdose_signs!()
         ),
         SafetyTopic::OpioidTolerance => concat!(
