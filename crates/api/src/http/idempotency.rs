@@ -135,7 +135,7 @@ pub async fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> Han
     let name = name.ok_or_else(|| {
         Problem::because(
             ProblemKind::BadRequest,
-            "Idempotency-Key must have 1 to 255 visible ASCII characters.",
+            "Idempotency-Key must have 1 to 255 ASCII characters: visible ones, spaces and tabs.",
         )
     })?;
     let request_parts = [

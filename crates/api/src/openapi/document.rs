@@ -148,7 +148,7 @@ fn idempotency_key() -> Parameter {
         place: "header",
         required: false,
         description: "A name for this request, for example a UUID. A request with the same name and body within 24 hours gets the response of the first one, and waits for it up to two seconds.",
-        schema: json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$" }),
+        schema: json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\t -~]+$" }),
         // The reference page would send an example by itself, and every second request would reuse it.
         example: Value::Null,
     }
