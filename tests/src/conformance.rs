@@ -114,11 +114,6 @@ impl Conformance {
         found
     }
 
-    /// The schemas of which objects were seen.
-    pub fn seen(&self) -> impl Iterator<Item = &String> {
-        self.seen.keys()
-    }
-
     /// Those of the schemas of which no object was seen.
     pub fn unseen<'a>(&self, schemas: impl IntoIterator<Item = &'a String>) -> Vec<String> {
         let is_object = |name: &str| self.document["components"]["schemas"][name]["properties"].is_object();

@@ -213,6 +213,17 @@ async fn invalid_files_are_refused_with_the_location_of_the_fault(app: &TestApp)
     assert!(
         import(app, FIXTURE, more).await.expect_err("the import fails").contains("/scoring/scores/0/items/0")
     );
+    let malformed = app.database.path().join("malformed.json");
+    std::fs::write(
+        &malformed,
+        r#"{ "version": 1, "scores": [{ "id": "s", "lable": "S", "items": "calm" }], "gate": [] }"#,
+    )
+    .expect("the file is written");
+    let more = QuestionnairesImport { scoring: Some(malformed), ..QuestionnairesImport::default() };
+    let refused = import(app, FIXTURE, more).await.expect_err("the import fails");
+    for pointer in ["/version: ", "/scores/0/lable: ", "/scores/0/label: ", "/scores/0/items: ", "/gate: "] {
+        assert!(refused.contains(pointer), "{pointer} {refused}");
+    }
     assert!(import(app, "/nowhere.json", terms()).await.is_err());
 }
 

@@ -65,7 +65,7 @@ async fn a_response_is_scored_when_it_is_completed(app: &TestApp) {
             (&json!("calm_and_joy"), &json!(1.5), &Value::Null)
         ]
     );
-    assert_eq!((&done["scoring_version"], done.get("safety_notes")), (&json!("2026-03"), None));
+    assert_eq!((&done["scoring_version"], &done["safety_notes"]), (&json!("2026-03"), &json!([])));
     let read = sam.get(&path).await.expect(200).body;
     assert_eq!(
         (&read["scores"], &read["answers"][5]),
@@ -194,7 +194,7 @@ async fn a_dark_answer_brings_helplines_of_the_persons_country(app: &TestApp) {
         .await
         .expect(200)
         .body;
-    assert_eq!((lighter.get("safety_notes"), lighter.get("helplines")), (None, None));
+    assert_eq!((&lighter["safety_notes"], &lighter["helplines"]), (&json!([]), &json!([])));
 }
 
 async fn scores_keep_their_scoring_version_and_have_a_trend(app: &TestApp) {

@@ -4,7 +4,7 @@
 use std::{fmt, fs, path::Path};
 
 use mainstay_domain::value::validation::pointer_segment;
-use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 use super::printable;
@@ -25,15 +25,6 @@ pub(super) fn read_json(path: &Path) -> Result<Value, String> {
     // Some programs write a byte-order mark at the beginning of a file.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     parse(bytes).map_err(|fault| format!("{}: {fault}", path.display()))
-}
-
-/// Reads a file as JSON of one type.
-///
-/// # Errors
-/// As [`read_json`], and if the JSON is not of the type.
-pub(super) fn read_json_as<T: DeserializeOwned>(path: &Path) -> Result<T, String> {
-    serde_path_to_error::deserialize(read_json(path)?)
-        .map_err(|e| printable(&format!("{}: at {}: {}", path.display(), e.path(), e.inner())))
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {

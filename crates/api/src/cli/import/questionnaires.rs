@@ -1,21 +1,28 @@
 //! Imports questionnaires. A questionnaire is imported whole or not at all.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
-use mainstay_domain::reference::questionnaire::{
-    Questionnaire, QuestionnaireStatus,
-    fhir::{Imported, Refused, Terms, import},
-    shipped,
+use mainstay_domain::{
+    reference::questionnaire::{
+        Questionnaire, QuestionnaireStatus,
+        fhir::{Imported, Refused, Terms, import},
+        scoring::Scoring,
+        shipped,
+    },
+    value::validation::Findings,
 };
 use mainstay_store::{Store, questionnaire::QuestionnaireImport};
 
-use super::{
-    Report, finding_lines,
-    json_file::{read_json, read_json_as},
-    printable,
+use super::{Report, finding_lines, json_file::read_json, printable};
+use crate::{
+    http::schema_validation::InputSchema,
+    openapi::schema::add_body,
+    server::{clock::Clock, id::named_id},
 };
-use crate::server::{clock::Clock, id::named_id};
 
 /// The commands for questionnaires.
 #[derive(Debug, Subcommand)]
@@ -115,7 +122,7 @@ fn read_questionnaire(from: &QuestionnairesImport) -> Result<Imported, String> {
         url: from.url.clone(),
         version: from.version.clone(),
         status: from.status,
-        scoring: from.scoring.as_deref().map(read_json_as).transpose()?,
+        scoring: from.scoring.as_deref().map(read_scoring).transpose()?,
     };
     let id_of = |url: &str, version: &str| named_id("questionnaire", &[url, version]);
     let imported = import(&resource, &terms, id_of).map_err(|Refused { faults, remarks }| {
@@ -130,6 +137,22 @@ fn read_questionnaire(from: &QuestionnairesImport) -> Result<Imported, String> {
         return Err(format!("--strict was given, so nothing was changed\n{remarks}"));
     }
     Ok(imported)
+}
+
+/// Reads scoring rules, and names every fault of their form at once.
+fn read_scoring(path: &Path) -> Result<Scoring, String> {
+    let rules = read_json(path)?;
+    let mut findings = Findings::default();
+    InputSchema::of::<Scoring>(add_body::<Scoring>, &[]).examine(&rules, &mut findings);
+    if !findings.is_empty() {
+        let faults = finding_lines("faults", &findings.into_vec());
+        return Err(format!(
+            "{}: not scoring rules, so nothing was changed\n{faults}",
+            path.display()
+        ));
+    }
+    serde_path_to_error::deserialize(rules)
+        .map_err(|e| printable(&format!("{}: at {}: {}", path.display(), e.path(), e.inner())))
 }
 
 /// Describes a questionnaire for the report of its import.
