@@ -49,8 +49,17 @@ fn further_inputs(kind: Kind) -> Vec<Value> {
     }
 }
 
-/// Objects that no input of these tests leads to: a questionnaire of the operator's own would be needed.
-const NOT_PROVOKED: [&str; 1] = ["QuestionnaireAnswer.value_coding"];
+/// Members that are optional and that no input of these tests leaves out of an answer.
+const NOT_PROVOKED: [&str; 8] = [
+    "QuestionnaireAnswer.value_coding",
+    "CareTransition.next_follow_up_on",
+    "Score.highest",
+    "Score.lowest",
+    "Score.value",
+    "ToolkitStrategy.instructions",
+    "ToolkitStrategy.minutes",
+    "ToolkitStrategy.practice",
+];
 
 /// The requests of one noun.
 struct Noun {

@@ -54,8 +54,7 @@ impl Parameters {
         parse: impl Fn(&str) -> Option<T>,
     ) -> Option<T> {
         let value = self.values.get(name)?;
-        // An unescaped + in a query means a space.
-        let parsed = parse(value).or_else(|| parse(&value.replace(' ', "+")));
+        let parsed = parse(value);
         if parsed.is_none() {
             self.findings.add(format!("/{name}"), code, expected);
         }
@@ -64,7 +63,9 @@ impl Parameters {
 
     /// Parses the value of a parameter that is a time. The offset may be written without a colon.
     pub fn time(&mut self, name: &str) -> Option<Timestamp> {
-        self.get(name, FindingCode::Format, "must be an RFC 3339 time", time)
+        // An unescaped + in a query means a space.
+        let parse = |text: &str| time(text).or_else(|| time(&text.replace(' ', "+")));
+        self.get(name, FindingCode::Format, "must be an RFC 3339 time", parse)
     }
 
     /// Parses the value of a parameter whose type is an enum. Another value becomes a finding that lists the variants.
