@@ -198,7 +198,7 @@ pub trait Record: Serialize + DeserializeOwned + ToSchema + Clone + Send + Sync 
     fn complete_with(&mut self, _context: &ValidationContext) {}
 
     /// Sets the members that the server owns: computed members, ids of items, and states that time has
-    /// already changed.
+    /// already changed. An `Option` that it always fills is marked `#[schema(nullable = false)]`.
     fn complete(&mut self, _now: DateTime<Utc>, _new_id: NewId<'_>) {}
 
     /// Copies members that a client cannot set from the previous version.
