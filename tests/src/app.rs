@@ -13,8 +13,10 @@ use mainstay_api::{
         clock::Clock,
     },
 };
+use mainstay_domain::record::{Incoming, Record, draft};
 use mainstay_store::{Locations, MasterKeys, PersonScope, migrate_all};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     client::{Client, Person, Response},
@@ -148,6 +150,23 @@ impl TestApp {
         let claims = state.tokens.verify(token, self.clock.now()).expect("a valid token");
         let principal = state.store.principal(claims.sub, claims.sid, 0).await;
         principal.expect("the store works").expect("the session lives").scope
+    }
+
+    /// Stores the example of a noun with other members, as an earlier release did that took them.
+    pub async fn store_earlier<T: Record>(&self, person: &Person, id: Uuid, members: &Value) {
+        let mut body = serde_json::to_value(T::example()).expect("it is JSON");
+        let incoming: Incoming<T> = serde_json::from_value(body.clone()).expect("a record");
+        let mut draft = draft(incoming, id, None, self.clock.now(), chrono_tz::UTC, &mut Uuid::nil)
+            .expect("the example is valid");
+        for (name, member) in members.as_object().expect("members") {
+            body[name] = member.clone();
+        }
+        draft.body = body.to_string().into_bytes();
+        let state = self.state();
+        let token = person.tokens["access_token"].as_str().expect("a token");
+        let session = state.tokens.verify(token, self.clock.now()).expect("it is valid").sid;
+        let stored = state.store.create(&self.scope(person).await, session, self.clock.micros(), draft).await;
+        stored.expect("it is stored");
     }
 
     /// Fetches the OpenAPI document.

@@ -1,9 +1,6 @@
 //! Amounts of use events and goals: their units, and what is counted of them.
 
-use mainstay_domain::{
-    record::{Incoming, Record, draft},
-    use_event::UseEvent,
-};
+use mainstay_domain::use_event::UseEvent;
 use mainstay_tests::{Person, TestApp, both_engines};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -175,27 +172,12 @@ async fn an_amount_is_compared_with_a_limit_in_the_same_unit_or_in_grams(app: &T
     }
 }
 
-/// Stores a use event as an earlier release did.
-async fn store_earlier(app: &TestApp, sam: &Person, id: Uuid, unit: &Value, amount: &Value) {
-    let mut body = serde_json::to_value(UseEvent::example()).expect("it is JSON");
-    let incoming: Incoming<UseEvent> = serde_json::from_value(body.clone()).expect("a use event");
-    let mut draft =
-        draft(incoming, id, None, app.clock.now(), chrono_tz::UTC, &mut Uuid::nil).expect("it is valid");
-    body["unit"] = unit.clone();
-    body["amount"] = amount.clone();
-    draft.body = body.to_string().into_bytes();
-    let state = app.state();
-    let token = sam.tokens["access_token"].as_str().expect("a token");
-    let session = state.tokens.verify(token, app.clock.now()).expect("it is valid").sid;
-    let stored = state.store.create(&app.scope(sam).await, session, app.clock.micros(), draft).await;
-    stored.expect("it is stored");
-}
-
 async fn a_unit_that_was_stored_as_free_text_stays_readable(app: &TestApp) {
     let sam = app.person().await;
     let (bottles, no_amount) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    store_earlier(app, &sam, bottles, &json!("Flaschen"), &json!(2)).await;
-    store_earlier(app, &sam, no_amount, &json!("mg"), &Value::Null).await;
+    for (id, unit, amount) in [(bottles, "Flaschen", json!(2)), (no_amount, "mg", Value::Null)] {
+        app.store_earlier::<UseEvent>(&sam, id, &json!({ "unit": unit, "amount": amount })).await;
+    }
     let path = format!("/v1/use-events/{bottles}");
     let is_current =
         |found: &Value| (&found["unit"], &found["unit_label"]) == (&json!("other"), &json!("Flaschen"));

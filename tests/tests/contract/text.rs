@@ -1,16 +1,21 @@
 //! What people name shows something, and no text holds control characters.
 
+use mainstay_domain::{
+    check_in::CheckIn, craving_event::CravingEvent, support_contact::SupportContact, use_event::UseEvent,
+};
 use mainstay_tests::{
     TestApp, both_engines,
     samples::{check_in, sample_id, statuses, upsert},
 };
 use serde_json::json;
+use uuid::Uuid;
 
 both_engines!(
     a_name_that_shows_nothing_is_refused_wherever_it_is_sent,
     a_control_character_is_refused_in_every_text,
     every_fault_of_a_text_is_named_together,
     names_and_notes_in_any_script_come_back_as_they_were_sent,
+    a_record_with_a_text_that_is_refused_today_stays_usable,
 );
 
 const UNSEEN: [&str; 8] = [
@@ -135,4 +140,41 @@ async fn names_and_notes_in_any_script_come_back_as_they_were_sent(app: &TestApp
         let again = sam.post("/v1/support-contacts", &contact).await.expect(200);
         assert_eq!(again.body["name"], name);
     }
+}
+
+async fn a_record_with_a_text_that_is_refused_today_stays_usable(app: &TestApp) {
+    let sam = app.person().await;
+    let id = Uuid::from_u128;
+    app.store_earlier::<SupportContact>(&sam, id(1), &json!({ "name": "\u{0} " })).await;
+    app.store_earlier::<CheckIn>(&sam, id(2), &json!({ "note": "one\u{0}two" })).await;
+    app.store_earlier::<UseEvent>(&sam, id(3), &json!({ "note": "\u{1b}[31m" })).await;
+    app.store_earlier::<CravingEvent>(&sam, id(4), &json!({ "note": "\u{7f}" })).await;
+    for path in [
+        "/v1/support",
+        "/v1/insights/summary",
+        "/v1/insights/warnings",
+        "/v1/insights/abstinence",
+        "/v1/reports/progress",
+        "/v1/support-contacts",
+        &format!("/v1/craving-events/{}/support", id(4)),
+        &format!("/v1/use-events/{}/support", id(3)),
+    ] {
+        sam.get(path).await.expect(200);
+    }
+    for (n, collection, members) in [
+        (1, "support-contacts", json!({ "relationship": "friend" })),
+        (2, "check-ins", json!({ "answers": { "mood": 4 } })),
+        (3, "use-events", json!({ "amount": 1, "unit": "pill" })),
+    ] {
+        let path = format!("/v1/{collection}/{}", id(n));
+        let changed = sam.patch(&path, 1, &members).await.expect(200).body;
+        sam.put(&path, 2, &changed).await.expect(200);
+        assert_eq!(sam.get(&format!("{path}/history")).await.expect(200).items().len(), 2);
+    }
+    let name = &sam.get(&format!("/v1/support-contacts/{}", id(1))).await.expect(200).body["name"];
+    assert_eq!(name, "–");
+    assert_eq!(sam.get(&format!("/v1/check-ins/{}", id(2))).await.body["note"], "onetwo");
+    let unseen = upsert("check-ins", 2, Some(3), json!({ "answers": { "mood": 5 } }));
+    sam.post("/v1/sync", &json!({ "changes": [unseen] })).await.expect(200);
+    sam.delete(&format!("/v1/craving-events/{}", id(4)), 1).await.expect(204);
 }

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    record::{Incoming, Record, merge_patch::MergePatch},
+    record::{Incoming, Record, merge_patch::MergePatch, stored::valid_form},
     value::validation::FindingCode,
 };
 use mainstay_store::{Expected, StoreError, Stored};
@@ -81,8 +81,8 @@ pub fn merged<T: Record>(
     id: Uuid,
     now: DateTime<Utc>,
 ) -> HandlerResult<Incoming<T>> {
-    let merged = patch
-        .apply(body)
+    let merged = valid_form::<T>(body)
+        .and_then(|body| patch.apply(&body))
         .map_err(|error| StoreError::unreadable(T::KIND, &error))?;
     read_incoming(&merged, id, now)
 }

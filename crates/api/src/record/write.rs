@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use mainstay_domain::record::{Deletion, Draft, Incoming, Kind, Record, draft, to_draft};
+use mainstay_domain::record::{
+    Deletion, Draft, Incoming, Kind, Record, draft, stored::from_stored, to_draft,
+};
 use mainstay_store::{Created, Expected, LockedWriter, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
@@ -137,7 +139,7 @@ pub fn current<T: Record>(writer: &mut LockedWriter<'_, '_>, id: Uuid) -> Result
 /// # Errors
 /// A body that is no record of this noun.
 pub fn decode<T: Record>(body: &[u8]) -> Result<T, StoreError> {
-    serde_json::from_slice(body).map_err(|e| StoreError::unreadable(T::KIND, &e))
+    from_stored(body).map_err(|e| StoreError::unreadable(T::KIND, &e))
 }
 
 /// Makes a draft of a record that the server itself changed. Such a version has no content of a client.

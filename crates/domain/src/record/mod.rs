@@ -9,6 +9,7 @@ mod kind;
 pub mod merge_patch;
 mod offset;
 pub mod registry;
+pub mod stored;
 
 use std::{borrow::Cow, fmt, marker::PhantomData, sync::Arc};
 

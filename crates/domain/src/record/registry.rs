@@ -15,7 +15,12 @@ use crate::{
     plan::Plan,
     practice_session::PracticeSession,
     questionnaire_response::QuestionnaireResponse,
-    record::{Draft, Incoming, Kind, Record, offset::canonical, to_draft},
+    record::{
+        Draft, Incoming, Kind, Record,
+        offset::canonical,
+        stored::{from_stored, valid_form},
+        to_draft,
+    },
     referral::Referral,
     self_efficacy_profile::SelfEfficacyProfile,
     support_contact::SupportContact,
@@ -110,7 +115,7 @@ impl ForNoun for OnTimer<'_> {
     type Output = Result<Draft, serde_json::Error>;
 
     fn run<T: Record>(self) -> Self::Output {
-        let mut record: T = serde_json::from_slice(self.body)?;
+        let mut record: T = from_stored(self.body)?;
         if let Some(timer) = T::TIMER {
             (timer.on_timer)(&mut record);
         }
@@ -137,7 +142,8 @@ impl ForNoun for HasSameContent<'_> {
 
     fn run<T: Record>(self) -> Self::Output {
         let content = |body| {
-            let mut incoming: Incoming<T> = serde_json::from_slice(body)?;
+            let body = valid_form::<T>(body)?;
+            let mut incoming: Incoming<T> = serde_json::from_slice(&body)?;
             Ok::<_, serde_json::Error>(canonical(&mut incoming.body))
         };
         Ok(content(self.one)? == content(self.other)?)
