@@ -1,6 +1,6 @@
 //! Safety notes: every danger of the table brings its note with every kind of help, and its nearest neighbour does not.
 
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Timelike};
 use mainstay_tests::{Person, TestApp, both_engines};
 use serde_json::{Value, json};
 
@@ -13,6 +13,8 @@ both_engines!(
     depressants_together_bring_their_note_with_every_help,
     harm_and_feeling_unsafe_bring_their_notes_with_every_help,
     the_event_itself_brings_its_note_however_long_ago_it_was,
+    the_answer_of_the_event_itself_counts_for_its_help,
+    a_medication_that_was_stopped_brings_no_note_for_ever,
     every_note_names_helplines_of_the_persons_country_and_nothing_mutes_it,
 );
 
@@ -29,6 +31,10 @@ fn days_ago(app: &TestApp, days: i64) -> String {
 
 fn date(app: &TestApp, days_ago: i64) -> String {
     (app.clock.now() - TimeDelta::days(days_ago)).date_naive().to_string()
+}
+
+fn minutes_since_midnight(app: &TestApp) -> i64 {
+    i64::from(app.clock.now().num_seconds_from_midnight() / 60)
 }
 
 fn used(substance: &str, at: String) -> Stored {
@@ -112,9 +118,9 @@ async fn assert_hidden(app: &TestApp, topic: &str, case: &str, records: &[Stored
     }
 }
 
-/// Opioid use every three days, which is never three days without.
-fn every_three_days(app: &TestApp) -> Vec<Stored> {
-    [9, 6, 3].into_iter().map(|days| used("opioid_heroin", days_ago(app, days))).collect()
+/// Opioid use every other day, which is never three days without.
+fn every_other_day(app: &TestApp) -> Vec<Stored> {
+    [6, 4, 2].into_iter().map(|days| used("opioid_heroin", days_ago(app, days))).collect()
 }
 
 fn medication(app: &TestApp, class: &str, schedule: &str, covers_days: i64, started: i64) -> Stored {
@@ -142,17 +148,52 @@ async fn lower_tolerance_brings_its_note_with_every_help(app: &TestApp) {
     let now = || ago(app, 1);
     let tablets = || medication(app, "antagonist", "FREQ=DAILY", 1, 10);
     let injection = || medication(app, "antagonist", "FREQ=DAILY;INTERVAL=28", 28, 56);
+    let methadone = |members: Value| with(medication(app, "opioid_agonist", "FREQ=DAILY", 1, 60), members);
+    let goal = |substance: &str| {
+        ("goals", json!({ "substance": substance, "kind": "abstain", "started_on": date(app, 60) }))
+    };
     let four_days_ago = [10, 7, 4].map(|days| used("opioid_heroin", days_ago(app, days))).to_vec();
     for (case, records) in [
         ("craving after three days", and(four_days_ago.clone(), craved("opioid_heroin", now()))),
         ("use after three days", and(four_days_ago, used("opioid_fentanyl", now()))),
+        (
+            "craving after 72 hours, of which two are whole dates",
+            vec![used("opioid_heroin", ago(app, 72 * 60 + 10)), craved("opioid_heroin", now())],
+        ),
         ("a first craving", vec![craved("opioid_prescription", now())]),
         ("tablet missed", vec![tablets(), dose("taken", days_ago(app, 2))]),
         ("tablet due, none recorded", vec![tablets()]),
         ("tablets ended", vec![with(tablets(), json!({ "status": "stopped", "ended_on": date(app, 5) }))]),
         ("tablets stopped, nobody knows when", vec![with(tablets(), json!({ "status": "stopped" }))]),
+        (
+            "an injection that may still have worked two weeks ago, stopped without a date",
+            vec![with(injection(), json!({ "status": "stopped" })), dose("taken", days_ago(app, 40))],
+        ),
+        ("methadone ended", vec![methadone(json!({ "status": "stopped", "ended_on": date(app, 28) }))]),
+        ("methadone paused, nobody knows when", vec![methadone(json!({ "status": "paused" }))]),
+        (
+            "an injection of buprenorphine ended, which works for four weeks",
+            vec![with(
+                medication(app, "partial_agonist", "FREQ=DAILY;INTERVAL=28", 28, 100),
+                json!({ "status": "completed", "ended_on": date(app, 50) }),
+            )],
+        ),
         ("injection overdue", vec![injection(), dose("taken", days_ago(app, 30))]),
-        ("out of jail", and(every_three_days(app), discharge(app, "jail", 3))),
+        ("out of jail", and(every_other_day(app), discharge(app, "jail", 3))),
+        (
+            "a community hospital is no freedom",
+            and(every_other_day(app), discharge(app, "community hospital", 3)),
+        ),
+        ("home detention is no freedom", and(every_other_day(app), discharge(app, "Home Detention", 3))),
+        ("nobody knows the level", and(every_other_day(app), discharge(app, "Haus am See", 3))),
+        ("out of jail, with a goal about a stimulant", vec![goal("cocaine"), discharge(app, "jail", 3)]),
+        (
+            "out of a detox for alcohol, with a craving for cocaine",
+            vec![goal("alcohol"), craved("cocaine", days_ago(app, 1)), discharge(app, "detox", 3)],
+        ),
+        ("out of jail, after a cigarette and a drink", {
+            vec![used("nicotine", now()), used("alcohol", now()), discharge(app, "jail", 3)]
+        }),
         (
             "out of treatment, on buprenorphine",
             vec![medication(app, "partial_agonist", "FREQ=DAILY", 1, 20), discharge(app, "detox", 28)],
@@ -160,11 +201,30 @@ async fn lower_tolerance_brings_its_note_with_every_help(app: &TestApp) {
     ] {
         assert_shown(app, topic, case, &records).await;
     }
-    let alcohol_goal =
-        || ("goals", json!({ "substance": "alcohol", "kind": "abstain", "started_on": date(app, 60) }));
+    let alcohol_goal = || goal("alcohol");
     for (case, records) in [
-        ("craving after two days", and(every_three_days(app), craved("opioid_heroin", now()))),
-        ("use after two days", and(every_three_days(app), used("opioid_heroin", now()))),
+        (
+            "craving after 70 hours",
+            vec![used("opioid_heroin", ago(app, 70 * 60)), craved("opioid_heroin", now())],
+        ),
+        (
+            "methadone ended five weeks ago",
+            vec![methadone(json!({ "status": "stopped", "ended_on": date(app, 29) }))],
+        ),
+        (
+            "methadone ended, buprenorphine follows",
+            vec![
+                methadone(json!({ "id": "01950000-0000-7000-8000-0000000000bb", "ended_on": date(app, 2) })),
+                medication(app, "partial_agonist", "FREQ=DAILY", 1, 1),
+            ],
+        ),
+        ("kratom after days without", vec![used("kratom", days_ago(app, 9)), craved("kratom", now())]),
+        ("a nicotine goal alone, out of jail", vec![goal("nicotine"), discharge(app, "jail", 3)]),
+        ("from a hospital's outpatient clinic", {
+            and(every_other_day(app), discharge(app, "hospital outpatient clinic", 3))
+        }),
+        ("craving after two days", and(every_other_day(app), craved("opioid_heroin", now()))),
+        ("use after two days", and(every_other_day(app), used("opioid_heroin", now()))),
         ("craving for something else", vec![craved("alcohol", now())]),
         ("tablet taken today", vec![tablets(), dose("taken", ago(app, 0))]),
         (
@@ -176,8 +236,8 @@ async fn lower_tolerance_brings_its_note_with_every_help(app: &TestApp) {
         ),
         ("injection given", vec![injection(), dose("taken", days_ago(app, 20))]),
         ("another medication missed", vec![medication(app, "alcohol_anticraving", "FREQ=DAILY", 1, 10)]),
-        ("out of jail for five weeks", and(every_three_days(app), discharge(app, "jail", 29))),
-        ("from an outpatient program", and(every_three_days(app), discharge(app, "intensive_outpatient", 3))),
+        ("out of jail for five weeks", and(every_other_day(app), discharge(app, "jail", 29))),
+        ("from an outpatient program", and(every_other_day(app), discharge(app, "intensive_outpatient", 3))),
         ("alcohol alone, out of treatment", vec![alcohol_goal(), discharge(app, "residential", 3)]),
         (
             "naltrexone against alcohol, taken, out of treatment",
@@ -187,9 +247,7 @@ async fn lower_tolerance_brings_its_note_with_every_help(app: &TestApp) {
         assert_hidden(app, topic, case, &records).await;
     }
     // Without an event, help is as for a craving: for what the goal is about, or for what nobody knows.
-    let goal =
-        ("goals", json!({ "substance": "opioid_heroin", "kind": "abstain", "started_on": date(app, 60) }));
-    for records in [vec![goal], vec![discharge(app, "detox", 3)]] {
+    for records in [vec![goal("opioid_heroin")], vec![discharge(app, "detox", 3)]] {
         let sam = person_with_records(app, &records).await;
         let support = sam.get("/v1/support").await.expect(200).body;
         assert_eq!(topics(&support["safety_notes"]), [topic]);
@@ -205,11 +263,25 @@ async fn a_drug_that_may_hold_fentanyl_brings_its_note_with_every_help(app: &Tes
         ("a sedative", vec![used("sedative", ago(app, 1))]),
         ("a pill from the street", vec![with(used("opioid_prescription", ago(app, 1)), pill.clone())]),
         ("another pill", vec![with(used("hallucinogen", ago(app, 1)), pill.clone())]),
+        (
+            "a pill in the person's own word",
+            vec![with(
+                used("other", ago(app, 1)),
+                json!({ "amount": 1, "unit": "other", "unit_label": "Blue tabs" }),
+            )],
+        ),
     ] {
         assert_shown(app, topic, case, &records).await;
     }
     for (case, records) in [
-        ("a stimulant last week", vec![used("cocaine", days_ago(app, 8))]),
+        ("a stimulant five weeks ago", vec![used("cocaine", days_ago(app, 36))]),
+        (
+            "something else than pills",
+            vec![with(
+                used("other", ago(app, 1)),
+                json!({ "amount": 1, "unit": "other", "unit_label": "bags" }),
+            )],
+        ),
         ("cannabis", vec![used("cannabis", ago(app, 1)), craved("cannabis", ago(app, 1))]),
         (
             "a prescribed sedative",
@@ -224,6 +296,19 @@ async fn a_drug_that_may_hold_fentanyl_brings_its_note_with_every_help(app: &Tes
         ),
     ] {
         assert_hidden(app, topic, case, &records).await;
+    }
+    // A craving without a substance, and a request for help, are for what the record is about.
+    let goal = ("goals", json!({ "substance": "sedative", "kind": "abstain", "started_on": date(app, 400) }));
+    for record in [used("cocaine", days_ago(app, 8)), goal] {
+        let sam = person_with_records(app, &[record]).await;
+        let warnings = insight(&sam, "warnings").await;
+        assert_eq!(topics(&warnings["safety"]), Vec::<String>::new(), "nothing of the last week");
+        let support = sam.get("/v1/support").await.expect(200).body;
+        assert_eq!(topics(&support["safety_notes"]), [topic]);
+        let craving = json!({ "occurred_at": ago(app, 1), "ratings": [{ "offset_s": 0, "value": 5 }] });
+        let craving = sam.post("/v1/craving-events", &craving).await.expect(201);
+        assert_eq!(topics(&craving.body["support"]["safety_notes"]), [topic]);
+        assert_eq!(topics(&insight(&sam, "warnings").await["safety"]), [topic]);
     }
 }
 
@@ -246,6 +331,41 @@ async fn stopping_at_once_brings_its_note_with_every_help(app: &TestApp) {
         ),
         ("a bottle a day, which is no drink", daily("alcohol", 1..=5, bottles)),
         ("nobody knows how much", daily("alcohol", 1..=5, json!({}))),
+        ("a light day among heavy ones", {
+            daily("alcohol", 1..=4, drinks(9)).into_iter().chain(daily("alcohol", 5..=7, drinks(1))).collect()
+        }),
+        ("little since the heavy days", {
+            daily("alcohol", 3..=7, drinks(9)).into_iter().chain(daily("alcohol", 0..=1, drinks(1))).collect()
+        }),
+        ("evenings that last over midnight", {
+            let session = |days: i64| {
+                let start = days * 24 * 60 + minutes_since_midnight(app) + 60;
+                let members = json!({ "occurred_at": ago(app, start), "ended_at": ago(app, start - 120) });
+                with(with(used("alcohol", String::new()), drinks(5)), members)
+            };
+            (1..=5).map(session).collect()
+        }),
+        ("one record of many days", {
+            let members = json!({ "amount": 600, "unit": "g", "ended_at": days_ago(app, 1) });
+            vec![with(used("alcohol", days_ago(app, 10)), members)]
+        }),
+        ("a drink at breakfast of the first day", {
+            let first = with(used("alcohol", days_ago(app, 2)), drinks(1));
+            goal(json!({ "unit": "g", "baseline": { "units_per_day": 60 } }))
+                .into_iter()
+                .chain([first])
+                .collect()
+        }),
+        ("much on the first day, and little today", {
+            let uses = [
+                with(used("alcohol", days_ago(app, 2)), drinks(9)),
+                with(used("alcohol", ago(app, 1)), drinks(1)),
+            ];
+            goal(json!({ "unit": "g", "baseline": { "units_per_day": 60 } }))
+                .into_iter()
+                .chain(uses)
+                .collect()
+        }),
         ("a new goal", goal(json!({ "unit": "g", "baseline": { "units_per_day": 60 } }))),
         (
             "a new goal in bottles",
@@ -258,6 +378,20 @@ async fn stopping_at_once_brings_its_note_with_every_help(app: &TestApp) {
         ("three drinks a day", daily("alcohol", 1..=5, drinks(3))),
         ("four days of seven", daily("alcohol", 1..=4, drinks(9))),
         ("a beer a day", daily("alcohol", 1..=5, json!({ "amount": 500, "unit": "ml", "abv": 5 }))),
+        ("three heavy days of seven", {
+            daily("alcohol", 1..=3, drinks(5)).into_iter().chain(daily("alcohol", 4..=7, drinks(1))).collect()
+        }),
+        ("one record of many light days", {
+            let members = json!({ "amount": 500, "unit": "g", "ended_at": days_ago(app, 1) });
+            vec![with(used("alcohol", days_ago(app, 10)), members)]
+        }),
+        ("a new goal, and as much as before today", {
+            let today = with(used("alcohol", ago(app, 1)), drinks(9));
+            goal(json!({ "unit": "g", "baseline": { "units_per_day": 60 } }))
+                .into_iter()
+                .chain([today])
+                .collect()
+        }),
         ("still drinking", daily("alcohol", 0..=5, drinks(9))),
         ("stopped eight days ago", daily("alcohol", 8..=12, drinks(9))),
         ("a new goal after little", goal(json!({ "unit": "g", "baseline": { "units_per_day": 50 } }))),
@@ -274,6 +408,9 @@ async fn depressants_together_bring_their_note_with_every_help(app: &TestApp) {
     let topic = "mixed_depressants";
     let sedative = |at: String| with(used("sedative", at), json!({ "as_prescribed": true }));
     let methadone = |started| medication(app, "opioid_agonist", "FREQ=DAILY", 1, started);
+    let goal = |substance: &str| {
+        ("goals", json!({ "substance": substance, "kind": "abstain", "started_on": date(app, 60) }))
+    };
     for (case, records) in [
         ("alcohol and a prescribed sedative", vec![used("alcohol", ago(app, 60)), sedative(ago(app, 120))]),
         (
@@ -281,6 +418,21 @@ async fn depressants_together_bring_their_note_with_every_help(app: &TestApp) {
             vec![used("opioid_heroin", ago(app, 60)), used("sedative", ago(app, 600))],
         ),
         ("a craving after a sedative", vec![sedative(ago(app, 60)), craved("alcohol", ago(app, 1))]),
+        (
+            "kratom, which acts as an opioid, and alcohol",
+            vec![used("kratom", ago(app, 60)), used("alcohol", ago(app, 120))],
+        ),
+        (
+            "a craving without a substance, which is for alcohol",
+            vec![goal("alcohol"), sedative(ago(app, 60)), {
+                (
+                    "craving-events",
+                    json!({ "occurred_at": ago(app, 1), "ratings": [{ "offset_s": 0, "value": 5 }] }),
+                )
+            }],
+        ),
+        ("a craving for alcohol on methadone", vec![methadone(40), craved("alcohol", ago(app, 1))]),
+        ("a craving for a sedative on methadone", vec![methadone(40), craved("sedative", ago(app, 1))]),
         ("alcohol on methadone", vec![methadone(40), used("alcohol", ago(app, 60))]),
         (
             "a sedative on methadone, taken",
@@ -294,6 +446,7 @@ async fn depressants_together_bring_their_note_with_every_help(app: &TestApp) {
         ("a sedative two days before", vec![used("alcohol", ago(app, 60)), sedative(days_ago(app, 2))]),
         ("both three days ago", vec![used("alcohol", days_ago(app, 3)), sedative(days_ago(app, 3))]),
         ("two cravings", vec![craved("sedative", ago(app, 60)), craved("alcohol", ago(app, 1))]),
+        ("a craving for cannabis on methadone", vec![methadone(40), craved("cannabis", ago(app, 1))]),
         ("methadone without alcohol", vec![methadone(40), used("cannabis", ago(app, 60))]),
         (
             "methadone left out today",
@@ -308,6 +461,17 @@ async fn depressants_together_bring_their_note_with_every_help(app: &TestApp) {
         ),
     ] {
         assert_hidden(app, topic, case, &records).await;
+    }
+    // A request for help is as a craving for what the record is about.
+    for (records, expected) in [
+        (vec![goal("alcohol"), methadone(40)], vec![topic]),
+        (vec![goal("alcohol"), sedative(ago(app, 60))], vec![topic]),
+        (vec![goal("cannabis"), methadone(40)], vec![]),
+    ] {
+        let sam = person_with_records(app, &records).await;
+        let support = sam.get("/v1/support").await.expect(200).body;
+        assert_eq!(topics(&support["safety_notes"]), expected, "{records:?}");
+        assert_eq!(topics(&insight(&sam, "warnings").await["safety"]), Vec::<String>::new());
     }
 }
 
@@ -335,6 +499,19 @@ async fn harm_and_feeling_unsafe_bring_their_notes_with_every_help(app: &TestApp
         ("no in a check-in", vec![check_in("no", ago(app, 60))]),
         ("not sure in a craving", vec![craving("not_sure", ago(app, 60))]),
         ("yes before no", vec![craving("yes", ago(app, 90)), check_in("no", ago(app, 60))]),
+        (
+            "no about an hour before, written after yes",
+            vec![check_in("yes", ago(app, 30)), craving("no", ago(app, 90))],
+        ),
+        ("no about the moment of yes", vec![craving("no", ago(app, 60)), check_in("yes", ago(app, 60))]),
+        (
+            "one of two answers is taken back",
+            vec![
+                craving("no", ago(app, 90)),
+                check_in("yes", ago(app, 60)),
+                check_in("not_sure", ago(app, 75)),
+            ],
+        ),
         ("a dark answer", vec![response("much", ago(app, 60))]),
         (
             "a dark answer, whatever was said later",
@@ -381,6 +558,43 @@ async fn the_event_itself_brings_its_note_however_long_ago_it_was(app: &TestApp)
     sam.delete(&stored.header("location"), 1).await.expect(204);
     let help = sam.get(&format!("{}/support", stored.header("location"))).await.expect(200);
     assert_eq!(topics(&help.body["safety_notes"]), Vec::<String>::new());
+}
+
+async fn the_answer_of_the_event_itself_counts_for_its_help(app: &TestApp) {
+    let topic = "feeling_unsafe";
+    let sam = app.person_in_utc().await;
+    let yes = json!({ "kind": "momentary", "occurred_at": ago(app, 10), "answers": { "feels_safe": "yes" } });
+    sam.post("/v1/check-ins", &yes).await.expect(201);
+    // The onset of the craving was before that answer.
+    let craving = with(craved("cannabis", ago(app, 60)), json!({ "feels_safe": "no" }));
+    let stored = sam.post("/v1/craving-events", &craving.1).await.expect(201);
+    assert_eq!(topics(&stored.body["support"]["safety_notes"]), [topic]);
+    let of_event = format!("{}/support", stored.header("location"));
+    let now = ["/v1/support", &of_event];
+    for path in now {
+        assert_eq!(topics(&sam.get(path).await.expect(200).body["safety_notes"]), [topic], "{path}");
+    }
+    assert_eq!(topics(&insight(&sam, "warnings").await["safety"]), [topic]);
+    // A yes about a later time that is written later takes it back, except for the event itself.
+    let yes = json!({ "kind": "momentary", "occurred_at": ago(app, 5), "answers": { "feels_safe": "yes" } });
+    sam.post("/v1/check-ins", &yes).await.expect(201);
+    let nothing = Vec::<String>::new();
+    assert_eq!(topics(&sam.get("/v1/support").await.expect(200).body["safety_notes"]), nothing);
+    assert_eq!(topics(&insight(&sam, "warnings").await["safety"]), nothing);
+    assert_eq!(topics(&sam.get(&of_event).await.expect(200).body["safety_notes"]), [topic]);
+}
+
+async fn a_medication_that_was_stopped_brings_no_note_for_ever(app: &TestApp) {
+    for class in ["antagonist", "opioid_agonist"] {
+        let stopped = with(medication(app, class, "FREQ=DAILY", 1, 10), json!({ "status": "stopped" }));
+        let sam = person_with_records(app, &[stopped]).await;
+        for (days, expected) in [(28, vec!["opioid_tolerance"]), (1, vec![])] {
+            app.clock.advance(TimeDelta::days(days));
+            assert_eq!(topics(&insight(&sam, "warnings").await["safety"]), expected, "{class}");
+            let support = sam.get("/v1/support").await.expect(200).body;
+            assert_eq!(topics(&support["safety_notes"]), expected, "{class}");
+        }
+    }
 }
 
 async fn every_note_names_helplines_of_the_persons_country_and_nothing_mutes_it(app: &TestApp) {

@@ -110,6 +110,7 @@ pub fn example_facts() -> Facts {
         vec![WithId {
             id: id.parse::<Uuid>().unwrap_or_default(),
             record: T::example(),
+            written: None,
         }]
     }
     let mut plans = one::<Plan>("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a42");

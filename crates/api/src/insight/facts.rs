@@ -7,7 +7,7 @@ use mainstay_domain::{
 };
 use mainstay_store::{Order, Range, Records, StoreError, Stored};
 
-use crate::record::decode;
+use crate::record::{decode, written};
 
 /// The number of records read at a time, so that a whole collection is never in memory both sealed and opened.
 const PAGE_RECORDS: i64 = 500;
@@ -113,6 +113,7 @@ fn collection<T: Record>(
         collected.push(WithId {
             id: stored.id,
             record: decode(&stored.body)?,
+            written: written(&stored),
         });
         Ok(())
     })?;

@@ -21,7 +21,7 @@ use mainstay_store::{
 use uuid::Uuid;
 
 use super::facts::{MAX_RECORDS, Need, Needs, for_each_record, read};
-use crate::record::decode;
+use crate::record::{decode, written};
 
 /// The number of records from which on they are cached. Opening fewer takes a few milliseconds at most.
 const LONG: usize = 1_000;
@@ -110,6 +110,7 @@ impl<T: Computed> Collection<T> {
         Ok(WithId {
             id: stored.id,
             record: decode::<T>(&stored.body)?.without_texts(),
+            written: written(stored),
         })
     }
 

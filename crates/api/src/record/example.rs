@@ -52,6 +52,7 @@ pub fn example<T: Record>() -> Value {
     let record = Stored {
         id: EXAMPLE_ID.parse().unwrap_or_default(),
         version: 1,
+        rev: None,
         occurred_at: 0,
         created_at: 1_772_418_600_000_000,
         updated_at: 1_772_418_600_000_000,

@@ -92,6 +92,7 @@ fn encode_version(id: Uuid, created_at: i64, replaced: Replaced) -> Vec<u8> {
     item.extend_from_slice(&encode(&Stored {
         id,
         version: replaced.version,
+        rev: None,
         occurred_at: 0,
         created_at,
         updated_at: replaced.written_at,

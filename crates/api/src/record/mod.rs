@@ -31,5 +31,6 @@ pub use self::{
     },
     write::{
         changed, current, decode, new_draft, problem, problem_of, remove_in, replace_in, store_new, write,
+        written,
     },
 };

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use mainstay_domain::record::{
-    Deletion, Draft, Incoming, Kind, Record, draft, stored::from_stored, to_draft,
+use mainstay_domain::{
+    insight::facts::Written,
+    record::{Deletion, Draft, Incoming, Kind, Record, draft, stored::from_stored, to_draft},
 };
 use mainstay_store::{Created, Expected, LockedWriter, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
@@ -132,6 +133,14 @@ pub fn remove_in<T: Record>(
 pub fn current<T: Record>(writer: &mut LockedWriter<'_, '_>, id: Uuid) -> Result<(i64, T), StoreError> {
     let found = writer.records().get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
     Ok((found.version, decode(&found.body)?))
+}
+
+/// Returns the write of a stored version. `None` if the request itself has just written it.
+pub fn written(stored: &Stored) -> Option<Written> {
+    Some(Written {
+        rev: stored.rev?,
+        at: DateTime::from_timestamp_micros(stored.updated_at)?,
+    })
 }
 
 /// Decodes the body of a stored record.

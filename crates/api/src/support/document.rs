@@ -79,6 +79,7 @@ pub(super) fn toolkit_example() -> Value {
             substance: Some(Substance::OpioidHeroin),
             ..CravingEvent::example()
         },
+        written: None,
     };
     let as_of = AsOf {
         at: craving.record.occurred_at.to_utc(),

@@ -178,6 +178,7 @@ mod tests {
                 harm: Some(Harm::Overdose),
                 ..UseEvent::example()
             },
+            written: None,
         };
         let now = "2026-05-01T12:00:00Z".parse().unwrap();
         let help = helplines_only(event, now);

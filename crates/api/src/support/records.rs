@@ -11,7 +11,7 @@ use mainstay_domain::{
 use mainstay_store::{Order, Part, Range, Records, StoreError, Stored};
 use uuid::Uuid;
 
-use crate::record::decode;
+use crate::record::{decode, written};
 
 /// The largest number of craving events that strategies are ranked by, and of use events, the newest ones, so that help
 /// is quick after years of records too.
@@ -103,6 +103,7 @@ pub(super) fn with_id<T: Record>(stored: &Stored) -> Result<WithId<T>, StoreErro
     Ok(WithId {
         id: stored.id,
         record: decode(&stored.body)?,
+        written: written(stored),
     })
 }
 

@@ -34,6 +34,24 @@ pub struct WithId<T> {
     pub id: Uuid,
     /// The record.
     pub record: T,
+    /// The write of this version. `None` if it is being written now.
+    pub written: Option<Written>,
+}
+
+/// The write of a version of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// The number of the change. Among the changes of a person, a later one has a higher number.
+    pub rev: i64,
+    /// The time of the change.
+    pub at: DateTime<Utc>,
+}
+
+impl<T> WithId<T> {
+    /// Returns the number of the change that wrote this version. One that is being written now is the latest.
+    pub fn rev(&self) -> i64 {
+        self.written.map_or(i64::MAX, |written| written.rev)
+    }
 }
 
 /// The moment that an insight is computed for, and how the person counts days, weeks and drinks.

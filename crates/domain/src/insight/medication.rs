@@ -247,6 +247,7 @@ mod tests {
                 started_on: started_on.parse().unwrap(),
                 ..Medication::example()
             },
+            written: None,
         }
     }
 
@@ -260,6 +261,7 @@ mod tests {
                 status: *status,
                 ..Dose::example()
             },
+            written: None,
         };
         (0..).zip(all).map(dose).collect()
     }

@@ -117,6 +117,7 @@ mod tests {
                 occurred_at: time.parse().unwrap(),
                 ..CravingEvent::example()
             },
+            written: None,
         };
         let facts = Facts {
             cravings: vec![

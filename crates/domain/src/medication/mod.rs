@@ -43,6 +43,13 @@ pub enum MedicationClass {
     Other,
 }
 
+impl MedicationClass {
+    /// Whether it acts as an opioid, fully or in part.
+    pub const fn is_opioid(self) -> bool {
+        matches!(self, Self::OpioidAgonist | Self::PartialAgonist)
+    }
+}
+
 /// The status of a medication.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

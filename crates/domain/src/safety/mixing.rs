@@ -2,13 +2,13 @@
 
 use chrono::NaiveDate;
 
-use super::situation::{MAX_MEDICATIONS, SafetyInput, Situation};
+use super::situation::{MAX_MEDICATIONS, RECENT_USE_DAYS, SafetyInput, Situation};
 use crate::{
     insight::{
         calendar::{DaySet, Span},
         facts::{WithId, use_span},
     },
-    medication::{Medication, MedicationClass, MedicationStatus},
+    medication::{Medication, MedicationStatus},
     record::Kind,
     value::{timestamp::Timestamp, vocabulary::Substance},
 };
@@ -31,6 +31,8 @@ impl Depressant {
         match substance {
             Substance::Alcohol => Some(Self::Alcohol),
             Substance::Sedative => Some(Self::Sedative),
+            // It acts on the same receptor as opioids.
+            Substance::Kratom => Some(Self::Opioid),
             other if other.is_opioid() => Some(Self::Opioid),
             _ => None,
         }
@@ -85,10 +87,13 @@ impl Presence {
 }
 
 /// Returns the uses of different depressants on one date or within 12 hours, if one of them is of the last 24 hours.
-/// Prescribed ones count, and so does an opioid medication on a date of use. A craving for one counts beside a use of
-/// another.
+/// Prescribed ones count. A craving for one counts beside a use of another; one without a substance is for what the
+/// record is about. An opioid medication counts beside a use of alcohol or sedatives on its date, and beside a craving.
 pub(super) fn mixed_depressants(situation: &Situation<'_>) -> Vec<SafetyInput> {
-    let episodes: Vec<Episode> = uses(situation).chain(cravings(situation)).collect();
+    let episodes: Vec<Episode> = (uses(situation))
+        .chain(cravings(situation))
+        .chain(request_for_help(situation))
+        .collect();
     if episodes.iter().all(|episode| !episode.is_acute) {
         return Vec::new();
     }
@@ -132,46 +137,79 @@ fn uses<'a>(situation: &Situation<'a>) -> impl Iterator<Item = Episode> + use<'a
     })
 }
 
+/// Returns the cravings for each family. A craving without a substance is one for every family that the record is about.
 fn cravings<'a>(situation: &Situation<'a>) -> impl Iterator<Item = Episode> + use<'a> {
     let situation = *situation;
-    situation.facts.cravings.iter().filter_map(move |event| {
+    let about: Vec<Depressant> = families(&situation).into_iter().map(|(one, _)| one).collect();
+    situation.facts.cravings.iter().flat_map(move |event| {
         let at = event.record.occurred_at;
-        let day = at.local_date();
-        Some(Episode {
-            depressant: Depressant::of(event.record.substance?)?,
-            is_use: false,
-            is_acute: situation.is_acute(event.id, at),
-            days: (day, day),
-            times: (at.millis(), at.millis()),
-            input: SafetyInput::of_craving(event, "substance"),
+        let families = match event.record.substance {
+            Some(substance) => Depressant::of(substance).into_iter().collect(),
+            None => about.clone(),
+        };
+        families.into_iter().map(move |depressant| {
+            let input = SafetyInput::of_craving(event, "substance");
+            Episode {
+                is_acute: situation.is_acute(event.id, at),
+                ..acute_craving(depressant, at, input)
+            }
         })
     })
 }
 
-/// Returns the opioid medications that were taken on a date of acute alcohol or sedative use, and those uses.
+/// Returns the request for help without an event, as if with a craving for each family that the record is about.
+fn request_for_help(situation: &Situation<'_>) -> Vec<Episode> {
+    if !situation.asks_for_help {
+        return Vec::new();
+    }
+    let now = situation.as_of.local();
+    (families(situation).into_iter())
+        .map(|(depressant, input)| acute_craving(depressant, now, input))
+        .collect()
+}
+
+fn acute_craving(depressant: Depressant, at: Timestamp, input: SafetyInput) -> Episode {
+    let day = at.local_date();
+    Episode {
+        depressant,
+        is_use: false,
+        is_acute: true,
+        days: (day, day),
+        times: (at.millis(), at.millis()),
+        input,
+    }
+}
+
+/// Returns the families that the record is about, each with the first member that names it.
+fn families(situation: &Situation<'_>) -> Vec<(Depressant, SafetyInput)> {
+    let mut found: Vec<(Depressant, SafetyInput)> = Vec::new();
+    for subject in situation.subjects(RECENT_USE_DAYS) {
+        if let Some(depressant) = Depressant::of(subject.substance)
+            && found.iter().all(|(one, _)| *one != depressant)
+        {
+            found.push((depressant, subject.input));
+        }
+    }
+    found
+}
+
+/// Returns the opioid medications that were taken on a date of an acute use of alcohol or sedatives, or of a craving for
+/// them, with those uses and cravings.
 fn beside_medication(situation: &Situation<'_>, episodes: &[Episode]) -> Vec<SafetyInput> {
     let others: Vec<&Episode> = (episodes.iter())
-        .filter(|one| one.is_acute && one.is_use && one.depressant != Depressant::Opioid)
+        .filter(|one| one.is_acute && one.depressant != Depressant::Opioid)
         .collect();
     if others.is_empty() {
         return Vec::new();
     }
-    let agonists = situation.facts.medications.iter().filter(|medication| {
-        matches!(
-            medication.record.class,
-            MedicationClass::OpioidAgonist | MedicationClass::PartialAgonist
-        )
-    });
+    let agonists = (situation.facts.medications.iter()).filter(|one| one.record.class.is_opioid());
     let mut inputs = Vec::new();
     for medication in agonists.take(MAX_MEDICATIONS) {
         let Some(span) = days_in_use(&medication.record) else {
             continue;
         };
-        let left_out = days_left_out(situation, medication);
-        let is_beside = |one: &&&Episode| {
-            let days = DaySet::from_spans(DaySet::from_spans([one.days]).within(span));
-            days.difference(&left_out).first().is_some()
-        };
+        let taken = DaySet::from_spans([span]).difference(&days_left_out(situation, medication));
+        let is_beside = |one: &&&Episode| taken.within(one.days).next().is_some();
         let mut beside = others.iter().filter(is_beside).peekable();
         if beside.peek().is_some() {
             let at = Timestamp::midnight(medication.record.started_on);

@@ -2,7 +2,8 @@
 //!
 //! The notes stand outside of every score, and no feedback mutes them. The same rules speak in the help of a response
 //! and in the early warnings. Each rule is in the file that is named after it, and all texts are in [`text`]. A rule
-//! reads a bounded part of the record: the last year of use events, and four weeks or less of everything else.
+//! reads a bounded part of the record: the last year of use events, four weeks or less of most other events, and the doses
+//! that may still work.
 //!
 //! Where an amount, a time or a substance is not known, the note is shown: a note too many costs a moment.
 //!
@@ -13,10 +14,15 @@
 //! - The first weeks after a stay without opioids have the most deaths: after prison (Merrall and others, "Meta-analysis
 //!   of drug-related deaths soon after release from prison", Addiction, 2010), and after inpatient detoxification
 //!   (Strang and others, "Loss of tolerance and overdose mortality after inpatient opiate detoxification", BMJ, 2003).
+//! - Mortality is highest in the four weeks after leaving methadone or buprenorphine (Sordo and others, "Mortality risk
+//!   during and after opioid substitution treatment", BMJ, 2017).
 //! - As naltrexone wears off, smaller amounts of opioids than before can be fatal (prescribing information of
 //!   naltrexone in the United States, "Vulnerability to opioid overdose").
 //! - Pills and powders that do not come from a pharmacy often hold fentanyl (Drug Enforcement Administration of the
 //!   United States, "One Pill Can Kill"; Centers for Disease Control and Prevention, "Stop Overdose").
+//! - Kratom acts on the opioid receptor, and deaths with it are mostly of people who had taken other substances too
+//!   (Centers for Disease Control and Prevention, "Unintentional drug overdose deaths with kratom detected", Morbidity and
+//!   Mortality Weekly Report, 2019).
 //! - Opioids together with sedatives or alcohol can stop the breathing (Food and Drug Administration of the United
 //!   States, boxed warning on opioids with benzodiazepines and other depressants, 2016).
 //! - After heavy daily drinking, or daily sedatives, stopping at once can bring seizures and confusion that endanger
@@ -25,8 +31,10 @@
 //! - A safety plan with someone to call lowers suicidal behaviour after a crisis (Stanley and others, "Comparison of the
 //!   safety planning intervention with follow-up vs usual care", JAMA Psychiatry, 2018).
 
+mod level_of_care;
 mod mixing;
 mod note;
+mod opioid_medication;
 mod opioid_tolerance;
 mod personal_safety;
 mod situation;
@@ -56,11 +64,12 @@ pub enum SafetyTopic {
     FeelingUnsafe,
     /// Opioids, alcohol and sedatives together, which slow the breathing.
     MixedDepressants,
-    /// Opioids after days without, or in the first weeks after a stay or a medication that kept them away.
+    /// Opioids after days without, or in the first weeks after a stay that kept them away, or after a medication against
+    /// them or in their place.
     OpioidTolerance,
     /// A drug that may hold fentanyl.
     StreetSupply,
-    /// Alcohol stopped at once after heavy daily use.
+    /// Alcohol stopped or much reduced at once after heavy daily use.
     AlcoholWithdrawal,
     /// Sedatives stopped at once after daily use.
     SedativeWithdrawal,

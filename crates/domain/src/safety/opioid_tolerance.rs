@@ -1,44 +1,37 @@
-//! Lower tolerance to opioids: after days without, while naltrexone wears off, and after a stay without opioids.
+//! Lower tolerance to opioids: after days without, and after a stay without opioids.
 
-use chrono::{NaiveDate, TimeDelta};
-
-use super::situation::{MAX_MEDICATIONS, SafetyInput, Situation};
+use super::{
+    level_of_care::is_in_freedom,
+    opioid_medication::{antagonists, ended_agonists},
+    situation::{RECENT_USE_DAYS, SafetyInput, Situation},
+};
 use crate::{
     insight::{
         calendar::{DaySet, add_days, days_between},
         facts::{WithId, use_span},
     },
-    medication::{DoseStanding, Medication, MedicationClass, MedicationStatus, due_doses, overdue_days},
     record::Kind,
-    transition::Transition,
     use_event::UseEvent,
-    value::{timestamp::Timestamp, vocabulary::Substance},
+    value::timestamp::Timestamp,
 };
 
 /// Number of days without opioids after which tolerance may be lower.
 const ABSTINENT_DAYS: i64 = 3;
-/// Number of days after a stay, or after the end of an antagonist, in which the danger is highest.
-const FIRST_WEEKS_DAYS: i64 = 28;
-/// Number of days in which use says what a craving without a substance is for.
-const RECENT_USE_DAYS: i64 = 28;
-/// Number of days in which use says that a record is about opioids.
+/// The same in milliseconds.
+const ABSTINENT_MILLIS: i64 = ABSTINENT_DAYS * 24 * 60 * 60 * 1000;
+/// Number of days after a stay, or after the end of a medication, in which the danger is highest.
+pub(super) const FIRST_WEEKS_DAYS: i64 = 28;
+/// Number of days in which use says that a record is about drugs.
 const KNOWN_USE_DAYS: i64 = 365;
-/// Number of days in which the latest due dose of a tablet is looked for.
-const DUE_WITHIN_DAYS: i64 = 35;
-/// Words in the previous level of care that say that the person lived in freedom there.
-const IN_FREEDOM: [&str; 6] = [
-    "outpatient",
-    "out-patient",
-    "home",
-    "community",
-    "aftercare",
-    "ambulant",
-];
 
 /// Returns what tells of a lower tolerance to opioids.
+///
+/// Kratom is no opioid here. Its use keeps up little of the tolerance to stronger opioids, and kratom alone seldom stops
+/// the breathing.
 pub(super) fn opioid_tolerance(situation: &Situation<'_>) -> Vec<SafetyInput> {
     let mut inputs = after_days_without(situation);
     inputs.extend(antagonists(situation));
+    inputs.extend(ended_agonists(situation));
     inputs.extend(stays(situation));
     inputs
 }
@@ -48,93 +41,72 @@ fn opioid_uses<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a WithId
     uses.filter(|event| event.record.substance.is_opioid())
 }
 
-/// Returns the opioid uses and cravings of the last week that came after three or more dates without recorded use.
+/// The opioid use of a record.
+struct OpioidUse {
+    days: DaySet,
+    /// Starts in milliseconds, in order, each with the latest end of the uses up to it.
+    starts: Vec<(i64, i64)>,
+}
+
+impl OpioidUse {
+    fn of(situation: &Situation<'_>) -> Self {
+        let mut starts: Vec<(i64, i64)> = opioid_uses(situation)
+            .map(|event| {
+                let (start, end) = (event.record.occurred_at, event.record.ended_at);
+                (start.millis(), end.unwrap_or(start).millis())
+            })
+            .collect();
+        starts.sort_unstable();
+        let mut latest = i64::MIN;
+        for (_, end) in &mut starts {
+            latest = latest.max(*end);
+            *end = latest;
+        }
+        Self {
+            days: DaySet::from_spans(opioid_uses(situation).map(|event| use_span(&event.record))),
+            starts,
+        }
+    }
+
+    /// Whether a moment is three days after the last use before it: 72 hours, or three whole dates without.
+    fn is_after_days_without(&self, at: Timestamp) -> bool {
+        let day = at.local_date();
+        let dates = (add_days(day, -ABSTINENT_DAYS), add_days(day, -1));
+        let before = self.starts.partition_point(|(start, _)| *start < at.millis());
+        let last = before.checked_sub(1).and_then(|index| self.starts.get(index));
+        self.days.count(dates) == 0 || last.is_none_or(|(_, end)| at.millis() - end >= ABSTINENT_MILLIS)
+    }
+}
+
+/// Returns the opioid uses and cravings of the last week that came after three or more days without recorded use.
 fn after_days_without(situation: &Situation<'_>) -> Vec<SafetyInput> {
-    let days_of_use = DaySet::from_spans(opioid_uses(situation).map(|event| use_span(&event.record)));
-    let is_after_days_without =
-        |day: NaiveDate| days_of_use.count((add_days(day, -ABSTINENT_DAYS), add_days(day, -1))) == 0;
+    let opioid_use = OpioidUse::of(situation);
     let uses = opioid_uses(situation)
         .filter(|event| situation.is_recent(event.id, use_span(&event.record).0))
-        .filter(|event| is_after_days_without(use_span(&event.record).0))
+        .filter(|event| opioid_use.is_after_days_without(event.record.occurred_at))
         .map(|event| SafetyInput::of_use(event, "occurred_at"));
-    let about_opioids = about_opioids(situation, RECENT_USE_DAYS);
+    let about_opioids: Vec<SafetyInput> = (situation.subjects(RECENT_USE_DAYS))
+        .filter(|subject| subject.substance.is_opioid())
+        .map(|subject| subject.input)
+        .collect();
     let cravings = (situation.facts.cravings.iter())
         .filter(|event| match event.record.substance {
             Some(substance) => substance.is_opioid(),
             None => !about_opioids.is_empty(),
         })
         .filter(|event| {
-            let day = event.record.occurred_at.local_date();
-            situation.is_recent(event.id, day) && is_after_days_without(day)
+            let at = event.record.occurred_at;
+            situation.is_recent(event.id, at.local_date()) && opioid_use.is_after_days_without(at)
         })
         .map(|event| SafetyInput::of_craving(event, "occurred_at"));
     let mut inputs: Vec<SafetyInput> = uses.chain(cravings).collect();
-    if situation.asks_for_help
-        && is_after_days_without(situation.today())
-        && !days_of_use.contains(situation.today())
-    {
+    if situation.asks_for_help && opioid_use.is_after_days_without(situation.as_of.local()) {
         inputs.extend(about_opioids);
     }
     inputs
 }
 
-/// Returns the goals that name an opioid, and the opioid use of the last `days` days.
-fn about_opioids(situation: &Situation<'_>, days: i64) -> Vec<SafetyInput> {
-    let goals = situation.facts.goals.iter();
-    let goals = goals
-        .filter(|goal| goal.record.substance.is_opioid())
-        .map(|goal| {
-            let at = Timestamp::midnight(goal.record.started_on);
-            SafetyInput::fact(Kind::Goal, goal.id, "substance", at)
-        });
-    let uses = opioid_uses(situation)
-        .filter(|event| situation.is_within(days, use_span(&event.record).1))
-        .map(|event| SafetyInput::of_use(event, "substance"));
-    goals.chain(uses).collect()
-}
-
-/// Returns the antagonists whose latest due dose was not given, or that ended in the last weeks.
-fn antagonists<'a>(situation: &Situation<'a>) -> impl Iterator<Item = SafetyInput> + use<'a> {
-    let situation = *situation;
-    let medications = situation.facts.medications.iter();
-    medications
-        .filter(|medication| medication.record.class == MedicationClass::Antagonist)
-        .filter(move |medication| medication.record.started_on <= situation.today())
-        .take(MAX_MEDICATIONS)
-        .filter_map(move |medication| {
-            let (member, at) = wearing_off(&situation, medication)?;
-            Some(SafetyInput::fact(Kind::Medication, medication.id, member, at))
-        })
-}
-
-/// Returns the member of an antagonist that says that it wears off, and since when. `None` if it does not.
-fn wearing_off(
-    situation: &Situation<'_>,
-    medication: &WithId<Medication>,
-) -> Option<(&'static str, Timestamp)> {
-    let (record, today) = (&medication.record, situation.today());
-    if let Some(last) = record.ended_on.filter(|last| *last < today) {
-        let is_recent = days_between(last, today) <= FIRST_WEEKS_DAYS;
-        return is_recent.then(|| ("ended_on", Timestamp::midnight(last)));
-    }
-    if record.status != MedicationStatus::Active {
-        // It is not known since when it has not been taken.
-        return Some(("status", Timestamp::midnight(record.started_on)));
-    }
-    let doses = situation.facts.doses_of(medication.id);
-    let (zone, now) = (situation.as_of.zone, situation.as_of.at);
-    let span = now - TimeDelta::days(DUE_WITHIN_DAYS)..now + TimeDelta::milliseconds(1);
-    let due = due_doses(record, &doses, zone, &span, now);
-    let latest = due.iter().rfind(|dose| dose.due_at.to_utc() <= now);
-    let waits = latest.is_some_and(|dose| !matches!(dose.standing, DoseStanding::Taken | DoseStanding::Late));
-    // A skipped injection leaves the next one to be due later.
-    let is_overdue = overdue_days(record, &doses, zone, now) > 0;
-    let since = latest.map_or(situation.as_of.local(), |dose| dose.due_at);
-    (waits || is_overdue).then_some(("schedule", since))
-}
-
-/// Returns the discharges of the last weeks from treatment, hospital or jail, unless the record is about other
-/// substances only.
+/// Returns the discharges of the last weeks from treatment, hospital or jail, of a person who may use opioids.
 fn stays<'a>(situation: &Situation<'a>) -> impl Iterator<Item = SafetyInput> + use<'a> {
     let situation = *situation;
     let may_use_opioids = may_use_opioids(&situation);
@@ -143,7 +115,7 @@ fn stays<'a>(situation: &Situation<'a>) -> impl Iterator<Item = SafetyInput> + u
         .filter(move |_| may_use_opioids)
         .filter(move |transition| {
             let since = days_between(transition.record.discharged_on, situation.today());
-            (0..=FIRST_WEEKS_DAYS).contains(&since) && !is_from_freedom(&transition.record)
+            (0..=FIRST_WEEKS_DAYS).contains(&since) && !is_in_freedom(&transition.record.from_level)
         })
         .map(|transition| {
             let at = Timestamp::midnight(transition.record.discharged_on);
@@ -151,28 +123,25 @@ fn stays<'a>(situation: &Situation<'a>) -> impl Iterator<Item = SafetyInput> + u
         })
 }
 
-fn is_from_freedom(transition: &Transition) -> bool {
-    let level = transition.from_level.to_lowercase();
-    IN_FREEDOM.iter().any(|word| level.contains(word))
-}
-
-/// Whether the record is about opioids, or names no substance at all, so that nobody knows.
+/// Whether the record names a drug, or no goal says what it is about.
+///
+/// The deaths in the first weeks after a stay are from opioids, also of people who named other drugs: fentanyl is in
+/// stimulants, sedatives and pills too, and they have no tolerance to it. Goals about alcohol, nicotine and behaviours
+/// alone say that the record is about something else. A drink or a craving alone does not.
 fn may_use_opioids(situation: &Situation<'_>) -> bool {
-    use MedicationClass::{OpioidAgonist, PartialAgonist};
     let facts = situation.facts;
-    let craved: Vec<Substance> = (facts.cravings.iter())
+    let mut craved = (facts.cravings.iter())
         .filter(|event| situation.is_within(RECENT_USE_DAYS, event.record.occurred_at.local_date()))
-        .filter_map(|event| event.record.substance)
-        .collect();
+        .filter_map(|event| event.record.substance);
     // An antagonist says nothing: naltrexone is taken against alcohol too.
-    let has_medication =
-        (facts.medications.iter()).any(|m| matches!(m.record.class, OpioidAgonist | PartialAgonist));
-    let mut uses = facts.counted_uses();
-    let is_unknown = facts.goals.is_empty()
-        && craved.is_empty()
-        && !uses.any(|event| situation.is_within(KNOWN_USE_DAYS, use_span(&event.record).1));
-    is_unknown
+    let has_medication = (facts.medications.iter()).any(|one| one.record.class.is_opioid());
+    // Tolerance to prescribed opioids is lost too.
+    let mut prescribed = (situation.all_uses())
+        .filter(|event| situation.is_within(KNOWN_USE_DAYS, use_span(&event.record).1))
+        .filter(|event| event.record.substance.is_opioid());
+    facts.goals.is_empty()
         || has_medication
-        || craved.iter().any(|substance| substance.is_opioid())
-        || !about_opioids(situation, KNOWN_USE_DAYS).is_empty()
+        || craved.any(|substance| substance.is_drug())
+        || prescribed.next().is_some()
+        || (situation.subjects(KNOWN_USE_DAYS)).any(|subject| subject.substance.is_drug())
 }

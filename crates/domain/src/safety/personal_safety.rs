@@ -1,11 +1,7 @@
 //! Dangers that the person tells of: an overdose, an injury, or not feeling safe.
 
 use super::situation::{SafetyInput, Situation};
-use crate::{
-    record::Kind,
-    use_event::Harm,
-    value::{timestamp::Timestamp, vocabulary::FeelsSafe},
-};
+use crate::{record::Kind, use_event::Harm, value::vocabulary::FeelsSafe};
 
 /// Returns the use events of the last 24 hours with an overdose.
 pub(super) fn overdose(situation: &Situation<'_>) -> Vec<SafetyInput> {
@@ -30,8 +26,12 @@ fn harm(situation: &Situation<'_>, harm: Harm) -> Vec<SafetyInput> {
         .collect()
 }
 
-/// Returns the newest answer of the last 24 hours about feeling safe, unless it is `yes`, and the questionnaire
+/// Returns the answers of the last 24 hours that the person does not feel safe or is not sure, and the questionnaire
 /// responses of these hours with a safety note.
+///
+/// A later `yes` takes an answer back if it is later in both ways: it is about a later time, and it was written later.
+/// A craving has the time of its onset, so an answer that is written now may be about an earlier time than one that was
+/// written before. The answer of the event that help is for is never taken back.
 pub(super) fn feeling_unsafe(situation: &Situation<'_>) -> Vec<SafetyInput> {
     let responses = situation.facts.responses.iter();
     let noted = responses
@@ -41,31 +41,59 @@ pub(super) fn feeling_unsafe(situation: &Situation<'_>) -> Vec<SafetyInput> {
             let at = response.record.occurred_at;
             SafetyInput::fact(Kind::QuestionnaireResponse, response.id, "safety_notes", at)
         });
-    newest_unsafe_answer(situation).into_iter().chain(noted).collect()
+    unsafe_answers(situation).into_iter().chain(noted).collect()
 }
 
-fn newest_unsafe_answer(situation: &Situation<'_>) -> Option<SafetyInput> {
-    let check_ins = situation.facts.check_ins.iter().map(|check_in| {
-        let (record, id) = (&check_in.record, check_in.id);
-        let at = record.occurred_at;
-        let input = SafetyInput::fact(Kind::CheckIn, id, "answers.feels_safe", at);
-        (record.answers.feels_safe, input)
-    });
-    let cravings = situation.facts.cravings.iter().map(|event| {
+/// An answer about feeling safe.
+struct Answer {
+    feels_safe: FeelsSafe,
+    /// The number of the change that wrote it.
+    rev: i64,
+    input: SafetyInput,
+}
+
+fn unsafe_answers(situation: &Situation<'_>) -> Vec<SafetyInput> {
+    let mut answers: Vec<Answer> = answers(situation).collect();
+    // From the latest time on. Of answers about the same moment, one that asks for help comes first, so that no `yes` of
+    // that moment takes it back.
+    answers.sort_by_key(|answer| {
         (
-            event.record.feels_safe,
-            SafetyInput::of_craving(event, "feels_safe"),
+            std::cmp::Reverse(answer.input.at.millis()),
+            !answer.feels_safe.needs_help(),
         )
     });
-    let answers = check_ins
+    // The number of the last written `yes` about a later time.
+    let mut last_yes = i64::MIN;
+    let mut counted = Vec::new();
+    for answer in answers {
+        if !answer.feels_safe.needs_help() {
+            last_yes = last_yes.max(answer.rev);
+        } else if situation.event == Some(answer.input.id) || last_yes <= answer.rev {
+            counted.push(answer.input);
+        }
+    }
+    counted
+}
+
+fn answers<'a>(situation: &Situation<'a>) -> impl Iterator<Item = Answer> + use<'a> {
+    let situation = *situation;
+    let check_ins = situation.facts.check_ins.iter().filter_map(|check_in| {
+        let (record, id) = (&check_in.record, check_in.id);
+        let at = record.occurred_at;
+        Some(Answer {
+            feels_safe: record.answers.feels_safe?,
+            rev: check_in.rev(),
+            input: SafetyInput::fact(Kind::CheckIn, id, "answers.feels_safe", at),
+        })
+    });
+    let cravings = situation.facts.cravings.iter().filter_map(|event| {
+        Some(Answer {
+            feels_safe: event.record.feels_safe?,
+            rev: event.rev(),
+            input: SafetyInput::of_craving(event, "feels_safe"),
+        })
+    });
+    check_ins
         .chain(cravings)
-        .filter_map(|(answer, input)| Some((answer?, input)))
-        .filter(|(_, input)| situation.is_acute(input.id, input.at));
-    // Of two answers of the same moment, the one that asks for help counts.
-    let rank = |(answer, input): &(FeelsSafe, SafetyInput)| {
-        let at: Timestamp = input.at;
-        (at.millis(), answer.needs_help(), input.id)
-    };
-    let (answer, input) = answers.max_by_key(rank)?;
-    answer.needs_help().then_some(input)
+        .filter(move |answer| situation.is_acute(answer.input.id, answer.input.at))
 }

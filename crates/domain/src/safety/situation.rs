@@ -7,17 +7,19 @@ use crate::{
     craving_event::CravingEvent,
     insight::{
         calendar::add_days,
-        facts::{AsOf, Facts, WithId},
+        facts::{AsOf, Facts, WithId, use_span},
     },
     record::Kind,
     use_event::UseEvent,
-    value::timestamp::Timestamp,
+    value::{amount::UnitMembers, timestamp::Timestamp, vocabulary::Substance},
 };
 
 /// Maximum number of medications of a class that a rule looks at.
 pub(super) const MAX_MEDICATIONS: usize = 100;
 /// Number of days in which a craving or a use is recent. Today is one of them.
 const RECENT_DAYS: i64 = 7;
+/// Number of days in which use says what a craving without a substance is for.
+pub(super) const RECENT_USE_DAYS: i64 = 28;
 /// Number of hours in which a danger is acute, counted back from the last full hour.
 const ACUTE_HOURS: i64 = 24;
 
@@ -72,6 +74,16 @@ impl SafetyInput {
     }
 }
 
+/// A substance that the record is about, with the goal or the use event that names it.
+pub(super) struct Subject<'a> {
+    /// The substance.
+    pub substance: Substance,
+    /// The unit in which it is counted.
+    pub unit: UnitMembers<'a>,
+    /// The member that names it.
+    pub input: SafetyInput,
+}
+
 impl<'a> Situation<'a> {
     /// Returns today's date in the person's time zone.
     pub fn today(&self) -> NaiveDate {
@@ -84,6 +96,30 @@ impl<'a> Situation<'a> {
             .uses
             .iter()
             .filter(|event| !event.record.entered_in_error)
+    }
+
+    /// Returns what the record is about: the substances of the goals, and of the use of the last `days` days that was
+    /// not as prescribed. A craving without a substance is for these.
+    pub(super) fn subjects(&self, days: i64) -> impl Iterator<Item = Subject<'a>> + use<'a> {
+        let situation = *self;
+        let goals = self.facts.goals.iter().map(|goal| Subject {
+            substance: goal.record.substance,
+            unit: goal.record.unit_members(),
+            input: SafetyInput::fact(
+                Kind::Goal,
+                goal.id,
+                "substance",
+                Timestamp::midnight(goal.record.started_on),
+            ),
+        });
+        let uses = (self.facts.counted_uses())
+            .filter(move |event| situation.is_within(days, use_span(&event.record).1))
+            .map(|event| Subject {
+                substance: event.record.substance,
+                unit: event.record.unit_members(),
+                input: SafetyInput::of_use(event, "substance"),
+            });
+        goals.chain(uses)
     }
 
     /// Whether a time is in the last 24 hours, or the record is the event that help is for.

@@ -1,19 +1,21 @@
 //! Alcohol or sedatives stopped at once after heavy daily use.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use super::situation::{SafetyInput, Situation};
 use crate::{
     goal::{Goal, GoalKind, GoalStatus},
     insight::{
-        calendar::{DaySet, Span, add_days, days_between},
+        calendar::{Span, add_days, days_between, days_in},
         facts::{WithId, use_span},
         statistics::days_as_f64,
     },
     record::Kind,
     reference::standard_drink::ethanol_grams,
     use_event::UseEvent,
-    value::{timestamp::Timestamp, vocabulary::Substance},
+    value::{amount::UnitMembers, timestamp::Timestamp, vocabulary::Substance},
 };
 
 /// Duration in days of alcohol withdrawal.
@@ -21,71 +23,131 @@ const ALCOHOL_DAYS: i64 = 7;
 /// Duration in days of sedative withdrawal.
 const SEDATIVE_DAYS: i64 = 14;
 /// Minimum number of days of use, in the seven days up to the last one, that count as daily use.
-const MIN_DAYS_OF_DAILY_USE: i64 = 5;
+const MIN_DAYS_OF_DAILY_USE: usize = 5;
+/// Minimum number of heavy days among them. Most of the days of daily use: one or two lighter days do not make stopping
+/// safer, and three heavy days of five are a long weekend rather than daily heavy use.
+const MIN_HEAVY_DAYS: usize = 4;
 /// Grams of ethanol a day that count as heavy drinking: four standard drinks of the United States, the lower of the
 /// figures of the NIAAA.
 const HEAVY_G: f64 = 56.0;
+/// Grams of ethanol on [`MIN_DAYS_OF_DAILY_USE`] heavy days.
+const HEAVY_DAYS_G: f64 = 5.0 * HEAVY_G;
+/// Grams below these that are still as much: an amount that is spread over days is not exact.
+const TOLERANCE_G: f64 = 1e-6;
 /// Grams of ethanol in the largest standard drink of any country. It is assumed where the country is not known.
 const LARGEST_STANDARD_DRINK_G: f64 = 20.0;
 
 /// Returns the inputs of heavy daily use of alcohol or sedatives that stopped a few days ago. They are use events, or
 /// otherwise a new goal with a heavy daily baseline. Empty if there was no such use.
 pub(super) fn stopped_at_once(situation: &Situation<'_>, substance: Substance) -> Vec<SafetyInput> {
-    let (today, days) = (
-        situation.today(),
-        if substance == Substance::Alcohol {
-            ALCOHOL_DAYS
-        } else {
-            SEDATIVE_DAYS
-        },
-    );
+    let days = if substance == Substance::Alcohol {
+        ALCOHOL_DAYS
+    } else {
+        SEDATIVE_DAYS
+    };
     // Prescribed sedatives must not be stopped at once either, so they count too.
     let events: Vec<_> = situation
         .all_uses()
         .filter(|event| event.record.substance == substance)
         .filter(|event| !event.record.as_prescribed || substance == Substance::Sedative)
         .collect();
-    let used = DaySet::from_spans(events.iter().map(|event| use_span(&event.record)));
-    let last = used.last();
-    if let Some(last) = last {
-        let week = (add_days(last, -6), last);
-        let has_stopped = (1..=days).contains(&days_between(last, today));
-        let is_daily = used.count(week) >= MIN_DAYS_OF_DAILY_USE;
-        if has_stopped && is_daily && may_be_heavy(situation, &events, week) {
-            return (events.iter())
-                .filter(|event| use_span(&event.record).1 >= week.0)
-                .map(|event| SafetyInput::of_use(event, "occurred_at"))
-                .collect();
-        }
+    let daily = DailyAmounts::of(situation, &events, add_days(situation.today(), -days - 6));
+    if let Some(week) = daily.last_week_of_heavy_use(situation.today(), days) {
+        return (events.iter())
+            .filter(|event| use_span(&event.record).1 >= week.0)
+            .map(|event| SafetyInput::of_use(event, "occurred_at"))
+            .collect();
     }
     (situation.facts.goals.iter())
         .filter(|goal| goal.record.substance == substance)
-        .filter(|goal| last.is_none_or(|last| last < goal.record.started_on))
+        .filter(|goal| !daily.goes_on_after(goal.record.started_on, situation.today(), substance))
         .filter_map(|goal| new_goal_with_heavy_baseline(situation, goal, days))
         .collect()
 }
 
+/// The amounts that were used on each day of use from a first day on: grams of ethanol, or infinite if an amount is not
+/// known. Any amount of sedatives is.
+struct DailyAmounts(BTreeMap<NaiveDate, f64>);
+
+impl DailyAmounts {
+    /// Adds up the amounts. That of an event of several days is spread over its days evenly.
+    fn of(situation: &Situation<'_>, events: &[&WithId<UseEvent>], first: NaiveDate) -> Self {
+        let mut daily = BTreeMap::new();
+        // A use of today was on a later date if it was recorded further east.
+        let last = add_days(situation.today(), 2);
+        for event in events {
+            let span = use_span(&event.record);
+            let a_day =
+                event_grams(situation, &event.record).unwrap_or(f64::INFINITY) / days_as_f64(days_in(span));
+            let (from, to) = (span.0.max(first), span.1.min(last));
+            for n in 0..days_in((from, to)) {
+                *daily.entry(add_days(from, n)).or_insert(0.0) += a_day;
+            }
+        }
+        Self(daily)
+    }
+
+    /// Returns the week up to the last day of heavy daily use, if that day was 1 to `days` days ago and no day from today
+    /// on is heavy. Neither lighter days after it nor a single heavy one make it safe: much less from one day to the next
+    /// is as dangerous as nothing.
+    fn last_week_of_heavy_use(&self, today: NaiveDate, days: i64) -> Option<Span> {
+        let before_today = add_days(today, -days)..today;
+        let goes_on = self.since(today).any(is_heavy);
+        (self.0.range(before_today).rev())
+            .map(|(last, _)| (add_days(*last, -6), *last))
+            .find(|week| !goes_on && self.is_heavy_daily(*week))
+    }
+
+    /// Whether a week has heavy daily use: use on five days or more, of which four are heavy, or the five heaviest are in
+    /// the mean. An amount that is not known may be any, so it makes the mean heavy.
+    fn is_heavy_daily(&self, (from, to): Span) -> bool {
+        let mut amounts: Vec<f64> = self.0.range(from..=to).map(|(_, amount)| *amount).collect();
+        amounts.sort_by(|one, other| other.total_cmp(one));
+        amounts.truncate(MIN_DAYS_OF_DAILY_USE);
+        let heavy_days = amounts.iter().filter(|amount| is_heavy(**amount)).count();
+        let sum: f64 = amounts.iter().sum();
+        amounts.len() == MIN_DAYS_OF_DAILY_USE
+            && (heavy_days >= MIN_HEAVY_DAYS || sum >= HEAVY_DAYS_G - TOLERANCE_G)
+    }
+
+    /// Whether use goes on in spite of a goal that started on a day: a heavy amount today, after that day.
+    ///
+    /// Use on the first day comes before the stop. A little on a later day is still much less than before, and an amount
+    /// of alcohol that is not known may be little.
+    fn goes_on_after(&self, started_on: NaiveDate, today: NaiveDate, substance: Substance) -> bool {
+        let is_known = |amount: f64| amount.is_finite() || substance == Substance::Sedative;
+        started_on < today
+            && self
+                .since(today)
+                .any(|amount| is_known(amount) && is_heavy(amount))
+    }
+
+    /// Returns the amounts of a day and of later ones: further east it may be tomorrow already.
+    fn since(&self, day: NaiveDate) -> impl Iterator<Item = f64> {
+        self.0.range(day..).map(|(_, amount)| *amount)
+    }
+}
+
+fn is_heavy(amount: f64) -> bool {
+    amount >= HEAVY_G - TOLERANCE_G
+}
+
+/// Returns the grams of ethanol of an event. `None` if they are not known, and for sedatives.
+fn event_grams(situation: &Situation<'_>, event: &UseEvent) -> Option<f64> {
+    if event.substance == Substance::Alcohol {
+        grams(situation, event.amount?.get(), event.unit_members())
+    } else {
+        None
+    }
+}
+
 /// Grams of ethanol in an amount, if they are known. A standard drink of an unknown country is the largest.
-fn grams(situation: &Situation<'_>, amount: f64, unit: crate::value::amount::UnitMembers<'_>) -> Option<f64> {
+fn grams(situation: &Situation<'_>, amount: f64, unit: UnitMembers<'_>) -> Option<f64> {
     let standard_drink_g = situation
         .as_of
         .standard_drink_g
         .unwrap_or(LARGEST_STANDARD_DRINK_G);
     ethanol_grams(amount, unit, Some(standard_drink_g))
-}
-
-/// Whether the use of a week was heavy, or may have been because an amount is not known. Any daily use of sedatives is.
-fn may_be_heavy(situation: &Situation<'_>, events: &[&WithId<UseEvent>], (from, to): Span) -> bool {
-    let in_week = |day: NaiveDate| (from..=to).contains(&day);
-    let of_week = (events.iter()).filter(|event| in_week(use_span(&event.record).0));
-    let known: Option<f64> = of_week
-        .map(|event| grams(situation, event.record.amount?.get(), event.record.unit_members()))
-        .sum();
-    let days = DaySet::from_spans(events.iter().map(|event| use_span(&event.record))).count((from, to));
-    let is_sedative = events
-        .iter()
-        .any(|event| event.record.substance == Substance::Sedative);
-    is_sedative || known.is_none_or(|sum| sum >= HEAVY_G * days_as_f64(days))
 }
 
 /// Returns the baseline of a goal as input, if the goal stops daily use that may be heavy and began at most `days` days

@@ -60,6 +60,14 @@ impl Substance {
         )
     }
 
+    /// Whether it is a drug: neither alcohol, nor nicotine, nor a behaviour.
+    pub const fn is_drug(self) -> bool {
+        !matches!(
+            self,
+            Self::Alcohol | Self::Nicotine | Self::Gambling | Self::OtherBehaviour
+        )
+    }
+
     /// Whether it is a stimulant drug.
     pub const fn is_stimulant(self) -> bool {
         matches!(self, Self::Cocaine | Self::Methamphetamine | Self::OtherStimulant)

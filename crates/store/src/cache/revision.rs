@@ -113,7 +113,7 @@ fn fetch(conn: &mut Conn, person_no: i64, cached: Option<CachedRevision>) -> Res
     let revision = match changed.last() {
         None => cached.revision,
         Some(last) if are_all => Revision {
-            rev: last.rev,
+            rev: last.columns.rev,
             ..cached.revision
         },
         Some(_) => select_one(conn, person_no)?,
@@ -208,7 +208,9 @@ fn select(
         }
     }
     for snapshot in snapshots.iter_mut().flatten() {
-        snapshot.changed.sort_unstable_by_key(|changed| changed.rev);
+        snapshot
+            .changed
+            .sort_unstable_by_key(|changed| changed.columns.rev);
     }
     Ok(snapshots)
 }
@@ -233,11 +235,11 @@ fn changed_row(row: SelectedRow) -> Option<ChangedRow> {
     let (_, _, _, collection, rev, deleted, id, version, occurred_at, sealed, created_at, updated_at) = row;
     Some(ChangedRow {
         collection: collection?,
-        rev: rev?,
         deleted: deleted?,
         columns: StoredColumns {
             id: id?,
             version: version?,
+            rev: rev?,
             occurred_at: occurred_at?,
             sealed: sealed.unwrap_or_default(),
             created_at: created_at?,

@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct StoredColumns {
     pub(crate) id: DbUuid,
     pub(crate) version: i64,
+    pub(crate) rev: i64,
     pub(crate) occurred_at: DbTimestamp,
     pub(crate) sealed: Vec<u8>,
     pub(crate) created_at: DbTimestamp,
@@ -32,6 +33,7 @@ impl StoredColumns {
         Ok(Stored {
             id: self.id.0,
             version: self.version,
+            rev: Some(self.rev),
             occurred_at: self.occurred_at.0,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
@@ -57,7 +59,6 @@ pub(super) fn open_body(
 #[diesel(table_name = records)]
 pub(crate) struct ChangedRow {
     pub(crate) collection: i16,
-    pub(crate) rev: i64,
     pub(crate) deleted: bool,
     #[diesel(embed)]
     pub(crate) columns: StoredColumns,
@@ -75,7 +76,7 @@ impl ChangedRow {
             .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
         let is_gone = self.deleted && !self.is_marked();
         Ok(Change {
-            rev: self.rev,
+            rev: self.columns.rev,
             kind,
             id: self.columns.id.0,
             version: self.columns.version,

@@ -204,6 +204,7 @@ fn first_version(draft: &Draft, now: DbTimestamp) -> Stored {
     Stored {
         id: draft.id,
         version: 1,
+        rev: None,
         occurred_at: draft.occurred_at.unwrap_or(now.0),
         created_at: now.0,
         updated_at: now.0,

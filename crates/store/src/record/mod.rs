@@ -38,6 +38,8 @@ pub struct Stored {
     pub id: Uuid,
     /// Its version, from 1.
     pub version: i64,
+    /// The number of the person's change that wrote this version. `None` if this call has just written it.
+    pub rev: Option<i64>,
     /// The time that orders its collection, in microseconds.
     pub occurred_at: i64,
     /// When it was created, in microseconds.

@@ -38,12 +38,13 @@ impl Records<'_> {
         let rows: Vec<PartRow> = on!(&mut *self.conn, |c| select.load(c))?;
         rows.into_iter()
             .map(
-                |(collection, id, version, occurred_at, sealed, created_at, updated_at)| {
+                |(collection, id, version, rev, occurred_at, sealed, created_at, updated_at)| {
                     let kind = Kind::from_code(collection)
                         .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
                     let columns = StoredColumns {
                         id,
                         version,
+                        rev,
                         occurred_at,
                         sealed,
                         created_at,
@@ -59,8 +60,17 @@ impl Records<'_> {
 /// The first moment of the year 1, in microseconds.
 const FIRST: i64 = -62_135_596_800_000_000;
 
-/// Collection, id, version, time, content, creation and latest change of a record.
-type PartRow = (i16, DbUuid, i64, DbTimestamp, Vec<u8>, DbTimestamp, DbTimestamp);
+/// Collection, id, version, number of its latest change, time, content, creation and latest change of a record.
+type PartRow = (
+    i16,
+    DbUuid,
+    i64,
+    i64,
+    DbTimestamp,
+    Vec<u8>,
+    DbTimestamp,
+    DbTimestamp,
+);
 
 /// A part with the values that are bound to the statement.
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +106,16 @@ impl<const N: usize> QueryId for SelectParts<N> {
 }
 
 impl<const N: usize> Query for SelectParts<N> {
-    type SqlType = (SmallInt, Identifier, BigInt, Instant, Binary, Instant, Instant);
+    type SqlType = (
+        SmallInt,
+        Identifier,
+        BigInt,
+        BigInt,
+        Instant,
+        Binary,
+        Instant,
+        Instant,
+    );
 }
 
 impl<C: Connection, const N: usize> RunQueryDsl<C> for SelectParts<N> {}
@@ -114,7 +133,7 @@ where
                 out.push_sql(" UNION ALL ");
             }
             out.push_sql(
-                "SELECT * FROM (SELECT collection, id, version, occurred_at, sealed, created_at, updated_at FROM records \
+                "SELECT * FROM (SELECT collection, id, version, rev, occurred_at, sealed, created_at, updated_at FROM records \
                  WHERE person_no = ",
             );
             out.push_bind_param::<BigInt, _>(&self.person_no)?;

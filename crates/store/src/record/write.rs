@@ -101,6 +101,7 @@ impl<'a> RecordWriter<'a> {
         let after = Stored {
             id: draft.id,
             version,
+            rev: Some(rev),
             occurred_at: draft.occurred_at.unwrap_or(before.changed.columns.created_at.0),
             created_at: before.changed.columns.created_at.0,
             updated_at: self.now.0,

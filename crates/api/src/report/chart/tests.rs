@@ -108,6 +108,7 @@ fn cravings(times: &[&str], before: i64, after: i64) -> Facts {
                 })),
                 ..CravingEvent::example()
             },
+            written: None,
         };
     Facts {
         cravings: (0..).zip(times).map(craving).collect(),
@@ -166,6 +167,7 @@ fn no_row_and_no_day_is_in_the_future() {
             occurred_at: format!("2026-{day}T20:00:00-05:00").parse().unwrap(),
             ..CheckIn::example()
         },
+        written: None,
     });
     let facts = Facts {
         check_ins: check_ins.to_vec(),

@@ -168,7 +168,11 @@ mod tests {
         };
         let id = uuid::Uuid::nil();
         let facts = Facts {
-            uses: vec![WithId { id, record: used }],
+            uses: vec![WithId {
+                id,
+                record: used,
+                written: None,
+            }],
             ..Facts::default()
         };
         let found = warnings(&facts, &helplines, &example_moment(), &Thresholds::V1).result;

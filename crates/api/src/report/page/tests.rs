@@ -57,6 +57,7 @@ fn markup_that_a_person_wrote_is_shown_as_text() {
                 label: Some(serde_json::from_value(serde_json::json!(hostile)).unwrap()),
                 ..Goal::example()
             },
+            written: None,
         }],
         ..example_facts()
     };
@@ -80,6 +81,7 @@ fn limits_money_and_time_of_a_goal_are_shown() {
             goals: vec![WithId {
                 id: uuid::Uuid::nil(),
                 record: serde_json::from_value(goal).unwrap(),
+                written: None,
             }],
             ..Facts::default()
         };

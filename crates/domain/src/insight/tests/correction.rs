@@ -86,14 +86,17 @@ fn apply(facts: &mut Facts, n: u128, change: Change) {
             facts.uses.push(WithId {
                 id: id(20_000),
                 record: u,
+                written: None,
             });
             facts.check_ins.push(WithId {
                 id: id(30_000),
                 record: c,
+                written: None,
             });
             facts.cravings.push(WithId {
                 id: id(40_000),
                 record: e,
+                written: None,
             });
         }
         Change::CorrectUse(n, record) => replace(&mut facts.uses, n, *record),

@@ -301,6 +301,7 @@ pub fn with_ids<T>(records: Vec<T>, from: u128) -> Vec<WithId<T>> {
         .map(|(n, record)| WithId {
             id: Uuid::from_u128(n),
             record,
+            written: None,
         })
         .collect()
 }

@@ -135,6 +135,7 @@ fn worsen(facts: &mut Facts, worse: Worse, as_of: &AsOf) {
                 feelings: None,
                 ..UseEvent::example()
             },
+            written: None,
         }),
     }
 }

@@ -44,6 +44,7 @@ fn a_warning_sign_is_no_help_against_itself() {
             status,
             ..SupportContact::example()
         },
+        written: None,
     };
     let mut active_plan = plan();
     active_plan.content.contact_ids = Ids::of([61, 62, 63].map(Uuid::from_u128));

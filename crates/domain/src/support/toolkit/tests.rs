@@ -95,6 +95,7 @@ fn facts(cravings: &[CravingEvent]) -> Facts {
     let with_ids = cravings.iter().zip(4000..).map(|(event, n)| WithId {
         id: Uuid::from_u128(n),
         record: event.clone(),
+        written: None,
     });
     Facts {
         cravings: with_ids.collect(),
@@ -232,6 +233,7 @@ fn help_after_use(substance: Substance, harm: Option<Harm>, contacts: &[(Uuid, S
             ended_at: None,
             ..UseEvent::example()
         },
+        written: None,
     };
     let occasion = UseEvent::occasion(&event);
     let mut facts = Facts::default();

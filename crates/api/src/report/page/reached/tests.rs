@@ -26,7 +26,11 @@ fn noon() -> AsOf {
 
 fn with_id<T>(record: T) -> WithId<T> {
     let id = uuid::Uuid::nil();
-    WithId { id, record }
+    WithId {
+        id,
+        record,
+        written: None,
+    }
 }
 
 fn used_at(at: DateTime<Utc>, zone: chrono_tz::Tz) -> WithId<UseEvent> {

@@ -106,6 +106,7 @@ pub fn regimen(as_of: AsOf, id: u128) -> impl Strategy<Value = Regimen> {
             let medication = WithId {
                 id: Uuid::from_u128(id),
                 record: medication,
+                written: None,
             };
             let mut regimen = Regimen {
                 rhythm,

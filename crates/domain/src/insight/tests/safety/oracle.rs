@@ -1,191 +1,223 @@
 //! An oracle of the safety notes, which counts days one by one and compares each record with each other.
 
-use std::collections::BTreeSet;
+mod opioids;
+mod withdrawal;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::{
-    craving_event::CravingEvent,
-    goal::{GoalKind, GoalStatus},
     insight::{
         calendar::add_days,
         facts::{AsOf, Facts},
         tests::abstinence::each_day,
     },
+    medication::{MedicationClass, MedicationStatus},
     safety::SafetyTopic,
     use_event::{Harm, UseEvent},
     value::{
-        amount::{Amount, AmountUnit, UnitMembers},
+        amount::{AmountUnit, UnitLabel},
         timestamp::Timestamp,
         vocabulary::{FeelsSafe, Substance},
     },
 };
 
-/// Finds the dangers of a record without medications.
+/// Finds the dangers of a record whose antagonists are all over.
 pub struct Oracle<'a> {
     pub facts: &'a Facts,
     pub as_of: &'a AsOf,
+    pub event: Option<Uuid>,
+    pub asks_for_help: bool,
+}
+
+/// A use of a depressant, or a craving for one.
+struct Episode {
+    family: u8,
+    is_use: bool,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    days: Vec<NaiveDate>,
+    is_acute: bool,
 }
 
 impl Oracle<'_> {
-    fn uses(&self) -> Vec<&UseEvent> {
-        let uses = self.facts.uses.iter().map(|one| &one.record);
-        uses.filter(|event| !event.entered_in_error).collect()
+    fn uses(&self) -> Vec<(Uuid, &UseEvent)> {
+        let uses = self.facts.uses.iter().map(|one| (one.id, &one.record));
+        uses.filter(|(_, event)| !event.entered_in_error).collect()
     }
 
-    fn is_acute(&self, at: Timestamp) -> bool {
-        at.to_utc() >= self.as_of.last_full_hour() - TimeDelta::hours(24)
+    fn is_acute(&self, id: Uuid, at: Timestamp) -> bool {
+        self.event == Some(id) || at.to_utc() >= self.as_of.last_full_hour() - TimeDelta::hours(24)
     }
 
     fn is_in_last_days(&self, days: i64, day: NaiveDate) -> bool {
         day > add_days(self.as_of.today(), -days)
     }
 
+    fn is_of_last_week(&self, id: Uuid, day: NaiveDate) -> bool {
+        self.event == Some(id) || self.is_in_last_days(7, day)
+    }
+
+    /// Returns what the record is about: goals, and use within four weeks. Each with whether it is counted in pills.
+    fn about(&self) -> Vec<(Substance, bool)> {
+        let goals = self.facts.goals.iter().map(|one| &one.record);
+        let goals = goals.map(|goal| (goal.substance, is_pill(goal.unit, goal.unit_label.as_ref())));
+        let uses = self.uses().into_iter().filter(|(_, event)| {
+            let last = *days_of(event).last().unwrap();
+            !event.as_prescribed && self.is_in_last_days(29, last)
+        });
+        let uses = uses.map(|(_, event)| (event.substance, is_pill(event.unit, event.unit_label.as_ref())));
+        goals.chain(uses).collect()
+    }
+
     fn has_harm(&self, harm: Harm) -> bool {
-        self.uses().iter().any(|event| {
-            event.harm == Some(harm) && self.is_acute(event.ended_at.unwrap_or(event.occurred_at))
+        self.uses().iter().any(|(id, event)| {
+            event.harm == Some(harm) && self.is_acute(*id, event.ended_at.unwrap_or(event.occurred_at))
         })
     }
 
     fn is_unsafe(&self) -> bool {
-        let check_ins = self.facts.check_ins.iter().map(|one| &one.record);
-        let check_ins = check_ins.map(|one| (one.occurred_at, one.answers.feels_safe));
-        let cravings = self.facts.cravings.iter().map(|one| &one.record);
-        let mut answers: Vec<(Timestamp, FeelsSafe)> = (check_ins)
-            .chain(cravings.map(|one| (one.occurred_at, one.feels_safe)))
-            .filter_map(|(at, answer)| Some((at, answer?)))
-            .filter(|(at, _)| self.is_acute(*at))
+        type Answer = (Uuid, i64, Option<i64>, FeelsSafe);
+        let check_ins = self.facts.check_ins.iter().filter_map(|one| {
+            let answer = one.record.answers.feels_safe?;
+            Some((one.id, one.record.occurred_at, one.written.map(|w| w.rev), answer))
+        });
+        let cravings = self.facts.cravings.iter().filter_map(|one| {
+            let answer = one.record.feels_safe?;
+            Some((one.id, one.record.occurred_at, one.written.map(|w| w.rev), answer))
+        });
+        let answers: Vec<Answer> = (check_ins.chain(cravings))
+            .filter(|(id, at, ..)| self.is_acute(*id, *at))
+            .map(|(id, at, rev, answer)| (id, at.millis(), rev, answer))
             .collect();
-        answers.sort_by_key(|(at, _)| at.millis());
-        let newest = answers.last().map(|(at, _)| at.millis());
-        let says_so =
-            (answers.iter()).any(|(at, answer)| Some(at.millis()) == newest && *answer != FeelsSafe::Yes);
-        let mut responses = self.facts.responses.iter().map(|one| &one.record);
-        says_so || responses.any(|one| !one.safety_notes.is_empty() && self.is_acute(one.occurred_at))
+        let is_written_later = |one: Option<i64>, other: Option<i64>| match (one, other) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(one), Some(other)) => one > other,
+        };
+        let says_so = answers.iter().any(|(id, at, rev, answer)| {
+            let is_taken_back = answers.iter().any(|(_, later, written, answer)| {
+                *answer == FeelsSafe::Yes && later > at && is_written_later(*written, *rev)
+            });
+            *answer != FeelsSafe::Yes && (self.event == Some(*id) || !is_taken_back)
+        });
+        let mut responses = self.facts.responses.iter();
+        says_so
+            || responses.any(|one| {
+                !one.record.safety_notes.is_empty() && self.is_acute(one.id, one.record.occurred_at)
+            })
+    }
+
+    fn episodes(&self) -> Vec<Episode> {
+        let family = |substance: Substance| match substance {
+            Substance::Alcohol => Some(0),
+            Substance::Sedative => Some(1),
+            Substance::Kratom => Some(2),
+            other => other.is_opioid().then_some(2),
+        };
+        let craving = |family: u8, at: Timestamp, is_acute: bool| Episode {
+            family,
+            is_use: false,
+            from: at.to_utc(),
+            to: at.to_utc(),
+            days: vec![at.local_date()],
+            is_acute,
+        };
+        let about: Vec<u8> = self
+            .about()
+            .into_iter()
+            .filter_map(|(one, _)| family(one))
+            .collect();
+        let mut episodes: Vec<Episode> = Vec::new();
+        for (id, event) in self.uses() {
+            if let Some(family) = family(event.substance) {
+                let to = event.ended_at.unwrap_or(event.occurred_at);
+                episodes.push(Episode {
+                    family,
+                    is_use: true,
+                    from: event.occurred_at.to_utc(),
+                    to: to.to_utc(),
+                    days: days_of(event),
+                    is_acute: self.is_acute(id, to),
+                });
+            }
+        }
+        for event in &self.facts.cravings {
+            let (id, record) = (event.id, &event.record);
+            let families = record
+                .substance
+                .map_or(about.clone(), |one| family(one).into_iter().collect());
+            for family in families {
+                episodes.push(craving(
+                    family,
+                    record.occurred_at,
+                    self.is_acute(id, record.occurred_at),
+                ));
+            }
+        }
+        if self.asks_for_help {
+            episodes.extend(
+                about
+                    .iter()
+                    .map(|family| craving(*family, self.as_of.local(), true)),
+            );
+        }
+        episodes
     }
 
     /// Returns whether two different depressants were used together.
     fn is_mixed(&self) -> bool {
-        type Episode = (u8, bool, DateTime<Utc>, DateTime<Utc>, Vec<NaiveDate>, bool);
-        let family = |substance: Substance| match substance {
-            Substance::Alcohol => Some(0),
-            Substance::Sedative => Some(1),
-            other => other.is_opioid().then_some(2),
-        };
-        let mut episodes: Vec<Episode> = Vec::new();
-        for event in self.uses() {
-            if let Some(family) = family(event.substance) {
-                let (from, to) = (event.occurred_at, event.ended_at.unwrap_or(event.occurred_at));
-                let days = days_of(event);
-                episodes.push((family, true, from.to_utc(), to.to_utc(), days, self.is_acute(to)));
-            }
-        }
-        for event in self.facts.cravings.iter().map(|one| &one.record) {
-            if let Some(family) = event.substance.and_then(family) {
-                let at = event.occurred_at;
-                let days = vec![at.local_date()];
-                episodes.push((family, false, at.to_utc(), at.to_utc(), days, self.is_acute(at)));
-            }
-        }
-        episodes.iter().any(|a| {
+        let episodes = self.episodes();
+        let is_together = episodes.iter().any(|a| {
             episodes.iter().any(|b| {
-                let is_near = a.2.max(b.2) - a.3.min(b.3) <= TimeDelta::hours(12);
-                let shares_date = a.4.iter().any(|day| b.4.contains(day));
-                a.0 != b.0 && (a.1 || b.1) && (a.5 || b.5) && (is_near || shares_date)
+                let is_near = a.from.max(b.from) - a.to.min(b.to) <= TimeDelta::hours(12);
+                let shares_date = a.days.iter().any(|day| b.days.contains(day));
+                let is_one_acute = a.is_acute || b.is_acute;
+                let is_one_used = a.is_use || b.is_use;
+                a.family != b.family && is_one_used && is_one_acute && (is_near || shares_date)
             })
-        })
+        });
+        let mut others = episodes.iter().filter(|one| one.is_acute && one.family != 2);
+        is_together || others.any(|one| one.days.iter().any(|day| self.takes_agonist_on(*day)))
     }
 
-    fn is_tolerance_lower(&self) -> bool {
-        let today = self.as_of.today();
-        let uses = self.uses();
-        let opioids: Vec<&&UseEvent> = (uses.iter())
-            .filter(|u| u.substance.is_opioid() && !u.as_prescribed)
-            .collect();
-        let dates: BTreeSet<NaiveDate> = opioids.iter().flat_map(|u| days_of(u)).collect();
-        let is_after_days_without = |day: NaiveDate| {
-            self.is_in_last_days(7, day) && (1..=3).all(|back| !dates.contains(&add_days(day, -back)))
-        };
-        let has_goal = (self.facts.goals.iter()).any(|goal| goal.record.substance.is_opioid());
-        // The random use is never older than four weeks.
-        let is_about_opioids = has_goal || !dates.is_empty();
-        let cravings: Vec<&CravingEvent> = self.facts.cravings.iter().map(|one| &one.record).collect();
-        let craved = cravings.iter().any(|event| {
-            event.substance.map_or(is_about_opioids, Substance::is_opioid)
-                && is_after_days_without(event.occurred_at.local_date())
-        });
-        let named: Vec<Substance> = cravings.iter().filter_map(|event| event.substance).collect();
-        let is_unknown =
-            self.facts.goals.is_empty() && named.is_empty() && uses.iter().all(|event| event.as_prescribed);
-        let may_use = is_unknown || is_about_opioids || named.iter().any(|one| one.is_opioid());
-        let left = (self.facts.transitions.iter().map(|one| &one.record)).any(|one| {
-            let is_stay = matches!(&*one.from_level, "jail" | "Residential");
-            is_stay && (0..=28).any(|back| add_days(today, -back) == one.discharged_on)
-        });
-        opioids
-            .iter()
-            .any(|event| is_after_days_without(days_of(event)[0]))
-            || craved
-            || (left && may_use)
+    fn takes_agonist_on(&self, day: NaiveDate) -> bool {
+        self.facts.medications.iter().any(|medication| {
+            let record = &medication.record;
+            let is_agonist = matches!(
+                record.class,
+                MedicationClass::OpioidAgonist | MedicationClass::PartialAgonist
+            );
+            let is_before_end = record
+                .ended_on
+                .map_or(record.status == MedicationStatus::Active, |last| day <= last);
+            let of_day: Vec<bool> = (self.facts.doses.iter().map(|one| &one.record))
+                .filter(|dose| dose.medication_id == medication.id && dose.occurred_at.local_date() == day)
+                .map(|dose| dose.status.is_given())
+                .collect();
+            let is_left_out = record.covers_days.get() < 7 && !of_day.is_empty() && !of_day.contains(&true);
+            is_agonist && record.started_on <= day && is_before_end && !is_left_out
+        })
     }
 
     fn may_hold_fentanyl(&self) -> bool {
         use Substance::{Cocaine, OpioidPrescription, Sedative};
         let is_risky = |substance| matches!(substance, Cocaine | OpioidPrescription | Sedative);
-        let used = self.uses().iter().any(|event| {
-            let is_pill = event.unit == Some(AmountUnit::Pill) && event.substance != Substance::Alcohol;
-            let last = *days_of(event).last().unwrap();
-            !event.as_prescribed && (is_risky(event.substance) || is_pill) && self.is_in_last_days(7, last)
-        });
-        let mut cravings = self.facts.cravings.iter().map(|one| &one.record);
-        used || cravings.any(|event| {
-            event.substance.is_some_and(is_risky) && self.is_in_last_days(7, event.occurred_at.local_date())
-        })
-    }
-
-    fn grams(&self, amount: Amount, unit: UnitMembers<'_>) -> Option<f64> {
-        let of_one = match unit.unit? {
-            AmountUnit::StandardDrink => self.as_of.standard_drink_g.unwrap_or(20.0),
-            AmountUnit::G => 1.0,
-            AmountUnit::Ml => unit.abv?.get() / 100.0 * 0.789,
-            _ => return None,
+        let is_risky_or_pill = |(substance, is_pill): (Substance, bool)| {
+            is_risky(substance) || (is_pill && substance != Substance::Alcohol)
         };
-        Some(amount.get() * of_one)
-    }
-
-    /// Returns whether daily use (for alcohol: heavy use) stopped at once within the last days.
-    fn has_stopped(&self, substance: Substance, within: i64) -> bool {
-        let today = self.as_of.today();
-        let is_sedative = substance == Substance::Sedative;
-        let uses: Vec<&UseEvent> = (self.uses().into_iter())
-            .filter(|u| u.substance == substance && (is_sedative || !u.as_prescribed))
-            .collect();
-        let dates: BTreeSet<NaiveDate> = uses.iter().flat_map(|u| days_of(u)).collect();
-        let last = dates.last().copied();
-        let by_events = last.is_some_and(|last| {
-            let week: Vec<NaiveDate> = (0..7).map(|back| add_days(last, -back)).collect();
-            let days = week.iter().filter(|day| dates.contains(day)).count();
-            let grams: Vec<Option<f64>> = (uses.iter().filter(|u| week.contains(&days_of(u)[0])))
-                .map(|u| self.grams(u.amount?, u.unit_members()))
-                .collect();
-            let sum: f64 = grams.iter().flatten().sum();
-            let may_be_heavy =
-                is_sedative || grams.contains(&None) || sum >= 56.0 * f64::from(u32::try_from(days).unwrap());
-            (1..=within).any(|back| add_days(today, -back) == last) && days >= 5 && may_be_heavy
+        let used = self.uses().iter().any(|(id, event)| {
+            let kind = (event.substance, is_pill(event.unit, event.unit_label.as_ref()));
+            let last = *days_of(event).last().unwrap();
+            !event.as_prescribed && is_risky_or_pill(kind) && self.is_of_last_week(*id, last)
         });
-        let by_goal = self.facts.goals.iter().map(|goal| &goal.record).any(|goal| {
-            let units = goal.baseline.as_ref().and_then(|b| b.units_per_day);
-            let is_new = (0..=within).any(|back| add_days(today, -back) == goal.started_on);
-            let is_active_abstinence = goal.substance == substance
-                && goal.kind == GoalKind::Abstain
-                && goal.status == GoalStatus::Active;
-            let may_be_heavy = units.is_some_and(|units| {
-                let grams = self.grams(units, goal.unit_members());
-                units.get() > 0.0 && (is_sedative || grams.is_none_or(|grams| grams >= 56.0))
-            });
-            is_active_abstinence && is_new && may_be_heavy && last.is_none_or(|last| last < goal.started_on)
+        let is_about = self.about().into_iter().any(is_risky_or_pill);
+        let mut cravings = self.facts.cravings.iter();
+        let craved = cravings.any(|event| {
+            event.record.substance.map_or(is_about, is_risky)
+                && self.is_of_last_week(event.id, event.record.occurred_at.local_date())
         });
-        by_events || by_goal
+        used || craved || (self.asks_for_help && is_about)
     }
 
     /// Returns the topics of the notes, in their order.
@@ -212,6 +244,11 @@ impl Oracle<'_> {
             .map(|(topic, _)| topic)
             .collect()
     }
+}
+
+/// The labels of random records that mean pills are few.
+fn is_pill(unit: Option<AmountUnit>, label: Option<&UnitLabel>) -> bool {
+    unit == Some(AmountUnit::Pill) || label.is_some_and(|label| matches!(&**label, "Blue pills" | "tabs"))
 }
 
 fn days_of(event: &UseEvent) -> Vec<NaiveDate> {
