@@ -151,6 +151,13 @@ impl Goal {
     }
 }
 
+impl Goal {
+    /// Returns whether the goal holds on a day: from its first day to its last, both included.
+    pub fn holds_on(&self, day: NaiveDate) -> bool {
+        self.started_on <= day && self.ended_on.is_none_or(|last| day <= last)
+    }
+}
+
 impl Record for Goal {
     const KIND: Kind = Kind::Goal;
 

@@ -168,9 +168,11 @@ fn medication_endpoint() -> Endpoint {
         endpoint::get("/v1/insights/medication", get_medication)
             .operation(Tag::Insights, "getMedicationCoverage", "How much of the time medication covered")
             .about(
-                "The proportion of days covered, with overlaps carried forward, and the longest stretch with gaps of at most 7 days. \
-                 0.80 is the usual threshold. Today counts once it is covered. `proportion` and `covered_enough` are left out while \
-                 no dose of the medication is recorded: missing is not zero. `n` counts the doses whose cover reaches into the window.",
+                "The proportion of days covered, and the longest stretch with gaps of at most 7 days. A long-acting dose covers \
+                 `covers_days`, with overlaps carried forward; any other covers the days until the next one is due. 0.80 is the usual \
+                 threshold, and `covered_enough` compares from 28 days on. Today counts once it is covered. `proportion` is left out \
+                 while no dose of the medication is recorded: missing is not zero. `n` counts the doses whose cover reaches into the \
+                 window.",
             )
             .parameter(window_parameter()),
         |facts, as_of| medication(facts, as_of, Window::default()),
@@ -192,13 +194,13 @@ fn warnings_endpoint() -> Endpoint {
         endpoint::get("/v1/insights/warnings", get_warnings)
             .operation(Tag::Insights, "getWarnings", "Early warnings, explained")
             .about(
-                "Evaluates fixed rules, version 1, on the person's own record. The response has the level, each rule that fired with \
+                "Evaluates fixed rules, version 2, on the person's own record. The response has the level, each rule that fired with \
                  the values it used and with what the plan and the library offer for it, and each rule that could not be \
                  evaluated with what is missing. The rules are not validated; they are no prediction and no diagnosis. Too little \
                  data gives `insufficient_data`, never `steady`. A muted rule is not shown and does not count; `muted` says of each \
                  whether it would have fired, so that `steady` is no false all-clear. The response is valid for the hour.",
             ),
-        |facts, as_of| warnings(facts, &example_helplines(), as_of, &Thresholds::V1),
+        |facts, as_of| warnings(facts, &example_helplines(), as_of, &Thresholds::V2),
     )
 }
 
@@ -356,7 +358,7 @@ async fn get_warnings(caller: Caller) -> HandlerResult {
     request
         .by_the_hour()
         .respond(&caller, needs, |facts, request| {
-            warnings(facts, &request.helplines(), &request.as_of, &Thresholds::V1)
+            warnings(facts, &request.helplines(), &request.as_of, &Thresholds::V2)
         })
         .await
 }

@@ -9,7 +9,7 @@ use mainstay_domain::{
     },
     plan::Stage,
     record::Kind,
-    value::vocabulary::Substance,
+    value::{decimal::rounded, vocabulary::Substance},
 };
 
 const MONTHS: [&str; 12] = [
@@ -51,7 +51,7 @@ pub fn span((from, to): Span) -> String {
 
 /// Formats a number with one decimal, or none if that is 0.
 pub fn number(value: f64) -> String {
-    let text = format!("{value:.1}");
+    let text = format!("{:.1}", rounded(value, 1));
     let text = text.strip_suffix(".0").unwrap_or(&text);
     if text == "-0" {
         "0".to_owned()
@@ -62,7 +62,7 @@ pub fn number(value: f64) -> String {
 
 /// Formats a share, from 0 to 1, in percent.
 pub fn percent(share: f64) -> String {
-    format!("{:.0} %", 100.0 * share)
+    format!("{} %", rounded(100.0 * share, 0))
 }
 
 /// Formats a count with its noun.

@@ -18,6 +18,7 @@ use super::{
     facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
     limit::{WithinLimits, within_limits},
     statistics::{days_as_f64, mean},
+    use_report::{UseReports, UseTimes},
 };
 use crate::{
     check_in::Used,
@@ -50,7 +51,7 @@ pub struct DaysAbstinent {
     /// Days without a use event. A day without any report counts as a day without use.
     #[schema(minimum = 0)]
     pub assumed_days: i64,
-    /// Days without a use event on which a check-in said that there was no use and none said that there was.
+    /// Days without a use event that check-ins report free of use from midnight to midnight, or as the day before.
     #[schema(minimum = 0)]
     pub confirmed_days: i64,
     /// Days of use.
@@ -140,8 +141,8 @@ pub struct GoalAbstinence {
     /// Shares of days over the last 7, 30 and 90 days, and since the goal began.
     #[schema(max_items = 4)]
     pub shares: Vec<DaysAbstinent>,
-    /// Days on which a check-in said that there was use, but without a use event of this substance. They
-    /// count as days without use of it, and never as confirmed.
+    /// Days for which a check-in reports use, without a use event of this substance in the time that the answer
+    /// covers. They count as days without use of it.
     #[schema(minimum = 0)]
     pub days_to_clarify: i64,
     /// Money and time saved, if the goal has a baseline.
@@ -150,23 +151,6 @@ pub struct GoalAbstinence {
     /// Days and weeks within the goal's limits, if it has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub within_limits: Option<WithinLimits>,
-}
-
-/// Returns the days that check-ins report as free of use, and the days that they report as days of use.
-/// A day with both reports is a day of use.
-pub(super) fn reported_days(facts: &Facts) -> (DaySet, DaySet) {
-    let days_reported_as = |used: Used| {
-        DaySet::from_spans(
-            facts
-                .check_ins
-                .iter()
-                .filter(|check_in| check_in.record.answers.used == Some(used))
-                .map(|check_in| check_in_day(&check_in.record))
-                .map(|day| (day, day)),
-        )
-    };
-    let use_days = days_reported_as(Used::Yes);
-    (days_reported_as(Used::No).difference(&use_days), use_days)
 }
 
 /// Returns at most [`MAX_GOALS`] goals. Active ones come first, then newer before older.
@@ -184,20 +168,22 @@ pub fn ordered_goals(facts: &Facts) -> Vec<&super::facts::WithId<Goal>> {
 
 /// Computes the days without use, for each goal.
 pub fn abstinence(facts: &Facts, as_of: &AsOf) -> Insight<Abstinence> {
-    let (no_use, use_reported) = reported_days(facts);
+    let facts = &*facts.until_today(as_of);
+    let reports = UseReports::of(facts);
     let goals = ordered_goals(facts)
         .into_iter()
-        .map(|goal| goal_abstinence(goal.id, &goal.record, facts, (&no_use, &use_reported), as_of))
+        .map(|goal| goal_abstinence(goal.id, &goal.record, facts, &reports, as_of))
         .collect();
-    let with_answer = facts
-        .check_ins
-        .iter()
-        .filter(|c| matches!(c.record.answers.used, Some(Used::Yes | Used::No)));
+    let is_answer = |answer| matches!(answer, Some(Used::Yes | Used::No));
+    let with_answer = facts.check_ins.iter().filter_map(|check_in| {
+        let (day, answers) = (check_in_day(&check_in.record), &check_in.record.answers);
+        let (today, yesterday) = (is_answer(answers.used), is_answer(answers.used_yesterday));
+        let date_before = add_days(day, -1);
+        let from = if yesterday { date_before } else { day };
+        (today || yesterday).then_some((from, if today { day } else { date_before }))
+    });
     let basis = BasisBuilder::default()
-        .records(
-            Kind::CheckIn,
-            with_answer.map(|c| check_in_day(&c.record)).map(|day| (day, day)),
-        )
+        .records(Kind::CheckIn, with_answer)
         .records(
             Kind::UseEvent,
             facts.counted_uses().map(|event| use_span(&event.record)),
@@ -214,7 +200,7 @@ fn goal_abstinence(
     goal_id: Uuid,
     goal: &Goal,
     facts: &Facts,
-    (no_use, use_reported): (&DaySet, &DaySet),
+    reports: &UseReports<'_>,
     as_of: &AsOf,
 ) -> GoalAbstinence {
     let course = Course::of(goal, facts, as_of.today());
@@ -249,14 +235,22 @@ fn goal_abstinence(
         runs,
         cumulative_abstinent_days: abstinent_days,
         shares: windows
-            .map(|window| days_abstinent(&course, window, no_use))
+            .map(|window| days_abstinent(&course, window, &reports.free))
             .to_vec(),
-        days_to_clarify: use_reported
-            .difference(&course.used)
-            .count((course.start, course.last)),
+        days_to_clarify: days_to_clarify(&course, goal, facts, reports),
         saved: saved(goal, abstinent_days),
         within_limits: within_limits(goal, &course, facts, as_of),
     }
+}
+
+/// Counts the dates of the goal for which an answer reports use, without a use event of the goal's substance in the time
+/// that the answer covers.
+fn days_to_clarify(course: &Course, goal: &Goal, facts: &Facts, reports: &UseReports<'_>) -> i64 {
+    let of_substance = facts.counted_uses().map(|event| &event.record);
+    let times = UseTimes::of(of_substance.filter(|event| event.substance == goal.substance));
+    let unexplained = (reports.uses.iter()).filter(|report| !report.is_explained_by(&times));
+    let days = DaySet::from_spans(unexplained.map(|report| (report.day, report.day)));
+    days.count((course.start, course.last))
 }
 
 fn days_abstinent(course: &Course, window: Window, no_use: &DaySet) -> DaysAbstinent {

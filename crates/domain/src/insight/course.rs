@@ -55,10 +55,8 @@ impl Course {
             start: goal.started_on,
             last: end.map_or(today, |end| end.min(today)),
             boundary: end.map_or(today, |end| add_days(end, 1).min(today)),
-            // Use after the end of a goal is not part of its course.
-            used: end.map_or(used.clone(), |end| {
-                DaySet::from_spans(used.within((NaiveDate::MIN, end)))
-            }),
+            // Use after the end of a goal is not part of its course, and nothing after today is.
+            used: DaySet::from_spans(used.within((NaiveDate::MIN, end.map_or(today, |end| end.min(today))))),
         }
     }
 

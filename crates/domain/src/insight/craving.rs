@@ -207,6 +207,7 @@ pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
 
 /// Computes the figures on cravings in a window.
 pub fn cravings(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Cravings> {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let events = facts.cravings_in(window, today);
     let rated = facts.check_ins.iter().filter(|check_in| {

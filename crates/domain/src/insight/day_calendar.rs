@@ -3,10 +3,11 @@
 use chrono::NaiveDate;
 
 use super::{
-    abstinence::{ordered_goals, reported_days},
+    abstinence::ordered_goals,
     calendar::{DaySet, Span, add_days, days_in},
     course::Course,
     facts::{AsOf, Facts, Window, WithId},
+    use_report::UseReports,
 };
 use crate::{
     goal::{Goal, GoalStatus},
@@ -23,7 +24,7 @@ pub const MAX_DAYS: i64 = 366;
 pub enum DayState {
     /// Use of the goal's substance was recorded.
     Use,
-    /// A check-in said that there was no use.
+    /// Check-ins report the whole date free of use.
     NoUseReported,
     /// Neither was recorded. The day counts as a day without use.
     NothingReported,
@@ -49,7 +50,8 @@ pub struct DayCalendar {
 /// Returns the calendars of at most three active goals, or of the newest goal if none is active. Today is
 /// included.
 pub fn day_calendars(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<DayCalendar> {
-    let (no_use, _) = reported_days(facts);
+    let facts = &*facts.until_today(as_of);
+    let no_use = UseReports::of(facts).free;
     let goals = ordered_goals(facts);
     let active = goals
         .iter()

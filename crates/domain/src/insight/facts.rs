@@ -1,7 +1,9 @@
 //! Facts: the decoded records of a person that insights are computed from, and the moment that they are
 //! computed for.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -141,10 +143,9 @@ impl Window {
         self.days().map(|days| add_days(today, 1 - days))
     }
 
-    /// Returns whether a day of the record is in the window. A day after today is: it was recorded further
-    /// east.
+    /// Returns whether a day of the record is in the window.
     pub fn contains(self, day: NaiveDate, today: NaiveDate) -> bool {
-        self.first_day(today).is_none_or(|first| first <= day)
+        day <= today && self.first_day(today).is_none_or(|first| first <= day)
     }
 }
 
@@ -273,6 +274,44 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Returns the record without what is dated after today, because an insight speaks of today and earlier. A record
+    /// that was written further east may be dated tomorrow; it counts tomorrow. Use that goes on after the moment, or
+    /// ends on a later date, ends at the moment.
+    #[must_use]
+    pub fn until_today(&self, as_of: &AsOf) -> Cow<'_, Self> {
+        let today = as_of.today();
+        let is_later = |at: Timestamp| at.local_date() > today;
+        let goes_on = |event: &UseEvent| {
+            event
+                .ended_at
+                .is_some_and(|end| is_later(end) || end.to_utc() > as_of.at)
+        };
+        let is_any_later = (self.check_ins.iter().any(|c| is_later(c.record.occurred_at)))
+            || (self.cravings.iter()).any(|e| is_later(e.record.occurred_at))
+            || (self.uses.iter()).any(|e| is_later(e.record.occurred_at) || goes_on(&e.record))
+            || (self.doses.iter()).any(|d| is_later(d.record.occurred_at))
+            || (self.practice_sessions.iter()).any(|s| s.record.occurred_at.is_some_and(is_later))
+            || (self.attendances.iter()).any(|a| is_later(a.record.occurred_at))
+            || (self.profiles.iter()).any(|p| is_later(p.record.occurred_at));
+        if !is_any_later {
+            return Cow::Borrowed(self);
+        }
+        let mut facts = self.clone();
+        (facts.check_ins).retain(|c| !is_later(c.record.occurred_at));
+        facts.cravings.retain(|e| !is_later(e.record.occurred_at));
+        facts.uses.retain(|e| !is_later(e.record.occurred_at));
+        for event in facts.uses.iter_mut().map(|event| &mut event.record) {
+            if goes_on(event) {
+                event.ended_at = Some(as_of.local());
+            }
+        }
+        facts.doses.retain(|d| !is_later(d.record.occurred_at));
+        (facts.practice_sessions).retain(|s| !s.record.occurred_at.is_some_and(is_later));
+        (facts.attendances).retain(|a| !is_later(a.record.occurred_at));
+        facts.profiles.retain(|p| !is_later(p.record.occurred_at));
+        Cow::Owned(facts)
+    }
+
     /// Returns the use events that count as use. Use as prescribed and events entered in error do not.
     pub fn counted_uses(&self) -> impl Iterator<Item = &WithId<UseEvent>> {
         self.uses
@@ -335,11 +374,22 @@ impl Facts {
     }
 }
 
-/// Returns the first and last date of a use event, each by the local clock where it was recorded.
+/// Returns the first and last date of a use event, each by the local clock where it was recorded. An end at midnight
+/// belongs to the date before it.
 pub fn use_span(event: &UseEvent) -> Span {
     let from = event.occurred_at.local_date();
-    let to = event.ended_at.map_or(from, |end| end.local_date());
+    let to = event.ended_at.map_or(from, last_date_before);
     (from, to.max(from))
+}
+
+/// Returns the last date of something that ended at a time. The end itself does not belong to it.
+fn last_date_before(end: Timestamp) -> NaiveDate {
+    let wall = end.wall();
+    if wall.time() == NaiveTime::MIN {
+        add_days(wall.date(), -1)
+    } else {
+        wall.date()
+    }
 }
 
 /// Returns the local date of a check-in.

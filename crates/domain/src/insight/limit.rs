@@ -23,11 +23,12 @@ pub struct LimitCount {
     /// Number of those within the limit. Without a report, no use is assumed.
     #[schema(minimum = 0)]
     pub within: i64,
-    /// Number of those above the limit.
+    /// Number of those above the limit. The known amounts alone are above it; others may be missing.
     #[schema(minimum = 0)]
     pub over: i64,
     /// Number of those with use whose amount in the goal's unit is not known: it is missing, or its unit cannot
-    /// be compared with that of the goal. Such a day or week is neither within the limit nor above it.
+    /// be compared with that of the goal. Such a day or week is neither within the limit nor above it, unless its known
+    /// amounts are above it already.
     #[schema(minimum = 0)]
     pub unknown: i64,
 }
@@ -54,10 +55,26 @@ pub struct WithinLimits {
 
 /// The amounts of a goal's substance by day, in the goal's unit.
 struct DailyAmounts {
-    /// Units by day. An event that spans midnight counts on its first day.
+    /// Known units by day. An event that spans midnight counts on its first day.
     by_day: BTreeMap<NaiveDate, f64>,
-    /// Days on which the amount is not known.
+    /// Days on which an amount is not known, so that there was more than the known units.
     unknown: DaySet,
+}
+
+impl DailyAmounts {
+    /// The known units of a day.
+    fn of(&self, day: NaiveDate) -> f64 {
+        self.by_day.get(&day).copied().unwrap_or(0.0)
+    }
+
+    /// Counts the days of an interval with an unknown amount, but for those of which the known units are enough to
+    /// decide.
+    fn count_unknown(&self, span: Span, is_decided: impl Fn(NaiveDate, f64) -> bool) -> i64 {
+        let decided = self.by_day.range(span.0..=span.1);
+        let decided =
+            decided.filter(|(day, units)| self.unknown.contains(**day) && is_decided(**day, **units));
+        self.unknown.count(span) - i64::try_from(decided.count()).unwrap_or(i64::MAX)
+    }
 }
 
 fn daily_amounts<'a>(
@@ -73,10 +90,10 @@ fn daily_amounts<'a>(
             None => unknown.push((day, last)),
         }
     }
-    let unknown = DaySet::from_spans(unknown);
-    // A sum of only some of the events means nothing.
-    by_day.retain(|day, _| !unknown.contains(*day));
-    DailyAmounts { by_day, unknown }
+    DailyAmounts {
+        by_day,
+        unknown: DaySet::from_spans(unknown),
+    }
 }
 
 /// Returns the maximum units on a day: the smaller of the limit per day and the taper step of that day.
@@ -91,7 +108,8 @@ pub fn day_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
     }
 }
 
-/// Returns whether the use of a day is known to be within the limit that the goal sets for that day.
+/// Returns whether the use of a day is known to be within the limit that the goal sets for that day. A goal says
+/// nothing of a day before its first or after its last.
 pub fn is_use_within_limit(goal: &Goal, day: NaiveDate, facts: &Facts, as_of: &AsOf) -> bool {
     let events_of_day = facts
         .counted_uses()
@@ -99,9 +117,8 @@ pub fn is_use_within_limit(goal: &Goal, day: NaiveDate, facts: &Facts, as_of: &A
         .filter(|event| event.substance == goal.substance)
         .filter(|event| (use_span(event).0..=use_span(event).1).contains(&day));
     let amounts = daily_amounts(events_of_day, goal, as_of.standard_drink_g);
-    let limit = day_limit(goal, day);
-    let used = amounts.by_day.get(&day).copied().unwrap_or(0.0);
-    !amounts.unknown.contains(day) && limit.is_some_and(|limit| !is_above(used, limit))
+    let limit = day_limit(goal, day).filter(|_| goal.holds_on(day));
+    !amounts.unknown.contains(day) && limit.is_some_and(|limit| !is_above(amounts.of(day), limit))
 }
 
 /// Returns the first day of the week that contains a day. `week_start` is 1 for Monday to 7 for Sunday.
@@ -134,9 +151,10 @@ pub fn within_limits(goal: &Goal, course: &Course, facts: &Facts, as_of: &AsOf) 
                 |(day, units): &(&NaiveDate, &f64)| in_course(**day) && has_reached(**units, heavy.get());
             i64::try_from(amounts.by_day.iter().filter(is_heavy).count()).unwrap_or(i64::MAX)
         }),
-        heavy_days_unknown: limits
-            .heavy_day_units
-            .map(|_| completed.map_or(0, |span| amounts.unknown.count(span))),
+        heavy_days_unknown: limits.heavy_day_units.map(|heavy| {
+            let is_heavy = |_, units| has_reached(units, heavy.get());
+            completed.map_or(0, |span| amounts.count_unknown(span, is_heavy))
+        }),
     })
 }
 
@@ -157,11 +175,14 @@ fn days_within(goal: &Goal, amounts: &DailyAmounts, completed: Option<Span>) -> 
     let Some((from, to)) = days_with_limit else {
         return LimitCount::default();
     };
-    let is_over = |(day, units): &(&NaiveDate, &f64)| {
-        day_limit(goal, **day).is_some_and(|limit| is_above(**units, limit))
-    };
-    let over = amounts.by_day.range(from..=to).filter(is_over).count();
-    limit_count(days_in((from, to)), over, amounts.unknown.count((from, to)))
+    let is_over = |day, units| day_limit(goal, day).is_some_and(|limit| is_above(units, limit));
+    let days = amounts.by_day.range(from..=to);
+    let over = days.filter(|(day, units)| is_over(**day, **units)).count();
+    limit_count(
+        days_in((from, to)),
+        over,
+        amounts.count_unknown((from, to), is_over),
+    )
 }
 
 fn weeks_within(limit: f64, amounts: &DailyAmounts, completed: Option<Span>, week_start: u8) -> LimitCount {
@@ -184,10 +205,15 @@ fn weeks_within(limit: f64, amounts: &DailyAmounts, completed: Option<Span>, wee
     for (day, units) in amounts.by_day.range(first..=last) {
         *by_week.entry(first_day_of_week(*day, week_start)).or_insert(0.0) += units;
     }
-    let is_over = |(week, units): &(&NaiveDate, &f64)| is_above(**units, limit) && !unknown.contains(**week);
-    let over = by_week.iter().filter(is_over).count();
+    let over: Vec<NaiveDate> = (by_week.into_iter())
+        .filter(|(_, units)| is_above(*units, limit))
+        .map(|(week, _)| week)
+        .collect();
+    // A week that is above the limit without the unknown amount is above it with it.
+    let over_anyway = over.iter().filter(|week| unknown.contains(**week)).count();
     let weeks = (days_between(first, last) + 1) / 7;
-    limit_count(weeks, over, unknown.count((first, last)) / 7)
+    let unknown_weeks = unknown.count((first, last)) / 7 - i64::try_from(over_anyway).unwrap_or(i64::MAX);
+    limit_count(weeks, over.len(), unknown_weeks)
 }
 
 fn limit_count(n: i64, over: usize, unknown: i64) -> LimitCount {

@@ -15,7 +15,7 @@ use crate::{
     dose::{Dose, DoseStatus},
     medication::{
         DueDose, Medication, MedicationClass, MedicationStatus,
-        adherence::{Cover, Coverage, Stretch, covers, longest_stretch, placed, proportion_of_days_covered},
+        adherence::{Coverage, Stretch, longest_stretch, proportion_of_days_covered, stretches},
         next_due,
     },
     record::Kind,
@@ -23,6 +23,8 @@ use crate::{
 
 /// The usual threshold for the proportion of days covered.
 pub const COVERED_ENOUGH: f64 = 0.80;
+/// Minimum number of days for a comparison with the threshold.
+pub const ENOUGH_DAYS: i64 = 28;
 /// Maximum number of medications in one response.
 pub const MAX_MEDICATIONS: usize = 100;
 
@@ -71,7 +73,7 @@ pub struct MedicationInsight {
     /// is covered.
     #[schema(minimum = 0)]
     pub days: i64,
-    /// Number of these days that were covered. Overlapping cover is carried forward.
+    /// Number of these days that were covered. An overlap of long-acting doses is carried forward.
     #[schema(minimum = 0)]
     pub covered_days: i64,
     /// The proportion of days covered, 0–1. Left out while no dose of the medication is recorded, because
@@ -79,7 +81,8 @@ pub struct MedicationInsight {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 0, maximum = 1)]
     pub proportion: Option<f64>,
-    /// Whether `proportion` reaches 0.80, the usual threshold. Left out where `proportion` is left out.
+    /// Whether `proportion` reaches 0.80, the usual threshold. Left out where `proportion` is left out, and for fewer
+    /// than 28 days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub covered_enough: Option<bool>,
     /// The longest stretch in which no gap is longer than seven days.
@@ -103,12 +106,11 @@ pub struct MedicationCoverage {
 
 /// Computes how much of a span a medication covered. `None` if the span has no days.
 pub fn coverage(medication: &Medication, doses: &[(Uuid, Dose)], (from, to): Span) -> Option<Coverage> {
-    proportion_of_days_covered(&covers_of(medication, doses), Stretch { from, to })
+    proportion_of_days_covered(&stretches_of(medication, doses), Stretch { from, to })
 }
 
-fn covers_of(medication: &Medication, doses: &[(Uuid, Dose)]) -> Vec<Cover> {
-    let doses = doses.iter().map(|(_, dose)| dose);
-    covers(u16::try_from(medication.covers_days.get()).unwrap_or(1), doses)
+fn stretches_of(medication: &Medication, doses: &[(Uuid, Dose)]) -> Vec<Stretch> {
+    stretches(medication, doses.iter().map(|(_, dose)| dose))
 }
 
 /// Returns one span of days for each dose that reaches into the window. The span of a dose that was given is
@@ -119,27 +121,24 @@ fn dose_spans_in_window(
     window: Window,
     today: NaiveDate,
 ) -> Vec<Span> {
-    let (given, not_given): (Vec<&Dose>, Vec<&Dose>) =
-        (doses.iter().map(|(_, dose)| dose)).partition(|dose| dose.status.is_given());
-    let own_day = |dose: &Dose| {
+    let not_given = doses.iter().filter(|(_, dose)| !dose.status.is_given());
+    let own_days = not_given.map(|(_, dose)| {
         let day = dose.occurred_at.local_date();
         (day, day)
-    };
-    let mut spans: Vec<Span> = not_given.into_iter().map(own_day).collect();
-    if medication.covers_days.get() == 1 {
-        // A dose that covers one day belongs to that day, even if the day has several doses.
-        spans.extend(given.into_iter().map(own_day));
-    } else {
-        let placed = placed(&covers_of(medication, doses));
-        spans.extend(placed.into_iter().map(|stretch| (stretch.from, stretch.to)));
-    }
-    // A dose that was recorded further east may be dated tomorrow.
-    spans.retain(|(from, to)| window.contains(*to, today) && *from <= add_days(today, 1));
+    });
+    let covered = stretches_of(medication, doses).into_iter();
+    let mut spans: Vec<Span> = covered
+        .map(|stretch| (stretch.from, stretch.to))
+        .chain(own_days)
+        .collect();
+    let first = window.first_day(today).unwrap_or(NaiveDate::MIN);
+    spans.retain(|(from, to)| first <= *to && *from <= today);
     spans
 }
 
 /// Computes how much of the window each medication covered.
 pub fn medication(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<MedicationCoverage> {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let mut medications: Vec<&WithId<Medication>> = facts.medications.iter().collect();
     medications.sort_by(|a, b| {
@@ -181,7 +180,7 @@ fn medication_insight(
         .first_day(today)
         .map_or(record.started_on, |first| first.max(record.started_on));
     let last = record.ended_on.map_or(today, |end| end.min(today));
-    let cover = covers_of(record, doses);
+    let cover = stretches_of(record, doses);
     // Today's dose may still be taken, so today counts only once it is covered.
     let last_completed = last.min(add_days(today, -1));
     let coverage_of_last = proportion_of_days_covered(&cover, Stretch { from: last, to: last });
@@ -203,7 +202,9 @@ fn medication_insight(
         days: coverage.map_or(0, |coverage| coverage.days),
         covered_days: coverage.map_or(0, |coverage| coverage.covered),
         proportion,
-        covered_enough: proportion.map(|proportion| proportion >= COVERED_ENOUGH),
+        covered_enough: proportion
+            .filter(|_| coverage.is_some_and(|coverage| coverage.days >= ENOUGH_DAYS))
+            .map(|proportion| proportion >= COVERED_ENOUGH),
         longest_stretch: stretch.map(|stretch| CoveredStretch {
             from: stretch.from,
             to: stretch.to,
@@ -323,7 +324,8 @@ mod tests {
             panic!("two medications");
         };
         assert_eq!((one.proportion, one.covered_enough), (None, None));
-        assert_eq!((two.proportion, two.covered_enough), (Some(0.0), Some(false)));
+        // Seven days are too few to compare with the threshold.
+        assert_eq!((two.proportion, two.covered_enough), (Some(0.0), None));
     }
 
     #[test]

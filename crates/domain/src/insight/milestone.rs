@@ -164,6 +164,7 @@ pub fn cumulative_milestones() -> impl Iterator<Item = (Milestone, i64)> {
 
 /// Computes the milestones of all goals and of urges ridden out.
 pub fn milestones(facts: &Facts, as_of: &AsOf) -> Insight<Milestones> {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let goals = ordered_goals(facts)
         .into_iter()

@@ -8,7 +8,8 @@
 //! the person's time zone. Nothing is divided by 86 400.
 //!
 //! - [`facts`]: the records that insights read, and the basis that every insight states;
-//! - [`abstinence`], [`course`], [`limit`], [`milestone`]: days without use, runs, limits, milestones;
+//! - [`abstinence`], [`course`], [`limit`], [`milestone`], [`use_report`]: days without use, runs, limits, milestones,
+//!   what check-ins report of use;
 //! - [`series`], [`craving`], [`trigger`], [`strategy`]: measures over time, cravings, triggers, coping
 //!   strategies;
 //! - [`self_efficacy`], [`medication`]: confidence by kind of situation, days covered by medication;
@@ -35,6 +36,7 @@ pub mod statistics;
 pub mod strategy;
 pub mod summary;
 pub mod trigger;
+pub mod use_report;
 pub mod warning;
 
 use serde::Serialize;

@@ -102,6 +102,7 @@ impl OverTime {
 
 /// Computes craving and mood over time. `plans` contains the versions of each plan, oldest first.
 pub fn over_time(facts: &Facts, plans: &[Vec<PlanVersion>], as_of: &AsOf, window: Window) -> OverTime {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let series_of = |metric, bucket| series(facts, metric, bucket, as_of, window);
     let (craving, mood) = (

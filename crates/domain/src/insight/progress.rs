@@ -80,7 +80,7 @@ pub fn progress(
         triggers: triggers(facts, as_of, window).result,
         medication: medication(facts, as_of, window).result,
         self_efficacy: self_efficacy(facts, as_of, window).result,
-        warnings: warnings(facts, helplines, as_of, &Thresholds::V1).result,
+        warnings: warnings(facts, helplines, as_of, &Thresholds::V2).result,
     }
 }
 

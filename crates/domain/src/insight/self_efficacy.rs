@@ -66,6 +66,7 @@ pub struct SelfEfficacy {
 
 /// Computes confidence by kind of high-risk situation from the profiles of the window.
 pub fn self_efficacy(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<SelfEfficacy> {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let mut profiles: Vec<&WithId<SelfEfficacyProfile>> = facts
         .profiles

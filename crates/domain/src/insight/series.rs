@@ -88,7 +88,7 @@ pub enum Bucket {
     Month,
 }
 
-/// The values of one day, week or month.
+/// The values of one day, week or month, as far as it is in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct SeriesPoint {
     /// First day.
@@ -229,6 +229,7 @@ pub fn series(
     as_of: &AsOf,
     window: Window,
 ) -> Insight<Series> {
+    let facts = &*facts.until_today(as_of);
     let values = values(facts, metric, as_of, window);
     let mut buckets: BTreeMap<(NaiveDate, NaiveDate), Vec<f64>> = BTreeMap::new();
     for (day, value) in &values {
@@ -237,11 +238,14 @@ pub fn series(
             .or_default()
             .push(*value);
     }
+    // The first and the last week or month are often cut: only their days in the window count.
+    let today = as_of.today();
+    let first = window.first_day(today).unwrap_or(NaiveDate::MIN);
     let mut points: Vec<SeriesPoint> = buckets
         .into_iter()
         .rev()
         .take(MAX_POINTS)
-        .filter_map(|((from, to), values)| point(from, to, &values))
+        .filter_map(|((from, to), values)| point(from.max(first), to.min(today), &values))
         .collect();
     points.reverse();
     let basis = BasisBuilder::default()

@@ -105,6 +105,7 @@ struct UseCounts {
 
 /// Computes how much each coping strategy helped in a window.
 pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strategies> {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let events = facts.cravings_in(window, today);
     let effects = effectiveness(events.iter().copied());

@@ -222,7 +222,7 @@ pub fn summary(facts: &Facts, helplines: &[Helpline], as_of: &AsOf, window: Wind
         strategies: top_strategies(facts, as_of, window),
         focus: self_efficacy(facts, as_of, Window::All).result.focus,
         medications: medications(facts, as_of, window),
-        warnings: in_brief(warnings(facts, helplines, as_of, &Thresholds::V1).result),
+        warnings: in_brief(warnings(facts, helplines, as_of, &Thresholds::V2).result),
     };
     Insight {
         basis: basis(facts, as_of, window),
@@ -292,6 +292,7 @@ fn in_brief(warnings: Warnings) -> SummaryWarnings {
 
 /// Returns the basis: the check-ins, craving events and use events of the window.
 fn basis(facts: &Facts, as_of: &AsOf, window: Window) -> InsightBasis {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let check_ins = facts.check_ins.iter().map(|c| check_in_day(&c.record));
     let cravings = facts.cravings.iter().map(|e| e.record.occurred_at.local_date());

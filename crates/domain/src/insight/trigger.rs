@@ -125,6 +125,7 @@ type EventOutcome<'a> = (&'a CravingEvent, Option<bool>);
 
 /// Computes the figures on triggers and situations in a window.
 pub fn triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Triggers> {
+    let facts = &*facts.until_today(as_of);
     let today = as_of.today();
     let cravings_with_use: HashSet<Uuid> = facts
         .counted_uses()

@@ -1,12 +1,19 @@
 //! Adherence: the proportion of a period that a medication covered, and continuity of treatment.
 //!
 //! The proportion of days covered is the usual measure for chronic medication (Pharmacy Quality Alliance;
-//! 0.80 is the usual threshold). Each dose covers as many days as it lasts, from its own day on. Days that
-//! are already covered carry it forward to the next free day. Continuity of treatment bridges gaps of up to
-//! seven days, as measures for opioid use disorder do.
+//! 0.80 is the usual threshold). Continuity of treatment bridges gaps of up to seven days, as measures for
+//! opioid use disorder do.
+//!
+//! - A long-acting dose covers as many days as it lasts, from its own day on. Days that are already covered
+//!   carry it forward to the next free day. That is a choice: an injection that is given early loses nothing.
+//! - Any other dose covers the days until the next one is due, and no longer: with a dose on Monday, Wednesday
+//!   and Friday, that of Friday covers the weekend. It carries nothing forward.
+//! - Several doses of one day are one: a second tablet is part of that day's dose, and an injection that was
+//!   written down twice was given once.
 
 use chrono::{Days, NaiveDate};
 
+use super::{Medication, schedule::Schedule};
 use crate::dose::Dose;
 
 /// The longest gap that does not end a stretch of treatment, in days.
@@ -14,11 +21,11 @@ pub const MAX_GAP_DAYS: i64 = 7;
 
 /// The days that one dose covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cover {
+struct Cover {
     /// The day on which the dose was taken or given.
-    pub on: NaiveDate,
-    /// The number of days that it lasts from that day on, 1–190.
-    pub days: u16,
+    on: NaiveDate,
+    /// The number of days that it lasts from that day on, 7–190.
+    days: u16,
 }
 
 /// Consecutive days, both ends included.
@@ -54,26 +61,58 @@ impl Coverage {
     }
 }
 
-/// Computes the days that the taken or given doses of a medication cover. Several one-day doses on one day
-/// count once, because a second tablet is part of that day's dose and not a supply for the next day.
-pub fn covers<'a>(covers_days: u16, doses: impl IntoIterator<Item = &'a Dose>) -> Vec<Cover> {
-    let mut all: Vec<Cover> = doses
-        .into_iter()
-        .filter(|dose| dose.status.is_given())
+/// The most days after a dose among which the next due day is searched for.
+const MAX_DAYS_TO_NEXT: u64 = 31;
+
+/// Computes the days that each given dose of a medication covers, in ascending order.
+pub fn stretches<'a>(medication: &Medication, doses: impl IntoIterator<Item = &'a Dose>) -> Vec<Stretch> {
+    let given = doses.into_iter().filter(|dose| dose.status.is_given());
+    let schedule = Schedule::parse(&medication.schedule).ok();
+    match schedule.filter(|_| !medication.is_long_acting()) {
+        Some(schedule) => {
+            let mut all: Vec<Stretch> = given
+                .map(|dose| until_next_due(medication, &schedule, dose))
+                .collect();
+            all.sort_unstable_by_key(|stretch| (stretch.from, stretch.to));
+            all
+        }
+        None => placed(&covers(medication.covers_days.get(), given)),
+    }
+}
+
+/// Returns the days from a dose to the day before the next one is due. A dose that was taken early for a due time
+/// that it names lasts until the one after that.
+fn until_next_due(medication: &Medication, schedule: &Schedule, dose: &Dose) -> Stretch {
+    let from = dose.occurred_at.local_date();
+    let due = dose.due_at.map_or(from, |due| due.local_date().max(from));
+    let days_ahead = |n| due.checked_add_days(Days::new(n));
+    let is_due = |day: &NaiveDate| schedule.falls_on(medication.started_on, *day);
+    let next = (1..=MAX_DAYS_TO_NEXT).filter_map(days_ahead).find(is_due);
+    let own = from.checked_add_days(Days::new(
+        medication.covers_days.get().unsigned_abs().saturating_sub(1),
+    ));
+    let last = next.and_then(|next| next.pred_opt()).or(own);
+    Stretch {
+        from,
+        to: last.map_or(from, |last| last.max(from)),
+    }
+}
+
+/// Returns what the given doses of a medication cover. Several doses of one day are one.
+fn covers<'a>(covers_days: i64, given: impl Iterator<Item = &'a Dose>) -> Vec<Cover> {
+    let mut all: Vec<Cover> = given
         .map(|dose| Cover {
             on: dose.occurred_at.local_date(),
-            days: covers_days,
+            days: u16::try_from(covers_days).unwrap_or(1),
         })
         .collect();
     all.sort_unstable();
-    if covers_days == 1 {
-        all.dedup();
-    }
+    all.dedup();
     all
 }
 
 /// Computes the days of each cover in ascending order. Overlapping covers are carried forward.
-pub fn placed(covers: &[Cover]) -> Vec<Stretch> {
+fn placed(covers: &[Cover]) -> Vec<Stretch> {
     let mut covers = covers.to_vec();
     covers.sort_unstable();
     let mut all: Vec<Stretch> = Vec::new();
@@ -91,14 +130,15 @@ pub fn placed(covers: &[Cover]) -> Vec<Stretch> {
     all
 }
 
-/// Computes the covered days as stretches without gaps, in ascending order. Overlapping covers are carried
-/// forward.
-pub fn covered(covers: &[Cover]) -> Vec<Stretch> {
+/// Joins stretches that overlap or touch. They are in ascending order of their first days, and so is the result.
+fn joined(stretches: &[Stretch]) -> Vec<Stretch> {
     let mut all: Vec<Stretch> = Vec::new();
-    for next in placed(covers) {
+    for next in stretches {
         match all.last_mut() {
-            Some(last) if last.to.succ_opt() == Some(next.from) => last.to = next.to,
-            _ => all.push(next),
+            Some(last) if last.to.succ_opt().is_some_and(|free| next.from <= free) => {
+                last.to = last.to.max(next.to);
+            }
+            _ => all.push(*next),
         }
     }
     all
@@ -106,9 +146,9 @@ pub fn covered(covers: &[Cover]) -> Vec<Stretch> {
 
 /// Computes the proportion of days covered from `window.from` to `window.to`; `None` if the window is empty.
 /// Doses from before the window count as far as they reach into it.
-pub fn proportion_of_days_covered(covers: &[Cover], window: Stretch) -> Option<Coverage> {
+pub fn proportion_of_days_covered(stretches: &[Stretch], window: Stretch) -> Option<Coverage> {
     let days = window.days();
-    let inside = covered(covers).into_iter().filter_map(|s| within(s, window));
+    let inside = joined(stretches).into_iter().filter_map(|s| within(s, window));
     (days > 0).then(|| Coverage {
         covered: inside.map(|s| s.days()).sum(),
         days,
@@ -117,10 +157,10 @@ pub fn proportion_of_days_covered(covers: &[Cover], window: Stretch) -> Option<C
 
 /// Finds the longest stretch in the window without a gap of more than seven days, from its first covered day
 /// to its last. Of several of the same length it is the earliest.
-pub fn longest_stretch(covers: &[Cover], window: Stretch) -> Option<Stretch> {
+pub fn longest_stretch(stretches: &[Stretch], window: Stretch) -> Option<Stretch> {
     let mut longest: Option<Stretch> = None;
     let mut current: Option<Stretch> = None;
-    for next in covered(covers).into_iter().filter_map(|s| within(s, window)) {
+    for next in joined(stretches).into_iter().filter_map(|s| within(s, window)) {
         let joined = current
             .filter(|c| (next.from - c.to).num_days() - 1 <= MAX_GAP_DAYS)
             .map_or(next, |c| Stretch {

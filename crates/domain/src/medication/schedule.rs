@@ -223,7 +223,7 @@ impl Schedule {
     }
 
     /// Whether a dose is due on a day, ignoring COUNT, UNTIL and BYSETPOS.
-    fn falls_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
+    pub fn falls_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
         let rule = &self.rule;
         let week = |d: NaiveDate| d.week(rule.get_week_start()).first_day();
         let months = |d: NaiveDate| i64::from(d.year()) * 12 + i64::from(d.month0());
@@ -292,7 +292,8 @@ impl Schedule {
             .map(|(_, due)| due)
             .take(limit)
             .collect();
-        // Two times in the same clock gap become the same instant.
+        // A time that the clock skips may come after later ones of its day, or at the same instant as one of them.
+        times.sort_by_key(|due| due.at);
         times.dedup_by_key(|due| due.at);
         times
     }

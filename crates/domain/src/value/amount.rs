@@ -11,6 +11,7 @@ use utoipa::{
 };
 
 use crate::value::{
+    decimal::rounded,
     text::Text,
     validation::{FindingCode, Findings},
 };
@@ -110,7 +111,7 @@ pub struct Abv(f64);
 impl Abv {
     /// Creates a strength; `None` if it is out of range or has more than two decimals.
     pub fn new(percent: f64) -> Option<Self> {
-        let rounded = (percent * 100.0).round() / 100.0;
+        let rounded = rounded(percent, 2);
         // A client that computes 3.5 from 35 × 0.1 is a few billionths off.
         ((percent - rounded).abs() < 1e-6 && rounded > 0.0 && rounded <= 100.0).then_some(Self(rounded))
     }

@@ -3,6 +3,7 @@
 
 pub mod amount;
 pub mod country;
+pub mod decimal;
 pub mod email;
 pub mod geo;
 pub mod kindness;

@@ -3,7 +3,8 @@
 use std::{borrow::Cow, fmt, ops::RangeInclusive, str::FromStr};
 
 use chrono::{
-    DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, Offset, SecondsFormat, TimeZone, Timelike, Utc,
+    DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Offset, SecondsFormat, TimeZone,
+    Timelike, Utc,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type};
@@ -117,6 +118,11 @@ impl Timestamp {
     /// Microseconds since 1970-01-01T00:00:00Z.
     pub fn micros(&self) -> i64 {
         self.millis().saturating_mul(1000)
+    }
+
+    /// The local date and wall-clock time at the timestamp's own offset.
+    pub fn wall(&self) -> NaiveDateTime {
+        self.at.naive_local()
     }
 
     /// The local date at the timestamp's own offset.
@@ -288,21 +294,17 @@ pub(crate) fn example_time(text: &str) -> Timestamp {
     text.parse().unwrap_or_else(|_| Timestamp::from_micros(0))
 }
 
-/// Converts a wall-clock time in `zone` to an instant. A time that the clock skips moves past the gap in steps of
-/// 15 minutes. Of a time that occurs twice, the first counts.
+/// Converts a wall-clock time in `zone` to an instant. Of a time that occurs twice, the first counts. A time that the
+/// clock skips is read with the offset before the gap (RFC 5545, section 3.3.5): 02:15 means 03:15 where the clock goes
+/// from 02:00 to 03:00.
 pub fn resolve_local(zone: chrono_tz::Tz, local: chrono::NaiveDateTime) -> DateTime<Utc> {
     match zone.from_local_datetime(&local) {
         chrono::LocalResult::Single(t) | chrono::LocalResult::Ambiguous(t, _) => t.to_utc(),
         chrono::LocalResult::None => {
-            // Clock changes skip whole quarter-hours; 25 hours cover a skipped date.
-            let mut later = local;
-            for _ in 0..100 {
-                later += chrono::TimeDelta::minutes(15);
-                if let Some(t) = zone.from_local_datetime(&later).earliest() {
-                    return t.to_utc();
-                }
-            }
-            local.and_utc()
+            // The longest gap is a date that the calendar skips. A day before it, the clock still runs as before.
+            let day = chrono::TimeDelta::days(1);
+            let before = zone.from_local_datetime(&(local - day)).latest();
+            before.map_or_else(|| local.and_utc(), |before| before.to_utc() + day)
         }
     }
 }

@@ -61,7 +61,8 @@ pub fn chart(progress: &Progress) -> Chart {
             content: draw(height, |sheet| draw_bars(sheet, &covered, height)),
         }),
         notes: vec![
-            "The dashed line is 80 %, the usual threshold. A striped bar lies below it: worth a word with whoever prescribes it."
+            "The dashed line is 80 %, the usual threshold. A striped bar lies below it: worth a word with whoever prescribes it. \
+             A grey bar has fewer than 28 days, too few to compare."
                 .to_owned(),
             "Today counts once it is covered. Where no dose is recorded, nothing is known and nothing is shown.".to_owned(),
         ],
@@ -100,10 +101,11 @@ fn draw_bars(sheet: &Sheet<'_>, covered: &[(&MedicationInsight, f64)], height: i
             INK,
         );
         let (from, to) = ((scale.at(0.0), top + 14), (scale.at(*proportion), top + 28));
-        if medication.covered_enough == Some(true) {
-            sheet.bar(from, to, BLUE);
-        } else {
-            sheet.striped(from, to, BLUE);
+        match medication.covered_enough {
+            Some(false) => sheet.striped(from, to, BLUE),
+            Some(true) => sheet.bar(from, to, BLUE),
+            // Too few days to compare with the line.
+            None => sheet.bar(from, to, GREY),
         }
     }
     let threshold = scale.at(COVERED_ENOUGH);

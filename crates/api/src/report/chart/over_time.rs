@@ -116,8 +116,6 @@ fn table(found: &OverTime) -> Table {
             |point| format!("{} ({})", number(point.mean), point.n),
         )
     };
-    // A week or month that is not over yet ends today.
-    let so_far = |(from, to): Span| (from, to.min(found.to));
     let newest = spans.len().saturating_sub(MAX_ROWS);
     Table {
         head: vec!["When", "Craving (answers)", "Mood (answers)"],
@@ -126,7 +124,7 @@ fn table(found: &OverTime) -> Table {
             .skip(newest)
             .map(|dates| {
                 vec![
-                    span(so_far(dates)),
+                    span(dates),
                     cell(&found.craving, dates),
                     cell(&found.mood, dates),
                 ]
@@ -169,8 +167,7 @@ fn draw_curves(sheet: &Sheet<'_>, found: &OverTime) {
         sheet.diamond((i32::midpoint(from, to), BOTTOM + 12), 5, VERMILION);
     }
     let middle = |point: &SeriesPoint| {
-        let (from, to) = (point.from.max(found.from), point.to.min(found.to));
-        (i32::midpoint(x(from), x(to.max(from))), up.at(point.mean))
+        (i32::midpoint(x(point.from), x(point.to)), up.at(point.mean))
     };
     for stretch in stretches(&found.mood) {
         let points: Vec<Point> = stretch.iter().map(middle).collect();

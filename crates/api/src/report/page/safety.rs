@@ -175,7 +175,7 @@ mod tests {
             }],
             ..Facts::default()
         };
-        let found = warnings(&facts, &helplines, &example_moment(), &Thresholds::V1).result;
+        let found = warnings(&facts, &helplines, &example_moment(), &Thresholds::V2).result;
         let note = found.safety.first().expect("a note").clone();
         let another = WarningSafetyNote {
             text: "Another note.".to_owned(),

@@ -109,7 +109,7 @@ fn inputs_of_a_rule_are_described_in_words() {
 /// The example record makes rules fire. None of their inputs is described by a name of the API.
 #[test]
 fn no_member_name_of_the_api_is_on_the_page() {
-    let found = warnings(&example_facts(), &[], &example_moment(), &Thresholds::V1).result;
+    let found = warnings(&example_facts(), &[], &example_moment(), &Thresholds::V2).result;
     assert!(found.fired.iter().any(|fired| fired.rule == Rule::RecentUse));
     for text in found.fired.iter().flat_map(inputs) {
         assert!(!text.contains(['_', '.']) && !text.contains("occurred"), "{text}");

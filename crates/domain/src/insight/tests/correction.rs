@@ -159,7 +159,7 @@ proptest! {
         let milestones_by_goal = milestones(&facts, &as_of).result.goals;
         let report = progress(&facts, &[], &[], &as_of, window);
         let (days, craving_figures) = (abstinence(&facts, &as_of).result, cravings(&facts, &as_of, window).result);
-        let warning_result = warnings(&facts, &[], &as_of, &Thresholds::V1).result;
+        let warning_result = warnings(&facts, &[], &as_of, &Thresholds::V2).result;
         prop_assert_eq!(summary_result.goals.len(), days.goals.len());
         for (short, whole) in summary_result.goals.iter().zip(&days.goals) {
             prop_assert_eq!((short.goal_id, short.days_completed, short.day_number), (whole.goal_id, whole.days_completed, whole.day_number));

@@ -9,6 +9,7 @@ pub mod history;
 mod medication;
 mod milestone;
 mod recent_history;
+mod reported_use;
 mod safety;
 mod self_efficacy;
 mod series;

@@ -168,5 +168,5 @@ pub fn recent_history() -> impl Strategy<Value = (AsOf, Facts)> {
 }
 
 pub fn evaluate(facts: &Facts, as_of: &AsOf) -> Warnings {
-    warnings(facts, &[], as_of, &Thresholds::V1).result
+    warnings(facts, &[], as_of, &Thresholds::V2).result
 }

@@ -200,11 +200,11 @@ proptest! {
         reordered.doses.reverse();
         prop_assert_eq!(&warnings, &evaluate(&reordered, &as_of));
         for fired_rule in &warnings.fired {
-            prop_assert!(replay(fired_rule, &as_of, &Thresholds::V1), "{:?}", fired_rule);
+            prop_assert!(replay(fired_rule, &as_of, &Thresholds::V2), "{:?}", fired_rule);
             prop_assert!(inputs_match_records(fired_rule, &facts), "{:?}", fired_rule);
             // Without its inputs nothing fires.
             let nothing = FiredRule { inputs: vec![], ..fired_rule.clone() };
-            prop_assert!(!replay(&nothing, &as_of, &Thresholds::V1));
+            prop_assert!(!replay(&nothing, &as_of, &Thresholds::V2));
         }
         prop_assert_eq!(warnings.score, warnings.fired.iter().map(|fired_rule| fired_rule.weight).sum::<i64>());
         if warnings.level != Level::InsufficientData {

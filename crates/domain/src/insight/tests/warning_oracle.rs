@@ -1,4 +1,4 @@
-//! An oracle for early warnings: every rule of version 1 written again as plainly as the table in
+//! An oracle for early warnings: every rule of version 2 written again as plainly as the table in
 //! `docs/insights.md`.
 
 mod care;

@@ -51,7 +51,7 @@ proptest! {
         prop_assert_eq!(gap_rule.is_some(), is_gap);
         prop_assert_eq!(warnings.not_evaluable.iter().any(|not| not.rule == Rule::MedicationGap), gaps.is_empty());
         let Some(gap_rule) = gap_rule else { return Ok(()) };
-        prop_assert!(replay(gap_rule, &as_of, &Thresholds::V1));
+        prop_assert!(replay(gap_rule, &as_of, &Thresholds::V2));
         let is_long = |id| regimens.iter().any(|r| r.medication.id == id && r.is_long_acting());
         // At most one long-acting dose is due at a time, so none are missed in a row.
         let (missed_long_acting, others): (Vec<_>, Vec<_>) = gap_rule.inputs.iter()
@@ -62,7 +62,7 @@ proptest! {
         prop_assert_eq!(sorted(others), sorted(gaps));
         // The input that decides comes first, and is sufficient alone.
         let alone = crate::insight::warning::FiredRule { inputs: gap_rule.inputs[..1].to_vec(), ..gap_rule.clone() };
-        prop_assert!(replay(&alone, &as_of, &Thresholds::V1));
+        prop_assert!(replay(&alone, &as_of, &Thresholds::V2));
     }
 
     /// A missing dose never ends a gap. Paused and ended medications have none. Long-acting doses are exempt:

@@ -9,14 +9,14 @@ use super::{
     rule::Thresholds,
 };
 use crate::{
-    check_in::Used,
-    goal::{GoalKind, GoalStatus},
+    goal::{Goal, GoalKind, GoalStatus},
     insight::{
-        calendar::{DaySet, add_days, days_in},
-        facts::{check_in_day, use_span},
+        calendar::{add_days, days_in},
+        facts::use_span,
         limit::is_use_within_limit,
         medication::coverage,
         statistics::{count_as_f64, days_as_f64},
+        use_report::{ReportedUse, UseReports, UseTimes},
     },
     medication::{DoseStanding, MedicationStatus, due_doses, overdue_days},
     plan::Stage,
@@ -29,7 +29,7 @@ use crate::{
 fn days_within_limits(context: &RuleContext<'_>, first: NaiveDate) -> HashSet<(Substance, NaiveDate)> {
     let goals = context.facts.goals.iter().map(|goal| &goal.record);
     let with_limits = goals.filter(|g| g.status == GoalStatus::Active && g.kind != GoalKind::Abstain);
-    let days = 0..days_in((first, add_days(context.time.today, 1)));
+    let days = 0..days_in((first, context.time.today));
     with_limits
         .flat_map(|goal| days.clone().map(move |n| (goal, add_days(first, n))))
         .filter(|(goal, day)| is_use_within_limit(goal, *day, context.facts, context.as_of))
@@ -43,20 +43,15 @@ pub fn recent_use(context: &RuleContext<'_>) -> Evaluation {
         .time
         .first_of_last_days(context.thresholds.recent_use_days);
     let allowed = days_within_limits(context, first);
-    let (mut inputs, mut event_spans) = (Vec::new(), Vec::new());
+    let mut inputs = Vec::new();
     for event in context.facts.counted_uses() {
         let (from, to) = use_span(&event.record);
         if to < first {
             continue;
         }
-        event_spans.push((from, to));
-        let in_week = (from.max(first), to.min(add_days(context.time.today, 1)));
-        let days = (0..days_in(in_week)).map(|n| add_days(in_week.0, n));
-        if days.clone().next().is_some()
-            && days
-                .clone()
-                .all(|day| allowed.contains(&(event.record.substance, day)))
-        {
+        let in_week = (from.max(first), to.min(context.time.today));
+        let mut days = (0..days_in(in_week)).map(|n| add_days(in_week.0, n));
+        if days.all(|day| allowed.contains(&(event.record.substance, day))) {
             continue;
         }
         // If the event began before the week, its end is the time within the week.
@@ -66,21 +61,50 @@ pub fn recent_use(context: &RuleContext<'_>) -> Evaluation {
         };
         inputs.push(WarningInput::new(Kind::UseEvent, event.id, member, 1.0, at));
     }
-    let event_days = DaySet::from_spans(event_spans);
     let check_ins = context.check_ins(context.thresholds.recent_use_days);
     if check_ins.is_empty() && inputs.is_empty() {
         return Err("a check-in or a use event of the last 7 days");
     }
-    // On a day with a use event, the event decides and not the check-in.
-    let without_event = check_ins.into_iter().filter(|c| {
-        c.record.answers.used == Some(Used::Yes) && !event_days.contains(check_in_day(&c.record))
-    });
-    inputs.extend(
-        without_event
-            .map(|c| WarningInput::new(Kind::CheckIn, c.id, "answers.used", 1.0, c.record.occurred_at)),
-    );
+    inputs.extend(unexplained_reports(context, first));
     inputs.sort_by_key(|input| std::cmp::Reverse((input.at.map(|at| at.millis()), input.id)));
     Ok(Evidence::new(inputs))
+}
+
+/// Returns the answers that report use from `first` on, without a use event in the time that they cover: the event
+/// decides there. While a goal to abstain is active, only an event of its substance can explain an answer.
+fn unexplained_reports(context: &RuleContext<'_>, first: NaiveDate) -> Vec<WarningInput> {
+    let facts = context.facts;
+    let reports = UseReports::of(facts).uses.into_iter();
+    let recent: Vec<ReportedUse<'_>> = reports.filter(|report| first <= report.day).collect();
+    if recent.is_empty() {
+        return Vec::new();
+    }
+    let events = || facts.counted_uses().map(|event| &event.record);
+    let all = UseTimes::of(events());
+    let abstaining: Vec<(&Goal, UseTimes)> = (facts.goals.iter().map(|goal| &goal.record))
+        .filter(|goal| goal.status == GoalStatus::Active && goal.kind == GoalKind::Abstain)
+        .map(|goal| {
+            (
+                goal,
+                UseTimes::of(events().filter(|event| event.substance == goal.substance)),
+            )
+        })
+        .collect();
+    let is_explained = |report: &ReportedUse<'_>| {
+        let mut goals = abstaining
+            .iter()
+            .filter(|(goal, _)| goal.holds_on(report.day))
+            .peekable();
+        if goals.peek().is_some() {
+            goals.any(|(_, times)| report.is_explained_by(times))
+        } else {
+            report.is_explained_by(&all)
+        }
+    };
+    let unexplained = recent.iter().filter(|report| !is_explained(report));
+    unexplained
+        .map(|report| WarningInput::new(Kind::CheckIn, report.check_in.id, report.member, 1.0, report.at()))
+        .collect()
 }
 
 pub fn recent_use_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds) -> bool {
@@ -203,11 +227,11 @@ pub fn emotional_signs_fires(evidence: &Evidence, time: RuleTime, t: &Thresholds
 /// Number of days in which feelings after use count.
 const AFTER_LAPSE_DAYS: i64 = 7;
 
-/// Collects the feelings after each use of the last 7 days.
+/// Collects the feelings after each use that reached into the last 7 days.
 pub fn after_lapse(context: &RuleContext<'_>) -> Evaluation {
     let first = context.time.first_of_last_days(AFTER_LAPSE_DAYS);
     let mut recent: Vec<_> = (context.facts.counted_uses())
-        .filter(|event| first <= event.record.occurred_at.local_date())
+        .filter(|event| first <= use_span(&event.record).1)
         .collect();
     recent.sort_by_key(|event| std::cmp::Reverse((event.record.occurred_at.millis(), event.id)));
     let mut inputs = Vec::new();

@@ -101,6 +101,7 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
             e.record.occurred_at,
         )
     });
+    let (taken, left_out) = (doses_taken(context), is_a_dose_left_out(context));
     let answers = facts.check_ins.iter().flat_map(|c| {
         let answers = &c.record.answers;
         let named = [
@@ -108,7 +109,7 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
             ("answers.meeting_attended", answers.meeting_attended == Some(true)),
             (
                 "answers.medication",
-                answers.medication == Some(MedicationTaken::All),
+                answers.medication == Some(MedicationTaken::All) && !left_out,
             ),
         ];
         let reported = named.into_iter().filter(|(_, is_reported)| *is_reported);
@@ -118,7 +119,7 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
         .chain(sessions)
         .chain(practices)
         .chain(answers)
-        .chain(doses_taken(context))
+        .chain(taken.filter(|_| !left_out))
         .filter(|input| {
             input
                 .at
@@ -129,6 +130,18 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
     let mut seen = BTreeSet::new();
     inputs.retain(|input| seen.insert((input.kind.clone(), input.member.clone())));
     Evidence::new(inputs)
+}
+
+/// Returns whether a check-in of the last 48 hours says that a dose was left out. Then not all of them were taken.
+fn is_a_dose_left_out(context: &RuleContext<'_>) -> bool {
+    use MedicationTaken::{None, Some};
+    let mut recent = context
+        .facts
+        .check_ins
+        .iter()
+        .map(|check_in| &check_in.record)
+        .filter(|c| context.time.is_in_last_hours(c.occurred_at, PROTECTIVE_HOURS));
+    recent.any(|check_in| matches!(check_in.answers.medication, Option::Some(Some | None)))
 }
 
 /// Returns the latest dose, if doses were due in the last 48 hours and all of them were taken.

@@ -1,4 +1,4 @@
-//! Early warnings, version 1: fixed rules over the person's own record. Each rule lists the inputs that it
+//! Early warnings, version 2: fixed rules over the person's own record. Each rule lists the inputs that it
 //! decided by.
 //!
 //! A rule compares the last days with fixed thresholds or with the person's own baseline. The baseline is
@@ -228,6 +228,9 @@ pub fn warnings(
     as_of: &AsOf,
     thresholds: &Thresholds,
 ) -> Insight<Warnings> {
+    // The safety notes go by times, and read the record as it is.
+    let safety = safety_notes(facts, helplines, as_of);
+    let facts = &*facts.until_today(as_of);
     let context = RuleContext {
         facts,
         as_of,
@@ -272,7 +275,7 @@ pub fn warnings(
         fired,
         not_evaluable,
         muted,
-        safety: safety_notes(facts, helplines, as_of),
+        safety,
         about: ABOUT.to_owned(),
     };
     Insight {

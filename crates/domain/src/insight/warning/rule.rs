@@ -1,11 +1,11 @@
-//! The early-warning rules of version 1: names, stages, weights, messages, thresholds, and fitting
+//! The early-warning rules of version 2: names, stages, weights, messages, thresholds, and fitting
 //! strategies.
 
 pub use crate::value::warning_rule::Rule;
 use crate::{plan::Stage, value::vocabulary::StrategyCategory};
 
 /// Version of the rules, their thresholds and the level.
-pub const RULES_VERSION: u32 = 1;
+pub const RULES_VERSION: u32 = 2;
 
 impl Rule {
     /// Every rule, in the order of responses.
@@ -186,7 +186,7 @@ impl Rule {
     }
 }
 
-/// The thresholds of the rules. The defaults of version 1 are chosen from the field's literature and
+/// The thresholds of the rules. The defaults of version 2 are chosen from the field's literature and
 /// practice, and are not validated. They are not settings of the server, so that a level means the same
 /// everywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -235,8 +235,8 @@ pub struct Thresholds {
 }
 
 impl Thresholds {
-    /// Version 1.
-    pub const V1: Self = Self {
+    /// Version 2. It has the thresholds of version 1; `docs/insights.md` lists what changed.
+    pub const V2: Self = Self {
         recent_use_days: 7,
         sign_days: 3,
         emotional_signs: (7, 2),

@@ -9,6 +9,7 @@ use super::{
     form::Form,
     scoring::{MissingRule, ScoreGate, ScoreMethod, ScoreRule, Scoring},
 };
+use crate::value::decimal::rounded;
 
 /// The text of a safety note for which the operator gave none.
 const NOTE: &str = "Thank you for telling. You do not have to carry this alone: talking to someone now can help. \
@@ -171,10 +172,7 @@ fn result(rule: &ScoreRule, values: &[f64], missing: usize) -> Option<f64> {
 
 /// Multiplies and rounds a value as the rule says.
 fn scaled_and_rounded(rule: &ScoreRule, value: f64) -> f64 {
-    let scale = 10_f64.powi(i32::from(rule.decimals.unwrap_or(2)));
-    let rounded = (value * rule.multiply.unwrap_or(1.0) * scale).round() / scale;
-    // Avoids minus zero.
-    rounded + 0.0
+    rounded(value * rule.multiply.unwrap_or(1.0), rule.decimals.unwrap_or(2))
 }
 
 /// Computes the lowest and the highest possible value with these items. Reversing an item does not change its

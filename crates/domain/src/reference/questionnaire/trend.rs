@@ -4,8 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::questionnaire_response::QuestionnaireResponse;
-use crate::value::timestamp::Timestamp;
+use crate::{
+    questionnaire_response::QuestionnaireResponse,
+    value::{decimal::rounded, timestamp::Timestamp},
+};
 
 /// A score at one time.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -85,7 +87,7 @@ pub fn trend(questionnaire_id: Uuid, responses: &[(Uuid, QuestionnaireResponse)]
             let before = trend_of_score.points.last();
             let change = before
                 .filter(|before| before.scoring_version == version)
-                .map(|before| ((value - before.value) * 1e6).round() / 1e6);
+                .map(|before| rounded(value - before.value, 6));
             trend_of_score.label.clone_from(&score.label);
             trend_of_score.n += 1;
             trend_of_score.points.push(TrendPoint {

@@ -154,12 +154,33 @@ fn the_local_date_is_that_of_the_offset() {
 }
 
 #[test]
-fn a_skipped_wall_time_moves_past_the_gap() {
-    let local = NaiveDate::from_ymd_opt(2026, 3, 29)
-        .and_then(|d| d.and_hms_opt(2, 30, 0))
-        .unwrap_or_default();
-    assert_eq!(
-        resolve_local(chrono_tz::Europe::Berlin, local).to_rfc3339(),
-        "2026-03-29T01:00:00+00:00"
-    );
+fn a_skipped_wall_time_is_read_with_the_offset_before_the_gap() {
+    use chrono_tz::{Africa, America, Asia, Australia, Europe, Pacific};
+    for (zone, wall, expected) in [
+        (Europe::Berlin, "2026-03-29T02:05:00", "2026-03-29T03:05:00+02:00"),
+        (Europe::Berlin, "2026-03-29T02:15:00", "2026-03-29T03:15:00+02:00"),
+        (Europe::Berlin, "2026-03-29T02:59:00", "2026-03-29T03:59:00+02:00"),
+        (
+            America::New_York,
+            "2026-03-08T02:30:00",
+            "2026-03-08T03:30:00-04:00",
+        ),
+        // A gap of half an hour, one at midnight, and a date that was left out.
+        (
+            Australia::Lord_Howe,
+            "2026-10-04T02:10:00",
+            "2026-10-04T02:40:00+11:00",
+        ),
+        (Asia::Beirut, "2026-03-29T00:20:00", "2026-03-29T01:20:00+03:00"),
+        (Africa::Cairo, "2026-04-24T00:00:00", "2026-04-24T01:00:00+03:00"),
+        (Pacific::Apia, "2011-12-30T08:00:00", "2011-12-31T08:00:00+14:00"),
+    ] {
+        let local = wall.parse().unwrap();
+        let found = Timestamp::in_zone(resolve_local(zone, local), zone);
+        assert_eq!(
+            found.millis(),
+            expected.parse::<Timestamp>().unwrap().millis(),
+            "{zone} {wall}: {found}"
+        );
+    }
 }
