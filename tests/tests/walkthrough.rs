@@ -122,7 +122,7 @@ async fn the_walkthrough_works_from_top_to_bottom(database: &Database) {
     assert_eq!(tried.json()["version"], 2);
     assert_eq!(
         help.output.trim(),
-        "\"label\":\"Walk by the river\"\n\"why\":\"Rated once: your craving fell by 5.0 points on average.\""
+        "\"label\":\"Walk by the river\"\n\"why\":\"Rated once: meanwhile your craving fell by 5.0 points on average.\""
     );
     lapse.assert_contains(&[
         "Everything you have built is still yours",

@@ -85,7 +85,7 @@ async fn a_strategy_that_helped_comes_first_from_then_on(app: &TestApp) {
     {
         let first = &help.body["strategies"][0];
         assert_eq!(
-            (&first["strategy_id"], &first["n"], &first["mean_drop"]),
+            (&first["strategy_id"], &first["n"], &first["raw_mean_drop"]),
             (&json!(sample_id(4)), &json!(1), &json!(6.0))
         );
         assert!(first["why"].as_str().is_some_and(|why| why.contains("fell by 6.0")));

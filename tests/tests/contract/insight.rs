@@ -46,6 +46,7 @@ both_engines!(
     today_is_the_date_where_the_person_lives,
     cravings_equal_those_computed_by_hand,
     triggers_and_strategies_equal_those_computed_by_hand,
+    a_strategy_is_compared_with_cravings_without_one,
     medication_names_its_basis_and_makes_no_claim_without_records,
     an_empty_record_gives_insufficient_data,
     wrong_parameters_are_named,
@@ -173,8 +174,8 @@ async fn cravings_equal_those_computed_by_hand(app: &TestApp) {
     );
     // Peaks 9 9 8 8 7 7 6 6 5 5: the median slope of all pairs is half a point a day.
     assert_eq!(
-        (&cravings["trend"]["direction"], &cravings["trend"]["slope_per_day"]),
-        (&json!("falling"), &json!(-0.5))
+        (&cravings["trend"]["direction"], &cravings["trend"]["slope_per_day"], &cravings["trend"]["p_value"]),
+        (&json!("falling"), &json!(-0.5), &json!(0.0004))
     );
     assert_eq!(
         (&cravings["durations"]["median_minutes"], &cravings["outcomes"]["used"]),
@@ -183,6 +184,46 @@ async fn cravings_equal_those_computed_by_hand(app: &TestApp) {
     // 1 and 8 March 2026 are Sundays.
     assert_eq!(cravings["heat_map"][6]["hours"][18], 2);
     assert_eq!(insight(&sam, "milestones?as_of=2026-03-10T23:00:00-04:00").await["urges_ridden_out"], 6);
+}
+
+async fn a_strategy_is_compared_with_cravings_without_one(app: &TestApp) {
+    let sam = app.person().await;
+    let strategies =
+        async || insight(&sam, &format!("strategies?{TEN_CRAVINGS}")).await["strategies"][0].clone();
+    let record = async |n: usize, last: i64, tried: Value| {
+        sam.post("/v1/craving-events", &json!({
+            "occurred_at": format!("2026-03-{:02}T18:05:00-05:00", n + 1), "outcome": "rode_it_out", "strategy_uses": tried,
+            "ratings": [{ "offset_s": 0, "value": 8 }, { "offset_s": 900, "value": last }],
+        })).await.expect(201);
+    };
+    // Three cravings with tea, in the first one twice: 8 to 3, 8 to 4, 8 to 2.
+    record(
+        0,
+        3,
+        json!([{ "label": "Tea", "before": 8, "after": 6 }, { "label": "tea", "before": 6, "after": 3 }]),
+    )
+    .await;
+    record(1, 4, json!([{ "label": "Tea", "before": 8, "after": 4 }])).await;
+    record(2, 2, json!([{ "label": "Tea", "before": 8, "after": 2 }])).await;
+    let found = strategies().await;
+    assert_eq!((&found["uses"], &found["rated"], &found["compared"]), (&json!(4), &json!(3), &json!(0)));
+    assert_eq!((&found["raw_mean_drop"], &found["comparison"]), (&json!(5.0), &json!("not_yet_comparable")));
+    assert!(
+        found["adjusted_drop"].is_null() && found["interval"].is_null() && found["score"].is_null(),
+        "{found}"
+    );
+    // Without a strategy, cravings of this strength fell by 1, 2, 3, 2 and 2.
+    for (n, last) in [7, 6, 5, 6, 6].into_iter().enumerate() {
+        record(n + 3, last, json!([])).await;
+    }
+    let found = strategies().await;
+    assert_eq!((&found["adjusted_drop"], &found["comparison"]), (&json!(3.0), &json!("compared")));
+    assert_eq!((&found["compared"], &found["score"]), (&json!(3), &json!(3.0)));
+    // Welch: variances 1 of 3 and 0.5 of 5, with 3.234 degrees of freedom.
+    let end = |name: &str| found["interval"][name].as_f64().unwrap();
+    assert!((end("low") - 0.988_4).abs() < 1e-4 && (end("high") - 5.011_6).abs() < 1e-4, "{found}");
+    let help = sam.get("/v1/support").await.expect(200).body["strategies"][0].clone();
+    assert_eq!((&help["label"], &help["n"], &help["adjusted_drop"]), (&json!("Tea"), &json!(3), &json!(3.0)));
 }
 
 async fn triggers_and_strategies_equal_those_computed_by_hand(app: &TestApp) {
@@ -195,17 +236,25 @@ async fn triggers_and_strategies_equal_those_computed_by_hand(app: &TestApp) {
         (&payday["figures"]["share"]["value"], &payday["figures"]["use_share"]["value"]),
         (&json!(0.5), &json!(0.6))
     );
-    let lift = payday["figures"]["lift"]["value"].as_f64().unwrap();
-    assert!((lift - 1.5).abs() < 1e-9, "{lift}");
+    // Three of five with it, one of five without it. By Fisher's exact test: 132 of 252 tables are no more likely.
+    let ratio = &payday["figures"]["use_ratio"];
+    let number = |value: &Value| value.as_f64().unwrap();
+    assert_eq!(payday["figures"]["use_share_without"]["value"], 0.2);
+    assert!((number(&ratio["value"]) - 3.0).abs() < 1e-9, "{ratio}");
+    assert_eq!((&ratio["p_value"], &ratio["may_be_chance"]), (&json!(0.5238), &json!(true)));
+    // Koopman's interval, by maximising the likelihood numerically.
+    assert!((number(&ratio["interval"]["low"]) - 0.619_382_589).abs() < 1e-6, "{ratio}");
+    assert!((number(&ratio["interval"]["high"]) - 17.912_502_77).abs() < 1e-6, "{ratio}");
 
     let strategies = insight(&sam, &format!("strategies?{TEN_CRAVINGS}")).await;
     let walk = &strategies["strategies"][0];
     assert_eq!(
-        (&walk["strategy"]["label"], &walk["rated"], &walk["mean_drop"]),
+        (&walk["strategy"]["label"], &walk["rated"], &walk["raw_mean_drop"]),
         (&json!("Walk"), &json!(2), &json!(5.0))
     );
-    let score = walk["score"].as_f64().unwrap();
-    assert!((score - (2.0 * 5.0 + 5.0 * 11.0 / 3.0) / 7.0).abs() < 1e-9, "{score}");
+    // No craving without a strategy was rated twice, so nothing can be compared.
+    assert_eq!((&walk["comparison"], &walk["compared"]), (&json!("too_few_ratings"), &json!(0)));
+    assert!(walk["adjusted_drop"].is_null() && walk["score"].is_null(), "{walk}");
     assert_eq!(strategies["unrated"][0]["strategy"]["practice"], "feet-on-the-floor");
 
     let series = insight(&sam, &format!("series?metric=craving_peak&bucket=week&{TEN_CRAVINGS}")).await;

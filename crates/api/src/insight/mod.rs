@@ -116,8 +116,9 @@ fn cravings_endpoint() -> Endpoint {
         endpoint::get("/v1/insights/cravings", get_cravings)
             .operation(Tag::Insights, "getCravings", "How cravings go")
             .about(
-                "The trend over the last 14 days (Theil–Sen slope of the daily maximum, from 5 days with cravings on), the hours of \
-                 the week, how long cravings last, and how they end.",
+                "The trend over the last 14 days (Theil–Sen slope of the daily maximum), the hours of the week, how long cravings \
+                 last, and how they end. The trend is falling or rising from 7 days with a rating on, and only if chance alone would \
+                 hardly show it (Mann–Kendall, p below 0.2); else a slope is `not_clear`.",
             )
             .parameter(window_parameter()),
         |facts, as_of| cravings(facts, as_of, Window::default()),
@@ -129,8 +130,9 @@ fn triggers_endpoint() -> Endpoint {
         endpoint::get("/v1/insights/triggers", get_triggers)
             .operation(Tag::Insights, "getTriggers", "What brings cravings on")
             .about(
-                "How often each trigger was present, and from 5 events on how much more often use followed it than otherwise, with \
-                 intervals. The figures show what occurred together, not what caused it.",
+                "How often each trigger was present, and how often use followed with it and without it, from 5 events on either \
+                 side, with intervals. Of many triggers, some seem to matter by chance: `may_be_chance` says where that is not \
+                 ruled out. The figures show what occurred together, not what caused it.",
             )
             .parameter(window_parameter()),
         |facts, as_of| triggers(facts, as_of, Window::default()),
@@ -142,8 +144,8 @@ fn strategies_endpoint() -> Endpoint {
         endpoint::get("/v1/insights/strategies", get_strategies)
             .operation(Tag::Insights, "getStrategies", "What helps")
             .about(
-                "How much the craving fell with each coping strategy that was rated before and after: mean, median, interval, and \
-                 the rank by which help is ordered.",
+                "How much more the craving fell with each coping strategy than without any, with its interval, once that can be \
+                 compared; the raw drops, which have the natural drop in them; and the rank by which help is ordered.",
             )
             .parameter(window_parameter()),
         |facts, as_of| strategies(facts, as_of, Window::default()),

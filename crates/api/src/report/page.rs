@@ -16,7 +16,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use self::{reached::reached, safety::safety};
 use super::{
     chart::{Chart, ChartName, Table},
-    words::{count, inputs, level, number, stage},
+    words::{count, inputs, level, number, stage, trend},
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -50,7 +50,7 @@ pub fn page(progress: &Progress, discretion: Discretion) -> Markup {
                     (safety(&progress.warnings.safety))
                     p.soft { (period(progress)) }
                     (reached(progress))
-                    @for name in ChartName::ALL { (section(name, &name.draw(progress))) }
+                    @for name in ChartName::ALL { (section(name, &with_trend(name.draw(progress), name, progress))) }
                     (signs(&progress.warnings))
                 }
             }
@@ -67,6 +67,15 @@ fn period(progress: &Progress) -> String {
     let time = at.to_string();
     let time = time.get(11..16).unwrap_or_default();
     format!("From {from} to {today}, {window}. As of {today}, {time}.")
+}
+
+/// Adds the trend of cravings to the chart of craving and mood. The chart alone does not have it, because it does not
+/// read the craving events that the trend is computed from.
+fn with_trend(mut chart: Chart, name: ChartName, progress: &Progress) -> Chart {
+    if name == ChartName::CravingsAndMood {
+        chart.notes.insert(0, trend(&progress.cravings.trend).to_owned());
+    }
+    chart
 }
 
 fn section(name: ChartName, chart: &Chart) -> Markup {

@@ -4,6 +4,7 @@ use chrono::{Datelike, NaiveDate};
 use mainstay_domain::{
     insight::{
         calendar::Span,
+        craving::{CravingTrend, Direction},
         limit::{LimitCount, WithinLimits},
         warning::{FiredRule, Level, WarningInput},
     },
@@ -94,6 +95,25 @@ pub const fn level(level: Level, silent: usize) -> &'static str {
         Level::Elevated => "Elevated: several signs. Your plan and the people in it are there for this.",
         Level::High => {
             "High: many signs at once. Please reach out to someone today; you need not carry this alone."
+        }
+    }
+}
+
+/// Says in which direction cravings have gone over the days of the trend.
+pub const fn trend(found: &CravingTrend) -> &'static str {
+    match found.direction {
+        Direction::Falling => "Over the last 14 days your strongest cravings of the day have become weaker.",
+        Direction::Steady => {
+            "Over the last 14 days your strongest cravings of the day have stayed about the same."
+        }
+        Direction::Rising => {
+            "Over the last 14 days your strongest cravings of the day have become stronger. What helps is named below."
+        }
+        Direction::NotClear => {
+            "Over the last 14 days it is not clear yet whether cravings become stronger or weaker: they go up and down, as cravings do. A few more days will tell."
+        }
+        Direction::InsufficientData => {
+            "Whether cravings become stronger or weaker is said from 5 days with a rating in 14 days on."
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Cravings: their trend, the hours of the week in which they begin, how long they last, and how they end.
 //!
 //! The trend is the Theil–Sen slope of the daily maximum over the last 14 days. It needs 5 observed days.
-//! −0.10 points a day or less is falling, +0.10 or more is rising, anything between is steady. A day without
-//! a rating is missing, not zero. The maximum of a day is the strongest of its craving events' ratings and of
-//! `craving` and `craving_max` of its check-ins.
+//! −0.10 points a day or less is falling, +0.10 or more is rising, each only if 7 days are observed and the
+//! two-sided p-value of the Mann–Kendall test is below 0.2. A slope that is as steep without that is not clear.
+//! Anything between is steady. Days that differ by chance alone have a slope, too: from 5 of them, half would be
+//! called rising or falling. A day without a rating is missing, not zero. The maximum of a day is the strongest
+//! of its craving events' ratings and of `craving` and `craving_max` of its check-ins.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +17,7 @@ use super::{
     Insight,
     calendar::{add_days, days_between},
     facts::{AsOf, BasisBuilder, Facts, Window, check_in_day},
-    statistics::{Share, days_as_f64, mean, median, share, theil_sen},
+    statistics::{Share, days_as_f64, mann_kendall, mean, median, share, shown_p_value, theil_sen},
 };
 use crate::{
     craving_event::{CravingEvent, CravingOutcome},
@@ -29,6 +31,10 @@ pub const TREND_DAYS: i64 = 14;
 pub const MIN_TREND_DAYS: usize = 5;
 /// Slope, in points a day, from which the trend is rising or falling.
 pub const TREND_SLOPE: f64 = 0.10;
+/// Minimum number of observed days for a trend that is falling or rising.
+pub const MIN_CLEAR_DAYS: usize = 7;
+/// The p-value of the Mann–Kendall test below which a trend is falling or rising.
+pub const TREND_P_VALUE: f64 = 0.2;
 /// Tolerance of the comparison with [`TREND_SLOPE`], because tenths have no exact floating-point value.
 const SLOPE_TOLERANCE: f64 = 1e-9;
 
@@ -43,6 +49,9 @@ pub enum Direction {
     Steady,
     /// Cravings get stronger.
     Rising,
+    /// The ratings have a slope, but it may be chance: fewer than 7 days have a rating, or the ratings go up and
+    /// down too much.
+    NotClear,
     /// Fewer than 5 days have a rating.
     InsufficientData,
 }
@@ -56,6 +65,11 @@ pub struct CravingTrend {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -10, maximum = 10)]
     pub slope_per_day: Option<f64>,
+    /// Two-sided p-value of the Mann–Kendall test with its correction for ties, rounded to four decimals and never
+    /// below 0.0001: how often days in a random order would show such a trend. Given from 5 days with a rating on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0.0001, maximum = 1)]
+    pub p_value: Option<f64>,
     /// Number of days with a rating.
     #[schema(minimum = 0, maximum = 14)]
     pub observed_days: usize,
@@ -191,17 +205,27 @@ pub fn trend(facts: &Facts, today: NaiveDate) -> CravingTrend {
         .map(|(day, rating)| (days_as_f64(days_between(from, *day)), rating.as_f64()))
         .collect();
     let slope = theil_sen(&points).filter(|_| points.len() >= MIN_TREND_DAYS);
+    let ratings: Vec<f64> = points.iter().map(|(_, rating)| *rating).collect();
+    let p_value = mann_kendall(&ratings);
     CravingTrend {
-        direction: match slope {
-            None => Direction::InsufficientData,
-            Some(slope) if slope <= SLOPE_TOLERANCE - TREND_SLOPE => Direction::Falling,
-            Some(slope) if slope >= TREND_SLOPE - SLOPE_TOLERANCE => Direction::Rising,
-            Some(_) => Direction::Steady,
-        },
+        direction: direction(slope, p_value, points.len()),
         slope_per_day: slope,
+        p_value: slope.map(|_| shown_p_value(p_value)),
         observed_days: points.len(),
         from,
         to: today,
+    }
+}
+
+/// Returns the direction of a slope. `p_value` is that of the Mann–Kendall test.
+fn direction(slope: Option<f64>, p_value: f64, observed_days: usize) -> Direction {
+    let is_clear = observed_days >= MIN_CLEAR_DAYS && p_value < TREND_P_VALUE;
+    match slope {
+        None => Direction::InsufficientData,
+        Some(slope) if slope.abs() < TREND_SLOPE - SLOPE_TOLERANCE => Direction::Steady,
+        Some(_) if !is_clear => Direction::NotClear,
+        Some(slope) if slope < 0.0 => Direction::Falling,
+        Some(_) => Direction::Rising,
     }
 }
 

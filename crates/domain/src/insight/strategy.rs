@@ -1,7 +1,7 @@
-//! Coping strategies: how much the craving dropped with each one, and how certain that is.
+//! Coping strategies: how much more the craving dropped with each one than without any, and how certain that is.
 //!
 //! The figures are those of [`crate::support::effectiveness`], which also orders the help in responses to
-//! cravings. Only uses in the window count. A strategy without ratings of its own is listed separately,
+//! cravings. Only cravings in the window count. A strategy without ratings of its own is listed separately,
 //! without figures.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     record::Kind,
     reference::practice,
-    support::effectiveness::{Effectiveness, StrategyKey, effectiveness},
+    support::effectiveness::{Comparison, Effectiveness, StrategyKey, effectiveness, has_helped},
 };
 
 /// Maximum number of strategies in one response.
@@ -47,29 +47,38 @@ pub struct StrategyInsight {
     /// Number of uses in the window.
     #[schema(minimum = 1)]
     pub uses: usize,
-    /// Number of uses with a rating before and after.
+    /// Number of cravings with a rating before and after it. Several uses in one craving count once.
     #[schema(minimum = 1)]
     pub rated: usize,
     /// Number of uses that the person said had helped.
     #[schema(minimum = 0)]
     pub helped: usize,
-    /// Mean drop of the craving: rating before minus rating after.
+    /// Mean drop of the craving while it was used: rating before minus rating after. Cravings also fall by themselves,
+    /// and this is part of it.
     #[schema(minimum = -10, maximum = 10)]
-    pub mean_drop: f64,
-    /// Median drop of the craving.
+    pub raw_mean_drop: f64,
+    /// Median drop of the craving while it was used. As with the mean, part of it is natural.
     #[schema(minimum = -10, maximum = 10)]
-    pub median_drop: f64,
-    /// 95 % interval of the mean drop by Student's t, if there are at least 3 rated uses. Its ends may lie
-    /// outside the range that a drop can have.
+    pub raw_median_drop: f64,
+    /// Whether the drop can be compared with that of cravings without any strategy.
+    pub comparison: Comparison,
+    /// Number of rated cravings of a strength (0–3, 4–6, 7–10) of which at least 5 cravings without any strategy have
+    /// ratings, too.
+    #[schema(minimum = 0)]
+    pub compared: usize,
+    /// Mean drop beyond that of comparable cravings without any strategy. Needs 3 compared cravings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -20, maximum = 20)]
+    pub adjusted_drop: Option<f64>,
+    /// 95 % interval of the adjusted drop (Welch). It takes into account that the drop without a strategy is itself
+    /// estimated. Its ends may lie outside the range that a drop can have.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// Mean drop minus the drop of comparable cravings without any strategy.
+    /// Score for ranking: the mean drop beyond the natural one, shrunk towards the mean over all strategies with the
+    /// weight of 5 cravings. Left out while nothing can be compared; then the raw drops, shrunk alike, give the order.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -20, maximum = 20)]
-    pub adjusted_drop: f64,
-    /// Score for ranking: the adjusted drop, shrunk towards the mean over all strategies with the weight of 5
-    /// uses.
-    #[schema(minimum = -20, maximum = 20)]
-    pub score: f64,
+    pub score: Option<f64>,
 }
 
 /// A strategy that was used but never rated both before and after.
@@ -88,12 +97,20 @@ pub struct UnratedStrategy {
 /// Coping strategies used in a window.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Strategies {
-    /// Strategies with ratings, the highest score first.
+    /// Strategies with ratings, the best first: those with which the craving fell, in the order of their scores, before
+    /// the others.
     #[schema(max_items = 200)]
     pub strategies: Vec<StrategyInsight>,
     /// Strategies that were used without a rating before and after. They have no figures.
     #[schema(max_items = 200)]
     pub unrated: Vec<UnratedStrategy>,
+}
+
+impl StrategyInsight {
+    /// Returns whether the strategy has helped so far, as for the order.
+    pub fn has_helped(&self) -> bool {
+        has_helped(self.raw_mean_drop, self.compared, self.score)
+    }
 }
 
 #[derive(Default)]
@@ -126,7 +143,10 @@ pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strate
     for (key, counts) in uses {
         let strategy = strategy_name(&key, counts.label, facts);
         match effects.get(&key) {
-            Some(effect) => rated.push(strategy_insight(strategy, counts.n, counts.helped, effect)),
+            Some(effect) => rated.push((
+                *effect,
+                strategy_insight(strategy, counts.n, counts.helped, effect),
+            )),
             None => unrated.push(UnratedStrategy {
                 strategy,
                 uses: counts.n,
@@ -134,10 +154,10 @@ pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strate
             }),
         }
     }
-    rated.sort_by(|a, b| {
-        (b.score.total_cmp(&a.score))
-            .then(b.rated.cmp(&a.rated))
-            .then_with(|| a.strategy.label.cmp(&b.strategy.label))
+    rated.sort_by(|(a, one), (b, other)| {
+        (a.cmp_best_first(b))
+            .then(b.n.cmp(&a.n))
+            .then_with(|| one.strategy.label.cmp(&other.strategy.label))
     });
     rated.truncate(MAX_STRATEGIES);
     unrated.sort_by_key(|strategy| std::cmp::Reverse(strategy.uses));
@@ -154,7 +174,7 @@ pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strate
     Insight {
         basis,
         result: Strategies {
-            strategies: rated,
+            strategies: rated.into_iter().map(|(_, strategy)| strategy).collect(),
             unrated,
         },
     }
@@ -171,10 +191,12 @@ fn strategy_insight(
         uses,
         rated: effect.n,
         helped,
-        mean_drop: effect.mean_drop,
-        median_drop: effect.median_drop,
-        interval: effect.interval,
+        raw_mean_drop: effect.raw_mean,
+        raw_median_drop: effect.raw_median,
+        comparison: effect.comparison(),
+        compared: effect.compared,
         adjusted_drop: effect.adjusted,
+        interval: effect.interval,
         score: effect.score,
     }
 }

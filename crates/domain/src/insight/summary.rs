@@ -13,7 +13,7 @@ use super::{
     milestone::{NextMilestone, milestones},
     self_efficacy::self_efficacy,
     statistics::Share,
-    strategy::{StrategyName, strategies},
+    strategy::{StrategyInsight, StrategyName, strategies},
     trigger::triggers,
     warning::{Level, Rule, Thresholds, Warnings, warnings},
 };
@@ -86,12 +86,16 @@ pub struct SummaryTrigger {
 pub struct SummaryStrategy {
     /// The strategy.
     pub strategy: StrategyName,
-    /// Number of uses with a rating before and after.
+    /// Number of cravings with a rating before and after it.
     #[schema(minimum = 1)]
     pub rated: usize,
-    /// Mean drop of the craving.
+    /// Mean drop of the craving while it was used. Cravings also fall by themselves, and this is part of it.
     #[schema(minimum = -10, maximum = 10)]
-    pub mean_drop: f64,
+    pub raw_mean_drop: f64,
+    /// Mean drop beyond that of comparable cravings without any strategy, once it can be compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -20, maximum = 20)]
+    pub adjusted_drop: Option<f64>,
 }
 
 /// How much of the window a medication covered.
@@ -244,11 +248,12 @@ fn top_triggers(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryTrigg
 
 fn top_strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Vec<SummaryStrategy> {
     let all = strategies(facts, as_of, window).result.strategies.into_iter();
-    let helpful = all.filter(|strategy| strategy.score > 0.0 && strategy.mean_drop > 0.0);
+    let helpful = all.filter(StrategyInsight::has_helped);
     let shown = helpful.map(|strategy| SummaryStrategy {
         strategy: strategy.strategy,
         rated: strategy.rated,
-        mean_drop: strategy.mean_drop,
+        raw_mean_drop: strategy.raw_mean_drop,
+        adjusted_drop: strategy.adjusted_drop,
     });
     shown.take(MAX_TOP).collect()
 }

@@ -1,5 +1,7 @@
 //! The ranking of strategies, and the reason for offering each.
 
+use std::cmp::Ordering;
+
 use uuid::Uuid;
 
 use super::occasion::Occasion;
@@ -15,35 +17,38 @@ pub(super) enum Fit {
     Library,
 }
 
-/// The rank in the list: strategies that worked by score, then untried ones by fit, then those that did not
-/// lower the craving.
+/// The rank in the list: strategies that have helped in the order of the insight, then untried ones by fit, then those
+/// that have not helped so far.
 #[derive(Debug, PartialEq)]
 pub(super) struct Rank {
     group: u8,
-    score: f64,
+    effectiveness: Option<Effectiveness>,
     fit: Fit,
     position: usize,
 }
 
 impl Rank {
     pub(super) fn new(effectiveness: Option<Effectiveness>, fit: Fit, position: usize) -> Self {
-        let score = effectiveness.map_or(0.0, |e| e.score);
         let group = match effectiveness {
-            Some(e) if e.score > 0.0 && e.mean_drop > 0.0 => 0,
+            Some(e) if e.has_helped() => 0,
             None => 1,
             Some(_) => 2,
         };
         Self {
             group,
-            score,
+            effectiveness,
             fit,
             position,
         }
     }
 
-    pub(super) fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    pub(super) fn cmp(&self, other: &Self) -> Ordering {
+        let by_effectiveness = match (&self.effectiveness, &other.effectiveness) {
+            (Some(own), Some(others)) => own.cmp_best_first(others),
+            _ => Ordering::Equal,
+        };
         (self.group.cmp(&other.group))
-            .then(other.score.total_cmp(&self.score))
+            .then(by_effectiveness)
             .then(self.fit.cmp(&other.fit))
             .then(self.position.cmp(&other.position))
     }
@@ -74,17 +79,7 @@ pub(super) fn why(effectiveness: Option<Effectiveness>, fit: Fit, occasion: &Occ
         .category
         .map_or("moments like this", SituationCategory::phrase);
     match effectiveness {
-        Some(e) if e.score > 0.0 && e.mean_drop > 0.0 => {
-            let times = if e.n == 1 {
-                "once".to_owned()
-            } else {
-                format!("{} times", e.n)
-            };
-            format!(
-                "Rated {times}: your craving fell by {:.1} points on average.",
-                e.mean_drop
-            )
-        }
+        Some(e) if e.has_helped() => how_it_went(&e),
         _ => match fit {
             Fit::Trigger => "You chose it for this trigger.".to_owned(),
             Fit::PlanCategory => format!("In your plan for {phrase}."),
@@ -92,5 +87,30 @@ pub(super) fn why(effectiveness: Option<Effectiveness>, fit: Fit, occasion: &Occ
             Fit::LibraryCategory => format!("A short practice that fits {phrase}."),
             Fit::Library => "A short practice to begin with.".to_owned(),
         },
+    }
+}
+
+/// Says how cravings went with a strategy that has helped. A drop that is compared is told as what it is more than the
+/// natural drop; any other drop as what happened meanwhile.
+fn how_it_went(found: &Effectiveness) -> String {
+    let times = if found.n == 1 {
+        "once".to_owned()
+    } else {
+        format!("{} times", found.n)
+    };
+    match found.adjusted {
+        Some(adjusted) if adjusted >= 0.05 => {
+            format!(
+                "Rated {times}: your craving fell by {adjusted:.1} points more than without a strategy, on average."
+            )
+        }
+        Some(_) => format!(
+            "Rated {times}: your craving fell by {:.1} points on average, no more than by itself.",
+            found.raw_mean
+        ),
+        None => format!(
+            "Rated {times}: meanwhile your craving fell by {:.1} points on average.",
+            found.raw_mean
+        ),
     }
 }

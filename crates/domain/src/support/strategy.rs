@@ -47,13 +47,18 @@ pub struct ToolkitStrategy {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 1440)]
     pub minutes: Option<i64>,
-    /// The number of uses with a rating before and after.
+    /// The number of cravings with a rating before and after it.
     #[schema(minimum = 0)]
     pub n: usize,
-    /// The mean drop of the craving with it.
+    /// The mean drop of the craving while it was used, rating before minus rating after. Cravings also fall by
+    /// themselves, and this is part of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = -10, maximum = 10)]
-    pub mean_drop: Option<f64>,
+    pub raw_mean_drop: Option<f64>,
+    /// The mean drop beyond that of comparable cravings without any strategy, once it can be compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = -20, maximum = 20)]
+    pub adjusted_drop: Option<f64>,
     /// The reason for offering it.
     #[schema(max_length = 400)]
     pub why: String,
@@ -62,8 +67,8 @@ pub struct ToolkitStrategy {
 type Ranked = (Rank, ToolkitStrategy);
 type EffectivenessByKey = BTreeMap<StrategyKey, Effectiveness>;
 
-/// Ranks the strategies: those that worked, then those that fit, then those that have not lowered the craving
-/// so far.
+/// Ranks the strategies: those that have helped, then those that fit, then those that have not lowered the craving
+/// more than it falls by itself so far.
 pub(super) fn strategies(occasion: &Occasion, sources: &Sources<'_>) -> Vec<ToolkitStrategy> {
     let worked = effectiveness(sources.events());
     let (mut ranked, mut in_plan) = (Vec::new(), HashSet::new());
@@ -116,7 +121,8 @@ fn from_plan(occasion: &Occasion, worked: &EffectivenessByKey, plan: &Plan) -> V
                     .map(Int::get)
                     .or_else(|| practice.map(|p| i64::from(p.minutes))),
                 n: own.map_or(0, |e| e.n),
-                mean_drop: own.map(|e| rounded(e.mean_drop)),
+                raw_mean_drop: own.map(|e| rounded(e.raw_mean)),
+                adjusted_drop: own.and_then(|e| e.adjusted).map(rounded),
                 why: why(own, fit, occasion),
             };
             Some((Rank::new(own, fit, position), entry))
@@ -157,7 +163,8 @@ fn library_entry(p: &Practice, own: Option<Effectiveness>, fit: Fit, occasion: &
         steps: p.steps.clone(),
         minutes: Some(i64::from(p.minutes)),
         n: own.map_or(0, |e| e.n),
-        mean_drop: own.map(|e| rounded(e.mean_drop)),
+        raw_mean_drop: own.map(|e| rounded(e.raw_mean)),
+        adjusted_drop: own.and_then(|e| e.adjusted).map(rounded),
         why: why(own, fit, occasion),
     }
 }
@@ -173,7 +180,7 @@ fn from_own_words(sources: &Sources<'_>, worked: &EffectivenessByKey) -> Vec<Ran
     wording
         .into_iter()
         .filter_map(|(key, label)| {
-            let own = worked.get(&key).copied().filter(|e| e.score > 0.0)?;
+            let own = worked.get(&key).copied().filter(Effectiveness::has_helped)?;
             Some((
                 Rank::new(Some(own), Fit::Library, usize::MAX),
                 ToolkitStrategy {
@@ -185,7 +192,8 @@ fn from_own_words(sources: &Sources<'_>, worked: &EffectivenessByKey) -> Vec<Ran
                     steps: Vec::new(),
                     minutes: None,
                     n: own.n,
-                    mean_drop: Some(rounded(own.mean_drop)),
+                    raw_mean_drop: Some(rounded(own.raw_mean)),
+                    adjusted_drop: own.adjusted.map(rounded),
                     why: why(Some(own), Fit::Library, &Occasion::default()),
                 },
             ))

@@ -2,13 +2,13 @@
 
 use mainstay_domain::{
     check_in::CheckIn,
-    craving_event::{CravingEvent, StrategyUse},
+    craving_event::{CravingEvent, CravingOutcome, StrategyUse},
     insight::{
         facts::{AsOf, Facts, Window, WithId},
         progress::progress,
     },
     record::Record,
-    value::{list::List, number::Rating},
+    value::{list::List, number::Rating, vocabulary::SituationCategory},
 };
 use roxmltree::Document;
 use uuid::Uuid;
@@ -152,10 +152,63 @@ fn no_strategy_is_named_first_if_none_has_helped_yet() {
         says(6, 6)
     );
     assert!(
-        says(6, 4).contains("First: ") && says(6, 4).contains("2 on average"),
+        says(6, 4).contains("First: ")
+            && says(6, 4).contains("fell by 2 on average over 1 rated craving, which cannot be compared yet"),
         "{}",
         says(6, 4)
     );
+}
+
+/// Cravings at 8 with the example's practice, which lets them fall to 3, and as many without any, which fall to 6. All
+/// of the first ended in use, none of the others.
+fn compared_cravings(n: usize) -> Facts {
+    let at = vec!["2026-03-02T20:05:00-05:00"; 2 * n];
+    let mut facts = cravings(&at, 8, 3);
+    for (n, craving) in facts.cravings.iter_mut().enumerate() {
+        let ratings = craving.record.ratings.items_mut();
+        let last = ratings.len() - 1;
+        ratings[0].value = Rating::clamped(8);
+        ratings[last].value = Rating::clamped(6);
+        craving.record.category = None;
+        if n % 2 == 0 {
+            craving.record.outcome = CravingOutcome::Used;
+            craving.record.category = Some(SituationCategory::SocialPressure);
+        } else {
+            craving.record.strategy_uses = List::default();
+        }
+    }
+    facts
+}
+
+#[test]
+fn a_strategy_is_told_by_what_it_adds_once_that_can_be_compared() {
+    let chart = |n| strategies::chart(&example_progress(&compared_cravings(n), Window::Month));
+    let few = chart(4);
+    assert!(
+        few.summary.contains("which cannot be compared yet"),
+        "{}",
+        few.summary
+    );
+    assert_eq!(few.table.rows[0][1..], ["not yet comparable", "5", "4"]);
+    let enough = chart(5);
+    assert!(
+        enough
+            .summary
+            .contains(", 3 more on average over 5 rated cravings."),
+        "{}",
+        enough.summary
+    );
+    assert_eq!(enough.table.rows[0][1..], ["3 (2.4 to 3.6)", "5", "5"]);
+}
+
+#[test]
+fn use_with_and_without_a_trigger_is_told_with_what_may_be_chance() {
+    let row = |n| {
+        let chart = triggers::chart(&example_progress(&compared_cravings(n), Window::Month));
+        chart.table.rows[0][3].clone()
+    };
+    assert_eq!(row(4), "not known yet");
+    assert_eq!(row(5), "100 % with, 0 % without: × 2.3 or more");
 }
 
 #[test]

@@ -49,7 +49,9 @@ pub fn chart(progress: &Progress) -> Chart {
         }),
         notes: vec![
             "The thin line is the 95 % interval. The figures say what went together, not what caused it.".to_owned(),
-            "“Use followed” compares with all your cravings: × 1 is no difference. It is shown from 5 cravings on whose end is known."
+            "“Use followed” compares cravings with it and without it: × 1 is no difference. It is shown from 5 cravings on either side whose end is known, once there was use."
+                .to_owned(),
+            "Of many triggers, some seem to matter by chance alone. Where the figures cannot rule that out, “may be chance” is said."
                 .to_owned(),
         ],
         table: Table {
@@ -60,21 +62,36 @@ pub fn chart(progress: &Progress) -> Chart {
 }
 
 fn row(name: &str, figures: &TriggerFigures) -> Vec<String> {
-    let lift = figures.lift.map_or_else(
-        || "not known yet".to_owned(),
-        |lift| {
-            let (low, high) = (number(lift.interval.low), number(lift.interval.high));
-            format!("× {} ({low} to {high})", number(lift.value))
-        },
-    );
     vec![
         name.to_owned(),
         figures.events.to_string(),
         figures
             .share
             .map_or_else(|| "–".to_owned(), |share| percent(share.value)),
-        lift,
+        use_followed(figures),
     ]
+}
+
+/// Says how often use followed with the trigger and without it, and whether the difference may be chance.
+fn use_followed(figures: &TriggerFigures) -> String {
+    let (Some(with), Some(without)) = (figures.use_share, figures.use_share_without) else {
+        return "not known yet".to_owned();
+    };
+    let shares = format!("{} with, {} without", percent(with.value), percent(without.value));
+    let Some(ratio) = figures.use_ratio else {
+        return shares;
+    };
+    let low = number(ratio.interval.low);
+    let compared = match (ratio.value, ratio.interval.high) {
+        (Some(value), Some(high)) => format!("× {} ({low} to {})", number(value), number(high)),
+        _ => format!("× {low} or more"),
+    };
+    let chance = if ratio.may_be_chance {
+        "; may be chance"
+    } else {
+        ""
+    };
+    format!("{shares}: {compared}{chance}")
 }
 
 fn draw_shares(sheet: &Sheet<'_>, drawn: &[(&str, &TriggerFigures)], height: i32) {

@@ -1,6 +1,9 @@
 //! Inputs of warnings in words: none of them shows a name of the API.
 
-use mainstay_domain::insight::warning::{Rule, Thresholds, warnings};
+use mainstay_domain::{
+    insight::warning::{Rule, Thresholds, warnings},
+    value::kindness::unkind_words,
+};
 
 use super::*;
 use crate::insight::document::{example_facts, example_moment};
@@ -16,6 +19,27 @@ fn money_and_time_have_their_units() {
         [time(1), time(59), time(60), time(2520)],
         ["1 minute", "59 minutes", "1 hour", "42 hours"]
     );
+}
+
+#[test]
+fn each_trend_has_words_of_its_own_that_are_kind() {
+    use Direction::{Falling, InsufficientData, NotClear, Rising, Steady};
+    let date = example_moment().today();
+    let words = [Falling, Steady, Rising, NotClear, InsufficientData].map(|direction| {
+        trend(&CravingTrend {
+            direction,
+            slope_per_day: None,
+            p_value: None,
+            observed_days: 0,
+            from: date,
+            to: date,
+        })
+    });
+    for (n, sentence) in words.iter().enumerate() {
+        assert_eq!(unkind_words(sentence), Vec::<&str>::new());
+        assert!(!words[..n].contains(sentence), "{sentence}");
+    }
+    assert!(words[3].contains("not clear yet"));
 }
 
 #[test]

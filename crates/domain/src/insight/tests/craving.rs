@@ -147,13 +147,27 @@ proptest! {
             let own = (carrying.iter().filter(known).count(), carrying.iter().filter(used).count());
             let figures = &trigger.figures;
             prop_assert_eq!((figures.events, figures.known_outcomes, figures.used), (carrying.len(), own.0, own.1));
-            prop_assert_eq!(figures.lift.is_some(), own.0 >= 5 && all.1 > 0);
-            if let Some(lift) = figures.lift {
+            let others = (all.0 - own.0, all.1 - own.1);
+            prop_assert_eq!((figures.use_share.is_some(), figures.use_share_without.is_some()), (own.0 >= 5, others.0 >= 5));
+            prop_assert_eq!(figures.use_ratio.is_some(), own.0 >= 5 && others.0 >= 5 && all.1 > 0);
+            if let Some(ratio) = figures.use_ratio {
+                prop_assert_eq!((ratio.value.is_some(), ratio.interval.high.is_some()), (others.1 > 0, others.1 > 0));
                 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-                let expected = (own.1 as f64 / own.0 as f64) / (all.1 as f64 / all.0 as f64);
-                prop_assert!((lift.value - expected).abs() < 1e-9);
-                prop_assert!(lift.interval.low <= lift.value + 1e-9 && lift.value <= lift.interval.high + 1e-9);
+                let expected = (own.1 as f64 / own.0 as f64) / (others.1 as f64 / others.0 as f64);
+                prop_assert!((ratio.value.unwrap_or(expected) - expected).abs() < 1e-9 || others.1 == 0);
+                let high = ratio.interval.high.unwrap_or(f64::INFINITY);
+                prop_assert!(ratio.interval.low <= expected + 1e-9 && expected <= high + 1e-9);
             }
+        }
+        // Whatever is not marked is followed by everything with a smaller p-value (Benjamini–Hochberg).
+        let ratios: Vec<_> = (actual.triggers.iter().map(|t| &t.figures)).chain(actual.situations.iter().map(|s| &s.figures))
+            .filter_map(|figures| figures.use_ratio).collect();
+        for one in &ratios {
+            for other in &ratios {
+                prop_assert!(one.may_be_chance || !other.may_be_chance || other.p_value >= one.p_value);
+            }
+            // A single p-value of 0.1 never fails among as many that are as small.
+            prop_assert!(one.p_value > 0.1 || ratios.len() > 1 || !one.may_be_chance);
         }
     }
 }
@@ -173,8 +187,7 @@ fn one_craving_a_day(values: &[(i64, i64)], today: NaiveDate) -> Facts {
     }
 }
 
-#[test]
-fn a_trend_needs_five_days_and_a_slope_of_a_tenth() {
+fn trend_of(values: &[(i64, i64)]) -> CravingTrend {
     let today: NaiveDate = "2026-03-14".parse().unwrap();
     let as_of = crate::insight::facts::AsOf {
         at: "2026-03-14T20:00:00Z".parse().unwrap(),
@@ -182,23 +195,17 @@ fn a_trend_needs_five_days_and_a_slope_of_a_tenth() {
         week_start: 1,
         standard_drink_g: Some(14.0),
     };
-    let direction = |values: &[(i64, i64)]| {
-        cravings(&one_craving_a_day(values, today), &as_of, Window::Week)
-            .result
-            .trend
-            .direction
-    };
+    cravings(&one_craving_a_day(values, today), &as_of, Window::Week)
+        .result
+        .trend
+}
+
+#[test]
+fn a_trend_needs_five_days_and_a_slope_of_a_tenth() {
+    let direction = |values: &[(i64, i64)]| trend_of(values).direction;
     assert_eq!(
         direction(&[(0, 1), (1, 2), (2, 3), (3, 4)]),
         Direction::InsufficientData
-    );
-    assert_eq!(
-        direction(&[(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]),
-        Direction::Falling
-    );
-    assert_eq!(
-        direction(&[(0, 6), (3, 5), (6, 5), (9, 5), (12, 4)]),
-        Direction::Rising
     );
     // A single outlier does not change the direction.
     assert_eq!(
@@ -209,5 +216,104 @@ fn a_trend_needs_five_days_and_a_slope_of_a_tenth() {
     assert_eq!(
         direction(&[(0, 1), (1, 2), (2, 3), (13, 4), (14, 5)]),
         Direction::InsufficientData
+    );
+}
+
+#[test]
+fn a_trend_has_a_direction_from_seven_days_on_if_chance_alone_would_hardly_show_it() {
+    let falling: Vec<(i64, i64)> = (0..7).map(|ago| (ago, ago + 1)).collect();
+    for (days, direction, p_value) in [
+        (5, Direction::NotClear, Some(0.0275)),
+        (6, Direction::NotClear, Some(0.0085)),
+        (7, Direction::Falling, Some(0.0027)),
+    ] {
+        let found = trend_of(&falling[..days]);
+        assert_eq!(
+            (found.direction, found.p_value),
+            (direction, p_value),
+            "{found:?}"
+        );
+    }
+    let rising: Vec<(i64, i64)> = (0..7).map(|ago| (ago, 7 - ago)).collect();
+    assert_eq!(trend_of(&rising).direction, Direction::Rising);
+    assert_eq!(trend_of(&falling[..4]).p_value, None);
+    // 6 8 6 7 5 6 5, today first: a slope of a third of a point a day, and p = 0.204.
+    let unclear = [(0, 6), (1, 8), (2, 6), (3, 7), (4, 5), (5, 6), (6, 5)];
+    let found = trend_of(&unclear);
+    assert_eq!(
+        (found.direction, found.p_value),
+        (Direction::NotClear, Some(0.204)),
+        "{found:?}"
+    );
+    // No slope needs no test.
+    let steady: Vec<(i64, i64)> = (0..14).map(|ago| (ago, 5)).collect();
+    let found = trend_of(&steady);
+    assert_eq!((found.direction, found.p_value), (Direction::Steady, Some(1.0)));
+}
+
+/// A trigger is compared with the cravings without it, and of many triggers few stand out.
+#[test]
+fn use_with_a_trigger_is_compared_with_use_without_it() {
+    let (bar, rest) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let craving = |n: usize| {
+        // The bar: 6 of 8 with use. Without it: 2 of 12. The other trigger: 4 of 10, and without it 4 of 10.
+        let used = n < 6 || n == 8 || n == 14;
+        let mut triggers = Vec::new();
+        triggers.extend((n < 8).then_some(bar));
+        triggers.extend((n < 2 || (6..12).contains(&n) || n == 14 || n == 15).then_some(rest));
+        CravingEvent {
+            trigger_ids: List::of(triggers),
+            category: None,
+            outcome: if used {
+                CravingOutcome::Used
+            } else {
+                CravingOutcome::RodeItOut
+            },
+            ..CravingEvent::example()
+        }
+    };
+    let facts = Facts {
+        cravings: with_ids((0..20).map(craving).collect(), 1),
+        ..Facts::default()
+    };
+    let as_of = crate::insight::facts::AsOf {
+        at: "2026-03-14T20:00:00Z".parse().unwrap(),
+        zone: chrono_tz::UTC,
+        week_start: 1,
+        standard_drink_g: Some(14.0),
+    };
+    let found = triggers(&facts, &as_of, Window::All).result;
+    let figures = |id: Uuid| {
+        &found
+            .triggers
+            .iter()
+            .find(|t| t.trigger_id == id)
+            .unwrap()
+            .figures
+    };
+    let bar = figures(bar);
+    assert_eq!(
+        (
+            bar.use_share.map(|s| (s.count, s.n)),
+            bar.use_share_without.map(|s| (s.count, s.n))
+        ),
+        (Some((6, 8)), Some((2, 12)))
+    );
+    let ratio = bar.use_ratio.unwrap();
+    assert!((ratio.value.unwrap() - 4.5).abs() < 1e-9);
+    // The exact test by whole numbers: 2 440 of 125 970 tables.
+    assert!(
+        (ratio.p_value - 0.0194).abs() < 1e-9 && !ratio.may_be_chance,
+        "{ratio:?}"
+    );
+    assert!(
+        (ratio.interval.low - 1.402_433).abs() < 1e-5
+            && (ratio.interval.high.unwrap() - 16.620_832).abs() < 1e-5,
+        "{ratio:?}"
+    );
+    let rest = figures(rest).use_ratio.unwrap();
+    assert!(
+        rest.may_be_chance && (rest.value.unwrap() - 1.0).abs() < 1e-9,
+        "{rest:?}"
     );
 }

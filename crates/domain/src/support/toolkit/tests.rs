@@ -5,8 +5,11 @@ use chrono_tz::Tz;
 
 use super::*;
 use crate::{
-    craving_event::{CravingEvent, StrategyUse},
-    insight::facts::{AsOf, Facts, WithId},
+    craving_event::{CravingEvent, CravingRating, StrategyUse},
+    insight::{
+        facts::{AsOf, Facts, Window, WithId},
+        strategy::strategies,
+    },
     plan::Plan,
     record::Record,
     reference::{helpline, practice},
@@ -134,7 +137,7 @@ fn strategies_that_worked_come_first_and_say_so() {
     assert_eq!(
         (
             toolkit_found.strategies[0].n,
-            toolkit_found.strategies[0].mean_drop
+            toolkit_found.strategies[0].raw_mean_drop
         ),
         (2, Some(4.0))
     );
@@ -144,6 +147,87 @@ fn strategies_that_worked_come_first_and_say_so() {
         toolkit_found.strategies[0].why
     );
     assert_eq!(toolkit_found.strategies[1].strategy_id, Some(RIVER));
+}
+
+/// A craving with a strategy in the person's own words, or without any, from its first to its last rating.
+fn rated(label: Option<&str>, (first, last): (i64, i64)) -> CravingEvent {
+    let ratings = [(0, first), (600, last)].map(|(offset, value)| CravingRating {
+        offset_s: Int::clamped(offset),
+        value: Rating::clamped(value),
+    });
+    let mut event = tried(CALL, first, last);
+    event.ratings = List::of(ratings);
+    match label {
+        Some(label) => {
+            let own = event.strategy_uses.items_mut().iter_mut();
+            own.for_each(|own| (own.strategy_id, own.label) = (None, Label::new(label)));
+        }
+        None => event.strategy_uses = List::default(),
+    }
+    event
+}
+
+#[test]
+fn help_has_the_order_of_the_insight_and_says_what_a_strategy_adds() {
+    let mut events: Vec<CravingEvent> = (0..5).map(|_| rated(None, (8, 6))).collect();
+    for _ in 0..3 {
+        events.push(rated(Some("useless"), (8, 7)));
+        events.push(rated(Some("elsewhere"), (5, 3)));
+        events.push(rated(Some("good"), (8, 3)));
+        events.push(rated(Some("middling"), (7, 4)));
+    }
+    let facts = facts(&events);
+    let insight = strategies(&facts, &as_of("2026-03-02T12:00:00Z"), Window::All)
+        .result
+        .strategies;
+    let of_insight: Vec<&str> = insight.iter().map(|found| &*found.strategy.label).collect();
+    // Beyond the natural drop of 2: good 3, middling 1, useless −1; elsewhere cannot be compared, so it counts as 1.
+    assert_eq!(of_insight, ["good", "middling", "elsewhere", "useless"]);
+    let found = help_with(&Occasion::default(), &[], &facts).strategies;
+    let why = |n: usize| (&*found[n].label, &*found[n].why);
+    assert_eq!(
+        [why(0), why(1), why(2)],
+        [
+            (
+                "good",
+                "Rated 3 times: your craving fell by 3.0 points more than without a strategy, on average."
+            ),
+            (
+                "middling",
+                "Rated 3 times: your craving fell by 1.0 points more than without a strategy, on average."
+            ),
+            (
+                "elsewhere",
+                "Rated 3 times: meanwhile your craving fell by 2.0 points on average."
+            ),
+        ]
+    );
+    assert_eq!(
+        (found[0].raw_mean_drop, found[0].adjusted_drop),
+        (Some(5.0), Some(3.0))
+    );
+    assert_eq!(
+        (found[2].raw_mean_drop, found[2].adjusted_drop),
+        (Some(2.0), None)
+    );
+    // Three ratings are few: its score is still above 0. But nobody is told that it took something off.
+    assert_eq!(
+        why(3),
+        (
+            "useless",
+            "Rated 3 times: your craving fell by 1.0 points on average, no more than by itself."
+        )
+    );
+    // After eight ratings more it is not offered as something that worked.
+    let more = (0..8).map(|_| rated(Some("useless"), (8, 7)));
+    let found = help(
+        &Occasion::default(),
+        &[],
+        &events.into_iter().chain(more).collect::<Vec<_>>(),
+    )
+    .strategies;
+    assert_eq!(found[1].label, "middling");
+    assert!(found.iter().all(|strategy| strategy.label != "useless"));
 }
 
 #[test]
