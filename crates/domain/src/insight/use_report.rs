@@ -213,6 +213,7 @@ mod tests {
                 },
                 ..CheckIn::example()
             },
+            written: None,
         });
         Facts {
             check_ins: check_ins.collect(),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use uuid::Uuid;
 
 use super::occasion::Occasion;
-use crate::{plan::Plan, support::effectiveness::Effectiveness, value::vocabulary::SituationCategory};
+use crate::{plan::Plan, support::effectiveness::Effectiveness, value::{decimal::rounded, vocabulary::SituationCategory}};
 
 /// How well a strategy fits an occasion; the best fit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,16 +101,17 @@ fn how_it_went(found: &Effectiveness) -> String {
     match found.adjusted {
         Some(adjusted) if adjusted >= 0.05 => {
             format!(
-                "Rated {times}: your craving fell by {adjusted:.1} points more than without a strategy, on average."
+                "Rated {times}: your craving fell by {:.1} points more than without a strategy, on average.",
+                rounded(adjusted, 1)
             )
         }
         Some(_) => format!(
             "Rated {times}: your craving fell by {:.1} points on average, no more than by itself.",
-            found.raw_mean
+            rounded(found.raw_mean, 1)
         ),
         None => format!(
             "Rated {times}: meanwhile your craving fell by {:.1} points on average.",
-            found.raw_mean
+            rounded(found.raw_mean, 1)
         ),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     plan::Plan,
     reference::practice::{self, Practice},
     support::effectiveness::{Effectiveness, StrategyKey, effectiveness},
-    value::{number::Int, text::Label, vocabulary::StrategyCategory},
+    value::{decimal::rounded, number::Int, text::Label, vocabulary::StrategyCategory},
 };
 
 /// The maximum number of strategies in a toolkit: enough to choose from, few enough to read with a shaking
@@ -121,8 +121,8 @@ fn from_plan(occasion: &Occasion, worked: &EffectivenessByKey, plan: &Plan) -> V
                     .map(Int::get)
                     .or_else(|| practice.map(|p| i64::from(p.minutes))),
                 n: own.map_or(0, |e| e.n),
-                raw_mean_drop: own.map(|e| rounded(e.raw_mean)),
-                adjusted_drop: own.and_then(|e| e.adjusted).map(rounded),
+                raw_mean_drop: own.map(|e| rounded(e.raw_mean, 2)),
+                adjusted_drop: own.and_then(|e| e.adjusted).map(|drop| rounded(drop, 2)),
                 why: why(own, fit, occasion),
             };
             Some((Rank::new(own, fit, position), entry))
@@ -163,8 +163,8 @@ fn library_entry(p: &Practice, own: Option<Effectiveness>, fit: Fit, occasion: &
         steps: p.steps.clone(),
         minutes: Some(i64::from(p.minutes)),
         n: own.map_or(0, |e| e.n),
-        raw_mean_drop: own.map(|e| rounded(e.raw_mean)),
-        adjusted_drop: own.and_then(|e| e.adjusted).map(rounded),
+        raw_mean_drop: own.map(|e| rounded(e.raw_mean, 2)),
+        adjusted_drop: own.and_then(|e| e.adjusted).map(|drop| rounded(drop, 2)),
         why: why(own, fit, occasion),
     }
 }
@@ -192,8 +192,8 @@ fn from_own_words(sources: &Sources<'_>, worked: &EffectivenessByKey) -> Vec<Ran
                     steps: Vec::new(),
                     minutes: None,
                     n: own.n,
-                    raw_mean_drop: Some(rounded(own.raw_mean)),
-                    adjusted_drop: own.adjusted.map(rounded),
+                    raw_mean_drop: Some(rounded(own.raw_mean, 2)),
+                    adjusted_drop: own.adjusted.map(|drop| rounded(drop, 2)),
                     why: why(Some(own), Fit::Library, &Occasion::default()),
                 },
             ))
@@ -201,6 +201,3 @@ fn from_own_words(sources: &Sources<'_>, worked: &EffectivenessByKey) -> Vec<Ran
         .collect()
 }
 
-fn rounded(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
-}
