@@ -12,7 +12,7 @@ use crate::{
     },
     record::Kind,
     use_event::UseEvent,
-    value::timestamp::Timestamp,
+    value::{timestamp::Timestamp, vocabulary::Substance},
 };
 
 /// Number of days without opioids after which tolerance may be lower.
@@ -141,7 +141,7 @@ fn may_use_opioids(situation: &Situation<'_>) -> bool {
         .filter(|event| event.record.substance.is_opioid());
     facts.goals.is_empty()
         || has_medication
-        || craved.any(|substance| substance.is_drug())
+        || craved.any(Substance::is_drug)
         || prescribed.next().is_some()
         || (situation.subjects(KNOWN_USE_DAYS)).any(|subject| subject.substance.is_drug())
 }

@@ -5,7 +5,11 @@ use std::cmp::Ordering;
 use uuid::Uuid;
 
 use super::occasion::Occasion;
-use crate::{plan::Plan, support::effectiveness::Effectiveness, value::{decimal::rounded, vocabulary::SituationCategory}};
+use crate::{
+    plan::Plan,
+    support::effectiveness::Effectiveness,
+    value::{decimal::rounded, vocabulary::SituationCategory},
+};
 
 /// How well a strategy fits an occasion; the best fit comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

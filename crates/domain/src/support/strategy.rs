@@ -200,4 +200,3 @@ fn from_own_words(sources: &Sources<'_>, worked: &EffectivenessByKey) -> Vec<Ran
         })
         .collect()
 }
-

@@ -122,13 +122,7 @@ fn table(found: &OverTime) -> Table {
         rows: spans
             .into_iter()
             .skip(newest)
-            .map(|dates| {
-                vec![
-                    span(dates),
-                    cell(&found.craving, dates),
-                    cell(&found.mood, dates),
-                ]
-            })
+            .map(|dates| vec![span(dates), cell(&found.craving, dates), cell(&found.mood, dates)])
             .collect(),
     }
 }
@@ -166,9 +160,7 @@ fn draw_curves(sheet: &Sheet<'_>, found: &OverTime) {
         sheet.bar((from, BOTTOM + 10), (to, BOTTOM + 14), VERMILION);
         sheet.diamond((i32::midpoint(from, to), BOTTOM + 12), 5, VERMILION);
     }
-    let middle = |point: &SeriesPoint| {
-        (i32::midpoint(x(point.from), x(point.to)), up.at(point.mean))
-    };
+    let middle = |point: &SeriesPoint| (i32::midpoint(x(point.from), x(point.to)), up.at(point.mean));
     for stretch in stretches(&found.mood) {
         let points: Vec<Point> = stretch.iter().map(middle).collect();
         sheet.dashes(&points, GREEN, 2);

@@ -61,20 +61,25 @@ fn exists(facts: &Facts, id: Uuid) -> bool {
 /// Number of kinds of dangers that [`with_danger`] adds.
 const DANGERS: usize = 12;
 
-/// Adds a danger to a record, of which none is use that ends the note that something was stopped.
-fn with_danger(mut facts: Facts, as_of: &AsOf, danger: usize) -> Facts {
-    let at = Timestamp::in_zone(as_of.at, as_of.zone);
-    let used = |substance, harm| UseEvent {
+/// A gram of a substance.
+fn a_gram(occurred_at: Timestamp, substance: Substance, harm: Option<Harm>) -> UseEvent {
+    UseEvent {
         substance,
         harm,
-        occurred_at: at,
+        occurred_at,
         ended_at: None,
         amount: Amount::new(1.0),
         unit: Some(AmountUnit::G),
         abv: None,
         unit_label: None,
         ..UseEvent::example()
-    };
+    }
+}
+
+/// Adds a danger to a record, of which none is use that ends the note that something was stopped.
+fn with_danger(mut facts: Facts, as_of: &AsOf, danger: usize) -> Facts {
+    let at = Timestamp::in_zone(as_of.at, as_of.zone);
+    let a_little = |substance, harm| a_gram(at, substance, harm);
     let craved = |substance, feels_safe| CravingEvent {
         occurred_at: at,
         substance,
@@ -108,16 +113,16 @@ fn with_danger(mut facts: Facts, as_of: &AsOf, danger: usize) -> Facts {
             8000,
         )),
         2 => uses.extend(with_ids(
-            vec![used(Substance::Cocaine, Some(Harm::Overdose))],
+            vec![a_little(Substance::Cocaine, Some(Harm::Overdose))],
             8000,
         )),
         3 => uses.extend(with_ids(
-            vec![used(Substance::OpioidHeroin, Some(Harm::Injury))],
+            vec![a_little(Substance::OpioidHeroin, Some(Harm::Injury))],
             8000,
         )),
         // Little is much less than before.
-        4 => uses.extend(with_ids(vec![used(Substance::Alcohol, None)], 8000)),
-        5 => uses.extend(with_ids(vec![used(Substance::Kratom, None)], 8000)),
+        4 => uses.extend(with_ids(vec![a_little(Substance::Alcohol, None)], 8000)),
+        5 => uses.extend(with_ids(vec![a_little(Substance::Kratom, None)], 8000)),
         6 => cravings.extend(with_ids(vec![craved(Some(Substance::Alcohol), None)], 8000)),
         7 => cravings.extend(with_ids(vec![craved(Some(Substance::Sedative), None)], 8000)),
         8 => cravings.extend(with_ids(vec![craved(None, None)], 8000)),

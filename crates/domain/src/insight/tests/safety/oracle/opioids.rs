@@ -40,10 +40,10 @@ impl Oracle<'_> {
                 && self.is_of_last_week(event.id, at.local_date())
                 && is_free(at)
         });
-        let used = opioids
+        let is_used = opioids
             .iter()
             .any(|(id, event)| self.is_of_last_week(*id, days_of(event)[0]) && is_free(event.occurred_at));
-        used || craved || (self.asks_for_help && is_about && is_free(self.as_of.local()))
+        is_used || craved || (self.asks_for_help && is_about && is_free(self.as_of.local()))
     }
 
     fn is_after_stay(&self) -> bool {
