@@ -12,11 +12,11 @@ use crate::{
         endpoint::{self, Endpoint, Tag},
         schema::add_input,
     },
-    record::{
-        delete_endpoint, history_endpoint, list_endpoint, merge_endpoint, path, read_endpoint,
-        replace_endpoint, request_example,
+    record::{delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, request_example},
+    support::{
+        RecordPlace, create_with_help, for_event, helping, merge_endpoint_with_help,
+        replace_endpoint_with_help, with_help_example, with_help_schema,
     },
-    support::{RecordPlace, create_with_help, for_event, with_help_example, with_help_schema},
 };
 
 /// The member of a response that holds the event.
@@ -29,8 +29,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         create_endpoint(tag),
         list_endpoint::<CravingEvent>(tag),
         read_endpoint::<CravingEvent>(tag),
-        replace_endpoint::<CravingEvent>(tag),
-        merge_endpoint::<CravingEvent>(tag),
+        replace_endpoint_with_help::<CravingEvent>(tag),
+        merge_endpoint_with_help::<CravingEvent>(tag),
         delete_endpoint::<CravingEvent>(tag),
         history_endpoint::<CravingEvent>(tag),
         for_event::<CravingEvent>(tag),
@@ -39,11 +39,12 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 fn create_endpoint(tag: Tag) -> Endpoint {
     let example = || with_help_example::<CravingEvent>(MEMBER);
-    endpoint::post(path::<CravingEvent>(), replaying(create))
+    endpoint::post(path::<CravingEvent>(), helping::<CravingEvent, _, _>(replaying(create)))
         .operation(tag, "createCravingEvent", "Report a craving and get help")
         .about(
             "Stores the craving. The response already carries the coping strategies that worked for this person, the people whom \
-             they can reach now, and helplines. An event without an end closes as `unsure` four hours after its onset.",
+             they can reach now, and helplines. An event without an end closes as `unsure` four hours after its onset. If an \
+             event whose `feels_safe` is `no` or `not_sure` is refused, the problem has `support` too.",
         )
         .takes_schema(Box::new(add_input::<CravingEvent>), request_example::<CravingEvent>)
         .gives_schema(

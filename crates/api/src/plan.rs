@@ -224,7 +224,7 @@ async fn activate(caller: Caller) -> HandlerResult {
     let expected = conditional::if_match_optional(&caller.request)?.unwrap_or(Expected::Any);
     let account = caller.state.store.account(caller.scope().account()).await?;
     let has_helpline = Profile::from(&account)
-        .helpline_country()
+        .stated_country()
         .is_some_and(|country| helpline::has_country(&country));
     let now = caller.state.clock.now();
     let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"").await?;

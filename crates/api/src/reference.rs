@@ -61,7 +61,13 @@ pub fn endpoints() -> Vec<Endpoint> {
                 "The helplines. For a country without any, those that work in most countries.",
                 Box::new(|c| {
                     let items = add::<Helpline>(c);
-                    add_list(c, "HelplineList", &items)
+                    let list = add_list(c, "HelplineList", &items);
+                    // The lines of all countries are one page.
+                    let most = c.get_mut("HelplineList").and_then(|list| list.pointer_mut("/properties/items/maxItems"));
+                    if let Some(most) = most {
+                        *most = json!(1000);
+                    }
+                    list
                 }),
                 || json!({ "items": helpline::select(Some("US"), None).into_iter().take(2).collect::<Vec<_>>(), "next_cursor": null }),
             )

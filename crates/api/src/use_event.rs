@@ -30,11 +30,14 @@ use crate::{
     record::{
         MERGES, cache_private, created_response, current, decode, delete_endpoint, encode, example,
         find_by_path_id, history_endpoint, id_parameter, if_match, if_none_match, json_response,
-        list_endpoint, merge_endpoint, merge_record, patch_example, path, problem, read_endpoint,
-        read_handler, replace_endpoint, replace_in, request_example, store_new, tagged, write, zone_for,
+        list_endpoint, merge_record, patch_example, path, problem, read_endpoint, read_handler, replace_in,
+        request_example, store_new, tagged, write, zone_for,
     },
     server::id::new_id,
-    support::{RecordPlace, create_with_help, for_event, with_help_example, with_help_schema},
+    support::{
+        RecordPlace, create_with_help, for_event, helping, merge_endpoint_with_help,
+        replace_endpoint_with_help, with_help_example, with_help_schema,
+    },
 };
 
 /// The member of a response that holds the event.
@@ -51,8 +54,8 @@ pub fn endpoints() -> Vec<Endpoint> {
         create_endpoint(tag),
         list_endpoint::<UseEvent>(tag),
         read_endpoint::<UseEvent>(tag),
-        replace_endpoint::<UseEvent>(tag),
-        merge_endpoint::<UseEvent>(tag),
+        replace_endpoint_with_help::<UseEvent>(tag),
+        merge_endpoint_with_help::<UseEvent>(tag),
         delete_endpoint::<UseEvent>(tag),
         history_endpoint::<UseEvent>(tag),
         for_event::<UseEvent>(tag),
@@ -65,11 +68,12 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 fn create_endpoint(tag: Tag) -> Endpoint {
     let example = || with_help_example::<UseEvent>(MEMBER);
-    endpoint::post(path::<UseEvent>(), replaying(create))
+    endpoint::post(path::<UseEvent>(), helping::<UseEvent, _, _>(replaying(create)))
         .operation(tag, "createUseEvent", "Write down a day of use and get help")
         .about(
             "A day of use is a piece of data: it changes no goal, no plan and no milestone that was earned. The response carries \
-             what the plan says to do now, the people to reach, and helplines.",
+             what the plan says to do now, the people to reach, and helplines. If an event whose `harm` is `overdose` or `injury` is \
+             refused, the problem has `support` too.",
         )
         .takes_schema(Box::new(add_input::<UseEvent>), request_example::<UseEvent>)
         .gives_schema(

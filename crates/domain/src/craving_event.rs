@@ -184,7 +184,8 @@ impl Record for CravingEvent {
         due_at: Self::closes_at,
         on_timer: Self::close,
     });
-    const READ_ONLY: &'static [&'static str] = &["peak"];
+    // Help is part of a response, and may be sent back with it.
+    const READ_ONLY: &'static [&'static str] = &["peak", "support"];
 
     fn occurred_at(&self) -> Option<Timestamp> {
         Some(self.occurred_at)

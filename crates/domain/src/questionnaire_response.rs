@@ -14,7 +14,7 @@ use super::reference::questionnaire::{
 };
 use crate::{
     record::{Kind, Record, ValidationContext, check_past},
-    reference::helpline::Helpline,
+    reference::helpline::{Helpline, most_urgent_first},
     value::{
         list::List,
         text::Text,
@@ -65,8 +65,8 @@ pub struct QuestionnaireResponse {
     #[serde(default)]
     #[schema(read_only, max_items = 50)]
     pub safety_notes: Vec<SafetyNote>,
-    /// Helplines of the person's country at the time of storing, if there is a safety note. Show them with
-    /// it.
+    /// Helplines of the person's country at the time of storing, if there is a safety note: the emergency number, then
+    /// the crisis lines, then the others. Show them with it.
     #[serde(default)]
     #[schema(read_only, max_items = 10)]
     pub helplines: Vec<Helpline>,
@@ -123,7 +123,10 @@ impl Record for QuestionnaireResponse {
         self.helplines = if self.safety_notes.is_empty() {
             Vec::new()
         } else {
-            context.helplines.iter().take(MAX_HELPLINES).cloned().collect()
+            let mut helplines = context.helplines.to_vec();
+            most_urgent_first(&mut helplines);
+            helplines.truncate(MAX_HELPLINES);
+            helplines
         };
     }
 

@@ -40,6 +40,7 @@ mod schema;
 mod self_efficacy_profile;
 mod session;
 mod spelling;
+mod support;
 mod support_contact;
 mod sync;
 mod sync_merge;

@@ -182,6 +182,9 @@ async fn a_dark_answer_brings_helplines_of_the_persons_country(app: &TestApp) {
         (&stored.body["safety_notes"][0]["id"], &stored.body["helplines"][0]["country"]),
         (&json!("very-dark"), &json!("DE"))
     );
+    let topics: Vec<&Value> =
+        stored.body["helplines"].as_array().expect("lines").iter().map(|line| &line["topic"]).collect();
+    assert_eq!(topics, ["emergency", "crisis", "substance_use", "gambling", "smoking"]);
     assert_eq!(stored.body["scores"], json!([]));
     let record = json!({ "kind": "questionnaire-responses", "op": "upsert", "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a73", "record": dark });
     push(&kim, record).await;

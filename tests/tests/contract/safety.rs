@@ -601,7 +601,9 @@ async fn every_note_names_helplines_of_the_persons_country_and_nothing_mutes_it(
     for (email, country, locale, expected) in
         [("ute@example.org", json!("DE"), "de-DE", "DE"), ("ola@example.org", json!(null), "en", "ZZ")]
     {
-        let sam = app.person_with(json!({ "email": email, "country": country, "locale": locale })).await;
+        let sam = app
+            .person_with(json!({ "email": email, "country": country, "locale": locale, "time_zone": "UTC" }))
+            .await;
         let overdose = with(used("opioid_heroin", ago(app, 1)), json!({ "harm": "overdose" }));
         let support = sam.post("/v1/use-events", &overdose.1).await.expect(201).body["support"].clone();
         for rule in ["recent_use", "physical_sign", "medication_gap"] {

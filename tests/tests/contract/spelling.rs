@@ -164,7 +164,7 @@ async fn the_country_for_helplines_is_the_region_of_the_locale(app: &TestApp) {
     .into_iter()
     .enumerate()
     {
-        let person = json!({ "email": format!("person{n}@example.org"), "locale": locale, "country": null });
+        let person = json!({ "email": format!("person{n}@example.org"), "locale": locale, "country": null, "time_zone": "UTC" });
         let sam = app.person_with(person).await;
         let help = sam.get("/v1/support").await.expect(200).body;
         assert_eq!(help["helplines"][0]["country"], country, "{locale}");

@@ -23,6 +23,7 @@ use crate::{
         caller::Caller,
         idempotency::{self, HeldKey},
         json_number::clamp_large_numbers,
+        kept_request::keep_body,
         media_type::content_type_is,
         network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
@@ -256,6 +257,7 @@ pub async fn json_bytes(
     if !is_json {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType));
     }
+    keep_body(request, &bytes);
     Ok(bytes)
 }
 
@@ -288,7 +290,10 @@ pub fn parse_patch(bytes: &[u8]) -> HandlerResult<MergePatch> {
 }
 
 /// Parses any JSON value. A number that is too large for a float becomes the largest one, which every range refuses.
-fn parse_value(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+///
+/// # Errors
+/// If the text is not JSON.
+pub fn parse_value(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&clamp_large_numbers(bytes)))
 }
 

@@ -17,6 +17,7 @@ use crate::{
     auth::access_token::Claims,
     http::{
         conditional,
+        kept_request::keep_principal,
         problem::{HandlerResult, Problem, ProblemKind},
     },
     server::state::State,
@@ -46,6 +47,7 @@ impl Caller {
             .await?
             .ok_or(Problem::new(ProblemKind::Unauthenticated))?;
         state.limits.count_account(principal.scope.account(), request)?;
+        keep_principal(request, &principal);
         Ok(Self {
             principal,
             request: request.clone(),

@@ -10,7 +10,10 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder, ResponseError,
     http::{StatusCode, header},
 };
-use mainstay_domain::value::validation::{Finding, FindingCode};
+use mainstay_domain::{
+    support::toolkit::Toolkit,
+    value::validation::{Finding, FindingCode},
+};
 use mainstay_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -120,6 +123,8 @@ pub struct Problem {
     pub errors: Vec<Finding>,
     /// The existing record that prevents the change.
     pub existing_id: Option<Uuid>,
+    /// Help for a person whose body tells of acute danger, although nothing of it was stored.
+    pub support: Option<Box<Toolkit>>,
     /// Seconds to wait before trying again.
     pub retry_after: Option<i64>,
     /// Methods that the resource supports, for `Allow`.
@@ -144,6 +149,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             existing_id: None,
+            support: None,
             retry_after: None,
             allow: None,
             accept_patch: None,
@@ -270,6 +276,10 @@ pub struct ProblemDocument {
     /// The existing record that prevents the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing_id: Option<Uuid>,
+    /// Help, where a check-in, a craving event or a use event was refused whose body says that the person does not feel
+    /// safe, or came to harm. Show it at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub support: Option<Toolkit>,
 }
 
 /// The largest number of invalid fields in a response. Nobody corrects more at a time, and a short request must not
@@ -288,6 +298,7 @@ impl Problem {
             request_id: request_id.map(str::to_owned),
             errors: self.errors.iter().take(MAX_ERRORS).cloned().collect(),
             existing_id: self.existing_id,
+            support: self.support.as_deref().cloned(),
         }
     }
 

@@ -99,7 +99,7 @@ impl InsightRequest {
                 at: at.unwrap_or(now),
                 zone: profile.time_zone.0,
                 week_start: u8::try_from(profile.week_start.get()).unwrap_or(1),
-                standard_drink_g: standard_drink_g(profile.helpline_country().as_deref()),
+                standard_drink_g: standard_drink_g(profile.stated_country().as_deref()),
             },
             window,
             upto: at.map(|at| at.timestamp_micros()),

@@ -53,16 +53,27 @@ pub fn add_patch<T: Record>(components: &mut Components) -> Value {
 /// Adds a noun together with the members that every record has.
 fn add_noun<T: Record>(form: Form, components: &mut Components) -> Value {
     let reference = add_in(form, components, T::name(), found_in::<T>());
-    let only_in_some_responses = match T::KIND {
-        Kind::CheckIn => {
+    let help_if = match T::KIND {
+        Kind::CheckIn => Some(
+            "Help, in a response to a request that stores or changes a check-in whose answer `feels_safe` is `no` or `not_sure`.",
+        ),
+        Kind::CravingEvent => Some(
+            "Help, in a response to a request that changes a craving event whose `feels_safe` is `no` or `not_sure`.",
+        ),
+        Kind::UseEvent => Some(
+            "Help, in a response to a request that changes a use event whose `harm` is `overdose` or `injury`.",
+        ),
+        _ => None,
+    };
+    let only_in_some_responses = help_if.map_or_else(
+        || json!({}),
+        |description| {
             let support = add::<Toolkit>(components);
             json!({ "support": {
-                "$ref": support.get("$ref"), "readOnly": true, MAY_BE_NULL: true,
-                "description": "Help, in the response that stores a check-in whose answer `feels_safe` is `no` or `not_sure`.",
+                "$ref": support.get("$ref"), "readOnly": true, MAY_BE_NULL: true, "description": description,
             } })
-        }
-        _ => json!({}),
-    };
+        },
+    );
     if let Some(own) = components.get_mut(&*T::name())
         && own["properties"].get("version").is_none()
     {

@@ -2,7 +2,7 @@
 
 use actix_web::{Handler, HttpResponse};
 use mainstay_domain::record::{Incoming, Record};
-use mainstay_store::{Expected, RecordWriter, StoreError};
+use mainstay_store::{Expected, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
 use super::{
@@ -11,26 +11,36 @@ use super::{
     write::{problem, replace_in, write},
 };
 use crate::http::{
-    body::Body,
+    body::{Body, Checked},
     caller::Caller,
     problem::{HandlerResult, Problem},
 };
 
 /// Replaces the record whose id is in the path by the one in the body.
 pub(super) async fn replace<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
-    let caller = &body.caller;
-    let (id, expected) = (caller.same_id(&body.value)?, caller.if_match()?);
-    let now = caller.state.clock.now();
-    let mut incoming = with_context(caller, body.value.into_inner()).await?;
-    let zone = zone_for(caller, &mut incoming).await?;
-    let record = write(caller, now, problem::<T>, move |writer| {
-        replace_in(writer, incoming, id, expected, now, zone)
-    })
-    .await?;
+    let record = replace_record(&body.caller, body.value).await?;
     Ok(json_response(
         tagged(HttpResponse::Ok(), record.version),
         encode(&record),
     ))
+}
+
+/// Replaces the caller's record whose id is in the path, and returns the next version.
+///
+/// # Errors
+/// 404, 412 or 428; 422 that names every wrong field; the store's refusals.
+pub async fn replace_record<T: Record>(
+    caller: &Caller,
+    value: Checked<Incoming<T>>,
+) -> HandlerResult<Stored> {
+    let (id, expected) = (caller.same_id(&value)?, caller.if_match()?);
+    let now = caller.state.clock.now();
+    let mut incoming = with_context(caller, value.into_inner()).await?;
+    let zone = zone_for(caller, &mut incoming).await?;
+    write(caller, now, problem::<T>, move |writer| {
+        replace_in(writer, incoming, id, expected, now, zone)
+    })
+    .await
 }
 
 /// Deletes a record of one noun inside a transaction.

@@ -35,8 +35,8 @@ pub trait CreateResponder: Send + 'static {
     /// The data that the response needs beside the new record.
     type Context: Send + 'static;
 
-    /// Reads the context; `None` if the response needs nothing but the new record.
-    const READ_CONTEXT: Option<ReadContext<Self::Context>>;
+    /// Returns what reads the context; `None` if the response needs nothing but the stored record.
+    fn context_reader(&self, created: &Created) -> Option<ReadContext<Self::Context>>;
 
     /// Builds the response. `context` is `None` if there is nothing to read.
     ///
@@ -72,7 +72,7 @@ pub async fn create_with<T: Record, R: CreateResponder>(
     if key.is_some() {
         return perform(caller, key, now, problem::<T>, move |writer| {
             let created = writer.create(&draft)?;
-            let context = match R::READ_CONTEXT {
+            let context = match responder.context_reader(&created) {
                 Some(read) => Some(read(writer.lock()?.records(), now)),
                 None => None,
             };
@@ -85,7 +85,7 @@ pub async fn create_with<T: Record, R: CreateResponder>(
         .await;
     }
     let created = store_draft::<T>(caller, draft, now).await?;
-    let context = match R::READ_CONTEXT {
+    let context = match responder.context_reader(&created) {
         Some(read) => {
             let read = move |records: &mut Records<'_>| read(records, now);
             Some(caller.state.store.read(caller.scope(), read).await)
@@ -100,7 +100,10 @@ struct RecordOnly<T>(PhantomData<fn() -> T>);
 
 impl<T: Record> CreateResponder for RecordOnly<T> {
     type Context = ();
-    const READ_CONTEXT: Option<ReadContext<()>> = None;
+
+    fn context_reader(&self, _created: &Created) -> Option<ReadContext<()>> {
+        None
+    }
 
     fn respond(
         self,

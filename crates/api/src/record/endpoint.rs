@@ -1,6 +1,8 @@
 //! The endpoints that every collection has: create, list, read, replace, merge, delete and history.
 
+use actix_web::{FromRequest, Handler};
 use mainstay_domain::record::{Deletion, Kind, Record};
+use serde_json::Value;
 
 use super::{
     change::{remove_handler, replace},
@@ -15,7 +17,10 @@ use super::{
     write::remove_in,
 };
 use crate::{
-    http::{problem::ProblemKind, replay::replaying},
+    http::{
+        problem::{HandlerResult, ProblemKind},
+        replay::replaying,
+    },
     openapi::{
         endpoint::{self, Endpoint, Tag},
         schema::{add_input, add_patch, add_record},
@@ -79,8 +84,17 @@ pub fn read_endpoint<T: Record>(tag: Tag) -> Endpoint {
 
 /// `PUT /v1/{collection}/{id}`.
 pub fn replace_endpoint<T: Record>(tag: Tag) -> Endpoint {
+    replace_endpoint_by::<T, _, _>(tag, replace::<T>, example::<T>)
+}
+
+/// `PUT /v1/{collection}/{id}` with a handler of its own, and the example of its response.
+pub fn replace_endpoint_by<T: Record, F, Args>(tag: Tag, handler: F, answer: fn() -> Value) -> Endpoint
+where
+    F: Handler<Args, Output = HandlerResult>,
+    Args: FromRequest + 'static,
+{
     let (name, one) = (T::name(), T::KIND.singular());
-    endpoint::put(path_of_one::<T>(), replace::<T>)
+    endpoint::put(path_of_one::<T>(), handler)
         .operation(tag, format!("replace{name}"), format!("Replace {}", with_article::<T>()))
         .about(format!(
             "Replaces the whole {one}. An optional member that is left out is unset. The earlier version stays in the history."
@@ -88,7 +102,7 @@ pub fn replace_endpoint<T: Record>(tag: Tag) -> Endpoint {
         .parameter(id_parameter())
         .parameter(if_match())
         .takes_schema(Box::new(add_input::<T>), request_example::<T>)
-        .gives_schema(200, "Replaced.", Box::new(add_record::<T>), example::<T>)
+        .gives_schema(200, "Replaced.", Box::new(add_record::<T>), answer)
         .with_headers(&["ETag"])
         .problems(slot_problems::<T>())
         .problems(final_problems::<T>())
@@ -101,8 +115,17 @@ pub const MERGES: &str = "A JSON Merge Patch (RFC 7396): a member that the body 
 
 /// `PATCH /v1/{collection}/{id}`.
 pub fn merge_endpoint<T: Record>(tag: Tag) -> Endpoint {
+    merge_endpoint_by::<T, _, _>(tag, merge::<T>, example::<T>)
+}
+
+/// `PATCH /v1/{collection}/{id}` with a handler of its own, and the example of its response.
+pub fn merge_endpoint_by<T: Record, F, Args>(tag: Tag, handler: F, answer: fn() -> Value) -> Endpoint
+where
+    F: Handler<Args, Output = HandlerResult>,
+    Args: FromRequest + 'static,
+{
     let name = T::name();
-    endpoint::patch(path_of_one::<T>(), merge::<T>)
+    endpoint::patch(path_of_one::<T>(), handler)
         .operation(
             tag,
             format!("update{name}"),
@@ -112,7 +135,7 @@ pub fn merge_endpoint<T: Record>(tag: Tag) -> Endpoint {
         .parameter(id_parameter())
         .parameter(if_match())
         .takes_schema(Box::new(add_patch::<T>), patch_example::<T>)
-        .gives_schema(200, "Changed.", Box::new(add_record::<T>), example::<T>)
+        .gives_schema(200, "Changed.", Box::new(add_record::<T>), answer)
         .with_headers(&["ETag"])
         .problems(slot_problems::<T>())
         .problems(final_problems::<T>())

@@ -14,8 +14,12 @@ mod validation_context;
 mod write;
 
 pub use self::{
+    change::replace_record,
     create::{CreateResponder, Creation, ReadContext, create, create_with},
-    endpoint::{MERGES, collection, delete_endpoint, merge_endpoint, read_endpoint, replace_endpoint},
+    endpoint::{
+        MERGES, collection, delete_endpoint, merge_endpoint, merge_endpoint_by, read_endpoint,
+        replace_endpoint, replace_endpoint_by,
+    },
     example::{EXAMPLE_ID, example, patch_example, request_example},
     history::history_endpoint,
     list::{list_body, list_endpoint},

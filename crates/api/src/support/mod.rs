@@ -1,7 +1,10 @@
 //! Help now: strategies, people and helplines, put together from the person's record, and what to say in acute danger.
 
+mod change;
 mod document;
+
 mod records;
+mod refusal;
 mod responder;
 
 use actix_web::HttpResponse;
@@ -23,7 +26,9 @@ use serde_json::json;
 
 use self::records::{HelpRecords, read_records, with_id};
 pub use self::{
+    change::{merge_endpoint_with_help, replace_endpoint_with_help},
     document::{example_beside_help, with_help_example, with_help_schema},
+    refusal::helping,
     responder::{RecordPlace, create_with_help},
 };
 use crate::{
@@ -114,7 +119,7 @@ fn toolkit_of_record(
         at: now,
         zone: profile.time_zone.0,
         week_start: u8::try_from(profile.week_start.get()).unwrap_or(1),
-        standard_drink_g: standard_drink_g(country.as_deref()),
+        standard_drink_g: standard_drink_g(profile.stated_country().as_deref()),
     };
     let helplines = selected(helpline::select(
         country.as_deref(),

@@ -8,26 +8,29 @@ use mainstay_domain::{
     record::{Kind, Record},
     support_contact::SupportContact,
 };
-use mainstay_store::{Order, Part, Range, Records, StoreError, Stored};
+use mainstay_store::{Part, Records, StoreError, Stored};
 use uuid::Uuid;
 
 use crate::record::{decode, written};
 
-/// The largest number of craving events that strategies are ranked by, and of use events, the newest ones, so that help
-/// is quick after years of records too.
-const MAX_EVENTS: i64 = 500;
-/// The largest number of contacts that are considered.
-const MAX_CONTACTS: i64 = 2000;
-/// The largest number of goals, of medications, and of the records of the last day.
-const MAX_OTHERS: i64 = 100;
+/// Hours that "the last 24 hours" of the safety notes reach back at most, as they are counted from a full hour.
+const ACUTE_HOURS: i64 = 26;
+/// Days that every other rule of the safety notes about events reaches back at most, but for what a record is about.
+const RECENT_DAYS: i64 = 35;
 /// Days of use events. A discharge is dangerous for those who used opioids before it.
 const USE_DAYS: i64 = 366;
-/// Days of transitions.
-const TRANSITION_DAYS: i64 = 31;
-/// Hours of check-ins and questionnaire responses.
-const HOURS: i64 = 26;
 /// Days of doses: an injection may last for 190 days and be overdue for more.
 const DOSE_DAYS: i64 = 400;
+/// Days of transitions.
+const TRANSITION_DAYS: i64 = 31;
+/// The largest number of records of one collection in the acute hours: three a minute. Nothing else is let in their way.
+const MAX_ACUTE: i64 = 5000;
+/// The largest number of records of one collection in the recent days before the acute hours: more than 100 a day.
+const MAX_RECENT: i64 = 5000;
+/// The largest number of older events. Strategies are ranked by craving events of all times.
+const MAX_OLDER: i64 = 1000;
+/// The largest number of contacts, goals and medications.
+const MAX_OTHERS: i64 = 2000;
 
 /// The records that help is put together from.
 #[derive(Default)]
@@ -48,25 +51,33 @@ pub(super) struct HelpRecords {
 /// # Errors
 /// Of the store.
 pub(super) fn read_records(records: &mut Records<'_>, now: DateTime<Utc>) -> Result<HelpRecords, StoreError> {
-    let since = |back: TimeDelta| Some((now - back).timestamp_micros());
-    let part = |kind, from, limit| Part { kind, from, limit };
+    let ago = |back: TimeDelta| Some((now - back).timestamp_micros());
+    let acute = ago(TimeDelta::hours(ACUTE_HOURS));
+    let recent = ago(TimeDelta::days(RECENT_DAYS));
+    let part = |kind, from, to, limit| Part {
+        kind,
+        from,
+        to,
+        limit,
+    };
     let parts = records.parts([
-        part(Kind::SupportContact, None, MAX_CONTACTS),
-        part(Kind::CravingEvent, None, MAX_EVENTS),
-        part(Kind::UseEvent, since(TimeDelta::days(USE_DAYS)), MAX_EVENTS),
-        part(Kind::Goal, None, MAX_OTHERS),
-        part(Kind::Medication, None, MAX_OTHERS),
+        part(Kind::SupportContact, None, None, MAX_OTHERS),
+        part(Kind::CravingEvent, acute, None, MAX_ACUTE),
+        part(Kind::CravingEvent, recent, acute, MAX_RECENT),
+        part(Kind::CravingEvent, None, recent, MAX_OLDER),
+        part(Kind::UseEvent, acute, None, MAX_ACUTE),
+        part(Kind::UseEvent, recent, acute, MAX_RECENT),
+        part(Kind::UseEvent, ago(TimeDelta::days(USE_DAYS)), recent, MAX_OLDER),
+        part(Kind::Goal, None, None, MAX_OTHERS),
+        part(Kind::Medication, None, None, MAX_OTHERS),
         part(
             Kind::Transition,
-            since(TimeDelta::days(TRANSITION_DAYS)),
+            ago(TimeDelta::days(TRANSITION_DAYS)),
+            None,
             MAX_OTHERS,
         ),
-        part(Kind::CheckIn, since(TimeDelta::hours(HOURS)), MAX_OTHERS),
-        part(
-            Kind::QuestionnaireResponse,
-            since(TimeDelta::hours(HOURS)),
-            MAX_OTHERS,
-        ),
+        part(Kind::CheckIn, acute, None, MAX_ACUTE),
+        part(Kind::QuestionnaireResponse, acute, None, MAX_ACUTE),
     ])?;
     let mut found = HelpRecords {
         plan: active_plan(records, PlanKind::RelapsePrevention)?,
@@ -76,7 +87,15 @@ pub(super) fn read_records(records: &mut Records<'_>, now: DateTime<Utc>) -> Res
     for (kind, stored) in parts {
         found.add(kind, &stored)?;
     }
-    found.facts.doses = doses(records, &found.facts, since(TimeDelta::days(DOSE_DAYS)))?;
+    let doses = [
+        part(Kind::Dose, recent, None, MAX_RECENT),
+        part(Kind::Dose, ago(TimeDelta::days(DOSE_DAYS)), recent, MAX_OLDER),
+    ];
+    if has_opioid_medication(&found.facts) {
+        for (kind, stored) in records.parts(doses)? {
+            found.add(kind, &stored)?;
+        }
+    }
     Ok(found)
 }
 
@@ -91,6 +110,7 @@ impl HelpRecords {
             Kind::Medication => facts.medications.push(with_id(stored)?),
             Kind::Transition => facts.transitions.push(with_id(stored)?),
             Kind::CheckIn => facts.check_ins.push(with_id(stored)?),
+            Kind::Dose => facts.doses.push(with_id(stored)?),
             Kind::QuestionnaireResponse => facts.responses.push(with_id(stored)?),
             _ => {}
         }
@@ -114,23 +134,8 @@ fn active_plan(records: &mut Records<'_>, kind: PlanKind) -> Result<Option<(Uuid
         .transpose()
 }
 
-/// Reads the doses of a person who takes an opioid medication or an antagonist; nothing for anybody else.
-fn doses<T: Record>(
-    records: &mut Records<'_>,
-    facts: &Facts,
-    from: Option<i64>,
-) -> Result<Vec<WithId<T>>, StoreError> {
+/// Whether the person has an opioid medication or an antagonist. Only then do doses matter.
+fn has_opioid_medication(facts: &Facts) -> bool {
     use MedicationClass::{Antagonist, OpioidAgonist, PartialAgonist};
-    let has_opioid_medication = (facts.medications.iter())
-        .any(|m| matches!(m.record.class, OpioidAgonist | PartialAgonist | Antagonist));
-    if !has_opioid_medication {
-        return Ok(Vec::new());
-    }
-    let range = Range {
-        from,
-        limit: MAX_EVENTS,
-        order: Order::Descending,
-        ..Range::default()
-    };
-    records.list(T::KIND, &range)?.iter().map(with_id).collect()
+    (facts.medications.iter()).any(|m| matches!(m.record.class, OpioidAgonist | PartialAgonist | Antagonist))
 }

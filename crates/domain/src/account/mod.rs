@@ -8,13 +8,16 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::password::{CurrentPassword, Password};
-use crate::value::{
-    email, if_still_valid, nullable,
-    number::Int,
-    place::{Country, Email, Locale, ZoneName},
-    text::{Label, Text},
-    timestamp::Timestamp,
-    validation::Findings,
+use crate::{
+    reference::zone_country::country_of,
+    value::{
+        email, if_still_valid, nullable,
+        number::Int,
+        place::{Country, Email, Locale, ZoneName},
+        text::{Label, Text},
+        timestamp::Timestamp,
+        validation::Findings,
+    },
 };
 
 /// The role of an account. Accounts of clinicians and operators can only be created from the command line.
@@ -72,7 +75,7 @@ pub struct Profile {
         skip_serializing_if = "Option::is_none"
     )]
     pub locale: Option<Locale>,
-    /// Country, for helplines.
+    /// Country, for helplines. Without it, the region of the locale counts, and then the time zone.
     #[serde(
         default,
         deserialize_with = "if_still_valid",
@@ -104,12 +107,18 @@ impl Profile {
         }
     }
 
-    /// The country for helplines: the country of the account, otherwise the region of its locale.
-    pub fn helpline_country(&self) -> Option<String> {
+    /// The country that the person named: the country of the account, otherwise the region of its locale.
+    pub fn stated_country(&self) -> Option<String> {
         let country = self.country.clone();
         country
             .or_else(|| self.locale.as_ref()?.country())
             .map(|country| country.to_string())
+    }
+
+    /// The country for helplines: the one that the person named, otherwise that of their time zone.
+    pub fn helpline_country(&self) -> Option<String> {
+        self.stated_country()
+            .or_else(|| country_of(self.time_zone.0).map(str::to_owned))
     }
 
     /// The language for helplines, from the locale.
@@ -176,7 +185,7 @@ pub struct Account {
     /// Language and region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub locale: Option<Locale>,
-    /// Country, for helplines.
+    /// Country, for helplines. Without it, the region of the locale counts, and then the time zone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<Country>,
     /// First day of the week; Monday is 1.
@@ -217,7 +226,7 @@ pub struct AccountUpdate {
     pub time_zone: ZoneName,
     /// Language and region.
     pub locale: Option<Locale>,
-    /// Country, for helplines.
+    /// Country, for helplines. Without it, the region of the locale counts, and then the time zone.
     pub country: Option<Country>,
     /// First day of the week; Monday is 1.
     pub week_start: Option<Int<1, 7>>,
@@ -271,7 +280,7 @@ pub struct Registration {
     pub time_zone: ZoneName,
     /// Language and region.
     pub locale: Option<Locale>,
-    /// Country, for helplines.
+    /// Country, for helplines. Without it, the region of the locale counts, and then the time zone.
     pub country: Option<Country>,
     /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
@@ -385,6 +394,15 @@ mod tests {
         profile.country = Country::new("DE");
         assert_eq!(profile.helpline_country().as_deref(), Some("DE"));
         assert_eq!(profile.language().as_deref(), Some("de"));
+    }
+
+    #[test]
+    fn without_a_stated_country_helplines_are_those_of_the_time_zone() {
+        let mut profile = Profile::new(ZoneName(chrono_tz::Asia::Tokyo));
+        assert_eq!(profile.helpline_country().as_deref(), Some("JP"));
+        assert_eq!(profile.stated_country(), None);
+        profile.locale = Locale::new("en-ZA");
+        assert_eq!(profile.helpline_country().as_deref(), Some("ZA"));
     }
 
     #[test]

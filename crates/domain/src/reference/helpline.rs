@@ -22,6 +22,18 @@ pub enum HelplineTopic {
     Emergency,
 }
 
+impl HelplineTopic {
+    /// How urgent a helpline is, 0 for danger to life, then crises.
+    pub const fn urgency(self) -> u8 {
+        match self {
+            Self::Emergency => 0,
+            Self::Crisis => 1,
+            Self::SubstanceUse => 2,
+            Self::Gambling | Self::Smoking => 3,
+        }
+    }
+}
+
 /// The kind of a channel to a helpline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -87,8 +99,9 @@ pub struct Helpline {
     /// The source of the data.
     #[schema(max_length = 500)]
     pub source: String,
-    /// The date on which the data was last reviewed.
-    pub reviewed_on: NaiveDate,
+    /// The date on which the data was last compared with its source. Absent as long as nobody has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed_on: Option<NaiveDate>,
 }
 
 /// The country code of numbers that work in most countries.
@@ -100,16 +113,20 @@ pub static SHIPPED: LazyLock<Vec<Helpline>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../data/helplines.json")).unwrap_or_default()
 });
 
-/// Whether there are helplines for a country.
+/// Whether a country has a helpline to talk to. An emergency number alone is none.
 pub fn has_country(country: &str) -> bool {
-    SHIPPED.iter().any(|h| h.country == country)
+    of_country(country).any(|line| line.topic != HelplineTopic::Emergency)
+}
+
+fn of_country(country: &str) -> impl Iterator<Item = &'static Helpline> {
+    SHIPPED.iter().filter(move |line| line.country == country)
 }
 
 /// Selects the helplines of a country, those in the language first. Without any for the country, selects
 /// those that work in most countries.
 pub fn select(country: Option<&str>, language: Option<&str>) -> Vec<&'static Helpline> {
-    let country = country.filter(|c| has_country(c)).unwrap_or(ANYWHERE);
-    let mut helplines: Vec<&Helpline> = SHIPPED.iter().filter(|h| h.country == country).collect();
+    let country = country.filter(|c| of_country(c).next().is_some());
+    let mut helplines: Vec<&Helpline> = of_country(country.unwrap_or(ANYWHERE)).collect();
     // The sort is stable: within a language the order of the file is preserved, with crisis lines first.
     helplines.sort_by_key(|h| {
         let spoken = language.is_none_or(|l| h.languages.iter().any(|have| have == l));
@@ -118,9 +135,15 @@ pub fn select(country: Option<&str>, language: Option<&str>) -> Vec<&'static Hel
     helplines
 }
 
+/// Puts the emergency number first, then the crisis lines. Otherwise the order stays.
+pub fn most_urgent_first(helplines: &mut [Helpline]) {
+    helplines.sort_by_key(|line| line.topic.urgency());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::place::Country;
 
     #[test]
     fn every_named_country_has_someone_to_call() {
@@ -135,6 +158,52 @@ mod tests {
                     .iter()
                     .all(|h| h.country == country && !h.channels.is_empty())
             );
+        }
+    }
+
+    #[test]
+    fn the_first_line_of_a_country_with_an_emergency_number_is_its_own() {
+        for (country, number, crisis) in [
+            ("JP", "119", Some("jp-yorisoi")),
+            ("ZA", "112", Some("za-sadag")),
+            ("MX", "911", Some("mx-saptel")),
+            ("BR", "192", Some("br-cvv")),
+            ("KR", "119", Some("kr-109")),
+            ("TN", "190", None),
+        ] {
+            let lines = select(Some(country), None);
+            let emergency = lines.iter().find(|line| line.topic == HelplineTopic::Emergency);
+            assert_eq!(
+                emergency.map(|line| line.channels[0].value.as_str()),
+                Some(number),
+                "{country}"
+            );
+            let first = lines.iter().find(|line| line.topic == HelplineTopic::Crisis);
+            assert_eq!(first.map(|line| line.id.as_str()), crisis, "{country}");
+            assert_eq!(has_country(country), crisis.is_some(), "{country}");
+        }
+    }
+
+    #[test]
+    fn every_line_has_an_id_of_its_own_a_country_and_a_source_and_every_country_an_emergency_number() {
+        let mut ids: Vec<&str> = SHIPPED.iter().map(|line| line.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), SHIPPED.len());
+        for line in SHIPPED.iter() {
+            assert!(line.source.starts_with("https://"), "{}", line.id);
+            assert!(
+                !line.languages.is_empty() && !line.channels.is_empty(),
+                "{}",
+                line.id
+            );
+            assert!(
+                line.country == ANYWHERE || Country::new(&line.country).is_some(),
+                "{}",
+                line.id
+            );
+            let emergencies = of_country(&line.country).filter(|one| one.topic == HelplineTopic::Emergency);
+            assert_eq!(emergencies.count(), 1, "{}", line.country);
         }
     }
 

@@ -10,3 +10,4 @@ pub mod practice;
 pub mod questionnaire;
 pub mod standard_drink;
 pub mod suggest;
+pub mod zone_country;

@@ -4,8 +4,15 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Danger, SafetyTopic, text::safety_text};
-use crate::reference::helpline::{self, Helpline, HelplineTopic};
+use super::{
+    Danger, SafetyTopic,
+    text::{Circumstance, NoteContext, has_overdose_signs, safety_text},
+};
+pub use crate::reference::helpline::most_urgent_first;
+use crate::{
+    reference::helpline::{self, ANYWHERE, Helpline, HelplineChannelKind, HelplineTopic},
+    value::vocabulary::Substance,
+};
 
 /// Maximum number of helplines with a note.
 pub const MAX_HELPLINES: usize = 5;
@@ -31,32 +38,55 @@ pub struct SafetyNote {
 }
 
 impl SafetyNote {
-    /// Creates the note about a danger, with the most urgent of the helplines.
-    pub fn about(danger: &Danger, helplines: &[Helpline]) -> Self {
-        let found = safety_text(danger.topic);
-        Self {
-            topic: danger.topic,
-            text: found.text.to_owned(),
-            reviewed_by: found.review.map(|review| review.by.to_owned()),
-            reviewed_on: found.review.map(|review| review.on),
-            helplines: with_helplines(danger.topic, helplines),
-        }
+    /// Creates the notes about dangers, the most urgent first, each with the most urgent of the helplines. What several of
+    /// them have in common is said by the first.
+    pub fn about(dangers: &[Danger], context: &NoteContext<'_>) -> Vec<Self> {
+        let first_with_signs = dangers.iter().position(|danger| has_overdose_signs(danger.topic));
+        let notes = dangers.iter().enumerate().map(|(n, danger)| {
+            let helplines = with_helplines(danger.topic, context.helplines);
+            let mut circumstances = circumstances(danger, &helplines, context);
+            if first_with_signs.is_some_and(|first| first < n) {
+                circumstances.push(Circumstance::SignsAbove);
+            }
+            if n == 0 && helplines.first().is_some_and(|line| line.country == ANYWHERE) {
+                circumstances.push(Circumstance::UnknownCountry);
+            }
+            let found = safety_text(danger.topic, &circumstances);
+            Self {
+                topic: danger.topic,
+                text: found.text,
+                reviewed_by: found.review.map(|review| review.by.to_owned()),
+                reviewed_on: found.review.map(|review| review.on),
+                helplines,
+            }
+        });
+        notes.collect()
     }
 }
 
-/// How urgent a helpline is: danger to life first, then crises.
-const fn urgency(topic: HelplineTopic) -> u8 {
-    match topic {
-        HelplineTopic::Emergency => 0,
-        HelplineTopic::Crisis => 1,
-        HelplineTopic::SubstanceUse => 2,
-        HelplineTopic::Gambling | HelplineTopic::Smoking => 3,
-    }
-}
-
-/// Puts the emergency number first, then the crisis lines. Otherwise the order stays.
-pub fn most_urgent_first(helplines: &mut [Helpline]) {
-    helplines.sort_by_key(|line| urgency(line.topic));
+/// Returns the circumstances of one note by itself.
+fn circumstances(danger: &Danger, helplines: &[Helpline], context: &NoteContext<'_>) -> Vec<Circumstance> {
+    use HelplineChannelKind::{Chat, Text};
+    let has_crisis_line = helplines.iter().any(|line| line.topic == HelplineTopic::Crisis);
+    let is_written = |line: &Helpline| {
+        (line.channels.iter()).any(|channel| matches!(channel.kind, Text | Chat))
+            && line.topic.urgency() <= HelplineTopic::Crisis.urgency()
+    };
+    let may_be_of_stimulant = (context.facts.uses.iter())
+        .filter(|event| danger.inputs.iter().any(|input| input.id == event.id))
+        .any(|event| event.record.substance.is_stimulant() || event.record.substance == Substance::Other);
+    [
+        has_crisis_line.then_some(Circumstance::CrisisLine),
+        helplines
+            .iter()
+            .any(is_written)
+            .then_some(Circumstance::WrittenLine),
+        may_be_of_stimulant.then_some(Circumstance::Stimulant),
+        context.safety_plan,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Selects the helplines of a note, the emergency number first. Without an emergency number among them, the one that
@@ -69,13 +99,13 @@ pub fn with_helplines(topic: SafetyTopic, helplines: &[Helpline]) -> Vec<Helplin
         .into_iter()
         .filter(|_| !has_emergency);
     let mut selected: Vec<Helpline> = (helplines.iter().chain(anywhere))
-        .filter(|line| urgency(line.topic) <= urgency(HelplineTopic::SubstanceUse))
+        .filter(|line| line.topic.urgency() <= HelplineTopic::SubstanceUse.urgency())
         .cloned()
         .collect();
     selected.sort_by_key(|line| match line.topic {
         HelplineTopic::SubstanceUse if !topic.is_crisis() => 1,
         HelplineTopic::Crisis if !topic.is_crisis() => 2,
-        other => urgency(other),
+        other => other.urgency(),
     });
     selected.truncate(MAX_HELPLINES);
     selected
@@ -83,7 +113,17 @@ pub fn with_helplines(topic: SafetyTopic, helplines: &[Helpline]) -> Vec<Helplin
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use uuid::Uuid;
+
     use super::*;
+    use crate::{
+        insight::facts::{Facts, WithId},
+        record::Record,
+        safety::SafetyInput,
+        use_event::UseEvent,
+    };
 
     fn of_country(country: Option<&str>) -> Vec<Helpline> {
         let found = helpline::select(country, None);
@@ -105,6 +145,101 @@ mod tests {
             with_helplines(SafetyTopic::Overdose, &[])[0].id,
             "international-112"
         );
+    }
+
+    /// The notes about dangers of these topics that one use of a substance tells of.
+    fn notes(topics: &[SafetyTopic], substance: Substance, country: Option<&str>) -> Vec<SafetyNote> {
+        let event = WithId {
+            id: Uuid::from_u128(1),
+            record: UseEvent {
+                substance,
+                ..UseEvent::example()
+            },
+        };
+        let danger = |topic: &SafetyTopic| Danger {
+            topic: *topic,
+            inputs: vec![SafetyInput::of_use(&event, "harm")],
+        };
+        let dangers: Vec<Danger> = topics.iter().map(danger).collect();
+        let facts = Facts {
+            uses: vec![event],
+            ..Facts::default()
+        };
+        let context = NoteContext {
+            facts: &facts,
+            helplines: &of_country(country),
+            safety_plan: None,
+        };
+        SafetyNote::about(&dangers, &context)
+    }
+
+    #[test]
+    fn the_signs_of_an_overdose_are_said_once_by_the_most_urgent_note_that_needs_them() {
+        use SafetyTopic::{Injury, MixedDepressants, OpioidTolerance, Overdose, StreetSupply};
+        for (topics, says) in [
+            (
+                vec![Overdose, Injury, MixedDepressants, OpioidTolerance, StreetSupply],
+                0,
+            ),
+            (vec![Injury, MixedDepressants, OpioidTolerance], 1),
+            (vec![StreetSupply], 0),
+        ] {
+            let found = notes(&topics, Substance::OpioidHeroin, Some("US"));
+            let with_signs: Vec<usize> = (0..found.len())
+                .filter(|n| found[*n].text.contains("cannot be woken"))
+                .collect();
+            assert_eq!(with_signs, [says], "{topics:?}");
+        }
+    }
+
+    #[test]
+    fn an_overdose_of_a_stimulant_has_its_own_signs_and_naloxone_too() {
+        let overdose = |substance| {
+            notes(&[SafetyTopic::Overdose], substance, Some("US"))[0]
+                .text
+                .clone()
+        };
+        for substance in [Substance::Cocaine, Substance::Methamphetamine, Substance::Other] {
+            for said in [
+                "very hot",
+                "chest pain",
+                "seizure",
+                "cool the skin",
+                "give naloxone",
+            ] {
+                assert!(overdose(substance).contains(said), "{substance:?}: {said}");
+            }
+        }
+        assert!(!overdose(Substance::OpioidFentanyl).contains("stimulant"));
+    }
+
+    #[test]
+    fn a_note_speaks_of_a_crisis_line_exactly_if_it_has_one() {
+        let countries: BTreeSet<&str> = helpline::SHIPPED
+            .iter()
+            .map(|line| line.country.as_str())
+            .collect();
+        for country in countries.into_iter().map(Some).chain([None, Some("AQ")]) {
+            for topic in [SafetyTopic::FeelingUnsafe, SafetyTopic::Injury] {
+                let note = notes(&[topic], Substance::Alcohol, country).remove(0);
+                let has_line = note
+                    .helplines
+                    .iter()
+                    .any(|line| line.topic == HelplineTopic::Crisis);
+                assert_eq!(
+                    note.text.contains("crisis line"),
+                    has_line,
+                    "{country:?}: {}",
+                    note.text
+                );
+                let is_anywhere = note.helplines[0].country == ANYWHERE;
+                assert_eq!(
+                    note.text.contains("911 in the Americas"),
+                    is_anywhere,
+                    "{country:?}"
+                );
+            }
+        }
     }
 
     #[test]

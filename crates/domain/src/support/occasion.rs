@@ -1,16 +1,22 @@
 //! The input of a toolkit: the occasion for help, and the data from which help is chosen.
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
-    check_in::CheckIn,
-    craving_event::CravingEvent,
+    check_in::{CheckIn, CheckInAnswers, CheckInKind},
+    craving_event::{CravingEvent, CravingOutcome},
     insight::facts::{AsOf, Facts, WithId},
     plan::Plan,
     reference::helpline::Helpline,
     support_contact::SupportContact,
-    use_event::UseEvent,
-    value::vocabulary::{SituationCategory, Substance},
+    use_event::{Harm, UseEvent},
+    value::{
+        list::List,
+        timestamp::Timestamp,
+        vocabulary::{FeelsSafe, SituationCategory, Substance},
+    },
 };
 
 /// The occasion for help.
@@ -34,6 +40,13 @@ pub trait HelpOccasion: Sized {
     /// Returns the part of the facts that these records are in.
     fn collection(facts: &mut Facts) -> &mut Vec<WithId<Self>>;
 
+    /// Whether the record tells of acute danger by itself: the person does not feel safe or is not sure, or came to harm.
+    fn tells_of_danger(&self) -> bool;
+
+    /// Reads what a body tells of acute danger, also one that is no valid record, as a record of this moment. `None` if it
+    /// tells of none.
+    fn told_in(body: &Value, now: Timestamp) -> Option<Self>;
+
     /// Adds the event to the facts if it is too old to be among them.
     fn include_in(event: WithId<Self>, facts: &mut Facts) {
         let collection = Self::collection(facts);
@@ -56,6 +69,30 @@ impl HelpOccasion for CravingEvent {
     fn collection(facts: &mut Facts) -> &mut Vec<WithId<Self>> {
         &mut facts.cravings
     }
+
+    fn tells_of_danger(&self) -> bool {
+        self.feels_safe.is_some_and(FeelsSafe::needs_help)
+    }
+
+    fn told_in(body: &Value, now: Timestamp) -> Option<Self> {
+        let told = Self {
+            substance: member(body, "/substance"),
+            occurred_at: now,
+            ended_at: None,
+            ratings: List::default(),
+            peak: None,
+            trigger_ids: List::default(),
+            category: None,
+            place: None,
+            company: None,
+            strategy_uses: List::default(),
+            outcome: CravingOutcome::Ongoing,
+            acted: None,
+            feels_safe: member(body, "/feels_safe"),
+            note: None,
+        };
+        told.tells_of_danger().then_some(told)
+    }
 }
 
 impl HelpOccasion for UseEvent {
@@ -72,6 +109,33 @@ impl HelpOccasion for UseEvent {
     fn collection(facts: &mut Facts) -> &mut Vec<WithId<Self>> {
         &mut facts.uses
     }
+
+    fn tells_of_danger(&self) -> bool {
+        matches!(self.harm, Some(Harm::Overdose | Harm::Injury)) && !self.entered_in_error
+    }
+
+    fn told_in(body: &Value, now: Timestamp) -> Option<Self> {
+        let told = Self {
+            substance: member(body, "/substance").unwrap_or(Substance::Other),
+            occurred_at: now,
+            ended_at: None,
+            amount: None,
+            unit: None,
+            abv: None,
+            unit_label: None,
+            as_prescribed: member(body, "/as_prescribed").unwrap_or_default(),
+            self_label: None,
+            category: None,
+            trigger_ids: List::default(),
+            warning_sign_ids: List::default(),
+            craving_event_id: None,
+            feelings: None,
+            harm: member(body, "/harm"),
+            note: None,
+            entered_in_error: false,
+        };
+        told.tells_of_danger().then_some(told)
+    }
 }
 
 impl HelpOccasion for CheckIn {
@@ -87,6 +151,32 @@ impl HelpOccasion for CheckIn {
     fn collection(facts: &mut Facts) -> &mut Vec<WithId<Self>> {
         &mut facts.check_ins
     }
+
+    fn tells_of_danger(&self) -> bool {
+        self.answers.feels_safe.is_some_and(FeelsSafe::needs_help)
+    }
+
+    fn told_in(body: &Value, now: Timestamp) -> Option<Self> {
+        let told = Self {
+            kind: CheckInKind::Momentary,
+            occurred_at: now,
+            local_date: None,
+            answers: CheckInAnswers {
+                feels_safe: member(body, "/answers/feels_safe"),
+                ..CheckInAnswers::default()
+            },
+            trigger_ids: List::default(),
+            warning_sign_ids: List::default(),
+            note: None,
+            tags: List::default(),
+        };
+        told.tells_of_danger().then_some(told)
+    }
+}
+
+/// Returns a member of a body that may be wrong in every other place. `None` if it is absent or not valid itself.
+fn member<T: DeserializeOwned>(body: &Value, pointer: &str) -> Option<T> {
+    T::deserialize(body.pointer(pointer)?).ok()
 }
 
 /// The data from which the toolkit is built.
@@ -115,5 +205,46 @@ impl<'a> Sources<'a> {
     /// Returns the plan that strategies come from: that against relapse, otherwise the safety plan.
     pub fn strategy_plan(&self) -> Option<(Uuid, &'a Plan)> {
         self.plan.or(self.safety_plan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::value::timestamp::example_time;
+
+    #[test]
+    fn danger_is_read_from_a_body_that_is_wrong_elsewhere() {
+        let now = example_time("2026-03-02T12:00:00Z");
+        for (body, tells) in [
+            (
+                json!({ "answers": { "feels_safe": "no", "mood": 99 }, "kind": 7 }),
+                true,
+            ),
+            (json!({ "answers": { "feels_safe": "not_sure" } }), true),
+            (json!({ "answers": { "feels_safe": "yes" } }), false),
+            (json!({ "answers": { "feels_safe": "NO" } }), false),
+            (json!({ "answers": ["no"], "feels_safe": "no" }), false),
+            (json!("no"), false),
+        ] {
+            assert_eq!(CheckIn::told_in(&body, now).is_some(), tells, "{body}");
+        }
+        for (body, tells) in [
+            (json!({ "feels_safe": "no", "ratings": [] }), true),
+            (json!({ "feels_safe": null }), false),
+            (json!([]), false),
+        ] {
+            assert_eq!(CravingEvent::told_in(&body, now).is_some(), tells, "{body}");
+        }
+        let told = UseEvent::told_in(
+            &json!({ "harm": "overdose", "substance": "cocaine", "amount": -1 }),
+            now,
+        );
+        assert_eq!(told.map(|event| event.substance), Some(Substance::Cocaine));
+        let told = UseEvent::told_in(&json!({ "harm": "injury", "substance": 3 }), now);
+        assert_eq!(told.map(|event| event.substance), Some(Substance::Other));
+        assert!(UseEvent::told_in(&json!({ "harm": "unknown" }), now).is_none());
     }
 }

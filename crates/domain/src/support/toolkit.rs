@@ -16,7 +16,10 @@ pub use super::{
 use crate::{
     plan::{PlanText, SafetyStep},
     reference::helpline::Helpline,
-    safety::{SafetyNote, Situation, dangers, most_urgent_first},
+    safety::{
+        SafetyNote, Situation, dangers, most_urgent_first,
+        text::{Circumstance, NoteContext},
+    },
 };
 
 /// Everything that helps now.
@@ -38,8 +41,8 @@ pub struct Toolkit {
     /// Contacts, reachable ones first. If the person may be in danger, those for a crisis come before all others.
     #[schema(max_items = 20)]
     pub contacts: Vec<ToolkitContact>,
-    /// Helplines of the person's country. If the person may be in danger, the emergency number comes first, then the
-    /// crisis lines.
+    /// Helplines of the person's country. If there is a safety note, the emergency number comes first, then the crisis
+    /// lines.
     #[schema(max_items = 50)]
     pub helplines: Vec<Helpline>,
     /// The plan's steps after a lapse.
@@ -64,9 +67,14 @@ pub fn toolkit(occasion: &Occasion, sources: &Sources<'_>) -> Toolkit {
     });
     let is_crisis = dangers.iter().any(|danger| danger.topic.is_crisis());
     let mut helplines = sources.helplines.clone();
-    if is_crisis {
+    if !dangers.is_empty() {
         most_urgent_first(&mut helplines);
     }
+    let context = NoteContext {
+        facts: sources.facts,
+        helplines: &sources.helplines,
+        safety_plan: sources.safety_plan.map(|_| Circumstance::SafetyPlan),
+    };
     let order = if is_crisis {
         ContactOrder::CrisisFirst
     } else {
@@ -75,9 +83,7 @@ pub fn toolkit(occasion: &Occasion, sources: &Sources<'_>) -> Toolkit {
     let plan = sources.strategy_plan();
     Toolkit {
         message: message(occasion, is_crisis).to_owned(),
-        safety_notes: (dangers.iter())
-            .map(|danger| SafetyNote::about(danger, &sources.helplines))
-            .collect(),
+        safety_notes: SafetyNote::about(&dangers, &context),
         safety_steps: safety_steps(sources),
         strategies: strategies(occasion, sources),
         contacts: contacts(sources, order),

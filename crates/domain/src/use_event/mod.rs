@@ -143,7 +143,8 @@ impl UseEvent {
 
 impl Record for UseEvent {
     const KIND: Kind = Kind::UseEvent;
-    const READ_ONLY: &'static [&'static str] = &["entered_in_error"];
+    // Help is part of a response, and may be sent back with it.
+    const READ_ONLY: &'static [&'static str] = &["entered_in_error", "support"];
     const DELETION: Deletion = Deletion::Marked;
 
     fn occurred_at(&self) -> Option<Timestamp> {

@@ -24,6 +24,8 @@ pub struct Part {
     pub kind: Kind,
     /// From this time on, in microseconds; `None` for all times.
     pub from: Option<i64>,
+    /// Before this time, in microseconds; `None` for all times.
+    pub to: Option<i64>,
     /// At most this many records.
     pub limit: i64,
 }
@@ -59,6 +61,8 @@ impl Records<'_> {
 
 /// The first moment of the year 1, in microseconds.
 const FIRST: i64 = -62_135_596_800_000_000;
+/// The first moment after the year 9999, in microseconds.
+const END: i64 = 253_402_300_800_000_000;
 
 /// Collection, id, version, number of its latest change, time, content, creation and latest change of a record.
 type PartRow = (
@@ -77,6 +81,7 @@ type PartRow = (
 struct BoundPart {
     collection: i16,
     from: DbTimestamp,
+    to: DbTimestamp,
     limit: i64,
 }
 
@@ -94,6 +99,7 @@ impl<const N: usize> SelectParts<N> {
             parts: parts.map(|part| BoundPart {
                 collection: part.kind.code(),
                 from: DbTimestamp(part.from.unwrap_or(FIRST)),
+                to: DbTimestamp(part.to.unwrap_or(END)),
                 limit: part.limit,
             }),
         }
@@ -141,6 +147,8 @@ where
             out.push_bind_param::<SmallInt, _>(&part.collection)?;
             out.push_sql(" AND NOT deleted AND occurred_at >= ");
             out.push_bind_param::<Instant, _>(&part.from)?;
+            out.push_sql(" AND occurred_at < ");
+            out.push_bind_param::<Instant, _>(&part.to)?;
             out.push_sql(" ORDER BY occurred_at DESC, id DESC LIMIT ");
             out.push_bind_param::<BigInt, _>(&part.limit)?;
             out.push_sql(") AS part");

@@ -32,12 +32,18 @@ async fn each_part_has_its_newest_records(database: TestDatabase) {
         })
         .await
         .unwrap();
-    let part = |kind, from, limit| Part { kind, from, limit };
+    let part = |kind, from, to, limit| Part {
+        kind,
+        from,
+        to,
+        limit,
+    };
     let parts = [
-        part(Kind::CheckIn, Some(at + 2), 10),
-        part(Kind::Goal, None, 10),
-        part(Kind::CheckIn, None, 1),
-        part(Kind::Dose, None, 10),
+        part(Kind::CheckIn, Some(at + 2), None, 10),
+        part(Kind::Goal, None, None, 10),
+        part(Kind::CheckIn, None, None, 1),
+        part(Kind::CheckIn, Some(at + 1), Some(at + 3), 10),
+        part(Kind::Dose, None, None, 10),
     ];
     let found = store
         .read(&scope, move |records| records.parts(parts))
@@ -53,6 +59,8 @@ async fn each_part_has_its_newest_records(database: TestDatabase) {
         (Kind::CheckIn, 2),
         (Kind::Goal, 9),
         (Kind::CheckIn, 5),
+        (Kind::CheckIn, 2),
+        (Kind::CheckIn, 1),
     ];
     assert_eq!(found, expected);
 }

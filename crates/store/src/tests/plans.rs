@@ -165,6 +165,7 @@ async fn read_everything(store: &Store, scope: &PersonScope) {
             let part = |kind| Part {
                 kind,
                 from: Some(NOW - 1),
+                to: Some(NOW),
                 limit: 30,
             };
             let parts = records.parts([part(Kind::CheckIn), part(Kind::Goal), part(Kind::Dose)])?;

@@ -75,15 +75,16 @@ fn statements_of_both_engines() {
     let part = Part {
         kind: Kind::CheckIn,
         from: None,
+        to: None,
         limit: 1,
     };
     assert_eq!(
         text::<Sqlite, _>(&SelectParts::of(1, [part, part])),
         "SELECT * FROM (SELECT collection, id, version, rev, occurred_at, sealed, created_at, updated_at FROM records WHERE \
-         person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? ORDER BY occurred_at DESC, id DESC LIMIT \
-         ?) AS part UNION ALL SELECT * FROM (SELECT collection, id, version, rev, occurred_at, sealed, created_at, updated_at \
-         FROM records WHERE person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? ORDER BY occurred_at \
-         DESC, id DESC LIMIT ?) AS part"
+         person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? AND occurred_at < ? ORDER BY occurred_at \
+         DESC, id DESC LIMIT ?) AS part UNION ALL SELECT * FROM (SELECT collection, id, version, rev, occurred_at, sealed, \
+         created_at, updated_at FROM records WHERE person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? \
+         AND occurred_at < ? ORDER BY occurred_at DESC, id DESC LIMIT ?) AS part"
     );
     assert_eq!(
         text::<Sqlite, _>(&SelectSyncState(1)),

@@ -29,6 +29,8 @@ fn a_type_that_is_answered_and_sent_has_two_schemas_and_an_enum_has_one() {
     assert_eq!(
         names(&schemas),
         [
+            "ContactChannel",
+            "ContactRelationship",
             "CravingCompany",
             "CravingEvent",
             "CravingEventInput",
@@ -37,10 +39,22 @@ fn a_type_that_is_answered_and_sent_has_two_schemas_and_an_enum_has_one() {
             "CravingRating",
             "CravingRatingInput",
             "FeelsSafe",
+            "Helpline",
+            "HelplineChannel",
+            "HelplineChannelKind",
+            "HelplineTopic",
+            "PlanText",
+            "SafetyNote",
+            "SafetyStep",
+            "SafetyTopic",
             "SituationCategory",
+            "StrategyCategory",
             "StrategyUse",
             "StrategyUseInput",
             "Substance",
+            "SupportToolkit",
+            "ToolkitContact",
+            "ToolkitStrategy",
         ]
     );
     let answer = &schemas["CravingEvent"];

@@ -8,9 +8,13 @@ use utoipa::ToSchema;
 
 use super::evidence::{MAX_INPUTS, WarningInput};
 use crate::{
-    insight::facts::{AsOf, Facts},
+    insight::facts::{AsOf, Facts, WithId},
+    plan::{Plan, PlanKind, PlanStatus},
     reference::helpline::Helpline,
-    safety::{SafetyInput, SafetyNote, SafetyTopic, Situation, dangers},
+    safety::{
+        SafetyInput, SafetyNote, SafetyTopic, Situation, dangers,
+        text::{Circumstance, NoteContext},
+    },
 };
 
 /// A safety note with the inputs that led to it, and with helplines to call.
@@ -50,20 +54,28 @@ pub fn safety_notes(facts: &Facts, helplines: &[Helpline], as_of: &AsOf) -> Vec<
         event: None,
         asks_for_help: false,
     };
-    dangers(&situation)
+    let is_active_safety_plan = |plan: &WithId<Plan>| {
+        plan.record.kind == PlanKind::Safety && plan.record.status == PlanStatus::Active
+    };
+    let context = NoteContext {
+        facts,
+        helplines,
+        safety_plan: (facts.plans.iter().any(is_active_safety_plan)).then_some(Circumstance::SafetyPlan),
+    };
+    let dangers = dangers(&situation);
+    let notes = SafetyNote::about(&dangers, &context);
+    let with_inputs = notes
         .into_iter()
-        .map(|danger| {
-            let note = SafetyNote::about(&danger, helplines);
-            WarningSafetyNote {
-                topic: note.topic,
-                text: note.text,
-                reviewed_by: note.reviewed_by,
-                reviewed_on: note.reviewed_on,
-                inputs: (danger.inputs.into_iter().take(MAX_INPUTS))
-                    .map(WarningInput::from)
-                    .collect(),
-                helplines: note.helplines,
-            }
-        })
-        .collect()
+        .zip(dangers)
+        .map(|(note, danger)| WarningSafetyNote {
+            topic: note.topic,
+            text: note.text,
+            reviewed_by: note.reviewed_by,
+            reviewed_on: note.reviewed_on,
+            inputs: (danger.inputs.into_iter().take(MAX_INPUTS))
+                .map(WarningInput::from)
+                .collect(),
+            helplines: note.helplines,
+        });
+    with_inputs.collect()
 }

@@ -13,7 +13,7 @@ use crate::value::decimal::rounded;
 
 /// The text of a safety note for which the operator gave none.
 const NOTE: &str = "Thank you for telling. You do not have to carry this alone: talking to someone now can help. \
-    The helplines of your country answer, and calling does not commit you to anything.";
+    The numbers beside this note answer, and calling does not commit you to anything.";
 
 /// One score of a response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
