@@ -73,6 +73,7 @@ pub fn facts(cravings: Vec<CravingEvent>) -> Facts {
         cravings: (1..)
             .zip(cravings)
             .map(|(n, record)| WithId {
+                written: None,
                 id: Uuid::from_u128(n),
                 record,
             })

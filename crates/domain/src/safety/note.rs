@@ -155,6 +155,7 @@ mod tests {
                 substance,
                 ..UseEvent::example()
             },
+            written: None,
         };
         let danger = |topic: &SafetyTopic| Danger {
             topic: *topic,

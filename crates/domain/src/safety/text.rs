@@ -179,8 +179,8 @@ const MIXED_DEPRESSANTS: &str = "Opioids, alcohol and sedatives each slow the br
     stay alone. Keep naloxone within reach. Do not stop a prescribed medication by yourself: ask your doctor or a pharmacist \
     before the next dose.";
 const OPIOID_TOLERANCE: &str = "After days without opioids the body tolerates less than before, and the usual amount can \
-    stop the breathing. The same holds in the first weeks after treatment, hospital or jail, and when naltrexone wears off. \
-    If you might use: not alone, and with naloxone within reach of someone who can give it.";
+    stop the breathing. The same holds in the first weeks after treatment, hospital or jail, when naltrexone wears off, and \
+    after methadone or buprenorphine has ended. If you might use: not alone, and with naloxone within reach of someone who can give it.";
 const STREET_SUPPLY: &str = "Powders and pills that do not come from a pharmacy may have fentanyl in them, whatever they are \
     sold as. Nobody can see, smell or taste it, and very little can stop the breathing, above all in someone who is not used \
     to opioids. If you might use: not alone, and with naloxone within reach of someone who can give it. Test strips can find \
