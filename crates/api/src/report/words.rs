@@ -107,7 +107,7 @@ pub const fn trend(found: &CravingTrend) -> &'static str {
             "Over the last 14 days your strongest cravings of the day have stayed about the same."
         }
         Direction::Rising => {
-            "Over the last 14 days your strongest cravings of the day have become stronger. What helps is named below."
+            "Over the last 14 days your strongest cravings of the day have become stronger. You need not carry that alone."
         }
         Direction::NotClear => {
             "Over the last 14 days it is not clear yet whether cravings become stronger or weaker: they go up and down, as cravings do. A few more days will tell."
