@@ -301,9 +301,7 @@ async fn numbers(caller: Caller) -> HandlerResult {
 async fn number(caller: Caller) -> HandlerResult {
     let (id, number): (Uuid, i64) = (caller.path_id("id")?, caller.path("n")?);
     let mut parameters = Parameters::read(&caller.request, &["compare_to"]);
-    let compare_to = parameters.get("compare_to", FindingCode::Range, NO_SUCH_NUMBER, |text| {
-        text.parse::<i64>().ok()
-    });
+    let compare_to = parameters.number::<i64>("compare_to", .., NO_SUCH_NUMBER);
     parameters.finish()?;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
         let latest = latest_number(records, id)?;

@@ -29,6 +29,7 @@ both_engines!(
     what_results_from_a_merge_is_judged_as_by_an_upsert,
     a_merged_response_finds_its_questionnaire,
     a_merge_may_refer_to_a_record_of_the_same_batch,
+    a_member_that_is_given_twice_is_refused,
 );
 
 async fn a_merge_changes_what_it_names_and_is_replayed(app: &TestApp) {
@@ -226,4 +227,31 @@ async fn a_merge_may_refer_to_a_record_of_the_same_batch(app: &TestApp) {
     for status in ["applied", "replayed"] {
         assert_eq!(statuses(&push(&sam, &batch).await), [status; 3]);
     }
+}
+
+/// Nobody could say which of the two is meant.
+async fn a_member_that_is_given_twice_is_refused(app: &TestApp) {
+    let sam = app.person().await;
+    push(&sam, &[upsert("check-ins", 1, None, check_in("one"))]).await;
+    let twice = r#"{"note":"two","answers":{"mood":1,"mood":2},"note":"three"}"#;
+    let path = format!("/v1/check-ins/{}", sample_id(1));
+    let types = [("content-type", "application/merge-patch+json"), ("if-match", "\"1\"")];
+    let patched = sam.send("PATCH", &path, &types, Some(twice.as_bytes().to_vec())).await.expect(422);
+    let whole = r#"{"kind":"morning","occurred_at":"2026-03-01T08:00:00Z","answers":{"mood":1,"mood":2},"note":"two","note":"three"}"#;
+    let types = [("content-type", "application/json"), ("if-match", "\"1\"")];
+    let replaced = sam.send("PUT", &path, &types, Some(whole.as_bytes().to_vec())).await.expect(422);
+    let merge = format!(
+        r#"{{"changes":[{{"kind":"check-ins","op":"merge","id":"{}","base_version":1,"record":{twice}}}]}}"#,
+        sample_id(1)
+    );
+    let types = [("content-type", "application/json")];
+    let pushed = sam.send("POST", "/v1/sync", &types, Some(merge.into_bytes())).await.expect(200);
+    let of_merge = &pushed.body["results"][0]["problem"];
+    for problem in [&patched.body, &replaced.body, of_merge] {
+        let errors = problem["errors"].as_array().expect("errors");
+        let named: Vec<&str> = errors.iter().filter_map(|error| error["pointer"].as_str()).collect();
+        assert_eq!(named, ["/answers/mood", "/note"], "{problem}");
+        assert!(errors.iter().all(|error| error["code"] == "duplicate"), "{problem}");
+    }
+    assert_eq!(stored(&sam, 1).await["version"], 1);
 }

@@ -23,6 +23,7 @@ use crate::{
         caller::Caller,
         idempotency::{self, HeldKey},
         json_number::clamp_large_numbers,
+        json_value::{JsonValue, read_json_value},
         kept_request::keep_body,
         media_type::content_type_is,
         network::client_address,
@@ -283,18 +284,30 @@ pub fn parse<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Hand
 /// Parses a JSON Merge Patch. What it makes of a record is not checked yet.
 ///
 /// # Errors
-/// 400 if it is not JSON; 422 if it is no object.
+/// 400 if it is not JSON; 422 if it is no object, or has a member more than once.
 pub fn parse_patch(bytes: &[u8]) -> HandlerResult<MergePatch> {
-    let patch = parse_value(bytes).map_err(|error| malformed(&error))?;
-    MergePatch::new(patch).ok_or_else(|| Problem::invalid("", FindingCode::Type, "must be of type object"))
+    let JsonValue { value, repeated } = parse_value(bytes).map_err(|error| malformed(&error))?;
+    if !repeated.is_empty() {
+        let mut findings = Findings::default();
+        name_repeated(repeated, &mut findings);
+        return Err(Problem::validation(findings.into_vec()));
+    }
+    MergePatch::new(value).ok_or_else(|| Problem::invalid("", FindingCode::Type, "must be of type object"))
+}
+
+/// Adds a finding for each member that an object has more than once.
+fn name_repeated(pointers: Vec<String>, findings: &mut Findings) {
+    for pointer in pointers {
+        findings.add(pointer, FindingCode::Duplicate, "is given more than once");
+    }
 }
 
 /// Parses any JSON value. A number that is too large for a float becomes the largest one, which every range refuses.
 ///
 /// # Errors
 /// If the text is not JSON.
-pub fn parse_value(bytes: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice(bytes).or_else(|_| serde_json::from_slice(&clamp_large_numbers(bytes)))
+pub fn parse_value(bytes: &[u8]) -> Result<JsonValue, serde_json::Error> {
+    read_json_value(bytes).or_else(|_| read_json_value(&clamp_large_numbers(bytes)))
 }
 
 fn deserialize<T: Input>(bytes: &[u8]) -> Result<T, serde_json::Error> {
@@ -315,11 +328,12 @@ fn malformed(error: &serde_json::Error) -> Problem {
 
 /// Builds the problem for an input that could not be deserialized, with every invalid field.
 fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Problem {
-    let value = match parse_value(bytes) {
-        Ok(value) => value,
+    let JsonValue { value, repeated } = match parse_value(bytes) {
+        Ok(read) => read,
         Err(error) => return malformed(&error),
     };
     let mut findings = Findings::default();
+    name_repeated(repeated, &mut findings);
     let examined = InputSchema::of::<T>(T::schema, T::READ_ONLY).examine(&value, &mut findings);
     // The rest of the input may break further rules. It is checked without the invalid values or, if it cannot be
     // read without them, with valid ones in their place. A rule that compares two members (`order`,

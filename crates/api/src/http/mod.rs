@@ -6,6 +6,7 @@ pub mod conditional;
 pub mod cors;
 pub mod idempotency;
 pub mod json_number;
+pub mod json_value;
 pub mod kept_request;
 pub mod media_type;
 pub mod middleware;

@@ -57,12 +57,7 @@ pub fn range(parameters: &mut Parameters, kind: Kind) -> Range {
 /// Reads the requested number of items on a page.
 pub fn page_limit(parameters: &mut Parameters) -> i64 {
     parameters
-        .get(
-            "limit",
-            FindingCode::Range,
-            "must be a whole number from 1 to 200",
-            |text| text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n)),
-        )
+        .number("limit", 1..=MAX_LIMIT, "must be a whole number from 1 to 200")
         .unwrap_or(DEFAULT_LIMIT)
 }
 

@@ -1,6 +1,6 @@
 //! Reads query parameters strictly, and names every invalid one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeBounds, str::FromStr};
 
 use actix_web::{HttpRequest, web};
 use mainstay_domain::value::{
@@ -68,6 +68,17 @@ impl Parameters {
         self.get(name, FindingCode::Format, "must be an RFC 3339 time", parse)
     }
 
+    /// Parses the value of a parameter that is a number. Spaces around it do not count.
+    pub fn number<T: FromStr + PartialOrd>(
+        &mut self,
+        name: &str,
+        range: impl RangeBounds<T>,
+        expected: &str,
+    ) -> Option<T> {
+        let parse = |text: &str| number(text).filter(|number| range.contains(number));
+        self.get(name, FindingCode::Range, expected, parse)
+    }
+
     /// Parses the value of a parameter whose type is an enum. Another value becomes a finding that lists the variants.
     pub fn choice<T: DeserializeOwned + PartialSchema>(&mut self, name: &str) -> Option<T> {
         let value = self.values.get(name)?;
@@ -123,6 +134,11 @@ impl Parameters {
             Err(Problem::validation(self.findings.into_vec()))
         }
     }
+}
+
+/// Parses a number. A `+` before it that was not escaped has become a space, so spaces around it do not count.
+pub fn number<T: FromStr>(text: &str) -> Option<T> {
+    text.trim_matches(' ').parse().ok()
 }
 
 /// Parses a time. Its offset may be `+0200`, as many libraries write it.
@@ -222,7 +238,32 @@ mod tests {
         assert_eq!(messages("from=x"), ["must be an RFC 3339 time"]);
     }
 
+    #[test]
+    fn what_is_no_number_in_the_range_is_refused() {
+        for query in [
+            "", "%20", "+", "++", "%2B%2B5", "-%205", "5%206", "x", "201", "0", "-1", "1.0", "1e2", "%095",
+            "%C2%A05",
+        ] {
+            assert_eq!(number_in(query), None, "{query}");
+        }
+    }
+
+    fn number_in(query: &str) -> Option<i64> {
+        let request = TestRequest::with_uri(&format!("/x?n={query}")).to_http_request();
+        let mut parameters = Parameters::read(&request, &["n"]);
+        let number = parameters.number("n", 1..=200, "must be a whole number from 1 to 200");
+        assert_eq!(number.is_none(), parameters.finish().is_err(), "{query}");
+        number
+    }
+
     proptest! {
+        #[test]
+        fn a_plus_before_a_number_makes_no_difference(n in 1_i64..=200) {
+            for sign in ["", "+", "%2B", "%20"] {
+                prop_assert_eq!(number_in(&format!("{sign}{n}")), Some(n));
+            }
+        }
+
         #[test]
         fn the_colon_and_the_escape_of_the_plus_make_no_difference(
             ms in 0_i64..=4_000_000_000_000,

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, LazyLock, PoisonError, RwLock},
 };
 
-use jsonschema::{Validator, error::ValidationErrorKind};
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use mainstay_domain::value::validation::{FindingCode, Findings, pointer_segment};
 use serde_json::{Value, json};
 
@@ -81,7 +81,11 @@ impl InputSchema {
         let values = validator
             .iter_errors(&examined.input)
             .filter(|error| !matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }));
-        for error in names.take(MAX_FINDINGS).chain(values.take(MAX_FINDINGS)) {
+        let values = without_consequences(values.collect());
+        for error in names
+            .take(MAX_FINDINGS)
+            .chain(values.into_iter().take(MAX_FINDINGS))
+        {
             let at = error.instance_path().to_string();
             for (pointer, code, message) in explain(&at, error.kind(), error.instance()) {
                 if pointer.len() <= MAX_POINTER && examined.invalid.len() < MAX_FINDINGS {
@@ -92,6 +96,28 @@ impl InputSchema {
         }
         examined
     }
+}
+
+/// Leaves out what follows from another fault of the same value: whatever else is wrong with a value that is none of the
+/// variants of an enum, or else with one that has a wrong type, or else with one that lacks its form.
+fn without_consequences(errors: Vec<ValidationError<'_>>) -> Vec<ValidationError<'_>> {
+    let rank = |error: &ValidationError<'_>| match error.kind() {
+        ValidationErrorKind::Enum { .. } => 0,
+        ValidationErrorKind::Type { .. } => 1,
+        ValidationErrorKind::Format { .. } => 2,
+        _ => 3,
+    };
+    let mut least: HashMap<String, u8> = HashMap::new();
+    for error in &errors {
+        let of_value = least.entry(error.instance_path().to_string()).or_insert(3);
+        *of_value = (*of_value).min(rank(error));
+    }
+    let is_first = |error: &ValidationError<'_>| {
+        least
+            .get(error.instance_path().as_str())
+            .is_none_or(|least| *least == rank(error))
+    };
+    errors.into_iter().filter(is_first).collect()
 }
 
 /// The largest number of findings about the schema, which keeps a response readable.
@@ -137,7 +163,7 @@ impl Examined {
     pub fn covers(&self, pointer: &str) -> bool {
         self.invalid
             .iter()
-            .any(|invalid| pointer.starts_with(invalid.as_str()) || invalid.starts_with(pointer))
+            .any(|invalid| is_inside(pointer, invalid) || is_inside(invalid, pointer))
     }
 
     /// Whether a finding is about a top-level member that has an invalid value inside.
@@ -146,6 +172,12 @@ impl Examined {
             .iter()
             .any(|invalid| first_segment(invalid) == first_segment(pointer))
     }
+}
+
+/// Whether a pointer leads to a value or to one inside it.
+fn is_inside(pointer: &str, value: &str) -> bool {
+    let rest = pointer.strip_prefix(value);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn unescaped(segment: &str) -> String {
@@ -278,5 +310,30 @@ fn describe_format(format: &str) -> String {
         "date" => "a date, such as 2026-03-01".to_owned(),
         "uuid" => "a UUID".to_owned(),
         other => format!("a {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_covers_what_is_inside_and_around_it_and_nothing_beside_it() {
+        let examined = Examined {
+            input: Value::Null,
+            invalid: BTreeSet::from(["/items/1/unit".to_owned()]),
+        };
+        for pointer in ["/items/1/unit", "/items/1/unit/0", "/items/1", "/items", ""] {
+            assert!(examined.covers(pointer), "{pointer}");
+        }
+        for pointer in [
+            "/items/1/unit_label",
+            "/items/1/un",
+            "/items/10",
+            "/items/0",
+            "/item",
+        ] {
+            assert!(!examined.covers(pointer), "{pointer}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The query of a meeting list: its parameters, and the cursor of its pages.
 
+use std::ops::Bound;
+
 use actix_web::HttpRequest;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,7 +19,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    http::{page::page_limit, problem::HandlerResult, query::Parameters},
+    http::{
+        page::page_limit,
+        problem::HandlerResult,
+        query::{Parameters, number},
+    },
     openapi::endpoint::Parameter,
     record::{cursor_parameter, if_none_match, limit_parameter},
 };
@@ -158,12 +164,14 @@ impl MeetingQuery {
         let (near, order) = near_and_order(&mut parameters);
         let wanted = MeetingFilter {
             near,
-            day: parameters.get(
-                "day",
-                FindingCode::Range,
-                "must be a day of the week from 1, Monday, to 7, Sunday (or 0)",
-                day_of_week,
-            ),
+            day: parameters
+                .number(
+                    "day",
+                    0..=7,
+                    "must be a day of the week from 1, Monday, to 7, Sunday (or 0)",
+                )
+                // 0 is another number for Sunday.
+                .map(|day: u8| if day == 0 { 7 } else { day }),
             from: parameters.get("from_time", FindingCode::Format, EXPECTED_TIME, minutes),
             to: parameters.get("to_time", FindingCode::Format, EXPECTED_TIME, minutes),
             order,
@@ -195,14 +203,10 @@ fn near_and_order(parameters: &mut Parameters) -> (Option<Area>, MeetingOrder) {
         "must be latitude and longitude, such as 39.8,-89.65",
         point,
     );
-    let radius = parameters.get(
+    let radius = parameters.number(
         "radius_km",
-        FindingCode::Range,
+        (Bound::Excluded(0.0), Bound::Included(FARTHEST_KM)),
         "must be a number above 0 and at most 20016",
-        |text| {
-            let km = text.parse::<f64>().ok()?;
-            (km > 0.0 && km <= FARTHEST_KM).then_some(km)
-        },
     );
     let sort = parameters.get(
         "sort",
@@ -262,12 +266,6 @@ fn minutes(text: &str) -> Option<u32> {
     TimeOfDay::new(text).map(|time| time.minutes())
 }
 
-/// Parses a day of the week, where 0 is another number for Sunday.
-fn day_of_week(text: &str) -> Option<u8> {
-    let day = text.parse::<u8>().ok().filter(|day| *day <= 7)?;
-    Some(if day == 0 { 7 } else { day })
-}
-
 fn type_codes(text: &str) -> Option<Vec<String>> {
     let is_code_byte = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     let is_code = |code: &str| (1..=20).contains(&code.len()) && code.bytes().all(is_code_byte);
@@ -278,7 +276,7 @@ fn type_codes(text: &str) -> Option<Vec<String>> {
 
 fn point(text: &str) -> Option<Point> {
     let (latitude, longitude) = text.split_once(',')?;
-    Point::new(latitude.trim().parse().ok()?, longitude.trim().parse().ok()?)
+    Point::new(number(latitude)?, number(longitude)?)
 }
 
 /// Returns the byte that ties a cursor to its order.
@@ -315,7 +313,34 @@ fn decode(text: &str, order: MeetingOrder, now: DateTime<Utc>) -> Option<CursorP
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn query(text: &str) -> Option<MeetingQuery> {
+        let request = TestRequest::with_uri(&format!("/v1/meetings?{text}")).to_http_request();
+        MeetingQuery::read(&request, "2026-03-02T12:00:00Z".parse().unwrap()).ok()
+    }
+
+    proptest! {
+        /// A plus that is not escaped comes as a space.
+        #[test]
+        fn a_plus_before_a_number_makes_no_difference(
+            latitude in 0.0..=90.0, longitude in 0.0..=180.0, km in 0.1..=20_000.0, day in 1_u8..=7, limit in 1_usize..=200,
+        ) {
+            for plus in ["", "+", "%2B", "%20"] {
+                let found = query(&format!(
+                    "near={plus}{latitude},{plus}{longitude}&radius_km={plus}{km}&day={plus}{day}&limit={plus}{limit}"
+                ));
+                let found = found.map(|found| (found.wanted.near, found.wanted.day, found.limit));
+                let area = Point::new(latitude, longitude).map(|centre| (centre, km));
+                prop_assert_eq!(found, Some((area, Some(day), limit)));
+            }
+            let mixed = query(&format!("near=+{latitude},-{longitude}")).and_then(|found| found.wanted.near);
+            prop_assert_eq!(mixed.map(|(centre, _)| centre), Point::new(latitude, -longitude));
+        }
+    }
 
     #[test]
     fn a_cursor_is_valid_for_its_order_and_for_a_day() {

@@ -79,7 +79,7 @@ async fn with_help<T: Record + HelpOccasion>(request: &HttpRequest, problem: Pro
     let now = state.clock.now();
     let told = parse_value(&body)
         .ok()
-        .and_then(|body| T::told_in(&body, Timestamp::utc(now)));
+        .and_then(|body| T::told_in(&body.value, Timestamp::utc(now)));
     let Some(record) = told else {
         return problem;
     };

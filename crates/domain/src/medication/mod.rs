@@ -171,8 +171,15 @@ mod tests {
             ..Medication::example()
         }
         .check(DateTime::UNIX_EPOCH, &mut findings);
-        let faults: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
-        assert_eq!(faults, ["/ended_on", "/schedule", "/started_on"]);
+        let faults = findings.into_vec().into_iter();
+        let faults: Vec<String> = faults.map(|f| format!("{} {}", f.pointer, f.code)).collect();
+        let expected = [
+            "/ended_on order",
+            "/ended_on range",
+            "/schedule format",
+            "/started_on range",
+        ];
+        assert_eq!(faults, expected);
     }
 
     #[test]

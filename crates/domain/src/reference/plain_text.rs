@@ -287,24 +287,28 @@ mod tests {
         assert!(is_visible("\u{200f}א") && is_visible("1"));
     }
 
+    /// The texts are so long that work in proportion to the square of their length would take minutes.
     #[test]
-    fn hostile_markup_takes_time_in_proportion_to_its_length() {
-        for piece in [
-            "<a ",
-            "<",
-            "<!--",
-            "</",
-            "<script>",
-            "<a \"",
-            "&",
-            "&#",
-            "<script></",
-            "<p>",
+    fn hostile_markup_is_read_to_its_end_and_becomes_no_longer() {
+        for (piece, plain) in [
+            ("<a ", None),
+            ("<", None),
+            ("<!--", None),
+            ("</", None),
+            ("<script>", Some("")),
+            ("<a \"", None),
+            ("&", None),
+            ("&#", None),
+            ("<script></", Some("")),
+            ("<p>", Some("")),
+            ("<a >", Some("")),
+            ("<!---->", Some("")),
         ] {
             let text = piece.repeat(1_000_000 / piece.len());
-            let start = std::time::Instant::now();
-            from_html(&text);
-            assert!(start.elapsed().as_secs() < 5, "{piece}");
+            let expected = plain.unwrap_or_else(|| text.trim());
+            let found = from_html(&text);
+            assert!(found.len() <= text.len(), "{piece}");
+            assert!(found == expected, "{piece}: {:?}", found.get(..40));
         }
     }
 

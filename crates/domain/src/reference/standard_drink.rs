@@ -1,8 +1,8 @@
 //! Grams of ethanol in an amount of alcohol.
 //!
 //! A standard drink holds another amount of ethanol in each country. Its size is from national guidelines; each
-//! entry of the data file names its source. Most countries that define one, and the AUDIT of the World Health
-//! Organization, say 10 g.
+//! entry of the data file names its source, and says which figure was chosen where the source gives a range. Most
+//! countries that define one, and the AUDIT of the World Health Organization, say 10 g.
 
 use std::sync::LazyLock;
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 /// The kind of a fault, for programs. The wire form is the name in kebab case.
 ///
-/// Variants are in alphabetical order, because a field with several faults reports the one whose code comes first.
+/// Variants are in alphabetical order, in which the faults of one field are reported.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Display, IntoStaticStr, ToSchema,
 )]
@@ -25,7 +25,7 @@ pub enum FindingCode {
     ControlCharacter,
     /// The cursor is not one of this list.
     Cursor,
-    /// The value or parameter is given more than once.
+    /// The value, member or parameter is given more than once.
     Duplicate,
     /// The value is not one of the allowed names.
     Enum,
@@ -133,10 +133,10 @@ impl Findings {
         self.0.is_empty()
     }
 
-    /// Returns the findings in the order of their pointers, one for each pointer.
+    /// Returns the findings in the order of their pointers, each once.
     pub fn into_vec(mut self) -> Vec<Finding> {
         self.0.sort();
-        self.0.dedup_by(|a, b| a.pointer == b.pointer);
+        self.0.dedup();
         self.0.sort_by_cached_key(|finding| steps(&finding.pointer));
         self.0
     }
@@ -176,6 +176,24 @@ mod tests {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
         assert_eq!(FindingCode::NotAQuestion.as_str(), "not-a-question");
+    }
+
+    #[test]
+    fn every_fault_of_a_field_is_reported() {
+        let mut findings = Findings::default();
+        for (code, message) in [
+            (FindingCode::Range, "must be a year"),
+            (FindingCode::Order, "must not be before"),
+            (FindingCode::Range, "must be a year"),
+        ] {
+            findings.add("/ended_on", code, message);
+        }
+        let codes: Vec<FindingCode> = findings
+            .into_vec()
+            .into_iter()
+            .map(|finding| finding.code)
+            .collect();
+        assert_eq!(codes, [FindingCode::Order, FindingCode::Range]);
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Reads files as JSON. An object that has a member twice is refused: one of the two would be lost, and nobody could say
 //! which was meant.
 
-use std::{fmt, fs, path::Path};
+use std::{fs, path::Path};
 
-use mainstay_domain::value::validation::pointer_segment;
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
 use super::printable;
+use crate::http::json_value::{JsonValue, read_json_value};
 
 /// The maximum size of a file in bytes. The longest public feeds have a few megabytes.
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -28,103 +27,18 @@ pub(super) fn read_json(path: &Path) -> Result<Value, String> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, String> {
-    let mut duplicates = Vec::new();
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let node = Node {
-        at: String::new(),
-        duplicates: &mut duplicates,
-    };
-    let parsed = node
-        .deserialize(&mut deserializer)
-        .and_then(|value| deserializer.end().map(|()| value));
-    let value = parsed.map_err(|e| format!("not valid JSON at line {}, column {}", e.line(), e.column()))?;
-    if duplicates.is_empty() {
+    let JsonValue { value, repeated } = read_json_value(bytes)
+        .map_err(|e| format!("not valid JSON at line {}, column {}", e.line(), e.column()))?;
+    if repeated.is_empty() {
         return Ok(value);
     }
-    let lines: String = duplicates
+    let lines: String = repeated
         .iter()
         .map(|at| printable(&format!("  {at}: is given more than once")) + "\n")
         .collect();
     Err(format!(
         "an object has a member twice, so nothing was changed\n{lines}"
     ))
-}
-
-/// A value to be read, with the pointer to it. Pointers to members that an object has twice are collected.
-struct Node<'a> {
-    at: String,
-    duplicates: &'a mut Vec<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for Node<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Node<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut list = Vec::new();
-        loop {
-            let at = format!("{}/{}", self.at, list.len());
-            let Some(value) = items.next_element_seed(Node {
-                at,
-                duplicates: self.duplicates,
-            })?
-            else {
-                return Ok(Value::Array(list));
-            };
-            list.push(value);
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            let at = format!("{}/{}", self.at, pointer_segment(&name));
-            if object.contains_key(&name) {
-                self.duplicates.push(at.clone());
-            }
-            let value = members.next_value_seed(Node {
-                at,
-                duplicates: self.duplicates,
-            })?;
-            object.insert(name, value);
-        }
-        Ok(Value::Object(object))
-    }
 }
 
 #[cfg(test)]

@@ -100,7 +100,8 @@ pub async fn questionnaires(store: &Store, from: &QuestionnairesImport) -> Resul
         QuestionnaireImport::AsksOther => {
             return Err(format!(
                 "{name} exists and asks something else; \
-                 import this one under another version with --questionnaire-version"
+                 import this one under another version with --questionnaire-version\n{}",
+                finding_lines(REMARKS, &remarks)
             ));
         }
     };

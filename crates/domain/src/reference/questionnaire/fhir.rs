@@ -109,7 +109,7 @@ pub fn import(
     }
     let scoring = reader.scoring(terms);
     let questionnaire = with_items(metadata, &mut reader, scoring, id_of);
-    check_order(&questionnaire, &mut reader.faults);
+    check_order(&questionnaire, &reader.conditions, &mut reader.faults);
     let remarks = reader.remarks.into_vec();
     if reader.faults.is_empty() {
         Ok(Imported {
@@ -145,11 +145,14 @@ fn with_items(
     }
 }
 
-/// Adds a finding if conditions wait for each other.
-fn check_order(questionnaire: &Questionnaire, findings: &mut Findings) {
-    if Form::new(questionnaire, &[]).order().is_none() {
-        let message = "has items whose conditions wait for each other";
-        findings.add("/item", FindingCode::Circle, message);
+/// Adds a finding for each condition of items that wait for each other. `pointers` has the pointers to the conditions
+/// of each item.
+fn check_order(questionnaire: &Questionnaire, pointers: &[Vec<String>], findings: &mut Findings) {
+    for (item, condition) in Form::new(questionnaire, &[]).circular_conditions() {
+        if let Some(at) = pointers.get(item).and_then(|of_item| of_item.get(condition)) {
+            let message = "waits for an item that waits for this one";
+            findings.add(format!("{at}/question"), FindingCode::Circle, message);
+        }
     }
 }
 

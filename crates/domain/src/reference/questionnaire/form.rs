@@ -1,5 +1,7 @@
 //! A questionnaire with answers: which items are asked given the answers, and the validation of the answers.
 
+mod order;
+
 use std::{cmp::Ordering, collections::HashMap};
 
 use super::{
@@ -63,33 +65,39 @@ impl<'a> Form<'a> {
     /// Sorts the items so that each comes after those on which it depends: the item that contains it, and
     /// those in its conditions. `None` if there is a circle.
     pub fn order(&self) -> Option<Vec<usize>> {
-        let mut waits_for: Vec<usize> = vec![0; self.items.len()];
-        let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); self.items.len()];
-        for (index, item) in self.items.iter().enumerate() {
-            let conditions = item.enable_when.iter();
-            let dependencies =
-                conditions.filter_map(|condition| self.indices.get(condition.link_id.as_str()));
-            let parent = self.parents.get(index).copied().flatten();
-            for other in dependencies.copied().chain(parent) {
-                *waits_for.get_mut(index)? += 1;
-                waiting.get_mut(other)?.push(index);
-            }
-        }
-        let mut order: Vec<usize> = (0..self.items.len())
-            .filter(|n| waits_for.get(*n) == Some(&0))
-            .collect();
-        let mut next = 0;
-        while let Some(done) = order.get(next).copied() {
-            next += 1;
-            for index in waiting.get(done)? {
-                let remaining = waits_for.get_mut(*index)?;
-                *remaining -= 1;
-                if *remaining == 0 {
-                    order.push(*index);
-                }
-            }
-        }
+        let order = order::sorted(&self.dependencies());
         (order.len() == self.items.len()).then_some(order)
+    }
+
+    /// Finds the conditions of items that wait for each other: the index of each item, and that of the condition
+    /// among its own.
+    pub fn circular_conditions(&self) -> Vec<(usize, usize)> {
+        let circular = order::circular(&self.dependencies());
+        let waits = |link_id: &str| {
+            let other = self.indices.get(link_id);
+            other.is_some_and(|other| circular.binary_search(other).is_ok())
+        };
+        let items = circular
+            .iter()
+            .filter_map(|index| Some((*index, self.items.get(*index)?)));
+        items
+            .flat_map(|(index, item)| {
+                let conditions = item.enable_when.iter().enumerate();
+                let waiting = conditions.filter(|(_, condition)| waits(&condition.link_id));
+                waiting.map(move |(nth, _)| (index, nth))
+            })
+            .collect()
+    }
+
+    /// The items on which each depends.
+    fn dependencies(&self) -> Vec<Vec<usize>> {
+        let items = self.items.iter().zip(&self.parents);
+        let dependencies_of = |(item, parent): (&QuestionnaireItem, &Option<usize>)| {
+            let conditions = item.enable_when.iter();
+            let compared = conditions.filter_map(|condition| self.indices.get(condition.link_id.as_str()));
+            compared.copied().chain(*parent).collect()
+        };
+        items.map(dependencies_of).collect()
     }
 
     /// Whether an item is asked. The items on which it depends must have been checked before.

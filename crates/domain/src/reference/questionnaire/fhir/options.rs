@@ -12,7 +12,7 @@ use crate::{
         answer::{AnswerCoding, is_date, is_time},
     },
     value::{
-        text::Text,
+        text::{Text, TextFault},
         validation::{FindingCode, Findings},
     },
 };
@@ -140,13 +140,21 @@ impl OptionReader<'_> {
                 FindingCode::Format,
                 "must have no control characters",
             );
+            return None;
         }
-        let name_of_right_length = Text::new(text);
-        if name_of_right_length.is_none() {
-            let message = format!("must have at most {LONGEST} characters");
-            self.faults.add(node.pointer(name), FindingCode::Length, message);
+        match Text::parse(text.to_owned()) {
+            Ok(text) => Some(text),
+            Err(TextFault::Length(..)) => {
+                let message = format!("must have at most {LONGEST} characters");
+                self.faults.add(node.pointer(name), FindingCode::Length, message);
+                None
+            }
+            Err(fault) => {
+                self.faults
+                    .add(node.pointer(name), fault.code(), fault.to_string());
+                None
+            }
         }
-        name_of_right_length
     }
 
     /// Reads a text for people, cut to a length.

@@ -22,7 +22,7 @@ pub(super) struct Reader<'a> {
     pub value_sets: HashMap<String, Node<'a>>,
     pub items: Vec<QuestionnaireItem>,
     /// The pointers to the conditions of each item.
-    conditions: Vec<Vec<String>>,
+    pub conditions: Vec<Vec<String>>,
     /// The pointers to the items by their link ids.
     links: HashMap<String, String>,
     /// Whether an item has a type that R5 has no more.
@@ -66,6 +66,7 @@ impl<'a> Reader<'a> {
             &mut self.options(),
         );
         self.items = items;
+        self.conditions = conditions;
     }
 
     fn options(&mut self) -> OptionReader<'_> {

@@ -164,11 +164,31 @@ fn everything_that_cannot_be_taken_is_named() {
             "/resourceType enum",
         ]
     );
-    let circle = json!({ "resourceType": "Questionnaire", "title": "Q", "item": [
-        { "linkId": "a", "type": "boolean", "enableWhen": [{ "question": "b", "operator": "exists", "answerBoolean": true }] },
-        { "linkId": "b", "type": "boolean", "enableWhen": [{ "question": "a", "operator": "exists", "answerBoolean": false }] },
+}
+
+#[test]
+fn each_condition_of_a_circle_is_named() {
+    let asks =
+        |question: &str| json!([{ "question": question, "operator": "exists", "answerBoolean": true }]);
+    let circles = json!({ "resourceType": "Questionnaire", "title": "Q", "item": [
+        { "linkId": "a", "type": "boolean", "enableWhen": asks("b") },
+        { "linkId": "b", "type": "boolean", "enableWhen": asks("a") },
+        // Waits for a circle, and is in none.
+        { "linkId": "c", "type": "boolean", "enableWhen": asks("a") },
+        { "linkId": "d", "type": "boolean" },
+        { "linkId": "e", "type": "group", "enableBehavior": "any",
+            "enableWhen": [asks("d")[0], asks("f")[0]], "item": [{ "linkId": "f", "type": "boolean" }] },
+        { "linkId": "g", "type": "boolean", "enableWhen": asks("g") },
     ]});
-    assert_eq!(read(&circle, &terms()).unwrap_err(), ["/item circle"]);
+    assert_eq!(
+        read(&circles, &terms()).unwrap_err(),
+        [
+            "/item/0/enableWhen/0/question circle",
+            "/item/1/enableWhen/0/question circle",
+            "/item/4/enableWhen/1/question circle",
+            "/item/5/enableWhen/0/question circle",
+        ]
+    );
 }
 
 /// Regression: a coding without a code or with an empty system was stored and could not be read again.
