@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Program, Step,
-    calendar::{Clock, id, is_sunday, slot, wire},
+    calendar::{Clock, day_of, id, is_sunday, slot, wire},
     phrases,
     plan_items::PlanItems,
     random::Random,
@@ -54,6 +54,8 @@ pub struct Diary {
     steps: Vec<Step>,
     lost_responses: BTreeSet<usize>,
     created: Vec<usize>,
+    /// The days on which use began or ended.
+    use_days: BTreeSet<i64>,
     recent: Vec<Entry>,
     slots: HashMap<String, Uuid>,
 }
@@ -69,6 +71,7 @@ impl Diary {
             steps: Vec::new(),
             lost_responses: BTreeSet::new(),
             created: Vec::new(),
+            use_days: BTreeSet::new(),
             recent: Vec::new(),
             slots: HashMap::new(),
         }
@@ -94,6 +97,11 @@ impl Diary {
     /// Creates a record. A few of them are sent twice.
     pub fn create(&mut self, collection: &'static str, at: DateTime<FixedOffset>, body: Value) -> Uuid {
         let id = self.id(at);
+        if collection == "use-events" {
+            let days =
+                ["occurred_at", "ended_at"].map(|member| body[member].as_str().map(|at| day_of(&at[..10])));
+            self.use_days.extend(days.into_iter().flatten());
+        }
         self.created.push(self.steps.len());
         self.push(Step::Create { collection, id, body });
         if self.random.chance(2) {
@@ -133,6 +141,8 @@ impl Diary {
             ("sleep_quality".to_owned(), json!(self.random.between(2, 9))),
             ("risky_situation_expected".to_owned(), json!(self.random.between(0, 8))),
         ]);
+        let has_used = self.use_days.contains(&(day - 1));
+        morning.insert("used_yesterday".to_owned(), json!(if has_used { "yes" } else { "no" }));
         if let Some(medication) = habits.medication {
             morning.insert("medication".to_owned(), json!(medication));
         }

@@ -40,7 +40,7 @@ async fn warnings_name_their_inputs_and_offer_help(app: &TestApp) {
     // Low self-efficacy has weight 3, and stress weight 1.
     assert_eq!(
         (&found["level"], &found["score"], &found["rules_version"]),
-        (&json!("elevated"), &json!(4), &json!(1))
+        (&json!("elevated"), &json!(4), &json!(2))
     );
     let rules: Vec<&Value> = found["fired"].as_array().unwrap().iter().map(|f| &f["rule"]).collect();
     assert_eq!(rules, ["low_efficacy", "stress"]);

@@ -87,8 +87,8 @@ fn a_day_of_use_leaves_what_was_reached() {
     let first = "You wrote down how today is. That takes courage.";
     assert_said(&[
         (20, None, &[0], TWENTY),
-        // Recorded further east, it may be dated tomorrow.
-        (20, None, &[-1], TWENTY),
+        // Recorded further east, it may be dated tomorrow. It counts tomorrow.
+        (20, None, &[-1], "20 full days without use since"),
         (20, None, &[1], yesterday),
         (1, None, &[0], one),
         (0, None, &[0], first),
