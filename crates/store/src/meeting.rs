@@ -88,12 +88,9 @@ pub enum FeedImport {
     },
 }
 
-/// The number of meetings from which a source may not lose more than half of them. Below, it may not lose all.
-pub const GUARDED_MEETINGS: usize = 10;
-
-/// Whether an import would leave a source with far fewer meetings.
-fn is_shrunk(stored: usize, new: usize) -> bool {
-    (new == 0 && stored > 0) || (stored >= GUARDED_MEETINGS && new.saturating_mul(2) < stored)
+/// Whether an import would leave a source with less than half of its meetings.
+const fn is_shrunk(stored: usize, new: usize) -> bool {
+    new.saturating_mul(2) < stored
 }
 
 #[derive(Insertable)]

@@ -309,7 +309,8 @@ async fn a_feed_that_lost_most_of_its_entries_changes_nothing_unless_allowed(app
     assert_eq!(names(app, "?source=hills").await.len(), 3);
 
     import_value(app, &feed(10), "valley").await.expect("half of them may go");
-    import_value(app, &feed(1), "hills").await.expect("a small source may lose all but one");
+    import_value(app, &feed(1), "hills").await.expect_err("one of three is less than half");
+    import_value(app, &feed(2), "hills").await.expect("two of three may stay");
     for (count, source) in [(4, "valley"), (0, "hills")] {
         let file = write_feed(app, &feed(count));
         let allowed = MeetingsImport { allow_shrink: true, ..settings(&file, source) };

@@ -38,7 +38,7 @@ pub struct MeetingsImport {
     /// The time zone of meetings without one, such as `America/Toronto`.
     #[arg(long, value_name = "ZONE")]
     pub time_zone: Option<chrono_tz::Tz>,
-    /// Import the feed even if the source loses all its meetings, or more than half of ten or more.
+    /// Import the feed even if the source loses more than half of its meetings.
     #[arg(long)]
     pub allow_shrink: bool,
 }
