@@ -107,12 +107,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        check_in::Used,
-        insight::{
-            facts::{check_in_day, use_span},
-            tests::history::{history, proptest_config},
-        },
+    use crate::insight::tests::{
+        day_oracle::{answers, is_confirmed, use_dates_of},
+        history::{history, proptest_config},
     };
 
     proptest! {
@@ -124,6 +121,7 @@ mod tests {
             window in prop::sample::select(&Window::ALL[..]),
         ) {
             let calendars = day_calendars(&facts, &as_of, window);
+            let answers = answers(&facts, &as_of);
             prop_assert!(calendars.len() <= MAX_CALENDARS);
             for calendar in &calendars {
                 prop_assert!(i64::try_from(calendar.days.len()).unwrap() <= window.days().unwrap_or(MAX_DAYS));
@@ -135,14 +133,8 @@ mod tests {
                 prop_assert_eq!(count(DayState::NoUseReported), calendar.no_use_reported);
                 prop_assert_eq!(count(DayState::NothingReported), calendar.nothing_reported);
                 for (day, state) in &calendar.days {
-                    let used = facts.counted_uses().any(|event| {
-                        let (from, to) = use_span(&event.record);
-                        event.record.substance == calendar.substance && from <= *day && *day <= to
-                    });
-                    let reported = |answer| facts.check_ins.iter().any(|c| {
-                        check_in_day(&c.record) == *day && c.record.answers.used == Some(answer)
-                    });
-                    let expected = match (used, reported(Used::No) && !reported(Used::Yes)) {
+                    let used = use_dates_of(calendar.substance, &facts, &as_of).contains(day);
+                    let expected = match (used, is_confirmed(*day, &answers)) {
                         (true, _) => DayState::Use,
                         (false, true) => DayState::NoUseReported,
                         (false, false) => DayState::NothingReported,

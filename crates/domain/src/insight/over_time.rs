@@ -192,13 +192,15 @@ fn changes_of(versions: &[PlanVersion], as_of: &AsOf) -> Vec<PlanChange> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
-        insight::{
-            facts::check_in_day,
-            tests::history::{ANCHORS, history, proptest_config},
+        insight::tests::{
+            day_oracle::{counted, date, dates, each_day, in_window},
+            history::{ANCHORS, history, proptest_config},
         },
         record::Record,
         value::number::Int,
@@ -216,7 +218,7 @@ mod tests {
             let today = as_of.today();
             prop_assert_eq!(result.to, today);
             let answers: Vec<f64> = facts.check_ins.iter()
-                .filter(|c| window.contains(check_in_day(&c.record), today))
+                .filter(|c| in_window(date(c.record.occurred_at), today, window))
                 .filter_map(|c| c.record.answers.craving)
                 .map(crate::value::number::Rating::as_f64)
                 .collect();
@@ -230,12 +232,11 @@ mod tests {
             }
             let points: usize = result.craving.iter().map(|point| point.n).sum();
             prop_assert_eq!(points, answers.len());
-            let days = (0..days_in((result.from, today))).map(|n| crate::insight::calendar::add_days(result.from, n));
-            let used = days.filter(|day| facts.counted_uses().any(|event| {
-                let (from, to) = use_span(&event.record);
-                from <= *day && *day <= to
-            }));
-            prop_assert_eq!(result.use_days, i64::try_from(used.count()).unwrap());
+            let used: BTreeSet<NaiveDate> = counted(&facts, &as_of).into_iter()
+                .flat_map(|event| dates(event, &as_of)).filter(|day| result.from <= *day).collect();
+            let spans: Vec<NaiveDate> = result.uses.iter().flat_map(|(from, to)| each_day(*from, *to)).collect();
+            prop_assert_eq!(used.iter().copied().collect::<Vec<_>>(), spans);
+            prop_assert_eq!(result.use_days, i64::try_from(used.len()).unwrap());
             prop_assert_eq!(result.use_days, result.uses.iter().map(|span| days_in(*span)).sum::<i64>());
         }
     }

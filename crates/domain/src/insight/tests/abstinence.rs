@@ -6,7 +6,11 @@ use chrono::{Datelike, NaiveDate};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::history::{history, proptest_config, use_event, with_ids};
+pub use super::day_oracle::each_day;
+use super::{
+    day_oracle::{answers, counted, dates, dates_to_clarify, is_confirmed, today, until_today, use_dates},
+    history::{history, proptest_config, use_event, with_ids},
+};
 use crate::{
     check_in::Used,
     goal::Goal,
@@ -24,40 +28,6 @@ use crate::{
         vocabulary::Substance,
     },
 };
-
-/// Returns each date from one to another, both included.
-pub fn each_day(from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = NaiveDate> {
-    from.iter_days().take_while(move |day| *day <= to)
-}
-
-/// Collects the dates of use of a goal's substance, one by one.
-pub fn use_dates(goal: &Goal, facts: &Facts) -> BTreeSet<NaiveDate> {
-    let mut dates = BTreeSet::new();
-    for event in &facts.uses {
-        let event = &event.record;
-        if event.as_prescribed || event.entered_in_error || event.substance != goal.substance {
-            continue;
-        }
-        // A timestamp begins with its local date.
-        let date = |text: String| text[..10].parse::<NaiveDate>().unwrap();
-        let first = date(event.occurred_at.to_string());
-        dates.insert(first);
-        if let Some(end) = event.ended_at {
-            dates.extend(each_day(first, date(end.to_string())));
-        }
-    }
-    if let Some(end) = goal.ended_on {
-        dates.retain(|day| *day <= end);
-    }
-    dates
-}
-
-/// Computes today by adding the zone's offset to the moment.
-fn today(as_of: &AsOf) -> NaiveDate {
-    use chrono::{Offset, TimeZone};
-    let offset = as_of.zone.offset_from_utc_datetime(&as_of.at.naive_utc()).fix();
-    (as_of.at.naive_utc() + chrono::TimeDelta::seconds(offset.local_minus_utc().into())).date()
-}
 
 struct DayCounts {
     run_lengths: Vec<(NaiveDate, i64, bool)>,
@@ -89,39 +59,17 @@ fn count(goal: &Goal, used: &BTreeSet<NaiveDate>, today: NaiveDate) -> DayCounts
             counts.cumulative += 1;
         }
     }
-    // A use dated after today, because it was recorded further east, has closed the run already.
-    let has_use_after_today = used.iter().any(|day| *day > today);
     if let Some((from, n)) = current_run {
-        if has_use_after_today {
-            counts.run_lengths.push((from, n, false));
-        } else {
-            // Today is not completed. A goal that has ended has only completed days.
-            counts.day_number = n;
-            counts.days_completed = if ended { n } else { n - 1 };
-            counts.run_lengths.push((from, counts.days_completed, true));
-        }
+        // Today is not completed. A goal that has ended has only completed days.
+        counts.day_number = n;
+        counts.days_completed = if ended { n } else { n - 1 };
+        counts.run_lengths.push((from, counts.days_completed, true));
     }
     counts
 }
 
-fn assert_shares(
-    actual: &GoalAbstinence,
-    goal: &Goal,
-    facts: &Facts,
-    used: &BTreeSet<NaiveDate>,
-    today: NaiveDate,
-) {
-    let mut reports: BTreeMap<NaiveDate, (bool, bool)> = BTreeMap::new();
-    for check_in in &facts.check_ins {
-        let day = reports
-            .entry(check_in.record.occurred_at.local_date())
-            .or_default();
-        match check_in.record.answers.used {
-            Some(Used::No) => day.0 = true,
-            Some(Used::Yes) => day.1 = true,
-            _ => {}
-        }
-    }
+fn assert_shares(actual: &GoalAbstinence, goal: &Goal, facts: &Facts, as_of: &AsOf) {
+    let (used, answers, today) = (use_dates(goal, facts, as_of), answers(facts, as_of), today(as_of));
     for share in &actual.shares {
         let boundary = goal
             .ended_on
@@ -135,7 +83,7 @@ fn assert_shares(
             expected.0 += 1;
             if !used.contains(&day) {
                 expected.1 += 1;
-                expected.2 += i64::from(reports.get(&day) == Some(&(true, false)));
+                expected.2 += i64::from(is_confirmed(day, &answers));
             }
         }
         assert_eq!(
@@ -158,13 +106,18 @@ proptest! {
         prop_assert_eq!(today, as_of.today());
         let insight = abstinence(&facts, &as_of);
         prop_assert_eq!(insight.result.goals.len(), facts.goals.len());
+        // The records are the answers that say something, and the use that counts.
+        let says = |answer: Option<Used>| matches!(answer, Some(Used::Yes | Used::No));
+        let seen = until_today(&facts, &as_of).check_ins.into_iter().map(|c| c.record.answers);
+        let with_answer = seen.filter(|answers| says(answers.used) || says(answers.used_yesterday)).count();
+        prop_assert_eq!(insight.basis.n, with_answer + counted(&facts, &as_of).len());
         // The period begins with the earliest goal, even if its first days have no record.
         let first = facts.goals.iter().map(|goal| goal.record.started_on).min().unwrap();
         prop_assert!(insight.basis.from <= first.min(today));
         prop_assert!(milestones(&facts, &as_of).basis.from <= first.min(today));
         for actual in &insight.result.goals {
             let goal = &facts.goals.iter().find(|g| g.id == actual.goal_id).unwrap().record;
-            let used = use_dates(goal, &facts);
+            let used = use_dates(goal, &facts, &as_of);
             let expected = count(goal, &used, today);
             prop_assert_eq!(actual.days_completed, expected.days_completed);
             prop_assert_eq!(actual.day_number, expected.day_number);
@@ -182,7 +135,8 @@ proptest! {
             }
             let saved = actual.saved.as_ref().map(|s| (s.days, s.cost_minor, s.minutes));
             prop_assert_eq!(saved, Some((expected.cumulative, Some(1450 * expected.cumulative), Some(45 * expected.cumulative))));
-            assert_shares(actual, goal, &facts, &used, today);
+            prop_assert_eq!(actual.days_to_clarify, i64::try_from(dates_to_clarify(goal, &facts, &as_of).len()).unwrap());
+            assert_shares(actual, goal, &facts, &as_of);
         }
     }
 
@@ -219,30 +173,30 @@ proptest! {
             let limits = goal.limits.clone().unwrap_or_default();
             let boundary = goal.ended_on.map_or(today, |end| end.succ_opt().unwrap().min(today));
             let amounts = amounts_by_day(goal, &facts, &as_of);
-            // A day without use has 0 units. One unknown amount makes the whole day unknown.
-            let units_on = |day: NaiveDate| amounts.get(&day).map_or(Some(0.0), |actual| actual.1);
+            let none = DayAmount::default();
+            let on = |day: NaiveDate| amounts.get(&day).unwrap_or(&none);
             let (mut days, mut heavy, mut heavy_unknown) = ((0, 0, 0), 0, 0);
-            let mut weeks: BTreeMap<NaiveDate, (i64, Option<f64>)> = BTreeMap::new();
+            let mut weeks: BTreeMap<NaiveDate, Vec<&DayAmount>> = BTreeMap::new();
             for day in each_day(goal.started_on, boundary).filter(|day| *day < boundary) {
-                let used = units_on(day);
-                let step = goal.taper.iter().rfind(|s| s.from <= day).map(|s| s.max_units_per_day.get());
-                let limit = [limits.units_per_day.map(crate::value::amount::Amount::get), step].into_iter().flatten().reduce(f64::min);
-                if let Some(limit) = limit {
+                let used = on(day);
+                if let Some(limit) = daily_limit(goal, day) {
                     days.0 += 1;
-                    days.1 += i64::from(used.is_some_and(|u| u > limit));
-                    days.2 += i64::from(used.is_none());
+                    days.1 += i64::from(used.known > limit);
+                    days.2 += i64::from(used.has_unknown && used.known <= limit);
                 }
-                heavy += i64::from(limits.heavy_day_units.is_some_and(|h| used.is_some_and(|u| u >= h.get()) && amounts.get(&day).is_some_and(|actual| actual.0)));
-                heavy_unknown += i64::from(used.is_none());
+                // A day on which nothing began is never heavy, even if the limit is 0.
+                let is_heavy = limits.heavy_day_units.is_some_and(|h| used.known >= h.get()) && used.has_known;
+                heavy += i64::from(is_heavy);
+                heavy_unknown += i64::from(used.has_unknown && !is_heavy);
                 let mut week = day;
                 while week.weekday().number_from_monday() != u32::from(as_of.week_start) {
                     week = week.pred_opt().unwrap();
                 }
-                let entry = weeks.entry(week).or_insert((0, Some(0.0)));
-                entry.0 += 1;
-                entry.1 = entry.1.zip(used).map(|(a, b)| a + b);
+                weeks.entry(week).or_default().push(used);
             }
-            let whole: Vec<Option<f64>> = weeks.values().filter(|w| w.0 == 7).map(|w| w.1).collect();
+            // Only whole weeks count.
+            let whole: Vec<(f64, bool)> = weeks.values().filter(|days| days.len() == 7)
+                .map(|days| (millionths(days.iter().map(|day| day.known).sum()), days.iter().any(|day| day.has_unknown))).collect();
             match actual.within_limits {
                 None => prop_assert!(goal.taper.is_empty() && limits == crate::goal::GoalLimits::default()),
                 Some(within) => {
@@ -250,8 +204,9 @@ proptest! {
                     prop_assert_eq!(within.heavy_days, limits.heavy_day_units.map(|_| heavy));
                     prop_assert_eq!(within.heavy_days_unknown, limits.heavy_day_units.map(|_| heavy_unknown));
                     let expected = limits.units_per_week.map(|limit| {
-                        let n = |test: &dyn Fn(&Option<f64>) -> bool| i64::try_from(whole.iter().filter(|w| test(w)).count()).unwrap();
-                        (n(&|_| true), n(&|w| w.is_some_and(|u| u > limit.get())), n(&|w| w.is_none()))
+                        let limit = limit.get();
+                        let n = |test: &dyn Fn(f64, bool) -> bool| i64::try_from(whole.iter().filter(|(known, unknown)| test(*known, *unknown)).count()).unwrap();
+                        (n(&|_, _| true), n(&|known, _| known > limit), n(&|known, unknown| unknown && known <= limit))
                     });
                     prop_assert_eq!(within.weeks.map(|w| (w.n, w.over, w.unknown)), expected);
                 }
@@ -260,18 +215,46 @@ proptest! {
     }
 }
 
-/// Returns, for each day of use, whether an event with a known amount began on it, and the units of the goal if
-/// they are known.
-pub fn amounts_by_day(goal: &Goal, facts: &Facts, as_of: &AsOf) -> BTreeMap<NaiveDate, (bool, Option<f64>)> {
-    let mut amounts: BTreeMap<NaiveDate, (bool, Option<f64>)> = BTreeMap::new();
-    let of_goal = measure(goal.substance, goal.unit_members(), as_of);
-    for event in facts
-        .uses
+/// What was used on a day, in units of the goal.
+#[derive(Debug, Clone, Default)]
+pub struct DayAmount {
+    /// The sum of the amounts that are known and comparable.
+    pub known: f64,
+    /// Whether there is such an amount.
+    pub has_known: bool,
+    /// Whether an amount is missing or not comparable.
+    pub has_unknown: bool,
+}
+
+/// Rounds to a millionth. Limits are halves, so it decides nothing.
+fn millionths(units: f64) -> f64 {
+    (units * 1e6).round() / 1e6
+}
+
+/// Returns the lower of the daily limit and the taper step of a date.
+pub fn daily_limit(goal: &Goal, day: NaiveDate) -> Option<f64> {
+    let limit = goal.limits.as_ref().and_then(|limits| limits.units_per_day);
+    let step = goal
+        .taper
         .iter()
-        .map(|u| &u.record)
-        .filter(|u| !u.as_prescribed && !u.entered_in_error && u.substance == goal.substance)
+        .rfind(|step| step.from <= day)
+        .map(|step| step.max_units_per_day);
+    [limit, step]
+        .into_iter()
+        .flatten()
+        .map(crate::value::amount::Amount::get)
+        .reduce(f64::min)
+}
+
+/// Returns what was used on each day of use. A known amount counts on the date on which its event began, and an
+/// unknown one on each date of its event.
+pub fn amounts_by_day(goal: &Goal, facts: &Facts, as_of: &AsOf) -> BTreeMap<NaiveDate, DayAmount> {
+    let mut amounts: BTreeMap<NaiveDate, DayAmount> = BTreeMap::new();
+    let of_goal = measure(goal.substance, goal.unit_members(), as_of);
+    for event in counted(facts, as_of)
+        .into_iter()
+        .filter(|event| event.substance == goal.substance)
     {
-        let first = event.occurred_at.local_date();
         let of_event = measure(event.substance, event.unit_members(), as_of);
         let units = match (event.amount, &of_event, &of_goal) {
             (Some(amount), Some((measured, one)), Some((counted, unit))) if measured == counted => {
@@ -279,17 +262,16 @@ pub fn amounts_by_day(goal: &Goal, facts: &Facts, as_of: &AsOf) -> BTreeMap<Naiv
             }
             _ => None,
         };
-        let Some(units) = units else {
-            let last = event.ended_at.map_or(first, |end| end.local_date().max(first));
-            for day in each_day(first, last) {
-                amounts.entry(day).or_insert((false, Some(0.0))).1 = None;
+        let days = dates(event, as_of);
+        match units {
+            Some(units) => {
+                let day = amounts.entry(days[0]).or_default();
+                (day.known, day.has_known) = (millionths(day.known + units), true);
             }
-            continue;
-        };
-        let entry = amounts.entry(first).or_insert((false, Some(0.0)));
-        entry.0 = true;
-        // Limits are halves, so a millionth decides nothing.
-        entry.1 = entry.1.map(|sum| ((sum + units) * 1e6).round() / 1e6);
+            None => days
+                .into_iter()
+                .for_each(|day| amounts.entry(day).or_default().has_unknown = true),
+        }
     }
     amounts
 }

@@ -1,5 +1,6 @@
 //! Random medications with their doses, and an oracle that finds due doses by walking along the local clock.
 
+mod cover;
 mod random_regimen;
 
 use std::{
@@ -65,7 +66,7 @@ impl LocalClock {
         Self { first, ahead, shown }
     }
 
-    /// Returns the first moment at which the clock shows that time, or has jumped over it.
+    /// Returns the first step at which the clock shows that time, or has jumped over it.
     fn find(&self, local: NaiveDateTime) -> usize {
         // The clock cannot show this time earlier than this step.
         let from = (local.and_utc() - self.ahead - self.first).num_minutes() / 15;
@@ -76,8 +77,16 @@ impl LocalClock {
             .unwrap()
     }
 
+    /// Returns the first moment at which the clock shows that time. If it jumps over it, the time is read as if
+    /// the clock had gone on (RFC 5545, 3.3.5).
     fn moment(&self, local: NaiveDateTime) -> DateTime<Utc> {
-        self.first + TimeDelta::minutes(15) * i32::try_from(self.find(local)).unwrap()
+        let mut step = self.find(local);
+        if self.shown[step] != local {
+            let before = step - 1;
+            let further = (local - self.shown[before]).num_minutes() / 15;
+            step = before + usize::try_from(further).unwrap();
+        }
+        self.first + TimeDelta::minutes(15) * i32::try_from(step).unwrap()
     }
 
     /// Returns whether the clock ever shows a date.
@@ -86,7 +95,7 @@ impl LocalClock {
     }
 }
 
-/// Returns the first moment at which the clock of a zone shows that time, or has jumped over it.
+/// Returns the first moment at which the clock of a zone shows that time.
 pub fn moment(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
     LOCAL_CLOCKS[&zone].moment(local)
 }
@@ -109,8 +118,10 @@ pub struct Rhythm {
     text: &'static str,
     /// Number of days that a dose covers.
     pub covers: i64,
-    /// Days between due dates, counted from the first day. 0 means Mondays and Thursdays.
+    /// Days between due dates, counted from the first day. 0 means certain weekdays.
     every: i64,
+    /// The weekdays of due dates, if it is not a number of days.
+    on: &'static [Weekday],
     /// Due times in minutes after midnight. Empty means any time of the day.
     minutes: &'static [i64],
 }
@@ -120,18 +131,40 @@ const fn rhythm(text: &'static str, covers: i64, every: i64, minutes: &'static [
         text,
         covers,
         every,
+        on: &[],
         minutes,
     }
 }
 
-const RHYTHMS: [Rhythm; 8] = [
+const fn weekly(text: &'static str, covers: i64, on: &'static [Weekday], minutes: &'static [i64]) -> Rhythm {
+    Rhythm {
+        on,
+        ..rhythm(text, covers, 0, minutes)
+    }
+}
+
+const THREE_A_WEEK: [Weekday; 3] = [Weekday::Mon, Weekday::Wed, Weekday::Fri];
+
+const RHYTHMS: [Rhythm; 14] = [
     rhythm("FREQ=DAILY;BYHOUR=8", 1, 1, &[480]),
     rhythm("FREQ=DAILY", 1, 1, &[]),
     rhythm("FREQ=DAILY;BYHOUR=0,23;BYMINUTE=30", 1, 1, &[30, 1410]),
     rhythm("FREQ=DAILY;BYHOUR=2;BYMINUTE=30", 1, 1, &[150]),
     rhythm("FREQ=HOURLY;INTERVAL=6", 1, 1, &[0, 360, 720, 1080]),
     rhythm("FREQ=DAILY;INTERVAL=3;BYHOUR=8", 3, 3, &[480]),
-    rhythm("FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=20", 4, 0, &[1200]),
+    weekly(
+        "FREQ=WEEKLY;BYDAY=MO,TH;BYHOUR=20",
+        4,
+        &[Weekday::Mon, Weekday::Thu],
+        &[1200],
+    ),
+    weekly("FREQ=WEEKLY;BYDAY=MO,WE,FR;BYHOUR=9", 1, &THREE_A_WEEK, &[540]),
+    weekly("FREQ=WEEKLY;BYDAY=MO,WE,FR", 2, &THREE_A_WEEK, &[]),
+    weekly("FREQ=WEEKLY;BYDAY=MO,WE,FR;BYHOUR=9", 3, &THREE_A_WEEK, &[540]),
+    // The next one is further away than a dose is known to last.
+    rhythm("FREQ=DAILY;INTERVAL=32;BYHOUR=9", 3, 32, &[540]),
+    rhythm("FREQ=DAILY;INTERVAL=31", 6, 31, &[]),
+    rhythm("FREQ=DAILY;INTERVAL=10;BYHOUR=9", 5, 10, &[540]),
     rhythm("FREQ=DAILY;INTERVAL=2", 2, 2, &[]),
 ];
 
@@ -178,16 +211,21 @@ impl Regimen {
         }
     }
 
+    /// Returns whether the schedule names a date. Its pattern is the same before the first day.
+    fn is_due_on(&self, day: NaiveDate) -> bool {
+        let start = self.medication.record.started_on;
+        match self.rhythm.every {
+            0 => self.rhythm.on.contains(&day.weekday()),
+            every => i64::from(day.num_days_from_ce() - start.num_days_from_ce()) % every == 0,
+        }
+    }
+
     /// Returns the due times from one day to another. A date that the calendar skips has none.
     pub fn times(&self, zone: Tz, from: NaiveDate, to: NaiveDate) -> Vec<Due> {
         let start = self.medication.record.started_on;
         let mut found = BTreeSet::new();
         for day in from.max(start).iter_days().take_while(|day| *day <= to) {
-            let is_on = match self.rhythm.every {
-                0 => matches!(day.weekday(), Weekday::Mon | Weekday::Thu),
-                every => i64::from(day.num_days_from_ce() - start.num_days_from_ce()) % every == 0,
-            };
-            if !is_on || !LOCAL_CLOCKS[&zone].has(day) {
+            if !self.is_due_on(day) || !LOCAL_CLOCKS[&zone].has(day) {
                 continue;
             }
             let midnight = day.and_time(NaiveTime::MIN);
@@ -265,13 +303,19 @@ impl Regimen {
         times.iter().enumerate().map(standing).collect()
     }
 
+    /// Returns the due times of a span of the last weeks or the next days, and some before and after it.
+    fn times_around(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Vec<Due> {
+        let today = as_of.today();
+        let last = add_days(span.end.with_timezone(&as_of.zone).date_naive(), 12);
+        self.times(as_of.zone, add_days(today, -70), last.max(add_days(today, 20)))
+    }
+
     /// Returns the due doses in a span of the last weeks or the next days.
     pub fn due(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Vec<(Due, DoseStanding)> {
         if !self.is_running() {
             return Vec::new();
         }
-        let today = as_of.today();
-        let times = self.times(as_of.zone, add_days(today, -70), add_days(today, 20));
+        let times = self.times_around(as_of, span);
         let is_before_end = |due: &Due| {
             let on = due.at.with_timezone(&as_of.zone).date_naive();
             self.medication.record.ended_on.is_none_or(|last| on <= last)
@@ -283,11 +327,7 @@ impl Regimen {
 
     /// Returns the time of the last dose that counts for a due time in a span.
     pub fn last_taken(&self, as_of: &AsOf, span: &Range<DateTime<Utc>>) -> Option<DateTime<Utc>> {
-        let times = self.times(
-            as_of.zone,
-            add_days(as_of.today(), -70),
-            add_days(as_of.today(), 20),
-        );
+        let times = self.times_around(as_of, span);
         let given = self.doses.iter().filter(|dose| dose.record.status.is_given());
         let due = self.due(as_of, span);
         let counting = given.filter(|dose| {
@@ -317,33 +357,6 @@ impl Regimen {
         }
         let at = moment(zone, day.and_time(first.at.with_timezone(&zone).time()));
         Due { at, until: at }
-    }
-
-    /// Returns the covered days, each with the dose that covers it. A dose goes into stock on its day, and
-    /// each day takes one day's worth out. A second dose on the same day adds nothing if a dose covers one
-    /// day only.
-    pub fn covered(&self) -> Vec<(NaiveDate, Uuid)> {
-        let mut given: Vec<(NaiveDate, Uuid)> = (self.doses.iter())
-            .filter(|dose| dose.record.status.is_given())
-            .map(|dose| (dose.record.occurred_at.local_date(), dose.id))
-            .collect();
-        given.sort();
-        if self.rhythm.covers == 1 {
-            given.dedup_by_key(|(day, _)| *day);
-        }
-        let Some(mut day) = given.first().map(|(day, _)| *day) else {
-            return Vec::new();
-        };
-        let (mut stock, mut found) = (std::collections::VecDeque::new(), Vec::new());
-        let mut upcoming = given.into_iter().peekable();
-        while upcoming.peek().is_some() || !stock.is_empty() {
-            while let Some((_, id)) = upcoming.next_if(|(on, _)| *on == day) {
-                stock.extend((0..self.rhythm.covers).map(|_| id));
-            }
-            found.extend(stock.pop_front().map(|id| (day, id)));
-            day = day.succ_opt().unwrap();
-        }
-        found
     }
 }
 

@@ -26,11 +26,13 @@ use crate::{
     },
 };
 
-/// Configuration of every property test. A failing history prints itself, so failures are not written to files.
+/// Configuration of every property test. A failing history prints itself, so failures are not written to files. It is
+/// made smaller for a while only.
 pub fn proptest_config() -> ProptestConfig {
     ProptestConfig {
         cases: 10_000,
         failure_persistence: None,
+        max_shrink_iters: 2_000,
         ..ProptestConfig::default()
     }
 }
@@ -71,7 +73,7 @@ pub fn recording_zone(home_zone: Tz) -> impl Strategy<Value = Tz> {
 
 /// Minutes before the moment: many recent ones, some years ago.
 pub fn minutes_ago() -> impl Strategy<Value = i64> {
-    prop_oneof![4 => 0_i64..14_400, 3 => 0_i64..130_000, 2 => 0_i64..1_900_000]
+    prop_oneof![1 => 0_i64..900, 4 => 0_i64..14_400, 3 => 0_i64..130_000, 2 => 0_i64..1_900_000]
 }
 
 pub fn substance() -> impl Strategy<Value = Substance> {
@@ -106,6 +108,9 @@ fn unit() -> impl Strategy<Value = (Option<AmountUnit>, Option<Abv>, Option<Unit
         ("standard_drink", None, ""),
         ("standard_drink", None, ""),
         ("standard_drink", None, ""),
+        ("standard_drink", None, ""),
+        ("standard_drink", None, ""),
+        ("standard_drink", None, ""),
         ("g", None, ""),
         ("ml", Some(5.0), ""),
         ("ml", None, ""),
@@ -125,8 +130,46 @@ fn unit() -> impl Strategy<Value = (Option<AmountUnit>, Option<Abv>, Option<Unit
     })
 }
 
+/// How an event ends: at the moment at the latest, at midnight sharp, or possibly later than the moment.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    SoFar,
+    AtMidnight,
+    AnyTime,
+}
+
+impl End {
+    fn at(self, as_of: &AsOf, began_minutes_ago: i64, minutes: i64, zone: Tz) -> Timestamp {
+        let any = timestamp_ago(as_of, began_minutes_ago - minutes, zone);
+        match self {
+            Self::SoFar => timestamp_ago(as_of, (began_minutes_ago - minutes).max(0), zone),
+            Self::AnyTime => any,
+            Self::AtMidnight => {
+                let midnight = last_midnight(any);
+                let began = as_of.at - TimeDelta::minutes(began_minutes_ago);
+                if midnight.to_utc() < began { any } else { midnight }
+            }
+        }
+    }
+}
+
+/// Returns the midnight that the same clock showed before.
+fn last_midnight(at: Timestamp) -> Timestamp {
+    let text = at.to_string();
+    let offset = text[19..].find(['+', '-', 'Z']).unwrap() + 19;
+    format!("{}T00:00:00{}", &text[..10], &text[offset..])
+        .parse()
+        .unwrap()
+}
+
 pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
+    use_event_from(as_of, minutes_ago())
+}
+
+/// Generates a use event that began so many minutes before the moment.
+pub fn use_event_from(as_of: AsOf, ago: impl Strategy<Value = i64>) -> impl Strategy<Value = UseEvent> {
     let lasts = prop_oneof![3 => Just(None), 2 => (0_i64..6000).prop_map(Some)];
+    let end = prop_oneof![3 => Just(End::SoFar), 1 => Just(End::AtMidnight), 1 => Just(End::AnyTime)];
     // Some events are entered in error, and some name the craving that came before.
     let extra = (
         prop::bool::weighted(0.1),
@@ -134,8 +177,8 @@ pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
         option::weighted(0.3, 4000_u128..4012),
     );
     (
-        minutes_ago(),
-        lasts,
+        ago,
+        (lasts, end),
         recording_zone(as_of.zone),
         recording_zone(as_of.zone),
         substance(),
@@ -143,27 +186,53 @@ pub fn use_event(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
         unit(),
         extra,
     )
-        .prop_map(move |(ago, lasts, from, to, substance, amount, unit, extra)| {
-            let (unit, abv, unit_label) = unit;
-            let (as_prescribed, entered_in_error, craving) = extra;
-            UseEvent {
-                substance,
-                occurred_at: timestamp_ago(&as_of, ago, from),
-                ended_at: lasts.map(|minutes| timestamp_ago(&as_of, (ago - minutes).max(0), to)),
-                amount,
-                unit,
-                abv,
-                unit_label,
-                as_prescribed,
-                entered_in_error,
-                craving_event_id: craving.map(Uuid::from_u128),
-                ..UseEvent::example()
-            }
-        })
+        .prop_map(
+            move |(ago, (lasts, end), from, to, substance, amount, unit, extra)| {
+                let (unit, abv, unit_label) = unit;
+                let (as_prescribed, entered_in_error, craving) = extra;
+                UseEvent {
+                    substance,
+                    occurred_at: timestamp_ago(&as_of, ago, from),
+                    ended_at: lasts.map(|minutes| end.at(&as_of, ago, minutes, to)),
+                    amount,
+                    unit,
+                    abv,
+                    unit_label,
+                    as_prescribed,
+                    entered_in_error,
+                    craving_event_id: craving.map(Uuid::from_u128),
+                    ..UseEvent::example()
+                }
+            },
+        )
+}
+
+/// Generates use events, some of them of the same substance on the same date as the one before.
+pub fn use_events(
+    events: impl Strategy<Value = UseEvent>,
+    most: usize,
+) -> impl Strategy<Value = Vec<UseEvent>> {
+    vec((events, prop::bool::weighted(0.3)), 0..most).prop_map(|events| {
+        let mut all: Vec<UseEvent> = Vec::new();
+        for (event, is_again) in events {
+            let before = all.last().filter(|_| is_again);
+            all.push(match before {
+                Some(before) => UseEvent {
+                    substance: before.substance,
+                    occurred_at: before.occurred_at,
+                    ended_at: None,
+                    ..event
+                },
+                None => event,
+            });
+        }
+        all
+    })
 }
 
 pub fn check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
-    let used = option::of(select(&[Used::No, Used::No, Used::Yes, Used::PreferNotToSay][..]));
+    let used = || option::of(select(&[Used::No, Used::No, Used::Yes, Used::PreferNotToSay][..]));
+    let answers = (used(), used(), prop::bool::weighted(0.1));
     let ratings = vec(option::weighted(0.6, rating()), 19);
     let extra = (
         option::of(0_i64..900),
@@ -171,13 +240,17 @@ pub fn check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
         option::of(any::<bool>()),
         option::of(1_i64..=5),
     );
-    (minutes_ago(), recording_zone(as_of.zone), used, ratings, extra).prop_map(
-        move |(ago, zone, used, ratings, extra)| CheckIn {
+    (minutes_ago(), recording_zone(as_of.zone), answers, ratings, extra).prop_map(
+        move |(ago, zone, (used, used_yesterday, at_midnight), ratings, extra)| CheckIn {
             kind: CheckInKind::Momentary,
-            occurred_at: timestamp_ago(&as_of, ago, zone),
+            occurred_at: match timestamp_ago(&as_of, ago, zone) {
+                any if at_midnight => last_midnight(any),
+                any => any,
+            },
             local_date: None,
             answers: CheckInAnswers {
                 used,
+                used_yesterday,
                 craving: ratings[0],
                 craving_max: ratings[1],
                 mood: ratings[2],
@@ -251,10 +324,10 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
             GoalKind::HarmReduction,
         ][..],
     );
-    let limits = option::of((amount(), amount(), amount()));
+    let limits = option::weighted(0.7, (amount(), amount(), amount()));
     let steps = vec((1_i64..200, 0_u8..10), 0..3);
-    let ended = option::weighted(0.2, 0_i64..400);
-    let age = prop_oneof![5 => -3_i64..40, 3 => 0_i64..200, 1 => 0_i64..1300];
+    let ended = option::weighted(0.25, prop_oneof![0_i64..12, 0_i64..400]);
+    let age = prop_oneof![3 => -6_i64..7, 5 => -3_i64..40, 3 => 0_i64..200, 1 => 0_i64..1300];
     (substance(), kind, age, ended, limits, steps, unit()).prop_map(
         move |(substance, kind, ago, ended, limits, steps, (unit, abv, unit_label))| {
             let started_on = add_days(today, -ago);
@@ -294,6 +367,47 @@ pub fn goal(today: NaiveDate) -> impl Strategy<Value = Goal> {
     )
 }
 
+/// Generates check-ins of consecutive days, at most a day apart and mostly without use, so that they cover whole
+/// dates.
+pub fn diary(as_of: AsOf) -> impl Strategy<Value = Vec<CheckIn>> {
+    let answer = select(
+        &[
+            Some(Used::No),
+            Some(Used::No),
+            Some(Used::No),
+            Some(Used::No),
+            Some(Used::Yes),
+            None,
+        ][..],
+    );
+    let step = prop_oneof![4 => 0_i64..1_500, 2 => 0_i64..400, 1 => Just(720_i64), 1 => Just(0_i64)];
+    vec(
+        (
+            check_in(as_of),
+            step,
+            recording_zone(as_of.zone),
+            answer,
+            prop::bool::weighted(0.1),
+        ),
+        0..14,
+    )
+    .prop_map(move |entries| {
+        let mut ago = 0;
+        let entry = |(mut check_in, step, zone, used, at_midnight): (CheckIn, i64, Tz, _, bool)| {
+            ago += step;
+            let any = timestamp_ago(&as_of, ago, zone);
+            check_in.occurred_at = if at_midnight { last_midnight(any) } else { any };
+            check_in.answers.used = used;
+            // Mostly one question is asked, and not both.
+            if step % 3 > 0 {
+                check_in.answers.used_yesterday = None;
+            }
+            check_in
+        };
+        entries.into_iter().map(entry).collect()
+    })
+}
+
 /// Gives records consecutive ids.
 pub fn with_ids<T>(records: Vec<T>, from: u128) -> Vec<WithId<T>> {
     (from..)
@@ -311,8 +425,8 @@ pub fn history() -> impl Strategy<Value = (AsOf, Facts)> {
     as_of().prop_flat_map(|as_of| {
         let parts = (
             vec(goal(as_of.today()), 1..3),
-            vec(use_event(as_of), 0..10),
-            vec(check_in(as_of), 0..14),
+            use_events(use_event(as_of), 10),
+            prop_oneof![vec(check_in(as_of), 0..14), diary(as_of)],
             vec(craving(as_of), 0..12),
         );
         parts.prop_map(move |(goals, uses, check_ins, cravings)| {

@@ -6,13 +6,13 @@ use chrono::{Datelike, NaiveDate};
 use proptest::prelude::*;
 
 use super::{
-    abstinence::{each_day, use_dates},
+    day_oracle::{date, each_day, use_dates},
     history::{history, proptest_config, use_event, with_ids},
 };
 use crate::{
     goal::Goal,
     insight::{
-        facts::Facts,
+        facts::{AsOf, Facts},
         milestone::{MilestoneTrack, MilestoneUnit, milestones, run_milestones},
     },
     use_event::UseEvent,
@@ -41,9 +41,9 @@ fn earned(track: &MilestoneTrack) -> Earned {
 
 /// Goes through the goal day by day, and adds each milestone on the day on which it is reached. Returns the
 /// milestones of runs and the cumulative ones.
-fn milestones_by_day(goal: &Goal, facts: &Facts, today: NaiveDate) -> (Earned, Earned) {
+fn milestones_by_day(goal: &Goal, facts: &Facts, as_of: &AsOf) -> (Earned, Earned) {
     const DAYS: [i64; 11] = [1, 3, 7, 14, 21, 30, 60, 90, 100, 180, 270];
-    let used = use_dates(goal, facts);
+    let (used, today) = (use_dates(goal, facts, as_of), super::day_oracle::today(as_of));
     let (mut in_run, mut in_all): (Earned, Earned) = Default::default();
     let boundary = goal
         .ended_on
@@ -91,7 +91,7 @@ proptest! {
         let insight = milestones(&facts, &as_of);
         for actual in &insight.result.goals {
             let goal = &facts.goals.iter().find(|g| g.id == actual.goal_id).unwrap().record;
-            let (in_run, in_all) = milestones_by_day(goal, &facts, as_of.today());
+            let (in_run, in_all) = milestones_by_day(goal, &facts, &as_of);
             prop_assert_eq!(earned(&actual.run), in_run);
             prop_assert_eq!(earned(&actual.cumulative), in_all);
             for next in [actual.run.next, actual.cumulative.next].into_iter().flatten() {
@@ -99,7 +99,8 @@ proptest! {
             }
             prop_assert_eq!(actual.run.next.is_none(), goal.ended_on.is_some_and(|end| end < as_of.today()));
         }
-        let passed = facts.cravings.iter().filter(|c| c.record.outcome == crate::craving_event::CravingOutcome::RodeItOut);
+        let passed = facts.cravings.iter()
+            .filter(|c| date(c.record.occurred_at) <= as_of.today() && c.record.outcome == crate::craving_event::CravingOutcome::RodeItOut);
         let mut days: Vec<_> = passed.map(|c| (c.record.occurred_at.to_utc(), c.record.occurred_at.local_date())).collect();
         days.sort();
         for (count, milestone) in [1, 5, 10].into_iter().zip(&insight.result.urges.earned) {

@@ -4,10 +4,12 @@
 mod abstinence;
 mod correction;
 mod craving;
+pub mod day_oracle;
 mod dosing;
 pub mod history;
 mod medication;
 mod milestone;
+mod reach;
 mod recent_history;
 mod reported_use;
 mod safety;

@@ -6,12 +6,15 @@ use uuid::Uuid;
 
 use super::{
     dosing::{Regimen, regimens, with_regimens},
-    history::{check_in, craving, goal, rating, recording_zone, timestamp_ago, use_event, with_ids},
+    history::{
+        check_in, craving, goal, rating, recording_zone, timestamp_ago, use_event_from, use_events, with_ids,
+    },
 };
 use crate::{
     attendance::Attendance,
     check_in::{CheckIn, CheckInAnswers, MedicationTaken},
     craving_event::{CravingEvent, StrategyUse},
+    goal::{Goal, GoalStatus},
     insight::{
         facts::{AsOf, Facts},
         warning::{Thresholds, Warnings, warnings},
@@ -66,23 +69,31 @@ pub fn minutes_before(as_of: &AsOf, minutes: i64) -> Timestamp {
 
 fn recent_check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
     use MedicationTaken::{All, NotDue};
-    let medication = option::weighted(0.3, select(&[All, MedicationTaken::Some, NotDue][..]));
+    let medication = select(&[All, All, MedicationTaken::Some, MedicationTaken::None, NotDue][..]);
+    let medication = option::weighted(0.2, medication);
+    // A yes is rare, so that a record may be without use.
+    let asks = (prop::bool::weighted(0.1), prop::bool::weighted(0.1));
     let parts = (
         check_in(as_of),
         ago(),
         recording_zone(as_of.zone),
         signs(),
         medication,
+        asks,
     );
-    parts.prop_map(move |(check_in, minutes, zone, signs, medication)| CheckIn {
-        occurred_at: timestamp_ago(&as_of, minutes, zone),
-        warning_sign_ids: signs,
-        answers: CheckInAnswers {
-            medication,
-            ..check_in.answers
+    parts.prop_map(
+        move |(check_in, minutes, zone, signs, medication, asks)| CheckIn {
+            occurred_at: timestamp_ago(&as_of, minutes, zone),
+            warning_sign_ids: signs,
+            answers: CheckInAnswers {
+                medication,
+                used: check_in.answers.used.filter(|_| asks.0),
+                used_yesterday: check_in.answers.used_yesterday.filter(|_| asks.1),
+                ..check_in.answers
+            },
+            ..check_in
         },
-        ..check_in
-    })
+    )
 }
 
 fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
@@ -107,9 +118,7 @@ fn recent_craving(as_of: AsOf) -> impl Strategy<Value = CravingEvent> {
 
 fn recent_use(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
     let feelings = option::of((option::of(rating()), option::of(rating()), option::of(rating())));
-    (use_event(as_of), ago(), feelings, signs()).prop_map(move |(event, minutes, feelings, signs)| UseEvent {
-        occurred_at: minutes_before(&as_of, minutes),
-        ended_at: None,
+    (use_event_from(as_of, ago()), feelings, signs()).prop_map(move |(event, feelings, signs)| UseEvent {
         warning_sign_ids: signs,
         feelings: feelings.map(|(guilt, shame, felt_control)| UseEventFeelings {
             guilt,
@@ -117,6 +126,19 @@ fn recent_use(as_of: AsOf) -> impl Strategy<Value = UseEvent> {
             felt_control,
         }),
         ..event
+    })
+}
+
+/// Generates goals, some of them put aside.
+fn some_goal(as_of: AsOf) -> impl Strategy<Value = Goal> {
+    let is_active = prop::bool::weighted(0.9);
+    (goal(as_of.today()), is_active).prop_map(|(goal, is_active)| Goal {
+        status: if is_active {
+            GoalStatus::Active
+        } else {
+            GoalStatus::Paused
+        },
+        ..goal
     })
 }
 
@@ -141,8 +163,8 @@ pub fn recent_history_with_regimens() -> impl Strategy<Value = (AsOf, Facts, Vec
         let parts = (
             vec(recent_check_in(as_of), 0..40),
             vec(recent_craving(as_of), 0..8),
-            vec(recent_use(as_of), 0..2),
-            vec(goal(as_of.today()), 0..2),
+            use_events(recent_use(as_of), 4),
+            vec(some_goal(as_of), 0..3),
             vec(attended(as_of), 0..2),
             vec(practised(as_of), 0..2),
         );

@@ -66,7 +66,7 @@ proptest! {
         let insight = self_efficacy(&facts, &as_of, window);
         let today = as_of.today();
         let date = |profile: &SelfEfficacyProfile| profile.occurred_at.to_string()[..10].parse::<NaiveDate>().unwrap();
-        let is_in = |day: NaiveDate| window.days().is_none_or(|days| (today - day).num_days() < days);
+        let is_in = |day: NaiveDate| day <= today && window.days().is_none_or(|days| (today - day).num_days() < days);
         let mut inside: Vec<_> = facts.profiles.iter().filter(|p| is_in(date(&p.record))).collect();
         inside.sort_by_key(|p| (p.record.occurred_at.to_utc(), p.id));
         prop_assert_eq!(insight.basis.n, inside.len());

@@ -6,11 +6,12 @@ use chrono::{Datelike, NaiveDate};
 use proptest::{prelude::*, sample::select};
 
 use super::{
-    abstinence::each_day,
-    craving::{in_window, local_time},
+    craving::local_time,
+    day_oracle::{counted, dates, each_day, in_window},
     history::{history, proptest_config, window},
 };
 use crate::insight::{
+    calendar::add_days,
     facts::{AsOf, Facts, Window},
     series::{Bucket, Metric, series},
 };
@@ -63,20 +64,8 @@ fn values(facts: &Facts, metric: Metric, as_of: &AsOf) -> Vec<(NaiveDate, f64)> 
             })
             .collect(),
         Metric::UseDays => {
-            let uses = facts
-                .uses
-                .iter()
-                .map(|u| &u.record)
-                .filter(|u| !u.as_prescribed && !u.entered_in_error);
-            let days: BTreeSet<NaiveDate> = uses
-                .flat_map(|u| {
-                    let from = local_time(u.occurred_at).date();
-                    each_day(
-                        from,
-                        u.ended_at.map_or(from, |end| local_time(end).date().max(from)),
-                    )
-                })
-                .filter(|day| *day <= as_of.today())
+            let days: BTreeSet<NaiveDate> = (counted(facts, as_of).into_iter())
+                .flat_map(|event| dates(event, as_of))
                 .collect();
             days.into_iter().map(|day| (day, 1.0)).collect()
         }
@@ -130,7 +119,10 @@ proptest! {
             values(&facts, metric, &as_of).into_iter().filter(|(day, _)| in_window(*day, today, window)).collect();
         let mut expected: BTreeMap<(NaiveDate, NaiveDate), Vec<f64>> = BTreeMap::new();
         for (day, value) in &inside {
-            expected.entry(bucket_of(*day, bucket, as_of.week_start)).or_default().push(*value);
+            // The first and the last period end where the window does.
+            let (from, to) = bucket_of(*day, bucket, as_of.week_start);
+            let from = window.days().map_or(from, |days| from.max(add_days(today, 1 - days)));
+            expected.entry((from, to.min(today))).or_default().push(*value);
         }
         prop_assert_eq!(insight.result.points.len(), expected.len());
         for (point, ((from, to), mut values)) in insight.result.points.iter().zip(expected) {
@@ -144,7 +136,7 @@ proptest! {
         }
         // The basis has the number of values and the share of days with a value.
         let days: BTreeSet<NaiveDate> = inside.iter().map(|(day, _)| *day).collect();
-        let first = window.days().map_or_else(|| days.first().map_or(today, |d| today.min(*d)), |n| crate::insight::calendar::add_days(today, 1 - n));
+        let first = window.days().map_or_else(|| days.first().map_or(today, |d| today.min(*d)), |n| add_days(today, 1 - n));
         let period: Vec<NaiveDate> = each_day(first, today).collect();
         let with_value = period.iter().filter(|day| days.contains(day)).count();
         prop_assert_eq!((insight.basis.n, insight.basis.from, insight.basis.window == Window::All), (inside.len(), first, window == Window::All));

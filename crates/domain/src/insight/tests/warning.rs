@@ -10,7 +10,7 @@ use super::{
     recent_history::{evaluate, recent_history},
 };
 use crate::{
-    check_in::{CheckIn, CheckInAnswers},
+    check_in::{CheckIn, CheckInAnswers, Used},
     dose::DoseStatus,
     insight::{
         calendar::add_days,
@@ -37,6 +37,7 @@ enum Worse {
     DoseMissed(usize),
     HeavyFeelings(usize, i64),
     MoreUse,
+    UseReported(usize),
 }
 
 fn worse() -> impl Strategy<Value = Worse> {
@@ -48,6 +49,7 @@ fn worse() -> impl Strategy<Value = Worse> {
         2 => (0_usize..120).prop_map(Worse::DoseMissed),
         1 => (0_usize..2, 0_i64..11).prop_map(|(n, by)| Worse::HeavyFeelings(n, by)),
         1 => Just(Worse::MoreUse),
+        1 => (0_usize..40).prop_map(Worse::UseReported),
     ]
 }
 
@@ -104,6 +106,10 @@ fn worsen(facts: &mut Facts, worse: Worse, as_of: &AsOf) {
             let answers = &mut check_in.answers;
             answers.support_contacted = answers.support_contacted.map(|_| false);
             answers.meeting_attended = answers.meeting_attended.map(|_| false);
+        }),
+        Worse::UseReported(n) => recent_check_in(&mut facts.check_ins, n, &|check_in| {
+            check_in.answers.used = Some(Used::Yes);
+            check_in.answers.used_yesterday = Some(Used::Yes);
         }),
         Worse::CravingUp(n, by) => {
             let event = facts.cravings.get_mut(n).map(|event| &mut event.record);

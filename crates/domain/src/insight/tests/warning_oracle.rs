@@ -9,12 +9,13 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Timelike, Utc};
 use uuid::Uuid;
 
 use super::{
-    abstinence::{amounts_by_day, each_day},
+    abstinence::{amounts_by_day, daily_limit},
+    day_oracle::{answers, counted, date, dates, holds, is_explained, until_today},
     dosing::Regimen,
 };
 use crate::{
     check_in::{CheckIn, Used},
-    goal::{GoalKind, GoalStatus},
+    goal::{Goal, GoalKind, GoalStatus},
     insight::{
         calendar::add_days,
         facts::{AsOf, Facts, WithId},
@@ -24,11 +25,11 @@ use crate::{
     value::{number::Rating, timestamp::Timestamp},
 };
 
-/// The record that the oracle evaluates.
+/// The record up to today that the oracle evaluates.
 pub struct Oracle<'a> {
-    pub as_of: &'a AsOf,
-    pub facts: &'a Facts,
-    pub regimens: &'a [Regimen],
+    as_of: &'a AsOf,
+    facts: Facts,
+    regimens: Vec<Regimen>,
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -45,9 +46,22 @@ fn count(n: usize) -> f64 {
     f64::from(u32::try_from(n).unwrap())
 }
 
+impl<'a> Oracle<'a> {
+    pub fn new(as_of: &'a AsOf, facts: &Facts, regimens: &[Regimen]) -> Self {
+        Self {
+            as_of,
+            facts: until_today(facts, as_of),
+            regimens: regimens
+                .iter()
+                .map(|regimen| regimen.until_today(as_of))
+                .collect(),
+        }
+    }
+}
+
 impl Oracle<'_> {
     fn day(at: Timestamp) -> NaiveDate {
-        at.to_string()[..10].parse().unwrap()
+        date(at)
     }
 
     /// Returns whether a time is within the last `days` days. Today is one of them.
@@ -97,61 +111,54 @@ impl Oracle<'_> {
     }
 
     fn uses(&self) -> Vec<&UseEvent> {
-        let all = self.facts.uses.iter().map(|event| &event.record);
-        all.filter(|event| !event.as_prescribed && !event.entered_in_error)
-            .collect()
+        counted(&self.facts, self.as_of)
     }
 
-    fn days_of(event: &UseEvent) -> Vec<NaiveDate> {
-        let from = Self::day(event.occurred_at);
-        each_day(from, event.ended_at.map_or(from, |end| Self::day(end).max(from))).collect()
+    fn is_in_last_week(&self, day: NaiveDate) -> bool {
+        (0..7).any(|back| day == add_days(self.as_of.today(), -back))
     }
 
-    /// Returns whether the use of a day is known to be within the limit of a goal other than abstinence.
+    /// Returns whether use of a substance on a day is known to be within the limit of an active goal that holds on
+    /// that day.
     fn is_allowed(&self, event: &UseEvent, day: NaiveDate) -> bool {
-        let goals = self.facts.goals.iter().map(|goal| &goal.record).filter(|goal| {
+        let is_about = |goal: &&Goal| {
             goal.substance == event.substance
                 && goal.kind != GoalKind::Abstain
                 && goal.status == GoalStatus::Active
-        });
-        goals.into_iter().any(|goal| {
-            let daily = goal
-                .limits
-                .as_ref()
-                .and_then(|limits| limits.units_per_day)
-                .map(crate::value::amount::Amount::get);
-            let step = goal
-                .taper
-                .iter()
-                .rfind(|step| step.from <= day)
-                .map(|step| step.max_units_per_day.get());
-            let used = amounts_by_day(goal, self.facts, self.as_of)
-                .get(&day)
-                .map_or(Some(0.0), |found| found.1);
-            let limit = [daily, step].into_iter().flatten().reduce(f64::min);
-            limit.zip(used).is_some_and(|(limit, used)| used <= limit)
-        })
+                && holds(goal, day)
+        };
+        self.facts
+            .goals
+            .iter()
+            .map(|goal| &goal.record)
+            .filter(is_about)
+            .any(|goal| {
+                let used = amounts_by_day(goal, &self.facts, self.as_of)
+                    .remove(&day)
+                    .unwrap_or_default();
+                daily_limit(goal, day).is_some_and(|limit| !used.has_unknown && used.known <= limit)
+            })
     }
 
-    fn recent_use(&self) -> bool {
-        let week: Vec<NaiveDate> =
-            each_day(add_days(self.as_of.today(), -6), add_days(self.as_of.today(), 1)).collect();
-        let uses = self.uses();
-        let by_event = uses.iter().any(|event| {
-            let days = Self::days_of(event);
-            let is_outside_limits = days
-                .iter()
-                .any(|day| week.contains(day) && !self.is_allowed(event, *day));
-            // A use that was recorded far east may be dated two days later than today in the far west. Goals
-            // are not compared with that day.
-            is_outside_limits || days.iter().all(|day| *day > add_days(self.as_of.today(), 1))
+    /// Returns the ids of the use events and check-ins that report use of the last seven days.
+    pub fn recent_use(&self) -> BTreeSet<Uuid> {
+        let events = self.facts.uses.iter().filter(|event| {
+            let is_counted = !event.record.as_prescribed && !event.record.entered_in_error;
+            let days = dates(&event.record, self.as_of);
+            is_counted
+                && days
+                    .iter()
+                    .any(|day| self.is_in_last_week(*day) && !self.is_allowed(&event.record, *day))
         });
-        let event_days: Vec<NaiveDate> = uses.iter().flat_map(|event| Self::days_of(event)).collect();
-        let by_answer = self
-            .check_ins(7)
-            .iter()
-            .any(|c| c.answers.used == Some(Used::Yes) && !event_days.contains(&Self::day(c.occurred_at)));
-        by_event || by_answer
+        let said = answers(&self.facts, self.as_of).into_iter().filter(|answer| {
+            answer.said == Used::Yes
+                && self.is_in_last_week(answer.on)
+                && !is_explained(answer, &self.facts, self.as_of)
+        });
+        events
+            .map(|event| event.id)
+            .chain(said.map(|answer| answer.check_in))
+            .collect()
     }
 
     /// Counts how many of these signs were noticed in the last `days` days.
@@ -280,10 +287,11 @@ impl Oracle<'_> {
     }
 
     fn after_lapse(&self) -> bool {
-        let recent = self
-            .uses()
-            .into_iter()
-            .filter(|event| self.is_recent(event.occurred_at, 7));
+        let recent = (self.uses().into_iter()).filter(|event| {
+            dates(event, self.as_of)
+                .into_iter()
+                .any(|day| self.is_in_last_week(day))
+        });
         recent.filter_map(|event| event.feelings.as_ref()).any(|f| {
             let heavy = f.guilt.is_some_and(|v| v.get() >= 7) || f.shame.is_some_and(|v| v.get() >= 7);
             heavy && f.felt_control.is_some_and(|v| v.get() <= 3)
@@ -293,7 +301,7 @@ impl Oracle<'_> {
     /// Returns the rules that fire, with the weights of the table.
     pub fn fired(&self) -> Vec<(Rule, i64)> {
         let all = [
-            (Rule::RecentUse, 3, self.recent_use()),
+            (Rule::RecentUse, 3, !self.recent_use().is_empty()),
             (Rule::PhysicalSign, 3, self.signs(&[51], 3) > 0),
             (Rule::LowEfficacy, 3, self.low_efficacy()),
             (Rule::CravingPeak, 2, self.craving_peak()),

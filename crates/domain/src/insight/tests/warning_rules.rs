@@ -1,5 +1,7 @@
 //! Tests that each early-warning rule fires exactly when the oracle says so.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -31,11 +33,14 @@ proptest! {
     /// weights.
     #[test]
     fn every_rule_fires_exactly_when_the_table_says_so((as_of, facts, regimens) in recent_history_with_regimens()) {
-        let oracle = Oracle { as_of: &as_of, facts: &facts, regimens: &regimens };
+        let oracle = Oracle::new(&as_of, &facts, &regimens);
         let warnings = evaluate(&facts, &as_of);
         let fired: Vec<(Rule, i64)> = warnings.fired.iter().map(|fired_rule| (fired_rule.rule, fired_rule.weight)).collect();
         prop_assert_eq!(warnings.level, oracle.level(&fired));
         prop_assert_eq!(fired, oracle.fired());
+        let of_use = warnings.fired.iter().filter(|fired_rule| fired_rule.rule == Rule::RecentUse);
+        let named: BTreeSet<Uuid> = of_use.flat_map(|fired_rule| &fired_rule.inputs).filter_map(|input| input.id).collect();
+        prop_assert_eq!(named, oracle.recent_use());
     }
 
     /// Missed tablets, overdue long-acting doses and uncovered days fire with the figures that the oracle
@@ -43,7 +48,7 @@ proptest! {
     #[test]
     fn a_gap_in_medication_fires_exactly_when_there_is_one((as_of, regimens) in regimens()) {
         let facts = with_regimens(Facts::default(), &regimens);
-        let oracle = Oracle { as_of: &as_of, facts: &facts, regimens: &regimens };
+        let oracle = Oracle::new(&as_of, &facts, &regimens);
         let warnings = evaluate(&facts, &as_of);
         let gap_rule = warnings.fired.iter().find(|fired_rule| fired_rule.rule == Rule::MedicationGap);
         let gaps = oracle.gaps();

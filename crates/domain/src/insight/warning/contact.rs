@@ -101,7 +101,8 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
             e.record.occurred_at,
         )
     });
-    let (taken, left_out) = (doses_taken(context), is_a_dose_left_out(context));
+    let due = doses_due(context);
+    let left_out = due.is_any_left_out || is_a_dose_left_out(context);
     let answers = facts.check_ins.iter().flat_map(|c| {
         let answers = &c.record.answers;
         let named = [
@@ -119,7 +120,7 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
         .chain(sessions)
         .chain(practices)
         .chain(answers)
-        .chain(taken.filter(|_| !left_out))
+        .chain(due.latest_taken.filter(|_| !left_out))
         .filter(|input| {
             input
                 .at
@@ -144,10 +145,18 @@ fn is_a_dose_left_out(context: &RuleContext<'_>) -> bool {
     recent.any(|check_in| matches!(check_in.answers.medication, Option::Some(Some | None)))
 }
 
-/// Returns the latest dose, if doses were due in the last 48 hours and all of them were taken.
-fn doses_taken(context: &RuleContext<'_>) -> Option<WarningInput> {
+/// The doses that were due in the last 48 hours.
+struct DosesDue {
+    /// The latest of them that was taken.
+    latest_taken: Option<WarningInput>,
+    /// Whether one of them was missed or skipped.
+    is_any_left_out: bool,
+}
+
+/// Returns the doses that were due in the last 48 hours.
+fn doses_due(context: &RuleContext<'_>) -> DosesDue {
     let span = context.time.hour - chrono::TimeDelta::hours(PROTECTIVE_HOURS)..context.as_of.at;
-    let mut latest: Option<WarningInput> = None;
+    let (mut latest, mut is_any_left_out): (Option<WarningInput>, bool) = (None, false);
     let active = context
         .facts
         .medications
@@ -165,7 +174,10 @@ fn doses_taken(context: &RuleContext<'_>) -> Option<WarningInput> {
             match due.standing {
                 DoseStanding::Taken | DoseStanding::Late => {}
                 DoseStanding::Upcoming | DoseStanding::Open => continue,
-                DoseStanding::Skipped | DoseStanding::Missed => return None,
+                DoseStanding::Skipped | DoseStanding::Missed => {
+                    is_any_left_out = true;
+                    continue;
+                }
             }
             let taken = doses
                 .iter()
@@ -187,7 +199,10 @@ fn doses_taken(context: &RuleContext<'_>) -> Option<WarningInput> {
             }
         }
     }
-    latest
+    DosesDue {
+        latest_taken: latest,
+        is_any_left_out,
+    }
 }
 
 /// Returns a number for the kind of protective activity: 0 meeting, 1 practice, 2 support contact, 3 doses.

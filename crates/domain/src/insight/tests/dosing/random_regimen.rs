@@ -78,7 +78,19 @@ fn doses(regimen: &Regimen, as_of: &AsOf, adherence: u8, rolls: &[Roll]) -> Vec<
                     ..Dose::example()
                 })
             });
-    taken
+    // Some doses are written down twice, or given again on the same day.
+    let again = rolls
+        .iter()
+        .map(|(roll, minutes, _, zone)| (roll % 10 == 4, minutes % 90, *zone));
+    let twice = taken.zip(again).flat_map(|(dose, (is_twice, minutes, zone))| {
+        let at = dose.occurred_at.to_utc() + TimeDelta::minutes(minutes);
+        let again = Dose {
+            occurred_at: Timestamp::in_zone(at, zone),
+            ..dose.clone()
+        };
+        [Some(dose), is_twice.then_some(again)].into_iter().flatten()
+    });
+    twice
         .filter(|dose| dose.occurred_at.to_utc() <= as_of.at)
         .collect()
 }

@@ -18,7 +18,7 @@ impl Oracle<'_> {
     pub fn gaps(&self) -> Vec<(Uuid, &'static str, f64)> {
         let (today, zone, now) = (self.as_of.today(), self.as_of.zone, self.as_of.at);
         let mut gaps = Vec::new();
-        for regimen in self.regimens {
+        for regimen in &self.regimens {
             let record = &regimen.medication.record;
             let is_active =
                 record.status == MedicationStatus::Active && record.ended_on.is_none_or(|last| today <= last);
@@ -47,10 +47,7 @@ impl Oracle<'_> {
             let month: Vec<NaiveDate> = (1..=28).map(|back| add_days(today, -back)).collect();
             if month.iter().all(|day| record.started_on <= *day) {
                 let covered = regimen.covered();
-                let n = month
-                    .iter()
-                    .filter(|day| covered.iter().any(|(on, _)| on == *day))
-                    .count();
+                let n = month.iter().filter(|day| covered.contains(day)).count();
                 gaps.push((regimen.medication.id, "coverage_28_days", count(n) / 28.0));
             }
         }
@@ -99,11 +96,10 @@ impl Oracle<'_> {
                 .any(|(_, items)| items[n].is_some_and(|v| v.get() >= 7))
         };
         let today = self.as_of.today();
-        // A check-in that was recorded far east may be dated two days later than one in the far west.
         let two_on_one_day =
-            (-2..=2).any(|n| (0..4).filter(|item| strong(*item, add_days(today, n))).count() >= 2);
+            (-2..=0).any(|n| (0..4).filter(|item| strong(*item, add_days(today, n))).count() >= 2);
         let three_days_in_a_row =
-            |item| (-3..=0).any(|n| (n..n + 3).all(|n| strong(item, add_days(today, n))));
+            |item| (-3..=-2).any(|n| (n..n + 3).all(|n| strong(item, add_days(today, n))));
         two_on_one_day || (0..4).any(three_days_in_a_row)
     }
 
@@ -145,39 +141,23 @@ impl Oracle<'_> {
         usual >= 7 && count(self.check_ins(7).len()) <= count(usual) / 4.0 / 2.0
     }
 
-    fn all_doses(&self) -> bool {
+    /// Returns, for the due doses of the last 48 hours, whether one was missed or skipped, and whether one was taken
+    /// in that time.
+    fn due_doses(&self) -> (bool, bool) {
         let span = self.hours_ago(48)..self.as_of.at;
-        let mut taken = Vec::new();
-        for regimen in self
-            .regimens
-            .iter()
-            .filter(|r| r.medication.record.status == MedicationStatus::Active)
+        let (mut is_missing, mut taken) = (false, Vec::new());
+        for regimen in
+            (self.regimens.iter()).filter(|r| r.medication.record.status == MedicationStatus::Active)
         {
-            // Long-acting doses have an oracle of their own. Here the standing that the code computes is
-            // used.
-            let long_acting_due = || {
-                due_doses(
-                    &regimen.medication.record,
-                    &regimen.own_doses(),
-                    self.as_of.zone,
-                    &span,
-                    self.as_of.at,
-                )
-            };
             let standings: Vec<DoseStanding> = if regimen.is_long_acting() {
-                let due = long_acting_due();
-                let given = |id| {
-                    regimen
-                        .doses
-                        .iter()
-                        .filter(move |d| d.id == id && d.record.status.is_given())
-                };
-                taken.extend(
-                    due.iter()
-                        .flat_map(|d| &d.dose_ids)
-                        .flat_map(|id| given(*id))
-                        .map(|d| d.record.occurred_at.to_utc()),
-                );
+                // Long-acting doses have an oracle of their own. Here the standing that the code computes is used.
+                let (record, doses) = (&regimen.medication.record, regimen.own_doses());
+                let due = due_doses(record, &doses, self.as_of.zone, &span, self.as_of.at);
+                let counts = |id: &Uuid| due.iter().any(|due| due.dose_ids.contains(id));
+                let given = doses
+                    .iter()
+                    .filter(|(id, dose)| counts(id) && dose.status.is_given());
+                taken.extend(given.map(|(_, dose)| dose.occurred_at.to_utc()));
                 due.iter().map(|due| due.standing).collect()
             } else {
                 taken.extend(regimen.last_taken(self.as_of, &span));
@@ -187,18 +167,25 @@ impl Oracle<'_> {
                     .map(|(_, standing)| standing)
                     .collect()
             };
-            if standings
+            is_missing |= standings
                 .iter()
-                .any(|s| matches!(s, DoseStanding::Missed | DoseStanding::Skipped))
-            {
-                return false;
-            }
+                .any(|s| matches!(s, DoseStanding::Missed | DoseStanding::Skipped));
         }
-        taken.into_iter().max().is_some_and(|at| at >= self.hours_ago(48))
+        (is_missing, taken.into_iter().any(|at| at >= self.hours_ago(48)))
+    }
+
+    /// Returns whether all doses of the last 48 hours were taken. One check-in that says otherwise is enough for no.
+    fn all_doses(&self, recent: &[&CheckInAnswers]) -> bool {
+        let says = |answer| recent.iter().any(|a| a.medication == Some(answer));
+        let (is_missing, is_taken) = self.due_doses();
+        (says(MedicationTaken::All) || is_taken)
+            && !says(MedicationTaken::Some)
+            && !says(MedicationTaken::None)
+            && !is_missing
     }
 
     pub(super) fn protective(&self) -> bool {
-        let facts = self.facts;
+        let facts = &self.facts;
         let recent: Vec<&CheckInAnswers> = (facts.check_ins.iter())
             .filter(|c| self.is_within(c.record.occurred_at, 48))
             .map(|c| &c.record.answers)
@@ -220,7 +207,7 @@ impl Oracle<'_> {
                         .any(|strategy_use| strategy_use.practice.is_some())
             });
         let contact = recent.iter().any(|a| a.support_contacted == Some(true));
-        let doses = recent.iter().any(|a| a.medication == Some(MedicationTaken::All)) || self.all_doses();
+        let doses = self.all_doses(&recent);
         [meeting, practice, contact, doses]
             .into_iter()
             .filter(|is_done| *is_done)
