@@ -275,8 +275,8 @@ pub struct Facts {
 
 impl Facts {
     /// Returns the record without what is dated after today, because an insight speaks of today and earlier. A record
-    /// that was written further east may be dated tomorrow; it counts tomorrow. Use that goes on after the moment, or
-    /// ends on a later date, ends at the moment.
+    /// that was written further east may be dated tomorrow; it counts tomorrow. Use that goes on after the moment ends
+    /// there, and an end that is dated later is read on the person's clock.
     #[must_use]
     pub fn until_today(&self, as_of: &AsOf) -> Cow<'_, Self> {
         let today = as_of.today();
@@ -302,7 +302,8 @@ impl Facts {
         facts.uses.retain(|e| !is_later(e.record.occurred_at));
         for event in facts.uses.iter_mut().map(|event| &mut event.record) {
             if goes_on(event) {
-                event.ended_at = Some(as_of.local());
+                let end = event.ended_at.map(|end| end.to_utc().min(as_of.at));
+                event.ended_at = end.map(|end| Timestamp::in_zone(end, as_of.zone));
             }
         }
         facts.doses.retain(|d| !is_later(d.record.occurred_at));

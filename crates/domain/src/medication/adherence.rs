@@ -86,7 +86,7 @@ fn until_next_due(medication: &Medication, schedule: &Schedule, dose: &Dose) -> 
     let from = dose.occurred_at.local_date();
     let due = dose.due_at.map_or(from, |due| due.local_date().max(from));
     let days_ahead = |n| due.checked_add_days(Days::new(n));
-    let is_due = |day: &NaiveDate| schedule.falls_on(medication.started_on, *day);
+    let is_due = |day: &NaiveDate| schedule.is_due_on(medication.started_on, *day);
     let next = (1..=MAX_DAYS_TO_NEXT).filter_map(days_ahead).find(is_due);
     let own = from.checked_add_days(Days::new(
         medication.covers_days.get().unsigned_abs().saturating_sub(1),

@@ -223,7 +223,7 @@ impl Schedule {
     }
 
     /// Whether a dose is due on a day, ignoring COUNT, UNTIL and BYSETPOS.
-    pub fn falls_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
+    fn falls_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
         let rule = &self.rule;
         let week = |d: NaiveDate| d.week(rule.get_week_start()).first_day();
         let months = |d: NaiveDate| i64::from(d.year()) * 12 + i64::from(d.month0());
@@ -232,8 +232,7 @@ impl Schedule {
             Frequency::Monthly => months(day) - months(start),
             Frequency::Weekly => (week(day) - week(start)).num_days() / 7,
             Frequency::Daily => (day - start).num_days(),
-            // An hourly rule always comes due on its first day.
-            _ => return true,
+            _ => return self.is_hourly_on((day - start).num_days()),
         };
         let by_month = rule.get_by_month();
         let is_in_month = by_month.is_empty() || by_month.iter().any(|m| u32::from(*m) == day.month());
@@ -255,6 +254,32 @@ impl Schedule {
         let is_of_year = rule.get_freq() == Frequency::Yearly && by_month.is_empty();
         (month_days.is_empty() || month_days.iter().any(|n| is_nth_day(day, *n)))
             && (weekdays.is_empty() || weekdays.iter().any(|w| is_weekday(day, *w, is_of_year)))
+    }
+
+    /// Whether a rule of hours comes due on the day that many days after its first one.
+    fn is_hourly_on(&self, days: i64) -> bool {
+        let (hours, interval) = (days * 24, i64::from(self.rule.get_interval()));
+        days >= 0 && (hours + interval - 1) / interval * interval < hours + 24
+    }
+
+    /// Whether the rule takes a day that its BYDAY names. BYSETPOS takes the nth of a month, or the nth from its end.
+    fn is_at_position(&self, start: NaiveDate, day: NaiveDate) -> bool {
+        let positions = self.rule.get_by_set_pos();
+        if positions.is_empty() {
+            return true;
+        }
+        let of_month = |n: u32| day.with_day(n).filter(|day| self.falls_on(start, *day));
+        let before = (1..day.day()).filter_map(of_month).count();
+        let after = (day.day() + 1..=31).filter_map(of_month).count();
+        let is_nth = |n: usize, from_end: bool| {
+            i32::try_from(n + 1).is_ok_and(|n| positions.contains(&if from_end { -n } else { n }))
+        };
+        is_nth(before, false) || is_nth(after, true)
+    }
+
+    /// Whether a dose is due on a day, ignoring COUNT and UNTIL.
+    pub fn is_due_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
+        self.falls_on(start, day) && self.is_at_position(start, day)
     }
 
     /// Computes the due times in `zone` from `from` (inclusive) to `to` (exclusive), in ascending order, at

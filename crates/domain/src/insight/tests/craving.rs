@@ -6,7 +6,10 @@ use chrono::{Datelike, NaiveDate, Timelike};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::history::{history, proptest_config, window, with_ids};
+use super::{
+    day_oracle::in_window,
+    history::{history, proptest_config, window, with_ids},
+};
 use crate::{
     craving_event::{CravingEvent, CravingOutcome, CravingRating},
     insight::{
@@ -26,17 +29,6 @@ use crate::{
 /// Reads the local date and time from the text of a timestamp.
 pub fn local_time(at: Timestamp) -> chrono::NaiveDateTime {
     at.to_string()[..19].parse().unwrap()
-}
-
-pub fn in_window(day: NaiveDate, today: NaiveDate, window: Window) -> bool {
-    let back = today.num_days_from_ce() - day.num_days_from_ce();
-    match window {
-        Window::All => true,
-        Window::Week => back < 7,
-        Window::Month => back < 30,
-        Window::Quarter => back < 90,
-        Window::Year => back < 365,
-    }
 }
 
 /// Checks the trend by its definition: the slope halves the slopes of all pairs of days.

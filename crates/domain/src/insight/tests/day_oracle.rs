@@ -70,13 +70,18 @@ pub fn until_today(facts: &Facts, as_of: &AsOf) -> Facts {
     seen
 }
 
-/// Returns the dates of an event up to today. One that goes on after the moment, or ends on a later date, ends at the
-/// moment. An end at midnight sharp does not touch the date that begins then.
+/// Returns the dates of an event up to today. One that goes on after the moment ends there, and an end that is dated
+/// later is read on the person's clock. An end at midnight sharp does not touch the date that begins then.
 pub fn dates(event: &UseEvent, as_of: &AsOf) -> Vec<NaiveDate> {
     let first = date(event.occurred_at);
     let last = event.ended_at.map_or(first, |end| {
-        let goes_on = end.to_utc() > as_of.at || date(end) > today(as_of);
-        let end = if goes_on { now(as_of) } else { wall(end) };
+        let end = if end.to_utc() > as_of.at {
+            now(as_of)
+        } else if date(end) > today(as_of) {
+            end.to_utc().with_timezone(&as_of.zone).naive_local()
+        } else {
+            wall(end)
+        };
         if end.time() == NaiveTime::MIN {
             end.date().pred_opt().unwrap()
         } else {
@@ -137,14 +142,8 @@ impl Covered {
         match *self {
             Self::Since { after, until, .. } => {
                 let start = event.occurred_at.to_utc();
-                // An event that goes on at the moment, or ends on a later date, ends at the moment.
-                let end = event.ended_at.map_or(start, |end| {
-                    if date(end) > today(as_of) {
-                        as_of.at
-                    } else {
-                        end.to_utc().min(as_of.at)
-                    }
-                });
+                // An event that goes on at the moment ends at the moment.
+                let end = event.ended_at.map_or(start, |end| end.to_utc().min(as_of.at));
                 let end = end.max(start);
                 start <= until && end > after
             }

@@ -101,26 +101,12 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
             e.record.occurred_at,
         )
     });
-    let due = doses_due(context);
-    let left_out = due.is_any_left_out || is_a_dose_left_out(context);
-    let answers = facts.check_ins.iter().flat_map(|c| {
-        let answers = &c.record.answers;
-        let named = [
-            (CONTACTED, answers.support_contacted == Some(true)),
-            ("answers.meeting_attended", answers.meeting_attended == Some(true)),
-            (
-                "answers.medication",
-                answers.medication == Some(MedicationTaken::All) && !left_out,
-            ),
-        ];
-        let reported = named.into_iter().filter(|(_, is_reported)| *is_reported);
-        reported.map(|(member, _)| WarningInput::new(Kind::CheckIn, c.id, member, 1.0, c.record.occurred_at))
-    });
+    let doses = doses_due(context);
     let mut inputs: Vec<WarningInput> = meetings
         .chain(sessions)
         .chain(practices)
-        .chain(answers)
-        .chain(due.latest_taken.filter(|_| !left_out))
+        .chain(protective_answers(context, doses.is_recorded_left_out))
+        .chain(doses.latest_taken)
         .filter(|input| {
             input
                 .at
@@ -131,6 +117,26 @@ pub fn protective(context: &RuleContext<'_>) -> Evidence {
     let mut seen = BTreeSet::new();
     inputs.retain(|input| seen.insert((input.kind.clone(), input.member.clone())));
     Evidence::new(inputs)
+}
+
+/// Returns the answers of check-ins that report a protective activity. All doses are not taken where one is known to be
+/// left out.
+fn protective_answers<'a>(
+    context: &RuleContext<'a>,
+    is_dose_left_out: bool,
+) -> impl Iterator<Item = WarningInput> + use<'a> {
+    let is_left_out = is_dose_left_out || is_a_dose_left_out(context);
+    context.facts.check_ins.iter().flat_map(move |c| {
+        let answers = &c.record.answers;
+        let has_taken_all = answers.medication == Some(MedicationTaken::All) && !is_left_out;
+        let named = [
+            (CONTACTED, answers.support_contacted == Some(true)),
+            ("answers.meeting_attended", answers.meeting_attended == Some(true)),
+            ("answers.medication", has_taken_all),
+        ];
+        let reported = named.into_iter().filter(|(_, is_reported)| *is_reported);
+        reported.map(|(member, _)| WarningInput::new(Kind::CheckIn, c.id, member, 1.0, c.record.occurred_at))
+    })
 }
 
 /// Returns whether a check-in of the last 48 hours says that a dose was left out. Then not all of them were taken.
@@ -147,16 +153,18 @@ fn is_a_dose_left_out(context: &RuleContext<'_>) -> bool {
 
 /// The doses that were due in the last 48 hours.
 struct DosesDue {
-    /// The latest of them that was taken.
+    /// The latest of them, if all were taken.
     latest_taken: Option<WarningInput>,
-    /// Whether one of them was missed or skipped.
-    is_any_left_out: bool,
+    /// Whether one was missed or skipped of a medication with recorded doses. Of others nothing is known but what
+    /// check-ins say.
+    is_recorded_left_out: bool,
 }
 
 /// Returns the doses that were due in the last 48 hours.
 fn doses_due(context: &RuleContext<'_>) -> DosesDue {
     let span = context.time.hour - chrono::TimeDelta::hours(PROTECTIVE_HOURS)..context.as_of.at;
-    let (mut latest, mut is_any_left_out): (Option<WarningInput>, bool) = (None, false);
+    let mut latest: Option<WarningInput> = None;
+    let (mut is_any_left_out, mut is_recorded_left_out) = (false, false);
     let active = context
         .facts
         .medications
@@ -176,6 +184,7 @@ fn doses_due(context: &RuleContext<'_>) -> DosesDue {
                 DoseStanding::Upcoming | DoseStanding::Open => continue,
                 DoseStanding::Skipped | DoseStanding::Missed => {
                     is_any_left_out = true;
+                    is_recorded_left_out |= !doses.is_empty();
                     continue;
                 }
             }
@@ -200,8 +209,8 @@ fn doses_due(context: &RuleContext<'_>) -> DosesDue {
         }
     }
     DosesDue {
-        latest_taken: latest,
-        is_any_left_out,
+        latest_taken: latest.filter(|_| !is_any_left_out && !is_a_dose_left_out(context)),
+        is_recorded_left_out,
     }
 }
 

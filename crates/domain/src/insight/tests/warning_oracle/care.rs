@@ -141,11 +141,11 @@ impl Oracle<'_> {
         usual >= 7 && count(self.check_ins(7).len()) <= count(usual) / 4.0 / 2.0
     }
 
-    /// Returns, for the due doses of the last 48 hours, whether one was missed or skipped, and whether one was taken
-    /// in that time.
-    fn due_doses(&self) -> (bool, bool) {
+    /// Returns, for the due doses of the last 48 hours, whether one was missed or skipped, whether one of a medication
+    /// with recorded doses was, and whether one was taken in that time.
+    fn due_doses(&self) -> (bool, bool, bool) {
         let span = self.hours_ago(48)..self.as_of.at;
-        let (mut is_missing, mut taken) = (false, Vec::new());
+        let (mut is_missing, mut is_recorded_missing, mut taken) = (false, false, Vec::new());
         for regimen in
             (self.regimens.iter()).filter(|r| r.medication.record.status == MedicationStatus::Active)
         {
@@ -167,21 +167,22 @@ impl Oracle<'_> {
                     .map(|(_, standing)| standing)
                     .collect()
             };
-            is_missing |= standings
+            let is_one_missing = standings
                 .iter()
                 .any(|s| matches!(s, DoseStanding::Missed | DoseStanding::Skipped));
+            is_missing |= is_one_missing;
+            is_recorded_missing |= is_one_missing && !regimen.doses.is_empty();
         }
-        (is_missing, taken.into_iter().any(|at| at >= self.hours_ago(48)))
+        let is_taken = taken.into_iter().any(|at| at >= self.hours_ago(48));
+        (is_missing, is_recorded_missing, is_taken)
     }
 
     /// Returns whether all doses of the last 48 hours were taken. One check-in that says otherwise is enough for no.
     fn all_doses(&self, recent: &[&CheckInAnswers]) -> bool {
         let says = |answer| recent.iter().any(|a| a.medication == Some(answer));
-        let (is_missing, is_taken) = self.due_doses();
-        (says(MedicationTaken::All) || is_taken)
-            && !says(MedicationTaken::Some)
-            && !says(MedicationTaken::None)
-            && !is_missing
+        let (is_missing, is_recorded_missing, is_taken) = self.due_doses();
+        let is_all = (says(MedicationTaken::All) && !is_recorded_missing) || (is_taken && !is_missing);
+        is_all && !says(MedicationTaken::Some) && !says(MedicationTaken::None)
     }
 
     pub(super) fn protective(&self) -> bool {
