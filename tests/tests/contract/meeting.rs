@@ -253,11 +253,16 @@ async fn an_import_replaces_the_meetings_of_its_source_only(app: &TestApp) {
         .await
         .expect("the import succeeds");
     let before = app.client().get("/v1/meetings?type=ST").await.expect(200).items()[0].clone();
-    let again = import_value(app, &json!([
-        { "name": "Taveuni at Noon", "slug": "taveuni", "day": 3, "time": "12:00", "types": ["O", "12x12"] },
-        { "name": "New", "slug": "new" },
-        { "name": "Wrong", "slug": "wrong", "day": "Monday" },
-    ]), "islands").await.expect("the import succeeds");
+    let feed = write_feed(
+        app,
+        &json!([
+            { "name": "Taveuni at Noon", "slug": "taveuni", "day": 3, "time": "12:00", "types": ["O", "12x12"] },
+            { "name": "New", "slug": "new" },
+            { "name": "Wrong", "slug": "wrong", "day": "Monday" },
+        ]),
+    );
+    let fewer = MeetingsImport { allow_shrink: true, ..settings(&feed, "islands") };
+    let again = meetings(&app.state().store, &fewer).await.expect("the import succeeds");
     assert!(
         again.is_partial && again.text.contains("2 of 3 entries imported; 1 new, 1 known before, 5 gone"),
         "{}",

@@ -267,11 +267,14 @@ fn cumulative_track(course: &Course) -> MilestoneTrack {
         next: remaining
             .next()
             .filter(|_| is_ongoing(course))
-            .map(|(milestone, needed)| NextMilestone {
-                unit: milestone.unit,
-                count: milestone.count,
-                on: Some(add_days(from, needed - days_before)),
-                remaining: needed - days_before,
+            .map(|(milestone, needed)| {
+                let on = add_days(from, needed - days_before);
+                NextMilestone {
+                    unit: milestone.unit,
+                    count: milestone.count,
+                    on: Some(on),
+                    remaining: days_between(course.boundary, on),
+                }
             }),
     }
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::{
     Insight,
-    calendar::{DaySet, add_days, days_in},
+    calendar::{DaySet, Span, add_days, days_in},
     craving::peak,
     facts::{AsOf, BasisBuilder, Facts, Window, check_in_day, use_span},
     limit::first_day_of_week,
@@ -248,11 +248,15 @@ pub fn series(
         .filter_map(|((from, to), values)| point(from.max(first), to.min(today), &values))
         .collect();
     points.reverse();
+    let days: Vec<Span> = if metric == Metric::UseDays {
+        // One record may have several days.
+        let spans = facts.counted_uses().map(|event| use_span(&event.record));
+        spans.filter(|(_, to)| first <= *to).collect()
+    } else {
+        values.iter().map(|(day, _)| (*day, *day)).collect()
+    };
     let basis = BasisBuilder::default()
-        .records(
-            source_collection(metric),
-            values.iter().map(|(day, _)| (*day, *day)),
-        )
+        .records(source_collection(metric), days)
         .build(as_of, window);
     Insight {
         basis,

@@ -229,15 +229,12 @@ mod tests {
                 let named: Vec<String> = findings.into_vec().into_iter().map(|f| f.pointer).collect();
                 let wrong_abv = abv.is_some() && unit != Some(AmountUnit::Ml);
                 let wrong_label = label.is_some() && unit != Some(AmountUnit::Other);
-                let expected: Vec<&str> = if unit.is_none() {
-                    Vec::from_iter((wrong_abv || wrong_label).then_some("/unit"))
-                } else {
-                    let all = [(wrong_abv, "/abv"), (wrong_label, "/unit_label")];
-                    all.into_iter()
-                        .filter(|(wrong, _)| *wrong)
-                        .map(|(_, at)| at)
-                        .collect()
-                };
+                let all = [(wrong_abv, "/abv"), (wrong_label, "/unit_label")];
+                let expected: Vec<&str> = all
+                    .into_iter()
+                    .filter(|(wrong, _)| *wrong)
+                    .map(|(_, at)| if unit.is_none() { "/unit" } else { at })
+                    .collect();
                 assert_eq!(named, expected, "{unit:?} {abv:?} {label:?}");
             }
         }

