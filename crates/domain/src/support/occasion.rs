@@ -197,9 +197,11 @@ pub struct Sources<'a> {
 }
 
 impl<'a> Sources<'a> {
-    /// Returns the craving events to learn from.
+    /// Returns the craving events to learn from. One that is dated tomorrow counts tomorrow, as in the insight.
     pub fn events(&self) -> impl Iterator<Item = &'a CravingEvent> + Clone + use<'a> {
-        self.facts.cravings.iter().map(|event| &event.record)
+        let today = self.as_of.today();
+        let events = self.facts.cravings.iter().map(|event| &event.record);
+        events.filter(move |event| event.occurred_at.local_date() <= today)
     }
 
     /// Returns the plan that strategies come from: that against relapse, otherwise the safety plan.

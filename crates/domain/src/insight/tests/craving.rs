@@ -1,22 +1,24 @@
-//! Tests of cravings and triggers against counting.
+//! Tests of cravings against counting, and of their trend against its definition.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate, Timelike};
-use proptest::prelude::*;
-use uuid::Uuid;
+use chrono_tz::Tz;
+use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{
     day_oracle::in_window,
-    history::{history, proptest_config, window, with_ids},
+    history::{as_of, history, proptest_config, timestamp_ago, window, with_ids},
+    reach::{assert_reached, samples},
+    statistics_oracle::{is_shown_p_value, mann_kendall},
 };
 use crate::{
-    craving_event::{CravingEvent, CravingOutcome, CravingRating},
+    check_in::CheckIn,
+    craving_event::{CravingEvent, CravingRating},
     insight::{
         calendar::add_days,
         craving::{CravingTrend, Direction, cravings},
-        facts::{Facts, Window},
-        trigger::triggers,
+        facts::{AsOf, Facts, Window},
     },
     record::Record,
     value::{
@@ -31,8 +33,8 @@ pub fn local_time(at: Timestamp) -> chrono::NaiveDateTime {
     at.to_string()[..19].parse().unwrap()
 }
 
-/// Checks the trend by its definition: the slope halves the slopes of all pairs of days.
-fn assert_trend(trend: &CravingTrend, facts: &Facts, today: NaiveDate) {
+/// Returns the strongest craving of each observed day, by the number of days before today, the earliest first.
+fn observed(facts: &Facts, today: NaiveDate) -> Vec<(i64, i64)> {
     let mut strongest: BTreeMap<i64, i64> = BTreeMap::new();
     let mut record_rating = |at: Timestamp, value: i64| {
         let day = i64::from(today.num_days_from_ce()) - i64::from(local_time(at).date().num_days_from_ce());
@@ -41,33 +43,165 @@ fn assert_trend(trend: &CravingTrend, facts: &Facts, today: NaiveDate) {
             *maximum = value.max(*maximum);
         }
     };
-    facts.cravings.iter().for_each(|e| {
-        e.record
-            .ratings
-            .iter()
-            .for_each(|r| record_rating(e.record.occurred_at, r.value.get()));
-    });
-    for check_in in &facts.check_ins {
-        let answers = &check_in.record.answers;
-        [answers.craving, answers.craving_max]
-            .into_iter()
-            .flatten()
-            .for_each(|v| record_rating(check_in.record.occurred_at, v.get()));
+    for event in facts.cravings.iter().map(|e| &e.record) {
+        (event.ratings.iter()).for_each(|r| record_rating(event.occurred_at, r.value.get()));
     }
-    assert_eq!(trend.observed_days, strongest.len());
-    assert_eq!(trend.slope_per_day.is_some(), strongest.len() >= 5);
-    if let Some(slope) = trend.slope_per_day {
-        let days: Vec<(&i64, &i64)> = strongest.iter().collect();
-        let mut slopes: Vec<f64> = Vec::new();
-        for (n, (x1, y1)) in days.iter().enumerate() {
-            for (x2, y2) in &days[n + 1..] {
-                #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-                slopes.push((*y2 - *y1) as f64 / (*x2 - *x1) as f64);
+    for check_in in facts.check_ins.iter().map(|c| &c.record) {
+        let rated = [check_in.answers.craving, check_in.answers.craving_max];
+        (rated.into_iter().flatten()).for_each(|v| record_rating(check_in.occurred_at, v.get()));
+    }
+    strongest.into_iter().collect()
+}
+
+/// Returns the Theil–Sen slope as a fraction: the median of the slopes of all pairs of days.
+fn slope(days: &[(i64, i64)]) -> (i64, i64) {
+    let mut slopes: Vec<(i64, i64)> = Vec::new();
+    for (n, (x1, y1)) in days.iter().enumerate() {
+        slopes.extend(days[n + 1..].iter().map(|(x2, y2)| (y2 - y1, x2 - x1)));
+    }
+    slopes.sort_by_key(|(rise, days)| rise * 360_360 / days);
+    let ((a, b), (c, d)) = (slopes[(slopes.len() - 1) / 2], slopes[slopes.len() / 2]);
+    (a * d + c * b, 2 * b * d)
+}
+
+/// Returns the direction by the definition. Whether the slope is a tenth or more is decided in whole numbers.
+fn direction(days: &[(i64, i64)]) -> Direction {
+    if days.len() < 5 {
+        return Direction::InsufficientData;
+    }
+    let (rise, run) = slope(days);
+    let is_clear = days.len() >= 7 && mann_kendall(&values_of(days)) < 0.2;
+    match (rise * 10, is_clear) {
+        (tenfold, _) if tenfold.abs() < run => Direction::Steady,
+        (_, false) => Direction::NotClear,
+        (tenfold, true) if tenfold > 0 => Direction::Rising,
+        _ => Direction::Falling,
+    }
+}
+
+fn values_of(days: &[(i64, i64)]) -> Vec<i64> {
+    days.iter().map(|(_, value)| *value).collect()
+}
+
+/// Compares the trend with its definition.
+fn assert_trend(trend: &CravingTrend, facts: &Facts, today: NaiveDate) {
+    let days = observed(facts, today);
+    assert_eq!((trend.to, (trend.to - trend.from).num_days()), (today, 13));
+    assert_eq!(trend.observed_days, days.len());
+    assert_eq!(trend.direction, direction(&days), "{trend:?} {days:?}");
+    let is_given = days.len() >= 5;
+    assert_eq!(
+        (trend.slope_per_day.is_some(), trend.p_value.is_some()),
+        (is_given, is_given)
+    );
+    if let (Some(actual), Some(p_value)) = (trend.slope_per_day, trend.p_value) {
+        let (rise, run) = slope(&days);
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let expected = rise as f64 / run as f64;
+        assert!((actual - expected).abs() < 1e-9, "{trend:?} {days:?}");
+        let exact = mann_kendall(&values_of(&days));
+        assert!(is_shown_p_value(p_value, exact), "{trend:?} {exact} {days:?}");
+    }
+}
+
+/// Generates cravings and check-ins of two weeks: with or without a slope, with many ties or few, on few days or all.
+fn two_weeks() -> impl Strategy<Value = (AsOf, Facts)> {
+    let day = (
+        0_i64..=10,
+        0_u8..100,
+        -600_i64..600,
+        any::<bool>(),
+        recording_zone_of_two_weeks(),
+    );
+    let shape = (
+        0_u8..=100,
+        0_i64..=10,
+        select(&[0_i64, 0, 1, 2, 4, 10][..]),
+        -12_i64..=12,
+    );
+    (as_of(), shape, vec(day, 17)).prop_map(|(as_of, (rated, level, spread, tenths), days)| {
+        let (mut cravings, mut check_ins) = (Vec::new(), Vec::new());
+        for (ago, (noise, roll, minutes, is_craving, zone)) in (0_i64..).zip(days) {
+            if roll >= rated {
+                continue;
+            }
+            let value = Rating::clamped(level + (noise - 5) * spread / 10 + tenths * (7 - ago) / 10);
+            let at = timestamp_ago(&as_of, ago * 1440 + minutes, zone.unwrap_or(as_of.zone));
+            if is_craving {
+                cravings.push(rated_craving(at, value));
+            } else {
+                let mut check_in = CheckIn {
+                    occurred_at: at,
+                    ..CheckIn::example()
+                };
+                check_in.answers.craving = Some(value);
+                check_in.answers.craving_max = None;
+                check_ins.push(check_in);
             }
         }
-        let above = slopes.iter().filter(|s| **s > slope + 1e-9).count();
-        let below = slopes.iter().filter(|s| **s < slope - 1e-9).count();
-        assert!(above * 2 <= slopes.len() && below * 2 <= slopes.len());
+        let facts = Facts {
+            cravings: with_ids(cravings, 4000),
+            check_ins: with_ids(check_ins, 3000),
+            ..Facts::default()
+        };
+        (as_of, facts)
+    })
+}
+
+/// The zone in which a day was recorded: seldom one that is not the person's.
+fn recording_zone_of_two_weeks() -> impl Strategy<Value = Option<Tz>> {
+    option::weighted(
+        0.05,
+        select(&[chrono_tz::Pacific::Kiritimati, chrono_tz::UTC][..]),
+    )
+}
+
+fn rated_craving(at: Timestamp, value: Rating) -> CravingEvent {
+    CravingEvent {
+        occurred_at: at,
+        ended_at: None,
+        ratings: List::of([CravingRating {
+            offset_s: Int::clamped(0),
+            value,
+        }]),
+        ..CravingEvent::example()
+    }
+}
+
+#[test]
+fn random_histories_reach_every_kind_of_trend() {
+    let days = |(as_of, facts): &(AsOf, Facts)| observed(facts, as_of.today());
+    let has = |sample: &_, wanted: Direction| direction(&days(sample)) == wanted;
+    let distinct = |sample: &_| {
+        values_of(&days(sample))
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+            .len()
+    };
+    let all = samples(two_weeks());
+    assert_reached(
+        &all,
+        &[
+            ("rising", &|s| has(s, Direction::Rising)),
+            ("falling", &|s| has(s, Direction::Falling)),
+            ("not clear", &|s| has(s, Direction::NotClear)),
+            ("not clear with 7 days", &|s| {
+                has(s, Direction::NotClear) && days(s).len() >= 7
+            }),
+            ("steady", &|s| has(s, Direction::Steady)),
+            ("too few days", &|s| has(s, Direction::InsufficientData)),
+            ("ties, and not all equal", &|s| {
+                (2..days(s).len()).contains(&distinct(s))
+            }),
+            ("all days are equal", &|s| days(s).len() >= 5 && distinct(s) == 1),
+            ("no ties", &|s| days(s).len() >= 5 && distinct(s) == days(s).len()),
+            ("a slope of a tenth", &|s| {
+                days(s).len() >= 5 && matches!(slope(&days(s)), (rise, run) if rise.abs() * 10 == run)
+            }),
+        ],
+    );
+    for n in 5..=14 {
+        assert!(all.iter().any(|sample| days(sample).len() == n), "{n} days");
     }
 }
 
@@ -121,58 +255,15 @@ proptest! {
     }
 
     #[test]
-    fn triggers_equal_counting(((as_of, facts), window) in (history(), window())) {
-        let (today, actual) = (as_of.today(), triggers(&facts, &as_of, window).result);
-        // A use event that names the craving counts as use, whatever outcome the craving has.
-        let followed = |id: Uuid| facts.uses.iter().map(|u| &u.record)
-            .any(|u| u.craving_event_id == Some(id) && !u.as_prescribed && !u.entered_in_error);
-        let events: Vec<(&CravingEvent, bool)> = facts.cravings.iter()
-            .filter(|e| in_window(local_time(e.record.occurred_at).date(), today, window))
-            .map(|e| (&e.record, e.record.outcome == CravingOutcome::Used || followed(e.id))).collect();
-        let known = |e: &&(&CravingEvent, bool)| e.1 || e.0.outcome == CravingOutcome::RodeItOut;
-        let used = |e: &&(&CravingEvent, bool)| e.1;
-        let all = (events.iter().filter(known).count(), events.iter().filter(used).count());
-        let ids: BTreeSet<Uuid> = events.iter().flat_map(|e| e.0.trigger_ids.iter().copied()).collect();
-        prop_assert_eq!(actual.triggers.iter().map(|t| t.trigger_id).collect::<BTreeSet<_>>(), ids);
-        for trigger in &actual.triggers {
-            let carrying: Vec<(&CravingEvent, bool)> = events.iter().copied().filter(|e| e.0.trigger_ids.contains(&trigger.trigger_id)).collect();
-            let own = (carrying.iter().filter(known).count(), carrying.iter().filter(used).count());
-            let figures = &trigger.figures;
-            prop_assert_eq!((figures.events, figures.known_outcomes, figures.used), (carrying.len(), own.0, own.1));
-            let others = (all.0 - own.0, all.1 - own.1);
-            prop_assert_eq!((figures.use_share.is_some(), figures.use_share_without.is_some()), (own.0 >= 5, others.0 >= 5));
-            prop_assert_eq!(figures.use_ratio.is_some(), own.0 >= 5 && others.0 >= 5 && all.1 > 0);
-            if let Some(ratio) = figures.use_ratio {
-                prop_assert_eq!((ratio.value.is_some(), ratio.interval.high.is_some()), (others.1 > 0, others.1 > 0));
-                #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-                let expected = (own.1 as f64 / own.0 as f64) / (others.1 as f64 / others.0 as f64);
-                prop_assert!((ratio.value.unwrap_or(expected) - expected).abs() < 1e-9 || others.1 == 0);
-                let high = ratio.interval.high.unwrap_or(f64::INFINITY);
-                prop_assert!(ratio.interval.low <= expected + 1e-9 && expected <= high + 1e-9);
-            }
-        }
-        // Whatever is not marked is followed by everything with a smaller p-value (Benjamini–Hochberg).
-        let ratios: Vec<_> = (actual.triggers.iter().map(|t| &t.figures)).chain(actual.situations.iter().map(|s| &s.figures))
-            .filter_map(|figures| figures.use_ratio).collect();
-        for one in &ratios {
-            for other in &ratios {
-                prop_assert!(one.may_be_chance || !other.may_be_chance || other.p_value >= one.p_value);
-            }
-            // A single p-value of 0.1 never fails among as many that are as small.
-            prop_assert!(one.p_value > 0.1 || ratios.len() > 1 || !one.may_be_chance);
-        }
+    fn trends_equal_their_definition((as_of, facts) in two_weeks()) {
+        assert_trend(&cravings(&facts, &as_of, Window::Week).result.trend, &facts, as_of.today());
     }
 }
 
 fn one_craving_a_day(values: &[(i64, i64)], today: NaiveDate) -> Facts {
-    let event = |(ago, value): &(i64, i64)| CravingEvent {
-        occurred_at: Timestamp::utc(add_days(today, -ago).and_hms_opt(12, 0, 0).unwrap().and_utc()),
-        ratings: List::of([CravingRating {
-            offset_s: Int::clamped(0),
-            value: Rating::clamped(*value),
-        }]),
-        ..CravingEvent::example()
-    };
+    let noon = |ago: i64| add_days(today, -ago).and_hms_opt(12, 0, 0).unwrap().and_utc();
+    let event =
+        |(ago, value): &(i64, i64)| rated_craving(Timestamp::utc(noon(*ago)), Rating::clamped(*value));
     Facts {
         cravings: with_ids(values.iter().map(event).collect(), 1),
         ..Facts::default()
@@ -181,7 +272,7 @@ fn one_craving_a_day(values: &[(i64, i64)], today: NaiveDate) -> Facts {
 
 fn trend_of(values: &[(i64, i64)]) -> CravingTrend {
     let today: NaiveDate = "2026-03-14".parse().unwrap();
-    let as_of = crate::insight::facts::AsOf {
+    let as_of = AsOf {
         at: "2026-03-14T20:00:00Z".parse().unwrap(),
         zone: chrono_tz::UTC,
         week_start: 1,
@@ -241,71 +332,4 @@ fn a_trend_has_a_direction_from_seven_days_on_if_chance_alone_would_hardly_show_
     let steady: Vec<(i64, i64)> = (0..14).map(|ago| (ago, 5)).collect();
     let found = trend_of(&steady);
     assert_eq!((found.direction, found.p_value), (Direction::Steady, Some(1.0)));
-}
-
-/// A trigger is compared with the cravings without it, and of many triggers few stand out.
-#[test]
-fn use_with_a_trigger_is_compared_with_use_without_it() {
-    let (bar, rest) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let craving = |n: usize| {
-        // The bar: 6 of 8 with use. Without it: 2 of 12. The other trigger: 4 of 10, and without it 4 of 10.
-        let used = n < 6 || n == 8 || n == 14;
-        let mut triggers = Vec::new();
-        triggers.extend((n < 8).then_some(bar));
-        triggers.extend((n < 2 || (6..12).contains(&n) || n == 14 || n == 15).then_some(rest));
-        CravingEvent {
-            trigger_ids: List::of(triggers),
-            category: None,
-            outcome: if used {
-                CravingOutcome::Used
-            } else {
-                CravingOutcome::RodeItOut
-            },
-            ..CravingEvent::example()
-        }
-    };
-    let facts = Facts {
-        cravings: with_ids((0..20).map(craving).collect(), 1),
-        ..Facts::default()
-    };
-    let as_of = crate::insight::facts::AsOf {
-        at: "2026-03-14T20:00:00Z".parse().unwrap(),
-        zone: chrono_tz::UTC,
-        week_start: 1,
-        standard_drink_g: Some(14.0),
-    };
-    let found = triggers(&facts, &as_of, Window::All).result;
-    let figures = |id: Uuid| {
-        &found
-            .triggers
-            .iter()
-            .find(|t| t.trigger_id == id)
-            .unwrap()
-            .figures
-    };
-    let bar = figures(bar);
-    assert_eq!(
-        (
-            bar.use_share.map(|s| (s.count, s.n)),
-            bar.use_share_without.map(|s| (s.count, s.n))
-        ),
-        (Some((6, 8)), Some((2, 12)))
-    );
-    let ratio = bar.use_ratio.unwrap();
-    assert!((ratio.value.unwrap() - 4.5).abs() < 1e-9);
-    // The exact test by whole numbers: 2 440 of 125 970 tables.
-    assert!(
-        (ratio.p_value - 0.0194).abs() < 1e-9 && !ratio.may_be_chance,
-        "{ratio:?}"
-    );
-    assert!(
-        (ratio.interval.low - 1.402_433).abs() < 1e-5
-            && (ratio.interval.high.unwrap() - 16.620_832).abs() < 1e-5,
-        "{ratio:?}"
-    );
-    let rest = figures(rest).use_ratio.unwrap();
-    assert!(
-        rest.may_be_chance && (rest.value.unwrap() - 1.0).abs() < 1e-9,
-        "{rest:?}"
-    );
 }

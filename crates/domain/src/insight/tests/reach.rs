@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Generates some values, the same in every run.
-fn samples<T>(strategy: impl Strategy<Value = T>) -> Vec<T> {
+pub fn samples<T>(strategy: impl Strategy<Value = T>) -> Vec<T> {
     let mut runner = TestRunner::deterministic();
     (0..600)
         .map(|_| strategy.new_tree(&mut runner).unwrap().current())
@@ -33,10 +33,10 @@ fn samples<T>(strategy: impl Strategy<Value = T>) -> Vec<T> {
 }
 
 /// A kind of sample, with its name.
-type Named<'a, T> = (&'a str, &'a dyn Fn(&T) -> bool);
+pub type Named<'a, T> = (&'a str, &'a dyn Fn(&T) -> bool);
 
 /// Counts in how many samples something is true, and checks that it is in some of them.
-fn assert_reached<T>(samples: &[T], kinds: &[Named<'_, T>]) {
+pub fn assert_reached<T>(samples: &[T], kinds: &[Named<'_, T>]) {
     let reached: BTreeMap<&str, usize> = kinds
         .iter()
         .map(|(name, is)| (*name, samples.iter().filter(|sample| is(sample)).count()))

@@ -1,136 +1,192 @@
-//! Tests of coping strategies against the definition of each figure.
+//! Tests of coping strategies against the definition of each figure, and of their order in help.
 
-use proptest::{collection::vec, option, prelude::*};
+use std::{cmp::Ordering, collections::BTreeSet};
 
-use super::history::{as_of, proptest_config, rating, with_ids};
-use crate::{
-    craving_event::{CravingEvent, CravingRating, StrategyUse},
-    insight::{
-        facts::{Facts, Window},
-        strategy::strategies,
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::{
+    day_oracle::{date, today},
+    history::{proptest_config, window},
+    reach::{assert_reached, samples},
+    strategy_oracle::{
+        Craving, Oracle, RIVER, STRATEGIES, event, facts_of, history, mean, number_of, strategy_of,
     },
+};
+use crate::{
+    insight::{
+        facts::{AsOf, Facts, Window},
+        strategy::{StrategyName, strategies},
+    },
+    plan::{Plan, PlanStrategy},
     record::Record,
+    support::toolkit::{Occasion, Sources, ToolkitStrategy, toolkit},
     value::{
-        list::List,
-        number::{Int, Rating},
-        text::Label,
-        timestamp::Timestamp,
+        list::{Ids, List},
+        text::text,
     },
 };
 
-/// Index of the strategy, rating before, rating after.
-type StrategyRatings = (usize, Option<Rating>, Option<Rating>);
-
-fn event(
-    (first, last, tried): (Rating, Option<Rating>, Vec<StrategyRatings>),
-    at: Timestamp,
-) -> CravingEvent {
-    let ratings = [Some((0, first)), last.map(|last| (60, last))];
-    CravingEvent {
-        occurred_at: at,
-        ratings: List::of(
-            ratings
-                .into_iter()
-                .flatten()
-                .map(|(offset, value)| CravingRating {
-                    offset_s: Int::clamped(offset),
-                    value,
-                }),
-        ),
-        strategy_uses: List::of(tried.into_iter().map(|(name, before, after)| StrategyUse {
-            id: None,
-            strategy_id: None,
-            practice: None,
-            label: Label::new(["Walk", "tea", "Call"][name]),
-            before,
-            after,
-            helped: None,
-            seconds: None,
-        })),
-        ..CravingEvent::example()
-    }
-}
-
-fn band(rating: Rating) -> u8 {
-    u8::from(rating.get() >= 4) + u8::from(rating.get() >= 7)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "small numbers")]
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-fn events() -> impl Strategy<Value = Vec<(Rating, Option<Rating>, Vec<StrategyRatings>)>> {
-    let tried = prop_oneof![
-        Just(Vec::new()),
-        vec(
-            (
-                0_usize..3,
-                option::weighted(0.8, rating()),
-                option::weighted(0.8, rating())
-            ),
-            0..4
-        )
-    ];
-    vec((rating(), option::weighted(0.8, rating()), tried), 0..40)
+/// Returns what help offers with a plan whose only strategy is the one of the histories.
+fn offered(facts: &Facts, as_of: &AsOf) -> Vec<ToolkitStrategy> {
+    let mut plan = Plan::example();
+    plan.content.strategies = List::of([PlanStrategy {
+        id: Some(RIVER),
+        label: text!("River"),
+        trigger_ids: Ids::default(),
+        practice: None,
+        ..plan.content.strategies[0].clone()
+    }]);
+    let sources = Sources {
+        plan: Some((Uuid::from_u128(9), &plan)),
+        safety_plan: None,
+        contacts: &[],
+        facts,
+        helplines: Vec::new(),
+        as_of,
+    };
+    toolkit(&Occasion::default(), &sources).strategies
 }
 
 proptest! {
     #![proptest_config(proptest_config())]
 
     #[test]
-    fn the_figures_of_each_strategy_equal_their_definitions((as_of, events) in (as_of(), events())) {
-        let at = Timestamp::in_zone(as_of.at, as_of.zone);
-        let facts = Facts {
-            cravings: with_ids(events.iter().map(|e| event(e.clone(), at)).collect(), 1),
-            ..Facts::default()
-        };
-        let result = strategies(&facts, &as_of, Window::All).result;
-        // Mean drop of cravings of a band without any strategy, if there are at least five.
-        let drop_without_strategy = |of: u8| {
-            let drops: Vec<f64> = events.iter()
-                .filter(|(first, last, tried)| tried.is_empty() && last.is_some() && band(*first) == of)
-                .map(|(first, last, _)| first.as_f64() - last.unwrap().as_f64()).collect();
-            (drops.len() >= 5).then(|| mean(&drops))
-        };
-        // Raw and adjusted drop of each event: from the first rating before to the last rating after.
-        let rated = |name: usize| -> Vec<(f64, Option<f64>)> {
-            events.iter().filter_map(|(_, _, tried)| {
-                let complete: Vec<(Rating, Rating)> = tried.iter().filter(|(n, _, _)| *n == name)
-                    .filter_map(|(_, before, after)| before.zip(*after)).collect();
-                let (before, after) = (complete.first()?.0, complete.last()?.1);
-                let drop = before.as_f64() - after.as_f64();
-                Some((drop, drop_without_strategy(band(before)).map(|natural| drop - natural)))
-            }).collect()
-        };
-        let all: Vec<f64> = (0..3).flat_map(rated).filter_map(|(_, adjusted)| adjusted).collect();
-        for (name, label) in ["Walk", "tea", "Call"].into_iter().enumerate() {
-            let drops_of_strategy = rated(name);
-            let actual = result.strategies.iter().find(|s| s.strategy.label == label);
-            prop_assert_eq!(actual.is_some(), !drops_of_strategy.is_empty());
-            let Some(actual) = actual else { continue };
-            let drops: Vec<f64> = drops_of_strategy.iter().map(|o| o.0).collect();
-            let compared: Vec<f64> = drops_of_strategy.iter().filter_map(|o| o.1).collect();
-            let adjusted = if compared.is_empty() { 0.0 } else { mean(&compared) };
-            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-            let n = compared.len() as f64;
-            prop_assert_eq!((actual.rated, actual.compared), (drops.len(), compared.len()));
-            prop_assert!((actual.raw_mean_drop - mean(&drops)).abs() < 1e-9);
-            prop_assert_eq!((actual.adjusted_drop.is_some(), actual.interval.is_some()), (compared.len() >= 3, compared.len() >= 3));
-            prop_assert!((actual.adjusted_drop.unwrap_or(adjusted) - adjusted).abs() < 1e-9);
-            prop_assert_eq!(actual.score.is_some(), !all.is_empty());
-            if let Some(score) = actual.score {
-                prop_assert!((score - (n * adjusted + 5.0 * mean(&all)) / (n + 5.0)).abs() < 1e-8);
+    fn the_figures_of_each_strategy_equal_their_definitions(((as_of, cravings), window) in (history(), window())) {
+        let oracle = Oracle::new(&as_of, &cravings, window);
+        let result = strategies(&facts_of(&as_of, &cravings), &as_of, window).result;
+        let order: Vec<usize> = result.strategies.iter().map(|s| number_of(&s.strategy)).collect();
+        let unrated: Vec<usize> = result.unrated.iter().map(|s| number_of(&s.strategy)).collect();
+        for strategy in 0..STRATEGIES {
+            let uses = oracle.uses(strategy);
+            let counted = (uses.len(), uses.iter().filter(|tried| tried.3 == Some(true)).count());
+            let is_rated = !oracle.rated(strategy).is_empty();
+            let found: Vec<_> = result.strategies.iter().filter(|s| number_of(&s.strategy) == strategy).collect();
+            prop_assert_eq!(found.len(), usize::from(is_rated));
+            prop_assert_eq!(unrated.iter().filter(|n| **n == strategy).count(), usize::from(!is_rated && !uses.is_empty()));
+            for actual in found {
+                prop_assert_eq!((actual.uses, actual.helped), counted);
+                oracle.assert_strategy(actual, strategy);
             }
-            let mut sorted = drops.clone();
-            sorted.sort_by(f64::total_cmp);
-            prop_assert!((actual.raw_median_drop * 2.0 - sorted[(drops.len() - 1) / 2] - sorted[drops.len() / 2]).abs() < 1e-9);
-            if let Some(interval) = actual.interval {
-                prop_assert!(interval.low < interval.high);
-                prop_assert!((interval.high + interval.low - 2.0 * adjusted).abs() < 1e-9);
+            for actual in result.unrated.iter().filter(|s| number_of(&s.strategy) == strategy) {
+                prop_assert_eq!((actual.uses, actual.helped), counted);
             }
         }
-        let order: Vec<(bool, Option<f64>)> = result.strategies.iter().map(|s| (s.has_helped(), s.score)).collect();
-        prop_assert!(order.windows(2).all(|pair| pair[0] >= pair[1]));
+        for pair in order.windows(2) {
+            prop_assert_ne!(oracle.cmp(pair[0], pair[1]), Ordering::Greater, "{:?}", result.strategies);
+        }
     }
+
+    /// What has helped comes first, in the order of the insight over everything, with the same figures. What has not
+    /// is behind what was never tried.
+    #[test]
+    fn help_offers_strategies_in_the_order_of_the_insight((as_of, cravings) in history()) {
+        let facts = facts_of(&as_of, &cravings);
+        let result = strategies(&facts, &as_of, Window::All).result;
+        let figures = |n: usize, raw: f64, adjusted: Option<f64>| {
+            (n, format!("{:.4}", (raw * 100.0).round() / 100.0 + 0.0), adjusted.is_some())
+        };
+        let helped: Vec<_> = result.strategies.iter().filter(|s| s.has_helped())
+            .map(|s| (number_of(&s.strategy), figures(s.rated, s.raw_mean_drop, s.adjusted_drop))).collect();
+        let offered = offered(&facts, &as_of);
+        let first: Vec<_> = offered.iter().take_while(|s| s.n > 0).map(|s| {
+            let name = StrategyName { strategy_id: s.strategy_id, practice: s.practice.clone(), label: s.label.clone() };
+            (number_of(&name), figures(s.n, s.raw_mean_drop.unwrap_or(f64::NAN), s.adjusted_drop))
+        }).collect();
+        // Where two are equally good, help offers first what fits better.
+        let oracle = Oracle::new(&as_of, &cravings, Window::All);
+        for pair in first.windows(2) {
+            prop_assert_ne!(oracle.cmp(pair[0].0, pair[1].0), Ordering::Greater, "{:?}", first);
+        }
+        prop_assert_eq!(first.into_iter().collect::<BTreeSet<_>>(), helped.into_iter().collect::<BTreeSet<_>>());
+        prop_assert!(offered.iter().map(|s| s.n > 0).collect::<Vec<_>>().is_sorted_by(|a, b| a >= b));
+    }
+}
+
+type Sample = (AsOf, Vec<Craving>);
+
+/// Returns whether something is so for a rated strategy.
+fn any_strategy((as_of, cravings): &Sample, is: &dyn Fn(&Oracle<'_>, usize) -> bool) -> bool {
+    let oracle = Oracle::new(as_of, cravings, Window::All);
+    (0..STRATEGIES).any(|n| !oracle.rated(n).is_empty() && is(&oracle, n))
+}
+
+#[test]
+fn random_histories_reach_every_kind_of_comparison() {
+    let has_untreated = |sample: &Sample, n: usize| {
+        any_strategy(sample, &|oracle, strategy| {
+            oracle
+                .rated(strategy)
+                .iter()
+                .any(|(band, _)| oracle.natural[*band].len() == n)
+        })
+    };
+    assert_reached::<Sample>(
+        &samples(history()),
+        &[
+            (
+                "a strategy was used several times in one craving",
+                &|(_, cravings)| {
+                    cravings.iter().any(|one| {
+                        let uses = one.2.iter().filter(|tried| strategy_of(tried.0) == 0);
+                        uses.filter(|tried| tried.1.is_some() && tried.2.is_some())
+                            .count()
+                            > 1
+                    })
+                },
+            ),
+            ("a rating is missing", &|(_, cravings)| {
+                cravings
+                    .iter()
+                    .any(|one| one.1.is_none() || one.2.iter().any(|tried| tried.2.is_none()))
+            }),
+            ("4 untreated cravings in a band", &|s| has_untreated(s, 4)),
+            ("5 untreated cravings in a band", &|s| has_untreated(s, 5)),
+        ],
+    );
+}
+
+#[test]
+fn random_histories_reach_every_kind_of_drop() {
+    assert_reached::<Sample>(
+        &samples(history()),
+        &[
+            ("the craving rose", &|s| {
+                any_strategy(s, &|oracle, n| mean(&oracle.raw(n)) < 0.0)
+            }),
+            ("it fell by less than by itself", &|s| {
+                any_strategy(s, &|oracle, n| {
+                    mean(&oracle.raw(n)) > 0.0 && !oracle.has_helped(n)
+                })
+            }),
+            ("it fell by more", &|s| {
+                any_strategy(s, &|oracle, n| mean(&oracle.compared(n).1) > 0.0)
+            }),
+            ("several bands are compared", &|s| {
+                any_strategy(s, &|oracle, n| {
+                    let bands = oracle.compared(n).0;
+                    bands.len() >= 3 && bands.iter().any(|band| *band != bands[0])
+                })
+            }),
+            ("all drops are equal", &|s| {
+                any_strategy(s, &|oracle, n| {
+                    let drops = oracle.raw(n);
+                    drops.len() >= 3 && drops.windows(2).all(|pair| pair[0] - pair[1] == 0.0)
+                })
+            }),
+            ("some strategies are compared and some are not", &|s| {
+                any_strategy(s, &|oracle, n| {
+                    oracle.score(n).is_some() && oracle.compared(n).1.is_empty()
+                })
+            }),
+            ("nothing can be compared", &|s| {
+                any_strategy(s, &|oracle, n| oracle.score(n).is_none())
+            }),
+            ("a craving is dated tomorrow", &|(as_of, cravings)| {
+                cravings
+                    .iter()
+                    .any(|one| date(event(as_of, one).occurred_at) > today(as_of))
+            }),
+        ],
+    );
 }
