@@ -2,10 +2,7 @@
 
 use chrono::{NaiveDate, TimeDelta};
 
-use super::{
-    opioid_tolerance::FIRST_WEEKS_DAYS,
-    situation::{MAX_MEDICATIONS, SafetyInput, Situation},
-};
+use super::situation::{FIRST_WEEKS_DAYS, MAX_MEDICATIONS, SafetyInput, Situation};
 use crate::{
     insight::{
         calendar::{add_days, days_between},

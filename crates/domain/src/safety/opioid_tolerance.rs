@@ -3,7 +3,7 @@
 use super::{
     level_of_care::is_in_freedom,
     opioid_medication::{antagonists, ended_agonists},
-    situation::{RECENT_USE_DAYS, SafetyInput, Situation},
+    situation::{FIRST_WEEKS_DAYS, RECENT_USE_DAYS, SafetyInput, Situation},
 };
 use crate::{
     insight::{
@@ -19,8 +19,6 @@ use crate::{
 const ABSTINENT_DAYS: i64 = 3;
 /// The same in milliseconds.
 const ABSTINENT_MILLIS: i64 = ABSTINENT_DAYS * 24 * 60 * 60 * 1000;
-/// Number of days after a stay, or after the end of a medication, in which the danger is highest.
-pub(super) const FIRST_WEEKS_DAYS: i64 = 28;
 /// Number of days in which use says that a record is about drugs.
 const KNOWN_USE_DAYS: i64 = 365;
 

@@ -16,6 +16,8 @@ use crate::{
 
 /// Maximum number of medications of a class that a rule looks at.
 pub(super) const MAX_MEDICATIONS: usize = 100;
+/// Number of days after a stay, or after the end of a medication, in which the danger is highest.
+pub(super) const FIRST_WEEKS_DAYS: i64 = 28;
 /// Number of days in which a craving or a use is recent. Today is one of them.
 const RECENT_DAYS: i64 = 7;
 /// Number of days in which use says what a craving without a substance is for.
