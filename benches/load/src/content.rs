@@ -102,6 +102,7 @@ fn rating(random: &mut Random) -> Rating {
 /// A momentary check-in: eight answers, a note of 120 characters, three tags.
 pub fn check_in(random: &mut Random, at: DateTime<Utc>) -> CheckIn {
     CheckIn {
+        feels_safe_at: None,
         kind: CheckInKind::Momentary,
         occurred_at: Timestamp::in_zone(at, ZONE),
         local_date: None,

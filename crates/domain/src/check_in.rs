@@ -176,12 +176,16 @@ pub struct CheckIn {
     #[serde(default)]
     #[schema(value_type = Vec<Label>, max_items = 20)]
     pub tags: List<Label, 20>,
+    /// The time at which the server got this answer to `feels_safe`. Other changes of the check-in leave it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(read_only)]
+    pub feels_safe_at: Option<Timestamp>,
 }
 
 impl Record for CheckIn {
     const KIND: Kind = Kind::CheckIn;
     // Help is part of a response, and may be sent back with it.
-    const READ_ONLY: &'static [&'static str] = &["local_date", "support"];
+    const READ_ONLY: &'static [&'static str] = &["local_date", "feels_safe_at", "support"];
 
     fn occurred_at(&self) -> Option<Timestamp> {
         Some(self.occurred_at)
@@ -198,8 +202,17 @@ impl Record for CheckIn {
         }
     }
 
-    fn complete(&mut self, _now: DateTime<Utc>, _new_id: NewId<'_>) {
+    fn adopt(&mut self, before: &Self) {
+        if self.answers.feels_safe == before.answers.feels_safe {
+            self.feels_safe_at = before.feels_safe_at;
+        }
+    }
+
+    fn complete(&mut self, now: DateTime<Utc>, _new_id: NewId<'_>) {
         self.local_date = Some(self.occurred_at.local_date());
+        if self.answers.feels_safe.is_some() {
+            self.feels_safe_at.get_or_insert(Timestamp::utc(now));
+        }
     }
 
     fn slot(&self) -> Option<String> {
@@ -241,6 +254,7 @@ impl Record for CheckIn {
             warning_sign_ids: Ids::default(),
             note: Some(text!("Long day, but the walk helped.")),
             tags: List::of([text!("work")]),
+            feels_safe_at: None,
         }
     }
 }

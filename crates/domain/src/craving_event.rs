@@ -160,6 +160,10 @@ pub struct CravingEvent {
     /// Whether the person feels safe. `no` and `not_sure` bring the crisis line and the safety plan first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feels_safe: Option<FeelsSafe>,
+    /// The time at which the server got this answer to `feels_safe`. Other changes of the event leave it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(read_only)]
+    pub feels_safe_at: Option<Timestamp>,
     /// A free note in the person's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,
@@ -185,7 +189,7 @@ impl Record for CravingEvent {
         on_timer: Self::close,
     });
     // Help is part of a response, and may be sent back with it.
-    const READ_ONLY: &'static [&'static str] = &["peak", "support"];
+    const READ_ONLY: &'static [&'static str] = &["peak", "feels_safe_at", "support"];
 
     fn occurred_at(&self) -> Option<Timestamp> {
         Some(self.occurred_at)
@@ -245,7 +249,16 @@ impl Record for CravingEvent {
         }
     }
 
+    fn adopt(&mut self, before: &Self) {
+        if self.feels_safe == before.feels_safe {
+            self.feels_safe_at = before.feels_safe_at;
+        }
+    }
+
     fn complete(&mut self, now: DateTime<Utc>, new_id: NewId<'_>) {
+        if self.feels_safe.is_some() {
+            self.feels_safe_at.get_or_insert(Timestamp::utc(now));
+        }
         self.peak = self.ratings.iter().map(|r| r.value).max();
         for tried in self.strategy_uses.items_mut() {
             tried.id.get_or_insert_with(&mut *new_id);
@@ -295,6 +308,7 @@ impl Record for CravingEvent {
             outcome: CravingOutcome::RodeItOut,
             acted: Some(false),
             feels_safe: None,
+            feels_safe_at: None,
             note: Some(text!("It came after the call, and it passed.")),
         }
     }

@@ -13,6 +13,7 @@ both_engines!(
     a_response_with_help_may_be_sent_back,
     the_safety_plan_comes_with_every_help_and_first_in_danger,
     what_was_said_through_sync_is_known_afterwards,
+    an_answer_is_as_old_as_itself_whatever_else_changes_in_its_record,
     the_answers_are_validated_and_kept,
 );
 
@@ -164,4 +165,44 @@ async fn the_answers_are_validated_and_kept(app: &TestApp) {
     assert_eq!(refused.pointers(), ["/answers/feels_safe", "/answers/used_yesterday"]);
     let craving = json!({ "occurred_at": wrong["occurred_at"], "ratings": [{ "offset_s": 0, "value": 7 }], "feels_safe": "unsure" });
     assert_eq!(sam.post("/v1/craving-events", &craving).await.expect(422).pointers(), ["/feels_safe"]);
+}
+
+async fn an_answer_is_as_old_as_itself_whatever_else_changes_in_its_record(app: &TestApp) {
+    let sam = app.person().await;
+    let at = |minutes: i64| (app.clock.now() - TimeDelta::minutes(minutes)).to_rfc3339();
+    let said = |minutes: i64, answer: &str| json!({ "kind": "momentary", "occurred_at": at(minutes), "answers": { "feels_safe": answer } });
+    let craving = |minutes: i64, answer: &str| json!({ "occurred_at": at(minutes), "ratings": [{ "offset_s": 0, "value": 7 }], "feels_safe": answer });
+    let is_unsafe = async || {
+        let support = sam.get("/v1/support").await.expect(200).body;
+        let warnings = sam.get("/v1/insights/warnings").await.expect(200).body;
+        let is_noted =
+            |notes: &Value| notes.as_array().unwrap().iter().any(|note| note["topic"] == "feeling_unsafe");
+        assert_eq!(is_noted(&support["safety_notes"]), is_noted(&warnings["safety"]));
+        is_noted(&support["safety_notes"])
+    };
+    // A `yes` about a later time, which was written before.
+    let yes = sam.post("/v1/check-ins", &said(60, "yes")).await.expect(201);
+    sam.post("/v1/craving-events", &craving(237, "yes")).await.expect(201);
+    app.clock.advance(TimeDelta::minutes(1));
+    let no = sam.post("/v1/check-ins", &said(300, "no")).await.expect(201);
+    assert!(is_unsafe().await);
+    // Neither tags nor the closing of the craving make a `yes` a new one.
+    app.clock.advance(TimeDelta::minutes(5));
+    let changed = sam.patch(&yes.header("location"), 1, &json!({ "tags": ["work"] })).await.expect(200).body;
+    assert_eq!(changed["feels_safe_at"], yes.body["feels_safe_at"]);
+    app.state().store.run_timers(app.clock.micros()).await.expect("the timers run");
+    assert!(is_unsafe().await);
+    // A new `yes` takes it back, and a change of something else does not bring it back.
+    let later = sam.post("/v1/check-ins", &said(1, "yes")).await.expect(201);
+    assert!(!is_unsafe().await);
+    app.clock.advance(TimeDelta::minutes(1));
+    let path = no.header("location");
+    let tagged = sam.patch(&path, 1, &json!({ "tags": ["night"] })).await.expect(200).body;
+    assert_eq!(tagged["feels_safe_at"], no.body["feels_safe_at"]);
+    assert!(!is_unsafe().await);
+    // An answer that changes is a new answer.
+    sam.patch(&later.header("location"), 1, &json!({ "answers": { "feels_safe": "not_sure" } }))
+        .await
+        .expect(200);
+    assert!(is_unsafe().await);
 }

@@ -228,8 +228,9 @@ impl ForNoun for Pair<'_> {
         }
         for (member, schema) in self.0.members(&answer) {
             let is_given = schema["type"] == "array" || T::READ_ONLY.contains(&member.as_str());
-            let may_be_absent = ["activated_at", "scoring_version", "next_follow_up_on", "support"]
-                .contains(&member.as_str());
+            let may_be_absent =
+                ["activated_at", "scoring_version", "next_follow_up_on", "support", "feels_safe_at"]
+                    .contains(&member.as_str());
             if is_given && !may_be_absent {
                 assert!(requires(self.0.schema(&answer), member), "{answer}.{member}");
             }

@@ -23,7 +23,7 @@ pub struct SafetyNote {
     /// Topic of the note.
     pub topic: SafetyTopic,
     /// Text of the note.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1200)]
     pub text: String,
     /// The clinician who reviewed the text. Absent as long as nobody has.
     #[serde(skip_serializing_if = "Option::is_none")]

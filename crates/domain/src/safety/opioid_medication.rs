@@ -8,7 +8,9 @@ use crate::{
         calendar::{add_days, days_between},
         facts::WithId,
     },
-    medication::{DoseStanding, Medication, MedicationClass, MedicationStatus, due_doses, overdue_days},
+    medication::{
+        DoseStanding, DueDose, Medication, MedicationClass, MedicationStatus, due_doses, overdue_days,
+    },
     record::Kind,
     value::timestamp::Timestamp,
 };
@@ -27,6 +29,9 @@ pub(super) fn antagonists<'a>(situation: &Situation<'a>) -> impl Iterator<Item =
                 return recent_end(&situation, medication);
             }
             let at = waits_since(&situation, medication)?;
+            // It has worn off long ago.
+            let since = days_between(last_day_of_effect(&situation, medication), situation.today());
+            (since <= FIRST_WEEKS_DAYS).then_some(())?;
             Some(SafetyInput::fact(Kind::Medication, medication.id, "schedule", at))
         })
 }
@@ -70,7 +75,7 @@ fn recent_end(situation: &Situation<'_>, medication: &WithId<Medication>) -> Opt
     (since <= FIRST_WEEKS_DAYS).then_some(input)
 }
 
-/// Returns the last day on which a medication that is over may have worked.
+/// Returns the last day on which a medication that is over, or whose dose waits, may have worked.
 ///
 /// Without `ended_on` it was stopped at the latest when the record was written last. Without a recorded dose, the last one
 /// may have been given on the last day.
@@ -90,15 +95,21 @@ fn last_day_of_effect(situation: &Situation<'_>, medication: &WithId<Medication>
     last_taken.max(covered)
 }
 
-/// Returns the time since which a due dose of an active medication has not been given. `None` if none waits.
+/// Returns the time since which a due dose of an active medication has not been given. `None` if none waits, or if it
+/// can still be taken and the one before it was.
 fn waits_since(situation: &Situation<'_>, medication: &WithId<Medication>) -> Option<Timestamp> {
     let record = &medication.record;
     let doses = situation.facts.doses_of(medication.id);
     let (zone, now) = (situation.as_of.zone, situation.as_of.at);
     let span = now - TimeDelta::days(DUE_WITHIN_DAYS)..now + TimeDelta::milliseconds(1);
     let due = due_doses(record, &doses, zone, &span, now);
-    let latest = due.iter().rfind(|dose| dose.due_at.to_utc() <= now);
-    let waits = latest.is_some_and(|dose| !matches!(dose.standing, DoseStanding::Taken | DoseStanding::Late));
+    let mut past = due.iter().rev().filter(|dose| dose.due_at.to_utc() <= now);
+    let latest = past.next();
+    let is_given = |dose: &DueDose| matches!(dose.standing, DoseStanding::Taken | DoseStanding::Late);
+    // The tablet of today may still come while that of yesterday works.
+    let is_open = latest.is_some_and(|dose| dose.standing == DoseStanding::Open) && !record.is_long_acting();
+    let still_works = is_open && past.next().is_some_and(is_given);
+    let waits = latest.is_some_and(|dose| !is_given(dose)) && !still_works;
     // A skipped injection leaves the next one to be due later.
     let is_overdue = overdue_days(record, &doses, zone, now) > 0;
     let since = latest.map_or(situation.as_of.local(), |dose| dose.due_at);

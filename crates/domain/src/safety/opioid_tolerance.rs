@@ -39,7 +39,7 @@ fn opioid_uses<'a>(situation: &Situation<'a>) -> impl Iterator<Item = &'a WithId
     uses.filter(|event| event.record.substance.is_opioid())
 }
 
-/// The opioid use of a record.
+/// The opioid use of a record. Use as prescribed keeps the tolerance up too.
 struct OpioidUse {
     days: DaySet,
     /// Starts in milliseconds, in order, each with the latest end of the uses up to it.
@@ -48,7 +48,11 @@ struct OpioidUse {
 
 impl OpioidUse {
     fn of(situation: &Situation<'_>) -> Self {
-        let mut starts: Vec<(i64, i64)> = opioid_uses(situation)
+        let events = || {
+            let uses = situation.all_uses();
+            uses.filter(|event| event.record.substance.is_opioid())
+        };
+        let mut starts: Vec<(i64, i64)> = events()
             .map(|event| {
                 let (start, end) = (event.record.occurred_at, event.record.ended_at);
                 (start.millis(), end.unwrap_or(start).millis())
@@ -61,7 +65,7 @@ impl OpioidUse {
             *end = latest;
         }
         Self {
-            days: DaySet::from_spans(opioid_uses(situation).map(|event| use_span(&event.record))),
+            days: DaySet::from_spans(events().map(|event| use_span(&event.record))),
             starts,
         }
     }

@@ -1,7 +1,11 @@
 //! Dangers that the person tells of: an overdose, an injury, or not feeling safe.
 
 use super::situation::{SafetyInput, Situation};
-use crate::{record::Kind, use_event::Harm, value::vocabulary::FeelsSafe};
+use crate::{
+    record::Kind,
+    use_event::Harm,
+    value::{timestamp::Timestamp, vocabulary::FeelsSafe},
+};
 
 /// Returns the use events of the last 24 hours with an overdose.
 pub(super) fn overdose(situation: &Situation<'_>) -> Vec<SafetyInput> {
@@ -47,8 +51,9 @@ pub(super) fn feeling_unsafe(situation: &Situation<'_>) -> Vec<SafetyInput> {
 /// An answer about feeling safe.
 struct Answer {
     feels_safe: FeelsSafe,
-    /// The number of the change that wrote it.
-    rev: i64,
+    /// When it was written: the time in milliseconds, and of the same time the number of the change of its record. An
+    /// answer of which nothing is known counts as written now.
+    written: (i64, i64),
     input: SafetyInput,
 }
 
@@ -62,17 +67,21 @@ fn unsafe_answers(situation: &Situation<'_>) -> Vec<SafetyInput> {
             !answer.feels_safe.needs_help(),
         )
     });
-    // The number of the last written `yes` about a later time.
-    let mut last_yes = i64::MIN;
+    // When the last `yes` about a later time was written.
+    let mut last_yes = (i64::MIN, i64::MIN);
     let mut counted = Vec::new();
     for answer in answers {
         if !answer.feels_safe.needs_help() {
-            last_yes = last_yes.max(answer.rev);
-        } else if situation.event == Some(answer.input.id) || last_yes <= answer.rev {
+            last_yes = last_yes.max(answer.written);
+        } else if situation.event == Some(answer.input.id) || last_yes <= answer.written {
             counted.push(answer.input);
         }
     }
     counted
+}
+
+fn written(at: Option<Timestamp>, rev: i64) -> (i64, i64) {
+    (at.map_or(i64::MAX, |at| at.millis()), rev)
 }
 
 fn answers<'a>(situation: &Situation<'a>) -> impl Iterator<Item = Answer> + use<'a> {
@@ -82,14 +91,14 @@ fn answers<'a>(situation: &Situation<'a>) -> impl Iterator<Item = Answer> + use<
         let at = record.occurred_at;
         Some(Answer {
             feels_safe: record.answers.feels_safe?,
-            rev: check_in.rev(),
+            written: written(record.feels_safe_at, check_in.rev()),
             input: SafetyInput::fact(Kind::CheckIn, id, "answers.feels_safe", at),
         })
     });
     let cravings = situation.facts.cravings.iter().filter_map(|event| {
         Some(Answer {
             feels_safe: event.record.feels_safe?,
-            rev: event.rev(),
+            written: written(event.record.feels_safe_at, event.rev()),
             input: SafetyInput::of_craving(event, "feels_safe"),
         })
     });

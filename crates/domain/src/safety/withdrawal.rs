@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 
 use super::situation::{SafetyInput, Situation};
 use crate::{
@@ -22,6 +22,9 @@ use crate::{
 const ALCOHOL_DAYS: i64 = 7;
 /// Duration in days of sedative withdrawal.
 const SEDATIVE_DAYS: i64 = 14;
+/// Number of hours after the end of a use in which it may go on. Signs of withdrawal begin 6 to 24 hours after the last
+/// drink (American Society of Addiction Medicine, 2020).
+const JUST_USED_HOURS: i64 = 12;
 /// Minimum number of days of use, in the seven days up to the last one, that count as daily use.
 const MIN_DAYS_OF_DAILY_USE: usize = 5;
 /// Minimum number of heavy days among them. Most of the days of daily use: one or two lighter days do not make stopping
@@ -67,33 +70,46 @@ pub(super) fn stopped_at_once(situation: &Situation<'_>, substance: Substance) -
 
 /// The amounts that were used on each day of use from a first day on: grams of ethanol, or infinite if an amount is not
 /// known. Any amount of sedatives is.
-struct DailyAmounts(BTreeMap<NaiveDate, f64>);
+struct DailyAmounts {
+    by_day: BTreeMap<NaiveDate, f64>,
+    /// The amount of today that ended so short ago that the use may go on.
+    just_used: f64,
+}
 
 impl DailyAmounts {
     /// Adds up the amounts. That of an event of several days is spread over its days evenly.
     fn of(situation: &Situation<'_>, events: &[&WithId<UseEvent>], first: NaiveDate) -> Self {
-        let mut daily = BTreeMap::new();
+        let (mut daily, mut just_used) = (BTreeMap::new(), 0.0);
         // A use of today was on a later date if it was recorded further east.
         let last = add_days(situation.today(), 2);
         for event in events {
             let span = use_span(&event.record);
             let a_day =
                 event_grams(situation, &event.record).unwrap_or(f64::INFINITY) / days_as_f64(days_in(span));
+            let end = event.record.ended_at.unwrap_or(event.record.occurred_at);
+            // A date says little of a night: what ended at two in the morning is of today, and may have been the last.
+            let is_short_ago = situation.as_of.at - end.to_utc() < TimeDelta::hours(JUST_USED_HOURS);
+            if is_short_ago && span.1 >= situation.today() {
+                just_used += a_day;
+            }
             let (from, to) = (span.0.max(first), span.1.min(last));
             for n in 0..days_in((from, to)) {
                 *daily.entry(add_days(from, n)).or_insert(0.0) += a_day;
             }
         }
-        Self(daily)
+        Self {
+            by_day: daily,
+            just_used,
+        }
     }
 
-    /// Returns the week up to the last day of heavy daily use, if that day was 1 to `days` days ago and no day from today
-    /// on is heavy. Neither lighter days after it nor a single heavy one make it safe: much less from one day to the next
+    /// Returns the week up to the last day of heavy daily use, if that day was 1 to `days` days ago and no heavy day from today
+    /// on goes on. Neither lighter days after it nor a single heavy one make it safe: much less from one day to the next
     /// is as dangerous as nothing.
     fn last_week_of_heavy_use(&self, today: NaiveDate, days: i64) -> Option<Span> {
         let before_today = add_days(today, -days)..today;
-        let goes_on = self.since(today).any(is_heavy);
-        (self.0.range(before_today).rev())
+        let goes_on = is_heavy(self.just_used);
+        (self.by_day.range(before_today).rev())
             .map(|(last, _)| (add_days(*last, -6), *last))
             .find(|week| !goes_on && self.is_heavy_daily(*week))
     }
@@ -101,7 +117,7 @@ impl DailyAmounts {
     /// Whether a week has heavy daily use: use on five days or more, of which four are heavy, or the five heaviest are in
     /// the mean. An amount that is not known may be any, so it makes the mean heavy.
     fn is_heavy_daily(&self, (from, to): Span) -> bool {
-        let mut amounts: Vec<f64> = self.0.range(from..=to).map(|(_, amount)| *amount).collect();
+        let mut amounts: Vec<f64> = self.by_day.range(from..=to).map(|(_, amount)| *amount).collect();
         amounts.sort_by(|one, other| other.total_cmp(one));
         amounts.truncate(MIN_DAYS_OF_DAILY_USE);
         let heavy_days = amounts.iter().filter(|amount| is_heavy(**amount)).count();
@@ -115,16 +131,8 @@ impl DailyAmounts {
     /// Use on the first day comes before the stop. A little on a later day is still much less than before, and an amount
     /// of alcohol that is not known may be little.
     fn goes_on_after(&self, started_on: NaiveDate, today: NaiveDate, substance: Substance) -> bool {
-        let is_known = |amount: f64| amount.is_finite() || substance == Substance::Sedative;
-        started_on < today
-            && self
-                .since(today)
-                .any(|amount| is_known(amount) && is_heavy(amount))
-    }
-
-    /// Returns the amounts of a day and of later ones: further east it may be tomorrow already.
-    fn since(&self, day: NaiveDate) -> impl Iterator<Item = f64> {
-        self.0.range(day..).map(|(_, amount)| *amount)
+        let is_known = self.just_used.is_finite() || substance == Substance::Sedative;
+        started_on < today && is_known && is_heavy(self.just_used)
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Occasion {
     pub category: Option<SituationCategory>,
     /// The substance that was used, if any was.
     pub used: Option<Substance>,
+    /// Whether the event is a use as prescribed.
+    pub is_prescribed: bool,
 }
 
 /// A record that is an occasion for help.
@@ -63,6 +65,7 @@ impl HelpOccasion for CravingEvent {
             trigger_ids: event.record.trigger_ids.to_vec(),
             category: event.record.category,
             used: None,
+            is_prescribed: false,
         }
     }
 
@@ -76,6 +79,7 @@ impl HelpOccasion for CravingEvent {
 
     fn told_in(body: &Value, now: Timestamp) -> Option<Self> {
         let told = Self {
+            feels_safe_at: None,
             substance: member(body, "/substance"),
             occurred_at: now,
             ended_at: None,
@@ -103,6 +107,7 @@ impl HelpOccasion for UseEvent {
             trigger_ids: record.trigger_ids.to_vec(),
             category: record.category,
             used: (!record.as_prescribed).then_some(record.substance),
+            is_prescribed: record.as_prescribed,
         }
     }
 
@@ -145,6 +150,7 @@ impl HelpOccasion for CheckIn {
             trigger_ids: event.record.trigger_ids.to_vec(),
             category: None,
             used: None,
+            is_prescribed: false,
         }
     }
 
@@ -158,6 +164,7 @@ impl HelpOccasion for CheckIn {
 
     fn told_in(body: &Value, now: Timestamp) -> Option<Self> {
         let told = Self {
+            feels_safe_at: None,
             kind: CheckInKind::Momentary,
             occurred_at: now,
             local_date: None,

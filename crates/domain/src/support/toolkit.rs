@@ -108,8 +108,11 @@ fn safety_steps(sources: &Sources<'_>) -> Vec<SafetyStep> {
 
 fn message(occasion: &Occasion, is_crisis: bool) -> &'static str {
     if is_crisis {
-        "Thank you for writing it down. Your safety comes first now: you can call right away, and you do not have to be \
-         sure. After that, take the next small step."
+        "Thank you for writing it down. Your safety comes first now. Help is there right away, and you do not have to be sure. \
+         If it is not safe to speak where you are, go somewhere else first."
+    } else if occasion.is_prescribed {
+        "Thank you for writing it down. What is prescribed for you is part of your care. If something about it worries you, \
+         whoever prescribes it, or a pharmacist, can help."
     } else if occasion.used.is_some() {
         "Thank you for writing it down. Everything you have built is still yours, and the next step can be a small one."
     } else {

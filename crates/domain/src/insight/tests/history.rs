@@ -242,6 +242,7 @@ pub fn check_in(as_of: AsOf) -> impl Strategy<Value = CheckIn> {
     );
     (minutes_ago(), recording_zone(as_of.zone), answers, ratings, extra).prop_map(
         move |(ago, zone, (used, used_yesterday, at_midnight), ratings, extra)| CheckIn {
+            feels_safe_at: None,
             kind: CheckInKind::Momentary,
             occurred_at: match timestamp_ago(&as_of, ago, zone) {
                 any if at_midnight => last_midnight(any),

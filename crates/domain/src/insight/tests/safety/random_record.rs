@@ -270,6 +270,17 @@ fn dangerous_record(as_of: AsOf) -> impl Strategy<Value = Facts> {
             let (one, rest) = writes.split_at(4);
             set_written(&mut facts.check_ins, one);
             set_written(&mut facts.cravings, rest);
+            let at = |written: Option<Written>| {
+                written.map(|written| Timestamp::from_micros(written.rev * 1_000_000))
+            };
+            facts
+                .check_ins
+                .iter_mut()
+                .for_each(|one| one.record.feels_safe_at = at(one.written));
+            facts
+                .cravings
+                .iter_mut()
+                .for_each(|one| one.record.feels_safe_at = at(one.written));
             set_written(&mut facts.medications, &writes);
             facts
         },

@@ -20,9 +20,9 @@ impl Oracle<'_> {
 
     fn is_after_days_without(&self) -> bool {
         let uses = self.uses();
-        let opioids: Vec<&(Uuid, &UseEvent)> = (uses.iter())
-            .filter(|(_, u)| u.substance.is_opioid() && !u.as_prescribed)
-            .collect();
+        // Use as prescribed keeps the tolerance up, and brings no note by itself.
+        let opioids: Vec<&(Uuid, &UseEvent)> =
+            (uses.iter()).filter(|(_, u)| u.substance.is_opioid()).collect();
         let dates: BTreeSet<NaiveDate> = opioids.iter().flat_map(|(_, u)| days_of(u)).collect();
         let is_free = |at: Timestamp| {
             let has_free_dates = (1..=3).all(|back| !dates.contains(&add_days(at.local_date(), -back)));
@@ -42,6 +42,7 @@ impl Oracle<'_> {
         });
         let is_used = opioids
             .iter()
+            .filter(|(_, event)| !event.as_prescribed)
             .any(|(id, event)| self.is_of_last_week(*id, days_of(event)[0]) && is_free(event.occurred_at));
         is_used || craved || (self.asks_for_help && is_about && is_free(self.as_of.local()))
     }

@@ -1,6 +1,6 @@
 //! The oracle of stopping at once.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, TimeDelta};
 
 use super::{Oracle, days_of};
 use crate::{
@@ -43,6 +43,11 @@ impl Oracle<'_> {
             .filter(|u| u.substance == substance && (substance == Substance::Sedative || !u.as_prescribed))
             .filter(|u| days_of(u).contains(&day))
             .collect();
+        self.of_events(substance, &of_day)
+    }
+
+    /// Adds up the parts that events have in one of their days.
+    fn of_events(&self, substance: Substance, of_day: &[&UseEvent]) -> Day {
         let grams: Vec<Option<f64>> = (of_day.iter())
             .map(|u| {
                 let days = f64::from(u32::try_from(days_of(u).len()).unwrap());
@@ -59,8 +64,7 @@ impl Oracle<'_> {
     /// Returns whether daily use (for alcohol: heavy use) stopped at once within the last days.
     pub(super) fn has_stopped(&self, substance: Substance, within: i64) -> bool {
         let today = self.as_of.today();
-        let is_heavy = |back: i64| self.day(substance, add_days(today, -back)).is_heavy();
-        let goes_on = is_heavy(0) || is_heavy(-1) || is_heavy(-2);
+        let goes_on = self.just_used(substance).is_heavy();
         let by_events = (1..=within).any(|back| {
             let week: Vec<Day> = (back..back + 7)
                 .map(|back| self.day(substance, add_days(today, -back)))
@@ -70,13 +74,23 @@ impl Oracle<'_> {
         (by_events && !goes_on) || self.has_new_goal(substance, within)
     }
 
+    /// Returns what of today's use ended in the last twelve hours, as a day of its own.
+    fn just_used(&self, substance: Substance) -> Day {
+        let first = self.as_of.at - TimeDelta::hours(12);
+        let uses = self.uses().into_iter().map(|(_, event)| event);
+        let last: Vec<&UseEvent> = uses
+            .filter(|u| u.substance == substance && (substance == Substance::Sedative || !u.as_prescribed))
+            .filter(|u| u.ended_at.unwrap_or(u.occurred_at).to_utc() > first)
+            .filter(|u| days_of(u).iter().any(|day| *day >= self.as_of.today()))
+            .collect();
+        self.of_events(substance, &last)
+    }
+
     fn has_new_goal(&self, substance: Substance, within: i64) -> bool {
         let today = self.as_of.today();
         let is_sedative = substance == Substance::Sedative;
-        let goes_on = (0..=2).any(|ahead| {
-            let day = self.day(substance, add_days(today, ahead));
-            day.is_heavy() && (is_sedative || day.is_known)
-        });
+        let last = self.just_used(substance);
+        let goes_on = last.is_heavy() && (is_sedative || last.is_known);
         self.facts.goals.iter().map(|goal| &goal.record).any(|goal| {
             let units = goal.baseline.as_ref().and_then(|b| b.units_per_day);
             let is_new = (0..=within).any(|back| add_days(today, -back) == goal.started_on);
