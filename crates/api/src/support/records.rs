@@ -23,12 +23,12 @@ const USE_DAYS: i64 = 366;
 const DOSE_DAYS: i64 = 400;
 /// Days of transitions.
 const TRANSITION_DAYS: i64 = 31;
-/// The largest number of records of one collection in the acute hours: three a minute. Nothing else is let in their way.
-const MAX_ACUTE: i64 = 5000;
-/// The largest number of records of one collection in the recent days before the acute hours: more than 100 a day.
-const MAX_RECENT: i64 = 5000;
+/// The largest number of records of one collection in the acute hours: one in each two minutes. Nothing else is let in their way.
+const MAX_ACUTE: i64 = 1000;
+/// The largest number of records of one collection in the recent days before the acute hours: nearly 60 a day.
+const MAX_RECENT: i64 = 2000;
 /// The largest number of older events. Strategies are ranked by craving events of all times.
-const MAX_OLDER: i64 = 1000;
+const MAX_OLDER: i64 = 500;
 /// The largest number of contacts, goals and medications.
 const MAX_OTHERS: i64 = 2000;
 

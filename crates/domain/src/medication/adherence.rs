@@ -9,7 +9,7 @@
 //! - Any other dose covers the days until the next one is due, and no longer: with a dose on Monday, Wednesday
 //!   and Friday, that of Friday covers the weekend. It carries nothing forward.
 //! - Several doses of one day are one: a second tablet is part of that day's dose, and an injection that was
-//!   written down twice was given once.
+//!   written down twice, also after midnight, was given once.
 
 use chrono::{Days, NaiveDate};
 
@@ -98,7 +98,8 @@ fn until_next_due(medication: &Medication, schedule: &Schedule, dose: &Dose) -> 
     }
 }
 
-/// Returns what the given doses of a medication cover. Several doses of one day are one.
+/// Returns what the given doses of a long-acting medication cover. Several doses of one day, or of two days in a row, are
+/// one.
 fn covers<'a>(covers_days: i64, given: impl Iterator<Item = &'a Dose>) -> Vec<Cover> {
     let mut all: Vec<Cover> = given
         .map(|dose| Cover {
@@ -107,7 +108,7 @@ fn covers<'a>(covers_days: i64, given: impl Iterator<Item = &'a Dose>) -> Vec<Co
         })
         .collect();
     all.sort_unstable();
-    all.dedup();
+    all.dedup_by(|next, kept| next.on <= kept.on.succ_opt().unwrap_or(kept.on));
     all
 }
 

@@ -138,6 +138,14 @@ fn several_doses_of_one_day_are_one() {
     // An injection that was written down twice was given once.
     let monthly = medication("FREQ=DAILY;INTERVAL=28", 28);
     assert_eq!(stretches(&monthly, &doses), [days("2026-03-02", "2026-03-29")]);
+    let around_midnight = [
+        dose("2026-03-02T23:30:00-05:00", DoseStatus::Taken),
+        dose("2026-03-03T00:10:00-05:00", DoseStatus::Taken),
+    ];
+    assert_eq!(
+        stretches(&monthly, &around_midnight),
+        [days("2026-03-02", "2026-03-29")]
+    );
 }
 
 #[test]

@@ -42,10 +42,17 @@ impl Regimen {
         self.doses.iter().filter(|dose| dose.record.status.is_given())
     }
 
-    /// Covers dates with long-acting doses: the doses of one date go into stock as one, and each date takes one
+    /// Covers dates with long-acting doses: those of one date, or of two dates in a row, go into stock as one, and each date takes one
     /// day's worth out.
     fn stock(&self) -> Vec<(Uuid, Vec<NaiveDate>)> {
-        let given_on: BTreeSet<NaiveDate> = self.given().map(|dose| date(dose.record.occurred_at)).collect();
+        let all: BTreeSet<NaiveDate> = self.given().map(|dose| date(dose.record.occurred_at)).collect();
+        // A dose on the date after one that counts is the same one, written down again after midnight.
+        let mut given_on = BTreeSet::new();
+        for on in all {
+            if !given_on.contains(&add_days(on, -1)) {
+                given_on.insert(on);
+            }
+        }
         let Some(mut day) = given_on.first().copied() else {
             return Vec::new();
         };
@@ -72,6 +79,7 @@ impl Regimen {
                 .collect()
         };
         self.given()
+            .filter(|dose| given_on.contains(&date(dose.record.occurred_at)))
             .filter(first_of_date)
             .map(|dose| (dose.id, dates_from(date(dose.record.occurred_at))))
             .collect()
