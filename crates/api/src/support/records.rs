@@ -109,13 +109,20 @@ impl HelpRecords {
             Kind::Goal => facts.goals.push(with_id(stored)?),
             Kind::Medication => facts.medications.push(with_id(stored)?),
             Kind::Transition => facts.transitions.push(with_id(stored)?),
-            Kind::CheckIn => facts.check_ins.push(with_id(stored)?),
+            Kind::CheckIn if answers_about_safety(stored) => facts.check_ins.push(with_id(stored)?),
             Kind::Dose => facts.doses.push(with_id(stored)?),
             Kind::QuestionnaireResponse => facts.responses.push(with_id(stored)?),
             _ => {}
         }
         Ok(())
     }
+}
+
+/// Whether a check-in may have an answer about feeling safe. It is the only one that help reads, and most have none, so
+/// the others are not read into their type.
+fn answers_about_safety(stored: &Stored) -> bool {
+    const MEMBER: &[u8] = b"\"feels_safe\"";
+    stored.body.windows(MEMBER.len()).any(|part| part == MEMBER)
 }
 
 /// Opens a record with its id.
