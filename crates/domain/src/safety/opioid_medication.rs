@@ -115,3 +115,82 @@ fn waits_since(situation: &Situation<'_>, medication: &WithId<Medication>) -> Op
     let since = latest.map_or(situation.as_of.local(), |dose| dose.due_at);
     (waits || is_overdue).then_some(since)
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        dose::{Dose, DoseStatus},
+        insight::facts::{AsOf, Facts, Written},
+        record::Record,
+        value::{number::Int, text::text},
+    };
+
+    /// Whether an antagonist that lasts some days brings the note at 10:00, if doses were given some days ago at 9:00.
+    fn is_noted(covers_days: i64, given_days_ago: &[i64]) -> bool {
+        let as_of = AsOf {
+            at: "2026-03-20T10:00:00Z".parse().unwrap(),
+            zone: chrono_tz::UTC,
+            week_start: 1,
+            standard_drink_g: None,
+        };
+        let written = Written {
+            rev: 1,
+            at: "2025-06-01T00:00:00Z".parse().unwrap(),
+        };
+        let medication = Medication {
+            class: MedicationClass::Antagonist,
+            schedule: text!("FREQ=DAILY"),
+            covers_days: Int::clamped(covers_days),
+            started_on: "2025-06-01".parse().unwrap(),
+            ..Medication::example()
+        };
+        let doses = given_days_ago.iter().zip(2..).map(|(ago, n)| WithId {
+            id: Uuid::from_u128(n),
+            record: Dose {
+                medication_id: Uuid::from_u128(1),
+                due_at: None,
+                occurred_at: Timestamp::in_zone(
+                    as_of.at - TimeDelta::days(*ago) - TimeDelta::hours(1),
+                    as_of.zone,
+                ),
+                status: DoseStatus::Taken,
+                ..Dose::example()
+            },
+            written: None,
+        });
+        let facts = Facts {
+            doses: doses.collect(),
+            medications: vec![WithId {
+                id: Uuid::from_u128(1),
+                record: medication,
+                written: Some(written),
+            }],
+            ..Facts::default()
+        };
+        let situation = Situation {
+            facts: &facts,
+            as_of: &as_of,
+            event: None,
+            asks_for_help: false,
+        };
+        antagonists(&situation).next().is_some()
+    }
+
+    #[test]
+    fn a_tablet_that_can_still_be_taken_brings_no_note_while_that_of_yesterday_was_taken() {
+        assert!(!is_noted(1, &[1, 2, 3]));
+        assert!(!is_noted(1, &[0, 1, 2]));
+        assert!(is_noted(1, &[2, 3]));
+    }
+
+    #[test]
+    fn an_antagonist_that_wore_off_long_ago_brings_no_note() {
+        // A dose of 28 days works up to 27 days after its own, and the note comes for 28 days more.
+        assert!(!is_noted(28, &[20]));
+        assert!(is_noted(28, &[40]) && is_noted(28, &[55]));
+        assert!(!is_noted(28, &[56]) && !is_noted(28, &[100]) && !is_noted(28, &[]));
+    }
+}

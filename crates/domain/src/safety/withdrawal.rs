@@ -103,8 +103,8 @@ impl DailyAmounts {
         }
     }
 
-    /// Returns the week up to the last day of heavy daily use, if that day was 1 to `days` days ago and no heavy day from today
-    /// on goes on. Neither lighter days after it nor a single heavy one make it safe: much less from one day to the next
+    /// Returns the week up to the last day of heavy daily use, if that day was 1 to `days` days ago and there was no heavy
+    /// use of today in the last 12 hours. Neither lighter days after it nor a single heavy one make it safe: much less from one day to the next
     /// is as dangerous as nothing.
     fn last_week_of_heavy_use(&self, today: NaiveDate, days: i64) -> Option<Span> {
         let before_today = add_days(today, -days)..today;
@@ -126,7 +126,8 @@ impl DailyAmounts {
             && (heavy_days >= MIN_HEAVY_DAYS || sum >= HEAVY_DAYS_G - TOLERANCE_G)
     }
 
-    /// Whether use goes on in spite of a goal that started on a day: a heavy amount today, after that day.
+    /// Whether use goes on in spite of a goal that started on a day: a heavy amount of today in the last 12 hours, after
+    /// that day.
     ///
     /// Use on the first day comes before the stop. A little on a later day is still much less than before, and an amount
     /// of alcohol that is not known may be little.
