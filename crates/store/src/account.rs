@@ -42,6 +42,9 @@ pub struct NewAccount {
     pub password_hash: String,
 }
 
+/// The epoch of a person whose record was never restored from a backup.
+pub const FIRST_EPOCH: i64 = 1;
+
 type AccountColumns = (i64, String, i64, Vec<u8>, DbTimestamp, DbTimestamp);
 
 impl Store {
@@ -193,18 +196,19 @@ impl Store {
     }
 
     /// Erases an account and everything that belongs to it. The data key is destroyed first: from then on nothing opens.
-    pub async fn erase_account(&self, id: Uuid) -> Result<()> {
+    /// The erasure is entered into the ledger at `now` (microseconds).
+    pub async fn erase_account(&self, id: Uuid, now: i64) -> Result<()> {
         let mark = self.data.write(move |conn| {
             let change = diesel::update(accounts::table.filter(accounts::id.eq(DbUuid(id))))
                 .set(accounts::state.eq(ERASING));
             Ok(on!(conn, |c| change.execute(c))?)
         });
         mark.await?;
-        self.finish_erasure(id).await
+        self.finish_erasure(id, now).await
     }
 
     /// Completes erasures that a stop of the server interrupted. Gives their number.
-    pub async fn resume_erasures(&self) -> Result<usize> {
+    pub async fn resume_erasures(&self, now: i64) -> Result<usize> {
         let read = self.data.read(|conn| {
             let query = accounts::table
                 .filter(accounts::state.eq(ERASING))
@@ -215,13 +219,13 @@ impl Store {
         let mut outcome = Ok(pending.len());
         for id in pending {
             // One that fails must not keep the others waiting.
-            outcome = first_error(outcome, self.finish_erasure(id.0).await);
+            outcome = first_error(outcome, self.finish_erasure(id.0, now).await);
         }
         outcome
     }
 
-    async fn finish_erasure(&self, id: Uuid) -> Result<()> {
-        self.keys.destroy(id).await?;
+    async fn finish_erasure(&self, id: Uuid, now: i64) -> Result<()> {
+        self.keys.erase(id, DbTimestamp(now)).await?;
         if let Some(no) = self.account_no(id).await? {
             self.cache.forget_person(no);
             self.delete_rows(no).await?;
@@ -298,7 +302,7 @@ fn insert_account(conn: &mut Conn, new: NewAccount, keys: &DataKeys, now: DbTime
     let person = (
         people::person_no.eq(no),
         people::rev.eq(0),
-        people::epoch.eq(now.0),
+        people::epoch.eq(FIRST_EPOCH),
         people::floor_rev.eq(0),
     );
     on!(conn, |c| diesel::insert_into(people::table)

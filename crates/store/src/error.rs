@@ -3,6 +3,8 @@
 use mainstay_domain::{record::Kind, value::validation::Finding};
 use uuid::Uuid;
 
+use crate::{engine::migration::Database, installation::Mismatch};
+
 /// The reason why a call to the store did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -55,6 +57,22 @@ pub enum StoreError {
     /// A sealed value does not open: another key, or bytes that were moved or altered.
     #[error("a sealed value of {0} does not open")]
     Sealed(&'static str),
+    /// A newer binary has migrated the database.
+    #[error(
+        "{database} has schema {found}, which a newer version has made; this version knows schemas up to {known}: run the newer \
+         version, or restore a backup from before it"
+    )]
+    NewerSchema {
+        /// The database.
+        database: Database,
+        /// The latest schema that it has.
+        found: String,
+        /// The latest schema that this binary knows.
+        known: String,
+    },
+    /// The record, the key store and the master key do not belong together.
+    #[error("{0}")]
+    Mismatched(Mismatch),
     /// Any other error of the database.
     #[error("database: {0}")]
     Database(diesel::result::Error),

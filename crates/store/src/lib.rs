@@ -14,11 +14,13 @@ pub mod credentials;
 pub mod engine;
 pub mod error;
 pub mod idempotency;
+pub mod installation;
 pub mod key;
 pub mod login_delay;
 pub mod meeting;
 pub mod questionnaire;
 pub mod record;
+pub mod restore;
 pub mod session;
 #[cfg(test)]
 mod tests;
@@ -27,21 +29,19 @@ pub mod tombstone;
 
 use std::sync::Arc;
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, sql_query};
+use diesel::{RunQueryDsl, sql_query};
 use uuid::Uuid;
 
 use crate::{
     cache::{RecordCache, revision::RevisionThread},
     engine::{
         Engine,
-        migration::{Database, is_migrated, migrate},
+        connection::connect_to_inspect,
+        migration::{Database, is_migrated, migrate, status},
         single,
         types::DbTimestamp,
     },
-    key::{
-        key_store::{INSTALLATION, KeyStore},
-        seal::Secret,
-    },
+    key::{key_store::KeyStore, seal::Secret},
     record::BatchInserter,
 };
 pub use crate::{
@@ -111,8 +111,14 @@ impl Store {
     /// Opens databases that have been migrated.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], and [`StoreError::Sealed`] if the master key does not fit the key store.
+    /// [`StoreError::Unavailable`], [`StoreError::NewerSchema`], and [`StoreError::Mismatched`] if the databases and the master
+    /// key do not belong together.
     pub fn open(locations: &Locations, master: MasterKeys) -> Result<Self> {
+        installation::bind(
+            &mut single(&locations.data)?,
+            &mut single(&locations.keys)?,
+            &master,
+        )?;
         let keys = KeyStore::open(&locations.keys, locations.key_pool, master)?;
         let blind_index = keys.derive("mainstay blind index 1")?;
         let data = Engine::open(&locations.data, locations.pool, PAGE_CACHE_KIB)?;
@@ -199,8 +205,20 @@ impl Store {
     }
 }
 
-/// Migrates both databases. Gives the number of migrations that ran.
+/// Migrates both databases. Gives the number of migrations that ran. Neither is touched if one of them is newer.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`].
 pub fn migrate_all(locations: &Locations) -> Result<usize> {
+    for (url, database) in [
+        (&locations.data, Database::Data),
+        (&locations.keys, Database::Keys),
+    ] {
+        let conn = connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        if let Some(mut conn) = conn {
+            status(&mut conn, database)?.refuse_newer(database)?;
+        }
+    }
     let mut done = 0;
     for (url, database) in [
         (&locations.data, Database::Data),
@@ -211,25 +229,17 @@ pub fn migrate_all(locations: &Locations) -> Result<usize> {
     Ok(done)
 }
 
-/// True if the key store holds the key of any account. A key store that is missing, or not migrated, holds none.
-pub fn has_data_keys(keys: &DatabaseUrl) -> Result<bool> {
-    if matches!(keys, DatabaseUrl::Sqlite(path) if !path.exists()) {
-        return Ok(false);
-    }
-    let mut conn = single(keys)?;
-    if !is_migrated(&mut conn, Database::Keys)? {
-        return Ok(false);
-    }
-    let found = on!(&mut conn, |c| engine::schema::data_keys::table
-        .filter(engine::schema::data_keys::account_id.ne(engine::types::DbUuid(INSTALLATION)))
-        .select(engine::schema::data_keys::wrapped)
-        .first::<Vec<u8>>(c)
-        .optional())?;
-    Ok(found.is_some())
-}
-
 /// True if neither database needs a migration.
 pub fn is_all_migrated(locations: &Locations) -> Result<bool> {
-    Ok(is_migrated(&mut single(&locations.data)?, Database::Data)?
-        && is_migrated(&mut single(&locations.keys)?, Database::Keys)?)
+    for (url, database) in [
+        (&locations.data, Database::Data),
+        (&locations.keys, Database::Keys),
+    ] {
+        let conn = connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let Some(mut conn) = conn else { return Ok(false) };
+        if !is_migrated(&mut conn, database)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

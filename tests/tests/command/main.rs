@@ -222,7 +222,7 @@ async fn a_wrong_master_key_stops_the_start_and_a_new_one_before_the_old_is_acce
     fs::write(&file, format!("{new}\n")).expect("the key is replaced");
     let refused = run(&database, &["serve", "--listen", "127.0.0.1:0"], &[], "");
     assert!(
-        !refused.status.success() && text(&refused.stderr).contains("another master key"),
+        !refused.status.success() && text(&refused.stderr).contains("put the right master key into the file"),
         "{}",
         text(&refused.stderr)
     );

@@ -188,7 +188,7 @@ async fn erase(body: Body<Erasure>) -> HandlerResult {
     let (state, account) = (caller.state.clone(), caller.scope().account());
     // A task of its own runs to its end even if the client disconnects.
     let erasure = actix_web::rt::spawn(keep_label_in(async move {
-        let result = state.store.erase_account(account).await;
+        let result = state.store.erase_account(account, state.clock.micros()).await;
         state.sessions.forget_all();
         result
     }));

@@ -21,7 +21,8 @@ use mainstay_store::{
     DatabaseUrl, MasterKeys, Store,
     account::NewAccount,
     engine::{self, migration},
-    has_data_keys, is_all_migrated, migrate_all,
+    installation::{Found, inspect},
+    is_all_migrated, migrate_all,
 };
 
 use crate::{
@@ -155,6 +156,7 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
     let result = match command {
         Command::Serve { migrate } => serve(settings, migrate),
         Command::Migrate => {
+            inspect_databases(settings)?;
             prepare_directories(settings)?;
             let count = migrate_all(&settings.locations()).map_err(|e| e.to_string())?;
             print(format!("{count} migrations run\n").as_bytes())
@@ -195,8 +197,9 @@ fn block_on<T>(work: impl Future<Output = T>) -> Result<T, String> {
 }
 
 fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
+    let found = inspect_databases(settings)?;
     prepare_directories(settings)?;
-    let (master, signing_keys) = (read_master_key(settings)?, read_signing_key(settings)?);
+    let (master, signing_keys) = (read_master_key(settings, &found)?, read_signing_key(settings)?);
     prepare_databases(settings, migrate)?;
     let configuration = Configuration {
         locations: settings.locations(),
@@ -225,6 +228,17 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
         log::info!("stopped");
         Ok(())
     })
+}
+
+/// Looks at the databases before anything is written, and refuses those that do not belong together. The master key is
+/// looked at too, if it is there.
+fn inspect_databases(settings: &Settings) -> Result<Found, String> {
+    let found = inspect(&settings.locations()).map_err(|e| e.to_string())?;
+    let master = fs::read_to_string(&settings.master_key.path).ok();
+    let master = master.map(|text| MasterKeys::parse(&text)).transpose();
+    let master = master.map_err(|e| format!("the master key {}: {e}", settings.master_key.path.display()))?;
+    found.check(master.as_ref()).map_err(|e| e.to_string())?;
+    Ok(found)
 }
 
 /// Migrates the databases where the server may do so, and checks that they are migrated.
@@ -274,12 +288,12 @@ fn private_directory(path: &Path) -> std::io::Result<()> {
 }
 
 /// Reads the master keys. The first start generates one, if no setting names the file, the key store is an embedded
-/// database, and it holds no data key yet.
-fn read_master_key(settings: &Settings) -> Result<MasterKeys, String> {
+/// database, and both databases are new.
+fn read_master_key(settings: &Settings, found: &Found) -> Result<MasterKeys, String> {
     let SecretFile { path, is_configured } = &settings.master_key;
     if !path.exists() {
         let is_embedded = matches!(settings.keys, DatabaseUrl::Sqlite(_));
-        if *is_configured || !is_embedded || has_data_keys(&settings.keys).map_err(|e| e.to_string())? {
+        if *is_configured || !is_embedded || !found.is_new() {
             return Err(format!(
                 "the master key {} does not exist; put it back, or for a new installation run `mainstay keys generate`",
                 path.display()
@@ -360,6 +374,7 @@ fn run_doctor(settings: &Settings) -> Result<(), String> {
 
 /// Opens the databases for a command. An embedded database is migrated first.
 fn open_store(settings: &Settings) -> Result<Store, String> {
+    let found = inspect_databases(settings)?;
     prepare_directories(settings)?;
     let locations = settings.locations();
     if matches!(settings.database, DatabaseUrl::Sqlite(_)) {
@@ -367,7 +382,7 @@ fn open_store(settings: &Settings) -> Result<Store, String> {
     } else if !is_all_migrated(&locations).map_err(|e| e.to_string())? {
         return Err("the database is not migrated; run `mainstay migrate` first".to_owned());
     }
-    Store::open(&locations, read_master_key(settings)?).map_err(|e| e.to_string())
+    Store::open(&locations, read_master_key(settings, &found)?).map_err(|e| e.to_string())
 }
 
 fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), String> {

@@ -236,9 +236,11 @@ impl From<StoreError> for Problem {
                 cause: Some(cause),
                 ..Self::retry(ProblemKind::Unavailable, 2)
             },
-            StoreError::Sealed(_) | StoreError::Database(_) | StoreError::Internal(_) => {
-                Self::internal(error)
-            }
+            StoreError::Sealed(_)
+            | StoreError::NewerSchema { .. }
+            | StoreError::Mismatched(_)
+            | StoreError::Database(_)
+            | StoreError::Internal(_) => Self::internal(error),
         }
     }
 }

@@ -77,7 +77,8 @@ fn jobs(state: &State) -> Vec<Job> {
         upkeep("metrics", FOLD_PERIOD, |state| state.metrics.upkeep()),
         upkeep("rate_limits", SWEEP_PERIOD, |state| state.limits.sweep()),
         job("erasures", SWEEP_PERIOD, |state| {
-            Box::pin(async move { state.store.resume_erasures().await.map(finished) })
+            let now = state.clock.micros();
+            Box::pin(async move { state.store.resume_erasures(now).await.map(finished) })
         }),
         job("pending_keys", SWEEP_PERIOD, |state| {
             let before = state.clock.micros() - PENDING_KEY_US;

@@ -1,7 +1,8 @@
 //! One connection type for two engines, and how connections are made.
 
 use std::{
-    path::PathBuf,
+    fmt::Write,
+    path::{Path, PathBuf},
     str::FromStr,
     sync::{
         Arc,
@@ -106,6 +107,53 @@ pub fn connect(url: &DatabaseUrl, access: Access) -> Result<Conn, ConnectionErro
         }
         DatabaseUrl::Postgres(url) => PgConnection::establish(url).map(Conn::Postgres),
     }
+}
+
+/// Opens a connection that changes nothing, not even the files beside an SQLite database. `None` if there is no such file.
+pub fn connect_to_inspect(url: &DatabaseUrl) -> Result<Option<Conn>, ConnectionError> {
+    match url {
+        DatabaseUrl::Sqlite(path) => {
+            if !path.exists() {
+                return Ok(None);
+            }
+            let mut conn = SqliteConnection::establish(&inspection_uri(path))?;
+            conn.batch_execute(
+                "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;",
+            )
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            Ok(Some(Conn::Sqlite(conn)))
+        }
+        DatabaseUrl::Postgres(url) => {
+            let mut conn = PgConnection::establish(url)?;
+            conn.batch_execute("SET default_transaction_read_only = on")
+                .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            Ok(Some(Conn::Postgres(conn)))
+        }
+    }
+}
+
+/// The URI by which SQLite opens a file without writing. A file with a write-ahead log is opened together with the log,
+/// whose index stays as it is. Without a log there is nobody who writes, so the file is read as it is: otherwise SQLite
+/// would create a log.
+fn inspection_uri(path: &Path) -> String {
+    let mut uri = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        if byte.is_ascii_alphanumeric() || b"/.-_".contains(byte) {
+            uri.push(char::from(*byte));
+        } else {
+            // Writing to a string never fails.
+            let _ = write!(uri, "%{byte:02x}");
+        }
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    uri.push_str(if has_log {
+        "?mode=ro&readonly_shm=1"
+    } else {
+        "?mode=ro&immutable=1"
+    });
+    uri
 }
 
 /// Opens a connection for statements that take lists. On PostgreSQL it keeps one plan for each: for short lists the server

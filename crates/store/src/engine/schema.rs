@@ -196,6 +196,34 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::{Binary, SmallInt};
+    use crate::engine::types::Identifier;
+    installation (no) {
+        no -> SmallInt,
+        id -> Identifier,
+        master_key_id -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::{Binary, SmallInt};
+    use crate::engine::types::Identifier;
+    key_store_installation (no) {
+        no -> SmallInt,
+        id -> Identifier,
+        master_key_id -> Binary,
+    }
+}
+
+table! {
+    use crate::engine::types::{Identifier, Instant};
+    erasures (account_id) {
+        account_id -> Identifier,
+        erased_at -> Instant,
+    }
+}
+
 joinable!(sessions -> accounts (account_no));
 joinable!(logins -> accounts (account_no));
 allow_tables_to_appear_in_same_query!(accounts, people, logins, sessions, timers);

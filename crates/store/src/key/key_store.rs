@@ -11,7 +11,7 @@ use crate::{
     engine::{
         Engine, PoolSize,
         connection::{Conn, DatabaseUrl},
-        schema::data_keys,
+        schema::{data_keys, erasures},
         single,
         types::{DbTimestamp, DbUuid},
     },
@@ -84,6 +84,16 @@ impl MasterKeys {
                 hex
             },
         )))
+    }
+
+    /// The ids of all keys, the current one first.
+    pub fn ids(&self) -> Vec<&[u8]> {
+        self.all.iter().map(|(id, _)| id.as_slice()).collect()
+    }
+
+    /// The id of the current key.
+    pub fn current_id(&self) -> &[u8] {
+        &self.current_id
     }
 
     fn by_id(&self, id: &[u8]) -> Option<&Secret> {
@@ -205,11 +215,31 @@ impl KeyStore {
         Ok(keys)
     }
 
-    /// Destroys the data key of an account. Nothing that was sealed with it opens any more.
+    /// Destroys the data key of an account that was never stored.
     pub async fn destroy(&self, account: Uuid) -> Result<()> {
+        self.remove(account, None).await
+    }
+
+    /// Destroys the data key of an account, and enters the erasure into the ledger. Nothing that was sealed with it opens any
+    /// more, and a restore from a backup erases the account again.
+    pub async fn erase(&self, account: Uuid, now: DbTimestamp) -> Result<()> {
+        self.remove(account, Some(now)).await
+    }
+
+    async fn remove(&self, account: Uuid, erased_at: Option<DbTimestamp>) -> Result<()> {
         let write = self.engine.write(move |conn| {
             let query = diesel::delete(data_keys::table.filter(data_keys::account_id.eq(DbUuid(account))));
-            on!(conn, |c| query.execute(c))?;
+            on!(&mut *conn, |c| query.execute(c))?;
+            if let Some(erased_at) = erased_at {
+                let row = (
+                    erasures::account_id.eq(DbUuid(account)),
+                    erasures::erased_at.eq(erased_at),
+                );
+                on!(conn, |c| diesel::insert_into(erasures::table)
+                    .values(row)
+                    .on_conflict_do_nothing()
+                    .execute(c))?;
+            }
             Ok(())
         });
         write.await?;

@@ -143,9 +143,9 @@ async fn live_a_day(store: &Store) {
     store.sweep_failures(0).await.unwrap();
     store.sweep_tombstones(0).await.unwrap();
     store.sweep_sessions(0).await.unwrap();
-    store.resume_erasures().await.unwrap();
+    store.resume_erasures(NOW).await.unwrap();
     store.sweep_pending_keys(0).await.unwrap();
-    store.erase_account(account).await.unwrap();
+    store.erase_account(account, NOW).await.unwrap();
 }
 
 /// Reads records of one person in every way.
@@ -333,8 +333,11 @@ fn has_a_plan(sql: &str) -> bool {
         .iter()
         .any(|word| sql.starts_with(word))
         && !sql.contains("sqlite_version")
+        && !sql.contains("sqlite_master")
         && !sql.contains("__diesel_schema_migrations")
-        && !sql.contains("data_keys")
+        && !["data_keys", "erasures", "installation"]
+            .iter()
+            .any(|table| sql.contains(table))
         && !sql.contains("pg_")
         && sql != "SELECT 1"
 }

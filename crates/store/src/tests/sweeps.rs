@@ -76,8 +76,8 @@ async fn an_erasure_that_fails_does_not_stop_the_next() {
     ] {
         execute(&mut beside, sql);
     }
-    assert!(store.erase_account(scope.account()).await.is_err());
-    assert!(store.resume_erasures().await.is_err());
+    assert!(store.erase_account(scope.account(), NOW).await.is_err());
+    assert!(store.resume_erasures(NOW).await.is_err());
     assert_eq!(
         count(&mut beside, "accounts WHERE no = 9"),
         0,
@@ -85,7 +85,7 @@ async fn an_erasure_that_fails_does_not_stop_the_next() {
     );
     assert_eq!(count(&mut beside, "accounts"), 1);
     execute(&mut beside, "DROP TRIGGER stubborn");
-    assert_eq!(store.resume_erasures().await.unwrap(), 1);
+    assert_eq!(store.resume_erasures(NOW).await.unwrap(), 1);
     assert_eq!(count(&mut beside, "accounts"), 0);
     assert!(store.account(Uuid::from_u128(1)).await.is_err());
 }

@@ -1,0 +1,328 @@
+//! The installation: a record, its key store and their master key, which belong together.
+//!
+//! Both databases hold the id of the installation. Nothing is written to databases that do not belong together: an empty
+//! key store beside a record, or the key store of another installation, would otherwise look like a healthy server that
+//! cannot read anybody's data.
+
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use uuid::Uuid;
+
+use crate::{
+    Locations, MasterKeys,
+    engine::{
+        connection::{Conn, connect_to_inspect},
+        migration::{Database, SchemaStatus, has_table, status},
+        schema::{account_state::ACTIVE, accounts, data_keys},
+        types::DbUuid,
+    },
+    error::{Result, StoreError},
+    key::{key_store::INSTALLATION, seal::Secret},
+    on,
+};
+
+/// The table that stands in a database of PostgreSQL while a restore fills it.
+pub const UNFINISHED_RESTORE: &str = "unfinished_restore";
+/// The most accounts that are looked up in the key store, to find out whether it is the record's.
+const SAMPLE: i64 = 20;
+
+/// How a record, a key store and a master key do not belong together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// A record with accounts has an empty key store, or none.
+    #[error(
+        "the record has accounts, but its key store is empty or missing: put the key store back, from a backup if it is lost; \
+         without it nobody's data can be read"
+    )]
+    KeyStoreIsEmpty,
+    /// A key store with keys has an empty record, or none.
+    #[error(
+        "the key store has keys, but its record is empty or missing: put the record back, from a backup if it is lost; to begin \
+         anew, move the key store away too"
+    )]
+    RecordIsEmpty,
+    /// The key store has the id of another installation than the record.
+    #[error(
+        "the key store belongs to installation {keys}, and the record to installation {record}: set the key store of this record"
+    )]
+    OtherInstallation {
+        /// The installation of the record.
+        record: Uuid,
+        /// The installation of the key store.
+        keys: Uuid,
+    },
+    /// Neither database has an id yet, and the key store has no key of the record's accounts.
+    #[error("the key store has no key of the record's accounts: set the key store of this record")]
+    OtherKeys,
+    /// The master key is not the one of the key store.
+    #[error(
+        "the key store needs master key {needed}, and the file of the master key holds {found}: put the right master key into the file"
+    )]
+    OtherMasterKey {
+        /// The id of the master key that is needed.
+        needed: String,
+        /// The ids of the master keys in the file.
+        found: String,
+    },
+    /// A restore into a PostgreSQL database has not ended.
+    #[error("a restore into {0} has not ended: drop the database, create it again, and repeat the restore")]
+    UnfinishedRestore(Database),
+}
+
+/// What a database says of the installation that it belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belonging {
+    /// The schema; `None` if there is no such database.
+    pub schema: Option<SchemaStatus>,
+    /// The id of the installation, and the id of its master key.
+    pub installation: Option<(Uuid, Vec<u8>)>,
+    /// Whether the database holds accounts, or keys of accounts.
+    pub is_in_use: bool,
+}
+
+impl Belonging {
+    const MISSING: Self = Self {
+        schema: None,
+        installation: None,
+        is_in_use: false,
+    };
+}
+
+/// Both databases, as they are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The record.
+    pub data: Belonging,
+    /// The key store.
+    pub keys: Belonging,
+    /// The id of the master key that wraps the secret of the installation.
+    pub master_key_id: Option<Vec<u8>>,
+    /// Whether the key store has a key of the record's accounts.
+    fits: bool,
+}
+
+/// Reads both databases. Changes nothing, and creates nothing.
+///
+/// # Errors
+/// [`StoreError::Unavailable`], and [`StoreError::Mismatched`] for an unfinished restore.
+pub fn inspect(locations: &Locations) -> Result<Found> {
+    let open = |url| connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()));
+    let (mut data, mut keys) = (open(&locations.data)?, open(&locations.keys)?);
+    find(data.as_mut(), keys.as_mut())
+}
+
+/// The id of a master key as text.
+pub fn hex(id: &[u8]) -> String {
+    use std::fmt::Write;
+    id.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn find(mut data: Option<&mut Conn>, mut keys: Option<&mut Conn>) -> Result<Found> {
+    for (conn, database) in [
+        (data.as_deref_mut(), Database::Data),
+        (keys.as_deref_mut(), Database::Keys),
+    ] {
+        if let Some(conn) = conn
+            && has_table(conn, UNFINISHED_RESTORE)?
+        {
+            return Err(StoreError::Mismatched(Mismatch::UnfinishedRestore(database)));
+        }
+    }
+    let sample = data
+        .as_mut()
+        .map_or(Ok(Vec::new()), |conn| sample_of_accounts(conn))?;
+    let has_keys = keys
+        .as_mut()
+        .map_or(Ok(false), |conn| has_table(conn, "data_keys"))?;
+    let (master_key_id, fits) = match keys.as_mut() {
+        Some(conn) if has_keys => (master_key_id(conn)?, has_any_key(conn, &sample)?),
+        _ => (None, false),
+    };
+    Ok(Found {
+        data: data.map_or(Ok(Belonging::MISSING), |conn| {
+            belonging(conn, Database::Data, !sample.is_empty())
+        })?,
+        keys: keys.map_or(Ok(Belonging::MISSING), |conn| {
+            let is_in_use = has_keys && has_account_keys(conn)?;
+            belonging(conn, Database::Keys, is_in_use)
+        })?,
+        master_key_id,
+        fits,
+    })
+}
+
+impl Found {
+    /// Fails if the databases do not belong together, or the master key is not theirs. Without `master` only the databases
+    /// are compared.
+    ///
+    /// # Errors
+    /// [`StoreError::Mismatched`], [`StoreError::NewerSchema`].
+    pub fn check(&self, master: Option<&MasterKeys>) -> Result<()> {
+        for (belonging, database) in [(&self.data, Database::Data), (&self.keys, Database::Keys)] {
+            if let Some(schema) = &belonging.schema {
+                schema.refuse_newer(database)?;
+            }
+        }
+        self.mismatch(master)
+            .map_or(Ok(()), |mismatch| Err(StoreError::Mismatched(mismatch)))
+    }
+
+    fn mismatch(&self, master: Option<&MasterKeys>) -> Option<Mismatch> {
+        match (&self.data.installation, &self.keys.installation) {
+            (Some((record, _)), Some((keys, _))) if record != keys => {
+                return Some(Mismatch::OtherInstallation {
+                    record: *record,
+                    keys: *keys,
+                });
+            }
+            (Some(_), None) => return Some(Mismatch::KeyStoreIsEmpty),
+            (None, _) if self.data.is_in_use && !self.keys.is_in_use => {
+                return Some(Mismatch::KeyStoreIsEmpty);
+            }
+            (None, _) if !self.data.is_in_use && self.keys.is_in_use => {
+                return Some(Mismatch::RecordIsEmpty);
+            }
+            (None, _) if self.data.is_in_use && !self.fits => return Some(Mismatch::OtherKeys),
+            _ => {}
+        }
+        let (needed, found) = (self.master_key_id.as_ref()?, master?.ids());
+        (!found.contains(&needed.as_slice())).then(|| Mismatch::OtherMasterKey {
+            needed: hex(needed),
+            found: found.iter().map(|id| hex(id)).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Whether the databases hold nothing yet, so that a new installation may begin in them.
+    pub fn is_new(&self) -> bool {
+        let is_new = |one: &Belonging| one.installation.is_none() && !one.is_in_use;
+        is_new(&self.data) && is_new(&self.keys) && self.master_key_id.is_none()
+    }
+}
+
+/// Checks that two migrated databases and a master key belong together, and gives both databases the id of a new
+/// installation if they have none.
+///
+/// # Errors
+/// [`StoreError::Mismatched`], [`StoreError::NewerSchema`].
+pub(crate) fn bind(data: &mut Conn, keys: &mut Conn, master: &MasterKeys) -> Result<()> {
+    let found = find(Some(&mut *data), Some(&mut *keys))?;
+    found.check(Some(master))?;
+    // The key store first: a record with an id and a key store without one do not belong together.
+    let (id, _) = match &found.keys.installation {
+        Some(installation) => installation.clone(),
+        None => insert(keys, Database::Keys, random_id()?, master)?,
+    };
+    if found.data.installation.is_none() {
+        insert(data, Database::Data, id, master)?;
+    }
+    Ok(())
+}
+
+/// Runs the same code on the table of the installation that a database has. The two have different names, since both
+/// databases may be one on PostgreSQL.
+macro_rules! installation_of {
+    ($database:expr, |$table:ident| $body:expr) => {
+        match $database {
+            Database::Data => {
+                use crate::engine::schema::installation as $table;
+                $body
+            }
+            Database::Keys => {
+                use crate::engine::schema::key_store_installation as $table;
+                $body
+            }
+        }
+    };
+}
+
+/// Inserts the id of the installation. If several servers do so at once, the first one's counts.
+fn insert(conn: &mut Conn, database: Database, id: Uuid, master: &MasterKeys) -> Result<(Uuid, Vec<u8>)> {
+    installation_of!(database, |installation| {
+        let row = (
+            installation::no.eq(1),
+            installation::id.eq(DbUuid(id)),
+            installation::master_key_id.eq(master.current_id()),
+        );
+        on!(&mut *conn, |c| diesel::insert_into(installation::table)
+            .values(row)
+            .on_conflict_do_nothing()
+            .execute(c))?;
+    });
+    select(conn, database)?.ok_or(StoreError::Internal("the installation has no id".to_owned()))
+}
+
+/// The id of the installation and of its master key.
+fn select(conn: &mut Conn, database: Database) -> Result<Option<(Uuid, Vec<u8>)>> {
+    let found: Option<(DbUuid, Vec<u8>)> = installation_of!(database, |installation| {
+        let query = installation::table.select((installation::id, installation::master_key_id));
+        on!(conn, |c| query.first(c).optional())?
+    });
+    Ok(found.map(|(id, master)| (id.0, master)))
+}
+
+fn random_id() -> Result<Uuid> {
+    let random = *Secret::random()?.as_bytes();
+    let bytes = random.first_chunk::<16>().copied().unwrap_or_default();
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+fn belonging(conn: &mut Conn, database: Database, is_in_use: bool) -> Result<Belonging> {
+    let table = match database {
+        Database::Data => "installation",
+        Database::Keys => "key_store_installation",
+    };
+    let installation = if has_table(conn, table)? {
+        select(conn, database)?
+    } else {
+        None
+    };
+    Ok(Belonging {
+        schema: Some(status(conn, database)?),
+        installation,
+        is_in_use,
+    })
+}
+
+/// Some accounts of the record, the newest first.
+fn sample_of_accounts(conn: &mut Conn) -> Result<Vec<DbUuid>> {
+    if !has_table(conn, "accounts")? {
+        return Ok(Vec::new());
+    }
+    let query = accounts::table
+        .filter(accounts::state.eq(ACTIVE))
+        .order(accounts::no.desc())
+        .select(accounts::id)
+        .limit(SAMPLE);
+    Ok(on!(conn, |c| query.load(c))?)
+}
+
+/// Whether the key store has a key of one of the accounts.
+fn has_any_key(conn: &mut Conn, accounts: &[DbUuid]) -> Result<bool> {
+    for account in accounts {
+        let query = data_keys::table
+            .filter(data_keys::account_id.eq(account))
+            .select(data_keys::account_id);
+        if on!(&mut *conn, |c| query.first::<DbUuid>(c).optional())?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the key store has the key of any account.
+fn has_account_keys(conn: &mut Conn) -> Result<bool> {
+    let query = data_keys::table
+        .filter(data_keys::account_id.ne(DbUuid(INSTALLATION)))
+        .select(data_keys::account_id);
+    Ok(on!(conn, |c| query.first::<DbUuid>(c).optional())?.is_some())
+}
+
+/// The id of the master key that wraps the secret of the installation.
+fn master_key_id(conn: &mut Conn) -> Result<Option<Vec<u8>>> {
+    let query = data_keys::table
+        .filter(data_keys::account_id.eq(DbUuid(INSTALLATION)))
+        .select(data_keys::master_key_id);
+    Ok(on!(conn, |c| query.first(c).optional())?)
+}

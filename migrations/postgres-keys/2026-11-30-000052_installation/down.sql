@@ -1,0 +1,2 @@
+DROP TABLE erasures;
+DROP TABLE key_store_installation;
