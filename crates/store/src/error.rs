@@ -3,8 +3,6 @@
 use mainstay_domain::{record::Kind, value::validation::Finding};
 use uuid::Uuid;
 
-use crate::{engine::migration::Database, installation::Mismatch};
-
 /// The reason why a call to the store did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -63,8 +61,8 @@ pub enum StoreError {
          version, or restore a backup from before it"
     )]
     NewerSchema {
-        /// The database.
-        database: Database,
+        /// The database: `the record` or `the key store`.
+        database: &'static str,
         /// The latest schema that it has.
         found: String,
         /// The latest schema that this binary knows.
@@ -116,6 +114,49 @@ impl From<diesel::result::Error> for StoreError {
             _ => Self::Database(error),
         }
     }
+}
+
+/// How a record, a key store and a master key do not belong together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Mismatch {
+    /// A record with accounts has an empty key store, or none.
+    #[error(
+        "the record has accounts, but its key store is empty or missing: put the key store back, from a backup if it is lost; \
+         without it nobody's data can be read"
+    )]
+    KeyStoreIsEmpty,
+    /// A key store with keys has an empty record, or none.
+    #[error(
+        "the key store has keys, but its record is empty or missing: put the record back, from a backup if it is lost; to begin \
+         anew, move the key store away too"
+    )]
+    RecordIsEmpty,
+    /// The key store has the id of another installation than the record.
+    #[error(
+        "the key store belongs to installation {keys}, and the record to installation {record}: set the key store of this record"
+    )]
+    OtherInstallation {
+        /// The installation of the record.
+        record: Uuid,
+        /// The installation of the key store.
+        keys: Uuid,
+    },
+    /// Neither database has an id yet, and the key store has no key of the record's accounts.
+    #[error("the key store has no key of the record's accounts: set the key store of this record")]
+    OtherKeys,
+    /// The master key is not the one of the key store.
+    #[error(
+        "the key store needs master key {needed}, and the file of the master key holds {found}: put the right master key into the file"
+    )]
+    OtherMasterKey {
+        /// The id of the master key that is needed.
+        needed: String,
+        /// The ids of the master keys in the file.
+        found: String,
+    },
+    /// A restore into a PostgreSQL database has not ended.
+    #[error("a restore into {0} has not ended: drop the database, create it again, and repeat the restore")]
+    UnfinishedRestore(&'static str),
 }
 
 /// The result of the store's functions.

@@ -15,7 +15,7 @@ use crate::{
         schema::{account_state::ACTIVE, accounts, data_keys},
         types::DbUuid,
     },
-    error::{Result, StoreError},
+    error::{Mismatch, Result, StoreError},
     key::{key_store::INSTALLATION, seal::Secret},
     on,
 };
@@ -24,49 +24,6 @@ use crate::{
 pub const UNFINISHED_RESTORE: &str = "unfinished_restore";
 /// The most accounts that are looked up in the key store, to find out whether it is the record's.
 const SAMPLE: i64 = 20;
-
-/// How a record, a key store and a master key do not belong together.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
-    /// A record with accounts has an empty key store, or none.
-    #[error(
-        "the record has accounts, but its key store is empty or missing: put the key store back, from a backup if it is lost; \
-         without it nobody's data can be read"
-    )]
-    KeyStoreIsEmpty,
-    /// A key store with keys has an empty record, or none.
-    #[error(
-        "the key store has keys, but its record is empty or missing: put the record back, from a backup if it is lost; to begin \
-         anew, move the key store away too"
-    )]
-    RecordIsEmpty,
-    /// The key store has the id of another installation than the record.
-    #[error(
-        "the key store belongs to installation {keys}, and the record to installation {record}: set the key store of this record"
-    )]
-    OtherInstallation {
-        /// The installation of the record.
-        record: Uuid,
-        /// The installation of the key store.
-        keys: Uuid,
-    },
-    /// Neither database has an id yet, and the key store has no key of the record's accounts.
-    #[error("the key store has no key of the record's accounts: set the key store of this record")]
-    OtherKeys,
-    /// The master key is not the one of the key store.
-    #[error(
-        "the key store needs master key {needed}, and the file of the master key holds {found}: put the right master key into the file"
-    )]
-    OtherMasterKey {
-        /// The id of the master key that is needed.
-        needed: String,
-        /// The ids of the master keys in the file.
-        found: String,
-    },
-    /// A restore into a PostgreSQL database has not ended.
-    #[error("a restore into {0} has not ended: drop the database, create it again, and repeat the restore")]
-    UnfinishedRestore(Database),
-}
 
 /// What a database says of the installation that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +84,9 @@ fn find(mut data: Option<&mut Conn>, mut keys: Option<&mut Conn>) -> Result<Foun
         if let Some(conn) = conn
             && has_table(conn, UNFINISHED_RESTORE)?
         {
-            return Err(StoreError::Mismatched(Mismatch::UnfinishedRestore(database)));
+            return Err(StoreError::Mismatched(Mismatch::UnfinishedRestore(
+                database.name(),
+            )));
         }
     }
     let sample = data

@@ -46,7 +46,7 @@ use crate::{
 };
 pub use crate::{
     engine::{PoolSize, connection::DatabaseUrl},
-    error::{Result, StoreError},
+    error::{Mismatch, Result, StoreError},
     key::{key_store::MasterKeys, scope::PersonScope},
     record::{
         Change, Created, Expected, KeyedRecords, LockedWriter, Order, Part, Range, RecordWriter, Records,

@@ -1,6 +1,11 @@
 //! The command line: commands, settings, imports of reference data, and the checks of `doctor`.
 
+pub mod account;
 pub mod command;
+pub mod databases;
 pub mod doctor;
 pub mod import;
+pub mod key_files;
+pub mod keys;
+pub mod output;
 pub mod settings;

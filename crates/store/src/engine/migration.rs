@@ -37,12 +37,13 @@ pub enum Database {
     Keys,
 }
 
-impl std::fmt::Display for Database {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Database {
+    /// What the database is called in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Data => "the record",
             Self::Keys => "the key store",
-        })
+        }
     }
 }
 
@@ -69,7 +70,7 @@ impl SchemaStatus {
         match self.newer.last() {
             None => Ok(()),
             Some(found) => Err(StoreError::NewerSchema {
-                database,
+                database: database.name(),
                 found: found.clone(),
                 known: self.known.clone(),
             }),

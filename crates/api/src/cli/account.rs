@@ -1,0 +1,140 @@
+//! The commands on accounts.
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand, ValueEnum};
+use mainstay_domain::{
+    account::{Password, Profile, Role, SealedAccount, password},
+    value::{
+        place::{Email, ZoneName},
+        text::Label,
+        validation::Findings,
+    },
+};
+use mainstay_store::account::NewAccount;
+
+use crate::{
+    auth::password::Passwords,
+    cli::{
+        databases::open_store,
+        output::{block_on, print},
+        settings::Settings,
+    },
+    server::{clock::Clock, id::new_id},
+};
+
+/// What to do with accounts.
+#[derive(Subcommand)]
+pub enum AccountCommand {
+    /// Create an account. The password is read from standard input or from a file, never from the command line.
+    Create(AccountCreate),
+}
+
+/// The account to create.
+#[derive(Args)]
+pub struct AccountCreate {
+    /// The role of the account.
+    #[arg(long, value_enum)]
+    role: RoleName,
+    /// The e-mail address to sign in with.
+    #[arg(long)]
+    email: String,
+    /// A file that holds the password; standard input if left out.
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// The IANA time zone of the owner.
+    #[arg(long, default_value = "UTC")]
+    time_zone: String,
+    /// The name of the owner to show.
+    #[arg(long)]
+    display_name: Option<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RoleName {
+    Person,
+    Supporter,
+    Clinician,
+    Operator,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Person => Self::Person,
+            RoleName::Supporter => Self::Supporter,
+            RoleName::Clinician => Self::Clinician,
+            RoleName::Operator => Self::Operator,
+        }
+    }
+}
+
+/// Runs a command on accounts.
+///
+/// # Errors
+/// A message that says what is wrong.
+pub fn run(command: &AccountCommand, settings: &Settings) -> Result<(), String> {
+    match command {
+        AccountCommand::Create(create) => create_account(settings, create),
+    }
+}
+
+fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), String> {
+    let email = Email::new(&create.email).ok_or("--email must be an e-mail address")?;
+    let display_name = match create.display_name.as_deref() {
+        Some(name) => Some(Label::parse(name.to_owned()).map_err(|fault| format!("--display-name {fault}"))?),
+        None => None,
+    };
+    let zone: chrono_tz::Tz = create
+        .time_zone
+        .parse()
+        .map_err(|_invalid| "--time-zone must be an IANA time zone")?;
+    let password = read_password(create.password_file.as_deref())?;
+    let mut findings = Findings::default();
+    password::check(password.composed(), "", &mut findings);
+    if !findings.is_empty() {
+        return Err("the password is too common".to_owned());
+    }
+    let store = open_store(settings)?;
+    let pepper = store.derive_key("mainstay pepper 1").map_err(|e| e.to_string())?;
+    let passwords = Passwords::new(pepper, 1)?;
+    let profile = Profile {
+        display_name,
+        ..Profile::new(ZoneName(zone))
+    };
+    let id = new_id();
+    block_on(async {
+        let password_hash = passwords.hash(&password).await.map_err(|e| e.to_string())?;
+        let new = NewAccount {
+            id,
+            role: create.role.into(),
+            content: SealedAccount { email, profile },
+            password_hash,
+        };
+        store
+            .create_account(new, None, None, Clock::default().micros())
+            .await
+            .map_err(|e| e.to_string())
+    })??;
+    print(format!("{id}\n").as_bytes())
+}
+
+/// Reads a password from a file, or from standard input, without the line break at its end.
+fn read_password(file: Option<&Path>) -> Result<Password, String> {
+    let text = if let Some(path) = file {
+        fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?
+    } else {
+        let mut text = String::new();
+        std::io::stdin()
+            .take(4096)
+            .read_to_string(&mut text)
+            .map_err(|e| e.to_string())?;
+        text
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    Password::parse(text).map_err(|fault| format!("the password {fault}"))
+}
