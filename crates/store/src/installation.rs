@@ -67,15 +67,6 @@ pub fn inspect(locations: &Locations) -> Result<Found> {
     find(data.as_mut(), keys.as_mut())
 }
 
-/// The id of a master key as text.
-pub fn hex(id: &[u8]) -> String {
-    use std::fmt::Write;
-    id.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 fn find(mut data: Option<&mut Conn>, mut keys: Option<&mut Conn>) -> Result<Found> {
     for (conn, database) in [
         (data.as_deref_mut(), Database::Data),
@@ -146,11 +137,8 @@ impl Found {
             (None, _) if self.data.is_in_use && !self.fits => return Some(Mismatch::OtherKeys),
             _ => {}
         }
-        let (needed, found) = (self.master_key_id.as_ref()?, master?.ids());
-        (!found.contains(&needed.as_slice())).then(|| Mismatch::OtherMasterKey {
-            needed: hex(needed),
-            found: found.iter().map(|id| hex(id)).collect::<Vec<_>>().join(", "),
-        })
+        let (needed, found) = (self.master_key_id.as_ref()?, master?);
+        (!found.has(needed)).then(|| found.mismatch(needed))
     }
 
     /// Whether the databases hold nothing yet, so that a new installation may begin in them.
@@ -210,6 +198,15 @@ fn insert(conn: &mut Conn, database: Database, id: Uuid, master: &MasterKeys) ->
             .execute(c))?;
     });
     select(conn, database)?.ok_or(StoreError::Internal("the installation has no id".to_owned()))
+}
+
+/// Notes the master key that is current from now on.
+pub(crate) fn set_master_key(conn: &mut Conn, database: Database, master_key_id: &[u8]) -> Result<()> {
+    installation_of!(database, |installation| {
+        let change = diesel::update(installation::table).set(installation::master_key_id.eq(master_key_id));
+        on!(conn, |c| change.execute(c))?;
+    });
+    Ok(())
 }
 
 /// The id of the installation and of its master key.

@@ -21,6 +21,7 @@ pub mod meeting;
 pub mod questionnaire;
 pub mod record;
 pub mod restore;
+pub mod rotation;
 pub mod session;
 #[cfg(test)]
 mod tests;
@@ -47,12 +48,13 @@ use crate::{
 pub use crate::{
     engine::{PoolSize, connection::DatabaseUrl},
     error::{Mismatch, Result, StoreError},
-    key::{key_store::MasterKeys, scope::PersonScope},
+    key::{master_key::MasterKeys, scope::PersonScope},
     record::{
         Change, Created, Expected, KeyedRecords, LockedWriter, Order, Part, Range, RecordWriter, Records,
         Replaced, SealedDraft, Since, Stored, SyncState,
         history::{Version, VersionPage, VersionRange},
     },
+    rotation::{KeyUse, Rotated, RotationLock, rotate},
 };
 
 /// The pages that each reading connection caches, in KiB. There are several, so it is less than the writer's.
@@ -188,6 +190,25 @@ impl Store {
     /// Derives a key of the installation for one purpose.
     pub fn derive_key(&self, purpose: &str) -> Result<Secret> {
         self.keys.derive(purpose)
+    }
+
+    /// Replaces the master keys of a running server. False if they are the same as before.
+    ///
+    /// # Errors
+    /// [`StoreError::Mismatched`] if they lack one that is in use and was there before. The keys stay as they are then.
+    pub async fn replace_master_keys(&self, master: MasterKeys) -> Result<bool> {
+        self.keys.replace_master_keys(master).await
+    }
+
+    /// Says that the file of the master keys was looked at, and the keys stay as they are.
+    pub fn keep_master_keys(&self) {
+        self.keys.keep_master_keys();
+    }
+
+    /// Returns when a key is wrapped by a master key that the store does not have. Those who wait for it go on after
+    /// [`Self::replace_master_keys`] or [`Self::keep_master_keys`].
+    pub async fn master_key_wanted(&self) {
+        self.keys.master_key_wanted().await;
     }
 
     /// Succeeds if both databases answer and are migrated, and the master key fits.

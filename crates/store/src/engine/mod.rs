@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod connection;
 pub mod log_label;
 pub mod migration;
+pub mod process_lock;
 pub(crate) mod schema;
 pub(crate) mod statement;
 pub mod types;
@@ -318,6 +319,32 @@ fn catch_panic(conn: &mut Conn, job: Job) -> Result<JobOutput> {
 /// The error of a job that panicked.
 pub(crate) fn panicked() -> StoreError {
     StoreError::Internal("a database job panicked".to_owned())
+}
+
+/// Runs work in a transaction on a connection outside the pools. An error leaves nothing behind.
+pub(crate) fn single_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    match conn {
+        // Without `IMMEDIATE` a transaction that has read may find that it cannot write any more.
+        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
+        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c)?,
+    }
+    let output = work(conn);
+    if output.is_ok() {
+        crate::on!(conn, |c| AnsiTransactionManager::commit_transaction(c))?;
+    } else {
+        // The first error is the one that matters.
+        let _ = crate::on!(conn, |c| AnsiTransactionManager::rollback_transaction(c));
+    }
+    output
+}
+
+/// Folds SQLite's write-ahead log back and empties it, on a connection outside the pools. False if readers or the writer
+/// were in the way for too long.
+pub(crate) fn truncate_log(conn: &mut Conn) -> Result<bool> {
+    match conn {
+        Conn::Sqlite(c) => Ok(checkpoint::truncate(c)?),
+        Conn::Postgres(_) => Ok(true),
+    }
 }
 
 /// Opens one connection outside the pools, for migrations and checks.

@@ -1,22 +1,24 @@
-//! The master keys, the key store, and the cache of unwrapped data keys.
+//! The key store, and the cache of unwrapped data keys.
 
 use std::sync::Arc;
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use quick_cache::sync::Cache;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use crate::{
     engine::{
         Engine, PoolSize,
         connection::{Conn, DatabaseUrl},
-        schema::{data_keys, erasures},
+        schema::{data_keys, erasures, key_store_installation},
         single,
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    key::seal::{DataKeys, Secret, unwrap, wrap},
+    key::{
+        master_key::{MasterKeys, SharedMasterKeys},
+        seal::{DataKeys, Secret},
+    },
     on,
 };
 
@@ -24,98 +26,13 @@ use crate::{
 const CACHED: usize = 20_000;
 /// The pages that each connection to the key store caches, in KiB. A key is read once and then cached unwrapped.
 const PAGE_CACHE_KIB: u32 = 64;
-
-/// The master keys. The first wraps new data keys; all of them unwrap. Each has an id that is derived from it.
-pub struct MasterKeys {
-    all: Vec<(Vec<u8>, Secret)>,
-    current: Secret,
-    current_id: Vec<u8>,
-}
-
-impl MasterKeys {
-    /// Reads keys from hexadecimal lines. The first is the current one.
-    ///
-    /// # Errors
-    /// Names the wrong line, never its content.
-    pub fn parse(text: &str) -> std::result::Result<Self, String> {
-        let mut all = Vec::new();
-        for (n, line) in text
-            .lines()
-            .map(str::trim)
-            .enumerate()
-            .filter(|(_, l)| !l.is_empty())
-        {
-            let bytes = Zeroizing::new(
-                decode_hex(line).ok_or(format!("line {} is not 64 hexadecimal digits", n + 1))?,
-            );
-            all.push(Secret::from_bytes(*bytes));
-        }
-        let current = all.first().ok_or("it holds no key")?.clone();
-        let id = |key: &Secret| -> std::result::Result<Vec<u8>, String> {
-            Ok(key
-                .derive("mainstay key id 1")
-                .map_err(|e| e.to_string())?
-                .as_bytes()
-                .iter()
-                .take(8)
-                .copied()
-                .collect())
-        };
-        let current_id = id(&current)?;
-        let all = all
-            .into_iter()
-            .map(|key| Ok((id(&key)?, key)))
-            .collect::<std::result::Result<_, String>>()?;
-        Ok(Self {
-            all,
-            current,
-            current_id,
-        })
-    }
-
-    /// Makes a new master key, as a hexadecimal line.
-    pub fn generate() -> Result<Zeroizing<String>> {
-        let key = Secret::random()?;
-        Ok(Zeroizing::new(key.as_bytes().iter().fold(
-            String::new(),
-            |mut hex, byte| {
-                use std::fmt::Write;
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            },
-        )))
-    }
-
-    /// The ids of all keys, the current one first.
-    pub fn ids(&self) -> Vec<&[u8]> {
-        self.all.iter().map(|(id, _)| id.as_slice()).collect()
-    }
-
-    /// The id of the current key.
-    pub fn current_id(&self) -> &[u8] {
-        &self.current_id
-    }
-
-    fn by_id(&self, id: &[u8]) -> Option<&Secret> {
-        self.all.iter().find(|(have, _)| have == id).map(|(_, key)| key)
-    }
-}
-
-fn decode_hex(line: &str) -> Option<[u8; 32]> {
-    let mut out = [0; 32];
-    if line.len() != 64 || !line.is_ascii() {
-        return None;
-    }
-    for (n, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(line.get(2 * n..2 * n + 2)?, 16).ok()?;
-    }
-    Some(out)
-}
+/// How often a new key is wrapped again because the current master key changed in the meantime.
+const CREATE_ATTEMPTS: usize = 3;
 
 /// The wrapped data key of every account, in a database of its own.
 pub struct KeyStore {
     engine: Engine,
-    master: MasterKeys,
+    master: SharedMasterKeys,
     installation: Secret,
     cache: Cache<Uuid, Arc<DataKeys>>,
 }
@@ -130,7 +47,7 @@ impl KeyStore {
         let installation = installation_secret(&mut single(url)?, &master)?;
         Ok(Self {
             engine,
-            master,
+            master: SharedMasterKeys::new(master),
             installation,
             cache: Cache::new(CACHED),
         })
@@ -142,27 +59,26 @@ impl KeyStore {
     }
 
     /// Makes a data key for a new account. It is pending until [`Self::confirm`] says that the account is stored.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] if the key store has a current master key that this server does not know.
     pub async fn create(&self, account: Uuid, now: DbTimestamp) -> Result<Arc<DataKeys>> {
         let data_key = Secret::random()?;
-        let wrapped = wrap(&self.master.current, account, &data_key)?;
-        let master_key_id = self.master.current_id.clone();
-        let write = self.engine.write(move |conn| {
-            let row = (
-                data_keys::account_id.eq(DbUuid(account)),
-                data_keys::master_key_id.eq(master_key_id),
-                data_keys::wrapped.eq(wrapped),
-                data_keys::created_at.eq(now),
-                data_keys::pending.eq(true),
-            );
-            on!(conn, |c| diesel::insert_into(data_keys::table)
-                .values(row)
-                .execute(c))?;
-            Ok(())
-        });
-        write.await?;
-        let keys = Arc::new(DataKeys::new(account, &data_key)?);
-        self.cache.insert(account, Arc::clone(&keys));
-        Ok(keys)
+        for _ in 0..CREATE_ATTEMPTS {
+            let (master, new) = (self.master.get(), data_key.clone());
+            let write = self
+                .engine
+                .write(move |conn| insert_key(conn, &master, account, &new, now));
+            match write.await? {
+                Inserted::Done => {
+                    let keys = Arc::new(DataKeys::new(account, &data_key)?);
+                    self.cache.insert(account, Arc::clone(&keys));
+                    return Ok(keys);
+                }
+                Inserted::NeedsMasterKey(id) => drop(self.master.with(&id).await?),
+            }
+        }
+        Err(StoreError::Busy)
     }
 
     /// Notes that the account of a pending key is stored.
@@ -206,11 +122,9 @@ impl KeyStore {
         let (master_id, wrapped) = read
             .await?
             .ok_or(StoreError::Sealed("an account without data key"))?;
-        let master = self
-            .master
-            .by_id(&master_id)
-            .ok_or(StoreError::Sealed("another master key"))?;
-        let keys = Arc::new(DataKeys::new(account, &unwrap(master, account, &wrapped)?)?);
+        let master = self.master.with(&master_id).await?;
+        let data_key = master.unwrap(&master_id, account, &wrapped)?;
+        let keys = Arc::new(DataKeys::new(account, &data_key)?);
         self.cache.insert(account, Arc::clone(&keys));
         Ok(keys)
     }
@@ -260,18 +174,88 @@ impl KeyStore {
                 .optional())?)
         });
         if let Some((account, master_id, wrapped)) = read.await? {
-            let master = self
-                .master
-                .by_id(&master_id)
-                .ok_or(StoreError::Sealed("another master key"))?;
-            unwrap(master, account.0, &wrapped)?;
+            let master = self.master.with(&master_id).await?;
+            master.unwrap(&master_id, account.0, &wrapped)?;
         }
         Ok(())
+    }
+
+    /// Replaces the master keys of a running server. False if they are the same as before.
+    ///
+    /// # Errors
+    /// [`StoreError::Mismatched`] if they lack one that is in use and was there before. The keys stay as they are then.
+    pub async fn replace_master_keys(&self, new: MasterKeys) -> Result<bool> {
+        let before = self.master.get();
+        if before.ids() == new.ids() {
+            return Ok(false);
+        }
+        let read = self.engine.read_long(|conn| {
+            let query = data_keys::table.select(data_keys::master_key_id).distinct();
+            Ok(on!(conn, |c| query.load::<Vec<u8>>(c))?)
+        });
+        let in_use = read.await?;
+        if let Some(needed) = in_use.iter().find(|id| before.has(id) && !new.has(id)) {
+            return Err(StoreError::Mismatched(new.mismatch(needed)));
+        }
+        self.master.replace(new);
+        Ok(true)
+    }
+
+    /// Says that the file of the master keys was looked at, and the keys stay as they are.
+    pub fn keep_master_keys(&self) {
+        self.master.keep();
+    }
+
+    /// Returns when a key is wrapped by a master key that is not known.
+    pub async fn master_key_wanted(&self) {
+        self.master.wanted().await;
     }
 }
 
 /// The account id under which the secret of the installation is stored. No account has it.
 pub(crate) const INSTALLATION: Uuid = Uuid::nil();
+
+/// The result of an attempt to insert a new key.
+enum Inserted {
+    Done,
+    /// The current master key of the key store is not known.
+    NeedsMasterKey(Vec<u8>),
+}
+
+/// Inserts the key of a new account, wrapped by the master key that is current in the key store. Whatever a server has read
+/// from its file: once a rotation has made a key current, nobody wraps with an earlier one, so an earlier one can be retired.
+fn insert_key(
+    conn: &mut Conn,
+    master: &MasterKeys,
+    account: Uuid,
+    data_key: &Secret,
+    now: DbTimestamp,
+) -> Result<Inserted> {
+    let current = current_master_key(conn)?.unwrap_or_else(|| master.current_id().to_vec());
+    let Some(wrapped) = master.wrap(&current, account, data_key)? else {
+        return Ok(Inserted::NeedsMasterKey(current));
+    };
+    let row = (
+        data_keys::account_id.eq(DbUuid(account)),
+        data_keys::master_key_id.eq(current),
+        data_keys::wrapped.eq(wrapped),
+        data_keys::created_at.eq(now),
+        data_keys::pending.eq(true),
+    );
+    on!(conn, |c| diesel::insert_into(data_keys::table)
+        .values(row)
+        .execute(c))?;
+    Ok(Inserted::Done)
+}
+
+/// The master key that is current in the key store. It stays so until the end of the transaction.
+fn current_master_key(conn: &mut Conn) -> Result<Option<Vec<u8>>> {
+    let query = key_store_installation::table.select(key_store_installation::master_key_id);
+    Ok(match conn {
+        Conn::Sqlite(c) => query.first(c).optional(),
+        Conn::Postgres(c) => query.for_share().first(c).optional(),
+    }?)
+}
 
 /// Reads the secret of the installation, or makes it. If several servers start at once, the first one's counts.
 fn installation_secret(conn: &mut Conn, master: &MasterKeys) -> Result<Secret> {
@@ -284,8 +268,10 @@ fn installation_secret(conn: &mut Conn, master: &MasterKeys) -> Result<Secret> {
     if found.is_none() {
         let row = (
             data_keys::account_id.eq(DbUuid(INSTALLATION)),
-            data_keys::master_key_id.eq(master.current_id.clone()),
-            data_keys::wrapped.eq(wrap(&master.current, INSTALLATION, &Secret::random()?)?),
+            data_keys::master_key_id.eq(master.current_id()),
+            data_keys::wrapped.eq(master
+                .wrap(master.current_id(), INSTALLATION, &Secret::random()?)?
+                .unwrap_or_default()),
             data_keys::created_at.eq(DbTimestamp(0)),
             data_keys::pending.eq(false),
         );
@@ -296,28 +282,5 @@ fn installation_secret(conn: &mut Conn, master: &MasterKeys) -> Result<Secret> {
         found = on!(&mut *conn, |c| query().first(c).optional())?;
     }
     let (master_id, wrapped) = found.ok_or(StoreError::Sealed("the secret of the installation"))?;
-    let master = master
-        .by_id(&master_id)
-        .ok_or(StoreError::Sealed("the key store (another master key)"))?;
-    unwrap(master, INSTALLATION, &wrapped)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_generated_key_is_read_back() {
-        let text = MasterKeys::generate().unwrap();
-        let keys = MasterKeys::parse(&format!("\n{}\n{}\n", *text, "ab".repeat(32))).unwrap();
-        assert_eq!(keys.all.len(), 2);
-        assert!(keys.by_id(&keys.current_id).is_some());
-    }
-
-    #[test]
-    fn a_wrong_line_is_named_without_its_content() {
-        let error = MasterKeys::parse("secret-words").err().unwrap();
-        assert_eq!(error, "line 1 is not 64 hexadecimal digits");
-        assert!(MasterKeys::parse("").is_err());
-    }
+    master.unwrap(&master_id, INSTALLATION, &wrapped)
 }

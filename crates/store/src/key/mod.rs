@@ -1,5 +1,7 @@
 //! Keys and sealing: the master keys, the key store, and the right to reach one record.
 
 pub mod key_store;
+pub mod master_key;
+pub mod rewrap;
 pub mod scope;
 pub mod seal;

@@ -8,7 +8,7 @@ use crate::{Locations, MasterKeys, PoolSize, Store, engine::single, migrate_all,
 /// A fresh database with its key store. It is gone when it is dropped.
 pub(super) struct TestDatabase {
     pub locations: Locations,
-    master_key: String,
+    pub master_key: String,
     directory: TempDir,
     server: Option<(String, String)>,
 }
@@ -58,6 +58,13 @@ impl TestDatabase {
             directory,
             server,
         }
+    }
+
+    /// The key store is in the same database as the record.
+    pub fn with_keys_beside_the_record(mut self) -> Self {
+        self.locations.keys = self.locations.data.clone();
+        migrate_all(&self.locations).unwrap();
+        self
     }
 
     /// Opens the databases.

@@ -5,6 +5,7 @@ mod earlier_address;
 mod parts;
 mod plans;
 mod public_search;
+mod rotation;
 mod statements;
 mod sweeps;
 mod unknown_outcome;
