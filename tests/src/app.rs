@@ -73,6 +73,7 @@ impl Setup {
                 tombstone_days: 180,
                 workers: 2,
                 clock: setup.clock,
+                key_files: None,
             };
             (Running::start(configuration, listener).expect("the server starts"), url)
         };

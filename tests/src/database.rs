@@ -22,6 +22,8 @@ pub struct Database {
     pub directory: TempDir,
     /// The URL of the record.
     pub url: String,
+    /// The URL of the key store, if it is on PostgreSQL.
+    pub key_url: Option<String>,
     name: String,
 }
 
@@ -67,7 +69,18 @@ impl Database {
                 format!("{base}/{name}")
             }
         };
-        Self { engine, directory, url, name }
+        Self { engine, directory, url, key_url: None, name }
+    }
+
+    /// Creates a database whose key store is on PostgreSQL too, if the record is.
+    pub fn create_with_server_keys(engine: Engine) -> Self {
+        let mut database = Self::create(engine);
+        if engine == Engine::Postgres {
+            let server = postgres_url();
+            psql(&server, &format!("CREATE DATABASE {}_keys", database.name));
+            database.key_url = Some(format!("{}_keys", database.url));
+        }
+        database
     }
 
     /// The directory for keys and files.
@@ -79,7 +92,10 @@ impl Database {
     pub fn locations(&self) -> Locations {
         Locations {
             data: self.url.parse::<DatabaseUrl>().expect("a good URL"),
-            keys: DatabaseUrl::Sqlite(self.path().join("keys.db")),
+            keys: match &self.key_url {
+                Some(url) => url.parse().expect("a good URL"),
+                None => DatabaseUrl::Sqlite(self.path().join("keys.db")),
+            },
             pool: PoolSize { connections: 6 },
             key_pool: PoolSize { connections: 6 },
         }
@@ -121,7 +137,10 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if self.engine == Engine::Postgres {
-            psql(&postgres_url(), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+            for suffix in ["", "_keys"] {
+                let name = format!("{}{suffix}", self.name);
+                psql(&postgres_url(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            }
         }
     }
 }

@@ -25,6 +25,9 @@ pub fn command(database: &Database) -> Command {
         .env("MAINSTAY_DATABASE_URL", &database.url)
         .env("MAINSTAY_DATA_DIR", database.path())
         .env("MAINSTAY_RATE_LIMITS", "off");
+    if let Some(url) = &database.key_url {
+        command.env("MAINSTAY_KEY_DATABASE_URL", url);
+    }
     command
 }
 

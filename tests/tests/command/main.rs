@@ -2,6 +2,7 @@
 
 mod account;
 mod import;
+mod keys;
 mod pool_size;
 mod request_id;
 

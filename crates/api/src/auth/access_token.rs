@@ -1,18 +1,20 @@
 //! Access tokens: JWTs signed with Ed25519 that expire after ten minutes. A verified token is cached until it expires.
 
-use std::{fs, path::Path};
-
-use base64::{Engine, prelude::BASE64_STANDARD};
-use chrono::{DateTime, Utc};
-use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode,
-    jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
 };
+
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, Validation, decode, encode, jwk::JwkSet};
 use mainstay_domain::account::Role;
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::auth::signing_key::SigningKeys;
+pub use crate::auth::signing_key::generate_signing_key;
 
 /// How long an access token is valid, in seconds.
 pub const LIFETIME_S: i64 = 600;
@@ -20,11 +22,6 @@ pub const LIFETIME_S: i64 = 600;
 const AUDIENCE: &str = "mainstay";
 /// The number of verified tokens in the cache.
 const MAX_CACHED: usize = 50_000;
-/// The bytes before the 32 secret bytes in a PKCS#8 document of an Ed25519 key (RFC 8410).
-const PKCS8_PREFIX: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
-
 /// The claims of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -48,20 +45,14 @@ struct Signed<'a> {
     claims: Claims,
 }
 
-struct VerifyingKey {
-    id: String,
-    key: DecodingKey,
-}
-
 /// Issues and verifies access tokens.
 pub struct Tokens {
     issuer: String,
-    header: Header,
-    signing: EncodingKey,
-    verifying: Vec<VerifyingKey>,
-    published: JwkSet,
+    keys: RwLock<Arc<SigningKeys>>,
+    /// How often the keys were replaced. A cached token counts only if it was verified by the keys of now.
+    generation: AtomicU64,
     validation: Validation,
-    verified: Cache<[u8; 32], Claims>,
+    verified: Cache<[u8; 32], (Claims, u64)>,
 }
 
 impl Tokens {
@@ -70,43 +61,40 @@ impl Tokens {
     /// # Errors
     /// A message that names the key that cannot be used.
     pub fn new(pem: &str, issuer: &str) -> Result<Self, String> {
-        let mut verifying = Vec::new();
-        let mut published = JwkSet { keys: Vec::new() };
-        let mut first = None;
-        for (n, key) in private_keys(pem).into_iter().enumerate() {
-            let signing =
-                EncodingKey::from_ed_pem(key.as_bytes()).map_err(|e| format!("key {}: {e}", n + 1))?;
-            let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA)
-                .map_err(|e| format!("key {}: {e}", n + 1))?;
-            let id = jwk
-                .thumbprint(ThumbprintHash::SHA256)
-                .map_err(|e| e.to_string())?;
-            jwk.common.key_id = Some(id.clone());
-            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-            let key = DecodingKey::from_jwk(&jwk).map_err(|e| e.to_string())?;
-            first.get_or_insert((signing, id.clone()));
-            verifying.push(VerifyingKey { id, key });
-            published.keys.push(jwk);
-        }
-        let (signing, id) = first.ok_or("the file holds no Ed25519 private key in PEM")?;
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.kid = Some(id);
+        let keys = SigningKeys::parse(pem)?;
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[issuer]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         // `verify` checks the expiry against the server's own clock, for cached tokens too.
         validation.validate_exp = false;
-        let verified = Cache::new(MAX_CACHED);
         Ok(Self {
             issuer: issuer.to_owned(),
-            header,
-            signing,
-            verifying,
-            published,
+            keys: RwLock::new(Arc::new(keys)),
+            generation: AtomicU64::new(0),
             validation,
-            verified,
+            verified: Cache::new(MAX_CACHED),
         })
+    }
+
+    /// Replaces the keys of a running server. False if they are the same as before.
+    ///
+    /// # Errors
+    /// A message that names the key that cannot be used. The keys stay as they are then.
+    pub fn replace(&self, pem: &str) -> Result<bool, String> {
+        let new = SigningKeys::parse(pem)?;
+        if new.ids() == self.keys().ids() {
+            return Ok(false);
+        }
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
+        // After the keys: whoever sees the new number sees the new keys.
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.verified.clear();
+        Ok(true)
+    }
+
+    fn keys(&self) -> Arc<SigningKeys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Issues a token for a session. The same session gets the same token within one second.
@@ -133,70 +121,40 @@ impl Tokens {
             aud: AUDIENCE,
             claims,
         };
-        encode(&self.header, &signed, &self.signing).map_err(|e| e.to_string())
+        let keys = self.keys();
+        encode(&keys.header, &signed, &keys.signing).map_err(|e| e.to_string())
     }
 
     /// Returns the claims of a token, if this service issued it and it has not expired.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<Claims> {
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        if let Some(claims) = self.verified.get(&digest) {
+        let generation = self.generation.load(Ordering::Acquire);
+        if let Some((claims, verified_in)) = self.verified.get(&digest)
+            && verified_in == generation
+        {
             return (claims.exp > now.timestamp()).then_some(claims);
         }
         let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
-        let key = &self.verifying.iter().find(|key| key.id == kid)?.key;
+        let keys = self.keys();
+        let key = &keys.verifying.iter().find(|key| key.id == kid)?.key;
         let claims = decode::<Claims>(token, key, &self.validation).ok()?.claims;
         if claims.exp <= now.timestamp() {
             return None;
         }
-        self.verified.insert(digest, claims);
+        self.verified.insert(digest, (claims, generation));
         Some(claims)
     }
 
     /// The public keys, for other services that verify tokens.
-    pub fn published(&self) -> &JwkSet {
-        &self.published
+    pub fn published(&self) -> JwkSet {
+        self.keys().published.clone()
     }
-}
-
-/// Splits a text into its PEM blocks.
-fn private_keys(pem: &str) -> Vec<String> {
-    const END: &str = "-----END PRIVATE KEY-----";
-    pem.split_inclusive(END)
-        .filter(|block| block.contains(END))
-        .map(|block| block.trim().to_owned())
-        .collect()
-}
-
-/// Generates a private key in PEM.
-///
-/// # Errors
-/// If the operating system gives no random bytes.
-pub fn generate_signing_key() -> Result<String, String> {
-    let seed = mainstay_store::key::seal::Secret::random().map_err(|e| e.to_string())?;
-    let der = [PKCS8_PREFIX.as_slice(), seed.as_bytes()].concat();
-    Ok(format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        BASE64_STANDARD.encode(der)
-    ))
-}
-
-/// Writes a secret to a new file that only its owner can read. An existing file is never replaced.
-///
-/// # Errors
-/// The error of the file system, also if the file exists.
-pub fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+
     use super::*;
 
     fn at(seconds: i64) -> DateTime<Utc> {
@@ -240,6 +198,32 @@ mod tests {
                 .verify(&token, at(1000))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn replaced_keys_sign_and_verify_from_then_on_and_no_cached_token_outlives_its_key() {
+        let (old, new) = (generate_signing_key().unwrap(), generate_signing_key().unwrap());
+        let tokens = Tokens::new(&old, "mainstay").unwrap();
+        let issue = || {
+            tokens
+                .issue(Uuid::nil(), Uuid::nil(), Role::Person, at(1000))
+                .unwrap()
+        };
+        let first = issue();
+        assert!(tokens.verify(&first, at(1000)).is_some());
+        assert!(!tokens.replace(&old).unwrap(), "they are the same");
+        assert!(tokens.replace("").is_err(), "and stay as they are");
+        assert!(tokens.verify(&first, at(1000)).is_some());
+        assert!(tokens.replace(&format!("{new}{old}")).unwrap());
+        let second = issue();
+        assert_ne!(first, second);
+        for token in [&first, &second] {
+            assert!(tokens.verify(token, at(1000)).is_some());
+        }
+        assert!(tokens.replace(&new).unwrap());
+        assert_eq!(tokens.verify(&first, at(1000)), None);
+        assert!(tokens.verify(&second, at(1000)).is_some());
+        assert_eq!(tokens.published().keys.len(), 1);
     }
 
     #[test]

@@ -7,3 +7,4 @@ pub mod login_delay;
 pub mod password;
 pub mod refresh_token;
 pub mod session;
+pub mod signing_key;

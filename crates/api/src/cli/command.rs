@@ -20,6 +20,7 @@ use crate::{
     server::{
         application::{Application, Configuration},
         clock::Clock,
+        key_watch::KeyFiles,
         logging,
     },
 };
@@ -121,7 +122,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
     let configuration = Configuration {
         locations: settings.locations(),
         master,
-        signing_keys,
+        signing_keys: signing_keys.to_string(),
         issuer: settings
             .public_url
             .clone()
@@ -132,6 +133,10 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
         tombstone_days: settings.tombstone_days,
         workers: settings.workers,
         clock: Clock::default(),
+        key_files: Some(KeyFiles {
+            master_key: settings.master_key.path.clone(),
+            signing_key: settings.signing_key.path.clone(),
+        }),
     };
     let bind = |address| TcpListener::bind(address).map_err(|e| format!("{address}: {e}"));
     let listener = bind(settings.listen)?;

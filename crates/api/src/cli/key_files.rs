@@ -1,12 +1,16 @@
 //! The files of the master key and of the signing keys: reading them, and making them where they may be made.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use mainstay_store::{DatabaseUrl, MasterKeys, installation::Found};
+use zeroize::Zeroizing;
 
 use crate::{
-    auth::access_token::{generate_signing_key, write_secret},
-    cli::settings::{SecretFile, Settings},
+    auth::signing_key::generate_signing_key,
+    cli::{
+        secret_file::{read_secret, write_secret},
+        settings::{SecretFile, Settings},
+    },
 };
 
 /// Reads the master keys. The first start generates one, if no setting names the file, the key store is an embedded
@@ -27,15 +31,22 @@ pub fn read_master_key(settings: &Settings, found: &Found) -> Result<MasterKeys,
             path.display()
         );
     }
-    let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    MasterKeys::parse(&text).map_err(|e| format!("the master key {}: {e}", path.display()))
+    parse_master_keys(path)
+}
+
+/// Reads the master keys of an existing file.
+///
+/// # Errors
+/// Names the file, and the line that is wrong.
+pub fn parse_master_keys(path: &Path) -> Result<MasterKeys, String> {
+    MasterKeys::parse(&read_secret(path)?).map_err(|e| format!("the master key {}: {e}", path.display()))
 }
 
 /// Reads the signing keys. The first start generates one, if no setting names the file.
 ///
 /// # Errors
 /// Names the file that cannot be read.
-pub fn read_signing_key(settings: &Settings) -> Result<String, String> {
+pub fn read_signing_key(settings: &Settings) -> Result<Zeroizing<String>, String> {
     let SecretFile { path, is_configured } = &settings.signing_key;
     if !path.exists() {
         if *is_configured {
@@ -47,7 +58,7 @@ pub fn read_signing_key(settings: &Settings) -> Result<String, String> {
         write_new_signing_key(path)?;
         log::info!("generated the signing key {}", path.display());
     }
-    fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+    read_secret(path)
 }
 
 /// Generates a master key in a new file.

@@ -8,4 +8,5 @@ pub mod import;
 pub mod key_files;
 pub mod keys;
 pub mod output;
+pub mod secret_file;
 pub mod settings;

@@ -27,6 +27,7 @@ use crate::{
     routes,
     server::{
         clock::Clock,
+        key_watch::{KeyFiles, KeyWatch},
         metrics::{self, Metrics, RouteMetrics},
         operations::OpenapiDocument,
         state::{Parts, State},
@@ -60,6 +61,8 @@ pub struct Configuration {
     pub workers: usize,
     /// The clock.
     pub clock: Clock,
+    /// The files of the keys, which are read again when they change. Without them the keys stay as they are.
+    pub key_files: Option<KeyFiles>,
 }
 
 /// An application that is ready to serve.
@@ -93,6 +96,7 @@ impl Application {
             metrics: Metrics::install()?,
             tombstone_days: configuration.tombstone_days,
             clock: configuration.clock,
+            key_watch: configuration.key_files.map(KeyWatch::new),
             trusted_proxies: configuration.trusted_proxies,
         };
         Ok(Self {

@@ -3,6 +3,7 @@
 pub mod application;
 pub mod clock;
 pub mod id;
+pub mod key_watch;
 pub mod logging;
 pub mod metrics;
 pub mod operations;

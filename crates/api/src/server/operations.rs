@@ -170,7 +170,7 @@ async fn ready(request: HttpRequest) -> HandlerResult {
 }
 
 async fn jwks(request: HttpRequest) -> HandlerResult {
-    let keys = to_json(State::of(&request).tokens.published());
+    let keys = to_json(&State::of(&request).tokens.published());
     let mut response = HttpResponse::Ok();
     response.insert_header((header::CACHE_CONTROL, "public, max-age=300"));
     Ok(response.content_type("application/json").body(keys))

@@ -12,7 +12,7 @@ use crate::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
     },
     http::{rate_limit::Limits, running_keys::RunningKeys},
-    server::{clock::Clock, metrics::Metrics},
+    server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics},
 };
 
 /// A shared handle on the parts of the application, as cheap to clone as an [`Arc`].
@@ -45,6 +45,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Watches the files of the keys, if they come from files.
+    pub key_watch: Option<KeyWatch>,
 }
 
 // A handle like `Arc`, which gives what it shares.

@@ -17,6 +17,8 @@ use crate::{
 
 /// How often due timers are looked for and caches are swept.
 const TIMER_PERIOD: Duration = Duration::from_secs(5);
+/// How often the files of the keys are looked at, unless a key is missing. After it every server uses a key that was added.
+const KEY_PERIOD: Duration = Duration::from_secs(2);
 /// How often the metrics recorder folds request durations into its histograms. Until then it holds each of them by
 /// itself: 16 bytes, which makes a megabyte in a busy second.
 const FOLD_PERIOD: Duration = Duration::from_millis(250);
@@ -47,6 +49,8 @@ struct Job {
     name: &'static str,
     period: Duration,
     run: Box<dyn Fn() -> LocalBoxFuture<'static, JobResult>>,
+    /// Ends the pause before the period is over.
+    wake: Option<Box<dyn Fn() -> LocalBoxFuture<'static, ()>>>,
 }
 
 /// Starts all jobs on the current runtime. They end with the process.
@@ -69,7 +73,7 @@ fn jobs(state: &State) -> Vec<Job> {
             Box::pin(async { Ok(Progress::Done) })
         })
     };
-    vec![
+    let mut jobs = vec![
         job("timers", TIMER_PERIOD, |state| Box::pin(run_timers(state))),
         upkeep("cache", TIMER_PERIOD, |state| {
             state.store.sweep_cache(state.clock.micros());
@@ -100,7 +104,23 @@ fn jobs(state: &State) -> Vec<Job> {
             let before = state.clock.micros() - IDLE_S * 1_000_000;
             Box::pin(async move { state.store.sweep_sessions(before).await.map(finished) })
         }),
-    ]
+    ];
+    if state.key_watch.is_some() {
+        let state = state.clone();
+        let keys = job("keys", KEY_PERIOD, |state| Box::pin(look_at_keys(state)));
+        jobs.push(keys.woken_by(move || {
+            let state = state.clone();
+            Box::pin(async move { state.store.master_key_wanted().await })
+        }));
+    }
+    jobs
+}
+
+async fn look_at_keys(state: State) -> JobResult {
+    if let Some(watch) = &state.key_watch {
+        watch.look(&state.store, &state.tokens).await?;
+    }
+    Ok(Progress::Done)
 }
 
 async fn run_timers(state: State) -> JobResult {
@@ -122,7 +142,20 @@ impl Job {
         run: impl Fn() -> LocalBoxFuture<'static, JobResult> + 'static,
     ) -> Self {
         let run = Box::new(run);
-        Self { name, period, run }
+        Self {
+            name,
+            period,
+            run,
+            wake: None,
+        }
+    }
+
+    /// Runs the job also whenever that returns.
+    fn woken_by(self, wake: impl Fn() -> LocalBoxFuture<'static, ()> + 'static) -> Self {
+        Self {
+            wake: Some(Box::new(wake)),
+            ..self
+        }
     }
 
     async fn run_forever(self) {
@@ -132,7 +165,15 @@ impl Job {
             if self.run_once().await == Some(Progress::Unfinished) {
                 continue;
             }
-            rt::time::sleep(self.period).await;
+            self.pause().await;
+        }
+    }
+
+    async fn pause(&self) {
+        match &self.wake {
+            None => rt::time::sleep(self.period).await,
+            // It makes no difference which of the two ends the pause.
+            Some(wake) => drop(rt::time::timeout(self.period, wake()).await),
         }
     }
 
@@ -262,6 +303,7 @@ mod tests {
             tombstone_days: 180,
             workers: 2,
             clock: Clock::default(),
+            key_files: None,
         };
         (Application::build(configuration).unwrap(), locations)
     }

@@ -1,0 +1,97 @@
+//! The keys that sign access tokens: Ed25519 private keys in PEM, of which the first signs and all verify.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header,
+    jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
+};
+
+/// The bytes before the 32 secret bytes in a PKCS#8 document of an Ed25519 key (RFC 8410).
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
+/// A key that verifies tokens.
+pub struct VerifyingKey {
+    /// Its thumbprint, by which tokens name it (`kid`).
+    pub id: String,
+    /// The public key.
+    pub key: DecodingKey,
+}
+
+/// The signing keys of a file.
+pub struct SigningKeys {
+    /// The header of new tokens, which names the first key.
+    pub header: Header,
+    /// The first key, which signs.
+    pub signing: EncodingKey,
+    /// All keys, which verify.
+    pub verifying: Vec<VerifyingKey>,
+    /// The public keys, for other services that verify tokens.
+    pub published: JwkSet,
+}
+
+impl SigningKeys {
+    /// Reads one or more private keys in PEM.
+    ///
+    /// # Errors
+    /// A message that names the key that cannot be used.
+    pub fn parse(pem: &str) -> Result<Self, String> {
+        let mut verifying = Vec::new();
+        let mut published = JwkSet { keys: Vec::new() };
+        let mut first = None;
+        for (n, key) in private_keys(pem).into_iter().enumerate() {
+            let signing =
+                EncodingKey::from_ed_pem(key.as_bytes()).map_err(|e| format!("key {}: {e}", n + 1))?;
+            let mut jwk = Jwk::from_encoding_key(&signing, Algorithm::EdDSA)
+                .map_err(|e| format!("key {}: {e}", n + 1))?;
+            let id = jwk
+                .thumbprint(ThumbprintHash::SHA256)
+                .map_err(|e| e.to_string())?;
+            jwk.common.key_id = Some(id.clone());
+            jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+            let key = DecodingKey::from_jwk(&jwk).map_err(|e| e.to_string())?;
+            first.get_or_insert((signing, id.clone()));
+            verifying.push(VerifyingKey { id, key });
+            published.keys.push(jwk);
+        }
+        let (signing, id) = first.ok_or("the file holds no Ed25519 private key in PEM")?;
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(id);
+        Ok(Self {
+            header,
+            signing,
+            verifying,
+            published,
+        })
+    }
+
+    /// The ids of the keys, the one that signs first.
+    pub fn ids(&self) -> Vec<&str> {
+        self.verifying.iter().map(|key| key.id.as_str()).collect()
+    }
+}
+
+/// Splits a text into its PEM blocks. Text between and after them is left out.
+pub fn private_keys(pem: &str) -> Vec<&str> {
+    const BEGIN: &str = "-----BEGIN";
+    const END: &str = "-----END PRIVATE KEY-----";
+    pem.split_inclusive(END)
+        .filter(|block| block.ends_with(END))
+        .map(|block| block.find(BEGIN).and_then(|at| block.get(at..)).unwrap_or(block))
+        .map(str::trim)
+        .collect()
+}
+
+/// Generates a private key in PEM.
+///
+/// # Errors
+/// If the operating system gives no random bytes.
+pub fn generate_signing_key() -> Result<String, String> {
+    let seed = mainstay_store::key::seal::Secret::random().map_err(|e| e.to_string())?;
+    let der = [PKCS8_PREFIX.as_slice(), seed.as_bytes()].concat();
+    Ok(format!(
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        BASE64_STANDARD.encode(der)
+    ))
+}
