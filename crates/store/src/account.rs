@@ -9,16 +9,18 @@ use mainstay_domain::{
 use uuid::Uuid;
 
 use crate::{
-    Store,
+    Locations, Store,
     engine::{
         connection::Conn,
         schema::{
             account_state::{ACTIVE, ERASING},
             accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
         },
+        single,
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
+    examination::accounts_without_key,
     idempotency::StoredResponse,
     key::seal::DataKeys,
     on,
@@ -222,6 +224,25 @@ impl Store {
             outcome = first_error(outcome, self.finish_erasure(id.0, now).await);
         }
         outcome
+    }
+
+    /// The accounts whose data key is missing, at most `limit` of them.
+    pub fn accounts_without_key(&self, locations: &Locations, limit: usize) -> Result<Vec<Uuid>> {
+        accounts_without_key(
+            &mut single(&locations.data)?,
+            &mut single(&locations.keys)?,
+            limit,
+        )
+    }
+
+    /// Deletes the rows of an account whose data key is missing, which frees its address. It is no erasure: if a key store
+    /// with the key turns up in a backup, the account may be restored with it.
+    pub async fn prune_account(&self, id: Uuid) -> Result<()> {
+        if let Some(no) = self.account_no(id).await? {
+            self.delete_rows(no).await?;
+            self.cache.forget_person(no);
+        }
+        Ok(())
     }
 
     async fn finish_erasure(&self, id: Uuid, now: i64) -> Result<()> {

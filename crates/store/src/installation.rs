@@ -22,8 +22,8 @@ use crate::{
 
 /// The table that stands in a database of PostgreSQL while a restore fills it.
 pub const UNFINISHED_RESTORE: &str = "unfinished_restore";
-/// The most accounts that are looked up in the key store, to find out whether it is the record's.
-const SAMPLE: i64 = 20;
+/// So many of the newest accounts, and of the oldest, are looked up in the key store, to find out whether it is the record's.
+const SAMPLE: i64 = 10;
 
 /// What a database says of the installation that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +127,9 @@ impl Found {
                     keys: *keys,
                 });
             }
-            (Some(_), None) => return Some(Mismatch::KeyStoreIsEmpty),
+            // A copy from before its databases had an id may be put back beside one that has it.
+            (Some(_), None) if !self.keys.is_in_use => return Some(Mismatch::KeyStoreIsEmpty),
+            (Some(_), None) if !self.fits => return Some(Mismatch::OtherKeys),
             (None, _) if self.data.is_in_use && !self.keys.is_in_use => {
                 return Some(Mismatch::KeyStoreIsEmpty);
             }
@@ -157,9 +159,10 @@ pub(crate) fn bind(data: &mut Conn, keys: &mut Conn, master: &MasterKeys) -> Res
     let found = find(Some(&mut *data), Some(&mut *keys))?;
     found.check(Some(master))?;
     // The key store first: a record with an id and a key store without one do not belong together.
-    let (id, _) = match &found.keys.installation {
-        Some(installation) => installation.clone(),
-        None => insert(keys, Database::Keys, random_id()?, master)?,
+    let (id, _) = match (&found.keys.installation, &found.data.installation) {
+        (Some(installation), _) => installation.clone(),
+        (None, Some((id, _))) => insert(keys, Database::Keys, *id, master)?,
+        (None, None) => insert(keys, Database::Keys, random_id()?, master)?,
     };
     if found.data.installation.is_none() {
         insert(data, Database::Data, id, master)?;
@@ -241,17 +244,24 @@ fn belonging(conn: &mut Conn, database: Database, is_in_use: bool) -> Result<Bel
     })
 }
 
-/// Some accounts of the record, the newest first.
+/// Some of the newest and of the oldest accounts of the record.
 fn sample_of_accounts(conn: &mut Conn) -> Result<Vec<DbUuid>> {
     if !has_table(conn, "accounts")? {
         return Ok(Vec::new());
     }
-    let query = accounts::table
-        .filter(accounts::state.eq(ACTIVE))
-        .order(accounts::no.desc())
-        .select(accounts::id)
-        .limit(SAMPLE);
-    Ok(on!(conn, |c| query.load(c))?)
+    let query = || {
+        accounts::table
+            .filter(accounts::state.eq(ACTIVE))
+            .select(accounts::id)
+            .limit(SAMPLE)
+    };
+    let (newest, oldest) = (
+        query().order(accounts::no.desc()),
+        query().order(accounts::no.asc()),
+    );
+    let mut sample: Vec<DbUuid> = on!(&mut *conn, |c| newest.load(c))?;
+    sample.extend::<Vec<DbUuid>>(on!(conn, |c| oldest.load(c))?);
+    Ok(sample)
 }
 
 /// Whether the key store has a key of one of the accounts.

@@ -13,6 +13,7 @@ pub mod cache;
 pub mod credentials;
 pub mod engine;
 pub mod error;
+pub mod examination;
 pub mod idempotency;
 pub mod installation;
 pub mod key;
@@ -38,7 +39,7 @@ use crate::{
     engine::{
         Engine,
         connection::connect_to_inspect,
-        migration::{Database, is_migrated, migrate, status},
+        migration::{Database, SchemaStatus, migrate, status},
         single,
         types::DbTimestamp,
     },
@@ -231,14 +232,8 @@ impl Store {
 /// # Errors
 /// [`StoreError::NewerSchema`].
 pub fn migrate_all(locations: &Locations) -> Result<usize> {
-    for (url, database) in [
-        (&locations.data, Database::Data),
-        (&locations.keys, Database::Keys),
-    ] {
-        let conn = connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        if let Some(mut conn) = conn {
-            status(&mut conn, database)?.refuse_newer(database)?;
-        }
+    for (database, schema) in schemas(locations)? {
+        schema.map_or(Ok(()), |schema| schema.refuse_newer(database))?;
     }
     let mut done = 0;
     for (url, database) in [
@@ -250,17 +245,28 @@ pub fn migrate_all(locations: &Locations) -> Result<usize> {
     Ok(done)
 }
 
+/// The schemas of the record and of the key store, in this order; `None` where there is no database. Changes nothing.
+pub fn schemas(locations: &Locations) -> Result<[(Database, Option<SchemaStatus>); 2]> {
+    let schema = |url, database| -> Result<_> {
+        let conn = connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        Ok((
+            database,
+            conn.map(|mut conn| status(&mut conn, database)).transpose()?,
+        ))
+    };
+    Ok([
+        schema(&locations.data, Database::Data)?,
+        schema(&locations.keys, Database::Keys)?,
+    ])
+}
+
 /// True if neither database needs a migration.
 pub fn is_all_migrated(locations: &Locations) -> Result<bool> {
-    for (url, database) in [
-        (&locations.data, Database::Data),
-        (&locations.keys, Database::Keys),
-    ] {
-        let conn = connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let Some(mut conn) = conn else { return Ok(false) };
-        if !is_migrated(&mut conn, database)? {
-            return Ok(false);
-        }
+    let mut is_migrated = true;
+    for (database, schema) in schemas(locations)? {
+        let Some(schema) = schema else { return Ok(false) };
+        schema.refuse_newer(database)?;
+        is_migrated &= schema.pending.is_empty();
     }
-    Ok(true)
+    Ok(is_migrated)
 }

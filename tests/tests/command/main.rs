@@ -2,6 +2,7 @@
 
 mod account;
 mod import;
+mod installation;
 mod keys;
 mod pool_size;
 mod request_id;
@@ -120,7 +121,11 @@ async fn doctor_finds_faults(database: &Database) {
     let key = database.path().join("master.key");
     fs::write(&key, format!("{}\n", "ab".repeat(32))).expect("the key is replaced");
     let other = run(database, &["doctor", "--listen", "127.0.0.1:0"], &[], "");
-    assert!(text(&other.stdout).contains("FAULT   sealed data"), "{}", text(&other.stdout));
+    assert!(
+        text(&other.stdout).contains("FAULT   installation: the key store needs master key"),
+        "{}",
+        text(&other.stdout)
+    );
 }
 
 #[tokio::test]

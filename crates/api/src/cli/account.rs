@@ -32,6 +32,20 @@ use crate::{
 pub enum AccountCommand {
     /// Create an account. The password is read from standard input or from a file, never from the command line.
     Create(AccountCreate),
+    /// Delete accounts whose key is missing from the key store: nothing of theirs can be read, and nobody can register with
+    /// their address. The ids of the accounts are printed.
+    PruneKeyless(PruneKeyless),
+}
+
+/// Which accounts without a key are deleted.
+#[derive(Args)]
+pub struct PruneKeyless {
+    /// Only print the ids.
+    #[arg(long)]
+    dry_run: bool,
+    /// Delete nothing if there are more than so many, because then the key store may be an old one.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    at_most: usize,
 }
 
 /// The account to create.
@@ -80,6 +94,7 @@ impl From<RoleName> for Role {
 pub fn run(command: &AccountCommand, settings: &Settings) -> Result<(), String> {
     match command {
         AccountCommand::Create(create) => create_account(settings, create),
+        AccountCommand::PruneKeyless(prune) => prune_keyless(settings, prune),
     }
 }
 
@@ -121,6 +136,26 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
             .map_err(|e| e.to_string())
     })??;
     print(format!("{id}\n").as_bytes())
+}
+
+fn prune_keyless(settings: &Settings, prune: &PruneKeyless) -> Result<(), String> {
+    let store = open_store(settings)?;
+    let keyless = store.accounts_without_key(&settings.locations(), prune.at_most.saturating_add(1));
+    let keyless = keyless.map_err(|e| e.to_string())?;
+    if keyless.len() > prune.at_most && !prune.dry_run {
+        return Err(format!(
+            "more than {} accounts have no key in the key store, and none was deleted; put a newer copy of the key store back, or \
+             allow more with --at-most",
+            prune.at_most
+        ));
+    }
+    for id in keyless {
+        if !prune.dry_run {
+            block_on(store.prune_account(id))?.map_err(|e| e.to_string())?;
+        }
+        print(format!("{id}\n").as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Reads a password from a file, or from standard input, without the line break at its end.

@@ -3,7 +3,7 @@
 use std::{io::Write, net::TcpListener, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use mainstay_store::migrate_all;
+use mainstay_store::{migrate_all, schemas};
 
 use crate::{
     cli::{
@@ -43,11 +43,20 @@ enum Command {
         migrate: bool,
     },
     /// Migrate the databases to the schema of this version.
-    Migrate,
+    Migrate {
+        /// Change nothing: print the schema of each database and its pending migrations. The exit code is 1 if a migration is
+        /// pending, or if a newer version has migrated the database.
+        #[arg(long)]
+        status: bool,
+    },
     /// Print the OpenAPI document.
     Openapi,
     /// Check settings, keys and databases, and report every fault.
-    Doctor,
+    Doctor {
+        /// Open the newest record of every account too, and name accounts whose key is missing. Takes longer.
+        #[arg(long)]
+        deep: bool,
+    },
     /// Manage accounts.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -86,14 +95,15 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
     }
     let result = match command {
         Command::Serve { migrate } => serve(settings, migrate),
-        Command::Migrate => {
+        Command::Migrate { status: true } => return print_schemas(settings),
+        Command::Migrate { status: false } => {
             inspect_databases(settings)?;
             prepare_directories(settings)?;
             let count = migrate_all(&settings.locations()).map_err(|e| e.to_string())?;
             print(format!("{count} migrations run\n").as_bytes())
         }
         Command::Openapi => print(&document_text()),
-        Command::Doctor => run_doctor(settings),
+        Command::Doctor { deep } => run_doctor(settings, deep),
         Command::Account(command) => account::run(&command, settings),
         Command::Keys(command) => keys::run(&command, settings),
         Command::Meetings(MeetingsCommand::Import(import)) => {
@@ -106,6 +116,38 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
         }
     };
     result.map(|()| ExitCode::SUCCESS)
+}
+
+/// Prints the schema of each database and its pending migrations, and returns the exit code.
+fn print_schemas(settings: &Settings) -> Result<ExitCode, String> {
+    let mut is_current = true;
+    for (database, schema) in schemas(&settings.locations()).map_err(|e| e.to_string())? {
+        let name = database.name();
+        let text = match schema {
+            None => format!("{name}: no database\n"),
+            Some(schema) => {
+                is_current &= schema.pending.is_empty() && schema.newer.is_empty();
+                let list = |migrations: &[String]| match migrations {
+                    [] => "none".to_owned(),
+                    some => some.join(", "),
+                };
+                format!(
+                    "{name}: schema {}, this version knows {}; pending: {}; of a newer version: {}\n",
+                    schema.found.as_deref().unwrap_or("none"),
+                    schema.known,
+                    list(&schema.pending),
+                    list(&schema.newer),
+                )
+            }
+        };
+        is_current &= !text.ends_with("no database\n");
+        print(text.as_bytes())?;
+    }
+    Ok(if is_current {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Prints the report of an import, and returns its exit code.
@@ -152,8 +194,8 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
     })
 }
 
-fn run_doctor(settings: &Settings) -> Result<(), String> {
-    let checks = block_on(doctor::run_checks(settings))?;
+fn run_doctor(settings: &Settings, deep: bool) -> Result<(), String> {
+    let checks = doctor::run_checks(settings, deep);
     let mut faults = 0;
     for check in &checks {
         let line = match &check.fault {

@@ -2,7 +2,12 @@
 
 use std::{fs, net::TcpListener, path::Path};
 
-use mainstay_store::{DatabaseUrl, MasterKeys, Store, is_all_migrated};
+use mainstay_store::{
+    DatabaseUrl, MasterKeys,
+    examination::{Depth, examine},
+    installation::inspect,
+    is_all_migrated,
+};
 
 use crate::{auth::access_token::Tokens, cli::settings::Settings};
 
@@ -15,18 +20,20 @@ pub struct Check {
     pub fault: Option<String>,
 }
 
-/// Runs all checks. They change nothing.
-pub async fn run_checks(settings: &Settings) -> Vec<Check> {
+/// Runs all checks. They change nothing. With `deep` every account is looked at.
+pub fn run_checks(settings: &Settings, deep: bool) -> Vec<Check> {
     let check = |subject, outcome: Result<(), String>| Check {
         subject,
         fault: outcome.err(),
     };
+    let master = read_secret(&settings.master_key.path).and_then(|text| MasterKeys::parse(&text));
+    let (master, master_fault) = match master {
+        Ok(master) => (Some(master), Ok(())),
+        Err(fault) => (None, Err(fault)),
+    };
     let mut checks = vec![
         check("data directory", check_directory(&settings.data_dir)),
-        check(
-            "master key",
-            read_secret(&settings.master_key.path).and_then(|text| MasterKeys::parse(&text).map(drop)),
-        ),
+        check("master key", master_fault),
         check(
             "signing key",
             read_secret(&settings.signing_key.path).and_then(|text| Tokens::new(&text, "mainstay").map(drop)),
@@ -38,33 +45,39 @@ pub async fn run_checks(settings: &Settings) -> Vec<Check> {
                 .map_err(|e| format!("{}: {e}", settings.listen)),
         ),
     ];
-    let databases = [("database", &settings.database), ("key store", &settings.keys)];
-    let missing: Vec<_> = databases
+    let belonging = check_belonging(settings, master.as_ref());
+    let belong = belonging.is_ok();
+    checks.push(check("installation", belonging));
+    let schema = check_schema(settings);
+    let is_migrated = schema.is_ok();
+    checks.push(check("schema", schema));
+    if let Some(master) = master.filter(|_| belong && is_migrated) {
+        checks.extend(open_sealed_data(settings, &master, deep));
+    }
+    checks
+}
+
+/// Checks that record, key store and master key belong together.
+fn check_belonging(settings: &Settings, master: Option<&MasterKeys>) -> Result<(), String> {
+    let found = inspect(&settings.locations()).map_err(|e| e.to_string())?;
+    found.check(master).map_err(|e| e.to_string())?;
+    let missing: Vec<String> = [&settings.database, &settings.keys]
         .into_iter()
-        .filter_map(|(subject, url)| missing_file(url).map(|fault| (subject, fault)))
+        .filter_map(missing_file)
         .collect();
     if missing.is_empty() {
-        let migrated = is_all_migrated(&settings.locations());
-        checks.push(check(
-            "schema",
-            match migrated {
-                Ok(true) => Ok(()),
-                Ok(false) => Err("the databases are not migrated; run `mainstay migrate`".to_owned()),
-                Err(error) => Err(error.to_string()),
-            },
-        ));
-        if checks
-            .iter()
-            .all(|c| c.fault.is_none() || c.subject == "address to serve on")
-        {
-            checks.push(check("sealed data", open_sealed_data(settings).await));
-        }
+        Ok(())
+    } else {
+        Err(missing.join("; "))
     }
-    checks.extend(missing.into_iter().map(|(subject, fault)| Check {
-        subject,
-        fault: Some(fault),
-    }));
-    checks
+}
+
+fn check_schema(settings: &Settings) -> Result<(), String> {
+    match is_all_migrated(&settings.locations()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("the databases are not migrated; run `mainstay migrate`".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn check_directory(path: &Path) -> Result<(), String> {
@@ -106,9 +119,28 @@ fn missing_file(url: &DatabaseUrl) -> Option<String> {
     }
 }
 
-/// Opens the databases with the master key, and reads a sealed value.
-async fn open_sealed_data(settings: &Settings) -> Result<(), String> {
-    let text = fs::read_to_string(&settings.master_key.path).map_err(|e| e.to_string())?;
-    let store = Store::open(&settings.locations(), MasterKeys::parse(&text)?).map_err(|e| e.to_string())?;
-    store.check().await.map_err(|e| e.to_string())
+/// Opens stored data with the master key: of the newest account, or of every account.
+fn open_sealed_data(settings: &Settings, master: &MasterKeys, deep: bool) -> Vec<Check> {
+    let depth = if deep { Depth::EveryAccount } else { Depth::Newest };
+    let mut faults: Vec<String> = Vec::new();
+    match examine(&settings.locations(), master, depth) {
+        Err(error) => faults.push(error.to_string()),
+        Ok(found) => {
+            faults.extend(found.without_key.iter().map(|id| {
+                format!("account {id} has no key in the key store: restore the key store from a backup that has it, or free its \
+                         address with `mainstay account prune-keyless`")
+            }));
+            let unreadable = found.unreadable.iter();
+            faults.extend(unreadable.map(|(id, error)| format!("account {id}: {error}")));
+        }
+    }
+    let check = |fault| Check {
+        subject: "sealed data",
+        fault,
+    };
+    if faults.is_empty() {
+        vec![check(None)]
+    } else {
+        faults.into_iter().map(|fault| check(Some(fault))).collect()
+    }
 }

@@ -11,7 +11,7 @@ use governor::{
 use uuid::Uuid;
 
 use crate::http::{
-    network::network,
+    network::networks,
     problem::{HandlerResult, Problem, ProblemKind},
 };
 
@@ -26,12 +26,36 @@ type Limiter<K> = RateLimiter<
 const ACCOUNT_REQUESTS: u32 = 6000;
 /// Requests without sign-in of one network in [`WINDOW_S`].
 const NETWORK_REQUESTS: u32 = 1200;
+/// So many times the requests of a network may come from each wider one that it is a part of.
+const WIDER: [u32; 2] = [4, 16];
 /// The length of the window, in seconds.
 const WINDOW_S: u32 = 60;
 
 /// The limiters of accounts and networks.
 pub struct Limits {
-    limiters: Option<(Limiter<Uuid>, Limiter<String>)>,
+    limiters: Option<Limiters>,
+}
+
+struct Limiters {
+    accounts: Limiter<Uuid>,
+    networks: Limiter<String>,
+    /// For the wider networks of IPv6 addresses, the narrower one first.
+    wider: Vec<Limiter<String>>,
+}
+
+impl Limiters {
+    fn new() -> Option<Self> {
+        let network = |requests| Some(DefaultKeyedRateLimiter::keyed(quota(requests)?).with_middleware());
+        let wider: Option<Vec<_>> = WIDER
+            .iter()
+            .map(|times| network(NETWORK_REQUESTS * times))
+            .collect();
+        Some(Self {
+            accounts: DefaultKeyedRateLimiter::keyed(quota(ACCOUNT_REQUESTS)?).with_middleware(),
+            networks: network(NETWORK_REQUESTS)?,
+            wider: wider?,
+        })
+    }
 }
 
 /// The rate limit headers of a response.
@@ -62,16 +86,7 @@ impl Limits {
     pub fn new(mode: LimitMode) -> Self {
         let limiters = match mode {
             LimitMode::Off => None,
-            LimitMode::On => {
-                quota(ACCOUNT_REQUESTS)
-                    .zip(quota(NETWORK_REQUESTS))
-                    .map(|(account, network)| {
-                        (
-                            DefaultKeyedRateLimiter::keyed(account).with_middleware(),
-                            DefaultKeyedRateLimiter::keyed(network).with_middleware(),
-                        )
-                    })
-            }
+            LimitMode::On => Limiters::new(),
         };
         Self { limiters }
     }
@@ -81,10 +96,10 @@ impl Limits {
     /// # Errors
     /// 429 after too many.
     pub fn count_account(&self, account: Uuid, request: &HttpRequest) -> HandlerResult<()> {
-        let Some((limiter, _)) = &self.limiters else {
+        let Some(limiters) = &self.limiters else {
             return Ok(());
         };
-        count(limiter, &account, "account", ACCOUNT_REQUESTS, request)
+        count(&limiters.accounts, &account, "account", ACCOUNT_REQUESTS, request)
     }
 
     /// Counts a request without sign-in from a network.
@@ -92,17 +107,31 @@ impl Limits {
     /// # Errors
     /// 429 after too many.
     pub fn count_network(&self, address: Option<IpAddr>, request: &HttpRequest) -> HandlerResult<()> {
-        let Some((_, limiter)) = &self.limiters else {
+        let Some(limiters) = &self.limiters else {
             return Ok(());
         };
-        count(limiter, &network(address), "network", NETWORK_REQUESTS, request)
+        let mut networks = networks(address).into_iter();
+        let narrowest = networks.next().unwrap_or_default();
+        // The wider ones first, so that the headers of the response tell of the narrowest.
+        for ((limiter, times), network) in limiters.wider.iter().zip(WIDER).zip(networks) {
+            count(limiter, &network, "network", NETWORK_REQUESTS * times, request)?;
+        }
+        count(
+            &limiters.networks,
+            &narrowest,
+            "network",
+            NETWORK_REQUESTS,
+            request,
+        )
     }
 
     /// Drops the counts of accounts and networks that have sent nothing for a window.
     pub fn sweep(&self) {
-        if let Some((accounts, networks)) = &self.limiters {
-            accounts.retain_recent();
-            networks.retain_recent();
+        if let Some(limiters) = &self.limiters {
+            limiters.accounts.retain_recent();
+            for networks in limiters.wider.iter().chain([&limiters.networks]) {
+                networks.retain_recent();
+            }
         }
     }
 }
@@ -170,5 +199,17 @@ mod tests {
             "an account has a limit of its own"
         );
         assert!(Limits::new(LimitMode::Off).count_network(None, &request).is_ok());
+    }
+
+    #[test]
+    fn many_networks_of_one_customer_share_a_wider_limit() {
+        let limits = Limits::new(LimitMode::On);
+        let request = TestRequest::default().to_http_request();
+        let address = |n: u32| format!("2001:db8:1:{:x}::1", n % 256).parse().ok();
+        let allowed = (0..10_000).take_while(|n| limits.count_network(address(*n), &request).is_ok());
+        let (allowed, most) = (allowed.count(), NETWORK_REQUESTS as usize * 4);
+        assert!(allowed >= most && allowed < most + most / 10, "{allowed}");
+        let elsewhere = "2001:db8:2::1".parse().ok();
+        assert!(limits.count_network(elsewhere, &request).is_ok());
     }
 }

@@ -133,8 +133,8 @@ pub fn connect_to_inspect(url: &DatabaseUrl) -> Result<Option<Conn>, ConnectionE
 }
 
 /// The URI by which SQLite opens a file without writing. A file with a write-ahead log is opened together with the log,
-/// whose index stays as it is. Without a log there is nobody who writes, so the file is read as it is: otherwise SQLite
-/// would create a log.
+/// whose index stays as it is; only if the index is missing does SQLite make it again, as for files that were copied without
+/// it. Without a log there is nobody who writes, so the file is read as it is: otherwise SQLite would create a log.
 fn inspection_uri(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -145,13 +145,16 @@ fn inspection_uri(path: &Path) -> String {
             let _ = write!(uri, "%{byte:02x}");
         }
     }
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
-    uri.push_str(if has_log {
-        "?mode=ro&readonly_shm=1"
-    } else {
-        "?mode=ro&immutable=1"
+    let beside = |suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        std::fs::metadata(name)
+    };
+    let has_log = beside("-wal").is_ok_and(|log| log.len() > 0);
+    uri.push_str(match (has_log, beside("-shm")) {
+        (true, Ok(_)) => "?mode=ro&readonly_shm=1",
+        (true, Err(_)) => "?mode=ro",
+        (false, _) => "?mode=ro&immutable=1",
     });
     uri
 }

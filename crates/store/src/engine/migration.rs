@@ -184,13 +184,3 @@ pub fn migrate(conn: &mut Conn, database: Database) -> Result<usize> {
         }
     }
 }
-
-/// True if no migration is pending. Changes nothing.
-///
-/// # Errors
-/// [`StoreError::NewerSchema`].
-pub fn is_migrated(conn: &mut Conn, database: Database) -> Result<bool> {
-    let status = status(conn, database)?;
-    status.refuse_newer(database)?;
-    Ok(status.pending.is_empty())
-}

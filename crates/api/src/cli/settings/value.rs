@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use mainstay_store::{DatabaseUrl, PoolSize};
 
 use super::{LogFormat, SecretFile, Settings};
-use crate::http::{cors::parse_origin, rate_limit::LimitMode};
+use crate::http::{cors::parse_origin, network::canonical_network, rate_limit::LimitMode};
 
 /// Connections that a pool must have beside one for each worker.
 ///
@@ -207,7 +207,7 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
             .parse::<IpNet>()
             .ok()
             .or_else(|| part.parse::<std::net::IpAddr>().ok().map(IpNet::from));
-        network.ok_or_else(|| {
+        network.map(canonical_network).ok_or_else(|| {
             "must be addresses or networks, such as 10.0.0.0/8, separated by commas".to_owned()
         })
     };
