@@ -164,7 +164,9 @@ pub(crate) fn bind(data: &mut Conn, keys: &mut Conn, master: &MasterKeys) -> Res
         (None, Some((id, _))) => insert(keys, Database::Keys, *id, master)?,
         (None, None) => insert(keys, Database::Keys, random_id()?, master)?,
     };
-    if found.data.installation.is_none() {
+    // A record that is not migrated has no place for it.
+    let is_migrated = found.data.schema.is_some_and(|schema| schema.pending.is_empty());
+    if found.data.installation.is_none() && is_migrated {
         insert(data, Database::Data, id, master)?;
     }
     Ok(())
