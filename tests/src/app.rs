@@ -2,6 +2,7 @@
 
 use std::{
     net::TcpListener,
+    path::PathBuf,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -14,7 +15,7 @@ use mainstay_api::{
     },
 };
 use mainstay_domain::record::{Incoming, Record, draft};
-use mainstay_store::{Locations, MasterKeys, PersonScope, migrate_all};
+use mainstay_store::{Locations, MasterKeys, PersonScope, erasure_ledger::ErasureLedger, migrate_all};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -52,6 +53,7 @@ struct Setup {
     signing_keys: String,
     limits: LimitMode,
     cors_origins: Vec<String>,
+    erasure_ledger: PathBuf,
     clock: Clock,
 }
 
@@ -70,6 +72,7 @@ impl Setup {
                 limits: setup.limits,
                 trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
                 cors_origins: setup.cors_origins,
+                erasure_ledger: ErasureLedger::at(&setup.erasure_ledger),
                 tombstone_days: 180,
                 workers: 2,
                 clock: setup.clock,
@@ -101,6 +104,7 @@ impl TestApp {
             signing_keys: generate_signing_key().expect("a key"),
             limits,
             cors_origins: origins.iter().copied().map(str::to_owned).collect(),
+            erasure_ledger: database.path().join("erasures.jsonl"),
             clock: Clock::default(),
         };
         let locations = setup.locations.clone();

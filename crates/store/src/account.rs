@@ -1,5 +1,7 @@
 //! Accounts: creates, finds, changes and erases them.
 
+use std::collections::BTreeSet;
+
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     account::{Account, Profile, Role, SealedAccount},
@@ -12,6 +14,7 @@ use crate::{
     Locations, Store,
     engine::{
         connection::Conn,
+        panicked,
         schema::{
             account_state::{ACTIVE, ERASING},
             accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
@@ -19,6 +22,7 @@ use crate::{
         single,
         types::{DbTimestamp, DbUuid},
     },
+    erasure_ledger::Erasure,
     error::{Result, StoreError},
     examination::accounts_without_key,
     idempotency::StoredResponse,
@@ -247,6 +251,10 @@ impl Store {
 
     async fn finish_erasure(&self, id: Uuid, now: i64) -> Result<()> {
         self.keys.erase(id, DbTimestamp(now)).await?;
+        // The table of the key store has the erasure. If this fails, the job does it.
+        if let Err(error) = self.enter_into_ledger(vec![Erasure::new(id, now)]).await {
+            log::warn!("an erasure is not in the file of the ledger yet: {error}");
+        }
         if let Some(no) = self.account_no(id).await? {
             self.cache.forget_person(no);
             self.delete_rows(no).await?;
@@ -257,21 +265,44 @@ impl Store {
     }
 
     async fn delete_rows(&self, no: i64) -> Result<()> {
-        let write = self.data.write(move |conn| {
-            on!(conn, |c| {
-                diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
-                diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
-                diesel::delete(record_items::table.filter(record_items::person_no.eq(no))).execute(c)?;
-                diesel::delete(record_history::table.filter(record_history::person_no.eq(no))).execute(c)?;
-                diesel::delete(records::table.filter(records::person_no.eq(no))).execute(c)?;
-                diesel::delete(people::table.filter(people::person_no.eq(no))).execute(c)?;
-                diesel::delete(sessions::table.filter(sessions::account_no.eq(no))).execute(c)?;
-                diesel::delete(logins::table.filter(logins::account_no.eq(no))).execute(c)?;
-                diesel::delete(accounts::table.filter(accounts::no.eq(no))).execute(c)?;
-                Ok(())
-            })
-        });
-        write.await
+        self.data.write(move |conn| delete_rows(conn, no)).await
+    }
+
+    /// Enters the erasures of the key store into the file of the ledger, as far as they are missing there. Warns of those
+    /// that only the file has: then a key store was put back, and nobody has told.
+    ///
+    /// # Errors
+    /// Those of the file and of the key store.
+    pub async fn complete_erasure_ledger(&self) -> Result<()> {
+        let Some(ledger) = self.ledger.clone() else {
+            return Ok(());
+        };
+        let known = self.keys.erased().await?;
+        let known: Vec<Erasure> = known.into_iter().map(|(id, at)| Erasure::new(id, at)).collect();
+        self.enter_into_ledger(known.clone()).await?;
+        let file = tokio::task::spawn_blocking(move || ledger.read());
+        let in_file = file.await.map_err(|_panic| panicked())??;
+        let known: BTreeSet<Uuid> = known.into_iter().map(|erasure| erasure.account_id).collect();
+        let unknown = in_file
+            .iter()
+            .filter(|erasure| !known.contains(&erasure.account_id));
+        match unknown.count() {
+            0 => {}
+            count => log::warn!(
+                "the ledger has {count} erasures that the key store does not know; if databases were put back from a backup, run \
+                 `mainstay restore --declare`"
+            ),
+        }
+        Ok(())
+    }
+
+    async fn enter_into_ledger(&self, erasures: Vec<Erasure>) -> Result<()> {
+        let Some(ledger) = self.ledger.clone() else {
+            return Ok(());
+        };
+        let append = tokio::task::spawn_blocking(move || ledger.append_missing(&erasures));
+        append.await.map_err(|_panic| panicked())??;
+        Ok(())
     }
 
     /// The keyed hash that the database stores in place of an address.
@@ -287,6 +318,22 @@ impl Store {
     fn index_of_key(&self, key: &str) -> Vec<u8> {
         self.blind_index.mac(&[b"email", key.as_bytes()]).to_vec()
     }
+}
+
+/// Deletes everything of an account from the record. Its address is free again.
+pub(crate) fn delete_rows(conn: &mut Conn, no: i64) -> Result<()> {
+    on!(conn, |c| {
+        diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
+        diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
+        diesel::delete(record_items::table.filter(record_items::person_no.eq(no))).execute(c)?;
+        diesel::delete(record_history::table.filter(record_history::person_no.eq(no))).execute(c)?;
+        diesel::delete(records::table.filter(records::person_no.eq(no))).execute(c)?;
+        diesel::delete(people::table.filter(people::person_no.eq(no))).execute(c)?;
+        diesel::delete(sessions::table.filter(sessions::account_no.eq(no))).execute(c)?;
+        diesel::delete(logins::table.filter(logins::account_no.eq(no))).execute(c)?;
+        diesel::delete(accounts::table.filter(accounts::no.eq(no))).execute(c)?;
+    });
+    Ok(())
 }
 
 /// The outcome of several steps: their number, or the first error.

@@ -1,5 +1,7 @@
 //! The errors of the store. The caller decides what each means to its own caller.
 
+use std::path::PathBuf;
+
 use mainstay_domain::{record::Kind, value::validation::Finding};
 use uuid::Uuid;
 
@@ -155,8 +157,13 @@ pub enum Mismatch {
         found: String,
     },
     /// A restore into a PostgreSQL database has not ended.
-    #[error("a restore into {0} has not ended: drop the database, create it again, and repeat the restore")]
+    #[error(
+        "a restore into {0} has not ended: repeat it; or drop the database, create it again, and restore"
+    )]
     UnfinishedRestore(&'static str),
+    /// A restore of an SQLite file has not ended.
+    #[error("a restore has not ended: repeat it; or, to begin anew without it, remove {}", .0.display())]
+    UnfinishedFile(PathBuf),
 }
 
 /// The result of the store's functions.

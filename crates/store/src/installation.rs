@@ -4,13 +4,18 @@
 //! key store beside a record, or the key store of another installation, would otherwise look like a healthy server that
 //! cannot read anybody's data.
 
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::{
     Locations, MasterKeys,
     engine::{
-        connection::{Conn, connect_to_inspect},
+        connection::{Conn, DatabaseUrl, connect_to_inspect},
         migration::{Database, SchemaStatus, has_table, status},
         schema::{account_state::ACTIVE, accounts, data_keys},
         types::DbUuid,
@@ -62,9 +67,25 @@ pub struct Found {
 /// # Errors
 /// [`StoreError::Unavailable`], and [`StoreError::Mismatched`] for an unfinished restore.
 pub fn inspect(locations: &Locations) -> Result<Found> {
+    for url in [&locations.data, &locations.keys] {
+        if let DatabaseUrl::Sqlite(path) = url
+            && !path.exists()
+            && prepared(path).exists()
+        {
+            let mismatch = Mismatch::UnfinishedFile(prepared(path));
+            return Err(StoreError::Mismatched(mismatch));
+        }
+    }
     let open = |url| connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()));
     let (mut data, mut keys) = (open(&locations.data)?, open(&locations.keys)?);
     find(data.as_mut(), keys.as_mut())
+}
+
+/// The file beside an SQLite database in which a restore prepares it.
+pub(crate) fn prepared(path: &Path) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".restoring");
+    name.into()
 }
 
 fn find(mut data: Option<&mut Conn>, mut keys: Option<&mut Conn>) -> Result<Found> {
@@ -72,14 +93,25 @@ fn find(mut data: Option<&mut Conn>, mut keys: Option<&mut Conn>) -> Result<Foun
         (data.as_deref_mut(), Database::Data),
         (keys.as_deref_mut(), Database::Keys),
     ] {
-        if let Some(conn) = conn
-            && has_table(conn, UNFINISHED_RESTORE)?
-        {
-            return Err(StoreError::Mismatched(Mismatch::UnfinishedRestore(
-                database.name(),
-            )));
-        }
+        conn.map_or(Ok(()), |conn| refuse_unfinished(conn, database))?;
     }
+    look(data, keys)
+}
+
+/// Fails if a restore into a database has not ended.
+///
+/// # Errors
+/// [`StoreError::Mismatched`].
+pub(crate) fn refuse_unfinished(conn: &mut Conn, database: Database) -> Result<()> {
+    if has_table(conn, UNFINISHED_RESTORE)? {
+        let mismatch = Mismatch::UnfinishedRestore(database.name());
+        return Err(StoreError::Mismatched(mismatch));
+    }
+    Ok(())
+}
+
+/// Reads both databases, of a restore that has not ended too.
+pub(crate) fn look(mut data: Option<&mut Conn>, mut keys: Option<&mut Conn>) -> Result<Found> {
     let sample = data
         .as_mut()
         .map_or(Ok(Vec::new()), |conn| sample_of_accounts(conn))?;
@@ -156,7 +188,17 @@ impl Found {
 /// # Errors
 /// [`StoreError::Mismatched`], [`StoreError::NewerSchema`].
 pub(crate) fn bind(data: &mut Conn, keys: &mut Conn, master: &MasterKeys) -> Result<()> {
-    let found = find(Some(&mut *data), Some(&mut *keys))?;
+    refuse_unfinished(data, Database::Data)?;
+    refuse_unfinished(keys, Database::Keys)?;
+    bind_restored(data, keys, master)
+}
+
+/// The same for databases that a restore has filled.
+///
+/// # Errors
+/// Those of [`bind`].
+pub(crate) fn bind_restored(data: &mut Conn, keys: &mut Conn, master: &MasterKeys) -> Result<()> {
+    let found = look(Some(&mut *data), Some(&mut *keys))?;
     found.check(Some(master))?;
     // The key store first: a record with an id and a key store without one do not belong together.
     let (id, _) = match (&found.keys.installation, &found.data.installation) {
@@ -229,7 +271,8 @@ fn random_id() -> Result<Uuid> {
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
-fn belonging(conn: &mut Conn, database: Database, is_in_use: bool) -> Result<Belonging> {
+/// What a database says of its installation.
+pub(crate) fn belonging(conn: &mut Conn, database: Database, is_in_use: bool) -> Result<Belonging> {
     let table = match database {
         Database::Data => "installation",
         Database::Keys => "key_store_installation",
@@ -293,4 +336,10 @@ fn master_key_id(conn: &mut Conn) -> Result<Option<Vec<u8>>> {
         .filter(data_keys::account_id.eq(DbUuid(INSTALLATION)))
         .select(data_keys::master_key_id);
     Ok(on!(conn, |c| query.first(c).optional())?)
+}
+
+/// The ids of all master keys that are needed to unwrap the keys of a key store.
+pub(crate) fn master_key_ids(conn: &mut Conn) -> Result<Vec<Vec<u8>>> {
+    let query = data_keys::table.select(data_keys::master_key_id).distinct();
+    Ok(on!(conn, |c| query.load(c))?)
 }

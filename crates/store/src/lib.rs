@@ -9,9 +9,11 @@
 //! - [`key`]: master keys, the key store, sealing, and the right to reach one person's record.
 
 pub mod account;
+pub mod backup;
 pub mod cache;
 pub mod credentials;
 pub mod engine;
+pub mod erasure_ledger;
 pub mod error;
 pub mod examination;
 pub mod idempotency;
@@ -43,6 +45,7 @@ use crate::{
         single,
         types::DbTimestamp,
     },
+    erasure_ledger::ErasureLedger,
     key::{key_store::KeyStore, seal::Secret},
     record::BatchInserter,
 };
@@ -108,6 +111,8 @@ pub struct Store {
     keys: Arc<KeyStore>,
     cache: Arc<RecordCache>,
     blind_index: Secret,
+    /// The file that erasures are entered into, beside the table of the key store.
+    ledger: Option<ErasureLedger>,
 }
 
 impl Store {
@@ -139,7 +144,17 @@ impl Store {
             keys: Arc::new(keys),
             cache: Arc::default(),
             blind_index,
+            ledger: None,
         })
+    }
+
+    /// The same store, which enters erasures into a file too.
+    #[must_use]
+    pub fn with_erasure_ledger(self, ledger: ErasureLedger) -> Self {
+        Self {
+            ledger: Some(ledger),
+            ..self
+        }
     }
 
     /// Reads a person's record. On SQLite the work runs on the calling thread, so it must be short and indexed.

@@ -1,5 +1,13 @@
 //! After a restore from a backup: everybody's record begins another epoch, so that what devices know from before is not
 //! taken for what the record holds now.
+//!
+//! [`from_backup`] puts back a backup, and [`finish`] does what every restore needs, also one by other means: epochs,
+//! sessions, and the erasures since the backup ([`replay`]).
+
+pub mod finish;
+pub mod from_backup;
+pub mod replay;
+mod target;
 
 use diesel::{RunQueryDsl, sql_query, sql_types::BigInt};
 

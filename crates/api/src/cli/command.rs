@@ -3,17 +3,20 @@
 use std::{io::Write, net::TcpListener, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use mainstay_store::{migrate_all, schemas};
+use mainstay_store::{erasure_ledger::ErasureLedger, migrate_all, schemas};
 
 use crate::{
     cli::{
         account::{self, AccountCommand},
+        backup::{self, BackupCommand},
         databases::{inspect_databases, open_store, prepare_databases, prepare_directories},
         doctor,
+        erasures::{self, ErasuresCommand},
         import::{self, MeetingsCommand, QuestionnairesCommand, Report},
         key_files::{read_master_key, read_signing_key},
         keys::{self, KeysCommand},
         output::{block_on, print},
+        restore::{self, RestoreCommand},
         settings::{Flags, Settings},
     },
     routes::document_text,
@@ -57,6 +60,13 @@ enum Command {
         #[arg(long)]
         deep: bool,
     },
+    /// Back up the databases, also of a running server, or check a backup.
+    Backup(BackupCommand),
+    /// Put back a backup where there are no databases yet.
+    Restore(RestoreCommand),
+    /// Manage the ledger of erasures.
+    #[command(subcommand)]
+    Erasures(ErasuresCommand),
     /// Manage accounts.
     #[command(subcommand)]
     Account(AccountCommand),
@@ -104,6 +114,9 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
         }
         Command::Openapi => print(&document_text()),
         Command::Doctor { deep } => run_doctor(settings, deep),
+        Command::Backup(command) => backup::run(&command, settings),
+        Command::Restore(command) => restore::run(&command, settings),
+        Command::Erasures(command) => erasures::run(&command, settings),
         Command::Account(command) => account::run(&command, settings),
         Command::Keys(command) => keys::run(&command, settings),
         Command::Meetings(MeetingsCommand::Import(import)) => {
@@ -172,6 +185,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
         limits: settings.rate_limits,
         trusted_proxies: settings.trusted_proxies.clone(),
         cors_origins: settings.cors_origins.clone(),
+        erasure_ledger: ErasureLedger::at(&settings.erasure_ledger),
         tombstone_days: settings.tombstone_days,
         workers: settings.workers,
         clock: Clock::default(),

@@ -5,6 +5,7 @@ use std::{fs, path::Path};
 use mainstay_store::{
     DatabaseUrl, MasterKeys, Store,
     engine::{self, migration},
+    erasure_ledger::ErasureLedger,
     installation::{Found, inspect},
     is_all_migrated, migrate_all,
 };
@@ -55,15 +56,18 @@ pub fn open_store(settings: &Settings) -> Result<Store, String> {
     } else if !is_all_migrated(&locations).map_err(|e| e.to_string())? {
         return Err("the database is not migrated; run `mainstay migrate` first".to_owned());
     }
-    Store::open(&locations, read_master_key(settings, &found)?).map_err(|e| e.to_string())
+    let store = Store::open(&locations, read_master_key(settings, &found)?).map_err(|e| e.to_string())?;
+    Ok(store.with_erasure_ledger(ErasureLedger::at(&settings.erasure_ledger)))
 }
 
-/// Creates the directories of the data and of embedded databases, for their owner only.
+/// Creates the directories of the data, of embedded databases and of the ledger of erasures, for their owner only.
 ///
 /// # Errors
 /// Names the directory that cannot be created.
 pub fn prepare_directories(settings: &Settings) -> Result<(), String> {
     let mut needed = vec![settings.data_dir.clone()];
+    let ledger = settings.erasure_ledger.parent();
+    needed.extend(ledger.filter(|p| !p.as_os_str().is_empty()).map(Path::to_owned));
     for url in [&settings.database, &settings.keys] {
         if let DatabaseUrl::Sqlite(path) = url
             && let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty())

@@ -1,12 +1,15 @@
 //! The command line: commands, settings, imports of reference data, and the checks of `doctor`.
 
 pub mod account;
+pub mod backup;
 pub mod command;
 pub mod databases;
 pub mod doctor;
+pub mod erasures;
 pub mod import;
 pub mod key_files;
 pub mod keys;
 pub mod output;
+pub mod restore;
 pub mod secret_file;
 pub mod settings;

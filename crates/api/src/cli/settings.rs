@@ -60,6 +60,8 @@ pub struct Settings {
     pub master_key: SecretFile,
     /// The file of the signing keys.
     pub signing_key: SecretFile,
+    /// The file that erasures are entered into, beside the key store.
+    pub erasure_ledger: PathBuf,
     /// The URL under which clients reach the server.
     pub public_url: Option<String>,
     /// The filter for log lines.

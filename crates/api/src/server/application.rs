@@ -9,7 +9,7 @@ use actix_web::{
     web,
 };
 use ipnet::IpNet;
-use mainstay_store::{Locations, MasterKeys, Store};
+use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -55,6 +55,8 @@ pub struct Configuration {
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose web pages may use the API, each as browsers send it.
     pub cors_origins: Vec<String>,
+    /// The file that erasures are entered into.
+    pub erasure_ledger: ErasureLedger,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Number of threads that serve requests.
@@ -81,6 +83,7 @@ impl Application {
         let tokens = Tokens::new(&configuration.signing_keys, &configuration.issuer)
             .map_err(|e| format!("the signing key: {e}"))?;
         let store = Store::open(&configuration.locations, configuration.master).map_err(|e| e.to_string())?;
+        let store = store.with_erasure_ledger(configuration.erasure_ledger);
         let derive = |purpose| store.derive_key(purpose).map_err(|e| e.to_string());
         let passwords = Passwords::new(derive("mainstay pepper 1")?, configuration.workers)?;
         let refresh = RefreshTokens::new(derive("mainstay refresh 1")?);

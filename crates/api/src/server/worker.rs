@@ -82,7 +82,11 @@ fn jobs(state: &State) -> Vec<Job> {
         upkeep("rate_limits", SWEEP_PERIOD, |state| state.limits.sweep()),
         job("erasures", SWEEP_PERIOD, |state| {
             let now = state.clock.micros();
-            Box::pin(async move { state.store.resume_erasures(now).await.map(finished) })
+            Box::pin(async move {
+                let resumed = state.store.resume_erasures(now).await;
+                let completed = state.store.complete_erasure_ledger().await;
+                resumed.and_then(|rows| completed.map(|()| finished(rows)))
+            })
         }),
         job("pending_keys", SWEEP_PERIOD, |state| {
             let before = state.clock.micros() - PENDING_KEY_US;
@@ -211,6 +215,7 @@ mod tests {
     use mainstay_store::{
         DatabaseUrl, Locations, MasterKeys, PoolSize,
         engine::{migration, single},
+        erasure_ledger::ErasureLedger,
         migrate_all,
     };
 
@@ -300,6 +305,7 @@ mod tests {
             limits: LimitMode::Off,
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            erasure_ledger: ErasureLedger::at(&directory.join("erasures.jsonl")),
             tombstone_days: 180,
             workers: 2,
             clock: Clock::default(),

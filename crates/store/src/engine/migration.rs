@@ -115,11 +115,11 @@ pub fn status(conn: &mut Conn, database: Database) -> Result<SchemaStatus> {
     } else {
         BTreeSet::new()
     };
-    let known = known(conn, database)?;
+    let known = known(is_postgres(conn), database)?;
     // On PostgreSQL both databases may be one.
     let others = match database {
-        Database::Data => self::known(conn, Database::Keys)?,
-        Database::Keys => self::known(conn, Database::Data)?,
+        Database::Data => self::known(is_postgres(conn), Database::Keys)?,
+        Database::Keys => self::known(is_postgres(conn), Database::Data)?,
     };
     let applied: BTreeSet<String> = applied.difference(&others).cloned().collect();
     Ok(SchemaStatus {
@@ -130,8 +130,18 @@ pub fn status(conn: &mut Conn, database: Database) -> Result<SchemaStatus> {
     })
 }
 
+/// The latest migration that this binary has for a database.
+pub fn latest_known(is_postgres: bool, database: Database) -> String {
+    let known = known(is_postgres, database).unwrap_or_default();
+    known.last().cloned().unwrap_or_default()
+}
+
+const fn is_postgres(conn: &Conn) -> bool {
+    matches!(conn, Conn::Postgres(_))
+}
+
 /// The migrations that this binary has for a database.
-fn known(conn: &Conn, database: Database) -> Result<BTreeSet<String>> {
+fn known(is_postgres: bool, database: Database) -> Result<BTreeSet<String>> {
     fn names<DB: diesel::backend::Backend>(source: &EmbeddedMigrations) -> Result<BTreeSet<String>>
     where
         EmbeddedMigrations: MigrationSource<DB>,
@@ -142,11 +152,11 @@ fn known(conn: &Conn, database: Database) -> Result<BTreeSet<String>> {
             .map(|migration| migration.name().version().to_string())
             .collect())
     }
-    match (conn, database) {
-        (Conn::Sqlite(_), Database::Data) => names::<Sqlite>(&SQLITE),
-        (Conn::Sqlite(_), Database::Keys) => names::<Sqlite>(&SQLITE_KEYS),
-        (Conn::Postgres(_), Database::Data) => names::<Pg>(&POSTGRES),
-        (Conn::Postgres(_), Database::Keys) => names::<Pg>(&POSTGRES_KEYS),
+    match (is_postgres, database) {
+        (false, Database::Data) => names::<Sqlite>(&SQLITE),
+        (false, Database::Keys) => names::<Sqlite>(&SQLITE_KEYS),
+        (true, Database::Data) => names::<Pg>(&POSTGRES),
+        (true, Database::Keys) => names::<Pg>(&POSTGRES_KEYS),
     }
 }
 

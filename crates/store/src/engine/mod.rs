@@ -7,8 +7,10 @@ pub mod checkpoint;
 pub mod connection;
 pub mod log_label;
 pub mod migration;
+pub mod postgres_tool;
 pub mod process_lock;
 pub(crate) mod schema;
+pub mod sqlite_copy;
 pub(crate) mod statement;
 pub mod types;
 mod writer;
@@ -20,7 +22,7 @@ use std::{
     time::Duration,
 };
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use tokio::sync::Semaphore;
 
 pub(crate) use self::batch_thread::{BatchThread, Pending, Queue};
@@ -28,7 +30,10 @@ use self::{
     connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Manager, connect},
     writer::{Isolation, Writer},
 };
-use crate::error::{Result, StoreError};
+use crate::{
+    error::{Result, StoreError},
+    on,
+};
 
 /// How long a request may wait for a connection.
 const POOL_WAIT: Duration = Duration::from_secs(2);
@@ -350,4 +355,29 @@ pub(crate) fn truncate_log(conn: &mut Conn) -> Result<bool> {
 /// Opens one connection outside the pools, for migrations and checks.
 pub fn single(url: &DatabaseUrl) -> Result<Conn> {
     connect(url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))
+}
+
+/// Runs work on a single connection in one transaction. An error leaves nothing behind.
+pub(crate) fn in_one_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let begin = match conn {
+        Conn::Sqlite(_) => "BEGIN IMMEDIATE",
+        Conn::Postgres(_) => "BEGIN",
+    };
+    on!(&mut *conn, |c| c.batch_execute(begin))?;
+    let output = work(conn);
+    let end = if output.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = on!(conn, |c| c.batch_execute(end));
+    // The first error is the one that matters.
+    let output = output?;
+    ended?;
+    Ok(output)
+}
+
+/// Folds the log of an SQLite database back and empties it, so that it holds no deleted row. False if others were in the
+/// way. PostgreSQL has no such log.
+pub fn fold_log(conn: &mut Conn) -> Result<bool> {
+    match conn {
+        Conn::Sqlite(c) => Ok(checkpoint::truncate(c)?),
+        Conn::Postgres(_) => Ok(true),
+    }
 }

@@ -161,6 +161,16 @@ impl KeyStore {
         self.engine.truncate_log().await.map(drop)
     }
 
+    /// The accounts that were erased, and when (microseconds).
+    pub async fn erased(&self) -> Result<Vec<(Uuid, i64)>> {
+        let read = self.engine.read_long(|conn| {
+            let query = erasures::table.select((erasures::account_id, erasures::erased_at));
+            Ok(on!(conn, |c| query.load::<(DbUuid, DbTimestamp)>(c))?)
+        });
+        let rows = read.await?;
+        Ok(rows.into_iter().map(|(account, at)| (account.0, at.0)).collect())
+    }
+
     /// Succeeds if the key store answers and the master key unwraps a key in it.
     pub async fn check(&self) -> Result<()> {
         let read = self.engine.read(|conn| {
@@ -255,6 +265,11 @@ fn current_master_key(conn: &mut Conn) -> Result<Option<Vec<u8>>> {
         Conn::Sqlite(c) => query.first(c).optional(),
         Conn::Postgres(c) => query.for_share().first(c).optional(),
     }?)
+}
+
+/// Fails if the master keys do not open the secret of the installation.
+pub(crate) fn check_master_key(conn: &mut Conn, master: &MasterKeys) -> Result<()> {
+    installation_secret(conn, master).map(drop)
 }
 
 /// Reads the secret of the installation, or makes it. If several servers start at once, the first one's counts.

@@ -54,6 +54,9 @@ flags! {
     /// The file with the keys that sign access tokens (`MAINSTAY_SIGNING_KEY_FILE`).
     #[arg(long, global = true, value_name = "FILE")]
     signing_key_file;
+    /// The file that erasures are entered into (`MAINSTAY_ERASURE_LEDGER`).
+    #[arg(long, global = true, value_name = "FILE")]
+    erasure_ledger;
     /// The URL under which clients reach the server (`MAINSTAY_PUBLIC_URL`).
     #[arg(long, global = true, value_name = "URL")]
     public_url;

@@ -130,6 +130,9 @@ impl Values {
             metrics_listen: self.get("metrics_listen", address),
             master_key: self.secret_file("master_key_file", data_dir.join("master.key")),
             signing_key: self.secret_file("signing_key_file", data_dir.join("signing.pem")),
+            erasure_ledger: self
+                .path("erasure_ledger")
+                .unwrap_or_else(|| data_dir.join("erasures.jsonl")),
             public_url: self.get("public_url", public_url),
             log: self.get("log", log_filter).unwrap_or_else(|| "info".to_owned()),
             log_format: self.get("log_format", log_format).unwrap_or(LogFormat::Text),
