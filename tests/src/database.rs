@@ -107,6 +107,12 @@ impl Database {
         psql(&self.url, sql)
     }
 
+    /// Creates the database on the server of PostgreSQL anew.
+    pub(crate) fn make_empty(&self) {
+        psql(&postgres_url(), &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        psql(&postgres_url(), &format!("CREATE DATABASE {}", self.name));
+    }
+
     /// All bytes that a thief of the database would have, who does not have the key store.
     pub fn stolen_bytes(&self) -> Vec<u8> {
         match self.engine {

@@ -1,6 +1,7 @@
 //! The shared parts of the black-box tests: servers on fresh databases of both engines, and the clients that speak to them.
 
 pub mod app;
+pub mod backup;
 pub mod client;
 pub mod conformance;
 pub mod database;
@@ -11,6 +12,7 @@ pub mod process;
 pub mod samples;
 
 pub use app::TestApp;
+pub use backup::Backup;
 pub use client::{Client, PASSWORD, Person, Response};
 pub use conformance::Conformance;
 pub use database::{Database, Engine};

@@ -3,16 +3,19 @@
 use std::time::{Duration, Instant};
 
 use mainstay_tests::{
-    Client, Database, Engine, Process, TestApp, both_engines,
+    Backup, Client, Database, Engine, Process, TestApp, both_engines,
     ninety_days::{self, Counts, Played, Player, Pulse, random::Random},
 };
 
 /// The number of kills of the server.
 const KILLS: u64 = 20;
+/// The number of restores.
+const RESTORES: u64 = 4;
 
 both_engines!(
     ninety_days_of_three_people_can_be_read_back,
     a_server_that_is_killed_again_and_again_loses_nothing,
+    a_server_that_is_restored_from_backups_again_and_again_loses_nothing,
 );
 
 async fn ninety_days_of_three_people_can_be_read_back(app: &TestApp) {
@@ -72,6 +75,41 @@ async fn a_server_that_is_killed_again_and_again_loses_nothing(database: &Databa
         broken >= usize::try_from(KILLS).unwrap(),
         "each kill breaks at least one connection, not {broken} in all"
     );
+}
+
+/// The server is killed with requests in flight, and goes on from a backup of what it left.
+async fn a_server_that_is_restored_from_backups_again_and_again_loses_nothing(database: &Database) {
+    let server = Process::start(database, None, &[]).await;
+    let (url, port) = (server.url.clone(), server.port());
+    let pulse = Pulse::default();
+    let programs = ninety_days::people();
+    let steps: usize = programs.iter().map(|program| program.steps.len()).sum();
+    let restores = async {
+        let (mut random, mut server) = (Random::new(0x5eed_0003), server);
+        let share = u64::try_from(steps).unwrap() / (RESTORES + 1);
+        for n in 1..=RESTORES {
+            pulse.reached(n * share + random.number() % (share / 2)).await;
+            server.kill();
+            let backup = Backup::take(database).await;
+            backup.restore().await;
+            server = Process::start(database, Some(port), &[]).await;
+        }
+        server
+    };
+    let play = async |program| {
+        let mut player = Player::register(&url, program).await;
+        while player.play(Some(&pulse)).await == Played::Interrupted {
+            wait_until_ready(&url).await;
+        }
+        player
+    };
+    let [one, two, three] = programs;
+    let (_server, one, two, three) = tokio::join!(restores, play(one), play(two), play(three));
+    for mut player in [one, two, three] {
+        let refused = player.tally.tags_from_before;
+        assert!(refused >= usize::try_from(RESTORES - 1).unwrap(), "{:?}", player.tally);
+        assert_complete(player.verify().await);
+    }
 }
 
 #[track_caller]

@@ -229,8 +229,8 @@ async fn activate(caller: Caller) -> HandlerResult {
     let now = caller.state.clock.now();
     let key = idempotency::key(&caller.request, Some(caller.scope().account()), b"").await?;
     perform(&caller, key, now, Problem::from, move |writer| {
-        let stored = activate_in(writer, id, expected, has_helpline, now)?;
-        let response = tagged(HttpResponse::Ok(), stored.version);
+        let stored = activate_in(writer, id, &expected, has_helpline, now)?;
+        let response = tagged(HttpResponse::Ok(), stored.tag());
         Ok(Reply::new(cache_private(response), encode(&stored)))
     })
     .await
@@ -240,13 +240,13 @@ async fn activate(caller: Caller) -> HandlerResult {
 fn activate_in(
     writer: &mut RecordWriter<'_>,
     id: Uuid,
-    expected: Expected,
+    expected: &Expected,
     has_helpline: bool,
     now: DateTime<Utc>,
 ) -> Result<Stored, StoreError> {
     let mut writer = writer.lock()?;
-    let (version, mut plan) = current::<Plan>(&mut writer, id)?;
-    expected.check(version)?;
+    let (tag, mut plan) = current::<Plan>(&mut writer, id)?;
+    expected.check(tag)?;
     if plan.status == PlanStatus::Active {
         return writer.records().get(Kind::Plan, id)?.ok_or(StoreError::NotFound);
     }
@@ -260,14 +260,14 @@ fn activate_in(
     }
     archive_active(&mut writer, plan.kind)?;
     plan.activate(now);
-    writer.replace(&changed(&plan, id), Expected::Version(version))
+    writer.replace(&changed(&plan, id), expected)
 }
 
 fn archive_active(writer: &mut LockedWriter<'_, '_>, kind: PlanKind) -> Result<(), StoreError> {
     if let Some(stored) = writer.records().by_slot(Kind::Plan, kind.active_slot())? {
         let mut plan: Plan = decode(&stored.body)?;
         plan.archive();
-        writer.replace(&changed(&plan, stored.id), Expected::Version(stored.version))?;
+        writer.replace(&changed(&plan, stored.id), &Expected::Version(stored.version))?;
     }
     Ok(())
 }

@@ -194,7 +194,7 @@ async fn replace_review(
     let zone = zone_for(caller, &mut incoming).await?;
     let now = caller.state.clock.now();
     let replaced = write(caller, now, problem::<UseEventReview>, move |writer| {
-        replace_in(writer, incoming, id, expected, now, zone)
+        replace_in(writer, incoming, id, &expected, now, zone)
     })
     .await;
     changed_review(replaced)
@@ -216,7 +216,7 @@ fn changed_review(changed: HandlerResult<Stored>) -> HandlerResult {
         _ => problem,
     })?;
     Ok(json_response(
-        tagged(HttpResponse::Ok(), stored.version),
+        tagged(HttpResponse::Ok(), stored.tag()),
         encode(&stored),
     ))
 }
@@ -228,11 +228,11 @@ async fn create_review(caller: &Caller, incoming: Incoming<UseEventReview>, id: 
     };
     match store_new(caller, incoming).await {
         Ok(Created::New(stored)) => Ok(json_response(
-            tagged(HttpResponse::Created(), stored.version),
+            tagged(HttpResponse::Created(), stored.tag()),
             encode(&stored),
         )),
         Ok(Created::Replayed(stored)) => {
-            let mut response = tagged(HttpResponse::Ok(), stored.version);
+            let mut response = tagged(HttpResponse::Ok(), stored.tag());
             response.insert_header(("Idempotent-Replayed", "true"));
             Ok(json_response(response, encode(&stored)))
         }

@@ -26,7 +26,7 @@ use crate::{
     error::{Result, StoreError},
     examination::accounts_without_key,
     idempotency::StoredResponse,
-    key::seal::DataKeys,
+    key::{scope::VersionTag, seal::DataKeys},
     on,
     record::Expected,
     session::NewSession,
@@ -47,9 +47,6 @@ pub struct NewAccount {
     /// The hash of the password (PHC string).
     pub password_hash: String,
 }
-
-/// The epoch of a person whose record was never restored from a backup.
-pub const FIRST_EPOCH: i64 = 1;
 
 type AccountColumns = (i64, String, i64, Vec<u8>, DbTimestamp, DbTimestamp);
 
@@ -162,7 +159,8 @@ impl Store {
         read.await
     }
 
-    /// Replaces the profile of an account. `change` makes the new profile from the account as it is.
+    /// Replaces the profile of an account. `change` makes the new profile from the account as it is. Gives the account with
+    /// the tag of its version.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`]; those of `change`.
@@ -172,11 +170,15 @@ impl Store {
         change: impl FnOnce(&Account) -> Result<Profile> + Send + 'static,
         expected: Expected,
         now: i64,
-    ) -> Result<Account> {
+    ) -> Result<(Account, VersionTag)> {
         let keys = self.keys.get(id).await?;
         let write = self.data.write(move |conn| {
             let (before, no) = load(conn, id, &keys)?;
-            expected.check(before.version)?;
+            let epoch = locked_epoch(conn, no)?;
+            expected.check(VersionTag {
+                version: before.version,
+                epoch,
+            })?;
             let content = SealedAccount {
                 profile: change(&before)?,
                 email: before.email,
@@ -196,7 +198,9 @@ impl Store {
                     current: before.version + 1,
                 });
             }
-            Ok(load(conn, id, &keys)?.0)
+            let (account, _no) = load(conn, id, &keys)?;
+            let version = account.version;
+            Ok((account, VersionTag { version, epoch }))
         });
         write.await
     }
@@ -370,13 +374,24 @@ fn insert_account(conn: &mut Conn, new: NewAccount, keys: &DataKeys, now: DbTime
     let person = (
         people::person_no.eq(no),
         people::rev.eq(0),
-        people::epoch.eq(FIRST_EPOCH),
+        people::epoch.eq(VersionTag::FIRST_EPOCH),
         people::floor_rev.eq(0),
     );
     on!(conn, |c| diesel::insert_into(people::table)
         .values(person)
         .execute(c))?;
     Ok(no)
+}
+
+/// The epoch of a person's record. On PostgreSQL the row is locked: a restore that is declared meanwhile comes after.
+fn locked_epoch(conn: &mut Conn, no: i64) -> Result<i64> {
+    let query = people::table
+        .filter(people::person_no.eq(no))
+        .select(people::epoch);
+    Ok(match conn {
+        Conn::Sqlite(c) => query.first(c)?,
+        Conn::Postgres(c) => query.for_share().first(c)?,
+    })
 }
 
 fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {

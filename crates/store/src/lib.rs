@@ -52,7 +52,10 @@ use crate::{
 pub use crate::{
     engine::{PoolSize, connection::DatabaseUrl},
     error::{Mismatch, Result, StoreError},
-    key::{master_key::MasterKeys, scope::PersonScope},
+    key::{
+        master_key::MasterKeys,
+        scope::{PersonScope, VersionTag},
+    },
     record::{
         Change, Created, Expected, KeyedRecords, LockedWriter, Order, Part, Range, RecordWriter, Records,
         Replaced, SealedDraft, Since, Stored, SyncState,

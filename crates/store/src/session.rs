@@ -1,6 +1,6 @@
 //! Sessions: one for each device that is signed in, with a rotating refresh token.
 
-use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     account::{Role, SealedSession},
     record::json,
@@ -12,7 +12,7 @@ use crate::{
     credentials::Credentials,
     engine::{
         connection::Conn,
-        schema::{account_state::ACTIVE, accounts, sessions},
+        schema::{account_state::ACTIVE, accounts, people, sessions},
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
@@ -89,8 +89,10 @@ pub struct RefreshState {
 /// The next refresh token of a session.
 #[derive(Debug, Clone)]
 pub struct Rotation {
-    /// The number of the valid token.
+    /// The number of the valid token, as it was read.
     pub counter: i64,
+    /// The number of the next one, which is higher.
+    pub next: i64,
     /// The hash of the next one.
     pub refresh_hash: Vec<u8>,
     /// The response to store, if the request has an `Idempotency-Key`.
@@ -155,15 +157,16 @@ impl Store {
         let read = self.data.read(move |conn| {
             let query = sessions::table
                 .inner_join(accounts::table)
+                .inner_join(people::table.on(people::person_no.eq(sessions::account_no)))
                 .filter(accounts::id.eq(DbUuid(account)))
                 .filter(accounts::state.eq(ACTIVE))
                 .filter(sessions::id.eq(DbUuid(session)))
                 .filter(sessions::ended_at.is_null())
                 .filter(sessions::last_used_at.ge(DbTimestamp(idle_since)))
-                .select((accounts::no, accounts::role));
-            Ok(on!(conn, |c| query.first::<(i64, String)>(c).optional())?)
+                .select((accounts::no, accounts::role, people::epoch));
+            Ok(on!(conn, |c| query.first::<(i64, String, i64)>(c).optional())?)
         });
-        let Some((no, role)) = read.await? else {
+        let Some((no, role, epoch)) = read.await? else {
             return Ok(None);
         };
         let keys = self.keys.get(account).await?;
@@ -172,7 +175,12 @@ impl Store {
             .ok()
             .ok_or(StoreError::Internal("an unknown role".to_owned()))?;
         Ok(Some(Principal {
-            scope: PersonScope { no, account, keys },
+            scope: PersonScope {
+                no,
+                account,
+                epoch,
+                keys,
+            },
             role,
             session,
         }))
@@ -239,6 +247,7 @@ impl Store {
             let no = account_no(conn, account)?;
             let Rotation {
                 counter,
+                next,
                 refresh_hash,
                 keep,
             } = rotation;
@@ -247,7 +256,7 @@ impl Store {
                 .filter(sessions::id.eq(DbUuid(session)))
                 .filter(sessions::counter.eq(counter).and(sessions::ended_at.is_null()));
             let change = diesel::update(row).set((
-                sessions::counter.eq(counter + 1),
+                sessions::counter.eq(next),
                 sessions::refresh_hash.eq(refresh_hash),
                 sessions::rotated_at.eq(DbTimestamp(now)),
                 sessions::last_used_at.eq(DbTimestamp(now)),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     engine::{
-        schema::{accounts, timers},
+        schema::{accounts, people, timers},
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
@@ -30,16 +30,24 @@ impl Store {
         let read = self.data.read(move |conn| {
             let query = timers::table
                 .inner_join(accounts::table.on(accounts::no.eq(timers::person_no)))
+                .inner_join(people::table.on(people::person_no.eq(timers::person_no)))
                 .filter(timers::due_at.le(DbTimestamp(now)))
                 .order(timers::due_at.asc())
                 .limit(i64::try_from(AT_ONCE).unwrap_or(i64::MAX))
-                .select((timers::person_no, accounts::id, timers::collection, timers::id));
-            Ok(on!(conn, |c| query.load::<(i64, DbUuid, i16, DbUuid)>(c))?)
+                .select((
+                    timers::person_no,
+                    accounts::id,
+                    people::epoch,
+                    timers::collection,
+                    timers::id,
+                ));
+            Ok(on!(conn, |c| query.load::<(i64, DbUuid, i64, i16, DbUuid)>(c))?)
         });
         let due = read.await?;
         let mut outcome = Ok(due.len());
-        for (no, account, code, id) in due {
-            if let Err(error) = self.run_timer(no, account.0, code, id.0, now).await {
+        for (no, account, epoch, code, id) in due {
+            let person = (no, account.0, epoch);
+            if let Err(error) = self.run_timer(person, code, id.0, now).await {
                 // One record that cannot be opened must not keep the others waiting.
                 let postponed = self.postpone(no, code, id.0, now + POSTPONE_US).await;
                 outcome = outcome.and(postponed.and(Err(error)));
@@ -48,11 +56,18 @@ impl Store {
         outcome
     }
 
-    async fn run_timer(&self, no: i64, account: Uuid, code: i16, id: Uuid, now: i64) -> Result<()> {
+    async fn run_timer(
+        &self,
+        (no, account, epoch): (i64, Uuid, i64),
+        code: i16,
+        id: Uuid,
+        now: i64,
+    ) -> Result<()> {
         let kind = Kind::from_code(code).ok_or(StoreError::Internal("an unknown collection".to_owned()))?;
         let scope = PersonScope {
             no,
             account,
+            epoch,
             keys: self.keys.get(account).await?,
         };
         let write = self.data.write(move |conn| {
@@ -68,7 +83,7 @@ impl Store {
                 writer.clear_timer(kind, id)?;
                 return Ok(());
             }
-            writer.replace(&after, Expected::Version(before.version))?;
+            writer.replace(&after, &Expected::Version(before.version))?;
             Ok(())
         });
         write.await

@@ -54,6 +54,8 @@ pub struct Tally {
     pub applied_without_response: usize,
     /// Renewals of the access token.
     pub token_renewals: usize,
+    /// Changes that were refused because their entity tag was from before a restore.
+    pub tags_from_before: usize,
 }
 
 /// A person whose phone sends the requests of a program.
@@ -68,6 +70,8 @@ pub struct Player {
     pub(super) next: usize,
     /// Whether the current step was sent before and its response was lost.
     pub(super) is_resent: bool,
+    /// What entity tags have after the version since the last restore.
+    tag_end: String,
 }
 
 impl Player {
@@ -83,6 +87,7 @@ impl Player {
             refresh_token: person.tokens["refresh_token"].clone(),
             next: 0,
             is_resent: false,
+            tag_end: String::new(),
         }
     }
 
@@ -234,7 +239,8 @@ impl Player {
         self.tally.applied_without_response += applied_without_response as usize;
     }
 
-    /// Sends a request, with a new access token if the current one has expired. Returns `None` if there is no response.
+    /// Sends a request. If its entity tag is from before a restore, the player learns the new form and sends it again.
+    /// Returns `None` if there is no response.
     pub(super) async fn call(
         &mut self,
         method: &str,
@@ -242,7 +248,28 @@ impl Player {
         version: Option<i64>,
         body: Option<&Value>,
     ) -> Option<Response> {
-        let version = version.map(|version| format!("\"{version}\""));
+        let response = self.call_once(method, path, version, body).await?;
+        let Some(version) = version.filter(|_| response.status == 412) else { return Some(response) };
+        let current = self.call_once("GET", path, None, None).await?;
+        let tag = current.header("etag");
+        let end = tag.trim_matches('"').strip_prefix(&version.to_string()).unwrap_or_default();
+        if !end.starts_with('.') || end == self.tag_end {
+            return Some(response);
+        }
+        end.clone_into(&mut self.tag_end);
+        self.tally.tags_from_before += 1;
+        self.call_once(method, path, Some(version), body).await
+    }
+
+    /// Sends a request, with a new access token if the current one has expired. Returns `None` if there is no response.
+    async fn call_once(
+        &mut self,
+        method: &str,
+        path: &str,
+        version: Option<i64>,
+        body: Option<&Value>,
+    ) -> Option<Response> {
+        let version = version.map(|version| format!("\"{version}{}\"", self.tag_end));
         let mut headers: Vec<(&str, &str)> =
             version.iter().map(|version| ("if-match", version.as_str())).collect();
         if method == "PATCH" {

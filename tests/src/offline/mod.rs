@@ -18,7 +18,13 @@
 //! store.upsert(key.clone(), entry.clone());
 //! assert_eq!(store.view(&key), Some(&entry));
 //!
-//! // Online: the request has the change and the cursor of the last response.
+//! // Online for the first time: the device pulls before it pushes.
+//! let pull = store.push(500, 500);
+//! assert_eq!(pull.body, json!({ "cursor": null, "changes": [], "limit": 500 }));
+//! let response = json!({ "results": [], "changes": [], "cursor": "c0", "has_more": false });
+//! store.apply_response(&pull, &response, &mut |_| OnConflict::KeepServerVersion);
+//!
+//! // From then on a request has the changes and the cursor of the last response.
 //! let push = store.push(500, 500);
 //! assert_eq!(push.body["changes"][0]["base_version"], json!(null));
 //!
@@ -35,11 +41,13 @@
 //! ```
 
 mod people;
+mod restored;
 mod store;
 
 pub use people::quick_person;
 pub use store::{
-    KnownRecord, OfflineStore, OnConflict, PendingChange, PushRequest, RecordKey, SyncOutcome, merge_into,
+    Expiry, KnownRecord, OfflineStore, OnConflict, PendingChange, PushRequest, RecordKey, SyncOutcome,
+    merge_into,
 };
 
 use std::fmt::Write;
@@ -56,7 +64,7 @@ pub enum SyncReply {
     /// No response, or a 503. The request may have taken effect, so the client sends it again.
     NoResponse,
     /// The cursor is too old, or the server was restored from a backup since: 410.
-    CursorExpired,
+    CursorExpired(Expiry),
 }
 
 /// Sends a sync request.
@@ -67,7 +75,10 @@ pub async fn send_sync(client: &Client, body: &Value) -> SyncReply {
         Some(response) => match response.status {
             200 => SyncReply::Response(response.body),
             503 => SyncReply::NoResponse,
-            410 => SyncReply::CursorExpired,
+            410 => SyncReply::CursorExpired(match response.body["reason"].as_str() {
+                Some("restored") => Expiry::Restored,
+                _ => Expiry::TooOld,
+            }),
             other => panic!("{other}: {}\nto {body}", response.text),
         },
     }
@@ -84,7 +95,7 @@ pub async fn sync(
         let push = store.push(usize::MAX, limit);
         match send_sync(client, &push.body).await {
             SyncReply::NoResponse => return false,
-            SyncReply::CursorExpired => store.restart_from_scratch(),
+            SyncReply::CursorExpired(reason) => store.restart_from_scratch(reason),
             SyncReply::Response(response) => {
                 let outcome = store.apply_response(&push, &response, conflict_rule);
                 if !outcome.has_more && store.outbox().is_empty() {

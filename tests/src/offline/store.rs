@@ -31,6 +31,8 @@ pub struct PendingChange {
     pub record: Option<Value>,
     /// The members that it changes, if it keeps all others whatever they are.
     pub patch: Option<Value>,
+    /// Whether it gives back what the server lost by a restore. It never overwrites what was written since.
+    pub gives_back: bool,
 }
 
 impl PendingChange {
@@ -52,6 +54,22 @@ impl PendingChange {
             (None, None) => json!({ "kind": kind, "op": "delete", "id": id, "base_version": base }),
         }
     }
+}
+
+/// Why a cursor has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// The server was restored from a backup, and may have lost what the device knows.
+    Restored,
+    /// The device was away so long that it does not know of all deletions.
+    TooOld,
+}
+
+/// The records that were pulled since the cursor expired, until all of them are there.
+#[derive(Debug, Clone)]
+struct Rebuild {
+    reason: Expiry,
+    records: BTreeMap<RecordKey, KnownRecord>,
 }
 
 /// The decision about pending changes to a record that another device has changed since.
@@ -95,11 +113,12 @@ pub struct SyncOutcome {
 /// The store of a device.
 #[derive(Debug, Clone, Default)]
 pub struct OfflineStore {
-    known: BTreeMap<RecordKey, KnownRecord>,
-    outbox: Vec<PendingChange>,
+    pub(super) known: BTreeMap<RecordKey, KnownRecord>,
+    pub(super) outbox: Vec<PendingChange>,
     cursor: Option<String>,
-    /// The records that were pulled since the cursor expired, until all of them are there.
-    rebuilt: Option<BTreeMap<RecordKey, KnownRecord>>,
+    rebuild: Option<Rebuild>,
+    /// Deleted records that the server does not have after a restore, with the version that the deletion made.
+    pub(super) lost_deletions: BTreeMap<RecordKey, i64>,
     /// Pending changes that lost a conflict or were not valid. They are kept so that the person can see them.
     pub lost_edits: Vec<PendingChange>,
 }
@@ -140,7 +159,7 @@ impl OfflineStore {
     /// received that change already.
     pub fn upsert(&mut self, key: RecordKey, record: Value) {
         let base = self.next_base(&key);
-        self.outbox.push(PendingChange { key, base, record: Some(record), patch: None });
+        self.outbox.push(PendingChange { key, base, record: Some(record), patch: None, gives_back: false });
     }
 
     /// Changes the members that the patch names in a record that the person sees. Prefer it to [`Self::upsert`] for a
@@ -149,13 +168,19 @@ impl OfflineStore {
         let mut record = self.view(&key).cloned().expect("the person sees it");
         merge_into(&mut record, &patch);
         let base = self.next_base(&key);
-        self.outbox.push(PendingChange { key, base, record: Some(record), patch: Some(patch) });
+        self.outbox.push(PendingChange {
+            key,
+            base,
+            record: Some(record),
+            patch: Some(patch),
+            gives_back: false,
+        });
     }
 
     /// Deletes a record.
     pub fn delete(&mut self, key: RecordKey) {
         let base = self.next_base(&key);
-        self.outbox.push(PendingChange { key, base, record: None, patch: None });
+        self.outbox.push(PendingChange { key, base, record: None, patch: None, gives_back: false });
     }
 
     fn last_pending(&self, key: &RecordKey) -> Option<&PendingChange> {
@@ -168,7 +193,9 @@ impl OfflineStore {
         self.last_pending(key).map(PendingChange::version).or_else(known)
     }
 
-    /// Builds a request with the oldest changes of the outbox: at most `changes`, and never more than 500.
+    /// Builds a request with the oldest changes of the outbox: at most `changes`, and never more than 500. It has none
+    /// before the first response, and none while everything is pulled again: a request with changes always has a cursor,
+    /// by which the server knows it if it arrives after a restore.
     pub fn push(&self, changes: usize, limit: i64) -> PushRequest {
         self.push_in_order(changes, limit, |_| {})
     }
@@ -180,7 +207,9 @@ impl OfflineStore {
         limit: i64,
         arrange: impl FnOnce(&mut [usize]),
     ) -> PushRequest {
-        let mut order: Vec<usize> = (0..self.outbox.len().min(changes).min(500)).collect();
+        let may_push = self.cursor.is_some() && self.rebuild.is_none();
+        let changes = if may_push { changes.min(500) } else { 0 };
+        let mut order: Vec<usize> = (0..self.outbox.len().min(changes)).collect();
         arrange(&mut order);
         // The positions of a record's changes are filled with these changes in their original order.
         let mut of_record: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
@@ -274,7 +303,10 @@ impl OfflineStore {
             let record = is_readable.then_some(record);
             let is_new = self.outbox[first].base.is_none();
             self.store_if_newer(key, KnownRecord { version, deleted, record: record.clone() });
-            is_reapplied = !deleted && !is_new && conflict_rule(&self.outbox[first]) == OnConflict::Reapply;
+            is_reapplied = !deleted
+                && !is_new
+                && !self.outbox[first].gives_back
+                && conflict_rule(&self.outbox[first]) == OnConflict::Reapply;
             if is_reapplied {
                 let mut before = record.expect("a record that is not deleted");
                 for (base, n) in (version..).zip(&chain) {
@@ -312,17 +344,23 @@ impl OfflineStore {
                 deleted: change["deleted"].as_bool().expect("deleted"),
                 record: change.get("record").cloned(),
             };
-            if let Some(rebuilt) = &mut self.rebuilt {
-                rebuilt.insert((kind.clone(), id), known.clone());
+            let key = (kind, id);
+            if let Some(rebuild) = &mut self.rebuild {
+                rebuild.records.insert(key, known);
+            } else {
+                self.delete_again(&key, &known);
+                self.store_if_newer(key, known);
             }
-            self.store_if_newer((kind, id), known);
         }
         self.cursor = Some(response["cursor"].as_str().expect("a cursor").to_owned());
         if !outcome.has_more
-            && let Some(rebuilt) = self.rebuilt.take()
+            && let Some(rebuild) = self.rebuild.take()
         {
-            // A record that the server did not send was deleted so long ago that its tombstone is gone.
-            self.known = rebuilt;
+            match rebuild.reason {
+                Expiry::Restored => self.reconcile(rebuild.records),
+                // A record that the server did not send was deleted so long ago that its tombstone is gone.
+                Expiry::TooOld => self.known = rebuild.records,
+            }
         }
     }
 
@@ -338,10 +376,12 @@ impl OfflineStore {
     }
 
     /// Starts to pull everything from the beginning, after the cursor expired. The outbox stays, and so do the known
-    /// records until the pull is complete.
-    pub fn restart_from_scratch(&mut self) {
+    /// records until the pull is complete. If the cursor expires again meanwhile, the first reason holds, since the known
+    /// records are still those from before.
+    pub fn restart_from_scratch(&mut self, reason: Expiry) {
+        let reason = self.rebuild.take().map_or(reason, |rebuild| rebuild.reason);
         self.cursor = None;
-        self.rebuilt = Some(BTreeMap::new());
+        self.rebuild = Some(Rebuild { reason, records: BTreeMap::new() });
     }
 }
 

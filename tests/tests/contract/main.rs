@@ -35,6 +35,7 @@ mod reference;
 mod referral;
 mod report;
 mod request_in_progress;
+mod restore;
 mod safety;
 mod schema;
 mod self_efficacy_profile;

@@ -51,7 +51,7 @@ async fn damaged_plan(app: &TestApp, sam: &Person) -> String {
     first.body = b"{}".to_vec();
     store.create(&scope, session, now, first).await.expect("it is stored");
     let second = plan_draft(app, Some(&before));
-    let replace = store.write(&scope, session, now, move |writer| writer.replace(&second, Expected::Any));
+    let replace = store.write(&scope, session, now, move |writer| writer.replace(&second, &Expected::Any));
     replace.await.expect("it is replaced");
     format!("/v1/plans/{ID}")
 }

@@ -13,13 +13,18 @@ use mainstay_tests::{
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::totals::Totals;
+use crate::{
+    restores::{Restores, Witness},
+    totals::Totals,
+};
 
 /// The conditions of a history.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub struct Mode {
     /// Whether the server may be killed at any time. If so, a request without a response may have taken effect.
     pub kills: bool,
+    /// The restores of the server, if it is restored from backups. A request without a response may have taken effect.
+    pub restores: Option<Arc<Restores>>,
 }
 
 /// The record of all that passed through the network.
@@ -27,8 +32,10 @@ pub struct Mode {
 pub struct Ledger {
     /// The number of applied changes to each record, as the responses say.
     pub applied: BTreeMap<RecordKey, i64>,
-    /// The changes whose acknowledgement reached a device.
+    /// The changes whose acknowledgement reached a device, and that no restore undoes.
     pub acknowledged: Vec<PendingChange>,
+    /// What devices knew when they learnt of a restore.
+    pub witness: Witness,
     /// The markers of all changes. Each change has its own.
     pub markers: BTreeSet<String>,
 }
@@ -43,6 +50,13 @@ impl Ledger {
             }
         }
     }
+}
+
+/// A request that arrives late, when no device waits for its response any more.
+pub struct HeldRequest {
+    pub body: Value,
+    /// The phase of the restores in which it was sent.
+    pub phase: u64,
 }
 
 /// A device of the person.
@@ -61,8 +75,7 @@ pub struct History {
     pub mode: Mode,
     pub random: Random,
     pub devices: Vec<Device>,
-    /// Requests that arrive late, when no device waits for their response any more.
-    pub held: Vec<Value>,
+    pub held: Vec<HeldRequest>,
     pub ledger: Ledger,
     pub ids: u64,
     pub requests: Arc<AtomicU64>,
@@ -81,8 +94,18 @@ impl History {
 
     /// Runs the history of its seed and proves the result.
     pub async fn run(mut self) -> Totals {
+        self.step_at_random().await;
+        self.sync_until_quiet().await;
+        self.prove().await
+    }
+
+    /// Lets devices change, send and receive at random.
+    pub async fn step_at_random(&mut self) {
         let steps = u64::try_from(self.random.between(10, 40)).expect("a number");
-        for step in 0..steps {
+        for step in 0.. {
+            if step >= steps && self.may_end() {
+                return;
+            }
             let n = self.random.index(self.devices.len());
             match self.random.number() % 100 {
                 0..55 => self.change(n),
@@ -92,7 +115,7 @@ impl History {
                 58..63 if !self.held.is_empty() => {
                     let late = self.random.index(self.held.len());
                     let late = self.held.swap_remove(late);
-                    self.deliver(&late).await;
+                    self.deliver_late(&late).await;
                 }
                 63..68 => {
                     let other = (n + 1) % self.devices.len();
@@ -102,8 +125,6 @@ impl History {
                 _ => self.sync_once(n).await,
             }
         }
-        self.sync_until_quiet().await;
-        self.prove().await
     }
 }
 

@@ -8,6 +8,8 @@ mod change;
 mod history;
 mod network;
 mod proof;
+mod restored;
+mod restores;
 mod seeds;
 mod totals;
 
@@ -20,19 +22,24 @@ use std::{
 };
 
 use mainstay_tests::{
-    Database, Person, Process, TestApp, both_engines,
+    Backup, Client, Database, Person, Process, TestApp, both_engines,
     offline::{OnConflict, quick_person, sync},
 };
 use serde_json::json;
 
 use history::{History, Mode};
 use proof::snapshot;
+use restores::{RESTORES, Restores};
 use seeds::{SEED, replayed_seed, run_all, seeds};
 
 /// The number of histories.
 const HISTORIES: u64 = 2_000;
 /// The number of histories during which the server is killed.
 const KILLED_HISTORIES: u64 = 40;
+/// The number of histories during which the server is restored from backups.
+const RESTORED_HISTORIES: u64 = 40;
+/// The number of histories with a restore that nobody declares.
+const UNDECLARED_HISTORIES: u64 = 12;
 /// The number of kills.
 const KILLS: u64 = 5;
 
@@ -40,6 +47,8 @@ both_engines!(
     on_any_network_all_devices_agree_and_nothing_is_lost_or_doubled,
     a_server_that_is_killed_between_changes_keeps_all_devices_in_agreement,
     after_a_cursor_expired_pulling_again_gives_what_following_would_have,
+    a_server_that_is_restored_from_backups_loses_nothing_that_a_device_has,
+    after_a_restore_that_nobody_declared_devices_that_are_ahead_agree_again,
 );
 
 async fn on_any_network_all_devices_agree_and_nothing_is_lost_or_doubled(app: &TestApp) {
@@ -53,12 +62,7 @@ async fn on_any_network_all_devices_agree_and_nothing_is_lost_or_doubled(app: &T
 async fn a_server_that_is_killed_between_changes_keeps_all_devices_in_agreement(database: &Database) {
     let mut server = Process::start(database, None, &[]).await;
     let (url, port) = (server.url.clone(), server.port());
-    let mut people = Vec::new();
-    for n in 0..KILLED_HISTORIES {
-        let registration = json!({ "email": format!("person{n}@example.org") });
-        people.push(Person::register(&url, registration).await.client);
-    }
-    let people = Mutex::new(people);
+    let people = Mutex::new(register_people(&url, KILLED_HISTORIES).await);
     let requests: Arc<AtomicU64> = Arc::default();
     let killed = AtomicU64::new(0);
     let kills = async {
@@ -77,10 +81,89 @@ async fn a_server_that_is_killed_between_changes_keeps_all_devices_in_agreement(
     let client = async || people.lock().expect("nobody panicked").pop().expect("one for each history");
     let seeds = seeds(SEED ^ 0xdead_0000, KILLED_HISTORIES);
     let totals = tokio::select! {
-        totals = run_all(seeds, Mode { kills: true }, &requests, client) => totals,
+        totals = run_all(seeds, Mode { kills: true, ..Mode::default() }, &requests, client) => totals,
         () = kills => unreachable!("it never ends"),
     };
     assert!(totals.changes > 0 && (killed.into_inner() == KILLS || replayed_seed().is_some()), "{totals:?}");
+}
+
+async fn a_server_that_is_restored_from_backups_loses_nothing_that_a_device_has(database: &Database) {
+    let mut server = Process::start(database, None, &[]).await;
+    let port = server.port();
+    let people = Mutex::new(register_people(&server.url, RESTORED_HISTORIES).await);
+    let restores = Arc::new(Restores::default());
+    let restart = async {
+        for n in 0..RESTORES {
+            restores.wait_for_responses((2 * n + 1) * RESTORED_HISTORIES * 2).await;
+            restores.next_phase();
+            let backup = Backup::take(database).await;
+            restores.wait_for_responses((2 * n + 2) * RESTORED_HISTORIES * 2).await;
+            server.kill();
+            backup.restore().await;
+            restores.next_phase();
+            server = Process::start(database, Some(port), &[]).await;
+        }
+        // The server serves until the histories have ended.
+        std::future::pending::<()>().await;
+        drop(server);
+    };
+    let client = async || people.lock().expect("nobody panicked").pop().expect("one for each history");
+    let mode = Mode { restores: Some(Arc::clone(&restores)), ..Mode::default() };
+    let (requests, seeds) = (Arc::default(), seeds(SEED ^ 0xbacc_0000, RESTORED_HISTORIES));
+    let totals = tokio::select! {
+        totals = run_all(seeds, mode, &requests, client) => totals,
+        () = restart => unreachable!("it never ends"),
+    };
+    assert!(totals.given_back > 0 || replayed_seed().is_some(), "{totals:?}");
+}
+
+/// If nobody declares a restore, a device notices it only while its cursor is ahead of what the server has. So here all
+/// devices ask before any of them writes.
+async fn after_a_restore_that_nobody_declared_devices_that_are_ahead_agree_again(database: &Database) {
+    let mut server = Process::start(database, None, &[]).await;
+    let port = server.port();
+    let mode = Mode { restores: Some(Restores::over()), ..Mode::default() };
+    let mut histories = Vec::new();
+    for (seed, client) in (SEED ^ 0x0dd0_0000..).zip(register_people(&server.url, UNDECLARED_HISTORIES).await)
+    {
+        let mut history = History::new(client, seed, mode.clone(), Arc::default());
+        history.step_at_random().await;
+        history.sync_until_quiet().await;
+        histories.push(history);
+    }
+    let backup = Backup::take(database).await;
+    for history in &mut histories {
+        history.step_at_random().await;
+        history.sync_until_quiet().await;
+    }
+    server.kill();
+    backup.put_back_undeclared().await;
+    server = Process::start(database, Some(port), &[]).await;
+    let mut expired = 0;
+    for history in &mut histories {
+        // Nothing tells a late request from before the restore from one of today.
+        history.held.clear();
+        for n in 0..history.devices.len() {
+            let push = history.devices[n].store.push(0, 500);
+            let reply = history.deliver(&push.body).await;
+            expired += usize::from(history.receive(n, &push, reply).is_none());
+        }
+        history.step_at_random().await;
+        history.sync_until_quiet().await;
+        history.agree().await;
+    }
+    assert!(expired > histories.len(), "only {expired} cursors expired");
+    drop(server);
+}
+
+/// Registers people, and returns their clients.
+async fn register_people(url: &str, count: u64) -> Vec<Client> {
+    let mut people = Vec::new();
+    for n in 0..count {
+        let registration = json!({ "email": format!("person{n}@example.org") });
+        people.push(Person::register(url, registration).await.client);
+    }
+    people
 }
 
 async fn after_a_cursor_expired_pulling_again_gives_what_following_would_have(app: &TestApp) {
@@ -99,8 +182,8 @@ async fn after_a_cursor_expired_pulling_again_gives_what_following_would_have(ap
             }
         }
         let push = history.devices[0].store.push(500, 500);
-        let response = history.deliver(&push.body).await.expect("a response");
-        history.apply_response(0, &push, &response);
+        let reply = history.deliver(&push.body).await;
+        history.receive(0, &push, reply).expect("a response");
         history.create(1, &[]);
         histories.push(history);
     }

@@ -8,7 +8,22 @@ use std::{
 use mainstay_tests::offline::{OnConflict, PendingChange, PushRequest, SyncReply, send_sync};
 use serde_json::Value;
 
-use crate::{change::is_invalid, history::History};
+use crate::{
+    change::is_invalid,
+    history::{HeldRequest, History},
+};
+
+/// A reply with the phase of the restores in which its request was sent.
+pub struct Reply {
+    pub reply: SyncReply,
+    phase: u64,
+}
+
+/// Whether a change was rejected only because it refers to what is not there.
+fn is_unknown_reference(problem: &Value) -> bool {
+    let errors = problem["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    !errors.is_empty() && errors.iter().all(|error| error["code"] == "unknown-reference")
+}
 
 impl History {
     /// Builds a request with all or the oldest pending changes, in a random order.
@@ -27,29 +42,70 @@ impl History {
     }
 
     /// Delivers a request to the server, and records the response.
-    pub async fn deliver(&mut self, body: &Value) -> Option<Value> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        match send_sync(&self.client, body).await {
-            SyncReply::Response(response) => {
-                self.ledger.observe(&response);
-                Some(response)
-            }
-            SyncReply::NoResponse => None,
-            SyncReply::CursorExpired => panic!("no cursor expires here"),
+    pub async fn deliver(&mut self, body: &Value) -> Reply {
+        let phase = self.phase();
+        let reply = send_sync(&self.client, body).await;
+        self.observe(reply, phase).await
+    }
+
+    /// Delivers a request that was held up. If the server was restored since, it has no effect.
+    pub async fn deliver_late(&mut self, late: &HeldRequest) {
+        let reply = self.deliver(&late.body).await;
+        if let SyncReply::Response(response) = reply.reply {
+            let is_pull = late.body["changes"].as_array().is_some_and(Vec::is_empty);
+            assert!(is_pull || late.phase / 2 == reply.phase / 2, "{}\nhad {response}", late.body);
         }
     }
 
-    /// Applies a response to the store of a device.
-    pub fn apply_response(&mut self, n: usize, push: &PushRequest, response: &Value) {
+    /// Records a reply to a request that was sent in that phase of the restores.
+    async fn observe(&mut self, reply: SyncReply, phase: u64) -> Reply {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if let SyncReply::Response(response) = &reply {
+            self.ledger.observe(response);
+        }
+        if let Some(restores) = &self.mode.restores {
+            match &reply {
+                SyncReply::NoResponse => tokio::time::sleep(Duration::from_millis(20)).await,
+                _ => restores.count_response(),
+            }
+        }
+        Reply { reply, phase }
+    }
+
+    /// Lets a device receive a reply.
+    pub fn receive(&mut self, n: usize, push: &PushRequest, reply: Reply) -> Option<Value> {
+        match reply.reply {
+            SyncReply::Response(response) => {
+                self.apply_response(n, push, &response, reply.phase);
+                Some(response)
+            }
+            SyncReply::NoResponse => None,
+            SyncReply::CursorExpired(reason) => {
+                self.expire(n, reason);
+                None
+            }
+        }
+    }
+
+    /// Applies the response to a request that was sent in that phase of the restores to the store of a device.
+    fn apply_response(&mut self, n: usize, push: &PushRequest, response: &Value, phase: u64) {
         let random = &mut self.random;
         let mut conflict_rule = |_: &PendingChange| {
             if random.chance(50) { OnConflict::KeepServerVersion } else { OnConflict::Reapply }
         };
         let outcome = self.devices[n].store.apply_response(push, response, &mut conflict_rule);
         for (change, problem) in &outcome.rejected {
-            assert!(is_invalid(change.record.as_ref()), "{change:?} was rejected: {problem}");
+            // After a restore a record may refer to one that no device has any more.
+            let refers_to_lost = self.mode.restores.is_some() && is_unknown_reference(problem);
+            assert!(
+                is_invalid(change.record.as_ref()) || refers_to_lost,
+                "{change:?} was rejected: {problem}"
+            );
         }
-        self.ledger.acknowledged.extend(outcome.acknowledged);
+        // What is stored between a backup and its restore may be lost.
+        if phase.is_multiple_of(2) && phase == self.phase() {
+            self.ledger.acknowledged.extend(outcome.acknowledged);
+        }
     }
 
     /// Lets a device send one request. The request or the response may get lost, repeated or delayed.
@@ -63,55 +119,42 @@ impl History {
                 self.deliver(&push.body).await;
             }
             // The request arrives later.
-            25..35 => self.held.push(push.body),
+            25..35 => {
+                let phase = self.phase();
+                self.held.push(HeldRequest { body: push.body, phase });
+            }
             // The request arrives twice in a row, and the device receives one of the responses.
             35..43 => {
                 let first = self.deliver(&push.body).await;
                 let second = self.deliver(&push.body).await;
                 let received = if self.random.chance(50) { first } else { second };
-                if let Some(response) = received {
-                    self.apply_response(n, &push, &response);
-                }
+                self.receive(n, &push, received);
             }
             // The request arrives twice at the same time.
             43..48 => {
+                let phase = self.phase();
                 let (first, second) =
                     tokio::join!(send_sync(&self.client, &push.body), send_sync(&self.client, &push.body));
-                let (first, second) = (self.observe(first), self.observe(second));
+                let (first, second) = (self.observe(first, phase).await, self.observe(second, phase).await);
                 let received = if self.random.chance(50) { first } else { second };
-                if let Some(response) = received {
-                    self.apply_response(n, &push, &response);
-                }
+                self.receive(n, &push, received);
             }
             _ => {
-                if let Some(response) = self.deliver(&push.body).await {
-                    self.apply_response(n, &push, &response);
-                }
+                let reply = self.deliver(&push.body).await;
+                self.receive(n, &push, reply);
             }
-        }
-    }
-
-    /// Records a response, if there is one.
-    fn observe(&mut self, reply: SyncReply) -> Option<Value> {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        match reply {
-            SyncReply::Response(response) => {
-                self.ledger.observe(&response);
-                Some(response)
-            }
-            _ => None,
         }
     }
 
     /// Lets two devices send a request at the same time.
     pub async fn sync_together(&mut self, one: usize, other: usize) {
         let (first, second) = (self.push(one), self.push(other));
+        let phase = self.phase();
         let (a, b) =
             tokio::join!(send_sync(&self.client, &first.body), send_sync(&self.client, &second.body));
         for (n, push, reply) in [(one, first, a), (other, second, b)] {
-            if let Some(response) = self.observe(reply) {
-                self.apply_response(n, &push, &response);
-            }
+            let reply = self.observe(reply, phase).await;
+            self.receive(n, &push, reply);
         }
     }
 
@@ -125,12 +168,15 @@ impl History {
                 loop {
                     assert!(started.elapsed() < Duration::from_mins(4), "the devices do not stop syncing");
                     let push = self.push(n);
-                    let Some(response) = self.deliver(&push.body).await else {
+                    let reply = self.deliver(&push.body).await;
+                    if matches!(reply.reply, SyncReply::NoResponse) {
                         tokio::time::sleep(Duration::from_millis(40)).await;
+                    }
+                    let Some(response) = self.receive(n, &push, reply) else {
+                        quiet = false;
                         continue;
                     };
                     let new = response["changes"].as_array().is_some_and(|new| !new.is_empty());
-                    self.apply_response(n, &push, &response);
                     quiet &= push.changes() == 0 && !new;
                     if self.devices[n].store.outbox().is_empty() && response["has_more"] == false {
                         break;

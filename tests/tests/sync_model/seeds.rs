@@ -38,8 +38,10 @@ pub async fn run_all(
 ) -> Totals {
     let (mut totals, mut running) = (Totals::default(), JoinSet::new());
     let mut seed_of_task = BTreeMap::new();
+    // None of them ends before the last restore.
+    let concurrent = if mode.restores.is_some() { usize::MAX } else { CONCURRENT };
     for seed in seeds.map(Some).chain(std::iter::repeat(None)) {
-        while running.len() >= CONCURRENT || (seed.is_none() && !running.is_empty()) {
+        while running.len() >= concurrent || (seed.is_none() && !running.is_empty()) {
             match running.join_next_with_id().await.expect("one is running") {
                 Ok((_, history)) => totals += history,
                 Err(error) => panic!(
@@ -49,7 +51,7 @@ pub async fn run_all(
             }
         }
         let Some(seed) = seed else { break };
-        let history = History::new(client().await, seed, mode, requests.clone());
+        let history = History::new(client().await, seed, mode.clone(), requests.clone());
         seed_of_task.insert(running.spawn(history.run()).id(), seed);
     }
     totals

@@ -11,6 +11,8 @@ pub struct Totals {
     pub deleted: usize,
     /// Changes that lost a conflict or were rejected.
     pub lost_edits: usize,
+    /// Changes that gave back what a restore had lost.
+    pub given_back: usize,
 }
 
 impl std::ops::AddAssign for Totals {
@@ -19,5 +21,6 @@ impl std::ops::AddAssign for Totals {
         self.versions += other.versions;
         self.deleted += other.deleted;
         self.lost_edits += other.lost_edits;
+        self.given_back += other.given_back;
     }
 }

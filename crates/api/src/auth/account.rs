@@ -11,7 +11,8 @@ use mainstay_domain::{
     value::timestamp::Timestamp,
 };
 use mainstay_store::{
-    StoreError, account::NewAccount, credentials::PasswordReplacement, engine::log_label::keep_label_in,
+    StoreError, VersionTag, account::NewAccount, credentials::PasswordReplacement,
+    engine::log_label::keep_label_in,
 };
 use serde_json::json;
 
@@ -139,9 +140,11 @@ async fn remember_network(state: &State, request: &HttpRequest, registration: &R
 
 async fn read(caller: Caller) -> HandlerResult {
     let account = caller.state.store.account(caller.scope().account()).await?;
-    Ok(versioned(&caller.request, &etag(account.version), || {
-        to_json(&account)
-    }))
+    Ok(versioned(
+        &caller.request,
+        &etag(caller.scope().tag(account.version)),
+        || to_json(&account),
+    ))
 }
 
 async fn replace(body: Body<AccountUpdate>) -> HandlerResult {
@@ -149,12 +152,12 @@ async fn replace(body: Body<AccountUpdate>) -> HandlerResult {
     let expected = caller.if_match()?;
     let profile = Profile::from(body.value.into_inner());
     let id = caller.scope().account();
-    let account = caller
+    let replaced = caller
         .state
         .store
         .update_profile(id, |_| Ok(profile), expected, caller.state.clock.micros())
         .await?;
-    Ok(changed(&account))
+    Ok(changed(&replaced))
 }
 
 /// Merges a patch into the profile of the caller.
@@ -164,11 +167,11 @@ async fn merge(body: PatchBody) -> HandlerResult {
     let (store, id) = (&caller.state.store, caller.scope().account());
     // Judged before the transaction too: explaining what is wrong takes long, and other writers would wait meanwhile.
     let before = store.account(id).await?;
-    expected.clone().check(before.version)?;
+    expected.check(caller.scope().tag(before.version))?;
     merged_profile(&before, &patch, now)?;
     let change = move |account: &Account| merged_profile(account, &patch, now).map_err(as_findings);
-    let account = store.update_profile(id, change, expected, micros(now)).await?;
-    Ok(changed(&account))
+    let merged = store.update_profile(id, change, expected, micros(now)).await?;
+    Ok(changed(&merged))
 }
 
 /// Returns the profile that a patch makes of that of an account.
@@ -178,8 +181,8 @@ fn merged_profile(account: &Account, patch: &MergePatch, now: DateTime<Utc>) -> 
 }
 
 /// Responds with the account after a change.
-fn changed(account: &Account) -> HttpResponse {
-    json_response(tagged(HttpResponse::Ok(), account.version), to_json(account))
+fn changed((account, tag): &(Account, VersionTag)) -> HttpResponse {
+    json_response(tagged(HttpResponse::Ok(), *tag), to_json(account))
 }
 
 async fn erase(body: Body<Erasure>) -> HandlerResult {

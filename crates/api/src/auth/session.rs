@@ -248,8 +248,10 @@ async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
     if let Some(reply) = stored.filter(|_| claims.counter + 1 == session.counter) {
         return Ok(reply.into_response());
     }
-    if claims.counter == session.counter && hash(token) == session.refresh_hash {
-        let rotated = rotate(&state, &claims, session.role, body.key.as_ref(), now).await;
+    let is_current = claims.counter == session.counter && hash(token) == session.refresh_hash;
+    // A token that is ahead of its session was issued by this service, and then the session was restored from a backup.
+    if is_current || claims.counter > session.counter {
+        let rotated = rotate(&state, &claims, &session, body.key.as_ref(), now).await;
         match (rotated, &body.key) {
             (Err(problem), Some(key)) if problem.kind == ProblemKind::RequestInProgress => {
                 return reply_of_other(&state, key).await;
@@ -274,11 +276,11 @@ async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
     Err(end_reused_session(&state, &claims, now).await?)
 }
 
-/// Replaces the current refresh token with the next one, unless another request was first.
+/// Replaces the refresh token in the request with the next one, unless another request was first.
 async fn rotate(
     state: &State,
     claims: &RefreshClaims,
-    role: Role,
+    session: &RefreshState,
     key: Option<&HeldKey>,
     now: i64,
 ) -> HandlerResult<Option<Reply>> {
@@ -286,9 +288,10 @@ async fn rotate(
         counter: claims.counter + 1,
         ..*claims
     };
-    let reply = refreshed(issue(state, &next, role, time_of(now)?)?);
+    let reply = refreshed(issue(state, &next, session.role, time_of(now)?)?);
     let rotation = Rotation {
-        counter: claims.counter,
+        counter: session.counter,
+        next: next.counter,
         refresh_hash: hash(&state.refresh.token(&next)),
         keep: key.map(|key| key.to_stored(&reply)),
     };

@@ -5,14 +5,34 @@ use actix_web::{
     http::header::{self, HeaderName},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use mainstay_store::Expected;
+use mainstay_store::{Expected, VersionTag};
 use sha2::{Digest, Sha256};
 
 use crate::http::problem::{HandlerResult, Problem, ProblemKind};
 
-/// Returns the entity tag of a version.
-pub fn etag(version: i64) -> String {
-    format!("\"{version}\"")
+/// Returns the entity tag of a version: its number, and from the second epoch on the epoch too.
+pub fn etag(VersionTag { version, epoch }: VersionTag) -> String {
+    match epoch {
+        VersionTag::FIRST_EPOCH => format!("\"{version}\""),
+        _ => format!("\"{version}.{epoch}\""),
+    }
+}
+
+/// Reads an entity tag that [`etag`] made, with its quotes. `None` for every other text.
+fn version_of(tag: &str) -> Option<VersionTag> {
+    let number = |digits: &str| -> Option<i64> {
+        let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+        are_digits.then(|| digits.parse().ok())?
+    };
+    let text = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let (version, epoch) = match text.split_once('.') {
+        None => (number(text)?, VersionTag::FIRST_EPOCH),
+        Some((version, epoch)) => (
+            number(version)?,
+            number(epoch).filter(|epoch| *epoch > VersionTag::FIRST_EPOCH)?,
+        ),
+    };
+    Some(VersionTag { version, epoch })
 }
 
 /// Returns the entity tag of a document that has no version: a digest of its bytes.
@@ -41,22 +61,14 @@ pub fn if_match_optional(request: &HttpRequest) -> HandlerResult<Option<Expected
         return Ok(Some(Expected::Any));
     }
     // A weak tag is the one that was sent, weakened by a proxy that compressed the response. A version says the same.
-    let versions = tags.iter().filter_map(|tag| {
-        let digits = opaque(tag).strip_prefix('"')?.strip_suffix('"')?;
-        digits
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| digits.parse::<i64>().ok())?
-    });
-    let versions: Vec<i64> = versions.collect();
-    match *versions.as_slice() {
-        [] => Err(Problem::because(
+    let versions: Vec<VersionTag> = tags.iter().filter_map(|tag| version_of(opaque(tag))).collect();
+    if versions.is_empty() {
+        return Err(Problem::because(
             ProblemKind::VersionMismatch,
             "If-Match names no version. Send the ETag as received, with its quotes.",
-        )),
-        [version] => Ok(Some(Expected::Version(version))),
-        _ => Ok(Some(Expected::OneOf(versions))),
+        ));
     }
+    Ok(Some(Expected::OneOf(versions)))
 }
 
 /// Whether `If-None-Match` names the tag (weak comparison), so that the client's copy is current.
@@ -105,6 +117,24 @@ mod tests {
         if_match_optional(&request).map_err(|p| p.kind.status().as_u16())
     }
 
+    fn one_of(tags: &[(i64, i64)]) -> Expected {
+        let tags = tags.iter().map(|&(version, epoch)| VersionTag { version, epoch });
+        Expected::OneOf(tags.collect())
+    }
+
+    #[test]
+    fn a_tag_has_the_epoch_from_the_second_one_on_and_is_read_back() {
+        for (version, epoch, text) in [
+            (3, 1, "\"3\""),
+            (3, 2, "\"3.2\""),
+            (1, i64::MAX, "\"1.9223372036854775807\""),
+        ] {
+            let tag = VersionTag { version, epoch };
+            assert_eq!(etag(tag), text);
+            assert_eq!(version_of(text), Some(tag));
+        }
+    }
+
     #[test]
     fn if_match_accepts_strong_and_weak_tags_and_the_wildcard() {
         for one in [
@@ -114,11 +144,11 @@ mod tests {
             ",\"3\",",
             "W/\"1,2\", \"3\", \"4,\"",
         ] {
-            assert_eq!(matching(one), Ok(Some(Expected::Version(3))), "{one}");
+            assert_eq!(matching(one), Ok(Some(one_of(&[(3, 1)]))), "{one}");
         }
         assert_eq!(
-            matching("\"1\", W/\"2\",\"3\""),
-            Ok(Some(Expected::OneOf(vec![1, 2, 3])))
+            matching("\"1\", W/\"2\",\"3.1700000000000000\""),
+            Ok(Some(one_of(&[(1, 1), (2, 1), (3, 1_700_000_000_000_000)])))
         );
         assert_eq!(matching("*"), Ok(Some(Expected::Any)));
         for wrong in [
@@ -129,6 +159,13 @@ mod tests {
             "\"1,3\"",
             "\"x\"",
             "\"3",
+            "\"3.\"",
+            "\"3.0\"",
+            "\"3.1\"",
+            "\"3.2.2\"",
+            "\"3.-2\"",
+            "\"3.99999999999999999999\"",
+            "\".2\"",
             "\"\"",
             "",
         ] {

@@ -91,11 +91,11 @@ kinds! {
     EmailTaken, "email-taken", CONFLICT, "The address has an account",
         "An account with this e-mail address exists. Sign in instead.";
     CursorExpired, "cursor-expired", GONE, "The cursor is too old",
-        "Deletions since this cursor are no longer stored, or the record was restored from a backup. Pull everything again with a cursor of null, and drop every local record that does not come.";
+        "Pull everything again with a cursor of null. The member reason says why. too_old: deletions since this cursor are no longer stored, so drop every local record that does not come. restored: the record was restored from a backup, which may not have all that the device has; keep that and give it back, as the guide to sync describes.";
     IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request",
         "For 24 hours a key belongs to one request with its body. Use a new key for a new request.";
     VersionMismatch, "version-mismatch", PRECONDITION_FAILED, "The record has changed",
-        "If-Match does not name the current version of the record. Get the record, apply the change to it, and send it with its ETag. Nothing was written.";
+        "If-Match does not name the current version of the record: it was changed since, or restored from a backup. Get the record, apply the change to it, and send it with its ETag. Nothing was written.";
     ContentTooLarge, "content-too-large", PAYLOAD_TOO_LARGE, "Too large",
         "The body is larger than 1 MiB.";
     UnsupportedMediaType, "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "Unsupported media type",
@@ -112,6 +112,16 @@ kinds! {
         "The service is busy or cannot reach its database. Try again after the seconds in Retry-After. A record that is sent again with the same id is stored once.";
 }
 
+/// Why a cursor of sync has expired. More reasons may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpiryReason {
+    /// The record was restored from a backup. The device may have what the server has lost.
+    Restored,
+    /// The device was away for so long that deletions which it does not know of are no longer stored.
+    TooOld,
+}
+
 /// The reason why one request failed.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -123,6 +133,8 @@ pub struct Problem {
     pub errors: Vec<Finding>,
     /// The existing record that prevents the change.
     pub existing_id: Option<Uuid>,
+    /// Why a cursor of sync has expired.
+    pub reason: Option<ExpiryReason>,
     /// Help for a person whose body tells of acute danger, although nothing of it was stored.
     pub support: Option<Box<Toolkit>>,
     /// Seconds to wait before trying again.
@@ -149,6 +161,7 @@ impl Problem {
             detail: None,
             errors: Vec::new(),
             existing_id: None,
+            reason: None,
             support: None,
             retry_after: None,
             allow: None,
@@ -278,6 +291,9 @@ pub struct ProblemDocument {
     /// The existing record that prevents the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing_id: Option<Uuid>,
+    /// Why the cursor has expired, for `cursor-expired`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ExpiryReason>,
     /// Help, where a check-in, a craving event or a use event was refused whose body says that the person does not feel
     /// safe, or came to harm. Show it at once.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -300,6 +316,7 @@ impl Problem {
             request_id: request_id.map(str::to_owned),
             errors: self.errors.iter().take(MAX_ERRORS).cloned().collect(),
             existing_id: self.existing_id,
+            reason: self.reason,
             support: self.support.as_deref().cloned(),
         }
     }

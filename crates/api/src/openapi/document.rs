@@ -191,7 +191,7 @@ fn response_object(response: &SuccessResponse, components: &mut Components) -> V
 fn headers() -> Value {
     let text = |description: &str, example: &str| json!({ "description": description, "schema": { "type": "string", "maxLength": 4000 }, "example": example });
     json!({
-        "ETag": text("The entity tag of the response, for If-Match and If-None-Match.", "\"1\""),
+        "ETag": text("The entity tag of the response, for If-Match and If-None-Match. Send it as received, with its quotes; it has no meaning for clients.", "\"1\""),
         "Location": text("The path of the new record.", "/v1/check-ins/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
         "Idempotent-Replayed": text("true if an earlier request stored the record.", "true"),
         "X-Request-Id": text("The id of the request: the client's, or a new one.", "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
@@ -242,6 +242,9 @@ fn problem_response(status: u16) -> Value {
             }
             if matches!(kind, ProblemKind::SlotTaken | ProblemKind::GoalExists) {
                 example["existing_id"] = json!("0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47");
+            }
+            if *kind == ProblemKind::CursorExpired {
+                example["reason"] = json!("restored");
             }
             (kind.slug().to_owned(), json!({ "value": example }))
         })

@@ -82,7 +82,7 @@ fn add_noun<T: Record>(form: Form, components: &mut Components) -> Value {
             own,
             json!({ "id": { "type": "string", "format": "uuid", "description": "The id of the record. The client may choose it (UUID v7 recommended); the server creates one if it is left out." } }),
             json!({
-                "version": { "type": "integer", "minimum": 1, "readOnly": true, "description": "The version of the record, from 1. It is also the ETag." },
+                "version": { "type": "integer", "minimum": 1, "readOnly": true, "description": "The version of the record, from 1." },
                 "created_at": time("When the record was stored."),
                 "updated_at": time("When the record was last changed."),
             }),

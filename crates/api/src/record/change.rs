@@ -20,7 +20,7 @@ use crate::http::{
 pub(super) async fn replace<T: Record>(body: Body<Incoming<T>>) -> HandlerResult {
     let record = replace_record(&body.caller, body.value).await?;
     Ok(json_response(
-        tagged(HttpResponse::Ok(), record.version),
+        tagged(HttpResponse::Ok(), record.tag()),
         encode(&record),
     ))
 }
@@ -38,13 +38,13 @@ pub async fn replace_record<T: Record>(
     let mut incoming = with_context(caller, value.into_inner()).await?;
     let zone = zone_for(caller, &mut incoming).await?;
     write(caller, now, problem::<T>, move |writer| {
-        replace_in(writer, incoming, id, expected, now, zone)
+        replace_in(writer, incoming, id, &expected, now, zone)
     })
     .await
 }
 
 /// Deletes a record of one noun inside a transaction.
-type RemoveIn = fn(&mut RecordWriter<'_>, Uuid, Expected) -> Result<(), StoreError>;
+type RemoveIn = fn(&mut RecordWriter<'_>, Uuid, &Expected) -> Result<(), StoreError>;
 
 /// Returns the handler that deletes one record of a collection.
 pub(super) fn remove_handler(remove_in: RemoveIn) -> impl Handler<(Caller,), Output = HandlerResult> {
@@ -55,7 +55,7 @@ async fn remove(caller: Caller, remove_in: RemoveIn) -> HandlerResult {
     let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
     let now = caller.state.clock.now();
     write(&caller, now, Problem::from, move |writer| {
-        remove_in(writer, id, expected)
+        remove_in(writer, id, &expected)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())

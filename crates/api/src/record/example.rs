@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 use mainstay_domain::record::{Record, json as to_json};
-use mainstay_store::Stored;
+use mainstay_store::{Stored, VersionTag};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -52,6 +52,7 @@ pub fn example<T: Record>() -> Value {
     let record = Stored {
         id: EXAMPLE_ID.parse().unwrap_or_default(),
         version: 1,
+        epoch: VersionTag::FIRST_EPOCH,
         rev: None,
         occurred_at: 0,
         created_at: 1_772_418_600_000_000,

@@ -5,7 +5,7 @@ use mainstay_domain::{
     record::{Kind, Record, json as to_json},
     value::timestamp::Timestamp,
 };
-use mainstay_store::{Replaced, StoreError, Stored};
+use mainstay_store::{Replaced, StoreError, Stored, VersionTag};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -92,6 +92,7 @@ fn encode_version(id: Uuid, created_at: i64, replaced: Replaced) -> Vec<u8> {
     item.extend_from_slice(&encode(&Stored {
         id,
         version: replaced.version,
+        epoch: VersionTag::FIRST_EPOCH,
         rev: None,
         occurred_at: 0,
         created_at,

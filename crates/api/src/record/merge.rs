@@ -27,7 +27,7 @@ pub(super) async fn merge<T: Record>(body: PatchBody) -> HandlerResult {
     let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
     let record = merge_record::<T>(caller, patch, id, expected).await?;
     Ok(json_response(
-        tagged(HttpResponse::Ok(), record.version),
+        tagged(HttpResponse::Ok(), record.tag()),
         encode(&record),
     ))
 }
@@ -46,7 +46,7 @@ pub async fn merge_record<T: Record>(
     let read = move |records: &mut mainstay_store::Records<'_>| records.get(T::KIND, id);
     let before = caller.state.store.read(caller.scope(), read).await?;
     let before = before.ok_or(Problem::new(ProblemKind::NotFound))?;
-    expected.clone().check(before.version)?;
+    expected.check(before.tag())?;
     // Judged before the transaction too: explaining what is wrong takes long, and other writers would wait meanwhile.
     let incoming = merged::<T>(&before.body, &patch, id, now)?;
     let mut incoming = with_context(caller, incoming).await?;
@@ -55,10 +55,10 @@ pub async fn merge_record<T: Record>(
     write(caller, now, problem::<T>, move |writer| {
         let mut locked = writer.lock()?;
         let before = locked.records().get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
-        expected.check(before.version)?;
+        expected.check(before.tag())?;
         let incoming = merged::<T>(&before.body, &patch, id, now).map_err(as_findings)?;
         let incoming = Incoming { context, ..incoming };
-        replace_in(writer, incoming, id, Expected::Version(before.version), now, zone)
+        replace_in(writer, incoming, id, &expected, now, zone)
     })
     .await
 }

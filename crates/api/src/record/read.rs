@@ -31,7 +31,7 @@ pub fn read_handler(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResul
 
 async fn read(caller: Caller, kind: Kind) -> HandlerResult {
     let record = find_by_path_id(&caller, kind).await?;
-    Ok(versioned(&caller.request, &etag(record.version), || {
+    Ok(versioned(&caller.request, &etag(record.tag()), || {
         encode(&record)
     }))
 }

@@ -6,7 +6,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use mainstay_domain::{record::Record, value::timestamp::Timestamp};
-use mainstay_store::{Created, Stored};
+use mainstay_store::{Created, Stored, VersionTag};
 
 use crate::http::conditional::{etag, has_current};
 
@@ -45,11 +45,11 @@ pub fn created_response<T: Record>(created: &Created) -> (HttpResponseBuilder, &
         }
     };
     response.insert_header((header::LOCATION, format!("{}/{}", path::<T>(), record.id)));
-    (tagged(response, record.version), record)
+    (tagged(response, record.tag()), record)
 }
 
 /// Adds the entity tag of a version.
-pub fn tagged(mut response: HttpResponseBuilder, version: i64) -> HttpResponseBuilder {
+pub fn tagged(mut response: HttpResponseBuilder, version: VersionTag) -> HttpResponseBuilder {
     response.insert_header((header::ETAG, etag(version)));
     response
 }

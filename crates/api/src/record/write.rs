@@ -6,7 +6,7 @@ use mainstay_domain::{
     insight::facts::Written,
     record::{Deletion, Draft, Incoming, Kind, Record, draft, stored::from_stored, to_draft},
 };
-use mainstay_store::{Created, Expected, LockedWriter, RecordWriter, StoreError, Stored};
+use mainstay_store::{Created, Expected, LockedWriter, RecordWriter, StoreError, Stored, VersionTag};
 use uuid::Uuid;
 
 use super::validation_context::zone_for;
@@ -95,15 +95,15 @@ pub fn replace_in<T: Record>(
     writer: &mut RecordWriter<'_>,
     incoming: Incoming<T>,
     id: Uuid,
-    expected: Expected,
+    expected: &Expected,
     now: DateTime<Utc>,
     zone: Tz,
 ) -> Result<Stored, StoreError> {
     let mut writer = writer.lock()?;
-    let (version, before) = current::<T>(&mut writer, id)?;
-    expected.check(version)?;
+    let (tag, before) = current::<T>(&mut writer, id)?;
+    expected.check(tag)?;
     let draft = draft(incoming, id, Some(&before), now, zone, &mut new_id).map_err(StoreError::Findings)?;
-    writer.replace(&draft, Expected::Version(version))
+    writer.replace(&draft, expected)
 }
 
 /// Deletes a record inside a transaction, as [`Record::DELETION`] says.
@@ -113,7 +113,7 @@ pub fn replace_in<T: Record>(
 pub fn remove_in<T: Record>(
     writer: &mut RecordWriter<'_>,
     id: Uuid,
-    expected: Expected,
+    expected: &Expected,
 ) -> Result<(), StoreError> {
     match T::DELETION {
         Deletion::Tombstone => writer.remove(T::KIND, id, expected),
@@ -126,13 +126,16 @@ pub fn remove_in<T: Record>(
     }
 }
 
-/// Reads the current version of a record, with its number.
+/// Reads the current version of a record, with its tag.
 ///
 /// # Errors
 /// [`StoreError::NotFound`]; a stored record that cannot be read.
-pub fn current<T: Record>(writer: &mut LockedWriter<'_, '_>, id: Uuid) -> Result<(i64, T), StoreError> {
+pub fn current<T: Record>(
+    writer: &mut LockedWriter<'_, '_>,
+    id: Uuid,
+) -> Result<(VersionTag, T), StoreError> {
     let found = writer.records().get(T::KIND, id)?.ok_or(StoreError::NotFound)?;
-    Ok((found.version, decode(&found.body)?))
+    Ok((found.tag(), decode(&found.body)?))
 }
 
 /// Returns the write of a stored version. `None` if the request itself has just written it.

@@ -83,7 +83,7 @@ pub async fn create_with_help<T: Record + HelpOccasion>(
 /// As of [`replace_record`].
 pub async fn replace_with_help<T: Record + HelpOccasion>(body: Body<Incoming<T>>) -> HandlerResult {
     let stored = replace_record(&body.caller, body.value).await?;
-    respond::<T>(&body.caller, tagged(HttpResponse::Ok(), stored.version), &stored).await
+    respond::<T>(&body.caller, tagged(HttpResponse::Ok(), stored.tag()), &stored).await
 }
 
 /// Merges a patch into a record and responds with it, and with help if it tells of acute danger now.
@@ -94,7 +94,7 @@ pub async fn merge_with_help<T: Record + HelpOccasion>(body: PatchBody) -> Handl
     let (caller, patch) = (&body.caller, body.patch);
     let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
     let stored = merge_record::<T>(caller, patch, id, expected).await?;
-    respond::<T>(caller, tagged(HttpResponse::Ok(), stored.version), &stored).await
+    respond::<T>(caller, tagged(HttpResponse::Ok(), stored.tag()), &stored).await
 }
 
 /// Responds with a stored record, and with help if it tells of acute danger.

@@ -176,7 +176,7 @@ impl Apply<'_, '_, '_> {
     /// Stores the next version.
     fn store(self, draft: &Draft) -> Result<SyncResult, StoreError> {
         let (change, writer) = (self.change, self.writer);
-        match writer.attempt(|writer| writer.replace(draft, Expected::Version(self.base))) {
+        match writer.attempt(|writer| writer.replace(draft, &Expected::Version(self.base))) {
             Ok(stored) => Ok(done(change, SyncStatus::Applied, stored.version)),
             Err(error) => refused(writer, draft.kind, change, error),
         }
@@ -191,7 +191,7 @@ impl Apply<'_, '_, '_> {
             return Ok(done(change, SyncStatus::Replayed, latest.version));
         }
         let removed =
-            writer.attempt(|writer| remove_in::<T>(writer.writer(), change.id, Expected::Version(base)));
+            writer.attempt(|writer| remove_in::<T>(writer.writer(), change.id, &Expected::Version(base)));
         match removed {
             Ok(()) => Ok(done(change, SyncStatus::Applied, base + 1)),
             Err(error) => refused(writer, T::KIND, change, error),

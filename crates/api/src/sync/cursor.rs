@@ -5,7 +5,10 @@ use mainstay_store::{SyncState, key::seal::Secret};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::http::{caller::Caller, problem::HandlerResult};
+use crate::http::{
+    caller::Caller,
+    problem::{ExpiryReason, HandlerResult},
+};
 
 /// A position in a person's changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,9 +23,15 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// Whether a tombstone that the device needs has been swept since, or the record was restored from a backup.
-    pub fn has_expired(&self, state: &SyncState) -> bool {
-        self.epoch != state.epoch || self.rev.max(self.floor_rev) < state.floor_rev
+    /// Returns why the position is no longer valid; `None` if it is. A position ahead of the person's counter is from before
+    /// a restore, also if nobody declared one.
+    pub fn expiry(&self, state: &SyncState) -> Option<ExpiryReason> {
+        let known = self.rev.max(self.floor_rev);
+        if known < state.floor_rev {
+            // A tombstone that the device needs was swept. It cannot tell what was lost from what was deleted.
+            return Some(ExpiryReason::TooOld);
+        }
+        (self.epoch != state.epoch || known > state.rev).then_some(ExpiryReason::Restored)
     }
 }
 
@@ -82,22 +91,53 @@ mod tests {
 
     #[test]
     fn a_cursor_expires_only_with_tombstones_that_its_device_needs() {
-        let has_expired = |rev, floor_rev, now| {
+        let is_too_old = |rev, floor_rev, now| {
             let position = Position {
                 epoch: 7,
                 rev,
                 floor_rev,
             };
-            position.has_expired(&SyncState {
+            let expiry = position.expiry(&SyncState {
                 rev: 100,
                 epoch: 7,
                 floor_rev: now,
+            });
+            assert_ne!(expiry, Some(ExpiryReason::Restored));
+            expiry.is_some()
+        };
+        assert!(!is_too_old(50, 0, 50) && is_too_old(50, 0, 51));
+        // The first pages of a pull of everything end before tombstones that were swept already.
+        assert!(!is_too_old(7, 60, 60) && is_too_old(7, 60, 61));
+        assert!(!is_too_old(80, 60, 80) && is_too_old(80, 60, 81));
+    }
+
+    #[test]
+    fn a_cursor_of_another_epoch_or_ahead_of_the_counter_is_from_before_a_restore() {
+        let expiry = |epoch, rev, floor_rev| {
+            let position = Position {
+                epoch,
+                rev,
+                floor_rev,
+            };
+            position.expiry(&SyncState {
+                rev: 100,
+                epoch: 7,
+                floor_rev: 30,
             })
         };
-        assert!(!has_expired(50, 0, 50) && has_expired(50, 0, 51));
-        // The first pages of a pull of everything end before tombstones that were swept already.
-        assert!(!has_expired(7, 60, 60) && has_expired(7, 60, 61));
-        assert!(!has_expired(80, 60, 80) && has_expired(80, 60, 81));
+        assert_eq!(expiry(7, 100, 100), None);
+        for (epoch, rev, floor_rev) in [(6, 50, 0), (8, 50, 0), (7, 101, 0), (7, 50, 101), (6, 101, 0)] {
+            assert_eq!(
+                expiry(epoch, rev, floor_rev),
+                Some(ExpiryReason::Restored),
+                "{epoch} {rev} {floor_rev}"
+            );
+        }
+        assert_eq!(
+            expiry(6, 29, 0),
+            Some(ExpiryReason::TooOld),
+            "a deletion that it does not know"
+        );
     }
 
     #[test]

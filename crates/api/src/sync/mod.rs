@@ -33,7 +33,7 @@ use crate::{
         body::Body,
         caller::Caller,
         idempotency::{Reply, perform},
-        problem::{HandlerResult, Problem, ProblemKind},
+        problem::{ExpiryReason, HandlerResult, Problem, ProblemKind},
         replay::replaying,
     },
     openapi::endpoint::{self, Endpoint, Tag},
@@ -77,7 +77,8 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
         let read = caller.state.store.read(caller.scope(), move |records| {
             pull.respond(records, Vec::new(), &cursors, now)
         });
-        return Ok(read.await.map_err(cursor_problem)?.into_response());
+        let response = read.await.map(Reply::into_response).map_err(cursor_problem);
+        return pull.with_reason(caller, response).await;
     }
     let questionnaires = contexts_of(caller, &request.changes).await?;
     let zone = if request.changes.iter().any(may_need_zone) {
@@ -93,14 +94,14 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
         now,
     };
     let push = prepare(request.changes, caller.scope().clone(), context).await?;
-    perform(caller, body.key, now, cursor_problem, move |writer| {
+    let pushed = perform(caller, body.key, now, cursor_problem, move |writer| {
         // Held until the work is done, even if the client is gone by then.
         let _turn = turn;
         let mut writer = writer.lock()?;
         let results = push.apply(&mut writer)?;
         pull.respond(writer.records(), results, &cursors, now)
-    })
-    .await
+    });
+    pull.with_reason(caller, pushed.await).await
 }
 
 /// Loads the validation contexts of the changes that need one.
@@ -146,11 +147,20 @@ fn cursor_problem(error: StoreError) -> Problem {
     }
 }
 
+/// The problem of a cursor that has expired.
+fn expired(reason: ExpiryReason) -> Problem {
+    Problem {
+        reason: Some(reason),
+        ..Problem::new(ProblemKind::CursorExpired)
+    }
+}
+
 /// The pull of a request.
 #[derive(Debug, Clone, Copy)]
 struct Pull {
     /// The position of the request's cursor; `None` pulls everything.
     after: Option<Position>,
+    /// The epoch of the person's changes.
     epoch: i64,
     limit: i64,
 }
@@ -172,14 +182,27 @@ impl Pull {
             })?),
         };
         let sync_state = caller.state.store.read(caller.scope(), sync_state).await?;
-        if after.is_some_and(|after| after.has_expired(&sync_state)) {
-            return Err(Problem::new(ProblemKind::CursorExpired));
+        if let Some(reason) = after.and_then(|after| after.expiry(&sync_state)) {
+            return Err(expired(reason));
         }
         Ok(Self {
             after,
             epoch: sync_state.epoch,
             limit: request.limit.map_or(DEFAULT_LIMIT, Int::get),
         })
+    }
+
+    /// Adds the reason to the problem of a cursor that expired while the request was under way.
+    async fn with_reason(self, caller: &Caller, response: HandlerResult) -> HandlerResult {
+        match response {
+            Err(problem) if problem.kind == ProblemKind::CursorExpired => {
+                let state = caller.state.store.read(caller.scope(), sync_state).await?;
+                let reason = self.after.and_then(|after| after.expiry(&state));
+                // Without a cursor only another epoch can be the reason.
+                Err(expired(reason.unwrap_or(ExpiryReason::Restored)))
+            }
+            response => response,
+        }
     }
 
     /// Pulls a page and builds the response.
@@ -192,10 +215,8 @@ impl Pull {
     ) -> Result<Reply, StoreError> {
         let after = self.after.map_or(0, |after| after.rev);
         let page = pull(records, after, self.limit)?;
-        let has_expired = self
-            .after
-            .is_some_and(|after| after.has_expired(&page.sync_state));
-        if page.sync_state.epoch != self.epoch || has_expired {
+        let expiry = self.after.and_then(|after| after.expiry(&page.sync_state));
+        if page.sync_state.epoch != self.epoch || expiry.is_some() {
             return Err(StoreError::NotFound);
         }
         let response = SyncResponse {

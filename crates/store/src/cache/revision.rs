@@ -95,7 +95,11 @@ impl Store {
         cached: Option<CachedRevision>,
     ) -> Result<RevisionSnapshot> {
         match self.revisions.as_deref() {
-            None => self.data.read_inline(|conn| fetch(conn, scope.no, cached)),
+            // A revision of another epoch tells nothing of what changed since.
+            None => {
+                let cached = cached.filter(|cached| cached.revision.epoch == scope.epoch);
+                self.data.read_inline(|conn| fetch(conn, scope.no, cached))
+            }
             Some(revisions) => revisions.0.call((scope.no, cached)).await,
         }
     }

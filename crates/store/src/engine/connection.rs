@@ -132,9 +132,14 @@ pub fn connect_to_inspect(url: &DatabaseUrl) -> Result<Option<Conn>, ConnectionE
     }
 }
 
+/// The size of the header of a write-ahead log.
+const LOG_HEADER_BYTES: u64 = 32;
+
 /// The URI by which SQLite opens a file without writing. A file with a write-ahead log is opened together with the log,
 /// whose index stays as it is; only if the index is missing does SQLite make it again, as for files that were copied without
 /// it. Without a log there is nobody who writes, so the file is read as it is: otherwise SQLite would create a log.
+/// A log with nothing but its header, as a power cut can leave, is the same as none: SQLite would wait for ten seconds for
+/// somebody to complete it, and then refuse to open the file.
 fn inspection_uri(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -150,7 +155,7 @@ fn inspection_uri(path: &Path) -> String {
         name.push(suffix);
         std::fs::metadata(name)
     };
-    let has_log = beside("-wal").is_ok_and(|log| log.len() > 0);
+    let has_log = beside("-wal").is_ok_and(|log| log.len() > LOG_HEADER_BYTES);
     uri.push_str(match (has_log, beside("-shm")) {
         (true, Ok(_)) => "?mode=ro&readonly_shm=1",
         (true, Err(_)) => "?mode=ro",
@@ -312,5 +317,25 @@ mod tests {
     fn a_servers_password_is_not_shown() {
         let url: DatabaseUrl = "postgres://u:secret@h/d".parse().unwrap();
         assert!(!format!("{url:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_database_is_inspected_although_its_log_has_only_a_header() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, copy) = (directory.path().join("a.db"), directory.path().join("b.db"));
+        let log = |path: &Path| PathBuf::from(format!("{}-wal", path.display()));
+        let url = DatabaseUrl::Sqlite(path.clone());
+        let Conn::Sqlite(mut writer) = connect(&url, Access::Write).unwrap() else {
+            panic!("another engine")
+        };
+        writer
+            .batch_execute("CREATE TABLE a (b); PRAGMA wal_checkpoint(TRUNCATE); CREATE TABLE c (d)")
+            .unwrap();
+        // The copy is as after a power cut before the first change was in the log.
+        std::fs::copy(&path, &copy).unwrap();
+        let header = std::fs::read(log(&path)).unwrap();
+        std::fs::write(log(&copy), &header[..32]).unwrap();
+        let mut conn = connect_to_inspect(&DatabaseUrl::Sqlite(copy)).unwrap().unwrap();
+        on!(&mut conn, |c| diesel::sql_query("SELECT b FROM a").execute(c)).unwrap();
     }
 }

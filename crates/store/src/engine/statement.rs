@@ -32,7 +32,7 @@ impl LatestRev for Sqlite {
                               WHERE records.person_no = people.person_no), 0))";
 }
 
-/// Takes the next numbers of a person's changes. Gives the last of them.
+/// Takes the next numbers of a person's changes. Gives the last of them, and the epoch.
 #[derive(Debug, Clone, Copy)]
 pub struct TakeRevs {
     /// The person.
@@ -47,7 +47,7 @@ impl QueryId for TakeRevs {
 }
 
 impl Query for TakeRevs {
-    type SqlType = BigInt;
+    type SqlType = (BigInt, BigInt);
 }
 
 impl<C: Connection> RunQueryDsl<C> for TakeRevs {}
@@ -64,7 +64,7 @@ where
         out.push_bind_param::<BigInt, _>(&self.count)?;
         out.push_sql(" WHERE person_no = ");
         out.push_bind_param::<BigInt, _>(&self.person_no)?;
-        out.push_sql(" RETURNING rev");
+        out.push_sql(" RETURNING rev, epoch");
         Ok(())
     }
 }

@@ -6,11 +6,28 @@ use uuid::Uuid;
 
 use crate::key::seal::DataKeys;
 
+/// A version of a record, or of a profile, in an epoch. A restore from a backup begins another epoch, since versions from
+/// before come again with other content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VersionTag {
+    /// The version, from 1.
+    pub version: i64,
+    /// The epoch.
+    pub epoch: i64,
+}
+
+impl VersionTag {
+    /// The epoch of a person whose record was never restored from a backup.
+    pub const FIRST_EPOCH: i64 = 1;
+}
+
 /// The right to reach one person's record, with the keys that open it. Every query on a record takes one.
 #[derive(Clone)]
 pub struct PersonScope {
     pub(crate) no: i64,
     pub(crate) account: Uuid,
+    /// The epoch of the record when the scope was made. A restore begins another one.
+    pub(crate) epoch: i64,
     pub(crate) keys: Arc<DataKeys>,
 }
 
@@ -18,6 +35,14 @@ impl PersonScope {
     /// The person's account.
     pub fn account(&self) -> Uuid {
         self.account
+    }
+
+    /// The tag of a version in the epoch of this scope.
+    pub fn tag(&self, version: i64) -> VersionTag {
+        VersionTag {
+            version,
+            epoch: self.epoch,
+        }
     }
 }
 

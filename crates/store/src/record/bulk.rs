@@ -73,7 +73,9 @@ fn take_revs(conn: &mut Conn, new: &[NewRecord]) -> Result<BTreeMap<i64, i64>> {
     people
         .into_iter()
         .map(|(no, (scope, count))| {
-            let last = RecordWriter::new(conn, scope, DbTimestamp(0), None).take_revs(count)?;
+            let last = RecordWriter::new(conn, scope, DbTimestamp(0), None)
+                .take_revs(count)?
+                .last;
             Ok((no, last - count))
         })
         .collect()

@@ -33,6 +33,7 @@ impl StoredColumns {
         Ok(Stored {
             id: self.id.0,
             version: self.version,
+            epoch: scope.epoch,
             rev: Some(self.rev),
             occurred_at: self.occurred_at.0,
             created_at: self.created_at.0,

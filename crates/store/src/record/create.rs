@@ -52,7 +52,7 @@ impl Store {
             }
         };
         if is_stored? {
-            return Ok(Created::New(first_version(&draft, DbTimestamp(now))));
+            return Ok(Created::New(first_version(scope, &draft, DbTimestamp(now))));
         }
         // Its key or its slot is taken: by the same record, or by one that refuses it.
         self.write(scope, session, now, move |writer| writer.create(&draft))
@@ -139,7 +139,7 @@ impl RecordWriter<'_> {
         let is_new = if is_alone {
             insert_one(self.records.conn, row)?
         } else {
-            row.rev = self.next_rev()?;
+            row.rev = self.take_revs(1)?.last;
             let row = &*row;
             on!(&mut *self.records.conn, |c| {
                 diesel::insert_into(records::table)
@@ -156,7 +156,7 @@ impl RecordWriter<'_> {
             return Ok(existing);
         }
         self.after_write(draft)?;
-        Ok(Created::New(first_version(draft, self.now)))
+        Ok(Created::New(first_version(self.records.scope, draft, self.now)))
     }
 
     /// Finds out why an insert found its key or its slot taken.
@@ -200,10 +200,11 @@ impl RecordWriter<'_> {
 }
 
 /// The first version of a record, as the response shows it.
-fn first_version(draft: &Draft, now: DbTimestamp) -> Stored {
+fn first_version(scope: &PersonScope, draft: &Draft, now: DbTimestamp) -> Stored {
     Stored {
         id: draft.id,
         version: 1,
+        epoch: scope.epoch,
         rev: None,
         occurred_at: draft.occurred_at.unwrap_or(now.0),
         created_at: now.0,

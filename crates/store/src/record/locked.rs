@@ -29,17 +29,17 @@ impl<'a> LockedWriter<'_, 'a> {
     }
 
     /// Replaces a record, as [`RecordWriter::replace`].
-    pub fn replace(&mut self, draft: &Draft, expected: Expected) -> Result<Stored> {
+    pub fn replace(&mut self, draft: &Draft, expected: &Expected) -> Result<Stored> {
         self.writer.replace(draft, expected)
     }
 
     /// Deletes a record, as [`RecordWriter::remove`].
-    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: Expected) -> Result<()> {
+    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: &Expected) -> Result<()> {
         self.writer.remove(kind, id, expected)
     }
 
     /// Marks a record as deleted, as [`RecordWriter::mark_deleted`].
-    pub fn mark_deleted(&mut self, draft: &Draft, expected: Expected) -> Result<()> {
+    pub fn mark_deleted(&mut self, draft: &Draft, expected: &Expected) -> Result<()> {
         self.writer.mark_deleted(draft, expected)
     }
 

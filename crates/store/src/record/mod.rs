@@ -5,7 +5,10 @@
 use mainstay_domain::record::Kind;
 use uuid::Uuid;
 
-use crate::error::{Result, StoreError};
+use crate::{
+    error::{Result, StoreError},
+    key::scope::VersionTag,
+};
 
 mod batch_insert;
 pub mod bulk;
@@ -38,6 +41,8 @@ pub struct Stored {
     pub id: Uuid,
     /// Its version, from 1.
     pub version: i64,
+    /// The epoch of the person's record.
+    pub epoch: i64,
     /// The number of the person's change that wrote this version. `None` if this call has just written it.
     pub rev: Option<i64>,
     /// The time that orders its collection, in microseconds.
@@ -48,6 +53,16 @@ pub struct Stored {
     pub updated_at: i64,
     /// Its JSON object, without the members that are fields here.
     pub body: Vec<u8>,
+}
+
+impl Stored {
+    /// What tells this version from every other one that the record ever had.
+    pub fn tag(&self) -> VersionTag {
+        VersionTag {
+            version: self.version,
+            epoch: self.epoch,
+        }
+    }
 }
 
 /// The outcome of creating a record.
@@ -62,10 +77,10 @@ pub enum Created {
 /// The version that the caller expects a record to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
-    /// This one.
+    /// This one, for callers who know it from the same epoch.
     Version(i64),
     /// One of these.
-    OneOf(Vec<i64>),
+    OneOf(Vec<VersionTag>),
     /// Any.
     Any,
 }
@@ -75,15 +90,15 @@ impl Expected {
     ///
     /// # Errors
     /// [`StoreError::VersionMismatch`].
-    pub fn check(self, current: i64) -> Result<()> {
+    pub fn check(&self, current: VersionTag) -> Result<()> {
         let is_expected = match self {
-            Self::Version(version) => version == current,
-            Self::OneOf(versions) => versions.contains(&current),
+            Self::Version(version) => *version == current.version,
+            Self::OneOf(tags) => tags.contains(&current),
             Self::Any => true,
         };
-        is_expected
-            .then_some(())
-            .ok_or(StoreError::VersionMismatch { current })
+        is_expected.then_some(()).ok_or(StoreError::VersionMismatch {
+            current: current.version,
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use crate::{
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    key::scope::PersonScope,
+    key::scope::{PersonScope, VersionTag},
     on,
 };
 
@@ -38,6 +38,14 @@ struct NewHistory {
     written_at: DbTimestamp,
     replaced_at: DbTimestamp,
     replaced_by: Option<DbUuid>,
+}
+
+/// Numbers of a person's changes, taken for a write.
+pub(crate) struct TakenRevs {
+    /// The last of them.
+    pub(crate) last: i64,
+    /// The epoch of the person's record, which no restore changes before the transaction ends.
+    pub(crate) epoch: i64,
 }
 
 /// Writes a person's record inside one transaction. Work that depends on what it reads needs a [`LockedWriter`].
@@ -86,9 +94,9 @@ impl<'a> RecordWriter<'a> {
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`], [`StoreError::SlotTaken`],
     /// [`StoreError::Findings`] for references to what the person does not have.
-    pub fn replace(&mut self, draft: &Draft, expected: Expected) -> Result<Stored> {
-        let rev = self.next_rev()?;
-        let before = self.live_row(draft.kind, draft.id, expected)?;
+    pub fn replace(&mut self, draft: &Draft, expected: &Expected) -> Result<Stored> {
+        let TakenRevs { last: rev, epoch } = self.take_revs(1)?;
+        let before = self.live_row(draft.kind, draft.id, expected, epoch)?;
         let scope = self.records.scope;
         let collection = draft.kind.code();
         if let Some(slot) = &draft.slot
@@ -101,6 +109,7 @@ impl<'a> RecordWriter<'a> {
         let after = Stored {
             id: draft.id,
             version,
+            epoch,
             rev: Some(rev),
             occurred_at: draft.occurred_at.unwrap_or(before.changed.columns.created_at.0),
             created_at: before.changed.columns.created_at.0,
@@ -148,7 +157,7 @@ impl<'a> RecordWriter<'a> {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
-    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: Expected) -> Result<()> {
+    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: &Expected) -> Result<()> {
         self.delete(kind, id, expected, None)
     }
 
@@ -156,14 +165,14 @@ impl<'a> RecordWriter<'a> {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`], [`StoreError::Final`].
-    pub fn mark_deleted(&mut self, draft: &Draft, expected: Expected) -> Result<()> {
+    pub fn mark_deleted(&mut self, draft: &Draft, expected: &Expected) -> Result<()> {
         self.delete(draft.kind, draft.id, expected, Some(&draft.body))
     }
 
     /// Deletes a record. Its body is removed, or replaced by `body`.
-    fn delete(&mut self, kind: Kind, id: Uuid, expected: Expected, body: Option<&[u8]>) -> Result<()> {
-        let rev = self.next_rev()?;
-        let before = self.live_row(kind, id, expected)?;
+    fn delete(&mut self, kind: Kind, id: Uuid, expected: &Expected, body: Option<&[u8]>) -> Result<()> {
+        let TakenRevs { last: rev, epoch } = self.take_revs(1)?;
+        let before = self.live_row(kind, id, expected, epoch)?;
         let (no, version) = (before.no, before.version() + 1);
         let keys = &self.records.scope.keys;
         let sealed = body.map_or(Ok(Vec::new()), |body| {
@@ -183,8 +192,8 @@ impl<'a> RecordWriter<'a> {
         self.set_timer(kind, id, None)
     }
 
-    /// The row of a record that may still change.
-    fn live_row(&mut self, kind: Kind, id: Uuid, expected: Expected) -> Result<FullRow> {
+    /// The row of a record that may still change. `epoch` is the present one: that of the scope is some seconds old.
+    fn live_row(&mut self, kind: Kind, id: Uuid, expected: &Expected, epoch: i64) -> Result<FullRow> {
         let row = self.records.row(kind, id)?.ok_or(StoreError::NotFound)?;
         if row.changed.is_marked() {
             return Err(StoreError::Final);
@@ -192,7 +201,10 @@ impl<'a> RecordWriter<'a> {
         if row.is_deleted() {
             return Err(StoreError::NotFound);
         }
-        expected.check(row.version())?;
+        expected.check(VersionTag {
+            version: row.version(),
+            epoch,
+        })?;
         Ok(row)
     }
 
@@ -217,18 +229,15 @@ impl<'a> RecordWriter<'a> {
         Ok(())
     }
 
-    pub(super) fn next_rev(&mut self) -> Result<i64> {
-        self.take_revs(1)
-    }
-
-    /// Takes the next numbers of the person's changes. Gives the last of them. Other writers of the same person wait until
+    /// Takes the next numbers of the person's changes. Gives the last of them, and the epoch. Other writers of the same person wait until
     /// this transaction ends.
-    pub(crate) fn take_revs(&mut self, count: i64) -> Result<i64> {
+    pub(crate) fn take_revs(&mut self, count: i64) -> Result<TakenRevs> {
         let take = TakeRevs {
             person_no: self.records.scope.no,
             count,
         };
-        Ok(on!(&mut *self.records.conn, |c| take.get_result(c))?)
+        let (last, epoch) = on!(&mut *self.records.conn, |c| take.get_result::<(i64, i64)>(c))?;
+        Ok(TakenRevs { last, epoch })
     }
 
     /// Stores the plan items and the timer of a record, and checks its references.

@@ -28,7 +28,7 @@ async fn each_part_has_its_newest_records(database: TestDatabase) {
         .unwrap();
     store
         .write(&scope, session, NOW, |writer| {
-            writer.remove(Kind::CheckIn, Uuid::from_u128(4), Expected::Any)
+            writer.remove(Kind::CheckIn, Uuid::from_u128(4), &Expected::Any)
         })
         .await
         .unwrap();

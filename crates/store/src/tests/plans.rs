@@ -127,13 +127,13 @@ async fn live_a_day(store: &Store) {
     store.revision(&scope).await.unwrap();
     store
         .write(&scope, session, NOW, |writer| {
-            writer.replace(&alone::<CheckIn>(10), Expected::Any)?;
+            writer.replace(&alone::<CheckIn>(10), &Expected::Any)?;
             writer
                 .lock()?
                 .records()
                 .has_version_of(&alone::<CheckIn>(10), 1)?;
-            writer.replace(&new_draft::<Plan>(13), Expected::Any)?;
-            writer.remove(Kind::CravingEvent, Uuid::from_u128(11), Expected::Any)
+            writer.replace(&new_draft::<Plan>(13), &Expected::Any)?;
+            writer.remove(Kind::CravingEvent, Uuid::from_u128(11), &Expected::Any)
         })
         .await
         .unwrap();
@@ -197,6 +197,7 @@ async fn sign_in_again(store: &Store, account: Uuid, session: Uuid) {
     store.refresh_state(account, session).await.unwrap();
     let rotation = Rotation {
         counter: 0,
+        next: 1,
         refresh_hash: vec![2],
         keep: None,
     };
@@ -317,7 +318,7 @@ const HOT: &[(&str, &str)] = &[
     ("(\"records\".\"slot\" = ", "records_slot"),
     ("WHERE (((\"records\".\"id\" = ", "records_id"),
     ("FROM \"record_history\"", "record_history_version"),
-    ("FROM (\"timers\"", "timers_due"),
+    ("FROM ((\"timers\"", "timers_due"),
 ];
 
 /// Statements for which no index is wanted: they run every ten minutes at most, on tables that stay small.

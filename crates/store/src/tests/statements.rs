@@ -41,6 +41,7 @@ fn new_row() -> NewRow {
     let scope = PersonScope {
         no: 7,
         account: Uuid::nil(),
+        epoch: 1,
         keys: std::sync::Arc::new(DataKeys::new(Uuid::nil(), &Secret::from_bytes([1; 32])).unwrap()),
     };
     let incoming = Incoming {
@@ -61,12 +62,12 @@ fn statements_of_both_engines() {
     };
     assert_eq!(
         text::<Pg, _>(&take),
-        "UPDATE people SET rev = people.rev + $1 WHERE person_no = $2 RETURNING rev"
+        "UPDATE people SET rev = people.rev + $1 WHERE person_no = $2 RETURNING rev, epoch"
     );
     assert_eq!(
         text::<Sqlite, _>(&take),
         "UPDATE people SET rev = max(people.rev, ifnull((SELECT max(records.rev) FROM records \
-         WHERE records.person_no = people.person_no), 0)) + ? WHERE person_no = ? RETURNING rev"
+         WHERE records.person_no = people.person_no), 0)) + ? WHERE person_no = ? RETURNING rev, epoch"
     );
     assert_eq!(
         text::<Pg, _>(&SelectSyncState(1)),

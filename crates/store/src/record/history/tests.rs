@@ -63,6 +63,7 @@ fn scope(conn: &mut Conn) -> PersonScope {
     PersonScope {
         no,
         account,
+        epoch: 1,
         keys: Arc::new(keys),
     }
 }
@@ -97,7 +98,7 @@ fn write_versions(conn: &mut Conn, scope: &PersonScope) {
         server_written(),
         server_written(),
     ] {
-        writer.replace(&draft, Expected::Any).unwrap();
+        writer.replace(&draft, &Expected::Any).unwrap();
     }
 }
 
@@ -150,7 +151,7 @@ fn the_current_version_counts_while_it_is_a_clients(conn: &mut Conn) {
     let scope = scope(conn);
     let mut writer = RecordWriter::new(conn, &scope, DbTimestamp(1), None);
     writer.create(&sent()).unwrap();
-    writer.replace(&sent(), Expected::Any).unwrap();
+    writer.replace(&sent(), &Expected::Any).unwrap();
     let nth = |writer: &mut RecordWriter<'_>, number| {
         writer
             .records
@@ -162,7 +163,7 @@ fn the_current_version_counts_while_it_is_a_clients(conn: &mut Conn) {
         [1, 2, 3].map(|number| nth(&mut writer, number)),
         [Some(1), Some(2), None]
     );
-    writer.replace(&server_written(), Expected::Any).unwrap();
+    writer.replace(&server_written(), &Expected::Any).unwrap();
     assert_eq!(
         [1, 2, 3].map(|number| nth(&mut writer, number)),
         [Some(1), Some(2), None]
