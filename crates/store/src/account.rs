@@ -11,7 +11,7 @@ use mainstay_domain::{
 use uuid::Uuid;
 
 use crate::{
-    Locations, Store,
+    Store,
     engine::{
         connection::Conn,
         panicked,
@@ -19,12 +19,10 @@ use crate::{
             account_state::{ACTIVE, ERASING},
             accounts, kept_answers, logins, people, record_history, record_items, records, sessions, timers,
         },
-        single,
         types::{DbTimestamp, DbUuid},
     },
     erasure_ledger::Erasure,
     error::{Result, StoreError},
-    examination::accounts_without_key,
     idempotency::StoredResponse,
     key::{scope::VersionTag, seal::DataKeys},
     on,
@@ -152,7 +150,7 @@ impl Store {
     /// An account.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`].
+    /// [`StoreError::PersonGone`].
     pub async fn account(&self, id: Uuid) -> Result<Account> {
         let keys = self.keys.get(id).await?;
         let read = self.data.read(move |conn| Ok(load(conn, id, &keys)?.0));
@@ -163,7 +161,7 @@ impl Store {
     /// the tag of its version.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`]; those of `change`.
+    /// [`StoreError::PersonGone`], [`StoreError::VersionMismatch`]; those of `change`.
     pub async fn update_profile(
         &self,
         id: Uuid,
@@ -234,18 +232,15 @@ impl Store {
         outcome
     }
 
-    /// The accounts whose data key is missing, at most `limit` of them.
-    pub fn accounts_without_key(&self, locations: &Locations, limit: usize) -> Result<Vec<Uuid>> {
-        accounts_without_key(
-            &mut single(&locations.data)?,
-            &mut single(&locations.keys)?,
-            limit,
-        )
-    }
-
     /// Deletes the rows of an account whose data key is missing, which frees its address. It is no erasure: if a key store
     /// with the key turns up in a backup, the account may be restored with it.
     pub async fn prune_account(&self, id: Uuid) -> Result<()> {
+        // The key store may have been put back since the account was found.
+        match self.keys.get(id).await {
+            Err(StoreError::Sealed(_)) => {}
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(error),
+        }
         if let Some(no) = self.account_no(id).await? {
             self.delete_rows(no).await?;
             self.cache.forget_person(no);
@@ -265,7 +260,17 @@ impl Store {
             // Again, since requests that had the key already could read until now.
             self.cache.forget_person(no);
         }
+        // If somebody is in the way, the erasures job tries again.
         self.data.truncate_log().await.map(drop)
+    }
+
+    /// Empties the logs that hold what was erased, because somebody was in the way before.
+    ///
+    /// # Errors
+    /// Of the databases.
+    pub async fn empty_logs_that_are_left(&self) -> Result<()> {
+        self.keys.empty_log_that_is_left().await?;
+        self.data.empty_log_that_is_left().await
     }
 
     async fn delete_rows(&self, no: i64) -> Result<()> {
@@ -281,11 +286,13 @@ impl Store {
         let Some(ledger) = self.ledger.clone() else {
             return Ok(());
         };
+        // The file first: an erasure in between is then in the table.
+        let file = tokio::task::spawn_blocking(move || ledger.read());
+        let in_file = file.await.map_err(|_panic| panicked())?;
+        let in_file = in_file.inspect_err(|error| log::warn!("{error}"))?;
         let known = self.keys.erased().await?;
         let known: Vec<Erasure> = known.into_iter().map(|(id, at)| Erasure::new(id, at)).collect();
         self.enter_into_ledger(known.clone()).await?;
-        let file = tokio::task::spawn_blocking(move || ledger.read());
-        let in_file = file.await.map_err(|_panic| panicked())??;
         let known: BTreeSet<Uuid> = known.into_iter().map(|erasure| erasure.account_id).collect();
         let unknown = in_file
             .iter()
@@ -293,8 +300,8 @@ impl Store {
         match unknown.count() {
             0 => {}
             count => log::warn!(
-                "the ledger has {count} erasures that the key store does not know; if databases were put back from a backup, run \
-                 `mainstay restore --declare`"
+                "the ledger has {count} erasures that the key store does not know; run `mainstay erasures replay`, or \
+                 `mainstay restore --declare` if databases were put back from a backup"
             ),
         }
         Ok(())
@@ -406,7 +413,8 @@ fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {
             accounts::created_at,
             accounts::updated_at,
         ));
-    let (no, role, version, sealed, created_at, updated_at): AccountColumns = on!(conn, |c| query.first(c))?;
+    let found: Option<AccountColumns> = on!(conn, |c| query.first(c).optional())?;
+    let (no, role, version, sealed, created_at, updated_at) = found.ok_or(StoreError::PersonGone)?;
     let plain = keys.open("profile", id, &sealed)?;
     let content: SealedAccount =
         serde_json::from_slice(&plain).map_err(|e| StoreError::Internal(e.to_string()))?;

@@ -60,7 +60,7 @@ pub enum LedgerError {
 
 impl From<LedgerError> for StoreError {
     fn from(error: LedgerError) -> Self {
-        Self::Internal(error.to_string())
+        Self::Ledger(error.to_string())
     }
 }
 
@@ -78,13 +78,32 @@ impl ErasureLedger {
         }
     }
 
+    /// Fails if the file cannot be read or written to. Changes nothing; a file that is missing can be made where its directory
+    /// is.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub fn check(&self) -> std::result::Result<(), LedgerError> {
+        self.read()?;
+        let failed = |error| LedgerError::File(self.path.clone(), error);
+        match File::options().append(true).open(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                fs::read_dir(parent.unwrap_or(Path::new(".")))
+                    .map(drop)
+                    .map_err(failed)
+            }
+            opened => opened.map(drop).map_err(failed),
+        }
+    }
+
     /// All erasures, the first entry of each account. None if there is no file.
     ///
     /// # Errors
     /// [`LedgerError::Line`] names the first line that is not an erasure.
     pub fn read(&self) -> std::result::Result<Vec<Erasure>, LedgerError> {
-        match fs::read(&self.path) {
-            Ok(bytes) => self.parse(&bytes),
+        match self.bytes() {
+            Ok(bytes) => self.parse(written_whole(&bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(error) => Err(LedgerError::File(self.path.clone(), error)),
         }
@@ -95,8 +114,18 @@ impl ErasureLedger {
     /// # Errors
     /// [`LedgerError`].
     pub fn read_existing(&self) -> std::result::Result<Vec<Erasure>, LedgerError> {
-        let bytes = fs::read(&self.path).map_err(|error| LedgerError::File(self.path.clone(), error))?;
-        self.parse(&bytes)
+        let bytes = self
+            .bytes()
+            .map_err(|error| LedgerError::File(self.path.clone(), error))?;
+        self.parse(written_whole(&bytes))
+    }
+
+    /// The content of the file, while nobody writes to it.
+    fn bytes(&self) -> std::io::Result<Vec<u8>> {
+        let (mut file, mut bytes) = (File::open(&self.path)?, Vec::new());
+        file.lock_shared()?;
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// Adds entries for the accounts that have none. They are on the disk afterwards. Gives their number.
@@ -156,6 +185,16 @@ impl ErasureLedger {
 fn erasure(line: &[u8]) -> Option<Erasure> {
     let erasure: Erasure = serde_json::from_slice(line).ok()?;
     (!erasure.account_id.is_nil()).then_some(erasure)
+}
+
+/// Leaves out the end of a last line that was never written whole, as after a power cut. The key store has its entry, and the
+/// server adds it again.
+fn written_whole(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |n| n + 1);
+    match bytes.get(start..) {
+        Some(last) if erasure(last).is_none() => bytes.get(..start).unwrap_or_default(),
+        _ => bytes,
+    }
 }
 
 /// Completes the last line of a file, or cuts it off if it was never written whole. Gives the content.

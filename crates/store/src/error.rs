@@ -73,6 +73,12 @@ pub enum StoreError {
     /// The record, the key store and the master key do not belong together.
     #[error("{0}")]
     Mismatched(Mismatch),
+    /// The ledger of erasures cannot be read or written.
+    #[error("{0}")]
+    Ledger(String),
+    /// The person's account was erased while the request was under way.
+    #[error("the account was erased")]
+    PersonGone,
     /// Any other error of the database.
     #[error("database: {0}")]
     Database(diesel::result::Error),

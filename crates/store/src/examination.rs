@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     Locations, MasterKeys,
     engine::{
-        connection::{Conn, connect_to_inspect},
+        connection::{Conn, DatabaseUrl, connect_to_inspect},
         schema::{account_state::ACTIVE, accounts, data_keys, records},
         types::DbUuid,
     },
@@ -47,11 +47,6 @@ pub enum Depth {
 /// # Errors
 /// [`StoreError::Unavailable`], and [`StoreError::Sealed`] if the secret of the installation does not open.
 pub fn examine(locations: &Locations, master: &MasterKeys, depth: Depth) -> Result<Examination> {
-    let open = |url| match connect_to_inspect(url) {
-        Ok(Some(conn)) => Ok(conn),
-        Ok(None) => Err(StoreError::Unavailable("there is no such file".to_owned())),
-        Err(error) => Err(StoreError::Unavailable(error.to_string())),
-    };
     let mut examiner = Examiner {
         data: open(&locations.data)?,
         keys: open(&locations.keys)?,
@@ -67,7 +62,8 @@ pub fn examine(locations: &Locations, master: &MasterKeys, depth: Depth) -> Resu
 }
 
 /// The accounts whose data key is missing, at most `limit` of them. Accounts that are being erased are not among them.
-pub(crate) fn accounts_without_key(data: &mut Conn, keys: &mut Conn, limit: usize) -> Result<Vec<Uuid>> {
+pub fn accounts_without_key(locations: &Locations, limit: usize) -> Result<Vec<Uuid>> {
+    let (data, keys) = (&mut open(&locations.data)?, &mut open(&locations.keys)?);
     let (mut missing, mut before) = (Vec::new(), i64::MAX);
     loop {
         let batch = active_accounts(data, before, BATCH)?;
@@ -81,9 +77,17 @@ pub(crate) fn accounts_without_key(data: &mut Conn, keys: &mut Conn, limit: usiz
         }
     }
     // An account that was erased meanwhile is gone by now.
-    missing.retain(|id| is_active(data, *id).unwrap_or(true));
+    let mut missing = still_active(data, missing)?;
     missing.truncate(limit);
     Ok(missing)
+}
+
+fn open(url: &DatabaseUrl) -> Result<Conn> {
+    match connect_to_inspect(url) {
+        Ok(Some(conn)) => Ok(conn),
+        Ok(None) => Err(StoreError::Unavailable("there is no such file".to_owned())),
+        Err(error) => Err(StoreError::Unavailable(error.to_string())),
+    }
 }
 
 type WrappedKeys = BTreeMap<Uuid, (Vec<u8>, Vec<u8>)>;
@@ -129,11 +133,9 @@ impl Examiner<'_> {
                 return Ok(());
             }
         }
-        let data = &mut self.data;
         // An account that was erased meanwhile is gone by now.
-        self.found
-            .without_key
-            .retain(|id| is_active(data, *id).unwrap_or(true));
+        let without_key = std::mem::take(&mut self.found.without_key);
+        self.found.without_key = still_active(&mut self.data, without_key)?;
         self.found.keys_without_account = self.count_keys_without(&all)?;
         Ok(())
     }
@@ -197,12 +199,19 @@ fn active_accounts(data: &mut Conn, before: i64, limit: i64) -> Result<Vec<(i64,
     Ok(on!(data, |c| query.load(c))?)
 }
 
-fn is_active(data: &mut Conn, account: Uuid) -> Result<bool> {
-    let query = accounts::table
-        .filter(accounts::id.eq(DbUuid(account)))
-        .filter(accounts::state.eq(ACTIVE))
-        .select(accounts::no);
-    Ok(on!(data, |c| query.first::<i64>(c).optional())?.is_some())
+/// Those accounts that are still in use.
+fn still_active(data: &mut Conn, found: Vec<Uuid>) -> Result<Vec<Uuid>> {
+    let mut active = Vec::new();
+    for account in found {
+        let query = accounts::table
+            .filter(accounts::id.eq(DbUuid(account)))
+            .filter(accounts::state.eq(ACTIVE))
+            .select(accounts::no);
+        if on!(&mut *data, |c| query.first::<i64>(c).optional())?.is_some() {
+            active.push(account);
+        }
+    }
+    Ok(active)
 }
 
 fn load_wrapped_keys(keys: &mut Conn, accounts: &[DbUuid]) -> Result<WrappedKeys> {

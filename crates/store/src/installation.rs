@@ -67,6 +67,17 @@ pub struct Found {
 /// # Errors
 /// [`StoreError::Unavailable`], and [`StoreError::Mismatched`] for an unfinished restore.
 pub fn inspect(locations: &Locations) -> Result<Found> {
+    refuse_prepared(locations)?;
+    let open = |url| connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()));
+    let (mut data, mut keys) = (open(&locations.data)?, open(&locations.keys)?);
+    find(data.as_mut(), keys.as_mut())
+}
+
+/// Fails if a restore has prepared an SQLite file that has not got its name.
+///
+/// # Errors
+/// [`StoreError::Mismatched`].
+pub(crate) fn refuse_prepared(locations: &Locations) -> Result<()> {
     for url in [&locations.data, &locations.keys] {
         if let DatabaseUrl::Sqlite(path) = url
             && !path.exists()
@@ -76,9 +87,7 @@ pub fn inspect(locations: &Locations) -> Result<Found> {
             return Err(StoreError::Mismatched(mismatch));
         }
     }
-    let open = |url| connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()));
-    let (mut data, mut keys) = (open(&locations.data)?, open(&locations.keys)?);
-    find(data.as_mut(), keys.as_mut())
+    Ok(())
 }
 
 /// The file beside an SQLite database in which a restore prepares it.

@@ -21,9 +21,10 @@ use crate::{
     Locations, MasterKeys,
     engine::{
         connection::{Conn, DatabaseUrl, connect_to_inspect},
+        fold_log,
         migration::{Database, has_table},
         process_lock::ProcessLock,
-        single, truncate_log,
+        single,
     },
     error::{Result, StoreError},
     installation::{inspect, set_master_key},
@@ -32,8 +33,6 @@ use crate::{
 
 /// Keys in one transaction.
 const BATCH: i64 = 1000;
-/// How often the log is tried to be folded back. Each attempt waits for [`SQLITE_WAIT_MS`].
-const FOLDS: usize = 3;
 /// How long a rotation waits for the writer of a server, in milliseconds.
 const SQLITE_WAIT_MS: u32 = 20_000;
 /// The advisory lock that a rotation holds on PostgreSQL: "rotate!" as a number.
@@ -182,14 +181,4 @@ fn rewrap_all(
             thread::sleep(started.elapsed().min(Duration::from_secs(1)));
         }
     }
-}
-
-/// Empties SQLite's log. False if somebody was in the way each time.
-fn fold_log(keys: &mut Conn) -> Result<bool> {
-    for _ in 0..FOLDS {
-        if truncate_log(keys)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -1,6 +1,7 @@
 //! Backups of a running server, their verification and their restore, and the ledger of erasures.
 #![cfg(unix)]
 
+mod beside;
 mod erasures;
 mod faults;
 mod kills;
@@ -20,6 +21,7 @@ use std::{
 
 use mainstay_tests::{
     Person, both_engines,
+    offline::{OfflineStore, OnConflict, sync},
     samples::{check_in_with_id, sample_id},
 };
 use serde_json::{Value, json};
@@ -117,7 +119,29 @@ async fn a_backup_of_a_running_server_is_restored_elsewhere(place: &Place) {
     }
     let ada = signed_in(&server.url, "ada").await;
     assert_eq!(pull(&ada, &cursor).await.expect(410).problem(), "cursor-expired");
-    pull(&ada, &Value::Null).await.expect(200);
+    let everything = pull(&ada, &Value::Null).await.expect(200).body;
+    assert!(everything["changes"].as_array().is_some_and(|all| all.len() > 20));
+    // A stale edit fits nothing, and one with the present tag does.
+    let path =
+        format!("/v1/check-ins/{}", sample_id(before.iter().find(|(of, _)| *of == 0).expect("hers").1));
+    let change = json!({ "note": "another note" }).to_string().into_bytes();
+    let edit = async |tag: &str| {
+        let headers = [("if-match", tag), ("content-type", "application/merge-patch+json")];
+        ada.send("PATCH", &path, &headers, Some(change.clone())).await
+    };
+    edit("\"1\"").await.expect(412);
+    let tag = ada.get(&path).await.expect(200).header("etag");
+    edit(&tag).await.expect(200);
+    // A device that knows nothing yet and one that follows agree.
+    let (mut fresh, mut following) = (OfflineStore::default(), OfflineStore::default());
+    for store in [&mut fresh, &mut following] {
+        while !sync(&ada, store, 100, &mut |_| OnConflict::KeepServerVersion).await {}
+    }
+    ada.post("/v1/check-ins", &check_in_with_id(9_999_999, "after the restore")).await.expect(201);
+    for store in [&mut fresh, &mut following] {
+        while !sync(&ada, store, 7, &mut |_| OnConflict::KeepServerVersion).await {}
+    }
+    assert!(fresh.known() == following.known() && fresh.known().len() > 20);
     for name in ["kim", "lee"] {
         login(&server.url, name).await.expect(401);
         register(&server.url, name).await;

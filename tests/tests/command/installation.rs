@@ -241,3 +241,26 @@ async fn an_account_without_key_is_named_and_its_address_can_be_freed(database: 
     let login = json!({ "email": kim.email, "password": PASSWORD });
     Client::new(&process.url).post("/v1/auth/login", &login).await.expect(200);
 }
+
+/// What is not the record's is not migrated, which could not be undone.
+#[tokio::test]
+async fn a_foreign_key_store_of_an_older_schema_is_refused_before_it_is_migrated() {
+    let (record, _) = used(Engine::Sqlite).await;
+    let (other, _) = used(Engine::Sqlite).await;
+    let older = sqlite(&other, "keys.db");
+    older
+        .execute_batch(
+            "DROP TABLE erasures; DROP TABLE key_store_installation; \
+             DELETE FROM __diesel_schema_migrations WHERE version = '20261130000052'",
+        )
+        .expect("it runs");
+    drop(older);
+    fs::copy(other.path().join("keys.db"), record.path().join("keys.db")).expect("it is copied");
+    let before = fs::read(record.path().join("keys.db")).expect("a key store");
+    for arguments in [&["restore", "--declare"][..], COMMANDS[0], COMMANDS[2]] {
+        let output = run(&record, arguments, &[], "");
+        assert!(!output.status.success(), "{arguments:?}");
+        let after = fs::read(record.path().join("keys.db")).expect("a key store");
+        assert!(before == after, "{arguments:?} changed the key store");
+    }
+}

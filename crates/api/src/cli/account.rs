@@ -15,12 +15,12 @@ use mainstay_domain::{
         validation::Findings,
     },
 };
-use mainstay_store::account::NewAccount;
+use mainstay_store::{account::NewAccount, examination::accounts_without_key};
 
 use crate::{
     auth::password::Passwords,
     cli::{
-        databases::open_store,
+        databases::{inspect_databases, open_store},
         output::{block_on, print},
         settings::Settings,
     },
@@ -139,20 +139,24 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
 }
 
 fn prune_keyless(settings: &Settings, prune: &PruneKeyless) -> Result<(), String> {
-    let store = open_store(settings)?;
-    let keyless = store.accounts_without_key(&settings.locations(), prune.at_most.saturating_add(1));
+    inspect_databases(settings)?;
+    let keyless = accounts_without_key(&settings.locations(), prune.at_most.saturating_add(1));
     let keyless = keyless.map_err(|e| e.to_string())?;
-    if keyless.len() > prune.at_most && !prune.dry_run {
+    if prune.dry_run {
+        return keyless
+            .iter()
+            .try_for_each(|id| print(format!("{id}\n").as_bytes()));
+    }
+    if keyless.len() > prune.at_most {
         return Err(format!(
             "more than {} accounts have no key in the key store, and none was deleted; put a newer copy of the key store back, or \
              allow more with --at-most",
             prune.at_most
         ));
     }
+    let store = open_store(settings)?;
     for id in keyless {
-        if !prune.dry_run {
-            block_on(store.prune_account(id))?.map_err(|e| e.to_string())?;
-        }
+        block_on(store.prune_account(id))?.map_err(|e| e.to_string())?;
         print(format!("{id}\n").as_bytes())?;
     }
     Ok(())

@@ -3,22 +3,24 @@
 use std::{fs, path::Path};
 
 use mainstay_store::{
-    DatabaseUrl, MasterKeys, Store,
+    DatabaseUrl, Store,
     engine::{self, migration},
     erasure_ledger::ErasureLedger,
     installation::{Found, inspect},
     is_all_migrated, migrate_all,
 };
 
-use crate::cli::{key_files::read_master_key, settings::Settings};
+use crate::cli::{
+    key_files::{parse_master_keys, read_master_key},
+    settings::Settings,
+};
 
 /// Looks at the databases before anything is written, and refuses those that do not belong together. The master key is
 /// looked at too, if it is there.
 pub fn inspect_databases(settings: &Settings) -> Result<Found, String> {
     let found = inspect(&settings.locations()).map_err(|e| e.to_string())?;
-    let master = fs::read_to_string(&settings.master_key.path).ok();
-    let master = master.map(|text| MasterKeys::parse(&text)).transpose();
-    let master = master.map_err(|e| format!("the master key {}: {e}", settings.master_key.path.display()))?;
+    let path = &settings.master_key.path;
+    let master = path.exists().then(|| parse_master_keys(path)).transpose()?;
     found.check(master.as_ref()).map_err(|e| e.to_string())?;
     Ok(found)
 }

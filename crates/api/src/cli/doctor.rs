@@ -4,6 +4,7 @@ use std::{fs, net::TcpListener, path::Path};
 
 use mainstay_store::{
     DatabaseUrl, MasterKeys,
+    erasure_ledger::ErasureLedger,
     examination::{Depth, examine},
     installation::inspect,
     is_all_migrated,
@@ -45,12 +46,18 @@ pub fn run_checks(settings: &Settings, deep: bool) -> Vec<Check> {
                 .map_err(|e| format!("{}: {e}", settings.listen)),
         ),
     ];
+    let ledger = ErasureLedger::at(&settings.erasure_ledger).check();
+    checks.push(check("ledger of erasures", ledger.map_err(|e| e.to_string())));
     let belonging = check_belonging(settings, master.as_ref());
     let belong = belonging.is_ok();
     checks.push(check("installation", belonging));
-    let schema = check_schema(settings);
-    let is_migrated = schema.is_ok();
-    checks.push(check("schema", schema));
+    let mut is_migrated = false;
+    // What is missing or foreign is not a matter of the schema.
+    if belong {
+        let schema = check_schema(settings);
+        is_migrated = schema.is_ok();
+        checks.push(check("schema", schema));
+    }
     if let Some(master) = master.filter(|_| belong && is_migrated) {
         checks.extend(open_sealed_data(settings, &master, deep));
     }

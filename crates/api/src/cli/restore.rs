@@ -1,6 +1,6 @@
 //! The command `restore`: puts back a backup, or finishes a restore by other means.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use mainstay_store::{
@@ -15,7 +15,10 @@ use mainstay_store::{
 };
 
 use crate::{
-    cli::{backup::PartName, databases::prepare_directories, output::print, settings::Settings},
+    cli::{
+        backup::PartName, databases::prepare_directories, key_files::parse_master_keys, output::print,
+        settings::Settings,
+    },
     server::clock::Clock,
 };
 
@@ -83,9 +86,13 @@ pub fn run(command: &RestoreCommand, settings: &Settings) -> Result<(), String> 
 /// Reads the master keys. A restore never generates one.
 pub fn master_keys(settings: &Settings) -> Result<MasterKeys, String> {
     let path = &settings.master_key.path;
-    let text = fs::read_to_string(path)
-        .map_err(|e| format!("the master key {}: {e}; put it back first", path.display()))?;
-    MasterKeys::parse(&text).map_err(|e| format!("the master key {}: {e}", path.display()))
+    if !path.exists() {
+        return Err(format!(
+            "the master key {} does not exist; put it back first",
+            path.display()
+        ));
+    }
+    parse_master_keys(path)
 }
 
 /// Fails if a log still holds what was erased.

@@ -90,7 +90,7 @@ kinds! {
         "An event that was marked as entered in error cannot be changed. Record a new one instead.";
     EmailTaken, "email-taken", CONFLICT, "The address has an account",
         "An account with this e-mail address exists. Sign in instead.";
-    CursorExpired, "cursor-expired", GONE, "The cursor is too old",
+    CursorExpired, "cursor-expired", GONE, "The cursor cannot be used any more",
         "Pull everything again with a cursor of null. The member reason says why. too_old: deletions since this cursor are no longer stored, so drop every local record that does not come. restored: the record was restored from a backup, which may not have all that the device has; keep that and give it back, as the guide to sync describes.";
     IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request",
         "For 24 hours a key belongs to one request with its body. Use a new key for a new request.";
@@ -249,7 +249,9 @@ impl From<StoreError> for Problem {
                 cause: Some(cause),
                 ..Self::retry(ProblemKind::Unavailable, 2)
             },
+            StoreError::PersonGone => Self::new(ProblemKind::Unauthenticated),
             StoreError::Sealed(_)
+            | StoreError::Ledger(_)
             | StoreError::NewerSchema { .. }
             | StoreError::Mismatched(_)
             | StoreError::Database(_)

@@ -85,7 +85,8 @@ fn jobs(state: &State) -> Vec<Job> {
             Box::pin(async move {
                 let resumed = state.store.resume_erasures(now).await;
                 let completed = state.store.complete_erasure_ledger().await;
-                resumed.and_then(|rows| completed.map(|()| finished(rows)))
+                let emptied = state.store.empty_logs_that_are_left().await;
+                resumed.and_then(|rows| completed.and(emptied).map(|()| finished(rows)))
             })
         }),
         job("pending_keys", SWEEP_PERIOD, |state| {
@@ -204,6 +205,9 @@ fn failure_kind(error: &StoreError) -> &'static str {
         StoreError::Unavailable(_) => "the database is out of reach",
         StoreError::Database(_) => "the database refused a statement",
         StoreError::Sealed(_) => "a sealed value does not open",
+        StoreError::Ledger(_) => {
+            "the ledger of erasures cannot be read or written; `mainstay doctor` says why"
+        }
         _ => "an internal error",
     }
 }

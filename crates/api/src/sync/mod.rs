@@ -16,7 +16,7 @@ use mainstay_domain::{
     record::json as to_json,
     value::{list::List, number::Int, timestamp::Timestamp, validation::FindingCode},
 };
-use mainstay_store::{PersonScope, Records, StoreError, engine::log_label::keep_label};
+use mainstay_store::{PersonScope, Records, StoreError, VersionTag, engine::log_label::keep_label};
 use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
 
 use self::{
@@ -184,6 +184,14 @@ impl Pull {
         let sync_state = caller.state.store.read(caller.scope(), sync_state).await?;
         if let Some(reason) = after.and_then(|after| after.expiry(&sync_state)) {
             return Err(expired(reason));
+        }
+        // Versions from before a restore look like those after it. A cursor tells them apart; without one nothing does.
+        let has_base = |change: &SyncPush| change.base_version.is_some();
+        if after.is_none()
+            && sync_state.epoch != VersionTag::FIRST_EPOCH
+            && request.changes.iter().any(has_base)
+        {
+            return Err(expired(ExpiryReason::Restored));
         }
         Ok(Self {
             after,

@@ -120,7 +120,7 @@ fn check_postgres(request: &Request<'_>) -> Result<()> {
     let commands = parts.iter().map(|part| {
         let file = request.directory.join(part.file(EngineName::Postgresql));
         format!(
-            "pg_dump --format=custom --no-owner --no-privileges --file='{}' --dbname=\"${}\"",
+            "pg_dump --format=custom --compress=1 --no-owner --no-privileges --file='{}' --dbname=\"${}\"",
             file.display(),
             part.variable()
         )

@@ -97,9 +97,11 @@ fn fits(path: &Path, entry: &FileEntry, findings: &mut Findings) -> bool {
 
 fn verify_part(directory: &Path, entry: &PartEntry, findings: &mut Findings) {
     let path = directory.join(entry.file_name());
+    let mut is_alone = true;
     for suffix in ["-wal", "-journal"] {
         let beside = directory.join(format!("{}{suffix}", entry.file_name()));
         if beside.exists() {
+            is_alone = false;
             findings.faults.push(format!(
                 "{} does not belong to the backup, and would change it",
                 beside.display()
@@ -118,7 +120,7 @@ fn verify_part(directory: &Path, entry: &PartEntry, findings: &mut Findings) {
             entry.schema.as_deref().unwrap_or_default()
         ));
     }
-    if !fits(&path, &entry.file, findings) {
+    if !fits(&path, &entry.file, findings) || !is_alone {
         return;
     }
     match entry.engine {

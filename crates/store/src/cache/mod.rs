@@ -17,6 +17,7 @@ use std::{
 };
 
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync::Cache};
+use uuid::Uuid;
 
 use self::{response_cache::CompressedBody, revision::Revision};
 use crate::{Store, key::scope::PersonScope};
@@ -34,6 +35,8 @@ const MAX_AGE_US: i64 = 10 * 60 * 1_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CacheKey {
     person_no: i64,
+    /// After a restore another account may have the number.
+    account: Uuid,
     name: Box<str>,
 }
 
@@ -41,6 +44,7 @@ impl CacheKey {
     pub fn new(scope: &PersonScope, name: &str) -> Self {
         Self {
             person_no: scope.no,
+            account: scope.account,
             name: name.into(),
         }
     }
@@ -166,6 +170,7 @@ mod tests {
         let cache = RecordCache::default();
         let key = CacheKey {
             person_no: 1,
+            account: Uuid::nil(),
             name: "facts".into(),
         };
         let entry = Entry {
@@ -181,6 +186,7 @@ mod tests {
     fn an_entry_of_a_person_who_is_forgotten_meanwhile_is_not_cached() {
         let key = |person_no| CacheKey {
             person_no,
+            account: Uuid::nil(),
             name: "latest".into(),
         };
         let entry = || Entry {

@@ -80,7 +80,7 @@ impl Store {
     /// Reads the revision of a person's record. A request observes it once and hands it on.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the account is gone.
+    /// [`StoreError::PersonGone`].
     pub async fn revision(&self, scope: &PersonScope) -> Result<ObservedRevision> {
         let generation = self.cache.generation();
         let revision = self.fetch_revision(scope, None).await?.revision;
@@ -130,7 +130,7 @@ fn select_one(conn: &mut Conn, person_no: i64) -> Result<Revision> {
     let found = on!(conn, |c| select.get_result(c).optional())?;
     found
         .map(|(rev, epoch, _floor): (i64, i64, i64)| Revision { rev, epoch })
-        .ok_or(StoreError::NotFound)
+        .ok_or(StoreError::PersonGone)
 }
 
 /// A person's number, and the cached revision if there is one.
@@ -166,7 +166,7 @@ fn serve(url: &DatabaseUrl, epoch: &ConnectionEpoch, queue: &Queue<RevisionQuery
         match snapshots {
             Ok(snapshots) => {
                 for (snapshot, reply) in snapshots.into_iter().zip(replies) {
-                    reply.send(snapshot.ok_or(StoreError::NotFound));
+                    reply.send(snapshot.ok_or(StoreError::PersonGone));
                 }
             }
             Err(cause) => {

@@ -12,7 +12,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use diesel::{QueryResult, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Integer};
+use diesel::{
+    QueryResult, QueryableByName, RunQueryDsl, SqliteConnection, connection::SimpleConnection, sql_query,
+    sql_types::Integer,
+};
 
 use super::{
     batch_thread::{BatchThread, Queue},
@@ -56,8 +59,13 @@ struct Truncation {
     busy: i32,
 }
 
-/// Folds back the whole log and empties it, waiting for readers and the writer. False if they were in the way for too long.
+/// How long emptying the log waits for a reader, in milliseconds. It holds up all writers meanwhile.
+const TRUNCATION_WAIT_MS: u32 = 100;
+
+/// Folds back the whole log and empties it. False if a reader or the writer was in the way, as a backup is for its whole
+/// time: it is to be tried again later. The connection keeps its short wait.
 pub(super) fn truncate(conn: &mut SqliteConnection) -> QueryResult<bool> {
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {TRUNCATION_WAIT_MS}"))?;
     let truncation: Truncation = sql_query("PRAGMA wal_checkpoint(TRUNCATE)").get_result(conn)?;
     Ok(truncation.busy == 0)
 }

@@ -64,11 +64,53 @@ impl FromStr for DatabaseUrl {
                 return Err("sqlite: needs the path of a file, such as sqlite:data/mainstay.db".to_owned());
             }
             Ok(Self::Sqlite(path.into()))
-        } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        } else if let Some(rest) = text
+            .strip_prefix("postgres://")
+            .or_else(|| text.strip_prefix("postgresql://"))
+        {
+            check_server_url(rest)?;
             Ok(Self::Postgres(text.to_owned()))
         } else {
             Err("must begin with sqlite: or postgres://".to_owned())
         }
+    }
+}
+
+/// Checks the URL of a server after its scheme. The library that connects would repeat parts of a wrong one in its message,
+/// and a part of a password that is not escaped looks like a host or a port. So the message here repeats nothing.
+fn check_server_url(rest: &str) -> Result<(), String> {
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (user, hosts) = authority.split_once('@').unwrap_or(("", authority));
+    let is_escaped = |text: &str| {
+        let mut parts = text.split('%');
+        let first = parts.next().unwrap_or_default();
+        let has_digits = |part: &str| {
+            let digits = part.as_bytes().get(..2).unwrap_or_default();
+            digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit) && digits != b"00"
+        };
+        !first.contains(|c: char| c.is_whitespace() || c.is_control()) && parts.all(has_digits)
+    };
+    let is_host = |host: &str| {
+        let port = match host.rsplit_once(']') {
+            Some((_, after)) => after.strip_prefix(':').unwrap_or_default(),
+            None => host.split_once(':').map_or("", |(_, port)| port),
+        };
+        port.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let name = path.split('?').next().unwrap_or_default();
+    let is_sound = !rest.contains(char::is_whitespace)
+        && [user, hosts, path].into_iter().all(is_escaped)
+        && hosts.split(',').all(is_host)
+        && !hosts.contains('@')
+        && !name.contains('@')
+        && name.matches('/').count() <= 1;
+    if is_sound {
+        Ok(())
+    } else {
+        Err("is not a valid URL of PostgreSQL: in the user and the password, write every character but letters and digits \
+             as % and its two hexadecimal digits, such as %40 for @"
+            .to_owned())
     }
 }
 
@@ -116,11 +158,9 @@ pub fn connect_to_inspect(url: &DatabaseUrl) -> Result<Option<Conn>, ConnectionE
             if !path.exists() {
                 return Ok(None);
             }
-            let mut conn = SqliteConnection::establish(&inspection_uri(path))?;
-            conn.batch_execute(
-                "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;",
-            )
-            .map_err(ConnectionError::CouldntSetupConfiguration)?;
+            let conn = inspect_file(&inspection_uri(path));
+            // Whatever a power cut has left: SQLite can then make the index of the log again, and only the index.
+            let conn = conn.or_else(|_| inspect_file(&format!("{}?mode=ro", file_uri(path))))?;
             Ok(Some(Conn::Sqlite(conn)))
         }
         DatabaseUrl::Postgres(url) => {
@@ -132,6 +172,17 @@ pub fn connect_to_inspect(url: &DatabaseUrl) -> Result<Option<Conn>, ConnectionE
     }
 }
 
+/// Opens a file by its URI, and reads from it once.
+fn inspect_file(uri: &str) -> Result<SqliteConnection, ConnectionError> {
+    let mut conn = SqliteConnection::establish(uri)?;
+    conn.batch_execute(
+        "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; \
+         SELECT count(*) FROM sqlite_schema;",
+    )
+    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
 /// The size of the header of a write-ahead log.
 const LOG_HEADER_BYTES: u64 = 32;
 
@@ -141,6 +192,24 @@ const LOG_HEADER_BYTES: u64 = 32;
 /// A log with nothing but its header, as a power cut can leave, is the same as none: SQLite would wait for ten seconds for
 /// somebody to complete it, and then refuse to open the file.
 fn inspection_uri(path: &Path) -> String {
+    let beside = |suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        std::fs::metadata(name)
+    };
+    // A server that has nothing to write has an empty log, and may write at any moment.
+    let log = beside("-wal").map_or(None, |log| Some(log.len()));
+    let has_log = log.is_some_and(|bytes| bytes == 0 || bytes > LOG_HEADER_BYTES);
+    let how = match (has_log, beside("-shm")) {
+        (true, Ok(_)) => "?mode=ro&readonly_shm=1",
+        (true, Err(_)) if log != Some(0) => "?mode=ro",
+        _ => "?mode=ro&immutable=1",
+    };
+    format!("{}{how}", file_uri(path))
+}
+
+/// The URI of a file, with every byte escaped that might mean something in it.
+fn file_uri(path: &Path) -> String {
     let mut uri = "file:".to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
         if byte.is_ascii_alphanumeric() || b"/.-_".contains(byte) {
@@ -150,17 +219,6 @@ fn inspection_uri(path: &Path) -> String {
             let _ = write!(uri, "%{byte:02x}");
         }
     }
-    let beside = |suffix| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        std::fs::metadata(name)
-    };
-    let has_log = beside("-wal").is_ok_and(|log| log.len() > LOG_HEADER_BYTES);
-    uri.push_str(match (has_log, beside("-shm")) {
-        (true, Ok(_)) => "?mode=ro&readonly_shm=1",
-        (true, Err(_)) => "?mode=ro",
-        (false, _) => "?mode=ro&immutable=1",
-    });
     uri
 }
 
@@ -310,6 +368,37 @@ mod tests {
         assert!(matches!("postgres://h/d".parse(), Ok(DatabaseUrl::Postgres(_))));
         for wrong in ["mysql://x", "sqlite:", "sqlite::memory:", ""] {
             assert!(wrong.parse::<DatabaseUrl>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_of_a_server_is_refused_without_a_part_of_it() {
+        for wrong in [
+            "mm:s3cret%ZZ@h/x",
+            "mm:s3cret/abc@h/x",
+            "mm:s3 cret@h/x",
+            "mm:s3%00cret@h/x",
+            "mm:p@s3/cret@h/x",
+            "mm:s3cret@h@i/x",
+            "mm:s3cret@h:s3cret/x",
+            "mm:s3cret%4",
+            "s3cret:abc/x",
+        ] {
+            let error = format!("postgres://{wrong}").parse::<DatabaseUrl>().unwrap_err();
+            assert!(error.contains("%40") && !error.contains("s3"), "{wrong}: {error}");
+        }
+        for right in [
+            "h/d",
+            "u:p%40%2Fw@h:5432/d",
+            "u@h1:1,h2:2/d?sslmode=verify-full&sslrootcert=/a/ca.pem",
+            "u:p@[::1]:5432/d",
+            "/d?host=/run/postgresql",
+            "?host=%2Frun&user=u&password=a%20b",
+        ] {
+            assert!(
+                format!("postgresql://{right}").parse::<DatabaseUrl>().is_ok(),
+                "{right}"
+            );
         }
     }
 

@@ -18,7 +18,10 @@ mod writer;
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -80,6 +83,8 @@ pub struct Engine {
     public_searches: Arc<Semaphore>,
     public_pool: r2d2::Pool<Manager>,
     connection_epoch: ConnectionEpoch,
+    /// Whether the log holds what was erased, because somebody was in the way when it was to be emptied.
+    is_log_left: Arc<AtomicBool>,
 }
 
 enum Kind {
@@ -132,6 +137,7 @@ impl Engine {
             public_searches: Arc::new(Semaphore::new(usize::try_from(PUBLIC_SEARCHES).unwrap_or(1))),
             public_pool: pool(PUBLIC_SEARCHES, 0),
             connection_epoch,
+            is_log_left: Arc::default(),
         })
     }
 
@@ -141,18 +147,31 @@ impl Engine {
         if self.is_postgres() {
             return Ok(true);
         }
-        let url = self.url.clone();
+        let (url, is_log_left) = (self.url.clone(), Arc::clone(&self.is_log_left));
         let fold = move || {
             let mut conn =
                 connect(&url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))?;
             let Conn::Sqlite(c) = &mut conn else {
                 return Ok(true);
             };
-            Ok(checkpoint::truncate(c)?)
+            let is_empty = checkpoint::truncate(c)?;
+            is_log_left.store(!is_empty, Ordering::Release);
+            Ok(is_empty)
         };
         tokio::task::spawn_blocking(fold)
             .await
             .map_err(|_panic| panicked())?
+    }
+
+    /// Empties the log if that was not possible before.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn empty_log_that_is_left(&self) -> Result<()> {
+        if self.is_log_left.load(Ordering::Acquire) {
+            self.truncate_log().await?;
+        }
+        Ok(())
     }
 
     /// Runs a reading job. On SQLite it runs at once on the calling thread: it must be short and indexed.
@@ -326,32 +345,6 @@ pub(crate) fn panicked() -> StoreError {
     StoreError::Internal("a database job panicked".to_owned())
 }
 
-/// Runs work in a transaction on a connection outside the pools. An error leaves nothing behind.
-pub(crate) fn single_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    match conn {
-        // Without `IMMEDIATE` a transaction that has read may find that it cannot write any more.
-        Conn::Sqlite(c) => AnsiTransactionManager::begin_transaction_sql(c, "BEGIN IMMEDIATE")?,
-        Conn::Postgres(c) => AnsiTransactionManager::begin_transaction(c)?,
-    }
-    let output = work(conn);
-    if output.is_ok() {
-        crate::on!(conn, |c| AnsiTransactionManager::commit_transaction(c))?;
-    } else {
-        // The first error is the one that matters.
-        let _ = crate::on!(conn, |c| AnsiTransactionManager::rollback_transaction(c));
-    }
-    output
-}
-
-/// Folds SQLite's write-ahead log back and empties it, on a connection outside the pools. False if readers or the writer
-/// were in the way for too long.
-pub(crate) fn truncate_log(conn: &mut Conn) -> Result<bool> {
-    match conn {
-        Conn::Sqlite(c) => Ok(checkpoint::truncate(c)?),
-        Conn::Postgres(_) => Ok(true),
-    }
-}
-
 /// Opens one connection outside the pools, for migrations and checks.
 pub fn single(url: &DatabaseUrl) -> Result<Conn> {
     connect(url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))
@@ -373,11 +366,20 @@ pub(crate) fn in_one_transaction<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn
     Ok(output)
 }
 
+/// How often emptying a log is tried.
+const FOLD_ATTEMPTS: u32 = 20;
+/// The pause between two tries, in which others write.
+const FOLD_PAUSE: Duration = Duration::from_millis(250);
+
 /// Folds the log of an SQLite database back and empties it, so that it holds no deleted row. False if others were in the
-/// way. PostgreSQL has no such log.
+/// way all the time, some seconds. PostgreSQL has no such log. The connection then waits only shortly for others.
 pub fn fold_log(conn: &mut Conn) -> Result<bool> {
-    match conn {
-        Conn::Sqlite(c) => Ok(checkpoint::truncate(c)?),
-        Conn::Postgres(_) => Ok(true),
+    let Conn::Sqlite(c) = conn else { return Ok(true) };
+    for _ in 1..FOLD_ATTEMPTS {
+        if checkpoint::truncate(c)? {
+            return Ok(true);
+        }
+        std::thread::sleep(FOLD_PAUSE);
     }
+    Ok(checkpoint::truncate(c)?)
 }

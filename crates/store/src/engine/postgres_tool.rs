@@ -51,7 +51,7 @@ pub fn dump(url: &str, snapshot: &str, file: &Path) -> Result<(), ToolError> {
     let address = Address::of(url);
     let mut command = address.command("pg_dump")?;
     command
-        .args(["--format=custom", "--no-owner", "--no-privileges"])
+        .args(["--format=custom", "--compress=1", "--no-owner", "--no-privileges"])
         .arg(format!("--snapshot={snapshot}"))
         .arg("--file")
         .arg(file);

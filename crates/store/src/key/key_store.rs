@@ -171,6 +171,11 @@ impl KeyStore {
         Ok(rows.into_iter().map(|(account, at)| (account.0, at.0)).collect())
     }
 
+    /// Empties the log if that was not possible when a key was destroyed.
+    pub async fn empty_log_that_is_left(&self) -> Result<()> {
+        self.engine.empty_log_that_is_left().await
+    }
+
     /// Succeeds if the key store answers and the master key unwraps a key in it.
     pub async fn check(&self) -> Result<()> {
         let read = self.engine.read(|conn| {

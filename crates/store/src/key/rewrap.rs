@@ -6,8 +6,8 @@ use uuid::Uuid;
 use crate::{
     engine::{
         connection::Conn,
+        in_one_transaction,
         schema::data_keys,
-        single_transaction,
         types::{DbUuid, Identifier},
     },
     error::Result,
@@ -38,7 +38,7 @@ pub(crate) fn rewrap_batch(
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Batch> {
-    single_transaction(conn, |conn| {
+    in_one_transaction(conn, |conn| {
         let old = select_old(conn, master, after, limit)?;
         let mut batch = Batch::default();
         if i64::try_from(old.len()).is_ok_and(|found| found == limit) {

@@ -172,6 +172,9 @@ impl RecordWriter<'_> {
             None => {
                 let slot = draft.slot.as_deref().unwrap_or_default();
                 let holder = self.records.by_slot(draft.kind, slot)?;
+                if holder.is_none() {
+                    self.records.sync_state()?;
+                }
                 Err(holder.map_or(StoreError::Busy, |holder| StoreError::SlotTaken { id: holder.id }))
             }
         }

@@ -7,6 +7,7 @@ use diesel::{
     backend::Backend,
     pg::{Pg, PgConnection},
     query_builder::{AstPass, Query, QueryFragment, QueryId},
+    result::{DatabaseErrorKind, Error::DatabaseError},
     serialize::ToSql,
     sql_types::{Array, BigInt, Binary, Bool, HasSqlType, Nullable, SmallInt},
     sqlite::Sqlite,
@@ -78,12 +79,17 @@ impl NewRow {
     }
 }
 
-/// Inserts a row under the next number of the person's changes. False if its key or its slot is taken; PostgreSQL has
+/// Inserts a row under the next number of the person's changes. False if its key or its slot is taken, or if the person is
+/// gone; PostgreSQL has
 /// passed over a number then; gaps in the numbers are harmless.
 pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
     let inserted = match conn {
         Conn::Postgres(c) => InsertOneOnPostgres(row).execute(c)?,
-        Conn::Sqlite(c) => InsertOneOnSqlite(row).execute(c)?,
+        Conn::Sqlite(c) => match InsertOneOnSqlite(row).execute(c) {
+            // Without the person there is no next number.
+            Err(DatabaseError(DatabaseErrorKind::NotNullViolation, _)) => 0,
+            inserted => inserted?,
+        },
     };
     Ok(inserted == 1)
 }

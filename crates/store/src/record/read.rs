@@ -18,7 +18,7 @@ use crate::{
         statement::SelectSyncState,
         types::{DbTimestamp, DbUuid},
     },
-    error::Result,
+    error::{Result, StoreError},
     key::scope::PersonScope,
     on,
 };
@@ -124,9 +124,13 @@ impl<'a> Records<'a> {
     }
 
     /// The sync state of the person.
+    ///
+    /// # Errors
+    /// [`StoreError::PersonGone`].
     pub fn sync_state(&mut self) -> Result<SyncState> {
         let select = SelectSyncState(self.scope.no);
-        let (rev, epoch, floor_rev) = on!(&mut *self.conn, |c| select.get_result::<(i64, i64, i64)>(c))?;
+        let found = on!(&mut *self.conn, |c| select.get_result(c).optional())?;
+        let (rev, epoch, floor_rev): (i64, i64, i64) = found.ok_or(StoreError::PersonGone)?;
         Ok(SyncState {
             rev,
             epoch,

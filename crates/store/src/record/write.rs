@@ -83,7 +83,8 @@ impl<'a> RecordWriter<'a> {
             && let Conn::Postgres(c) = &mut *self.records.conn
         {
             let row = people::table.filter(people::person_no.eq(self.records.scope.no));
-            row.select(people::rev).for_update().first::<i64>(c)?;
+            let found = row.select(people::rev).for_update().first::<i64>(c).optional()?;
+            found.ok_or(StoreError::PersonGone)?;
         }
         self.is_locked = true;
         Ok(LockedWriter { writer: self })
@@ -236,7 +237,8 @@ impl<'a> RecordWriter<'a> {
             person_no: self.records.scope.no,
             count,
         };
-        let (last, epoch) = on!(&mut *self.records.conn, |c| take.get_result::<(i64, i64)>(c))?;
+        let taken = on!(&mut *self.records.conn, |c| take.get_result(c).optional())?;
+        let (last, epoch): (i64, i64) = taken.ok_or(StoreError::PersonGone)?;
         Ok(TakenRevs { last, epoch })
     }
 

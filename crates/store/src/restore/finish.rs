@@ -19,13 +19,14 @@ use crate::{
         connection::{Conn, DatabaseUrl, connect_to_inspect},
         fold_log, in_one_transaction,
         migration::{Database, migrate, status},
+        process_lock::ProcessLock,
         schema::{accounts, data_keys, sessions},
         single,
         types::{DbTimestamp, DbUuid},
     },
     erasure_ledger::{Erasure, ErasureLedger, in_key_store, union},
     error::StoreError,
-    installation::{UNFINISHED_RESTORE, bind_restored},
+    installation::{UNFINISHED_RESTORE, bind_restored, inspect, look, refuse_prepared},
     key::key_store::{INSTALLATION, check_master_key},
     on,
 };
@@ -90,6 +91,8 @@ pub struct Report {
 /// # Errors
 /// [`BackupError`].
 pub fn declare(locations: &Locations, options: &Options<'_>) -> Result<Report> {
+    let _locks = lock(locations)?;
+    refuse_prepared(locations)?;
     for part in Part::ALL {
         let url = part.url(locations);
         let found = connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()))?;
@@ -97,13 +100,12 @@ pub fn declare(locations: &Locations, options: &Options<'_>) -> Result<Report> {
             .map(|mut conn| status(&mut conn, part.database()))
             .transpose()?;
         let Some(schema) = found.filter(|schema| schema.found.is_some()) else {
-            return Err(BackupError::Refused(format!(
-                "{} is empty or missing: put it back first",
-                part.name()
-            )));
+            return Err(missing(part));
         };
         schema.refuse_newer(part.database())?;
     }
+    // Before anything is migrated.
+    check_belonging(&locations.data, &locations.keys, options.master)?;
     let erasures = known_erasures(options)?;
     let (mut data, mut keys) = (single(&locations.data)?, single(&locations.keys)?);
     let report = finish(&mut data, &mut keys, options, erasures, Epochs::Raise)?;
@@ -112,12 +114,46 @@ pub fn declare(locations: &Locations, options: &Options<'_>) -> Result<Report> {
     Ok(report)
 }
 
+/// The number of the advisory lock on PostgreSQL: "restore!".
+const LOCK: i64 = 0x7265_7374_6f72_6521;
+
+/// Locks out other restores of the same databases. Several processes would work on each other's half-written files.
+pub(super) fn lock(locations: &Locations) -> Result<[ProcessLock; 2]> {
+    let lock = |part: Part, number| match ProcessLock::on_database(part.url(locations), number)? {
+        Some(lock) => Ok(lock),
+        None => Err(BackupError::Refused(format!(
+            "another restore of {} is running: wait until it has ended, and repeat this one",
+            part.name()
+        ))),
+    };
+    // Both may be one database.
+    Ok([lock(Part::Record, LOCK)?, lock(Part::Keys, LOCK + 1)?])
+}
+
+/// Checks that two databases and the master key belong together. Changes nothing.
+pub(super) fn check_belonging(data: &DatabaseUrl, keys: &DatabaseUrl, master: &MasterKeys) -> Result<()> {
+    let open = |url| connect_to_inspect(url).map_err(|e| StoreError::Unavailable(e.to_string()));
+    let (mut data, mut keys) = (open(data)?, open(keys)?);
+    Ok(look(data.as_mut(), keys.as_mut())?.check(Some(master))?)
+}
+
 /// Replays the ledgers on databases that may be in use.
 ///
 /// # Errors
 /// [`BackupError`].
 pub fn replay_ledgers(locations: &Locations, options: &Options<'_>) -> Result<Replayed> {
     let erasures = known_erasures(options)?;
+    let found = inspect(locations)?;
+    found.check(Some(options.master))?;
+    for (belonging, part) in [(&found.data, Part::Record), (&found.keys, Part::Keys)] {
+        if belonging
+            .schema
+            .as_ref()
+            .is_none_or(|schema| schema.found.is_none())
+        {
+            return Err(missing(part));
+        }
+    }
     let (mut data, mut keys) = (single(&locations.data)?, single(&locations.keys)?);
     wait_for_others(&mut data)?;
     wait_for_others(&mut keys)?;
@@ -126,6 +162,10 @@ pub fn replay_ledgers(locations: &Locations, options: &Options<'_>) -> Result<Re
     let replayed = replay(&mut data, &mut keys, &erasures)?;
     options.ledger.append_missing(&erasures)?;
     Ok(replayed)
+}
+
+fn missing(part: Part) -> BackupError {
+    BackupError::Refused(format!("{} is empty or missing: put it back first", part.name()))
 }
 
 /// The erasures of all files, each of which must be readable.

@@ -7,7 +7,7 @@
 use std::{fs, path::PathBuf};
 
 use super::{
-    finish::{Epochs, Options, Report, end_unfinished, finish, known_erasures},
+    finish::{Epochs, Options, Report, check_belonging, end_unfinished, finish, known_erasures, lock},
     target::{Target, unfinished},
 };
 use crate::{
@@ -51,12 +51,14 @@ struct Backup<'a> {
 /// # Errors
 /// [`BackupError`].
 pub fn restore(request: &Request<'_>) -> Result<Report> {
+    let _locks = lock(request.locations)?;
     let backups = verify_all(request.directories)?;
     let mut erasures = known_erasures(&request.options)?;
     for backup in &backups {
         erasures.extend(ErasureLedger::at(&backup.directory.join(ERASURES)).read_existing()?);
     }
     let mut targets = targets(request, &backups)?;
+    end_finished(request, &targets)?;
     let stays = check_all(request, &mut targets)?;
     write(request, &targets, stays, erasures)
 }
@@ -139,6 +141,32 @@ fn check_all(request: &Request<'_>, targets: &mut Vec<Target<'_>>) -> Result<Opt
     Ok(stays)
 }
 
+/// Removes what an earlier restore of the same backup has left that was broken off at its very end: everything is in place.
+///
+/// # Errors
+/// [`BackupError::Refused`] says so.
+fn end_finished(request: &Request<'_>, targets: &[Target<'_>]) -> Result<()> {
+    let (DatabaseUrl::Sqlite(record), DatabaseUrl::Sqlite(keys)) =
+        (&request.locations.data, &request.locations.keys)
+    else {
+        return Ok(());
+    };
+    let mark = unfinished(record);
+    let Ok(backup) = fs::read_to_string(&mark) else {
+        return Ok(());
+    };
+    let is_same = targets
+        .iter()
+        .any(|target| target.part == Part::Keys && target.entry.file.sha256 == backup);
+    if is_same && record.exists() && keys.exists() {
+        fs::remove_file(&mark).map_err(in_file(&mark))?;
+        return Err(BackupError::Refused(
+            "this restore had ended before it was broken off: everything is in place, and the server can be started".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// Leaves out the key store if an earlier restore of the same backup was broken off after it got its name. It is complete
 /// then: epochs were raised and erasures replayed before.
 fn leave_out_finished_keys(request: &Request<'_>, targets: &mut Vec<Target<'_>>) {
@@ -193,7 +221,7 @@ fn surviving(request: &Request<'_>, part: Part) -> Result<Belonging> {
 
 fn missing(part: Part) -> BackupError {
     BackupError::Refused(format!(
-        "the backup is of one part only, and {} is empty or missing: give the directory of both parts",
+        "one part alone is put back beside the other, but {} is empty or missing: put back both parts at once",
         part.name()
     ))
 }
@@ -239,6 +267,8 @@ fn write(
         }
     }
     let report = {
+        // Before a part that stays is migrated.
+        check_belonging(&urls.0, &urls.1, request.options.master)?;
         let (mut data, mut keys) = (single(&urls.0)?, single(&urls.1)?);
         let epochs = match stays {
             Some(Part::Record) => Epochs::Keep,

@@ -94,14 +94,15 @@ impl Target<'_> {
     fn check_empty_database(&self) -> Result<()> {
         let mut conn = single(self.url)?;
         let tables = tables(&mut conn)?;
-        if is_restoring(&mut conn)? {
+        if let Some(other) = other_client(&mut conn)? {
             return Err(BackupError::Refused(format!(
-                "pg_restore still runs in the database of {}: wait until it has ended, and repeat the restore",
+                "others are connected to the database of {} (such as {other:?}): stop all servers and wait until a pg_restore has \
+                 ended, and repeat the restore",
                 self.part.name()
             )));
         }
         let advice = format!(
-            "the database of {} is not empty (it has {} tables). A restore overwrites nothing. Create an empty database for it; or, to \
+            "the database of {} is not empty (it has {} tables or other objects). A restore overwrites nothing. Create an empty database for it; or, to \
              keep this one and put back the other part alone, give `--part`",
             self.part.name(),
             tables.len()
@@ -227,22 +228,28 @@ struct Table {
     name: String,
 }
 
-/// The tables of a PostgreSQL database.
+/// The tables of a PostgreSQL database, and whatever else somebody has made there: sequences, functions, types.
 fn tables(conn: &mut Conn) -> Result<Vec<String>> {
     let query = sql_query(
-        "SELECT table_name::text AS name FROM information_schema.tables \
-         WHERE table_schema NOT IN ('pg_catalog', 'information_schema')",
+        "SELECT relname::text AS name FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
+         WHERE relkind NOT IN ('i', 'I') AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_' \
+         UNION ALL SELECT proname::text FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace \
+         WHERE nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_' \
+         UNION ALL SELECT typname::text FROM pg_type JOIN pg_namespace ON pg_namespace.oid = typnamespace \
+         WHERE typtype IN ('d', 'e') AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_'",
     );
     let rows: Vec<Table> = on!(conn, |c| query.load(c)).map_err(StoreError::from)?;
     Ok(rows.into_iter().map(|row| row.name).collect())
 }
 
-/// Whether a `pg_restore` is connected to the database, as after a restore that was killed.
-fn is_restoring(conn: &mut Conn) -> Result<bool> {
+/// The name of another client of the database: a server that would serve what is restored before it is complete, or the
+/// `pg_restore` of a restore that was killed. The lock of this restore is a connection of the same process.
+fn other_client(conn: &mut Conn) -> Result<Option<String>> {
     let query = sql_query(
-        "SELECT application_name AS name FROM pg_stat_activity \
-         WHERE datname = current_database() AND application_name = 'pg_restore'",
+        "SELECT application_name AS name FROM pg_stat_activity WHERE datname = current_database() \
+         AND backend_type = 'client backend' AND pid <> pg_backend_pid() \
+         AND NOT EXISTS (SELECT 1 FROM pg_locks WHERE pg_locks.pid = pg_stat_activity.pid AND locktype = 'advisory')",
     );
     let rows: Vec<Table> = on!(conn, |c| query.load(c)).map_err(StoreError::from)?;
-    Ok(!rows.is_empty())
+    Ok(rows.into_iter().next().map(|row| row.name))
 }
