@@ -93,7 +93,9 @@ impl Place {
                 == "0";
         }
         let files = fs::read_dir(self.database.path()).expect("a directory");
-        !files.flatten().any(|file| file.file_name().to_string_lossy().contains(".db"))
+        // The file of a lock stays.
+        let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());
+        !names.into_iter().any(|name| name.contains(".db") && !name.contains(".lock"))
     }
 }
 

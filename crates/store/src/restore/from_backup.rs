@@ -113,7 +113,7 @@ fn targets<'a>(request: &Request<'a>, backups: &'a [Backup<'a>]) -> Result<Vec<T
 /// Checks everything before the first byte is written. Removes the key store from the targets if an earlier restore has
 /// put it in its place. Gives the part that stays, if one does.
 fn check_all(request: &Request<'_>, targets: &mut Vec<Target<'_>>) -> Result<Option<Part>> {
-    leave_out_finished_keys(request, targets);
+    leave_out_finished_keys(request, targets)?;
     for target in targets.iter() {
         target.check_free()?;
     }
@@ -169,17 +169,24 @@ fn end_finished(request: &Request<'_>, targets: &[Target<'_>]) -> Result<()> {
 
 /// Leaves out the key store if an earlier restore of the same backup was broken off after it got its name. It is complete
 /// then: epochs were raised and erasures replayed before.
-fn leave_out_finished_keys(request: &Request<'_>, targets: &mut Vec<Target<'_>>) {
+fn leave_out_finished_keys(request: &Request<'_>, targets: &mut Vec<Target<'_>>) -> Result<()> {
     let (DatabaseUrl::Sqlite(record), DatabaseUrl::Sqlite(keys)) =
         (&request.locations.data, &request.locations.keys)
     else {
-        return;
+        if let [record, keys] = targets.as_slice()
+            && record.is_marked_for_this_backup()?
+            && keys.is_complete()?
+        {
+            targets.truncate(1);
+        }
+        return Ok(());
     };
     let backup = fs::read_to_string(unfinished(record)).unwrap_or_default();
     let is_same = |target: &Target<'_>| target.part == Part::Keys && target.entry.file.sha256 == backup;
     if targets.len() == Part::ALL.len() && keys.exists() && !record.exists() {
         targets.retain(|target| !is_same(target));
     }
+    Ok(())
 }
 
 fn check_tools(targets: &[Target<'_>]) -> Result<()> {

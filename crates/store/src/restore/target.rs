@@ -119,6 +119,26 @@ impl Target<'_> {
         }
     }
 
+    /// Whether a restore of the same backup into a database of PostgreSQL has not ended.
+    pub fn is_marked_for_this_backup(&self) -> Result<bool> {
+        if matches!(self.url, DatabaseUrl::Sqlite(_)) {
+            return Ok(false);
+        }
+        let mut conn = single(self.url)?;
+        Ok(has_table(&mut conn, UNFINISHED_RESTORE)? && self.is_ours(&mut conn)?)
+    }
+
+    /// Whether something is there that no restore is about to complete.
+    pub fn is_complete(&self) -> Result<bool> {
+        match self.url {
+            DatabaseUrl::Sqlite(path) => Ok(path.exists()),
+            DatabaseUrl::Postgres(_) => {
+                let mut conn = single(self.url)?;
+                Ok(has_table(&mut conn, "data_keys")? && !has_table(&mut conn, UNFINISHED_RESTORE)?)
+            }
+        }
+    }
+
     /// Whether an unfinished restore of the database is of the same backup.
     fn is_ours(&self, conn: &mut Conn) -> Result<bool> {
         #[derive(QueryableByName)]
