@@ -21,7 +21,10 @@
 //! // Online for the first time: the device pulls before it pushes.
 //! let pull = store.push(500, 500);
 //! assert_eq!(pull.body, json!({ "cursor": null, "changes": [], "limit": 500 }));
-//! let response = json!({ "results": [], "changes": [], "cursor": "c0", "has_more": false });
+//! let response = json!({
+//!     "results": [], "changes": [],
+//!     "cursor": "c0", "has_more": false, "server_time": "2026-03-01T21:05:00.000Z",
+//! });
 //! store.apply_response(&pull, &response, &mut |_| OnConflict::KeepServerVersion);
 //!
 //! // From then on a request has the changes and the cursor of the last response.
@@ -32,7 +35,7 @@
 //! let response = json!({
 //!     "results": [{ "kind": "journal", "id": id, "status": "applied", "version": 1 }],
 //!     "changes": [{ "kind": "journal", "id": id, "version": 1, "deleted": false, "record": entry }],
-//!     "cursor": "c1", "has_more": false,
+//!     "cursor": "c1", "has_more": false, "server_time": "2026-03-01T21:05:01.000Z",
 //! });
 //! let outcome = store.apply_response(&push, &response, &mut |_| OnConflict::KeepServerVersion);
 //! assert_eq!(outcome.acknowledged.len(), 1);
@@ -40,14 +43,18 @@
 //! assert_eq!(store.known()[&key].version, 1);
 //! ```
 
+mod content;
 mod people;
 mod restored;
 mod store;
+#[cfg(test)]
+mod tests;
+mod waiting;
 
+pub use content::merge_into;
 pub use people::quick_person;
 pub use store::{
     Expiry, KnownRecord, OfflineStore, OnConflict, PendingChange, PushRequest, RecordKey, SyncOutcome,
-    merge_into,
 };
 
 use std::fmt::Write;

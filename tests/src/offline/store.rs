@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::content::merge_into;
+
 /// The collection and id of a record.
 pub type RecordKey = (String, Uuid);
 
@@ -18,6 +20,8 @@ pub struct KnownRecord {
     pub deleted: bool,
     /// The record. A deleted one has a record only if it can still be read.
     pub record: Option<Value>,
+    /// Whether the server sent it. If not, the server has acknowledged it, and it is written as the device sent it.
+    pub is_pulled: bool,
 }
 
 /// A change that the server has not acknowledged.
@@ -119,6 +123,12 @@ pub struct OfflineStore {
     rebuild: Option<Rebuild>,
     /// Deleted records that the server does not have after a restore, with the version that the deletion made.
     pub(super) lost_deletions: BTreeMap<RecordKey, i64>,
+    /// The latest time of the server in a response, apart from those that are collected now.
+    pub(super) heard: String,
+    /// The records whose changes are sent again when everything else was sent, each with the problem that it met.
+    pub(super) waiting: BTreeMap<RecordKey, Value>,
+    /// Whether any change took effect since the first of them waits.
+    pub(super) has_progress: bool,
     /// Pending changes that lost a conflict or were not valid. They are kept so that the person can see them.
     pub lost_edits: Vec<PendingChange>,
 }
@@ -209,11 +219,13 @@ impl OfflineStore {
     ) -> PushRequest {
         let may_push = self.cursor.is_some() && self.rebuild.is_none();
         let changes = if may_push { changes.min(500) } else { 0 };
-        let mut order: Vec<usize> = (0..self.outbox.len().min(changes)).collect();
+        let ready = |n: &usize| !self.waiting.contains_key(&self.outbox[*n].key);
+        let mut order: Vec<usize> = (0..self.outbox.len()).filter(ready).take(changes).collect();
+        let oldest_first = order.clone();
         arrange(&mut order);
         // The positions of a record's changes are filled with these changes in their original order.
         let mut of_record: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
-        for n in (0..order.len()).rev() {
+        for n in oldest_first.into_iter().rev() {
             of_record.entry(&self.outbox[n].key).or_default().push(n);
         }
         for n in &mut order {
@@ -263,6 +275,7 @@ impl OfflineStore {
         let remaining = self.outbox.drain(..).enumerate().filter(|(n, _)| !removed.contains(n));
         self.outbox = remaining.map(|(_, change)| change).collect();
         self.pull(response, &mut outcome);
+        self.end_round(&mut outcome);
         outcome
     }
 
@@ -272,8 +285,8 @@ impl OfflineStore {
         let version = result["version"].as_i64().expect("a version");
         let before = self.known.get(&change.key).map_or(0, |known| known.version);
         if version == change.version() && version > before {
-            let known =
-                KnownRecord { version, deleted: change.record.is_none(), record: change.record.clone() };
+            let (deleted, record) = (change.record.is_none(), change.record.clone());
+            let known = KnownRecord { version, deleted, record, is_pulled: false };
             self.store_if_newer(change.key.clone(), known);
         }
     }
@@ -302,7 +315,8 @@ impl OfflineStore {
             });
             let record = is_readable.then_some(record);
             let is_new = self.outbox[first].base.is_none();
-            self.store_if_newer(key, KnownRecord { version, deleted, record: record.clone() });
+            let known = KnownRecord { version, deleted, record: record.clone(), is_pulled: true };
+            self.store_if_newer(key, known);
             is_reapplied = !deleted
                 && !is_new
                 && !self.outbox[first].gives_back
@@ -320,6 +334,8 @@ impl OfflineStore {
                     }
                 }
             }
+        } else if self.wait(&key, &result["problem"]) {
+            return;
         } else {
             outcome.rejected.push((self.outbox[first].clone(), result["problem"].clone()));
         }
@@ -343,6 +359,7 @@ impl OfflineStore {
                 version: change["version"].as_i64().expect("a version"),
                 deleted: change["deleted"].as_bool().expect("deleted"),
                 record: change.get("record").cloned(),
+                is_pulled: true,
             };
             let key = (kind, id);
             if let Some(rebuild) = &mut self.rebuild {
@@ -359,8 +376,25 @@ impl OfflineStore {
             match rebuild.reason {
                 Expiry::Restored => self.reconcile(rebuild.records),
                 // A record that the server did not send was deleted so long ago that its tombstone is gone.
-                Expiry::TooOld => self.known = rebuild.records,
+                Expiry::TooOld => {
+                    self.known = rebuild.records;
+                    self.delete_all_again();
+                }
             }
+        }
+        if self.rebuild.is_none() {
+            self.hear(response);
+        }
+    }
+
+    /// Remembers the latest time of the server that a response has.
+    fn hear(&mut self, response: &Value) {
+        let changes = response["changes"].as_array().into_iter().flatten();
+        let written = changes.filter_map(|change| change["record"]["updated_at"].as_str());
+        if let Some(latest) = written.chain(response["server_time"].as_str()).max()
+            && latest > self.heard.as_str()
+        {
+            latest.clone_into(&mut self.heard);
         }
     }
 
@@ -382,23 +416,5 @@ impl OfflineStore {
         let reason = self.rebuild.take().map_or(reason, |rebuild| rebuild.reason);
         self.cursor = None;
         self.rebuild = Some(Rebuild { reason, records: BTreeMap::new() });
-    }
-}
-
-/// Merges a patch into a value (RFC 7396): objects member by member, null removes a member, everything else replaces.
-pub fn merge_into(target: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        target.clone_from(patch);
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (name, change) in changes {
-        if change.is_null() {
-            target.as_object_mut().expect("an object").remove(name);
-        } else {
-            merge_into(&mut target[name], change);
-        }
     }
 }

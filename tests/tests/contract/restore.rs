@@ -4,6 +4,7 @@ use mainstay_api::auth::refresh_token::hash;
 use mainstay_store::session::Rotation;
 use mainstay_tests::{
     Engine, Person, Response, TestApp, both_engines,
+    offline::{OfflineStore, OnConflict, sync},
     samples::{check_in, check_in_with_id, sample_id, upsert},
 };
 use serde_json::{Value, json};
@@ -20,6 +21,9 @@ both_engines!(
     a_refresh_token_of_the_time_that_was_lost_goes_on,
     an_older_token_of_the_time_that_was_lost_ends_the_session,
     keys_and_pages_from_before_a_restore_go_on,
+    a_device_gives_back_what_must_be_sent_in_an_order,
+    the_outcome_of_a_craving_that_was_lost_comes_back_after_the_server_closed_it,
+    a_deletion_that_was_lost_does_not_delete_what_was_changed_after_the_restore,
 );
 
 /// Declares a restore. The server's caches notice at once, as they would within seconds.
@@ -295,6 +299,81 @@ async fn keys_and_pages_from_before_a_restore_go_on(app: &TestApp) {
     ids.sort_unstable_by_key(Value::to_string);
     ids.dedup();
     assert_eq!(ids.len(), 4);
+}
+
+/// Syncs a device until nothing is pending.
+async fn sync_device(sam: &Person, store: &mut OfflineStore) {
+    assert!(sync(&sam.client, store, 500, &mut |_| OnConflict::KeepServerVersion).await);
+}
+
+/// Lets a device know changes that the server does not have, as after a restore.
+async fn know_lost(app: &TestApp, store: &mut OfflineStore, changes: &[Value]) {
+    let (pull, cursor) = (store.push(0, 500), store.cursor().map(str::to_owned));
+    let response = json!({ "results": [], "changes": changes, "cursor": cursor, "has_more": false });
+    store.apply_response(&pull, &response, &mut |_| OnConflict::KeepServerVersion);
+    restore(app).await;
+    app.clock.advance(chrono::TimeDelta::seconds(1));
+}
+
+/// A record of the device's with other members and the next version, as a pulled change.
+fn lost_version(store: &OfflineStore, kind: &str, id: u128, patch: &Value) -> Value {
+    let known = &store.known()[&(kind.to_owned(), sample_id(id))];
+    let mut record = known.record.clone().expect("a record");
+    mainstay_tests::offline::merge_into(&mut record, patch);
+    json!({ "kind": kind, "id": sample_id(id), "version": known.version + 1, "deleted": false, "record": record })
+}
+
+async fn a_device_gives_back_what_must_be_sent_in_an_order(app: &TestApp) {
+    let (sam, mut phone) = (app.person().await, OfflineStore::default());
+    let goal = json!({ "substance": "alcohol", "kind": "abstain", "started_on": "2026-01-01" });
+    phone.upsert(("goals".to_owned(), sample_id(2)), goal.clone());
+    sync_device(&sam, &mut phone).await;
+    // In the lost time the goal was paused, and another one begun, whose id comes first.
+    let paused = lost_version(&phone, "goals", 2, &json!({ "status": "paused" }));
+    let begun =
+        json!({ "kind": "goals", "id": sample_id(1), "version": 1, "deleted": false, "record": goal });
+    know_lost(app, &mut phone, &[paused, begun]).await;
+    sync_device(&sam, &mut phone).await;
+    assert_eq!(phone.lost_edits, []);
+    for (id, status) in [(1, "active"), (2, "paused")] {
+        let goal = sam.get(&format!("/v1/goals/{}", sample_id(id))).await.expect(200);
+        assert_eq!(goal.body["status"], status);
+    }
+}
+
+async fn the_outcome_of_a_craving_that_was_lost_comes_back_after_the_server_closed_it(app: &TestApp) {
+    let (sam, mut phone) = (app.person().await, OfflineStore::default());
+    let at = app.clock.now().to_rfc3339();
+    let craving = json!({ "occurred_at": at, "ratings": [{ "offset_s": 0, "value": 7 }] });
+    phone.upsert(("craving-events".to_owned(), sample_id(1)), craving);
+    sync_device(&sam, &mut phone).await;
+    let told = lost_version(&phone, "craving-events", 1, &json!({ "outcome": "rode_it_out" }));
+    know_lost(app, &mut phone, &[told]).await;
+    app.clock.advance(chrono::TimeDelta::hours(5));
+    app.state().store.run_timers(app.clock.micros()).await.expect("the timers run");
+    let (path, sam) = (format!("/v1/craving-events/{}", sample_id(1)), sam.another_device().await);
+    assert_eq!(sam.get(&path).await.expect(200).body["outcome"], "unsure");
+    sync_device(&sam, &mut phone).await;
+    assert_eq!(sam.get(&path).await.expect(200).body["outcome"], "rode_it_out");
+    assert_eq!(phone.lost_edits, []);
+}
+
+async fn a_deletion_that_was_lost_does_not_delete_what_was_changed_after_the_restore(app: &TestApp) {
+    let (sam, mut tablet) = (app.person().await, OfflineStore::default());
+    for n in 1..=2 {
+        tablet.upsert(("check-ins".to_owned(), sample_id(n)), check_in("of the backup"));
+    }
+    sync_device(&sam, &mut tablet).await;
+    let deleted = |n| json!({ "kind": "check-ins", "id": sample_id(n), "version": 3, "deleted": true });
+    know_lost(app, &mut tablet, &[deleted(1), deleted(2)]).await;
+    let path = |n| format!("/v1/check-ins/{}", sample_id(n));
+    let note = json!({ "note": "after the restore" });
+    with_tag(&sam, "PATCH", &path(1), "*", Some(&note)).await.expect(200);
+    sync_device(&sam, &mut tablet).await;
+    assert_eq!(sam.get(&path(1)).await.expect(200).body["note"], "after the restore");
+    sam.get(&path(2)).await.expect(404);
+    let shown: Vec<_> = tablet.lost_edits.iter().map(|edit| (edit.key.1, &edit.record)).collect();
+    assert_eq!(shown, [(sample_id(1), &None)]);
 }
 
 /// Only on PostgreSQL, where the test can take changes away beside the server. The model test of sync puts files back on

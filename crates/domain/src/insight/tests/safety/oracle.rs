@@ -251,11 +251,9 @@ fn is_pill(unit: Option<AmountUnit>, label: Option<&UnitLabel>) -> bool {
     unit == Some(AmountUnit::Pill) || label.is_some_and(|label| matches!(&**label, "Blue pills" | "tabs"))
 }
 
+/// The dates of a use. An end at midnight does not touch the next date.
 fn days_of(event: &UseEvent) -> Vec<NaiveDate> {
     let from = event.occurred_at.local_date();
-    each_day(
-        from,
-        event.ended_at.map_or(from, |end| end.local_date().max(from)),
-    )
-    .collect()
+    let last = |end: Timestamp| (end.wall() - TimeDelta::milliseconds(1)).date().max(from);
+    each_day(from, event.ended_at.map_or(from, last)).collect()
 }
