@@ -1,7 +1,7 @@
-//! The content of records: merges a patch, and compares two versions without what only the server sets.
+//! The content of records: compares two versions without what only the server sets.
 
 use chrono::DateTime;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::store::{KnownRecord, RecordKey};
 
@@ -75,24 +75,6 @@ fn covers(stored: &Value, sent: &Value) -> bool {
         }
         (Value::Number(one), Value::Number(other)) => one == other || one.as_f64() == other.as_f64(),
         (stored, sent) => stored == sent,
-    }
-}
-
-/// Merges a patch into a value (RFC 7396): objects member by member, null removes a member, everything else replaces.
-pub fn merge_into(target: &mut Value, patch: &Value) {
-    let Value::Object(changes) = patch else {
-        target.clone_from(patch);
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    for (name, change) in changes {
-        if change.is_null() {
-            target.as_object_mut().expect("an object").remove(name);
-        } else {
-            merge_into(&mut target[name], change);
-        }
     }
 }
 

@@ -44,6 +44,7 @@
 //! ```
 
 mod content;
+mod merge;
 mod people;
 mod restored;
 mod store;
@@ -51,7 +52,7 @@ mod store;
 mod tests;
 mod waiting;
 
-pub use content::merge_into;
+pub use merge::merge_into;
 pub use people::quick_person;
 pub use store::{
     Expiry, KnownRecord, OfflineStore, OnConflict, PendingChange, PushRequest, RecordKey, SyncOutcome,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::content::merge_into;
+use super::merge::merge_into;
 
 /// The collection and id of a record.
 pub type RecordKey = (String, Uuid);
