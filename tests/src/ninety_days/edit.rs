@@ -50,8 +50,13 @@ impl Player {
     ) -> Option<Response> {
         let change =
             json!({ "kind": collection, "op": "merge", "id": id, "base_version": version, "record": patch });
-        let pushed =
-            self.call("POST", "/v1/sync", None, Some(&json!({ "changes": [change], "limit": 1 }))).await?;
+        let push = |cursor: &Value| json!({ "cursor": cursor, "changes": [change], "limit": 1 });
+        let mut pushed = self.call("POST", "/v1/sync", None, Some(&push(&self.cursor))).await?;
+        if pushed.status == 410 {
+            // After a restore only a cursor tells which version the change was made to.
+            self.pull_everything().await?;
+            pushed = self.call("POST", "/v1/sync", None, Some(&push(&self.cursor))).await?;
+        }
         let result = &pushed.body["results"][0];
         let is_replayed = result["status"] == "replayed" && self.is_resent;
         assert!(
@@ -62,6 +67,19 @@ impl Player {
         );
         self.count_applied_if(is_replayed);
         self.call("GET", &format!("/v1/{collection}/{id}"), None, None).await
+    }
+
+    /// Pulls everything for the cursor at its end.
+    async fn pull_everything(&mut self) -> Option<()> {
+        self.cursor = Value::Null;
+        loop {
+            let pull = json!({ "cursor": self.cursor, "changes": [], "limit": 500 });
+            let page = self.call("POST", "/v1/sync", None, Some(&pull)).await?.expect(200).body;
+            self.cursor = page["cursor"].clone();
+            if page["has_more"] == false {
+                return Some(());
+            }
+        }
     }
 
     /// Creates the review of a use event, or replaces it, or changes only what is different.

@@ -72,6 +72,8 @@ pub struct Player {
     pub(super) is_resent: bool,
     /// What entity tags have after the version since the last restore.
     tag_end: String,
+    /// The cursor of sync; null until the server asks for one.
+    pub(super) cursor: Value,
 }
 
 impl Player {
@@ -88,6 +90,7 @@ impl Player {
             next: 0,
             is_resent: false,
             tag_end: String::new(),
+            cursor: Value::Null,
         }
     }
 
