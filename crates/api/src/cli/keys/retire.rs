@@ -1,6 +1,6 @@
 //! The command `keys retire`: removes master keys from their file that wrap nothing any more.
 
-use mainstay_store::{KeyUse, key::master_key::hex};
+use mainstay_store::{KeyUse, MasterKeys, key::master_key::hex};
 use zeroize::Zeroizing;
 
 use super::{counted, lock_master_keys, say};
@@ -31,8 +31,16 @@ pub fn retire_master_keys(settings: &Settings) -> Result<(), String> {
     }
     let ids = retired.iter().map(|id| hex(id)).collect::<Vec<_>>().join(", ");
     let text = read_secret(path)?;
+    // The file may have been changed by hand since it was judged.
+    let is_same = MasterKeys::parse(&text).is_ok_and(|now| now.ids() == master.ids());
     let first = text.lines().map(str::trim).find(|line| !line.is_empty());
-    let text = Zeroizing::new(format!("{}\n", first.unwrap_or_default()));
+    let Some(first) = first.filter(|_| is_same) else {
+        return Err(format!(
+            "{} was changed meanwhile, so nothing was done; run the command again",
+            path.display()
+        ));
+    };
+    let text = Zeroizing::new(format!("{first}\n"));
     replace_secret(path, &text).map_err(|error| {
         format!(
             "{} cannot be written ({error}), so nothing was changed. No key is wrapped by master key {ids} any more: remove \
