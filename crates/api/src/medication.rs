@@ -107,22 +107,21 @@ async fn due(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let now = caller.state.clock.now();
     let (from, to) = requested_period(&caller, now)?;
-    let account = caller.state.store.account(caller.scope().account()).await?;
+    let account = caller.state.store.account_of(caller.scope()).await?;
     let zone = Profile::from(&account).time_zone;
     let read = caller.state.store.read_long(caller.scope(), move |records| {
-        read_doses(records, id, from, to.max(now))
+        let (medication, doses) = read_doses(records, id, from, to.max(now))?;
+        Ok(to_json(&MedicationDue {
+            medication_id: id,
+            time_zone: zone,
+            from: Timestamp::in_zone(from, zone.0),
+            to: Timestamp::in_zone(to, zone.0),
+            tolerance_hours: tolerance(&medication).num_hours(),
+            items: due_doses(&medication, &doses, zone.0, &(from..to), now),
+            next: next_due(&medication, &doses, zone.0, now),
+        }))
     });
-    let (medication, doses) = read.await?;
-    let response = MedicationDue {
-        medication_id: id,
-        time_zone: zone,
-        from: Timestamp::in_zone(from, zone.0),
-        to: Timestamp::in_zone(to, zone.0),
-        tolerance_hours: tolerance(&medication).num_hours(),
-        items: due_doses(&medication, &doses, zone.0, &(from..to), now),
-        next: next_due(&medication, &doses, zone.0, now),
-    };
-    Ok(json_response(HttpResponse::Ok(), to_json(&response)))
+    Ok(json_response(HttpResponse::Ok(), read.await?))
 }
 
 /// Reads the period that is requested.

@@ -16,7 +16,7 @@ use self::query::{CursorPosition, MeetingQuery, cursor, list_parameters};
 use crate::{
     http::{
         conditional::etag_of,
-        network::client_address,
+        network::{client_address, network},
         problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
     },
@@ -94,7 +94,8 @@ async fn list(request: HttpRequest) -> HandlerResult {
     let as_of = after.map_or(now, |position| position.as_of);
     // One more than fits on the page says whether there is a next page.
     let choose = move |candidates| page_of(candidates, &wanted, as_of, after, limit + 1);
-    let mut found = state.store.search_meetings(search, choose).await?;
+    let network = network(client_address(&request, &state.trusted_proxies));
+    let mut found = state.store.search_meetings(network, search, choose).await?;
     let has_more = found.len() > limit;
     found.truncate(limit);
     let mut last = None;

@@ -222,7 +222,7 @@ fn active_document(
 async fn activate(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let expected = conditional::if_match_optional(&caller.request)?.unwrap_or(Expected::Any);
-    let account = caller.state.store.account(caller.scope().account()).await?;
+    let account = caller.state.store.account_of(caller.scope()).await?;
     let has_helpline = Profile::from(&account)
         .stated_country()
         .is_some_and(|country| helpline::has_country(&country));

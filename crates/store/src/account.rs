@@ -1,6 +1,6 @@
 //! Accounts: creates, finds, changes and erases them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     engine::{
+        Party,
         connection::Conn,
         panicked,
         schema::{
@@ -24,7 +25,10 @@ use crate::{
     erasure_ledger::Erasure,
     error::{Result, StoreError},
     idempotency::StoredResponse,
-    key::{scope::VersionTag, seal::DataKeys},
+    key::{
+        scope::{PersonScope, VersionTag},
+        seal::DataKeys,
+    },
     on,
     record::Expected,
     session::NewSession,
@@ -147,7 +151,7 @@ impl Store {
         read.await
     }
 
-    /// An account.
+    /// An account, for a sign-in or a command.
     ///
     /// # Errors
     /// [`StoreError::PersonGone`].
@@ -155,6 +159,16 @@ impl Store {
         let keys = self.keys.get(id).await?;
         let read = self.data.read(move |conn| Ok(load(conn, id, &keys)?.0));
         read.await
+    }
+
+    /// The account of a person who has signed in.
+    ///
+    /// # Errors
+    /// [`StoreError::PersonGone`].
+    pub async fn account_of(&self, scope: &PersonScope) -> Result<Account> {
+        let (id, keys) = (scope.account, Arc::clone(&scope.keys));
+        let load = move |conn: &mut Conn| Ok(load(conn, id, &keys)?.0);
+        self.data.read_for(scope.party(), load).await
     }
 
     /// Replaces the profile of an account. `change` makes the new profile from the account as it is. Gives the account with
@@ -170,7 +184,7 @@ impl Store {
         now: i64,
     ) -> Result<(Account, VersionTag)> {
         let keys = self.keys.get(id).await?;
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Account(id), move |conn| {
             let (before, no) = load(conn, id, &keys)?;
             let epoch = locked_epoch(conn, no)?;
             expected.check(VersionTag {

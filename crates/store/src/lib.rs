@@ -43,6 +43,7 @@ use crate::{
         connection::connect_to_inspect,
         migration::{Database, SchemaStatus, migrate, status},
         single,
+        turns::PartyTurn,
         types::DbTimestamp,
     },
     erasure_ledger::ErasureLedger,
@@ -50,11 +51,11 @@ use crate::{
     record::BatchInserter,
 };
 pub use crate::{
-    engine::{PoolSize, connection::DatabaseUrl},
+    engine::{PoolSize, connection::DatabaseUrl, turns},
     error::{Mismatch, Result, StoreError},
     key::{
         master_key::MasterKeys,
-        scope::{PersonScope, VersionTag},
+        scope::{PersonScope, Urgency, VersionTag},
     },
     record::{
         Change, Created, Expected, KeyedRecords, LockedWriter, Order, Part, Range, RecordWriter, Records,
@@ -168,19 +169,38 @@ impl Store {
     {
         let scope = scope.clone();
         self.data
-            .read(move |conn| f(&mut Records::new(conn, &scope)))
+            .read_for(scope.party(), move |conn| f(&mut Records::new(conn, &scope)))
             .await
     }
 
-    /// Reads a person's record with work that may take long, on a thread that may block.
+    /// Reads a person's record with work that may take long, on a thread that may block. Each person has one such read under
+    /// way, and the others of theirs wait for it.
+    ///
+    /// # Errors
+    /// Those of the work, and [`StoreError::Busy`] if its turn does not come in time, or if it takes more than ten seconds.
     pub async fn read_long<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Records<'_>) -> Result<T> + Send + 'static,
+    {
+        let turn = self.data.long_turn(scope.account).await?;
+        self.read_long_in_turn(turn, scope, f).await
+    }
+
+    /// The same in a turn of the account that has come already.
+    pub(crate) async fn read_long_in_turn<T, F>(
+        &self,
+        turn: PartyTurn<Uuid>,
+        scope: &PersonScope,
+        f: F,
+    ) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Records<'_>) -> Result<T> + Send + 'static,
     {
         let scope = scope.clone();
         self.data
-            .read_long(move |conn| f(&mut Records::new(conn, &scope)))
+            .read_long(Some(turn), move |conn| f(&mut Records::new(conn, &scope)))
             .await
     }
 
@@ -195,7 +215,7 @@ impl Store {
     {
         let scope = scope.clone();
         self.data
-            .write(move |conn| {
+            .write_for(scope.party(), move |conn| {
                 f(&mut RecordWriter::new(
                     conn,
                     &scope,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     engine::{
+        Party,
         connection::Conn,
         schema::{meeting_types, meetings},
         types::{DbTimestamp, DbUuid},
@@ -129,12 +130,17 @@ impl Store {
     }
 
     /// Searches for meetings. `choose` picks from the candidates, and the result has its order. The search has turns of its
-    /// own and never takes one of a person's reads.
-    pub async fn search_meetings<F>(&self, search: MeetingSearch, choose: F) -> Result<Vec<Meeting>>
+    /// own, one of the network that asks and one of all, and never takes one of a person's reads.
+    pub async fn search_meetings<F>(
+        &self,
+        network: String,
+        search: MeetingSearch,
+        choose: F,
+    ) -> Result<Vec<Meeting>>
     where
         F: FnOnce(Vec<Candidate>) -> Vec<Uuid> + Send + 'static,
     {
-        let read = self.data.search_public(move |conn| {
+        let read = self.data.search_public(network, move |conn| {
             let chosen = choose(candidates(conn, &search)?);
             let keys: Vec<DbUuid> = chosen.iter().copied().map(DbUuid).collect();
             let query = meetings::table
@@ -153,7 +159,7 @@ impl Store {
 
     /// One meeting.
     pub async fn meeting(&self, id: Uuid) -> Result<Option<Meeting>> {
-        let read = self.data.read(move |conn| {
+        let read = self.data.read_for(Party::Public, move |conn| {
             let query = meetings::table
                 .filter(meetings::id.eq(DbUuid(id)))
                 .select(meetings::body);

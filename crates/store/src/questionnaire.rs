@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     engine::{
+        Party,
         connection::Conn,
         schema::questionnaires,
         types::{DbTimestamp, DbUuid},
@@ -42,12 +43,14 @@ impl Store {
 
     /// One imported questionnaire.
     pub async fn questionnaire(&self, id: Uuid) -> Result<Option<Questionnaire>> {
-        self.data.read(move |conn| found(conn, id)).await
+        self.data
+            .read_for(Party::Public, move |conn| found(conn, id))
+            .await
     }
 
     /// The summaries of all imported questionnaires.
     pub async fn questionnaires(&self) -> Result<Vec<QuestionnaireSummary>> {
-        let read = self.data.read(|conn| {
+        let read = self.data.read_for(Party::Public, |conn| {
             let query = questionnaires::table.select(questionnaires::summary);
             let all: Vec<String> = on!(conn, |c| query.load(c))?;
             all.iter().map(|summary| decode(summary)).collect()

@@ -11,13 +11,17 @@ use crate::{
     Store,
     credentials::Credentials,
     engine::{
+        Party,
         connection::Conn,
         schema::{account_state::ACTIVE, accounts, people, sessions},
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
     idempotency::StoredResponse,
-    key::{scope::PersonScope, seal::DataKeys},
+    key::{
+        scope::{PersonScope, Urgency},
+        seal::DataKeys,
+    },
     on,
 };
 
@@ -180,6 +184,7 @@ impl Store {
                 account,
                 epoch,
                 keys,
+                urgency: Urgency::Ordinary,
             },
             role,
             session,
@@ -273,7 +278,7 @@ impl Store {
     /// The live sessions of an account, last used first.
     pub async fn sessions(&self, account: Uuid, idle_since: i64) -> Result<Vec<Device>> {
         let keys = self.keys.get(account).await?;
-        let read = self.data.read(move |conn| {
+        let read = self.data.read_for(Party::Account(account), move |conn| {
             let query = sessions::table
                 .inner_join(accounts::table)
                 .filter(accounts::id.eq(DbUuid(account)))

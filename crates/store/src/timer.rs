@@ -11,7 +11,7 @@ use crate::{
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    key::scope::PersonScope,
+    key::scope::{PersonScope, Urgency},
     on,
     record::{Expected, RecordWriter},
 };
@@ -69,6 +69,7 @@ impl Store {
             account,
             epoch,
             keys: self.keys.get(account).await?,
+            urgency: Urgency::Ordinary,
         };
         let write = self.data.write(move |conn| {
             let mut writer = RecordWriter::new(conn, &scope, DbTimestamp(now), None);

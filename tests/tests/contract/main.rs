@@ -14,6 +14,7 @@ mod document;
 mod dose;
 mod erasure;
 mod evening;
+mod fairness;
 mod feels_safe;
 mod goal;
 mod idempotency;

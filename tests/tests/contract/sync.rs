@@ -1,7 +1,6 @@
 //! Sync: pushing changes and pulling changes in one request.
 
-use std::sync::Arc;
-
+use mainstay_api::sync::turns::CONCURRENT_PUSHES;
 use mainstay_domain::record::Kind;
 use mainstay_tests::{
     Engine, Person, Response, TestApp, both_engines,
@@ -305,17 +304,22 @@ async fn cursors_belong_to_one_person_and_expire_with_the_tombstones_after_them(
 
 async fn a_push_without_a_permit_gets_503_and_a_pull_needs_no_permit(app: &TestApp) {
     let sam = app.person().await;
-    let permits = Arc::clone(&app.state().pushes);
-    let all = u32::try_from(permits.available_permits()).expect("a small number");
-    let held_permits = permits.acquire_many_owned(all).await.expect("nobody pushes");
+    let all_turns = async || {
+        let mut held = Vec::new();
+        for n in 0..CONCURRENT_PUSHES {
+            held.push(app.state().pushes.wait(Uuid::from_u128(n as u128)).await.expect("nobody pushes"));
+        }
+        held
+    };
+    let held = all_turns().await;
     let changes = json!({ "cursor": null, "changes": [upsert("check-ins", 1, None, check_in("one"))] });
     let refused = sam.post("/v1/sync", &changes).await.expect(503);
     assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(pull(&sam, &Value::Null, 10).await.expect(200).body["changes"], json!([]));
-    drop(held_permits);
+    drop(held);
     assert_eq!(sam.post("/v1/sync", &changes).await.expect(200).body["results"][0]["status"], "applied");
-    // Every permit is returned.
-    assert_eq!(app.state().pushes.available_permits(), usize::try_from(all).expect("a small number"));
+    // Every turn is returned.
+    all_turns().await;
 }
 
 async fn a_request_that_is_too_large_or_malformed_is_refused_as_a_whole(app: &TestApp) {

@@ -139,7 +139,7 @@ async fn remember_network(state: &State, request: &HttpRequest, registration: &R
 }
 
 async fn read(caller: Caller) -> HandlerResult {
-    let account = caller.state.store.account(caller.scope().account()).await?;
+    let account = caller.state.store.account_of(caller.scope()).await?;
     Ok(versioned(
         &caller.request,
         &etag(caller.scope().tag(account.version)),
@@ -166,7 +166,7 @@ async fn merge(body: PatchBody) -> HandlerResult {
     let (expected, now) = (caller.if_match()?, caller.state.clock.now());
     let (store, id) = (&caller.state.store, caller.scope().account());
     // Judged before the transaction too: explaining what is wrong takes long, and other writers would wait meanwhile.
-    let before = store.account(id).await?;
+    let before = store.account_of(caller.scope()).await?;
     expected.check(caller.scope().tag(before.version))?;
     merged_profile(&before, &patch, now)?;
     let change = move |account: &Account| merged_profile(account, &patch, now).map_err(as_findings);

@@ -92,7 +92,7 @@ impl InsightRequest {
         let at = as_of(&mut parameters, now);
         parameters.finish()?;
         let window = window.unwrap_or_default();
-        let account = caller.state.store.account(caller.scope().account()).await?;
+        let account = caller.state.store.account_of(caller.scope()).await?;
         let profile = Profile::from(&account);
         Ok(Self {
             as_of: AsOf {

@@ -74,7 +74,7 @@ pub async fn zone_of(caller: &Caller) -> HandlerResult<Tz> {
 /// # Errors
 /// Errors of the store.
 pub async fn profile(caller: &Caller) -> HandlerResult<Profile> {
-    let account = caller.state.store.account(caller.scope().account()).await?;
+    let account = caller.state.store.account_of(caller.scope()).await?;
     Ok(Profile::from(&account))
 }
 

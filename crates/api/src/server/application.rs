@@ -10,7 +10,6 @@ use actix_web::{
 };
 use ipnet::IpNet;
 use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger};
-use tokio::sync::Semaphore;
 
 use crate::{
     auth::{
@@ -33,7 +32,7 @@ use crate::{
         state::{Parts, State},
         worker,
     },
-    sync::CONCURRENT_PUSHES,
+    sync::turns::PushTurns,
 };
 
 /// How long requests in flight may still take after the signal to stop, in seconds.
@@ -93,7 +92,7 @@ impl Application {
             refresh,
             passwords,
             sessions: Sessions::default(),
-            pushes: Arc::new(Semaphore::new(CONCURRENT_PUSHES)),
+            pushes: PushTurns::default(),
             running_keys: RunningKeys::default(),
             limits: Limits::new(configuration.limits),
             metrics: Metrics::install()?,

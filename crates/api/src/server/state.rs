@@ -5,7 +5,6 @@ use std::{ops::Deref, sync::Arc};
 use actix_web::HttpRequest;
 use ipnet::IpNet;
 use mainstay_store::Store;
-use tokio::sync::Semaphore;
 
 use crate::{
     auth::{
@@ -13,6 +12,7 @@ use crate::{
     },
     http::{rate_limit::Limits, running_keys::RunningKeys},
     server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics},
+    sync::turns::PushTurns,
 };
 
 /// A shared handle on the parts of the application, as cheap to clone as an [`Arc`].
@@ -32,7 +32,7 @@ pub struct Parts {
     /// The cache of live sessions.
     pub sessions: Sessions,
     /// Turns for those who push changes.
-    pub pushes: Arc<Semaphore>,
+    pub pushes: PushTurns,
     /// The keys of the requests that are being served.
     pub running_keys: RunningKeys,
     /// Rate limits.

@@ -6,8 +6,7 @@ mod message;
 mod prepare;
 mod pull;
 mod push;
-
-use std::{sync::Arc, time::Duration};
+pub mod turns;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
@@ -17,7 +16,7 @@ use mainstay_domain::{
     value::{list::List, number::Int, timestamp::Timestamp, validation::FindingCode},
 };
 use mainstay_store::{PersonScope, Records, StoreError, VersionTag, engine::log_label::keep_label};
-use tokio::{sync::OwnedSemaphorePermit, task::spawn_blocking, time::timeout};
+use tokio::task::spawn_blocking;
 
 use self::{
     cursor::{Cursors, Position},
@@ -40,11 +39,6 @@ use crate::{
     record::{ValidationContexts, cache_private, validation_contexts, zone_of},
 };
 
-/// The number of pushes that are validated and written at a time: enough to keep a database busy. Of the others the server
-/// holds only the request, not what is derived from it.
-pub const CONCURRENT_PUSHES: usize = 32;
-/// The time that a push waits for its turn.
-const MAX_WAIT: Duration = Duration::from_secs(2);
 /// Up to so many changes are validated on the thread that serves requests, because that delays nobody noticeably.
 const MAX_INLINE_CHANGES: usize = 32;
 /// The number of changes on a page if the request has no `limit`.
@@ -86,7 +80,7 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
     } else {
         Tz::UTC
     };
-    let turn = wait_for_turn(caller).await?;
+    let turn = caller.state.pushes.wait(caller.scope().account()).await?;
     let now = caller.state.clock.now();
     let context = PushContext {
         questionnaires,
@@ -114,12 +108,6 @@ async fn contexts_of(caller: &Caller, changes: &[SyncPush]) -> HandlerResult<Val
         questionnaires.extend(read.await?);
     }
     validation_contexts(caller, questionnaires).await
-}
-
-/// Waits until fewer than [`CONCURRENT_PUSHES`] others are under way.
-async fn wait_for_turn(caller: &Caller) -> Result<OwnedSemaphorePermit, StoreError> {
-    let turn = timeout(MAX_WAIT, Arc::clone(&caller.state.pushes).acquire_owned()).await;
-    turn.ok().and_then(Result::ok).ok_or(StoreError::Busy)
 }
 
 /// Validates the changes of a push. Many changes are validated on a thread that may block, so that other requests on this

@@ -192,7 +192,12 @@ impl Store {
         if let Some(entry) = self.cache.get(&key).filter(|entry| entry.revision == revision) {
             return entry.body();
         }
-        let body = self.read_long(scope, compute).await?;
+        let turn = self.data.long_turn(scope.account).await?;
+        // The same may have been computed while this request waited.
+        if let Some(entry) = self.cache.get(&key).filter(|entry| entry.revision == revision) {
+            return entry.body();
+        }
+        let body = self.read_long_in_turn(turn, scope, compute).await?;
         let entry = Entry::of_body(body.as_ref(), revision, now);
         self.cache.put(&key, entry, generation);
         Ok(body)

@@ -100,7 +100,7 @@ impl Store {
                 let cached = cached.filter(|cached| cached.revision.epoch == scope.epoch);
                 self.data.read_inline(|conn| fetch(conn, scope.no, cached))
             }
-            Some(revisions) => revisions.0.call((scope.no, cached)).await,
+            Some(revisions) => revisions.0.call(scope.lane(), (scope.no, cached)).await,
         }
     }
 }

@@ -5,13 +5,16 @@
 mod batch_thread;
 pub mod checkpoint;
 pub mod connection;
+pub(crate) mod job_limit;
 pub mod log_label;
 pub mod migration;
 pub mod postgres_tool;
 pub mod process_lock;
 pub(crate) mod schema;
+mod shared_turns;
 pub mod sqlite_copy;
 pub(crate) mod statement;
+pub mod turns;
 pub mod types;
 mod writer;
 
@@ -26,24 +29,23 @@ use std::{
 };
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use tokio::sync::Semaphore;
+use uuid::Uuid;
 
-pub(crate) use self::batch_thread::{BatchThread, Pending, Queue};
+pub(crate) use self::{
+    batch_thread::{BatchThread, Lane, Pending, Queue},
+    shared_turns::Party,
+};
 use self::{
     connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Manager, connect},
+    job_limit::JobLimit,
+    shared_turns::{MAX_WAIT, PUBLIC_SEARCHES, SharedTurns, Turn},
+    turns::PartyTurn,
     writer::{Isolation, Writer},
 };
 use crate::{
     error::{Result, StoreError},
     on,
 };
-
-/// How long a request may wait for a connection.
-const POOL_WAIT: Duration = Duration::from_secs(2);
-/// Long reads of people's records at the same time, fewer than there are connections, so that short reads always find one.
-const LONG_READS: usize = 2;
-/// Searches of public reference data at the same time, each with a connection of its own.
-const PUBLIC_SEARCHES: u32 = 1;
 
 /// Work for a connection. Jobs of all types go the same way to their connection, which is compiled once: a server has
 /// hundreds of them.
@@ -76,11 +78,9 @@ fn downcast<T: 'static>(output: JobOutput) -> Result<T> {
 pub struct Engine {
     url: DatabaseUrl,
     kind: Kind,
-    /// Turns for long reads of people's records.
-    long_reads: Arc<Semaphore>,
+    turns: SharedTurns,
     pool: r2d2::Pool<Manager>,
-    /// Turns for searches that need no sign-in, with connections of their own: they never take a person's.
-    public_searches: Arc<Semaphore>,
+    /// For searches that need no sign-in: they never take a person's connection.
     public_pool: r2d2::Pool<Manager>,
     connection_epoch: ConnectionEpoch,
     /// Whether the log holds what was erased, because somebody was in the way when it was to be emptied.
@@ -89,8 +89,7 @@ pub struct Engine {
 
 enum Kind {
     Sqlite(Writer),
-    /// With turns for the connections of the pool.
-    Postgres(Arc<Semaphore>),
+    Postgres,
 }
 
 /// How large the pools are.
@@ -111,16 +110,20 @@ impl Engine {
         let connection_epoch = ConnectionEpoch::default();
         let kind = match url {
             DatabaseUrl::Sqlite(_) => Kind::Sqlite(Writer::start(url)?),
-            DatabaseUrl::Postgres(_) => Kind::Postgres(Arc::new(Semaphore::new(
-                usize::try_from(size.connections).unwrap_or(8),
-            ))),
+            DatabaseUrl::Postgres(_) => Kind::Postgres,
+        };
+        let turns = match url {
+            DatabaseUrl::Sqlite(_) => SharedTurns::on_sqlite(),
+            DatabaseUrl::Postgres(_) => {
+                SharedTurns::on_postgres(usize::try_from(size.connections).unwrap_or(8))
+            }
         };
         let pool = |connections, idle| {
             r2d2::Pool::builder()
                 .max_size(connections)
                 .min_idle(Some(idle))
                 .test_on_check_out(false)
-                .connection_timeout(POOL_WAIT)
+                .connection_timeout(MAX_WAIT)
                 .error_handler(Box::new(r2d2::NopErrorHandler))
                 .build_unchecked(Manager {
                     epoch: connection_epoch.clone(),
@@ -132,9 +135,8 @@ impl Engine {
         Ok(Self {
             url: url.clone(),
             kind,
-            long_reads: Arc::new(Semaphore::new(LONG_READS)),
+            turns,
             pool: pool(size.connections, 1),
-            public_searches: Arc::new(Semaphore::new(usize::try_from(PUBLIC_SEARCHES).unwrap_or(1))),
             public_pool: pool(PUBLIC_SEARCHES, 0),
             connection_epoch,
             is_log_left: Arc::default(),
@@ -174,39 +176,62 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs a reading job. On SQLite it runs at once on the calling thread: it must be short and indexed.
+    /// Runs a reading job of the service itself, or of a request that is bounded elsewhere, such as a sign-in. As
+    /// [`Self::read_for`].
     pub async fn read<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        self.read_for(Party::Service, f).await
+    }
+
+    /// Runs a reading job on behalf of a party. On SQLite it runs at once on the calling thread: it must be short and
+    /// indexed.
+    pub(crate) async fn read_for<T, F>(&self, party: Party, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         downcast(match &self.kind {
             Kind::Sqlite(_) => self.read_inline(job(f))?,
-            Kind::Postgres(connections) => self.blocking(connections, job(f)).await?,
+            Kind::Postgres => {
+                let turn = self.turns.short(&party).await?;
+                self.run_blocking(&self.pool, turn, job(f)).await?
+            }
         })
     }
 
-    /// Runs a reading job that may take long, on a thread that may block.
-    pub async fn read_long<T, F>(&self, f: F) -> Result<T>
+    /// Waits until the account has no other long read under way.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if that does not come soon.
+    pub async fn long_turn(&self, account: Uuid) -> Result<PartyTurn<Uuid>> {
+        self.turns.long_of_account(account).await
+    }
+
+    /// Runs a reading job that may take long, on a thread that may block. It ends when its caller has gone away, or after
+    /// ten seconds, at its next look at the record. The turn is of the account whose record is read.
+    pub async fn read_long<T, F>(&self, turn: Option<PartyTurn<Uuid>>, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let turns = match &self.kind {
-            Kind::Sqlite(_) => &self.long_reads,
-            Kind::Postgres(connections) => connections,
-        };
-        downcast(self.blocking(turns, job(f)).await?)
+        let turn = self.turns.long(turn).await?;
+        let (limit, _caller) = JobLimit::of_caller();
+        let work = job(move |conn| limit.run(|| f(conn)));
+        downcast(self.run_blocking(&self.pool, turn, work).await?)
     }
 
     /// Runs a search of public reference data, on a thread that may block. It has turns and connections of its own, so that
-    /// however many people search, reads of a person's record do not wait for them.
-    pub async fn search_public<T, F>(&self, f: F) -> Result<T>
+    /// however many people search, reads of a person's record do not wait for them. Those of one network come one after the
+    /// other.
+    pub async fn search_public<T, F>(&self, network: String, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let turn = wait_for_turn(&self.public_searches).await?;
+        let turn = self.turns.search(network).await?;
         downcast(self.run_blocking(&self.public_pool, turn, job(f)).await?)
     }
 
@@ -226,54 +251,66 @@ impl Engine {
 
     /// True if the database is a PostgreSQL server.
     pub fn is_postgres(&self) -> bool {
-        matches!(self.kind, Kind::Postgres(_))
+        matches!(self.kind, Kind::Postgres)
     }
 
-    /// Runs a job in a transaction, and returns after the commit. An error leaves nothing behind, except
-    /// [`StoreError::OutcomeUnknown`].
+    /// Runs a writing job of the service itself, or of a request that is bounded elsewhere, such as a sign-in. As
+    /// [`Self::write_for`].
     pub async fn write<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
+        self.write_for(Party::Service, f).await
+    }
+
+    /// Runs a job in a transaction on behalf of a party, and returns after the commit. An error leaves nothing behind,
+    /// except [`StoreError::OutcomeUnknown`].
+    pub(crate) async fn write_for<T, F>(&self, party: Party, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
         downcast(match &self.kind {
-            Kind::Sqlite(writer) => writer.write(Isolation::Savepoint, job(f)).await?,
-            Kind::Postgres(connections) => {
+            Kind::Sqlite(writer) => {
+                let _turn = self.turns.queued(&party).await?;
+                writer.write(party.lane(), Isolation::Savepoint, job(f)).await?
+            }
+            Kind::Postgres => {
+                let turn = self.turns.short(&party).await?;
                 let job = job(f);
                 let work: Job = Box::new(|conn| in_transaction(conn, job));
-                self.blocking(connections, work).await?
+                self.run_blocking(&self.pool, turn, work).await?
             }
         })
     }
 
     /// Runs a job each of whose statements may stay, whatever becomes of the next: one statement, as a rule. They share the
     /// writer's transaction without a savepoint. SQLite only. Returns after the commit.
-    pub async fn write_unisolated<T, F>(&self, f: F) -> Result<T>
+    pub(crate) async fn write_unisolated<T, F>(&self, party: Party, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        match &self.kind {
-            Kind::Sqlite(writer) => downcast(writer.write(Isolation::None, job(f)).await?),
-            Kind::Postgres(_) => Err(StoreError::Internal(
+        let Kind::Sqlite(writer) = &self.kind else {
+            return Err(StoreError::Internal(
                 "only SQLite writes without isolation".to_owned(),
-            )),
-        }
+            ));
+        };
+        let _turn = self.turns.queued(&party).await?;
+        downcast(writer.write(party.lane(), Isolation::None, job(f)).await?)
     }
 
-    /// Waits shortly for a turn, then runs a job on a thread that may block.
-    async fn blocking(&self, turns: &Arc<Semaphore>, job: Job) -> Result<JobOutput> {
-        let turn = wait_for_turn(turns).await?;
-        self.run_blocking(&self.pool, turn, job).await
+    /// Waits for a turn of the party to queue a job for another thread, which has a connection of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub(crate) async fn queue_turn(&self, party: &Party) -> Result<Turn> {
+        self.turns.queued(party).await
     }
 
     /// Runs a job on a thread that may block, and holds its turn until the job is done.
-    async fn run_blocking(
-        &self,
-        pool: &r2d2::Pool<Manager>,
-        turn: tokio::sync::OwnedSemaphorePermit,
-        job: Job,
-    ) -> Result<JobOutput> {
+    async fn run_blocking(&self, pool: &r2d2::Pool<Manager>, turn: Turn, job: Job) -> Result<JobOutput> {
         let (pool, epoch) = (pool.clone(), self.connection_epoch.clone());
         let run = move || {
             let _turn = turn;
@@ -305,13 +342,6 @@ impl Engine {
             .await
             .map_err(|_panic| panicked())?
     }
-}
-
-async fn wait_for_turn(turns: &Arc<Semaphore>) -> Result<tokio::sync::OwnedSemaphorePermit> {
-    tokio::time::timeout(POOL_WAIT, Arc::clone(turns).acquire_owned())
-        .await
-        .map_err(|_elapsed| StoreError::Busy)?
-        .map_err(|e| StoreError::Internal(e.to_string()))
 }
 
 /// Runs a job of a server's pool in a transaction of its own.

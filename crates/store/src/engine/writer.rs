@@ -1,6 +1,9 @@
 //! The one thread that writes to an SQLite database. It takes the jobs that are waiting into one transaction.
 
-use std::time::{Duration, Instant};
+use std::{
+    iter,
+    time::{Duration, Instant},
+};
 
 use diesel::{
     RunQueryDsl,
@@ -9,7 +12,7 @@ use diesel::{
 
 use super::{
     Job, JobOutput,
-    batch_thread::{BatchThread, Next, Pending, Queue, Reply},
+    batch_thread::{BatchThread, Lane, Next, Pending, Queue, Reply},
     catch_panic,
     checkpoint::Checkpoints,
     connection::{Access, Conn, DatabaseUrl, connect},
@@ -17,7 +20,7 @@ use super::{
 };
 use crate::error::{Result, StoreError};
 
-/// Jobs that may wait before further ones are turned away.
+/// Jobs that may wait in each lane before further ones are turned away.
 const QUEUE: usize = 1024;
 /// Jobs in one transaction. More would spare little of a commit, and all of them wait for the last one. A batch is
 /// longer only while it costs no more time than the last commit did, which counts when the disk is busy.
@@ -55,9 +58,14 @@ impl Writer {
     }
 
     /// Runs a job in the next transaction, and returns after the commit.
-    pub async fn write(&self, isolation: Isolation, job: Job) -> Result<JobOutput> {
-        self.0.call((isolation, job)).await
+    pub async fn write(&self, lane: Lane, isolation: Isolation, job: Job) -> Result<JobOutput> {
+        self.0.call(lane, (isolation, job)).await
     }
+}
+
+/// A job that is waiting already, and whose caller waits for it.
+fn next_wanted(queue: &Queue<(Isolation, Job), JobOutput>) -> Option<PendingJob> {
+    iter::from_fn(|| queue.try_next()).find(|pending| !pending.reply.is_abandoned())
 }
 
 fn open(url: &DatabaseUrl) -> Result<Conn> {
@@ -89,7 +97,10 @@ impl WriterThread {
                 }
             };
             let Some(first) = first else { return };
-            self.run_batch(first, queue);
+            // Nobody would learn of the result, and the client may have come back with the same request.
+            if !first.reply.is_abandoned() {
+                self.run_batch(first, queue);
+            }
         }
     }
 
@@ -115,7 +126,7 @@ impl WriterThread {
             }
             let has_room = finished.len() < BATCH && started.elapsed() < BATCH_TIME
                 || started.elapsed() < self.last_commit.min(BATCH_TIME);
-            next = if has_room { queue.try_next() } else { None };
+            next = if has_room { next_wanted(queue) } else { None };
         }
         let commit_began = Instant::now();
         if let Some(cause) = lost {

@@ -163,7 +163,7 @@ impl KeyStore {
 
     /// The accounts that were erased, and when (microseconds).
     pub async fn erased(&self) -> Result<Vec<(Uuid, i64)>> {
-        let read = self.engine.read_long(|conn| {
+        let read = self.engine.read_long(None, |conn| {
             let query = erasures::table.select((erasures::account_id, erasures::erased_at));
             Ok(on!(conn, |c| query.load::<(DbUuid, DbTimestamp)>(c))?)
         });
@@ -204,7 +204,7 @@ impl KeyStore {
         if before.ids() == new.ids() {
             return Ok(false);
         }
-        let read = self.engine.read_long(|conn| {
+        let read = self.engine.read_long(None, |conn| {
             let query = data_keys::table.select(data_keys::master_key_id).distinct();
             Ok(on!(conn, |c| query.load::<Vec<u8>>(c))?)
         });

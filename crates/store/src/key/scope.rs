@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::key::seal::DataKeys;
+use crate::{
+    engine::{Lane, Party},
+    key::seal::DataKeys,
+};
 
 /// A version of a record, or of a profile, in an epoch. A restore from a backup begins another epoch, since versions from
 /// before come again with other content.
@@ -29,9 +32,40 @@ pub struct PersonScope {
     /// The epoch of the record when the scope was made. A restore begins another one.
     pub(crate) epoch: i64,
     pub(crate) keys: Arc<DataKeys>,
+    pub(crate) urgency: Urgency,
+}
+
+/// Whether work for a person goes before that for others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Urgency {
+    /// It takes its turn.
+    #[default]
+    Ordinary,
+    /// Someone may be in a crisis: it has turns of its own, and goes first.
+    Urgent,
 }
 
 impl PersonScope {
+    /// The same right, for work of that urgency.
+    #[must_use]
+    pub fn with_urgency(self, urgency: Urgency) -> Self {
+        Self { urgency, ..self }
+    }
+
+    pub(crate) fn lane(&self) -> Lane {
+        match self.urgency {
+            Urgency::Ordinary => Lane::Ordinary,
+            Urgency::Urgent => Lane::Urgent,
+        }
+    }
+
+    pub(crate) fn party(&self) -> Party {
+        match self.urgency {
+            Urgency::Ordinary => Party::Account(self.account),
+            Urgency::Urgent => Party::UrgentAccount(self.account),
+        }
+    }
+
     /// The person's account.
     pub fn account(&self) -> Uuid {
         self.account

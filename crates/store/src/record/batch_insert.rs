@@ -6,13 +6,13 @@ use std::collections::HashSet;
 use super::insert::{NewRow, insert_batch, insert_one};
 use crate::{
     engine::{
-        BatchThread, Pending, Queue,
+        BatchThread, Lane, Pending, Queue,
         connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Pooled, connect_for_lists},
     },
     error::{Result, StoreError},
 };
 
-/// Records that may wait before further ones are turned away.
+/// Records that may wait in each lane before further ones are turned away.
 const QUEUE: usize = 1024;
 /// Records in one statement.
 const BATCH: usize = 256;
@@ -38,8 +38,8 @@ impl BatchInserter {
 
     /// Inserts a row under the next number of its person's changes, and returns after the commit. False if its key or its
     /// slot is taken.
-    pub async fn insert(&self, row: NewRow) -> Result<bool> {
-        self.0.call(row).await
+    pub async fn insert(&self, lane: Lane, row: NewRow) -> Result<bool> {
+        self.0.call(lane, row).await
     }
 }
 
@@ -53,6 +53,9 @@ impl Inserter {
     fn serve(&mut self, queue: &Queue<NewRow, bool>) {
         let mut postponed = Vec::new();
         while let Some(batch) = next_batch(queue, &mut postponed) {
+            if batch.is_empty() {
+                continue;
+            }
             let (rows, replies): (Vec<NewRow>, Vec<_>) = batch
                 .into_iter()
                 .map(|pending| (pending.request, pending.reply))
@@ -133,6 +136,8 @@ fn next_batch(queue: &Queue<NewRow, bool>, postponed: &mut Vec<PendingRow>) -> O
         let room = BATCH.saturating_sub(batch.len());
         batch.extend(queue.try_batch(room));
     }
+    // Nobody would learn of the result, and the client may have come back with the same request.
+    batch.retain(|pending| !pending.reply.is_abandoned());
     let mut keys = HashSet::with_capacity(batch.len());
     let (first, again) = batch
         .into_iter()

@@ -44,10 +44,13 @@ impl Store {
             return self.write(scope, session, now, work).await;
         }
         let is_stored = match self.batch_inserter.as_deref() {
-            Some(batch_inserter) => batch_inserter.insert(row).await,
+            Some(batch_inserter) => {
+                let _turn = self.data.queue_turn(&scope.party()).await?;
+                batch_inserter.insert(scope.lane(), row).await
+            }
             None => {
                 self.data
-                    .write_unisolated(move |conn| insert_one(conn, &row))
+                    .write_unisolated(scope.party(), move |conn| insert_one(conn, &row))
                     .await
             }
         };

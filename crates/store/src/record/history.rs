@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Records, Replaced, columns};
 use crate::{
     engine::{
+        job_limit,
         schema::record_history,
         types::{DbTimestamp, DbUuid},
     },
@@ -94,6 +95,7 @@ macro_rules! history_of {
 impl Records<'_> {
     /// Returns versions of a record that were replaced, newest first. A deleted record has a history too.
     pub fn history(&mut self, kind: Kind, id: Uuid, range: VersionRange) -> Result<VersionPage<Replaced>> {
+        job_limit::check()?;
         // Always the same text, so that each connection prepares it once.
         let page = history_of!(self, kind, id)
             .filter(record_history::version.lt(range.below.unwrap_or(i64::MAX)))
@@ -105,6 +107,7 @@ impl Records<'_> {
 
     /// Returns the JSON object of one version of a record that was replaced. A deleted record has such versions too.
     pub fn replaced(&mut self, kind: Kind, id: Uuid, version: i64) -> Result<Option<Vec<u8>>> {
+        job_limit::check()?;
         let one = history_of!(self, kind, id).filter(record_history::version.eq(version));
         let row: Option<HistoryRow> = on!(&mut *self.conn, |c| one
             .select(HistoryRow::as_select())
@@ -121,6 +124,7 @@ impl Records<'_> {
         id: Uuid,
         range: VersionRange,
     ) -> Result<VersionPage<Version>> {
+        job_limit::check()?;
         let below = range.below.unwrap_or(i64::MAX);
         let current = self.current_client_version(kind, id)?;
         let mut versions: Vec<Version> = current
@@ -144,6 +148,7 @@ impl Records<'_> {
 
     /// Returns the version whose content a client sent as the `number`-th, from 1.
     pub fn client_version(&mut self, kind: Kind, id: Uuid, number: i64) -> Result<Option<Version>> {
+        job_limit::check()?;
         let replaced = history_of!(self, kind, id)
             .filter(record_history::digest.ne(self.server_digest()))
             .order(record_history::version.asc())

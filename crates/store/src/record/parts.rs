@@ -12,7 +12,10 @@ use mainstay_domain::record::Kind;
 
 use super::{Records, Stored, columns::StoredColumns};
 use crate::{
-    engine::types::{DbTimestamp, DbUuid, Identifier, Instant},
+    engine::{
+        job_limit,
+        types::{DbTimestamp, DbUuid, Identifier, Instant},
+    },
     error::{Result, StoreError},
     on,
 };
@@ -36,6 +39,7 @@ impl Records<'_> {
     /// # Errors
     /// Of the database; a record that cannot be opened.
     pub fn parts<const N: usize>(&mut self, parts: [Part; N]) -> Result<Vec<(Kind, Stored)>> {
+        job_limit::check()?;
         let select = SelectParts::of(self.scope.no, parts);
         let rows: Vec<PartRow> = on!(&mut *self.conn, |c| select.load(c))?;
         rows.into_iter()

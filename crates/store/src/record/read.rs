@@ -14,6 +14,7 @@ use super::{
 use crate::{
     engine::{
         connection::Conn,
+        job_limit,
         schema::{record_history, records},
         statement::SelectSyncState,
         types::{DbTimestamp, DbUuid},
@@ -75,6 +76,7 @@ impl<'a> Records<'a> {
 
     /// The record of that id, unless it was deleted without a mark.
     pub fn get(&mut self, kind: Kind, id: Uuid) -> Result<Option<Stored>> {
+        job_limit::check()?;
         let row = self
             .row(kind, id)?
             .filter(|row| !row.is_deleted() || row.changed.is_marked());
@@ -97,6 +99,7 @@ impl<'a> Records<'a> {
 
     /// A part of a collection, in the order of time and id.
     pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
+        job_limit::check()?;
         let bounds = Bounds::of(range);
         let (at, id) = (DbTimestamp(bounds.after.0), DbUuid(bounds.after.1));
         // The text is the same for every page, so that it is prepared once. `t <= k AND (t < k OR id < i)` lets both
@@ -140,6 +143,7 @@ impl<'a> Records<'a> {
 
     /// The records that changed after a number, in the order of their latest changes, each once.
     pub fn changes(&mut self, after: i64, limit: i64) -> Result<Vec<Change>> {
+        job_limit::check()?;
         let rows = changed_after(self.conn, self.scope.no, after, limit)?;
         rows.iter().map(|row| row.open(self.scope)).collect()
     }

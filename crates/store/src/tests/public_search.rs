@@ -17,14 +17,18 @@ async fn long_reads_go_on_during_public_searches(database: &TestDatabase) {
             let _ = gate.recv();
             Vec::new()
         };
-        searching.search_meetings(MeetingSearch::default(), choose).await
+        searching
+            .search_meetings("one".to_owned(), MeetingSearch::default(), choose)
+            .await
     });
     tokio::task::spawn_blocking(move || has_begun.recv())
         .await
         .unwrap()
         .unwrap();
     // Another search waits for its turn; reads of a person's record do not.
-    let waiting = store.search_meetings(MeetingSearch::default(), |_candidates| Vec::new());
+    let waiting = store.search_meetings("two".to_owned(), MeetingSearch::default(), |_candidates| {
+        Vec::new()
+    });
     let reads = async {
         for _ in 0..20 {
             store

@@ -15,7 +15,7 @@ use crate::{
         types::DbTimestamp,
     },
     key::{
-        scope::PersonScope,
+        scope::{PersonScope, Urgency},
         seal::{DataKeys, Secret},
     },
     record::{
@@ -43,6 +43,7 @@ fn new_row() -> NewRow {
         account: Uuid::nil(),
         epoch: 1,
         keys: std::sync::Arc::new(DataKeys::new(Uuid::nil(), &Secret::from_bytes([1; 32])).unwrap()),
+        urgency: Urgency::Ordinary,
     };
     let incoming = Incoming {
         id: None,

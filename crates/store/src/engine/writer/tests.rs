@@ -54,6 +54,7 @@ async fn run_together(writer: &Writer, jobs: Vec<(Isolation, Job)>) -> Vec<bool>
     let (open, gate) = channel::<()>();
     // Holds the batch open until all the others are queued.
     let first = writer.write(
+        Lane::Ordinary,
         Isolation::Savepoint,
         job(move |_| {
             let _ = gate.recv();
@@ -62,7 +63,7 @@ async fn run_together(writer: &Writer, jobs: Vec<(Isolation, Job)>) -> Vec<bool>
     );
     let mut calls: Vec<std::pin::Pin<Box<dyn Future<Output = Result<JobOutput>>>>> = vec![Box::pin(first)];
     for (isolation, job) in jobs {
-        calls.push(Box::pin(writer.write(isolation, job)));
+        calls.push(Box::pin(writer.write(Lane::Ordinary, isolation, job)));
     }
     // Each call queues its job when it is polled for the first time.
     for call in &mut calls {
@@ -102,7 +103,7 @@ async fn after_a_full_disk(isolation: Isolation) {
     assert_eq!(stored(&url), promised, "{told:?}");
     assert!(!promised.contains(&2));
     assert!(
-        writer.write(isolation, insert(5)).await.is_ok(),
+        writer.write(Lane::Ordinary, isolation, insert(5)).await.is_ok(),
         "the writer goes on"
     );
     assert!(stored(&url).contains(&5));
@@ -165,8 +166,49 @@ async fn a_commit_that_fails_has_an_unknown_outcome() {
             .execute(sqlite(conn))
             .map(drop)?)
     });
-    let outcome = writer.write(Isolation::Savepoint, refused_at_commit).await;
+    let outcome = writer
+        .write(Lane::Ordinary, Isolation::Savepoint, refused_at_commit)
+        .await;
     assert!(matches!(outcome, Err(StoreError::OutcomeUnknown(_))));
-    assert!(writer.write(Isolation::Savepoint, insert(1)).await.is_ok());
+    assert!(
+        writer
+            .write(Lane::Ordinary, Isolation::Savepoint, insert(1))
+            .await
+            .is_ok()
+    );
     assert_eq!(stored(&url), [1]);
+}
+
+#[tokio::test]
+async fn an_urgent_job_goes_before_those_that_wait_and_an_abandoned_one_is_not_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let writer = Writer::start(&DatabaseUrl::Sqlite(directory.path().join("test.db"))).unwrap();
+    let (open, gate) = channel::<()>();
+    let (ran, order) = channel();
+    let note = |n: u8| {
+        let ran = ran.clone();
+        job(move |_| ran.send(n).map_err(|e| StoreError::Internal(e.to_string())))
+    };
+    let first = job(move |_| {
+        let _ = gate.recv();
+        Ok(())
+    });
+    let write = |lane, job| Box::pin(writer.write(lane, Isolation::Savepoint, job));
+    let mut calls = [
+        write(Lane::Ordinary, first),
+        write(Lane::Ordinary, note(1)),
+        write(Lane::Ordinary, note(2)),
+        write(Lane::Urgent, note(3)),
+    ];
+    for call in &mut calls {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(call.as_mut().poll(&mut context).is_pending());
+    }
+    let [first, abandoned, ordinary, urgent] = calls;
+    drop(abandoned);
+    drop(open);
+    for call in [first, ordinary, urgent] {
+        call.await.unwrap();
+    }
+    assert_eq!(order.try_iter().collect::<Vec<_>>(), [3, 2]);
 }

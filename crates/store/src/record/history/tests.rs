@@ -19,7 +19,10 @@ use crate::{
         schema::{accounts, people},
         single,
     },
-    key::seal::{DataKeys, Secret},
+    key::{
+        scope::Urgency,
+        seal::{DataKeys, Secret},
+    },
     record::{Expected, RecordWriter},
 };
 
@@ -65,6 +68,7 @@ fn scope(conn: &mut Conn) -> PersonScope {
         account,
         epoch: 1,
         keys: Arc::new(keys),
+        urgency: Urgency::Ordinary,
     }
 }
 

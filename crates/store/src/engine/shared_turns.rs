@@ -1,0 +1,286 @@
+//! What all parties share in a database, and the turns before it: connections to PostgreSQL, long reads, the queue of the
+//! writer, searches of public data.
+//!
+//! Each account, and each network that searches, has a few turns of its own first. Urgent work has turns of its own too, and
+//! connections that nothing else takes.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use uuid::Uuid;
+
+use super::{
+    batch_thread::Lane,
+    turns::{PartyTurn, PartyTurns},
+};
+use crate::error::{Result, StoreError};
+
+/// How long a request may wait for its turns and a connection, all together.
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
+/// Long reads of people's records at the same time, fewer than there are connections, so that short reads always find one.
+const LONG_READS: usize = 2;
+/// Searches of public reference data at the same time, each with a connection of its own.
+pub(super) const PUBLIC_SEARCHES: u32 = 1;
+/// One in so many connections to PostgreSQL is for urgent work alone.
+const URGENT_SHARE: usize = 4;
+/// Short jobs of an account at a time on PostgreSQL, each with a connection.
+const ACCOUNT_CONNECTIONS: usize = 4;
+/// Jobs of an account that may be in the queue of SQLite's writer.
+const ACCOUNT_QUEUED: usize = 32;
+/// Requests of a party that may wait for a turn of their own.
+const MAY_WAIT: usize = 256;
+
+/// On whose behalf a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Party {
+    /// An account.
+    Account(Uuid),
+    /// An account whose person may be in a crisis.
+    UrgentAccount(Uuid),
+    /// The service itself, or a request that is bounded elsewhere, such as a sign-in.
+    Service,
+    /// Anybody who reads public data.
+    Public,
+}
+
+impl Party {
+    /// The lane in which a job waits for the writer.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Self::Account(_) | Self::Public => Lane::Ordinary,
+            Self::UrgentAccount(_) | Self::Service => Lane::Urgent,
+        }
+    }
+}
+
+/// A turn of a job. It ends when it is dropped.
+#[derive(Default)]
+pub(crate) struct Turn {
+    _connection: Option<OwnedSemaphorePermit>,
+    _shared: Option<OwnedSemaphorePermit>,
+    _account: Option<PartyTurn<Uuid>>,
+    _network: Option<PartyTurn<String>>,
+}
+
+/// The turns of a database.
+pub(super) struct SharedTurns {
+    /// On PostgreSQL only.
+    connections: Option<Connections>,
+    ordinary: PartyTurns<Uuid>,
+    urgent: PartyTurns<Uuid>,
+    long: PartyTurns<Uuid>,
+    long_reads: Arc<Semaphore>,
+    networks: PartyTurns<String>,
+    public_searches: Arc<Semaphore>,
+}
+
+/// The connections to a PostgreSQL server.
+struct Connections {
+    ordinary: Arc<Semaphore>,
+    /// For urgent work that finds none of the others free.
+    urgent: Arc<Semaphore>,
+}
+
+impl SharedTurns {
+    /// The turns of a database on SQLite.
+    pub fn on_sqlite() -> Self {
+        Self::new(None, ACCOUNT_QUEUED)
+    }
+
+    /// The turns of a database on a PostgreSQL server, to which there are so many connections.
+    pub fn on_postgres(connections: usize) -> Self {
+        let urgent = (connections / URGENT_SHARE).max(1);
+        let connections = Connections {
+            ordinary: Arc::new(Semaphore::new(connections.saturating_sub(urgent).max(1))),
+            urgent: Arc::new(Semaphore::new(urgent)),
+        };
+        Self::new(Some(connections), ACCOUNT_CONNECTIONS)
+    }
+
+    fn new(connections: Option<Connections>, of_account: usize) -> Self {
+        Self {
+            connections,
+            ordinary: PartyTurns::new(of_account, MAY_WAIT),
+            urgent: PartyTurns::new(of_account, MAY_WAIT),
+            long: PartyTurns::new(1, MAY_WAIT),
+            long_reads: Arc::new(Semaphore::new(LONG_READS)),
+            networks: PartyTurns::new(1, MAY_WAIT),
+            public_searches: Arc::new(Semaphore::new(usize::try_from(PUBLIC_SEARCHES).unwrap_or(1))),
+        }
+    }
+
+    /// Waits for a turn of the party alone, for a job that is queued for another thread.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub async fn queued(&self, party: &Party) -> Result<Turn> {
+        soon(async {
+            Ok(Turn {
+                _account: self.of_account(party).await?,
+                ..Turn::default()
+            })
+        })
+        .await
+    }
+
+    /// Waits for the turn of a short job, with a connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub async fn short(&self, party: &Party) -> Result<Turn> {
+        soon(async {
+            let account = self.of_account(party).await?;
+            Ok(Turn {
+                _connection: self.connection(party).await?,
+                _account: account,
+                ..Turn::default()
+            })
+        })
+        .await
+    }
+
+    /// Waits for the turn of an account's long read: one at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub async fn long_of_account(&self, account: Uuid) -> Result<PartyTurn<Uuid>> {
+        soon(self.long.wait(account)).await
+    }
+
+    /// Waits for the turn of a long read among those of all accounts.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub async fn long(&self, account: Option<PartyTurn<Uuid>>) -> Result<Turn> {
+        soon(async {
+            let shared = acquire(&self.long_reads).await?;
+            let connection = self.connection(&Party::Public).await?;
+            Ok(Turn {
+                _connection: connection,
+                _shared: Some(shared),
+                _account: account,
+                ..Turn::default()
+            })
+        })
+        .await
+    }
+
+    /// Waits for the turn of a search of public data, from a network.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub async fn search(&self, network: String) -> Result<Turn> {
+        soon(async {
+            let network = self.networks.wait(network).await?;
+            let shared = acquire(&self.public_searches).await?;
+            Ok(Turn {
+                _shared: Some(shared),
+                _network: Some(network),
+                ..Turn::default()
+            })
+        })
+        .await
+    }
+
+    async fn of_account(&self, party: &Party) -> Result<Option<PartyTurn<Uuid>>> {
+        Ok(match party {
+            Party::Account(account) => Some(self.ordinary.wait(*account).await?),
+            Party::UrgentAccount(account) => Some(self.urgent.wait(*account).await?),
+            Party::Service | Party::Public => None,
+        })
+    }
+
+    async fn connection(&self, party: &Party) -> Result<Option<OwnedSemaphorePermit>> {
+        let Some(Connections { ordinary, urgent }) = &self.connections else {
+            return Ok(None);
+        };
+        let connection = match party {
+            Party::Account(_) | Party::Public => acquire(ordinary).await,
+            Party::UrgentAccount(_) | Party::Service => tokio::select! {
+                biased;
+                connection = acquire(ordinary) => connection,
+                connection = acquire(urgent) => connection,
+            },
+        };
+        connection.map(Some)
+    }
+}
+
+async fn acquire(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let turn = Arc::clone(turns).acquire_owned().await;
+    turn.map_err(|e| StoreError::Internal(e.to_string()))
+}
+
+/// Waits for a turn, but not for long.
+async fn soon<T>(turn: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(MAX_WAIT, turn)
+        .await
+        .map_err(|_elapsed| StoreError::Busy)?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAM: Uuid = Uuid::from_u128(1);
+    const KIM: Uuid = Uuid::from_u128(2);
+
+    /// Whether a future gives its result at once.
+    async fn at_once<T>(turn: impl Future<Output = Result<T>>) -> Option<T> {
+        timeout(Duration::from_millis(20), turn).await.ok()?.ok()
+    }
+
+    #[tokio::test]
+    async fn one_account_leaves_connections_to_others() {
+        let turns = SharedTurns::on_postgres(12);
+        let mut of_sam = Vec::new();
+        while let Some(turn) = at_once(turns.short(&Party::Account(SAM))).await {
+            of_sam.push(turn);
+        }
+        assert_eq!(of_sam.len(), ACCOUNT_CONNECTIONS);
+        assert!(at_once(turns.short(&Party::Account(KIM))).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn urgent_work_finds_a_connection_when_others_have_taken_all() {
+        let turns = SharedTurns::on_postgres(4);
+        let mut taken = Vec::new();
+        while let Some(turn) =
+            at_once(turns.short(&Party::Account(Uuid::from_u128(taken.len() as u128)))).await
+        {
+            taken.push(turn);
+        }
+        assert_eq!(taken.len(), 3);
+        assert!(at_once(turns.short(&Party::UrgentAccount(KIM))).await.is_some());
+        assert!(at_once(turns.short(&Party::Service)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn long_reads_of_one_account_come_one_after_the_other() {
+        let turns = SharedTurns::on_sqlite();
+        let sam = turns.long_of_account(SAM).await.unwrap();
+        let _reading = turns.long(Some(sam)).await.unwrap();
+        assert!(at_once(turns.long_of_account(SAM)).await.is_none());
+        let kim = at_once(turns.long_of_account(KIM)).await;
+        assert!(at_once(turns.long(kim)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn searches_of_one_network_wait_for_each_other_before_they_wait_for_all() {
+        let turns = SharedTurns::on_sqlite();
+        let first = turns.search("a".to_owned()).await.unwrap();
+        let mut waiting = Vec::new();
+        for network in ["a", "a", "b"] {
+            let mut turn = Box::pin(turns.search(network.to_owned()));
+            assert!(timeout(Duration::from_millis(1), turn.as_mut()).await.is_err());
+            waiting.push(turn);
+        }
+        drop(first);
+        // The second of the network was let to its own turn only after the other network had queued for the shared one.
+        let other = waiting.pop().unwrap();
+        assert!(at_once(other).await.is_some());
+    }
+}

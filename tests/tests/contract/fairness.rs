@@ -1,0 +1,129 @@
+//! One account that asks for much keeps nobody else waiting.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+    mpsc::{Receiver, Sender, channel},
+};
+
+use mainstay_store::{PersonScope, Records, Store, StoreError, cache::response_cache::CachedBody};
+use mainstay_tests::{
+    TestApp, both_engines,
+    samples::{check_in, upsert},
+};
+use serde_json::{Value, json};
+
+both_engines!(
+    long_reads_of_one_person_leave_turns_to_others,
+    what_a_person_asks_for_several_times_at_once_is_computed_once,
+    a_push_that_goes_on_for_long_delays_pushes_of_its_person_only,
+    what_nobody_waits_for_any_more_is_given_up,
+);
+
+const SUMMARY: &str = "/v1/insights/summary";
+
+/// A job that reads until this is dropped.
+struct Held(#[expect(dead_code, reason = "it is held, not used")] Sender<()>);
+
+/// The work of a job that ends when the sender is dropped, and says when it has begun.
+fn until_dropped()
+-> (impl FnOnce(&mut Records<'_>) -> Result<(), StoreError> + Send + 'static, Sender<()>, Receiver<()>) {
+    let (open, gate) = channel::<()>();
+    let (began, has_begun) = channel();
+    let work = move |_records: &mut Records<'_>| {
+        let _ = began.send(());
+        let _ = gate.recv();
+        Ok(())
+    };
+    (work, open, has_begun)
+}
+
+fn read_long(store: &Store, scope: &PersonScope) -> (Held, Receiver<()>) {
+    let (work, open, has_begun) = until_dropped();
+    let (store, scope) = (store.clone(), scope.clone());
+    tokio::spawn(async move { store.read_long(&scope, work).await });
+    (Held(open), has_begun)
+}
+
+async fn begun(has_begun: Receiver<()>) {
+    tokio::task::spawn_blocking(move || has_begun.recv()).await.expect("no panic").expect("it began");
+}
+
+async fn long_reads_of_one_person_leave_turns_to_others(app: &TestApp) {
+    let (sam, kim) = (app.person().await, app.person().await);
+    let (store, scope) = (&app.state().store, app.scope(&sam).await);
+    let (first, has_begun) = read_long(store, &scope);
+    begun(has_begun).await;
+    // Many more than there are turns for all.
+    let _waiting: Vec<Held> = (0..32).map(|_| read_long(store, &scope).0).collect();
+    for path in [SUMMARY, "/v1/insights/triggers", "/v1/reports/progress"] {
+        kim.get(path).await.expect(200);
+    }
+    // What is short of the same person goes on too, and what is long is refused after its time.
+    sam.get("/v1/check-ins").await.expect(200);
+    let refused = sam.get(SUMMARY).await.expect(503);
+    assert_eq!(refused.problem(), "unavailable");
+    assert!(!refused.header("retry-after").is_empty());
+    drop(first);
+}
+
+async fn what_a_person_asks_for_several_times_at_once_is_computed_once(app: &TestApp) {
+    let sam = app.person().await;
+    let (store, scope) = (&app.state().store, app.scope(&sam).await);
+    let observed = store.revision(&scope).await.expect("a revision");
+    let computed = Arc::new(AtomicUsize::new(0));
+    let mut asked = tokio::task::JoinSet::new();
+    for _ in 0..32 {
+        let (store, scope, now) = (store.clone(), scope.clone(), app.clock.micros());
+        let computed = Arc::clone(&computed);
+        let compute = move |_records: &mut Records<'_>| {
+            computed.fetch_add(1, Ordering::SeqCst);
+            Ok(Some(CachedBody::new(b"{}".to_vec())))
+        };
+        asked.spawn(async move { store.get_or_compute_long(&scope, "a test", observed, now, compute).await });
+    }
+    for body in asked.join_all().await {
+        assert!(matches!(body, Ok(Some(body)) if body.bytes.as_ref() == b"{}"));
+    }
+    assert_eq!(computed.load(Ordering::SeqCst), 1);
+}
+
+fn one_change(n: u128) -> Value {
+    json!({ "cursor": null, "changes": [upsert("check-ins", n, None, check_in("one"))] })
+}
+
+async fn a_push_that_goes_on_for_long_delays_pushes_of_its_person_only(app: &TestApp) {
+    let (sam, kim) = (app.person().await, app.person().await);
+    let account = app.scope(&sam).await.account();
+    let turn = app.state().pushes.wait(account).await.expect("nobody pushes");
+    let refused = sam.post("/v1/sync", &one_change(1)).await.expect(503);
+    assert_eq!(refused.header("retry-after"), "1");
+    kim.post("/v1/sync", &one_change(1)).await.expect(200);
+    drop(turn);
+    sam.post("/v1/sync", &one_change(1)).await.expect(200);
+}
+
+async fn what_nobody_waits_for_any_more_is_given_up(app: &TestApp) {
+    let sam = app.person().await;
+    let scope = app.scope(&sam).await;
+    let (tell, outcome) = channel();
+    let (store, person) = (app.state().store.clone(), scope.clone());
+    let reading = tokio::spawn(async move {
+        let work = move |records: &mut Records<'_>| -> Result<(), StoreError> {
+            loop {
+                if let Err(error) = records.changes(0, 1) {
+                    let _ = tell.send(matches!(error, StoreError::Busy));
+                    return Err(error);
+                }
+            }
+        };
+        store.read_long(&person, work).await
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(!reading.is_finished());
+    // As when the client closes its connection.
+    reading.abort();
+    let gave_up = tokio::task::spawn_blocking(move || outcome.recv()).await.expect("no panic");
+    assert_eq!(gave_up, Ok(true));
+    sam.get(SUMMARY).await.expect(200);
+}
