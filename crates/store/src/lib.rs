@@ -190,7 +190,7 @@ impl Store {
     /// The same in a turn of the account that has come already.
     pub(crate) async fn read_long_in_turn<T, F>(
         &self,
-        turn: PartyTurn<Uuid>,
+        turn: Arc<PartyTurn<Uuid>>,
         scope: &PersonScope,
         f: F,
     ) -> Result<T>

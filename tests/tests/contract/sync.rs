@@ -1,6 +1,6 @@
 //! Sync: pushing changes and pulling changes in one request.
 
-use mainstay_api::sync::turns::CONCURRENT_PUSHES;
+use mainstay_api::server::push_turns::CONCURRENT_PUSHES;
 use mainstay_domain::record::Kind;
 use mainstay_tests::{
     Engine, Person, Response, TestApp, both_engines,

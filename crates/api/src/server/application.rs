@@ -29,10 +29,10 @@ use crate::{
         key_watch::{KeyFiles, KeyWatch},
         metrics::{self, Metrics, RouteMetrics},
         operations::OpenapiDocument,
+        push_turns::PushTurns,
         state::{Parts, State},
         worker,
     },
-    sync::turns::PushTurns,
 };
 
 /// How long requests in flight may still take after the signal to stop, in seconds.

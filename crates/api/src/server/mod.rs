@@ -7,5 +7,6 @@ pub mod key_watch;
 pub mod logging;
 pub mod metrics;
 pub mod operations;
+pub mod push_turns;
 pub mod state;
 pub mod worker;

@@ -11,8 +11,7 @@ use crate::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
     },
     http::{rate_limit::Limits, running_keys::RunningKeys},
-    server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics},
-    sync::turns::PushTurns,
+    server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics, push_turns::PushTurns},
 };
 
 /// A shared handle on the parts of the application, as cheap to clone as an [`Arc`].

@@ -6,7 +6,6 @@ mod message;
 mod prepare;
 mod pull;
 mod push;
-pub mod turns;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};

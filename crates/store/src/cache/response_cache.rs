@@ -197,9 +197,11 @@ impl Store {
         if let Some(entry) = self.cache.get(&key).filter(|entry| entry.revision == revision) {
             return entry.body();
         }
-        let body = self.read_long_in_turn(turn, scope, compute).await?;
+        let body = self.read_long_in_turn(Arc::clone(&turn), scope, compute).await?;
         let entry = Entry::of_body(body.as_ref(), revision, now);
         self.cache.put(&key, entry, generation);
+        // Those who waited for the turn find the entry.
+        drop(turn);
         Ok(body)
     }
 }

@@ -206,13 +206,13 @@ impl Engine {
     ///
     /// # Errors
     /// [`StoreError::Busy`] if that does not come soon.
-    pub async fn long_turn(&self, account: Uuid) -> Result<PartyTurn<Uuid>> {
+    pub async fn long_turn(&self, account: Uuid) -> Result<Arc<PartyTurn<Uuid>>> {
         self.turns.long_of_account(account).await
     }
 
     /// Runs a reading job that may take long, on a thread that may block. It ends when its caller has gone away, or after
     /// ten seconds, at its next look at the record. The turn is of the account whose record is read.
-    pub async fn read_long<T, F>(&self, turn: Option<PartyTurn<Uuid>>, f: F) -> Result<T>
+    pub async fn read_long<T, F>(&self, turn: Option<Arc<PartyTurn<Uuid>>>, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,

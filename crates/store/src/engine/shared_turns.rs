@@ -62,6 +62,8 @@ pub(crate) struct Turn {
     _connection: Option<OwnedSemaphorePermit>,
     _shared: Option<OwnedSemaphorePermit>,
     _account: Option<PartyTurn<Uuid>>,
+    /// Its caller holds it too, until it has looked at the result.
+    _long: Option<Arc<PartyTurn<Uuid>>>,
     _network: Option<PartyTurn<String>>,
 }
 
@@ -146,22 +148,22 @@ impl SharedTurns {
     ///
     /// # Errors
     /// [`StoreError::Busy`] if it does not come soon.
-    pub async fn long_of_account(&self, account: Uuid) -> Result<PartyTurn<Uuid>> {
-        soon(self.long.wait(account)).await
+    pub async fn long_of_account(&self, account: Uuid) -> Result<Arc<PartyTurn<Uuid>>> {
+        soon(self.long.wait(account)).await.map(Arc::new)
     }
 
     /// Waits for the turn of a long read among those of all accounts.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if it does not come soon.
-    pub async fn long(&self, account: Option<PartyTurn<Uuid>>) -> Result<Turn> {
+    pub async fn long(&self, account: Option<Arc<PartyTurn<Uuid>>>) -> Result<Turn> {
         soon(async {
             let shared = acquire(&self.long_reads).await?;
             let connection = self.connection(&Party::Public).await?;
             Ok(Turn {
                 _connection: connection,
                 _shared: Some(shared),
-                _account: account,
+                _long: account,
                 ..Turn::default()
             })
         })
