@@ -28,6 +28,7 @@ both_engines!(
     a_pull_brings_each_record_once_and_deletions_as_tombstones,
     cursors_belong_to_one_person_and_expire_with_the_tombstones_after_them,
     a_push_without_a_permit_gets_503_and_a_pull_needs_no_permit,
+    a_push_of_small_changes_to_large_records_is_cut_off_and_goes_on_where_it_ended,
     a_request_that_is_too_large_or_malformed_is_refused_as_a_whole,
     the_history_has_each_earlier_version_with_the_session_that_replaced_it,
     every_collection_travels_by_sync,
@@ -437,4 +438,32 @@ async fn cursors_from_before_a_restore_are_expired() {
     );
     assert_ne!(again["cursor"], all["cursor"]);
     pull(&sam, &again["cursor"], 200).await.expect(200);
+}
+
+/// A change of a few bytes to a large record opens it, writes it whole, and keeps what it was before.
+async fn a_push_of_small_changes_to_large_records_is_cut_off_and_goes_on_where_it_ended(app: &TestApp) {
+    let sam = app.person().await;
+    let strategy = |n: u32| json!({ "label": format!("walk {n}"), "category": "mindful_walking", "instructions": "along the river ".repeat(90) });
+    let content = json!({ "strategies": (0..100).map(strategy).collect::<Vec<_>>() });
+    let plan = json!({ "kind": "relapse_prevention", "title": "Staying well", "content": content });
+    let id = sam.post("/v1/plans", &plan).await.expect(201).id();
+    let change = |base: i64| json!({ "kind": "plans", "op": "merge", "id": id, "base_version": base, "record": { "title": format!("Version {base}") } });
+    let mut changes: Vec<Value> = (1..=40).map(change).collect();
+    changes.push(upsert("check-ins", 1, None, check_in("of another record")));
+    let mut pushes = 0;
+    while !changes.is_empty() {
+        let results = push(&sam, &changes).await;
+        pushes += 1;
+        let done = results.iter().take_while(|result| result["status"] == "applied").count();
+        assert!(done > 0, "each push goes on");
+        for (n, result) in results.iter().enumerate().skip(done) {
+            let is_first = n == done || result["kind"] != "plans";
+            assert_eq!(result["status"], if is_first { "rejected" } else { "skipped" }, "{result}");
+            assert!(!is_first || result["problem"]["type"] == "/problems/postponed", "{result}");
+        }
+        changes.drain(..done);
+    }
+    assert!((4..=10).contains(&pushes), "{pushes}");
+    let plan = sam.get(&format!("/v1/plans/{id}")).await.expect(200);
+    assert_eq!((&plan.body["version"], &plan.body["title"]), (&json!(41), &json!("Version 40")));
 }

@@ -110,6 +110,8 @@ kinds! {
         "The fault is on the side of the server and was logged under the request_id. It is safe to send the same request again.";
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "Not available just now",
         "The service is busy or cannot reach its database. Try again after the seconds in Retry-After. A record that is sent again with the same id is stored once.";
+    Postponed, "postponed", SERVICE_UNAVAILABLE, "Not tried yet",
+        "The changes before this one in the push were as much work as one push may cause. Keep this change, and send it with the next push.";
 }
 
 /// Why a cursor of sync has expired. More reasons may come.

@@ -4,7 +4,7 @@ use mainstay_domain::record::{
     Draft, Incoming, Kind, Record, draft,
     registry::{ForNoun, for_noun},
 };
-use mainstay_store::{Created, Expected, LockedWriter, SealedDraft, StoreError};
+use mainstay_store::{Change, Created, Expected, LockedWriter, SealedDraft, StoreError};
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
@@ -35,7 +35,7 @@ pub(super) fn apply(
 ) -> Result<SyncResult, StoreError> {
     match (prepared, Kind::from_path(&change.kind)) {
         (Prepared::Rejected(problem), _) => Ok(rejected(change, problem)),
-        (Prepared::New(new), _) => create(writer, change, new, is_stored),
+        (Prepared::New(new), _) => create(writer, change, new, is_stored, context),
         (Prepared::NeedsCurrent { base }, Some(kind)) => for_noun(
             kind,
             Apply {
@@ -57,7 +57,9 @@ fn create(
     change: &SyncPush,
     new: &mut SealedDraft,
     is_stored: Option<bool>,
+    context: &PushContext,
 ) -> Result<SyncResult, StoreError> {
+    context.work.add(new.draft().body.len());
     let created = match is_stored {
         Some(true) => return Ok(done(change, SyncStatus::Applied, 1)),
         Some(false) => writer.explain_conflict(new),
@@ -74,8 +76,8 @@ fn create(
                 .ok_or(StoreError::NotFound)?;
             Ok(done(change, SyncStatus::Replayed, latest.version))
         }
-        Err(StoreError::IdConflict | StoreError::IdDeleted) => conflict(writer, kind, change),
-        Err(error) => refused(writer, kind, change, error),
+        Err(StoreError::IdConflict | StoreError::IdDeleted) => conflict(writer, kind, change, context),
+        Err(error) => refused(writer, kind, change, error, context),
     }
 }
 
@@ -101,12 +103,12 @@ impl ForNoun for Apply<'_, '_, '_> {
 }
 
 impl Apply<'_, '_, '_> {
-    fn replace<T: Record>(self) -> Result<SyncResult, StoreError> {
+    fn replace<T: Record>(mut self) -> Result<SyncResult, StoreError> {
         let incoming = match incoming::<T>(self.change, self.context) {
             Ok(incoming) => incoming,
             Err(problem) => return Ok(rejected(self.change, &problem)),
         };
-        let Some(latest) = self.writer.records().latest_change(T::KIND, self.change.id)? else {
+        let Some(latest) = self.latest(T::KIND)? else {
             return Ok(rejected(self.change, &Problem::new(ProblemKind::NotFound)));
         };
         let before = match &latest.record {
@@ -123,8 +125,8 @@ impl Apply<'_, '_, '_> {
         self.store(&draft)
     }
 
-    fn merge<T: Record>(self) -> Result<SyncResult, StoreError> {
-        let Some(latest) = self.writer.records().latest_change(T::KIND, self.change.id)? else {
+    fn merge<T: Record>(mut self) -> Result<SyncResult, StoreError> {
+        let Some(latest) = self.latest(T::KIND)? else {
             return Ok(rejected(self.change, &Problem::new(ProblemKind::NotFound)));
         };
         match &latest.record {
@@ -140,10 +142,21 @@ impl Apply<'_, '_, '_> {
                     .writer
                     .records()
                     .replaced(T::KIND, self.change.id, self.base)?;
+                self.context.work.add(before.as_ref().map_or(0, Vec::len));
                 let draft = before.map(|body| self.merged_draft::<T>(&body)).transpose()?;
                 self.replay_or_conflict(draft.and_then(Result::ok).as_ref(), latest.version)
             }
         }
+    }
+
+    /// The latest change of the record.
+    fn latest(&mut self, kind: Kind) -> Result<Option<Change>, StoreError> {
+        let latest = self.writer.records().latest_change(kind, self.change.id)?;
+        let stored = latest.as_ref().and_then(|latest| latest.record.as_ref());
+        self.context
+            .work
+            .add(stored.map_or(0, |stored| stored.body.len()));
+        Ok(latest)
     }
 
     /// Drafts what the change makes of a stored body.
@@ -170,21 +183,23 @@ impl Apply<'_, '_, '_> {
             return Ok(done(change, SyncStatus::Replayed, latest));
         }
         let kind = Kind::from_path(&change.kind).ok_or(StoreError::NotFound)?;
-        conflict(writer, kind, change)
+        conflict(writer, kind, change, self.context)
     }
 
     /// Stores the next version.
     fn store(self, draft: &Draft) -> Result<SyncResult, StoreError> {
         let (change, writer) = (self.change, self.writer);
+        self.context.work.add(draft.body.len());
         match writer.attempt(|writer| writer.replace(draft, &Expected::Version(self.base))) {
             Ok(stored) => Ok(done(change, SyncStatus::Applied, stored.version)),
-            Err(error) => refused(writer, draft.kind, change, error),
+            Err(error) => refused(writer, draft.kind, change, error, self.context),
         }
     }
 
-    fn delete<T: Record>(self) -> Result<SyncResult, StoreError> {
+    fn delete<T: Record>(mut self) -> Result<SyncResult, StoreError> {
+        let latest = self.latest(T::KIND)?;
         let (change, writer, base) = (self.change, self.writer, self.base);
-        let Some(latest) = writer.records().latest_change(T::KIND, change.id)? else {
+        let Some(latest) = latest else {
             return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
         };
         if latest.deleted {
@@ -194,7 +209,7 @@ impl Apply<'_, '_, '_> {
             writer.attempt(|writer| remove_in::<T>(writer.writer(), change.id, &Expected::Version(base)));
         match removed {
             Ok(()) => Ok(done(change, SyncStatus::Applied, base + 1)),
-            Err(error) => refused(writer, T::KIND, change, error),
+            Err(error) => refused(writer, T::KIND, change, error, self.context),
         }
     }
 }
@@ -205,9 +220,10 @@ fn refused(
     kind: Kind,
     change: &SyncPush,
     error: StoreError,
+    context: &PushContext,
 ) -> Result<SyncResult, StoreError> {
     match error {
-        StoreError::VersionMismatch { .. } => conflict(writer, kind, change),
+        StoreError::VersionMismatch { .. } => conflict(writer, kind, change, context),
         StoreError::SlotTaken { .. } | StoreError::Findings(_) | StoreError::Final | StoreError::NotFound => {
             Ok(rejected(change, &problem_of(kind, error)))
         }
@@ -240,6 +256,11 @@ fn rejected(change: &SyncPush, problem: &Problem) -> SyncResult {
     }
 }
 
+/// The result of a change that the push did not come to, because the ones before it were much work.
+pub(super) fn postponed(change: &SyncPush) -> SyncResult {
+    rejected(change, &Problem::new(ProblemKind::Postponed))
+}
+
 /// The result of a change after one to the same record that failed.
 pub(super) fn skipped(change: &SyncPush) -> SyncResult {
     result(change, SyncStatus::Skipped)
@@ -249,6 +270,7 @@ fn conflict(
     writer: &mut LockedWriter<'_, '_>,
     kind: Kind,
     change: &SyncPush,
+    context: &PushContext,
 ) -> Result<SyncResult, StoreError> {
     let latest = writer
         .records()
@@ -259,6 +281,7 @@ fn conflict(
         Some(stored) => encode_raw(stored)?,
         None => encode_tombstone(latest.id, latest.version)?,
     };
+    context.work.add(current.get().len());
     Ok(SyncResult {
         version: Some(latest.version),
         current: Some(current),

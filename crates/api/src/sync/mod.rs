@@ -6,6 +6,7 @@ mod message;
 mod prepare;
 mod pull;
 mod push;
+mod work;
 
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
@@ -25,6 +26,7 @@ use self::{
     prepare::{PushContext, may_need_zone},
     pull::{pull, sync_state},
     push::{Push, merged_responses, named_questionnaires, stored_questionnaires},
+    work::Work,
 };
 use crate::{
     http::{
@@ -85,6 +87,7 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
         questionnaires,
         zone,
         now,
+        work: Work::default(),
     };
     let push = prepare(request.changes, caller.scope().clone(), context).await?;
     let pushed = perform(caller, body.key, now, cursor_problem, move |writer| {

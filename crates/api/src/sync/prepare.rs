@@ -11,7 +11,10 @@ use mainstay_domain::{
 };
 use mainstay_store::{PersonScope, SealedDraft, StoreError};
 
-use super::message::{SyncOperation, SyncPush};
+use super::{
+    message::{SyncOperation, SyncPush},
+    work::Work,
+};
 use crate::{
     http::{
         body::parse_patch,
@@ -29,6 +32,8 @@ pub(super) struct PushContext {
     pub zone: Tz,
     /// The time of the request.
     pub now: DateTime<Utc>,
+    /// The work that the push has caused so far.
+    pub work: Work,
 }
 
 /// Whether a change may need the person's time zone.

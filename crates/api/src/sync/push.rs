@@ -11,7 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    apply::{apply, skipped},
+    apply::{apply, postponed, skipped},
     message::{MAX_CHANGES, SyncOperation, SyncPush, SyncResult, SyncStatus},
     prepare::{Prepared, PushContext, prepare_change},
 };
@@ -211,6 +211,8 @@ fn run_pass<'a>(
         }
         let result = if failed.contains(&key) {
             skipped(item.change)
+        } else if item.is_stored.is_none() && context.work.is_over() {
+            postponed(item.change)
         } else {
             create_batch(writer, item, later, |key| {
                 pass.waiting.contains(key) || failed.contains(key)
