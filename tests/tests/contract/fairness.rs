@@ -18,6 +18,7 @@ both_engines!(
     what_a_person_asks_for_several_times_at_once_is_computed_once,
     a_push_that_goes_on_for_long_delays_pushes_of_its_person_only,
     what_nobody_waits_for_any_more_is_given_up,
+    pages_of_large_records_end_early_and_lose_none,
 );
 
 const SUMMARY: &str = "/v1/insights/summary";
@@ -126,4 +127,48 @@ async fn what_nobody_waits_for_any_more_is_given_up(app: &TestApp) {
     let gave_up = tokio::task::spawn_blocking(move || outcome.recv()).await.expect("no panic");
     assert_eq!(gave_up, Ok(true));
     sam.get(SUMMARY).await.expect(200);
+}
+
+async fn pages_of_large_records_end_early_and_lose_none(app: &TestApp) {
+    let sam = app.person().await;
+    let strategy = |n: u32| json!({ "label": format!("walk {n}"), "category": "mindful_walking", "instructions": "along the river ".repeat(110) });
+    let content = json!({ "strategies": (0..100).map(strategy).collect::<Vec<_>>() });
+    let plan = json!({ "kind": "relapse_prevention", "title": "Staying well", "content": content });
+    let mut ids = Vec::new();
+    for _ in 0..15 {
+        ids.push(sam.post("/v1/plans", &plan).await.expect(201).id());
+    }
+    let last = ids.last().cloned().expect("one");
+    for version in 1..15 {
+        sam.patch(&format!("/v1/plans/{last}"), version, &json!({ "title": format!("Version {version}") }))
+            .await
+            .expect(200);
+    }
+    let most = 3 * 1024 * 1024;
+    let mut listed = Vec::new();
+    let mut path = "/v1/plans?order=asc&limit=200".to_owned();
+    loop {
+        let page = sam.get(&path).await.expect(200);
+        assert!(page.body.to_string().len() < most);
+        listed.extend(page.items().iter().map(|plan| plan["id"].as_str().map(str::to_owned).expect("an id")));
+        let Some(next) = page.body["next_cursor"].as_str() else { break };
+        path = format!("/v1/plans?order=asc&limit=200&cursor={next}");
+    }
+    listed.sort();
+    ids.sort();
+    assert_eq!(listed, ids);
+    let history = sam.get(&format!("/v1/plans/{last}/history?limit=200")).await.expect(200);
+    assert!(history.body.to_string().len() < most && history.body["next_cursor"].is_string());
+    let mut cursor = Value::Null;
+    let mut pulled = 0;
+    loop {
+        let page = sam.post("/v1/sync", &json!({ "cursor": cursor, "limit": 500 })).await.expect(200);
+        assert!(page.body.to_string().len() < most);
+        pulled += page.body["changes"].as_array().map_or(0, Vec::len);
+        cursor = page.body["cursor"].clone();
+        if page.body["has_more"] == json!(false) {
+            break;
+        }
+    }
+    assert_eq!(pulled, ids.len());
 }

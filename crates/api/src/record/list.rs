@@ -75,16 +75,9 @@ async fn list(caller: Caller, kind: Kind) -> HandlerResult {
 type SortKey = (i64, Uuid);
 
 /// Reads a page.
-fn read_page(
-    records: &mut KeyedRecords<'_, '_>,
-    kind: Kind,
-    mut range: Range,
-) -> Result<CachedBody, StoreError> {
-    let limit = range.limit;
-    // One record more tells whether there is a next page.
-    range.limit += 1;
-    let encoded: Vec<(SortKey, Vec<u8>)> = records
-        .list(kind, &range)?
+fn read_page(records: &mut KeyedRecords<'_, '_>, kind: Kind, range: Range) -> Result<CachedBody, StoreError> {
+    let (page, has_more) = records.page(kind, &range)?;
+    let encoded: Vec<(SortKey, Vec<u8>)> = page
         .iter()
         .map(|record| ((record.occurred_at, record.id), encode(record)))
         .collect();
@@ -92,7 +85,7 @@ fn read_page(
         .iter()
         .map(|(key, item)| (*key, item.as_slice()))
         .collect();
-    Ok(encode_page(items, limit, false, kind, range.order))
+    Ok(encode_page(items, range.limit, has_more, kind, range.order))
 }
 
 /// Adds new records to a cached page. Returns `None` if the page must be read again: if anything but new records

@@ -6,9 +6,6 @@ use serde_json::value::RawValue;
 use super::message::SyncChange;
 use crate::record::encode;
 
-/// A page ends before it becomes larger than this, in bytes, unless a single record is larger.
-const MAX_PAGE_BYTES: usize = 2 * 1024 * 1024;
-
 /// A page of changes.
 pub(super) struct ChangesPage {
     /// The state of the person's changes.
@@ -44,22 +41,7 @@ pub(super) fn sync_state(records: &mut Records<'_>) -> Result<SyncState, StoreEr
 /// Reads a page of the changes after a number.
 pub(super) fn pull(records: &mut Records<'_>, after: i64, limit: i64) -> Result<ChangesPage, StoreError> {
     let sync_state = records.sync_state()?;
-    let mut changes = records.changes(after, limit + 1)?;
-    let mut has_more = i64::try_from(changes.len()).unwrap_or(i64::MAX) > limit;
-    changes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-    let mut bytes = 0;
-    let first_beyond = changes.iter().position(|change| {
-        // About the size in the response: the body and the members around it.
-        bytes += change
-            .record
-            .as_ref()
-            .map_or(100, |stored| stored.body.len() + 300);
-        bytes > MAX_PAGE_BYTES
-    });
-    if let Some(first_beyond) = first_beyond {
-        has_more |= first_beyond.max(1) < changes.len();
-        changes.truncate(first_beyond.max(1));
-    }
+    let (changes, has_more) = records.changes(after, limit)?;
     let upto = changes.last().map_or(after, |change| change.rev);
     Ok(ChangesPage {
         sync_state,

@@ -6,7 +6,7 @@ use diesel::{
 use mainstay_domain::record::Kind;
 use uuid::Uuid;
 
-use super::{Records, Replaced, columns};
+use super::{Records, Replaced, columns, page::read_page};
 use crate::{
     engine::{
         job_limit,
@@ -59,6 +59,11 @@ struct HistoryRow {
 }
 
 impl HistoryRow {
+    /// The size in bytes.
+    fn size(&self) -> usize {
+        self.sealed.len()
+    }
+
     fn open_body(&self, scope: &PersonScope, kind: Kind, id: Uuid) -> Result<Vec<u8>> {
         columns::open_body(scope, kind, id, self.version, &self.sealed)
     }
@@ -95,14 +100,23 @@ macro_rules! history_of {
 impl Records<'_> {
     /// Returns versions of a record that were replaced, newest first. A deleted record has a history too.
     pub fn history(&mut self, kind: Kind, id: Uuid, range: VersionRange) -> Result<VersionPage<Replaced>> {
-        job_limit::check()?;
-        // Always the same text, so that each connection prepares it once.
-        let page = history_of!(self, kind, id)
-            .filter(record_history::version.lt(range.below.unwrap_or(i64::MAX)))
-            .order(record_history::version.desc())
-            .limit(one_more(range.limit));
-        let rows: Vec<HistoryRow> = on!(&mut *self.conn, |c| page.select(HistoryRow::as_select()).load(c))?;
-        open_page(&rows, range.limit, |row| row.open(self.scope, kind, id))
+        let (rows, has_more) = read_page(range.limit, HistoryRow::size, |last, limit| {
+            job_limit::check()?;
+            let below = last.map_or(range.below.unwrap_or(i64::MAX), |last| last.version);
+            // Always the same text, so that each connection prepares it once.
+            let page = history_of!(self, kind, id)
+                .filter(record_history::version.lt(below))
+                .order(record_history::version.desc())
+                .limit(limit);
+            Ok(on!(&mut *self.conn, |c| page
+                .select(HistoryRow::as_select())
+                .load(c))?)
+        })?;
+        let versions = rows.iter().map(|row| row.open(self.scope, kind, id));
+        Ok(VersionPage {
+            versions: versions.collect::<Result<_>>()?,
+            has_more,
+        })
     }
 
     /// Returns the JSON object of one version of a record that was replaced. A deleted record has such versions too.
@@ -132,18 +146,21 @@ impl Records<'_> {
             .into_iter()
             .collect();
         let limit = range.limit.saturating_sub(versions.len());
-        let page = history_of!(self, kind, id)
-            .filter(record_history::version.lt(below))
-            .filter(record_history::digest.ne(self.server_digest()))
-            .order(record_history::version.desc())
-            .limit(one_more(limit));
-        let rows: Vec<HistoryRow> = on!(&mut *self.conn, |c| page.select(HistoryRow::as_select()).load(c))?;
-        let older = open_page(&rows, limit, |row| row.open_version(self.scope, kind, id))?;
-        versions.extend(older.versions);
-        Ok(VersionPage {
-            versions,
-            has_more: older.has_more,
-        })
+        let (rows, has_more) = read_page(limit, HistoryRow::size, |last, limit| {
+            job_limit::check()?;
+            let page = history_of!(self, kind, id)
+                .filter(record_history::version.lt(last.map_or(below, |last| last.version)))
+                .filter(record_history::digest.ne(self.server_digest()))
+                .order(record_history::version.desc())
+                .limit(limit);
+            Ok(on!(&mut *self.conn, |c| page
+                .select(HistoryRow::as_select())
+                .load(c))?)
+        })?;
+        for row in &rows {
+            versions.push(row.open_version(self.scope, kind, id)?);
+        }
+        Ok(VersionPage { versions, has_more })
     }
 
     /// Returns the version whose content a client sent as the `number`-th, from 1.
@@ -190,22 +207,6 @@ impl Records<'_> {
     fn server_digest(&self) -> Vec<u8> {
         self.scope.keys.origin(&[])
     }
-}
-
-/// One row more than a page has tells whether there is another page.
-fn one_more(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)
-}
-
-fn open_page<T>(
-    rows: &[HistoryRow],
-    limit: usize,
-    open: impl FnMut(&HistoryRow) -> Result<T>,
-) -> Result<VersionPage<T>> {
-    Ok(VersionPage {
-        versions: rows.iter().take(limit).map(open).collect::<Result<_>>()?,
-        has_more: rows.len() > limit,
-    })
 }
 
 #[cfg(test)]

@@ -40,6 +40,11 @@ impl<'r, 'a> KeyedRecords<'r, 'a> {
         self.check(kind)?.list(kind, range)
     }
 
+    /// A page of a collection, as [`Records::page`].
+    pub fn page(&mut self, kind: Kind, range: &Range) -> Result<(Vec<Stored>, bool)> {
+        self.check(kind)?.page(kind, range)
+    }
+
     fn check(&mut self, kind: Kind) -> Result<&mut Records<'a>> {
         if self.kinds.contains(&kind) {
             Ok(self.records)

@@ -19,6 +19,7 @@ pub mod history;
 pub(crate) mod insert;
 mod keyed;
 mod locked;
+mod page;
 pub(crate) mod parts;
 mod read;
 mod write;

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::{
     Change, Order, Range, Since, Stored, SyncState,
     changes::{MAX_TRACKED_CHANGES, changed_after, since},
-    columns::{FullRow, StoredColumns},
+    columns::{ChangedRow, FullRow, StoredColumns},
+    page::read_page,
 };
 use crate::{
     engine::{
@@ -99,6 +100,30 @@ impl<'a> Records<'a> {
 
     /// A part of a collection, in the order of time and id.
     pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
+        let rows = self.rows(kind, range)?;
+        rows.into_iter().map(|row| row.open(kind, self.scope)).collect()
+    }
+
+    /// A part of a collection that is bounded in bytes too, and whether there is more of it.
+    pub fn page(&mut self, kind: Kind, range: &Range) -> Result<(Vec<Stored>, bool)> {
+        let limit = usize::try_from(range.limit).unwrap_or(0);
+        let size = |row: &StoredColumns| row.sealed.len();
+        let (rows, has_more) = read_page(limit, size, |last, limit| {
+            let after = last.map(|last| (last.occurred_at.0, last.id.0)).or(range.after);
+            self.rows(
+                kind,
+                &Range {
+                    after,
+                    limit,
+                    ..*range
+                },
+            )
+        })?;
+        let opened = rows.into_iter().map(|row| row.open(kind, self.scope));
+        Ok((opened.collect::<Result<_>>()?, has_more))
+    }
+
+    fn rows(&mut self, kind: Kind, range: &Range) -> Result<Vec<StoredColumns>> {
         job_limit::check()?;
         let bounds = Bounds::of(range);
         let (at, id) = (DbTimestamp(bounds.after.0), DbUuid(bounds.after.1));
@@ -123,7 +148,7 @@ impl<'a> Records<'a> {
                 .select(StoredColumns::as_select())
                 .load(c),
         })?;
-        rows.into_iter().map(|row| row.open(kind, self.scope)).collect()
+        Ok(rows)
     }
 
     /// The sync state of the person.
@@ -141,11 +166,18 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// The records that changed after a number, in the order of their latest changes, each once.
-    pub fn changes(&mut self, after: i64, limit: i64) -> Result<Vec<Change>> {
-        job_limit::check()?;
-        let rows = changed_after(self.conn, self.scope.no, after, limit)?;
-        rows.iter().map(|row| row.open(self.scope)).collect()
+    /// The records that changed after a number, in the order of their latest changes, each once; bounded in bytes too. Tells
+    /// whether there are more.
+    pub fn changes(&mut self, after: i64, limit: i64) -> Result<(Vec<Change>, bool)> {
+        let limit = usize::try_from(limit).unwrap_or(0);
+        let size = |row: &ChangedRow| row.columns.sealed.len();
+        let (rows, has_more) = read_page(limit, size, |last, limit| {
+            job_limit::check()?;
+            let after = last.map_or(after, |last| last.columns.rev);
+            changed_after(self.conn, self.scope.no, after, limit)
+        })?;
+        let changes = rows.iter().map(|row| row.open(self.scope));
+        Ok((changes.collect::<Result<_>>()?, has_more))
     }
 
     /// The changes of some collections after a number.
