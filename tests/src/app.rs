@@ -7,7 +7,7 @@ use std::{
 };
 
 use mainstay_api::{
-    auth::access_token::generate_signing_key,
+    auth::{access_token::generate_signing_key, registration_policy::RegistrationSettings},
     http::rate_limit::LimitMode,
     server::{
         application::{Configuration, Running},
@@ -52,6 +52,7 @@ struct Setup {
     master: String,
     signing_keys: String,
     limits: LimitMode,
+    registration: RegistrationSettings,
     cors_origins: Vec<String>,
     erasure_ledger: PathBuf,
     clock: Clock,
@@ -70,6 +71,7 @@ impl Setup {
                 signing_keys: setup.signing_keys,
                 issuer: "mainstay".to_owned(),
                 limits: setup.limits,
+                registration: setup.registration,
                 trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
                 cors_origins: setup.cors_origins,
                 erasure_ledger: ErasureLedger::at(&setup.erasure_ledger),
@@ -97,12 +99,31 @@ impl TestApp {
 
     /// Starts a server whose API pages of other origins may use.
     pub async fn start_for_pages(engine: Engine, limits: LimitMode, origins: &[&str]) -> Self {
+        Self::start_as(engine, limits, RegistrationSettings::default(), origins).await
+    }
+
+    /// Starts a server with these settings of registration.
+    pub async fn start_registering(
+        engine: Engine,
+        limits: LimitMode,
+        registration: RegistrationSettings,
+    ) -> Self {
+        Self::start_as(engine, limits, registration, &[]).await
+    }
+
+    async fn start_as(
+        engine: Engine,
+        limits: LimitMode,
+        registration: RegistrationSettings,
+        origins: &[&str],
+    ) -> Self {
         let database = Database::create(engine);
         let setup = Setup {
             locations: database.locations(),
             master: MasterKeys::generate().expect("a key").to_string(),
             signing_keys: generate_signing_key().expect("a key"),
             limits,
+            registration,
             cors_origins: origins.iter().copied().map(str::to_owned).collect(),
             erasure_ledger: database.path().join("erasures.jsonl"),
             clock: Clock::default(),

@@ -8,7 +8,7 @@ use mainstay_domain::{
 };
 
 use crate::{
-    auth::{account, session},
+    auth::{account, registration, session},
     check_in, craving_event, insight, medication, meeting,
     openapi::{
         document::document,
@@ -24,6 +24,7 @@ use crate::{
 /// Lists all endpoints.
 pub fn endpoints() -> Vec<Endpoint> {
     let groups = [
+        registration::endpoints(),
         account::endpoints(),
         session::endpoints(),
         collection::<Goal>(Tag::Goals),

@@ -25,6 +25,7 @@ use crate::{
     erasure_ledger::Erasure,
     error::{Result, StoreError},
     idempotency::StoredResponse,
+    invite::{InviteIndex, redeem},
     key::{
         scope::{PersonScope, VersionTag},
         seal::DataKeys,
@@ -64,6 +65,21 @@ impl Store {
         keep: Option<StoredResponse>,
         now: i64,
     ) -> Result<()> {
+        self.create_invited_account(new, session, keep, None, now).await
+    }
+
+    /// Creates an account as [`Self::create_account`] does, and takes one use of an invite in the same transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::InviteInvalid`] if the invite has no use left any more; those of [`Self::create_account`].
+    pub async fn create_invited_account(
+        &self,
+        new: NewAccount,
+        session: Option<NewSession>,
+        keep: Option<StoredResponse>,
+        invite: Option<InviteIndex>,
+        now: i64,
+    ) -> Result<()> {
         let now = DbTimestamp(now);
         let keys = self.keys.create(new.id, now).await?;
         let (id, index) = (new.id, self.email_index(&new.content.email));
@@ -84,9 +100,13 @@ impl Store {
                 return Err(StoreError::EmailTaken);
             }
             if let Some(keep) = keep {
-                keep.insert(conn, now)?;
+                keep.insert(conn, no, now)?;
             }
-            session.map_or(Ok(()), |session| session.insert(conn, no, &keys, now))
+            if let Some(session) = session {
+                session.insert(conn, no, &keys, now)?;
+            }
+            // Last, because on PostgreSQL everyone with the same code waits from here to the commit.
+            invite.map_or(Ok(()), |invite| redeem(conn, &invite, now))
         });
         match write.await {
             Ok(()) => {
@@ -99,6 +119,7 @@ impl Store {
             // A definite refusal: the key of an account that was not stored is of no use. If this fails, the sweep does it.
             Err(
                 refused @ (StoreError::EmailTaken
+                | StoreError::InviteInvalid
                 | StoreError::KeyInUse
                 | StoreError::KeyReused
                 | StoreError::Busy),
@@ -111,6 +132,15 @@ impl Store {
             // The account may be there: its key stays pending, and the sweep finds out.
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether an account has the address. Another registration may take it meanwhile, so creating the account looks again.
+    pub async fn is_email_taken(&self, email: &Email) -> Result<bool> {
+        let (index, earlier) = (self.email_index(email), self.earlier_email_index(email));
+        let read = self
+            .data
+            .read(move |conn| Ok(is_claimed(conn, Some(index))? || is_claimed(conn, earlier)?));
+        read.await
     }
 
     /// Confirms pending keys whose account exists, and destroys the others. Only keys that have been pending since before
@@ -349,6 +379,7 @@ impl Store {
 pub(crate) fn delete_rows(conn: &mut Conn, no: i64) -> Result<()> {
     on!(conn, |c| {
         diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
+        diesel::delete(kept_answers::table.filter(kept_answers::account_no.eq(no))).execute(c)?;
         diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
         diesel::delete(record_items::table.filter(record_items::person_no.eq(no))).execute(c)?;
         diesel::delete(record_history::table.filter(record_history::person_no.eq(no))).execute(c)?;
@@ -366,9 +397,9 @@ fn first_error(outcome: Result<usize>, step: Result<()>) -> Result<usize> {
     outcome.and_then(|count| step.map(|()| count))
 }
 
-/// Whether an account has the address under its earlier key. No new row has such a key, so none can come in between.
-fn is_claimed(conn: &mut Conn, earlier: Option<Vec<u8>>) -> Result<bool> {
-    let Some(index) = earlier else { return Ok(false) };
+/// Whether an account has the address under a key. No new row has an earlier key, so none can come in between.
+fn is_claimed(conn: &mut Conn, index: Option<Vec<u8>>) -> Result<bool> {
+    let Some(index) = index else { return Ok(false) };
     let query = logins::table
         .filter(logins::email_index.eq(index))
         .select(logins::account_no);

@@ -102,7 +102,7 @@ impl Store {
             on!(&mut *conn, |c| diesel::update(others)
                 .set(sessions::ended_at.eq(DbTimestamp(now)))
                 .execute(c))?;
-            keep.map_or(Ok(()), |keep| keep.insert(conn, DbTimestamp(now)))
+            keep.map_or(Ok(()), |keep| keep.insert(conn, no, DbTimestamp(now)))
         });
         write.await
     }

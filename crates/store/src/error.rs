@@ -38,6 +38,9 @@ pub enum StoreError {
     /// Another account has the address.
     #[error("the address is taken")]
     EmailTaken,
+    /// The invite has no use left, has ended, or was revoked.
+    #[error("the invite is not good any more")]
+    InviteInvalid,
     /// A request with that `Idempotency-Key` is still running.
     #[error("a request with that key is running")]
     KeyInUse,

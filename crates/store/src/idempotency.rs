@@ -16,6 +16,11 @@ use crate::{
 
 /// The person number of requests without sign-in. No person has it.
 const NOBODY: i64 = 0;
+/// The responses to requests without sign-in that are stored for one account. A device that refreshes its tokens all day with
+/// a new key each time needs 144 of them. Without a bound, refreshing in a loop would fill the disk.
+const MAX_PUBLIC: i64 = 1000;
+/// How many old ones make room for a new one at the most.
+const MAX_DROPPED: i64 = 10;
 
 /// An `Idempotency-Key` with the fingerprint of its request, both as keyed hashes.
 #[derive(Clone)]
@@ -137,8 +142,12 @@ impl LockedWriter<'_, '_> {
     /// [`StoreError::KeyInUse`] if another request with that key came in between.
     pub fn store_response(&mut self, key: &IdempotencyKey, response: &[u8]) -> Result<()> {
         let (conn, scope, now) = self.writer().parts();
-        let sealed = scope.keys.seal("answer", Uuid::nil(), response)?;
-        insert(conn, scope.no, key, sealed, now)
+        let row = Row {
+            person_no: scope.no,
+            account_no: None,
+            sealed: scope.keys.seal("answer", Uuid::nil(), response)?,
+        };
+        insert(conn, key, row, now)
     }
 }
 
@@ -164,10 +173,35 @@ impl StoredResponse {
         }
     }
 
-    pub(crate) fn insert(&self, conn: &mut Conn, now: DbTimestamp) -> Result<()> {
+    /// Stores the response. It belongs to the account with that number, and is erased with it.
+    pub(crate) fn insert(&self, conn: &mut Conn, account_no: i64, now: DbTimestamp) -> Result<()> {
         let sealed = keys_without_sign_in(&self.key)?.seal("answer", Uuid::nil(), &self.answer)?;
-        insert(conn, NOBODY, &self.key, sealed, now)
+        let row = Row {
+            person_no: NOBODY,
+            account_no: Some(account_no),
+            sealed,
+        };
+        insert(conn, &self.key, row, now)?;
+        make_room(conn, account_no)
     }
+}
+
+/// Deletes the oldest responses of an account beyond the number that is stored.
+fn make_room(conn: &mut Conn, account_no: i64) -> Result<()> {
+    let beyond = kept_answers::table
+        .filter(kept_answers::account_no.eq(account_no))
+        .order(kept_answers::created_at.desc())
+        .select(kept_answers::key)
+        .limit(MAX_DROPPED)
+        .offset(MAX_PUBLIC);
+    let keys: Vec<Vec<u8>> = on!(&mut *conn, |c| beyond.load(c))?;
+    for key in keys {
+        let old = kept_answers::table
+            .filter(kept_answers::person_no.eq(NOBODY))
+            .filter(kept_answers::key.eq(key));
+        on!(&mut *conn, |c| diesel::delete(old).execute(c))?;
+    }
+    Ok(())
 }
 
 fn keys_without_sign_in(key: &IdempotencyKey) -> Result<DataKeys> {
@@ -185,18 +219,22 @@ fn find(conn: &mut Conn, person_no: i64, key: &IdempotencyKey) -> Result<Option<
     }
 }
 
-fn insert(
-    conn: &mut Conn,
+/// What is stored of a response beside its key.
+struct Row {
+    /// The person who asked, or [`NOBODY`].
     person_no: i64,
-    key: &IdempotencyKey,
+    /// The account that a response to a request without sign-in belongs to.
+    account_no: Option<i64>,
     sealed: Vec<u8>,
-    now: DbTimestamp,
-) -> Result<()> {
+}
+
+fn insert(conn: &mut Conn, key: &IdempotencyKey, row: Row, now: DbTimestamp) -> Result<()> {
     let row = (
-        kept_answers::person_no.eq(person_no),
+        kept_answers::person_no.eq(row.person_no),
+        kept_answers::account_no.eq(row.account_no),
         kept_answers::key.eq(&key.key),
         kept_answers::fingerprint.eq(&key.fingerprint),
-        kept_answers::sealed.eq(sealed),
+        kept_answers::sealed.eq(row.sealed),
         kept_answers::created_at.eq(now),
     );
     let inserted = on!(conn, |c| diesel::insert_into(kept_answers::table)

@@ -18,6 +18,7 @@ pub mod error;
 pub mod examination;
 pub mod idempotency;
 pub mod installation;
+pub mod invite;
 pub mod key;
 pub mod login_delay;
 pub mod meeting;

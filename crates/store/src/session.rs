@@ -144,7 +144,7 @@ impl Store {
                 Conn::Postgres(c) => query.for_share().first(c)?,
             };
             if let Some(keep) = keep {
-                keep.insert(conn, DbTimestamp(now))?;
+                keep.insert(conn, no, DbTimestamp(now))?;
             }
             session.insert(conn, no, &keys, DbTimestamp(now))
         });
@@ -268,7 +268,7 @@ impl Store {
             ));
             let is_first = on!(&mut *conn, |c| change.execute(c))? == 1;
             if let Some(keep) = keep.filter(|_| is_first) {
-                keep.insert(conn, DbTimestamp(now))?;
+                keep.insert(conn, no, DbTimestamp(now))?;
             }
             Ok(is_first)
         });
@@ -334,7 +334,7 @@ impl Store {
             if ended == 0 {
                 return Err(StoreError::NotFound);
             }
-            keep.map_or(Ok(()), |keep| keep.insert(conn, DbTimestamp(now)))
+            keep.map_or(Ok(()), |keep| keep.insert(conn, no, DbTimestamp(now)))
         });
         write.await
     }

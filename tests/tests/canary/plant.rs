@@ -44,6 +44,7 @@ async fn plant_account(url: &str, canaries: &mut Canaries, responses: &mut Respo
     let (password, email) = (canaries.secret(), canaries.email());
     let registration = json!({
         "email": email, "password": password, "display_name": canaries.text(), "device_name": canaries.text(), "time_zone": "Asia/Jakarta",
+        "invite_code": canaries.secret(),
     });
     let mut person = Person::register(url, registration).await;
     responses.successful.push_str(&person.account.to_string());

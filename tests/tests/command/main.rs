@@ -3,6 +3,7 @@
 mod account;
 mod import;
 mod installation;
+mod invites;
 mod keys;
 mod pool_size;
 mod request_id;

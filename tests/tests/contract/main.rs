@@ -34,6 +34,7 @@ mod questionnaire_response;
 mod record;
 mod reference;
 mod referral;
+mod registration;
 mod report;
 mod request_in_progress;
 mod restore;

@@ -1,28 +1,20 @@
-//! Accounts: registration, the caller's profile and password, erasure.
+//! Accounts: the caller's profile and password, erasure.
 
-use actix_web::{HttpRequest, HttpResponse, http::header};
+use actix_web::{HttpResponse, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    account::{
-        Account, AccountUpdate, CurrentPassword, Erasure, PasswordChange, Profile, Registration, Role,
-        SealedAccount,
-    },
+    account::{Account, AccountUpdate, CurrentPassword, Erasure, PasswordChange, Profile},
     record::{json as to_json, merge_patch::MergePatch},
-    value::timestamp::Timestamp,
 };
 use mainstay_store::{
-    StoreError, VersionTag, account::NewAccount, credentials::PasswordReplacement,
-    engine::log_label::keep_label_in,
+    StoreError, VersionTag, credentials::PasswordReplacement, engine::log_label::keep_label_in,
 };
 use serde_json::json;
 
 use crate::{
-    auth::{
-        login_delay::Attempt,
-        session::{SignedIn, account_example, signed_in, signed_in_example, start_session},
-    },
+    auth::{login_delay::Attempt, session::account_example},
     http::{
-        body::{Body, PublicBody, parse},
+        body::{Body, parse},
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, once},
@@ -35,23 +27,13 @@ use crate::{
         schema::add_body_patch,
     },
     record::{MERGES, as_findings, if_match, if_none_match, json_response, tagged, versioned},
-    server::{clock::micros, id::new_id, state::State},
+    server::clock::micros,
 };
 
 /// Lists the endpoints of accounts.
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
-        endpoint::post("/v1/auth/register", register)
-            .public()
-            .operation(tag, "register", "Create an account and sign in")
-            .about("Creates an account for a person in recovery and starts a session.")
-            .takes::<Registration>(|| json!({
-                "email": "sam@example.org", "password": "rivers bend slowly", "display_name": "Sam",
-                "time_zone": "America/New_York", "locale": "en-US", "country": "US", "device_name": "Sam's phone",
-            }))
-            .gives::<SignedIn>(201, "Created, and signed in.", signed_in_example)
-            .problems(&[ProblemKind::EmailTaken]),
         endpoint::get("/v1/me", read)
             .operation(tag, "getMe", "Read your account")
             .about("The account of the caller.")
@@ -89,53 +71,6 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_nothing(204, "Changed.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
     ]
-}
-
-async fn register(body: PublicBody<Registration>) -> HandlerResult {
-    let (state, key) = (State::of(&body.request), body.key.as_ref());
-    once(&state, key, create_account(&state, &body)).await
-}
-
-/// Creates the account, and starts its first session.
-async fn create_account(state: &State, body: &PublicBody<Registration>) -> HandlerResult {
-    let registration = &body.value;
-    let password_hash = state.passwords.hash(&registration.password).await?;
-    let account = new_id();
-    let (session, tokens) = start_session(state, account, Role::Person, registration.device_name.clone())?;
-    let new = NewAccount {
-        id: account,
-        role: Role::Person,
-        content: SealedAccount {
-            email: registration.email.clone(),
-            profile: registration.profile(),
-        },
-        password_hash,
-    };
-    let now = state.clock.micros();
-    let (content, at) = (new.content.clone(), Timestamp::from_micros(now));
-    let account = content.open(account, Role::Person, at, at, 1);
-    let reply = signed_in(HttpResponse::Created(), account, tokens);
-    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
-    state
-        .store
-        .create_account(new, Some(session), stored, now)
-        .await?;
-    remember_network(state, &body.request, registration).await;
-    Ok(reply.into_response())
-}
-
-/// Records that the account is used from this network. The account exists already, so a failure is only logged: the
-/// next sign-in records the network too.
-async fn remember_network(state: &State, request: &HttpRequest, registration: &Registration) {
-    let attempt = Attempt::new(
-        &state.store,
-        &registration.email.key(),
-        &network(client_address(request, &state.trusted_proxies)),
-        state.clock.now(),
-    );
-    if let Err(problem) = attempt.succeeded().await {
-        log::warn!("the network of a new account could not be stored: {problem}");
-    }
 }
 
 async fn read(caller: Caller) -> HandlerResult {

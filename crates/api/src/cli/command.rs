@@ -13,6 +13,7 @@ use crate::{
         doctor,
         erasures::{self, ErasuresCommand},
         import::{self, MeetingsCommand, QuestionnairesCommand, Report},
+        invites::{self, InvitesCommand},
         key_files::{read_master_key, read_signing_key},
         keys::{self, KeysCommand},
         output::{block_on, print},
@@ -70,6 +71,9 @@ enum Command {
     /// Manage accounts.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Manage invites to register.
+    #[command(subcommand)]
+    Invites(InvitesCommand),
     /// Manage keys.
     #[command(subcommand)]
     Keys(KeysCommand),
@@ -118,6 +122,7 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
         Command::Restore(command) => restore::run(&command, settings),
         Command::Erasures(command) => erasures::run(&command, settings),
         Command::Account(command) => account::run(&command, settings),
+        Command::Invites(command) => invites::run(&command, settings),
         Command::Keys(command) => keys::run(&command, settings),
         Command::Meetings(MeetingsCommand::Import(import)) => {
             let store = open_store(settings)?;
@@ -183,6 +188,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
             .clone()
             .unwrap_or_else(|| "mainstay".to_owned()),
         limits: settings.rate_limits,
+        registration: settings.registration,
         trusted_proxies: settings.trusted_proxies.clone(),
         cors_origins: settings.cors_origins.clone(),
         erasure_ledger: ErasureLedger::at(&settings.erasure_ledger),

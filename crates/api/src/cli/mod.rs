@@ -7,6 +7,7 @@ pub mod databases;
 pub mod doctor;
 pub mod erasures;
 pub mod import;
+pub mod invites;
 pub mod key_files;
 pub mod keys;
 pub mod output;

@@ -16,7 +16,7 @@ use mainstay_store::{DatabaseUrl, Locations, PoolSize};
 
 pub use self::flags::Flags;
 use self::value::Values;
-use crate::http::rate_limit::LimitMode;
+use crate::{auth::registration_policy::RegistrationSettings, http::rate_limit::LimitMode};
 
 /// Settings whose value may also come from the file that `<name>_file` names.
 const SECRETS: [&str; 2] = ["database_url", "key_database_url"];
@@ -76,6 +76,8 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     /// Whether rate limits apply.
     pub rate_limits: LimitMode,
+    /// Who may register, and how many.
+    pub registration: RegistrationSettings,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Remarks on input that is ignored and was probably meant otherwise.
@@ -197,6 +199,7 @@ fn text_of(value: toml::Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::registration_policy::RegistrationMode;
 
     fn read(flags: &Flags, environment: &[(&str, &str)]) -> Result<Settings, String> {
         let environment = environment
@@ -212,6 +215,38 @@ mod tests {
         assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(settings.database, DatabaseUrl::Sqlite("data/mainstay.db".into()));
         assert!(!settings.master_key.is_configured);
+        assert_eq!(settings.registration, RegistrationSettings::default());
+    }
+
+    #[test]
+    fn registration_is_open_by_invite_or_closed() {
+        let registration = |environment: &[(&str, &str)]| {
+            read(&Flags::default(), environment).map(|settings| settings.registration)
+        };
+        for (text, mode) in [
+            ("open", RegistrationMode::Open),
+            ("invite", RegistrationMode::Invite),
+            ("closed", RegistrationMode::Closed),
+        ] {
+            assert_eq!(
+                registration(&[("MAINSTAY_REGISTRATION", text)]).unwrap().mode,
+                mode
+            );
+        }
+        let bounds = [
+            ("MAINSTAY_REGISTRATIONS_PER_NETWORK", "5"),
+            ("MAINSTAY_REGISTRATIONS_PER_HOUR", "70"),
+        ];
+        let set = registration(&bounds).unwrap();
+        assert_eq!((set.per_network, set.per_hour), (5, 70));
+        for wrong in [
+            ("MAINSTAY_REGISTRATION", "invited"),
+            ("MAINSTAY_REGISTRATIONS_PER_NETWORK", "0"),
+            ("MAINSTAY_REGISTRATIONS_PER_HOUR", "many"),
+        ] {
+            let message = registration(&[wrong]).unwrap_err();
+            assert!(message.contains(wrong.0), "{message}");
+        }
     }
 
     #[test]

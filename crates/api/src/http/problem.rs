@@ -68,6 +68,10 @@ kinds! {
         "The refresh token has expired, was used before, or was not issued by this service. A token that is used a second time ends its session, because someone else may have a copy. Sign in again.";
     WrongPassword, "wrong-password", UNAUTHORIZED, "The password is not right",
         "This request needs the password of the account, to make sure that its owner sends it.";
+    RegistrationClosed, "registration-closed", FORBIDDEN, "Registration is closed",
+        "Nobody can register here by themselves. Whoever runs the service creates accounts; ask them for one.";
+    InviteInvalid, "invite-invalid", FORBIDDEN, "An invite is needed",
+        "Registering here needs the code of an invite, in the member invite_code. There is none in the request, or it is not the code of an invite that can still be used: the response never tells which. Let the person check what they typed, or ask whoever runs the service for another code.";
     NotFound, "not-found", NOT_FOUND, "Not found",
         "There is nothing at this path, or nothing that this account may see. The response never tells which of the two.";
     MethodNotAllowed, "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -246,6 +250,7 @@ impl From<StoreError> for Problem {
             StoreError::KeyInUse => Self::retry(ProblemKind::RequestInProgress, 1),
             StoreError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused),
             StoreError::EmailTaken => Self::new(ProblemKind::EmailTaken),
+            StoreError::InviteInvalid => Self::new(ProblemKind::InviteInvalid),
             StoreError::Busy => Self::retry(ProblemKind::Unavailable, 1),
             StoreError::Unavailable(cause) | StoreError::OutcomeUnknown(cause) => Self {
                 cause: Some(cause),

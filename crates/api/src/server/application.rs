@@ -13,7 +13,11 @@ use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger
 
 use crate::{
     auth::{
-        access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
+        access_token::Tokens,
+        live_sessions::Sessions,
+        password::Passwords,
+        refresh_token::RefreshTokens,
+        registration_policy::{RegistrationPolicy, RegistrationSettings},
     },
     http::{
         body,
@@ -50,6 +54,8 @@ pub struct Configuration {
     pub issuer: String,
     /// Whether rate limits apply.
     pub limits: LimitMode,
+    /// Who may register, and how many.
+    pub registration: RegistrationSettings,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose web pages may use the API, each as browsers send it.
@@ -95,6 +101,7 @@ impl Application {
             pushes: PushTurns::default(),
             running_keys: RunningKeys::default(),
             limits: Limits::new(configuration.limits),
+            registration: RegistrationPolicy::new(configuration.registration, configuration.limits),
             metrics: Metrics::install()?,
             tombstone_days: configuration.tombstone_days,
             clock: configuration.clock,

@@ -9,6 +9,7 @@ use mainstay_store::Store;
 use crate::{
     auth::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
+        registration_policy::RegistrationPolicy,
     },
     http::{rate_limit::Limits, running_keys::RunningKeys},
     server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics, push_turns::PushTurns},
@@ -36,6 +37,8 @@ pub struct Parts {
     pub running_keys: RunningKeys,
     /// Rate limits.
     pub limits: Limits,
+    /// Who may register, and how many.
+    pub registration: RegistrationPolicy,
     /// Metrics of this process.
     pub metrics: Metrics,
     /// How long sync reports a deletion, in days.

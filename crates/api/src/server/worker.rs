@@ -32,6 +32,9 @@ const STORED_RESPONSE_US: i64 = 24 * 3600 * 1_000_000;
 /// 90 days.
 const FAILURE_US: i64 = 90 * 24 * 3600 * 1_000_000;
 
+/// How long invites stay in the list after they have ended, in microseconds: 30 days.
+const ENDED_INVITE_US: i64 = 30 * 24 * 3600 * 1_000_000;
+
 /// How soon a job runs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Progress {
@@ -79,7 +82,7 @@ fn jobs(state: &State) -> Vec<Job> {
             state.store.sweep_cache(state.clock.micros());
         }),
         upkeep("metrics", FOLD_PERIOD, |state| state.metrics.upkeep()),
-        upkeep("rate_limits", SWEEP_PERIOD, |state| state.limits.sweep()),
+        upkeep("rate_limits", SWEEP_PERIOD, sweep_limits),
         job("erasures", SWEEP_PERIOD, |state| {
             let now = state.clock.micros();
             Box::pin(async move {
@@ -105,6 +108,7 @@ fn jobs(state: &State) -> Vec<Job> {
             let before = state.clock.micros() - FAILURE_US;
             Box::pin(async move { state.store.sweep_failures(before).await.map(finished) })
         }),
+        job("invites", SWEEP_PERIOD, |state| Box::pin(sweep_invites(state))),
         job("sessions", SWEEP_PERIOD, |state| {
             let before = state.clock.micros() - IDLE_S * 1_000_000;
             Box::pin(async move { state.store.sweep_sessions(before).await.map(finished) })
@@ -126,6 +130,16 @@ async fn look_at_keys(state: State) -> JobResult {
         watch.look(&state.store, &state.tokens).await?;
     }
     Ok(Progress::Done)
+}
+
+fn sweep_limits(state: &State) {
+    state.limits.sweep();
+    state.registration.sweep();
+}
+
+async fn sweep_invites(state: State) -> JobResult {
+    let before = state.clock.micros() - ENDED_INVITE_US;
+    state.store.sweep_invites(before).await.map(finished)
 }
 
 async fn run_timers(state: State) -> JobResult {
@@ -225,7 +239,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        auth::access_token::generate_signing_key,
+        auth::{access_token::generate_signing_key, registration_policy::RegistrationSettings},
         http::rate_limit::LimitMode,
         server::{
             application::{Application, Configuration},
@@ -307,6 +321,7 @@ mod tests {
             signing_keys: generate_signing_key().unwrap(),
             issuer: "mainstay".to_owned(),
             limits: LimitMode::Off,
+            registration: RegistrationSettings::default(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             erasure_ledger: ErasureLedger::at(&directory.join("erasures.jsonl")),
@@ -342,6 +357,7 @@ mod tests {
             "stored_responses",
             "tombstones",
             "login_failures",
+            "invites",
             "sessions",
         ];
         for (name, is_done) in outcomes().await {

@@ -1,5 +1,6 @@
 //! Accounts: sign-in, profile, and the requests that create, change and erase an account.
 
+pub mod invite_code;
 pub mod password;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
@@ -7,7 +8,10 @@ use strum::{EnumString, IntoStaticStr};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::password::{CurrentPassword, Password};
+pub use self::{
+    invite_code::InviteCode,
+    password::{CurrentPassword, Password},
+};
 use crate::{
     reference::zone_country::country_of,
     value::{
@@ -284,6 +288,10 @@ pub struct Registration {
     pub country: Option<Country>,
     /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
+    /// The code of an invite, where the service needs one. Capitals, spaces and dashes make no difference. Where it needs
+    /// none, the code is ignored.
+    #[schema(write_only)]
+    pub invite_code: Option<Text<0, 100>>,
 }
 
 impl Registration {

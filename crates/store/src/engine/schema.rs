@@ -132,7 +132,7 @@ table! {
 }
 
 table! {
-    use diesel::sql_types::{BigInt, Binary};
+    use diesel::sql_types::{BigInt, Binary, Nullable};
     use crate::engine::types::Instant;
     kept_answers (person_no, key) {
         person_no -> BigInt,
@@ -140,6 +140,21 @@ table! {
         fingerprint -> Binary,
         sealed -> Binary,
         created_at -> Instant,
+        account_no -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable};
+    use crate::engine::types::{Identifier, Instant};
+    invites (id) {
+        id -> Identifier,
+        code -> Binary,
+        uses -> BigInt,
+        uses_left -> BigInt,
+        created_at -> Instant,
+        expires_at -> Instant,
+        sealed -> Nullable<Binary>,
     }
 }
 

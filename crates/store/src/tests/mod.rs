@@ -7,5 +7,6 @@ mod plans;
 mod public_search;
 mod rotation;
 mod statements;
+mod stored_responses;
 mod sweeps;
 mod unknown_outcome;

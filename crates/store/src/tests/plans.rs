@@ -141,6 +141,7 @@ async fn live_a_day(store: &Store) {
     store.run_timers(NOW + 1).await.unwrap();
     store.sweep_stored_responses(0).await.unwrap();
     store.sweep_failures(0).await.unwrap();
+    store.sweep_invites(0).await.unwrap();
     store.sweep_tombstones(0).await.unwrap();
     store.sweep_sessions(0).await.unwrap();
     store.resume_erasures(NOW).await.unwrap();

@@ -78,6 +78,15 @@ flags! {
     /// Whether rate limits apply: `on` or `off` (`MAINSTAY_RATE_LIMITS`).
     #[arg(long, global = true, value_name = "MODE")]
     rate_limits;
+    /// Who may register: `open`, `invite` or `closed` (`MAINSTAY_REGISTRATION`).
+    #[arg(long, global = true, value_name = "MODE")]
+    registration;
+    /// How many may register from one network in an hour (`MAINSTAY_REGISTRATIONS_PER_NETWORK`).
+    #[arg(long, global = true, value_name = "N")]
+    registrations_per_network;
+    /// How many may register in an hour, from all networks together (`MAINSTAY_REGISTRATIONS_PER_HOUR`).
+    #[arg(long, global = true, value_name = "N")]
+    registrations_per_hour;
     /// For how many days sync reports a deletion (`MAINSTAY_TOMBSTONE_DAYS`).
     #[arg(long, global = true, value_name = "DAYS")]
     tombstone_days;

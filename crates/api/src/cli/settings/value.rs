@@ -6,7 +6,10 @@ use ipnet::IpNet;
 use mainstay_store::{DatabaseUrl, PoolSize};
 
 use super::{LogFormat, SecretFile, Settings};
-use crate::http::{cors::parse_origin, network::canonical_network, rate_limit::LimitMode};
+use crate::{
+    auth::registration_policy::{RegistrationMode, RegistrationSettings},
+    http::{cors::parse_origin, network::canonical_network, rate_limit::LimitMode},
+};
 
 /// Connections that a pool must have beside one for each worker.
 ///
@@ -101,6 +104,23 @@ impl Values {
         }
     }
 
+    /// Reads who may register, and how many.
+    fn registration(&mut self) -> RegistrationSettings {
+        let default = RegistrationSettings::default();
+        let bound = 1..=1_000_000;
+        RegistrationSettings {
+            mode: self
+                .get("registration", registration_mode)
+                .unwrap_or(default.mode),
+            per_network: self
+                .number("registrations_per_network", &bound)
+                .unwrap_or(default.per_network),
+            per_hour: self
+                .number("registrations_per_hour", &bound)
+                .unwrap_or(default.per_hour),
+        }
+    }
+
     /// Parses all settings.
     ///
     /// # Errors
@@ -140,6 +160,7 @@ impl Values {
             trusted_proxies: self.get("trusted_proxies", networks).unwrap_or_default(),
             cors_origins: self.get("cors_origins", origins).unwrap_or_default(),
             rate_limits: self.get("rate_limits", limit_mode).unwrap_or(LimitMode::On),
+            registration: self.registration(),
             tombstone_days: self.number("tombstone_days", &(1..=3650)).unwrap_or(180),
             data_dir,
             remarks,
@@ -185,6 +206,15 @@ fn limit_mode(text: &str) -> Result<LimitMode, String> {
         "on" => Ok(LimitMode::On),
         "off" => Ok(LimitMode::Off),
         _ => Err("must be on or off".to_owned()),
+    }
+}
+
+fn registration_mode(text: &str) -> Result<RegistrationMode, String> {
+    match text {
+        "open" => Ok(RegistrationMode::Open),
+        "invite" => Ok(RegistrationMode::Invite),
+        "closed" => Ok(RegistrationMode::Closed),
+        _ => Err("must be open, invite or closed".to_owned()),
     }
 }
 

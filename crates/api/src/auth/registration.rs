@@ -1,0 +1,133 @@
+//! Registration: who may create an account, and the account with its first session.
+
+use actix_web::{HttpRequest, HttpResponse};
+use mainstay_domain::{
+    account::{InviteCode, Registration, Role, SealedAccount},
+    value::timestamp::Timestamp,
+};
+use mainstay_store::{account::NewAccount, invite::InviteIndex};
+use serde_json::json;
+
+use crate::{
+    auth::{
+        login_delay::Attempt,
+        registration_policy::RegistrationMode,
+        session::{SignedIn, signed_in, signed_in_example, start_session},
+    },
+    http::{
+        body::PublicBody,
+        idempotency::once,
+        network::{client_address, network},
+        problem::{HandlerResult, Problem, ProblemKind},
+    },
+    openapi::endpoint::{self, Endpoint, Tag},
+    server::{id::new_id, state::State},
+};
+
+/// Lists the endpoint of registration.
+pub fn endpoints() -> Vec<Endpoint> {
+    vec![
+        endpoint::post("/v1/auth/register", register)
+            .public()
+            .operation(Tag::Accounts, "register", "Create an account and sign in")
+            .about(
+                "Creates an account for a person in recovery and starts a session. Some services need the code of an invite, and some \
+                 take no registrations.",
+            )
+            .takes::<Registration>(|| json!({
+                "email": "sam@example.org", "password": "rivers bend slowly", "display_name": "Sam",
+                "time_zone": "America/New_York", "locale": "en-US", "country": "US", "device_name": "Sam's phone",
+            }))
+            .gives::<SignedIn>(201, "Created, and signed in.", signed_in_example)
+            .problems(&[
+                ProblemKind::EmailTaken,
+                ProblemKind::InviteInvalid,
+                ProblemKind::RegistrationClosed,
+            ]),
+    ]
+}
+
+async fn register(body: PublicBody<Registration>) -> HandlerResult {
+    let (state, key) = (State::of(&body.request), body.key.as_ref());
+    once(&state, key, create_account(&state, &body)).await
+}
+
+/// Creates the account, and starts its first session.
+async fn create_account(state: &State, body: &PublicBody<Registration>) -> HandlerResult {
+    let registration = &body.value;
+    let invite = admit(state, body).await?;
+    let password_hash = state.passwords.hash(&registration.password).await?;
+    let account = new_id();
+    let (session, tokens) = start_session(state, account, Role::Person, registration.device_name.clone())?;
+    let new = NewAccount {
+        id: account,
+        role: Role::Person,
+        content: SealedAccount {
+            email: registration.email.clone(),
+            profile: registration.profile(),
+        },
+        password_hash,
+    };
+    let now = state.clock.micros();
+    let (content, at) = (new.content.clone(), Timestamp::from_micros(now));
+    let account = content.open(account, Role::Person, at, at, 1);
+    let reply = signed_in(HttpResponse::Created(), account, tokens);
+    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
+    state
+        .store
+        .create_invited_account(new, Some(session), stored, invite, now)
+        .await?;
+    remember_network(state, &body.request, registration).await;
+    Ok(reply.into_response())
+}
+
+/// Decides whether a registration goes on, before it costs the hash of a password. Returns the invite that it uses.
+///
+/// # Errors
+/// 403 if registration is closed, or needs an invite that can be used; 409 if the address is taken; 429 or 503 after too
+/// many registrations.
+async fn admit(state: &State, body: &PublicBody<Registration>) -> HandlerResult<Option<InviteIndex>> {
+    let policy = &state.registration;
+    let invite = match policy.mode {
+        RegistrationMode::Closed => return Err(Problem::new(ProblemKind::RegistrationClosed)),
+        RegistrationMode::Invite => usable_invite(state, &body.value).await?,
+        RegistrationMode::Open => None,
+    };
+    let counted = policy.count_network(client_address(&body.request, &state.trusted_proxies));
+    if invite.is_none() {
+        counted.clone()?;
+        if policy.mode == RegistrationMode::Invite {
+            return Err(Problem::new(ProblemKind::InviteInvalid));
+        }
+    }
+    if state.store.is_email_taken(&body.value.email).await? {
+        // An invite is for making accounts, and not for asking who has one: such questions are bounded with it too.
+        counted?;
+        return Err(Problem::new(ProblemKind::EmailTaken));
+    }
+    policy.count_all()?;
+    Ok(invite)
+}
+
+/// Returns the invite whose code a registration has, if it can be used.
+async fn usable_invite(state: &State, registration: &Registration) -> HandlerResult<Option<InviteIndex>> {
+    let code = registration.invite_code.as_deref().and_then(InviteCode::parse);
+    Ok(match code {
+        Some(code) => state.store.usable_invite(&code, state.clock.micros()).await?,
+        None => None,
+    })
+}
+
+/// Records that the account is used from this network. The account exists already, so a failure is only logged: the
+/// next sign-in records the network too.
+async fn remember_network(state: &State, request: &HttpRequest, registration: &Registration) {
+    let attempt = Attempt::new(
+        &state.store,
+        &registration.email.key(),
+        &network(client_address(request, &state.trusted_proxies)),
+        state.clock.now(),
+    );
+    if let Err(problem) = attempt.succeeded().await {
+        log::warn!("the network of a new account could not be stored: {problem}");
+    }
+}
