@@ -22,6 +22,7 @@ mod idempotency_replay;
 mod insight;
 mod insight_cache;
 mod journal_entry;
+mod large_body;
 mod medication;
 mod meeting;
 mod merge;

@@ -1,5 +1,7 @@
 //! Accounts: the caller's profile and password, erasure.
 
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
@@ -103,7 +105,10 @@ async fn merge(body: PatchBody) -> HandlerResult {
     // Judged before the transaction too: explaining what is wrong takes long, and other writers would wait meanwhile.
     let before = store.account_of(caller.scope()).await?;
     expected.check(caller.scope().tag(before.version))?;
-    merged_profile(&before, &patch, now)?;
+    let patch = Arc::new(patch);
+    let (length, early) = (patch.length(), Arc::clone(&patch));
+    let judge = move || merged_profile(&before, &early, now).map(drop);
+    (caller.state.large_bodies.work_on(length, Some(id), judge)).await??;
     let change = move |account: &Account| merged_profile(account, &patch, now).map_err(as_findings);
     let merged = store.update_profile(id, change, expected, micros(now)).await?;
     Ok(changed(&merged))

@@ -3,9 +3,8 @@
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    error::PayloadError,
     http::{Method, header},
-    web::{self, Bytes},
+    web::Bytes,
 };
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::{
@@ -20,6 +19,7 @@ use uuid::Uuid;
 
 use crate::{
     http::{
+        body_pace::read_payload,
         caller::Caller,
         idempotency::{self, HeldKey},
         json_number::clamp_large_numbers,
@@ -37,11 +37,13 @@ use crate::{
 
 /// The largest body that is accepted, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
+/// The largest body that is accepted of a request without sign-in, in bytes.
+pub const MAX_PUBLIC_BODY: usize = 16 * 1024;
 /// The media type of JSON.
 const JSON: &str = "application/json";
 
 /// A type that is read from a JSON body.
-pub trait Input: DeserializeOwned + 'static {
+pub trait Input: DeserializeOwned + Send + 'static {
     /// The type whose schema documents the body.
     type Shape: ToSchema + 'static;
     /// Members that only the server writes. They may be sent back with any value, and are ignored.
@@ -197,20 +199,41 @@ async fn read<T: Input>(
     payload: &mut Payload,
 ) -> HandlerResult<(Checked<T>, Option<HeldKey>)> {
     let (bytes, key) = read_bytes(request, owner, payload).await?;
-    Ok((parse(&bytes, State::of(request).clock.now())?, key))
+    let checked = parse_in_turn(&State::of(request), owner, bytes).await?;
+    Ok((checked, key))
 }
 
-/// Reads the bytes of a JSON body, and the request's `Idempotency-Key` if it has one. Nothing is validated yet.
+/// Parses and checks a JSON text. If it is large, this is done when it is the turn of its account, on another thread.
 ///
 /// # Errors
-/// 400, 413 or 415 if the body cannot be read or is no JSON by its headers; 409 if another request with that key is still
+/// As of [`parse`]; 503 if no turn comes.
+pub async fn parse_in_turn<T: Input>(
+    state: &State,
+    account: Option<Uuid>,
+    bytes: Bytes,
+) -> HandlerResult<Checked<T>> {
+    let (now, length) = (state.clock.now(), bytes.len());
+    let work = move || parse(&bytes, now);
+    state.large_bodies.work_on(length, account, work).await?
+}
+
+/// Reads the bytes of a JSON body, and the request's `Idempotency-Key` if it has one. Nothing is validated yet. Without an
+/// owner the request is one without sign-in, and its body must be small.
+///
+/// # Errors
+/// 400, 408, 413 or 415 if the body cannot be read or is no JSON by its headers; 409 if another request with that key is still
 /// running after two seconds.
 pub async fn read_bytes(
     request: &HttpRequest,
     owner: Option<Uuid>,
     payload: &mut Payload,
 ) -> HandlerResult<(Bytes, Option<HeldKey>)> {
-    let bytes = json_bytes(request, JSON, payload).await?;
+    let limit = if owner.is_some() {
+        MAX_BODY
+    } else {
+        MAX_PUBLIC_BODY
+    };
+    let bytes = json_bytes(request, JSON, limit, payload).await?;
     let key = if request.method() == Method::POST {
         idempotency::key(request, owner, &bytes).await?
     } else {
@@ -222,10 +245,11 @@ pub async fn read_bytes(
 /// Reads the bytes of a body that is declared as JSON of that media type, in UTF-8 without a content encoding.
 ///
 /// # Errors
-/// 400, 413 or 415 if the body cannot be read, or is something else by its headers.
+/// 400, 408, 413 or 415 if the body cannot be read, or is something else by its headers.
 pub async fn json_bytes(
     request: &HttpRequest,
     media_type: &str,
+    limit: usize,
     payload: &mut Payload,
 ) -> HandlerResult<Bytes> {
     let is_json = content_type_is(request, media_type);
@@ -239,15 +263,7 @@ pub async fn json_bytes(
     if request.headers().contains_key(header::CONTENT_TYPE) && !is_json {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType));
     }
-    let bytes = Bytes::from_request(request, payload).await.map_err(|error| {
-        match error.as_error::<PayloadError>() {
-            Some(PayloadError::Overflow) => Problem::new(ProblemKind::ContentTooLarge),
-            _ if error.as_response_error().status_code().as_u16() == 413 => {
-                Problem::new(ProblemKind::ContentTooLarge)
-            }
-            _ => Problem::because(ProblemKind::BadRequest, "The body could not be read to its end."),
-        }
-    })?;
+    let bytes = read_payload(request, limit, payload).await?;
     if bytes.is_empty() {
         return Err(Problem::because(
             ProblemKind::MalformedJson,
@@ -334,7 +350,7 @@ fn explain<T: Input>(bytes: &[u8], now: chrono::DateTime<chrono::Utc>) -> Proble
     };
     let mut findings = Findings::default();
     name_repeated(repeated, &mut findings);
-    let examined = InputSchema::of::<T>(T::schema, T::READ_ONLY).examine(&value, &mut findings);
+    let mut examined = InputSchema::of::<T>(T::schema, T::READ_ONLY).examine(value, &mut findings);
     // The rest of the input may break further rules. It is checked without the invalid values or, if it cannot be
     // read without them, with valid ones in their place. A rule that compares two members (`order`,
     // `not-applicable`) means nothing then.
@@ -386,11 +402,6 @@ fn first_error<T: Input>(bytes: &[u8]) -> Finding {
         code: FindingCode::Format,
         message,
     }
-}
-
-/// Returns the limits for reading bodies.
-pub fn config() -> web::PayloadConfig {
-    web::PayloadConfig::new(MAX_BODY)
 }
 
 #[cfg(test)]

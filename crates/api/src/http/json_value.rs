@@ -7,8 +7,10 @@ use mainstay_domain::value::validation::pointer_segment;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// The largest number of pointers to repeated members, which keeps a response readable.
-const MAX_REPEATED: usize = 500;
+use crate::http::faults::MAX_FAULTS;
+
+/// The largest number of pointers to repeated members: one more than a response names, so that it can say that there are more.
+const MAX_REPEATED: usize = MAX_FAULTS + 1;
 /// The longest pointer, in bytes.
 const MAX_POINTER: usize = 2000;
 
@@ -17,7 +19,7 @@ const MAX_POINTER: usize = 2000;
 pub struct JsonValue {
     /// The value. Of repeated members it has the last.
     pub value: Value,
-    /// Pointers to repeated members, each once, at most 500. One that would be too long leads to an object around the
+    /// Pointers to repeated members, each once, at most 101. One that would be too long leads to an object around the
     /// member.
     pub repeated: Vec<String>,
 }

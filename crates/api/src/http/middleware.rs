@@ -24,6 +24,7 @@ use mainstay_store::engine::log_label::with_label;
 
 use crate::{
     http::{
+        body_pace,
         cors::{AllowedOrigins, CrossOrigin},
         media_type::{is_accepted, is_named},
         problem::{ACCEPT_PATCH, HandlerResult, Problem, ProblemKind},
@@ -75,10 +76,11 @@ pub async fn request_layer(
 }
 
 async fn serve(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     info: &RequestInfo,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let body = body_pace::watch(&mut request);
     let preflight = info
         .cross_origin
         .as_ref()
@@ -114,7 +116,10 @@ async fn serve(
     if let Some(metrics) = response.request().app_data::<RouteMetrics>() {
         count_and_log(metrics, response.status().as_u16(), info);
     }
-    Ok(response)
+    Ok(match body {
+        Some(body) => body.keep_with(response),
+        None => response,
+    })
 }
 
 /// Counts a request and writes its log line.
@@ -176,6 +181,7 @@ fn kind_of(status: StatusCode) -> ProblemKind {
         404 => ProblemKind::NotFound,
         405 => ProblemKind::MethodNotAllowed,
         406 => ProblemKind::NotAcceptable,
+        408 => ProblemKind::RequestTimeout,
         413 => ProblemKind::ContentTooLarge,
         415 => ProblemKind::UnsupportedMediaType,
         400..=499 => ProblemKind::BadRequest,

@@ -5,7 +5,7 @@ use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::record::merge_patch::MergePatch;
 
 use crate::http::{
-    body::{json_bytes, parse_patch},
+    body::{MAX_BODY, json_bytes, parse_patch},
     caller::Caller,
     problem::{HandlerResult, Problem, ProblemKind},
 };
@@ -30,13 +30,14 @@ impl FromRequest for PatchBody {
         let mut payload = payload.take();
         async move {
             let caller = Caller::of(&request).await?;
-            let bytes = json_bytes(&request, MERGE_PATCH, &mut payload)
+            let bytes = json_bytes(&request, MERGE_PATCH, MAX_BODY, &mut payload)
                 .await
                 .map_err(naming_media_type)?;
-            Ok(Self {
-                patch: parse_patch(&bytes)?,
-                caller,
-            })
+            let account = Some(caller.scope().account());
+            let read = (caller.state.large_bodies)
+                .work_on(bytes.len(), account, move || parse_patch(&bytes))
+                .await?;
+            Ok(Self { patch: read?, caller })
         }
         .boxed_local()
     }

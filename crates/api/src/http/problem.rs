@@ -19,6 +19,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::http::faults::{Faults, bounded};
+
 /// Declares the kinds of problems from a table: variant, slug, status, title, explanation.
 macro_rules! kinds {
     ($($variant:ident, $slug:literal, $status:ident, $title:literal, $explanation:literal;)*) => {
@@ -106,6 +108,8 @@ kinds! {
         "The body must be JSON: Content-Type: application/json. A PATCH has application/merge-patch+json, as the Accept-Patch header says.";
     Validation, "validation", UNPROCESSABLE_ENTITY, "The input is not valid",
         "The member errors lists every invalid field by its JSON pointer, with a code and the expected value. Nothing was written.";
+    RequestTimeout, "request-timeout", REQUEST_TIMEOUT, "The body came too slowly",
+        "A body must have come at 1 KiB a second on average once 5 seconds have passed, and within 30 seconds in all. The connection is closed. Send the request again, with fewer changes if the connection is slow.";
     PreconditionRequired, "precondition-required", PRECONDITION_REQUIRED, "If-Match needed",
         "Changing or deleting a record needs If-Match with its ETag, so that no change from another device is lost.";
     TooManyRequests, "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
@@ -186,12 +190,14 @@ impl Problem {
 
     /// Creates a problem that names every invalid field.
     pub fn validation(errors: Vec<Finding>) -> Self {
-        let detail = match errors.len() {
+        let Faults { named, has_more } = bounded(errors);
+        let detail = match named.len() {
             1 => "One field is not valid.".to_owned(),
+            n if has_more => format!("More than {n} fields are not valid. The first {n} are named."),
             n => format!("{n} fields are not valid."),
         };
         Self {
-            errors,
+            errors: named,
             ..Self::because(ProblemKind::Validation, detail)
         }
     }
@@ -293,9 +299,9 @@ pub struct ProblemDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 128, example = "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47")]
     pub request_id: Option<String>,
-    /// Every invalid field, at most the first 2 000.
+    /// Every invalid field, at most the first 100. The detail says if there are more.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(value_type = Option<Vec<Finding>>, max_items = 2000)]
+    #[schema(value_type = Option<Vec<Finding>>, max_items = 100)]
     pub errors: Vec<Finding>,
     /// The existing record that prevents the change.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -309,10 +315,6 @@ pub struct ProblemDocument {
     pub support: Option<Toolkit>,
 }
 
-/// The largest number of invalid fields in a response. Nobody corrects more at a time, and a short request must not
-/// get a long response.
-const MAX_ERRORS: usize = 2000;
-
 impl Problem {
     /// Builds the document for a request with this path and id.
     pub fn document(&self, instance: Option<&str>, request_id: Option<&str>) -> ProblemDocument {
@@ -323,7 +325,7 @@ impl Problem {
             detail: self.detail.clone(),
             instance: instance.map(str::to_owned),
             request_id: request_id.map(str::to_owned),
-            errors: self.errors.iter().take(MAX_ERRORS).cloned().collect(),
+            errors: self.errors.clone(),
             existing_id: self.existing_id,
             reason: self.reason,
             support: self.support.as_deref().cloned(),
@@ -334,6 +336,9 @@ impl Problem {
     pub fn response(&self, instance: Option<&str>, request_id: Option<&str>) -> HttpResponse {
         let mut response = HttpResponseBuilder::new(self.kind.status());
         response.insert_header((header::CACHE_CONTROL, "no-store"));
+        if self.kind == ProblemKind::RequestTimeout {
+            response.force_close();
+        }
         if self.kind.status() == StatusCode::UNAUTHORIZED {
             let challenge = match self.kind {
                 ProblemKind::Unauthenticated => "Bearer realm=\"mainstay\", error=\"invalid_token\"",

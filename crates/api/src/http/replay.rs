@@ -9,7 +9,7 @@ use actix_web::{FromRequest, Handler, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 
 use crate::http::{
-    body::{Body, Input, parse, read_bytes},
+    body::{Body, Input, parse_in_turn, read_bytes},
     caller::Caller,
     idempotency::{HeldKey, Reply},
     problem::{HandlerResult, Problem},
@@ -40,7 +40,7 @@ impl<T: Input> FromRequest for MaybeReplayed<T> {
                     return Ok(Self::Replayed(Reply::from_bytes(&stored)?));
                 }
             }
-            let value = parse(&bytes, caller.state.clock.now())?;
+            let value = parse_in_turn(&caller.state, owner, bytes).await?;
             Ok(Self::First(Box::new(Body { caller, value, key })))
         }
         .boxed_local()

@@ -13,7 +13,10 @@ use mainstay_domain::value::validation::{FindingCode, Findings, pointer_segment}
 use serde_json::{Value, json};
 
 use crate::{
-    http::text_format::{self, FORMATS, with_text_formats},
+    http::{
+        faults::MAX_FAULTS,
+        text_format::{self, FORMATS, with_text_formats},
+    },
     openapi::{form::for_validation, schema::Components},
 };
 
@@ -66,35 +69,33 @@ impl InputSchema {
     }
 
     /// Adds a finding for each violation of the schema, at most `MAX_FINDINGS`.
-    pub fn examine(&self, input: &Value, findings: &mut Findings) -> Examined {
-        let mut examined = Examined {
-            input: without_null(input),
-            invalid: BTreeSet::new(),
-        };
+    pub fn examine(&self, mut input: Value, findings: &mut Findings) -> Examined {
+        let mut invalid = BTreeSet::new();
         let Some(validator) = &self.validator else {
-            return examined;
+            remove_null(&mut input);
+            return Examined { rest: input, invalid };
         };
-        // A name that does not exist is wrong also where its value is null. Of the others null is the same as leaving them out.
-        let names = validator
-            .iter_errors(input)
-            .filter(|error| matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }));
-        let values = validator
-            .iter_errors(&examined.input)
-            .filter(|error| !matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }));
-        let values = without_consequences(values.collect());
-        for error in names
-            .take(MAX_FINDINGS)
-            .chain(values.into_iter().take(MAX_FINDINGS))
-        {
+        shorten_lists(&mut input);
+        let mut add = |error: &ValidationError<'_>| {
             let at = error.instance_path().to_string();
             for (pointer, code, message) in explain(&at, error.kind(), error.instance()) {
-                if pointer.len() <= MAX_POINTER && examined.invalid.len() < MAX_FINDINGS {
+                if invalid.len() < MAX_FINDINGS {
                     findings.add(pointer.clone(), code, message);
-                    examined.invalid.insert(pointer);
+                    invalid.insert(pointer);
                 }
             }
-        }
-        examined
+        };
+        // A name that does not exist is wrong also where its value is null. Of the others null is the same as leaving them out.
+        (validator.iter_errors(&input))
+            .filter(|error| matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }))
+            .take(MAX_FINDINGS)
+            .for_each(|error| add(&error));
+        remove_null(&mut input);
+        let values = (validator.iter_errors(&input))
+            .filter(|error| !matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }))
+            .take(MAX_VIOLATIONS);
+        without_consequences(values.collect()).iter().for_each(add);
+        Examined { rest: input, invalid }
     }
 }
 
@@ -120,43 +121,44 @@ fn without_consequences(errors: Vec<ValidationError<'_>>) -> Vec<ValidationError
     errors.into_iter().filter(is_first).collect()
 }
 
-/// The largest number of findings about the schema, which keeps a response readable.
-const MAX_FINDINGS: usize = 500;
-/// The longest JSON pointer in a finding, in bytes.
-const MAX_POINTER: usize = 2000;
+/// The largest number of findings about the schema: one more than a response names, so that it can say that there are more.
+const MAX_FINDINGS: usize = MAX_FAULTS + 1;
+/// The largest number of violations that are looked at. One value may have several.
+const MAX_VIOLATIONS: usize = 10 * MAX_FINDINGS;
+/// The number of items of a list that are examined: one more than any list may have.
+const MAX_ITEMS: usize = 2001;
 
 /// An input with pointers to its values that violate the schema.
 pub struct Examined {
-    input: Value,
+    /// The input, without what was taken out of it.
+    rest: Value,
     invalid: BTreeSet<String>,
 }
 
 impl Examined {
-    /// Returns the input without its invalid values, as far as they are members of objects.
-    pub fn without_invalid(&self) -> Value {
-        let mut rest = self.input.clone();
+    /// Takes the invalid values out of the input, as far as they are members of objects, and returns the rest.
+    pub fn without_invalid(&mut self) -> &Value {
         for pointer in &self.invalid {
             let Some((parent, name)) = pointer.rsplit_once('/') else {
                 continue;
             };
-            if let Some(Value::Object(members)) = rest.pointer_mut(parent) {
+            if let Some(Value::Object(members)) = self.rest.pointer_mut(parent) {
                 members.remove(&unescaped(name));
             }
         }
-        rest
+        &self.rest
     }
 
-    /// Returns the input with a valid value in the place of each top-level member that has an invalid value inside.
-    pub fn with_stand_ins(&self, stand_in: impl Fn(&str) -> Option<Value>) -> Value {
-        let mut rest = self.input.clone();
+    /// Puts a valid value in the place of each top-level member of the input that has an invalid value inside.
+    pub fn with_stand_ins(&mut self, stand_in: impl Fn(&str) -> Option<Value>) -> &Value {
         for pointer in &self.invalid {
             let name = first_segment(pointer);
-            if let Value::Object(members) = &mut rest {
+            if let Value::Object(members) = &mut self.rest {
                 members.remove(&name);
                 members.extend(stand_in(&name).map(|value| (name, value)));
             }
         }
-        rest
+        &self.rest
     }
 
     /// Whether a finding is about an invalid value, or about a value inside or around one.
@@ -186,15 +188,26 @@ fn unescaped(segment: &str) -> String {
 
 /// Removes members that are null, so that a required one counts as missing. Items of a list stay, since null is not
 /// valid there.
-fn without_null(input: &Value) -> Value {
+fn remove_null(input: &mut Value) {
     match input {
-        Value::Object(members) => members
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name.clone(), without_null(value)))
-            .collect(),
-        Value::Array(items) => items.iter().map(without_null).collect(),
-        other => other.clone(),
+        Value::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(remove_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_null),
+        _ => {}
+    }
+}
+
+/// Shortens lists that are longer than any may be. They stay too long, and nobody needs a finding for each of their items.
+fn shorten_lists(input: &mut Value) {
+    match input {
+        Value::Object(members) => members.values_mut().for_each(shorten_lists),
+        Value::Array(items) => {
+            items.truncate(MAX_ITEMS);
+            items.iter_mut().for_each(shorten_lists);
+        }
+        _ => {}
     }
 }
 
@@ -320,7 +333,7 @@ mod tests {
     #[test]
     fn a_value_covers_what_is_inside_and_around_it_and_nothing_beside_it() {
         let examined = Examined {
-            input: Value::Null,
+            rest: Value::Null,
             invalid: BTreeSet::from(["/items/1/unit".to_owned()]),
         };
         for pointer in ["/items/1/unit", "/items/1/unit/0", "/items/1", "/items", ""] {

@@ -119,6 +119,7 @@ fn problems(endpoint: &Endpoint) -> Vec<ProblemKind> {
             P::MalformedJson,
             P::BadRequest,
             P::ContentTooLarge,
+            P::RequestTimeout,
             P::UnsupportedMediaType,
             P::Validation,
         ]);

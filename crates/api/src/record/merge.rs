@@ -1,5 +1,7 @@
 //! Changing members of a record: `PATCH /v1/{collection}/{id}`. The record that results is judged as by a `PUT`.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
@@ -48,7 +50,15 @@ pub async fn merge_record<T: Record>(
     let before = before.ok_or(Problem::new(ProblemKind::NotFound))?;
     expected.check(before.tag())?;
     // Judged before the transaction too: explaining what is wrong takes long, and other writers would wait meanwhile.
-    let incoming = merged::<T>(&before.body, &patch, id, now)?;
+    let patch = Arc::new(patch);
+    let (length, early) = (before.body.len() + patch.length(), Arc::clone(&patch));
+    let judge = move || merged::<T>(&before.body, &early, id, now);
+    let account = Some(caller.scope().account());
+    let incoming = caller
+        .state
+        .large_bodies
+        .work_on(length, account, judge)
+        .await??;
     let mut incoming = with_context(caller, incoming).await?;
     let zone = zone_for(caller, &mut incoming).await?;
     let context = incoming.context;

@@ -20,8 +20,8 @@ use crate::{
         registration_policy::{RegistrationPolicy, RegistrationSettings},
     },
     http::{
-        body,
         cors::AllowedOrigins,
+        large_body::LargeBodies,
         middleware,
         rate_limit::{LimitMode, Limits},
         running_keys::RunningKeys,
@@ -100,6 +100,7 @@ impl Application {
             sessions: Sessions::default(),
             pushes: PushTurns::default(),
             running_keys: RunningKeys::default(),
+            large_bodies: LargeBodies::new(configuration.workers),
             limits: Limits::new(configuration.limits),
             registration: RegistrationPolicy::new(configuration.registration, configuration.limits),
             metrics: Metrics::install()?,
@@ -140,7 +141,6 @@ impl Application {
                 .app_data(state.clone())
                 .app_data(document.clone())
                 .app_data(allowed_origins.clone())
-                .app_data(body::config())
                 .app_data(RouteMetrics::new("unmatched"))
                 .wrap(Compress::default())
                 .wrap(actix_web::middleware::from_fn(middleware::request_layer))

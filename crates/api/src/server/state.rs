@@ -11,7 +11,7 @@ use crate::{
         access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
         registration_policy::RegistrationPolicy,
     },
-    http::{rate_limit::Limits, running_keys::RunningKeys},
+    http::{large_body::LargeBodies, rate_limit::Limits, running_keys::RunningKeys},
     server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics, push_turns::PushTurns},
 };
 
@@ -35,6 +35,8 @@ pub struct Parts {
     pub pushes: PushTurns,
     /// The keys of the requests that are being served.
     pub running_keys: RunningKeys,
+    /// Turns for work on large bodies.
+    pub large_bodies: LargeBodies,
     /// Rate limits.
     pub limits: Limits,
     /// Who may register, and how many.

@@ -23,14 +23,21 @@ const USE_DAYS: i64 = 366;
 const DOSE_DAYS: i64 = 400;
 /// Days of transitions.
 const TRANSITION_DAYS: i64 = 31;
-/// The largest number of records of one collection in the acute hours: one in each two minutes. Nothing else is let in their way.
+/// The largest number of records of one collection in the acute hours: one in each two minutes. Nothing else is let in their
+/// way. This and the other numbers bound what help costs, because each record must be opened and read.
 const MAX_ACUTE: i64 = 1000;
-/// The largest number of records of one collection in the recent days before the acute hours: nearly 60 a day.
-const MAX_RECENT: i64 = 2000;
-/// The largest number of older events. Strategies are ranked by craving events of all times.
+/// The largest number of questionnaire responses in the acute hours. They are long.
+const MAX_RESPONSES: i64 = 250;
+/// The largest number of use events and of doses in the recent days before the acute hours: nearly 30 a day.
+const MAX_RECENT: i64 = 1000;
+/// The largest number of craving events in these days. Only strategies and one rule of a week read them.
+const MAX_RECENT_CRAVINGS: i64 = 500;
+/// The largest number of older use events and doses.
 const MAX_OLDER: i64 = 500;
-/// The largest number of contacts, goals and medications.
-const MAX_OTHERS: i64 = 2000;
+/// The largest number of older craving events. Strategies are ranked by those of all times.
+const MAX_OLDER_CRAVINGS: i64 = 250;
+/// The largest number of contacts, goals, medications and transitions.
+const MAX_OTHERS: i64 = 250;
 
 /// The records that help is put together from.
 #[derive(Default)]
@@ -63,8 +70,8 @@ pub(super) fn read_records(records: &mut Records<'_>, now: DateTime<Utc>) -> Res
     let parts = records.parts([
         part(Kind::SupportContact, None, None, MAX_OTHERS),
         part(Kind::CravingEvent, acute, None, MAX_ACUTE),
-        part(Kind::CravingEvent, recent, acute, MAX_RECENT),
-        part(Kind::CravingEvent, None, recent, MAX_OLDER),
+        part(Kind::CravingEvent, recent, acute, MAX_RECENT_CRAVINGS),
+        part(Kind::CravingEvent, None, recent, MAX_OLDER_CRAVINGS),
         part(Kind::UseEvent, acute, None, MAX_ACUTE),
         part(Kind::UseEvent, recent, acute, MAX_RECENT),
         part(Kind::UseEvent, ago(TimeDelta::days(USE_DAYS)), recent, MAX_OLDER),
@@ -77,7 +84,7 @@ pub(super) fn read_records(records: &mut Records<'_>, now: DateTime<Utc>) -> Res
             MAX_OTHERS,
         ),
         part(Kind::CheckIn, acute, None, MAX_ACUTE),
-        part(Kind::QuestionnaireResponse, acute, None, MAX_ACUTE),
+        part(Kind::QuestionnaireResponse, acute, None, MAX_RESPONSES),
     ])?;
     let mut found = HelpRecords {
         plan: active_plan(records, PlanKind::RelapsePrevention)?,

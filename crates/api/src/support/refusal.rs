@@ -75,12 +75,15 @@ async fn with_help<T: Record + HelpOccasion>(request: &HttpRequest, problem: Pro
     let Some((principal, body)) = take(request) else {
         return problem;
     };
-    let state = State::of(request);
+    let (state, length) = (State::of(request), body.len());
     let now = state.clock.now();
-    let told = parse_value(&body)
-        .ok()
-        .and_then(|body| T::told_in(&body.value, Timestamp::utc(now)));
-    let Some(record) = told else {
+    let account = Some(principal.scope.account());
+    let read = move || {
+        let body = parse_value(&body).ok()?;
+        T::told_in(&body.value, Timestamp::utc(now))
+    };
+    let told = state.large_bodies.work_on(length, account, read).await;
+    let Some(record) = told.ok().flatten() else {
         return problem;
     };
     let caller = Caller {

@@ -152,6 +152,21 @@ pub struct SyncResponse {
     pub server_time: Timestamp,
 }
 
+/// The largest number of wrong fields in a response to a push. Each change that was rejected has at least its first one.
+const MAX_FAULTS: usize = 500;
+
+/// Bounds the number of wrong fields in all results together, so that the response to a push is not as large as the push.
+pub fn bound_faults(results: &mut [SyncResult]) {
+    let mut left = MAX_FAULTS;
+    for problem in results.iter_mut().filter_map(|result| result.problem.as_mut()) {
+        if problem.errors.len() > left.max(1) {
+            problem.errors.truncate(left.max(1));
+            problem.detail = Some("Not every field that is not valid is named.".to_owned());
+        }
+        left = left.saturating_sub(problem.errors.len());
+    }
+}
+
 impl Input for SyncRequest {
     type Shape = Self;
 

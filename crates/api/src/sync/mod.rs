@@ -21,7 +21,8 @@ use tokio::task::spawn_blocking;
 use self::{
     cursor::{Cursors, Position},
     message::{
-        MAX_CHANGES, SyncPush, SyncRequest, SyncResponse, SyncResult, request_example, response_example,
+        MAX_CHANGES, SyncPush, SyncRequest, SyncResponse, SyncResult, bound_faults, request_example,
+        response_example,
     },
     prepare::{PushContext, may_need_zone},
     pull::{pull, sync_state},
@@ -33,6 +34,7 @@ use crate::{
         body::Body,
         caller::Caller,
         idempotency::{Reply, perform},
+        large_body::MAX_INLINE,
         problem::{ExpiryReason, HandlerResult, Problem, ProblemKind},
         replay::replaying,
     },
@@ -112,14 +114,15 @@ async fn contexts_of(caller: &Caller, changes: &[SyncPush]) -> HandlerResult<Val
     validation_contexts(caller, questionnaires).await
 }
 
-/// Validates the changes of a push. Many changes are validated on a thread that may block, so that other requests on this
+/// Validates the changes of a push. Many or large changes are validated on a thread that may block, so that other requests on this
 /// one do not wait.
 async fn prepare(
     changes: List<SyncPush, MAX_CHANGES>,
     scope: PersonScope,
     context: PushContext,
 ) -> Result<Push, StoreError> {
-    if changes.len() <= MAX_INLINE_CHANGES {
+    let length = |change: &SyncPush| change.record.as_ref().map_or(0, |record| record.get().len());
+    if changes.len() <= MAX_INLINE_CHANGES && changes.iter().map(length).sum::<usize>() <= MAX_INLINE {
         return Push::prepare(changes, &scope, context);
     }
     let prepare = keep_label(move || Push::prepare(changes, &scope, context));
@@ -207,7 +210,7 @@ impl Pull {
     fn respond(
         self,
         records: &mut Records<'_>,
-        results: Vec<SyncResult>,
+        mut results: Vec<SyncResult>,
         cursors: &Cursors,
         now: DateTime<Utc>,
     ) -> Result<Reply, StoreError> {
@@ -217,6 +220,7 @@ impl Pull {
         if page.sync_state.epoch != self.epoch || expiry.is_some() {
             return Err(StoreError::NotFound);
         }
+        bound_faults(&mut results);
         let response = SyncResponse {
             results,
             changes: page.encode()?,

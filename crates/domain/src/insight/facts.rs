@@ -353,26 +353,6 @@ impl Facts {
             (self.plans.iter()).find(|p| p.record.status == PlanStatus::Active && p.record.kind == kind)
         })
     }
-
-    /// Returns the person's name for a trigger. The active plan is searched first, then all other plans.
-    pub fn trigger_label(&self, trigger: Uuid) -> Option<&str> {
-        self.active_plan()
-            .into_iter()
-            .chain(&self.plans)
-            .flat_map(|plan| plan.record.content.triggers.iter())
-            .find(|item| item.id == Some(trigger))
-            .map(|item| &*item.label)
-    }
-
-    /// Returns the person's name for a strategy. The active plan is searched first, then all other plans.
-    pub fn strategy_label(&self, strategy: Uuid) -> Option<&str> {
-        self.active_plan()
-            .into_iter()
-            .chain(&self.plans)
-            .flat_map(|plan| plan.record.content.strategies.iter())
-            .find(|item| item.id == Some(strategy))
-            .map(|item| &*item.label)
-    }
 }
 
 /// Returns the first and last date of a use event, each by the local clock where it was recorded. An end at midnight

@@ -149,8 +149,9 @@ pub fn medication(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Medica
     });
     medications.truncate(MAX_MEDICATIONS);
     // Doses of a deleted medication do not count.
+    let mut doses = facts.doses_by_medication();
     let with_doses: Vec<_> = (medications.into_iter())
-        .map(|m| (m, facts.doses_of(m.id)))
+        .map(|m| (m, doses.remove(&m.id).unwrap_or_default()))
         .collect();
     let spans = with_doses
         .iter()

@@ -26,6 +26,7 @@ pub mod craving;
 pub mod day_calendar;
 pub mod facts;
 pub mod limit;
+mod lookup;
 pub mod medication;
 pub mod milestone;
 pub mod over_time;

@@ -4,7 +4,7 @@
 //! cravings. Only cravings in the window count. A strategy without ratings of its own is listed separately,
 //! without figures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -139,9 +139,10 @@ pub fn strategies(facts: &Facts, as_of: &AsOf, window: Window) -> Insight<Strate
             .take()
             .or_else(|| strategy_use.label.as_ref().map(ToString::to_string));
     }
+    let labels = facts.strategy_labels();
     let (mut rated, mut unrated) = (Vec::new(), Vec::new());
     for (key, counts) in uses {
-        let strategy = strategy_name(&key, counts.label, facts);
+        let strategy = strategy_name(&key, counts.label, &labels);
         match effects.get(&key) {
             Some(effect) => rated.push((
                 *effect,
@@ -201,7 +202,7 @@ fn strategy_insight(
     }
 }
 
-fn strategy_name(key: &StrategyKey, own_words: Option<String>, facts: &Facts) -> StrategyName {
+fn strategy_name(key: &StrategyKey, own_words: Option<String>, labels: &HashMap<Uuid, &str>) -> StrategyName {
     let in_own_words = StrategyName {
         strategy_id: None,
         practice: None,
@@ -210,9 +211,9 @@ fn strategy_name(key: &StrategyKey, own_words: Option<String>, facts: &Facts) ->
     match key {
         StrategyKey::Plan(id) => StrategyName {
             strategy_id: Some(*id),
-            label: facts
-                .strategy_label(*id)
-                .map_or(in_own_words.label, str::to_owned),
+            label: labels
+                .get(id)
+                .map_or(in_own_words.label, |label| (*label).to_owned()),
             practice: None,
         },
         StrategyKey::Practice(slug) => StrategyName {

@@ -242,11 +242,12 @@ fn trigger_insights(
         .collect();
     found.sort_by_key(|(id, counts, noticed)| (Reverse((counts.events, *noticed)), *id));
     found.truncate(MAX_TRIGGERS);
+    let labels = facts.trigger_labels();
     found
         .into_iter()
         .map(|(trigger_id, counts, noticed_in_check_ins)| TriggerInsight {
             trigger_id,
-            label: facts.trigger_label(trigger_id).map(str::to_owned),
+            label: labels.get(&trigger_id).map(|label| (*label).to_owned()),
             noticed_in_check_ins,
             figures: figures(counts, all),
         })

@@ -13,7 +13,10 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::{Medication, schedule::Schedule};
+use super::{
+    Medication,
+    schedule::{DueDays, Schedule},
+};
 use crate::dose::Dose;
 
 /// The longest gap that does not end a stretch of treatment, in days.
@@ -70,8 +73,9 @@ pub fn stretches<'a>(medication: &Medication, doses: impl IntoIterator<Item = &'
     let schedule = Schedule::parse(&medication.schedule).ok();
     match schedule.filter(|_| !medication.is_long_acting()) {
         Some(schedule) => {
+            let mut due_days = DueDays::new(&schedule, medication.started_on);
             let mut all: Vec<Stretch> = given
-                .map(|dose| until_next_due(medication, &schedule, dose))
+                .map(|dose| until_next_due(medication, &mut due_days, dose))
                 .collect();
             all.sort_unstable_by_key(|stretch| (stretch.from, stretch.to));
             all
@@ -82,12 +86,10 @@ pub fn stretches<'a>(medication: &Medication, doses: impl IntoIterator<Item = &'
 
 /// Returns the days from a dose to the day before the next one is due. A dose that was taken early for a due time
 /// that it names lasts until the one after that.
-fn until_next_due(medication: &Medication, schedule: &Schedule, dose: &Dose) -> Stretch {
+fn until_next_due(medication: &Medication, due_days: &mut DueDays<'_>, dose: &Dose) -> Stretch {
     let from = dose.occurred_at.local_date();
     let due = dose.due_at.map_or(from, |due| due.local_date().max(from));
-    let days_ahead = |n| due.checked_add_days(Days::new(n));
-    let is_due = |day: &NaiveDate| schedule.is_due_on(medication.started_on, *day);
-    let next = (1..=MAX_DAYS_TO_NEXT).filter_map(days_ahead).find(is_due);
+    let next = due_days.next_after(due, MAX_DAYS_TO_NEXT);
     let own = from.checked_add_days(Days::new(
         medication.covers_days.get().unsigned_abs().saturating_sub(1),
     ));

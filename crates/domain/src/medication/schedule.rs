@@ -1,20 +1,20 @@
 //! The schedule of a medication: a recurrence rule (RFC 5545, section 3.3.10) in the person's local time.
 //!
-//! The crate `rrule` parses and expands rules. It searches for the next time without a limit, so a rule that
-//! never comes due, or comes due every second, must not reach it. [`Schedule::parse`] accepts only the rules
-//! by which medicines are prescribed, and [`Schedule::first_day`] determines cheaply whether a rule comes due
-//! at all.
+//! The crate `rrule` parses rules. [`Schedule::parse`] accepts only those by which medicines are prescribed. They are
+//! expanded here, month by month: a rule that began decades ago, or names many times, costs no more than a new one.
 //!
 //! Rules are expanded in local wall-clock time and then converted to instants: 08:00 stays 08:00 when the
 //! clock changes, and a time that the clock skips moves past the gap. A date that the calendar skips, such as
 //! 30 December 2011 in Samoa, has no dose.
 
-use chrono::{
-    DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc,
-};
-use chrono_tz::Tz;
-use rrule::{Frequency, NWeekday, RRule, RRuleSet, Unvalidated};
+mod days;
+mod expansion;
 
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use rrule::{Frequency, NWeekday, RRule, Unvalidated};
+
+pub use self::days::DueDays;
 use crate::value::{text::Text, timestamp::resolve_local};
 
 /// The text of a rule.
@@ -209,9 +209,8 @@ impl Schedule {
     /// Finds the first day on which the rule comes due; `None` if there is none within five years of the
     /// start.
     pub fn first_day(&self, started_on: NaiveDate) -> Option<NaiveDate> {
-        let day = (0..FIRST_WITHIN_DAYS)
-            .filter_map(|n| started_on.checked_add_days(Days::new(n)))
-            .find(|day| self.falls_on(started_on, *day))?;
+        let day_before = started_on.pred_opt()?;
+        let day = DueDays::new(self, started_on).next_after(day_before, FIRST_WITHIN_DAYS)?;
         let ends_before = match self.until {
             None => false,
             Some(Until::Day(last)) => last < day,
@@ -221,145 +220,6 @@ impl Schedule {
         };
         (!ends_before).then_some(day)
     }
-
-    /// Whether a dose is due on a day, ignoring COUNT, UNTIL and BYSETPOS.
-    fn falls_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
-        let rule = &self.rule;
-        let week = |d: NaiveDate| d.week(rule.get_week_start()).first_day();
-        let months = |d: NaiveDate| i64::from(d.year()) * 12 + i64::from(d.month0());
-        let periods = match rule.get_freq() {
-            Frequency::Yearly => i64::from(day.year() - start.year()),
-            Frequency::Monthly => months(day) - months(start),
-            Frequency::Weekly => (week(day) - week(start)).num_days() / 7,
-            Frequency::Daily => (day - start).num_days(),
-            _ => return self.is_hourly_on((day - start).num_days()),
-        };
-        let by_month = rule.get_by_month();
-        let is_in_month = by_month.is_empty() || by_month.iter().any(|m| u32::from(*m) == day.month());
-        if periods % i64::from(rule.get_interval()) != 0 || !is_in_month {
-            return false;
-        }
-        let (weekdays, month_days) = (rule.get_by_weekday(), rule.get_by_month_day());
-        if weekdays.is_empty() && month_days.is_empty() {
-            // The start supplies the parts that the rule leaves out.
-            return match rule.get_freq() {
-                Frequency::Yearly => {
-                    day.day() == start.day() && (!by_month.is_empty() || day.month() == start.month())
-                }
-                Frequency::Monthly => day.day() == start.day(),
-                Frequency::Weekly => day.weekday() == start.weekday(),
-                _ => true,
-            };
-        }
-        let is_of_year = rule.get_freq() == Frequency::Yearly && by_month.is_empty();
-        (month_days.is_empty() || month_days.iter().any(|n| is_nth_day(day, *n)))
-            && (weekdays.is_empty() || weekdays.iter().any(|w| is_weekday(day, *w, is_of_year)))
-    }
-
-    /// Whether a rule of hours comes due on the day that many days after its first one.
-    fn is_hourly_on(&self, days: i64) -> bool {
-        let (hours, interval) = (days * 24, i64::from(self.rule.get_interval()));
-        days >= 0 && (hours + interval - 1) / interval * interval < hours + 24
-    }
-
-    /// Whether the rule takes a day that its BYDAY names. BYSETPOS takes the nth of a month, or the nth from its end.
-    fn is_at_position(&self, start: NaiveDate, day: NaiveDate) -> bool {
-        let positions = self.rule.get_by_set_pos();
-        if positions.is_empty() {
-            return true;
-        }
-        let of_month = |n: u32| day.with_day(n).filter(|day| self.falls_on(start, *day));
-        let before = (1..day.day()).filter_map(of_month).count();
-        let after = (day.day() + 1..=31).filter_map(of_month).count();
-        let is_nth = |n: usize, from_end: bool| {
-            i32::try_from(n + 1).is_ok_and(|n| positions.contains(&if from_end { -n } else { n }))
-        };
-        is_nth(before, false) || is_nth(after, true)
-    }
-
-    /// Whether a dose is due on a day, ignoring COUNT and UNTIL.
-    pub fn is_due_on(&self, start: NaiveDate, day: NaiveDate) -> bool {
-        self.falls_on(start, day) && self.is_at_position(start, day)
-    }
-
-    /// Computes the due times in `zone` from `from` (inclusive) to `to` (exclusive), in ascending order, at
-    /// most `limit`.
-    pub fn due_times(
-        &self,
-        started_on: NaiveDate,
-        zone: Tz,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
-        limit: usize,
-    ) -> Vec<DueTime> {
-        if self.first_day(started_on).is_none() {
-            return Vec::new();
-        }
-        let is_whole_day = self.rule.get_by_hour().is_empty() && self.rule.get_freq() != Frequency::Hourly;
-        let wall = |t: DateTime<Utc>| t.with_timezone(&zone).naive_local();
-        // A clock change moves a time by at most one day.
-        let (first, last) = (wall(from) - TimeDelta::days(2), wall(to) + TimeDelta::days(2));
-        let start = self.anchor(started_on, first);
-        let start = rrule::Tz::UTC.from_utc_datetime(&start);
-        let Ok(rule) = self.rule.clone().validate(start) else {
-            return Vec::new();
-        };
-        let mut times: Vec<DueTime> = RRuleSet::new(start)
-            .rrule(rule)
-            .limit()
-            .into_iter()
-            .map(|time| time.naive_utc())
-            .take_while(|time| *time < last)
-            .skip_while(|time| *time < first)
-            .filter(|time| !is_skipped(zone, time.date()))
-            .map(|time| (time, DueTime::on(zone, time, is_whole_day)))
-            .filter(|(time, due)| self.is_before_end(*time, due.at) && from <= due.at && due.at < to)
-            .map(|(_, due)| due)
-            .take(limit)
-            .collect();
-        // A time that the clock skips may come after later ones of its day, or at the same instant as one of them.
-        times.sort_by_key(|due| due.at);
-        times.dedup_by_key(|due| due.at);
-        times
-    }
-
-    fn is_before_end(&self, wall: NaiveDateTime, at: DateTime<Utc>) -> bool {
-        match self.until {
-            None => true,
-            Some(Until::Day(last)) => wall.date() <= last,
-            Some(Until::Wall(last)) => wall <= last,
-            Some(Until::Moment(last)) => at <= last,
-        }
-    }
-
-    /// Finds a later start that gives the same times from `from` on, so that expanding a rule that is years
-    /// old costs no more than a new one.
-    fn anchor(&self, started_on: NaiveDate, from: NaiveDateTime) -> NaiveDateTime {
-        let start = started_on.and_time(NaiveTime::MIN);
-        let interval = i64::from(self.rule.get_interval());
-        let step = match self.rule.get_freq() {
-            Frequency::Weekly => TimeDelta::weeks(interval),
-            Frequency::Daily => TimeDelta::days(interval),
-            Frequency::Hourly => TimeDelta::hours(interval),
-            // A later start would have to keep the day of the month. Such rules have few periods anyway.
-            _ => return start,
-        };
-        if self.rule.get_count().is_some() || from <= start {
-            return start;
-        }
-        let steps = (from - start).num_seconds() / step.num_seconds();
-        let ahead = i32::try_from(steps).ok().and_then(|n| step.checked_mul(n));
-        ahead
-            .and_then(|ahead| start.checked_add_signed(ahead))
-            .unwrap_or(start)
-    }
-}
-
-/// Whether the calendar of a zone skips a date.
-fn is_skipped(zone: Tz, date: NaiveDate) -> bool {
-    let midnight = |day: NaiveDate| resolve_local(zone, day.and_time(NaiveTime::MIN));
-    date.succ_opt()
-        .is_some_and(|next| midnight(date) == midnight(next))
 }
 
 fn read_until(value: &str) -> Option<Until> {
@@ -379,44 +239,6 @@ fn read_until(value: &str) -> Option<Until> {
             } else {
                 Until::Wall(wall)
             })
-        }
-    }
-}
-
-fn days_in_month(day: NaiveDate) -> u32 {
-    day.with_day(1)
-        .and_then(|first| first.checked_add_months(Months::new(1)))
-        .and_then(|next| next.pred_opt())
-        .map_or(31, |last| last.day())
-}
-
-/// Whether a day is the `n`th of its month, counted from the end if negative.
-fn is_nth_day(day: NaiveDate, n: i8) -> bool {
-    let position = if n > 0 {
-        day.day()
-    } else {
-        days_in_month(day) - day.day() + 1
-    };
-    u32::from(n.unsigned_abs()) == position
-}
-
-/// Whether a day is the wanted weekday; with a number, the weekday of that number in its month or year.
-fn is_weekday(day: NaiveDate, wanted: NWeekday, is_of_year: bool) -> bool {
-    match wanted {
-        NWeekday::Every(weekday) => day.weekday() == weekday,
-        NWeekday::Nth(n, weekday) => {
-            let (before, all) = if is_of_year {
-                let days = if day.leap_year() { 366 } else { 365 };
-                (day.ordinal0(), days)
-            } else {
-                (day.day0(), days_in_month(day))
-            };
-            let position = if n > 0 {
-                before / 7 + 1
-            } else {
-                (all - before - 1) / 7 + 1
-            };
-            day.weekday() == weekday && u32::from(n.unsigned_abs()) == position
         }
     }
 }

@@ -24,6 +24,11 @@ impl MergePatch {
         patch.is_object().then_some(Self(patch))
     }
 
+    /// The approximate length of the patch as a text, in bytes.
+    pub fn length(&self) -> usize {
+        length(&self.0)
+    }
+
     /// Applies the patch to the text of a JSON object, and returns the text of the result.
     ///
     /// A member that the patch removes is null in the result, which means the same to a type that reads it. So a
@@ -36,6 +41,18 @@ impl MergePatch {
         merge(&mut merged, &self.0);
         name_removed(&mut merged, &self.0);
         Ok(json(&merged))
+    }
+}
+
+/// The approximate length of a value as a text.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Object(members) => (members.iter())
+            .map(|(name, value)| name.len() + length(value) + 4)
+            .sum(),
+        Value::Array(items) => items.iter().map(|item| length(item) + 1).sum(),
+        Value::String(text) => text.len() + 2,
+        _ => 4,
     }
 }
 

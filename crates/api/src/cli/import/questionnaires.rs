@@ -144,7 +144,7 @@ fn read_questionnaire(from: &QuestionnairesImport) -> Result<Imported, String> {
 fn read_scoring(path: &Path) -> Result<Scoring, String> {
     let rules = read_json(path)?;
     let mut findings = Findings::default();
-    InputSchema::of::<Scoring>(add_body::<Scoring>, &[]).examine(&rules, &mut findings);
+    InputSchema::of::<Scoring>(add_body::<Scoring>, &[]).examine(rules.clone(), &mut findings);
     if !findings.is_empty() {
         let faults = finding_lines("faults", &findings.into_vec());
         return Err(format!(

@@ -294,12 +294,11 @@ pub fn medication_gap(context: &RuleContext<'_>) -> Evaluation {
         .filter(|m| m.record.status == MedicationStatus::Active)
         .filter(|m| (m.record.ended_on).is_none_or(|last| context.time.today <= last))
         .collect();
-    let mut inputs = Vec::new();
+    let (mut inputs, mut all_doses) = (Vec::new(), context.facts.doses_by_medication());
     for medication in active {
-        let doses = context.facts.doses_of(medication.id);
-        if doses.is_empty() {
+        let Some(doses) = all_doses.remove(&medication.id) else {
             continue;
-        }
+        };
         let (at, now) = (context.as_of.local(), context.as_of.at);
         let mut add = |member, value| {
             inputs.push(WarningInput::new(

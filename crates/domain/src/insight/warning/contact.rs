@@ -1,6 +1,6 @@
 //! Rules on support contacts, check-ins that become rare, and protective activities.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     evidence::{Evaluation, Evidence, RuleContext, RuleTime, WarningInput},
@@ -170,8 +170,10 @@ fn doses_due(context: &RuleContext<'_>) -> DosesDue {
         .medications
         .iter()
         .filter(|m| m.record.status == MedicationStatus::Active);
+    let mut all_doses = context.facts.doses_by_medication();
     for medication in active {
-        let doses = context.facts.doses_of(medication.id);
+        let doses = all_doses.remove(&medication.id).unwrap_or_default();
+        let by_id: HashMap<_, _> = doses.iter().map(|(id, dose)| (*id, dose)).collect();
         for due in due_doses(
             &medication.record,
             &doses,
@@ -188,23 +190,15 @@ fn doses_due(context: &RuleContext<'_>) -> DosesDue {
                     continue;
                 }
             }
-            let taken = doses
-                .iter()
-                .filter(|(id, dose)| due.dose_ids.contains(id) && dose.status.is_given());
+            let counted = due.dose_ids.iter().filter_map(|id| Some((*id, *by_id.get(id)?)));
+            let taken = counted.filter(|(_, dose)| dose.status.is_given());
             let newest = taken.max_by_key(|(id, dose)| (dose.occurred_at.millis(), *id));
             if let Some((id, dose)) = newest
                 && latest.as_ref().is_none_or(|latest| {
-                    (latest.at.map(|at| at.millis()), latest.id)
-                        < (Some(dose.occurred_at.millis()), Some(*id))
+                    (latest.at.map(|at| at.millis()), latest.id) < (Some(dose.occurred_at.millis()), Some(id))
                 })
             {
-                latest = Some(WarningInput::new(
-                    Kind::Dose,
-                    *id,
-                    "status",
-                    1.0,
-                    dose.occurred_at,
-                ));
+                latest = Some(WarningInput::new(Kind::Dose, id, "status", 1.0, dose.occurred_at));
             }
         }
     }

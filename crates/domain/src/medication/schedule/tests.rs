@@ -1,8 +1,23 @@
 //! Tests of schedules: parsing, clock changes, and agreement with the `rrule` crate.
 
+use std::cell::Cell;
+
+use chrono::Days;
 use proptest::prelude::*;
+use rrule::RRuleSet;
 
 use super::*;
+use crate::value::timestamp::resolve_local;
+
+thread_local! {
+    /// How often the parts of a rule were compared with a day.
+    static COMPARED_DAYS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts a comparison of the parts of a rule with a day.
+pub(super) fn count_day() {
+    COMPARED_DAYS.set(COMPARED_DAYS.get() + 1);
+}
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -240,31 +255,143 @@ fn rule() -> impl Strategy<Value = String> {
     })
 }
 
+#[test]
+fn the_next_due_days_of_a_century_of_doses_cost_no_more_than_the_kinds_of_years() {
+    for rule in [
+        "FREQ=DAILY;BYHOUR=8",
+        "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+        "FREQ=WEEKLY;BYDAY=MO,WE,FR",
+    ] {
+        let schedule = Schedule::parse(rule).unwrap();
+        let start = day("1900-01-01");
+        let mut days = DueDays::new(&schedule, start);
+        COMPARED_DAYS.set(0);
+        let found = (0..45_000).filter(|n| days.next_after(start + Days::new(*n), 31).is_some());
+        assert!(found.count() > 44_000, "{rule}");
+        assert!(COMPARED_DAYS.get() <= 14 * 366, "{rule}: {}", COMPARED_DAYS.get());
+    }
+}
+
+/// Zones whose clocks change by an hour, by half an hour, by a day, or never.
+fn zone() -> impl Strategy<Value = Tz> {
+    prop::sample::select(vec![
+        Tz::UTC,
+        Tz::Europe__Berlin,
+        Tz::Pacific__Apia,
+        Tz::Australia__Lord_Howe,
+        Tz::Asia__Kathmandu,
+        Tz::Pacific__Kiritimati,
+        Tz::Etc__GMTPlus12,
+    ])
+}
+
+/// Expands a schedule by the crate, from its first day on.
+fn by_the_crate(
+    schedule: &Schedule,
+    started_on: NaiveDate,
+    zone: Tz,
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    limit: usize,
+) -> Vec<DueTime> {
+    let is_whole_day =
+        schedule.rule.get_by_hour().is_empty() && schedule.rule.get_freq() != Frequency::Hourly;
+    let wall = |t: DateTime<Utc>| t.with_timezone(&zone).naive_local();
+    let (first, last) = (wall(from) - TimeDelta::days(2), wall(to) + TimeDelta::days(2));
+    let midnight = |day: NaiveDate| resolve_local(zone, day.and_time(NaiveTime::MIN));
+    let start = rrule::Tz::UTC.from_utc_datetime(&started_on.and_time(NaiveTime::MIN));
+    let rule = schedule.rule.clone().validate(start).unwrap();
+    let mut times: Vec<DueTime> = RRuleSet::new(start)
+        .rrule(rule)
+        .limit()
+        .into_iter()
+        .map(|time| time.naive_utc())
+        .take_while(|time| *time < last)
+        .skip_while(|time| *time < first)
+        .filter(|time| midnight(time.date()) != midnight(time.date() + Days::new(1)))
+        .map(|time| (time, DueTime::on(zone, time, is_whole_day)))
+        .filter(|(time, due)| match schedule.until {
+            None => true,
+            Some(Until::Day(last)) => time.date() <= last,
+            Some(Until::Wall(last)) => *time <= last,
+            Some(Until::Moment(last)) => due.at <= last,
+        })
+        .map(|(_, due)| due)
+        .filter(|due| from <= due.at && due.at < to)
+        .take(limit)
+        .collect();
+    times.sort_by_key(|due| due.at);
+    times.dedup_by_key(|due| due.at);
+    times
+}
+
+#[test]
+fn the_work_does_not_grow_with_the_age_of_a_rule_nor_with_how_often_it_comes_due() {
+    let hours = (0..24).map(|hour| hour.to_string()).collect::<Vec<_>>().join(",");
+    let work = |rule: &str, start: &str| {
+        let schedule = Schedule::parse(rule).unwrap();
+        COMPARED_DAYS.set(0);
+        let (from, to) = (at("2026-03-01T00:00:00Z"), at("2027-04-05T00:00:00Z"));
+        drop(schedule.due_times(day(start), Tz::Europe__Berlin, from, to, 4_000));
+        COMPARED_DAYS.get()
+    };
+    for rule in [
+        format!("FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={hours}"),
+        format!("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={hours}"),
+        "FREQ=MONTHLY;INTERVAL=7;BYDAY=-1FR".to_owned(),
+        "FREQ=WEEKLY;BYDAY=MO,TU;BYMONTH=1,2,3".to_owned(),
+        "FREQ=WEEKLY;INTERVAL=3;BYDAY=MO,TU".to_owned(),
+        "FREQ=DAILY;BYMONTHDAY=1".to_owned(),
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYHOUR=8".to_owned(),
+    ] {
+        // 400 days are in at most 15 months.
+        assert!(work(&rule, "1900-01-01") <= 15 * 31, "{rule}");
+        assert!(work(&rule, "2026-01-01") <= 15 * 31, "{rule}");
+        // COUNT looks at each of the 14 kinds of years once, however many there are.
+        assert!(
+            work(&format!("{rule};COUNT=10000"), "1900-01-01") <= 14 * 366,
+            "{rule}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10_000))]
 
-    /// The day test and the crate are two implementations of the same standard and must agree on every day.
+    /// The crate is another implementation of the same standard. It must agree on every time, also years after the start.
     #[test]
-    fn the_day_test_agrees_with_the_expansion(rule in rule(), start in 0..2_000_u64) {
+    fn the_expansion_agrees_with_the_crate(
+        rule in rule(), start in 0..2_000_u64, zone in zone(), after in prop::sample::select(vec![0, 45, 45, 800]),
+        limit in prop::sample::select(vec![1, 7, 5_000]),
+    ) {
         let Ok(schedule) = Schedule::parse(&rule) else { return Ok(()) };
-        if schedule.rule.get_freq() == Frequency::Hourly {
+        let start = day("2009-06-01") + Days::new(start);
+        if schedule.first_day(start).is_none() {
             return Ok(());
         }
-        let start = day("2024-01-01") + Days::new(start);
+        let from = start.and_time(NaiveTime::MIN).and_utc() + TimeDelta::days(after) + TimeDelta::hours(5);
+        let to = from + TimeDelta::days(100);
+        let expected = by_the_crate(&schedule, start, zone, from, to, limit);
+        prop_assert_eq!(schedule.due_times(start, zone, from, to, limit), expected, "{} {}", rule, start);
+    }
+
+    /// The search for the next due day must find each day that comes due, and no other.
+    #[test]
+    fn the_next_due_day_is_the_first_one_on_which_a_time_is_due(rule in rule(), start in 0..2_000_u64) {
+        let Ok(schedule) = Schedule::parse(&rule) else { return Ok(()) };
+        let start = day("2009-06-01") + Days::new(start);
+        let endless = Schedule { until: None, rule: schedule.rule.clone().count(MAX_COUNT) };
         let from = start.and_time(NaiveTime::MIN).and_utc();
-        let to = from + TimeDelta::days(700);
-        let mut due_times: Vec<NaiveDate> = schedule.due_times(start, Tz::UTC, from, to, 700 * MAX_TIMES_A_DAY)
+        let mut due: Vec<NaiveDate> = endless.due_times(start, Tz::UTC, from, from + TimeDelta::days(90), 5_000)
             .iter().map(|due| due.at.date_naive()).collect();
-        due_times.dedup();
-        let counted = schedule.rule.get_count().is_some() || !schedule.rule.get_by_set_pos().is_empty();
-        if counted || schedule.first_day(start).is_none() {
-            prop_assert!(due_times.iter().all(|day| schedule.falls_on(start, *day)), "{rule} {start}");
-        } else {
-            let last = day("2032-02-29");
-            let all: Vec<NaiveDate> = (0..700).map(|n| start + Days::new(n))
-                .filter(|day| schedule.falls_on(start, *day) && (schedule.until.is_none() || *day <= last))
-                .collect();
-            prop_assert_eq!(due_times, all, "{} {}", rule, start);
+        due.dedup();
+        prop_assert!(due.iter().all(|day| schedule.falls_on(start, *day)), "{rule}");
+        let mut days = DueDays::new(&schedule, start);
+        for n in 0..59 {
+            let today = start + Days::new(n);
+            let within = today + Days::new(31);
+            let expected = due.iter().find(|day| today < **day && **day <= within).copied();
+            prop_assert_eq!(days.next_after(today, 31), expected, "{} {} {}", rule, start, today);
         }
     }
 
@@ -277,9 +404,7 @@ proptest! {
     }
 
     #[test]
-    fn times_rise_and_stay_in_the_span(rule in rule(), zone in prop::sample::select(vec![
-        Tz::UTC, Tz::Europe__Berlin, Tz::Pacific__Apia, Tz::Australia__Lord_Howe, Tz::Asia__Kathmandu, Tz::Pacific__Kiritimati, Tz::Etc__GMTPlus12,
-    ]), offset in 0..4_000_i64) {
+    fn times_rise_and_stay_in_the_span(rule in rule(), zone in zone(), offset in 0..4_000_i64) {
         let Ok(schedule) = Schedule::parse(&rule) else { return Ok(()) };
         let from = at("2010-01-01T05:00:00Z") + TimeDelta::days(offset);
         let to = from + TimeDelta::days(40);
