@@ -8,7 +8,7 @@ use mainstay_domain::{
 };
 
 use crate::{
-    auth::{account, registration, session},
+    auth::{account, refresh, registration, session, sign_in},
     check_in, craving_event, insight, medication, meeting,
     openapi::{
         document::document,
@@ -26,6 +26,8 @@ pub fn endpoints() -> Vec<Endpoint> {
     let groups = [
         registration::endpoints(),
         account::endpoints(),
+        sign_in::endpoints(),
+        refresh::endpoints(),
         session::endpoints(),
         collection::<Goal>(Tag::Goals),
         plan::endpoints(),

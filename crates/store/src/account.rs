@@ -35,6 +35,8 @@ use crate::{
     session::NewSession,
 };
 
+/// The generation of the device tokens of a new account.
+pub const FIRST_DEVICE_GENERATION: i64 = 1;
 /// The maximum number of pending keys in one sweep.
 const PENDING_KEYS: i64 = 1000;
 
@@ -418,6 +420,7 @@ fn insert_account(conn: &mut Conn, new: NewAccount, keys: &DataKeys, now: DbTime
         accounts::password_changed_at.eq(now),
         accounts::created_at.eq(now),
         accounts::updated_at.eq(now),
+        accounts::device_generation.eq(FIRST_DEVICE_GENERATION),
     );
     let insert = diesel::insert_into(accounts::table)
         .values(row)

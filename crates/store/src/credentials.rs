@@ -22,6 +22,8 @@ pub struct Credentials {
     pub account: Uuid,
     /// The hash of the password (PHC string).
     pub password_hash: String,
+    /// The generation of the account's device tokens.
+    pub device_generation: i64,
 }
 
 /// A new password in the place of one that was verified. If another change came in between, nothing is replaced.
@@ -50,14 +52,17 @@ impl Store {
                 .inner_join(accounts::table)
                 .filter(logins::email_index.eq(index))
                 .filter(accounts::state.eq(ACTIVE))
-                .select((accounts::id, accounts::password_hash));
-            Ok(on!(conn, |c| query.first::<(DbUuid, String)>(c).optional())?)
+                .select((accounts::id, accounts::password_hash, accounts::device_generation));
+            Ok(on!(conn, |c| query.first::<(DbUuid, String, i64)>(c).optional())?)
         });
         let found = read.await?;
-        Ok(found.map(|(account, password_hash)| Credentials {
-            account: account.0,
-            password_hash,
-        }))
+        Ok(
+            found.map(|(account, password_hash, device_generation)| Credentials {
+                account: account.0,
+                password_hash,
+                device_generation,
+            }),
+        )
     }
 
     /// The hash of an account's password (PHC string).
@@ -71,7 +76,7 @@ impl Store {
         read.await
     }
 
-    /// Sets a new password and ends every session but the given one.
+    /// Sets a new password, ends every session but the given one, and begins the next generation of device tokens.
     pub async fn change_password(
         &self,
         id: Uuid,
@@ -92,6 +97,7 @@ impl Store {
             .set((
                 accounts::password_hash.eq(password.hash),
                 accounts::password_changed_at.eq(DbTimestamp(now)),
+                accounts::device_generation.eq(accounts::device_generation + 1),
             ))
             .returning(accounts::no);
             let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;

@@ -10,6 +10,7 @@ use crate::{
     engine::{connection::Conn, schema::kept_answers, types::DbTimestamp},
     error::{Result, StoreError},
     key::seal::{DataKeys, Secret},
+    login_delay::CLOCK_SLACK_US,
     on,
     record::{LockedWriter, RecordWriter, Records},
 };
@@ -100,6 +101,18 @@ impl Store {
                 .transpose()
         });
         read.await
+    }
+
+    /// Dates responses back that were stored while the clock was ahead: they count as stored at `now` (microseconds), so
+    /// that they are deleted in time. Gives their number.
+    pub async fn date_back_stored_responses(&self, now: i64) -> Result<usize> {
+        let write = self.data.write(move |conn| {
+            let ahead =
+                kept_answers::table.filter(kept_answers::created_at.gt(DbTimestamp(now + CLOCK_SLACK_US)));
+            let change = diesel::update(ahead).set(kept_answers::created_at.eq(DbTimestamp(now)));
+            Ok(on!(conn, |c| change.execute(c))?)
+        });
+        write.await
     }
 
     /// Deletes responses from before that time (microseconds). Gives their number.

@@ -22,6 +22,7 @@ use crate::{
         scope::{PersonScope, Urgency},
         seal::DataKeys,
     },
+    login_delay::CLOCK_SLACK_US,
     on,
 };
 
@@ -88,6 +89,8 @@ pub struct RefreshState {
     pub ended: bool,
     /// The role of the account.
     pub role: Role,
+    /// The generation of the account's device tokens.
+    pub device_generation: i64,
 }
 
 /// The next refresh token of a session.
@@ -200,6 +203,7 @@ impl Store {
             DbTimestamp,
             Option<DbTimestamp>,
             String,
+            i64,
         );
         let read = self.data.read(move |conn| {
             let query = sessions::table
@@ -214,12 +218,13 @@ impl Store {
                     sessions::last_used_at,
                     sessions::ended_at,
                     accounts::role,
+                    accounts::device_generation,
                 ));
             Ok(on!(conn, |c| query.first::<Columns>(c).optional())?)
         });
         read.await?
             .map(
-                |(counter, refresh_hash, rotated_at, last_used_at, ended_at, role)| {
+                |(counter, refresh_hash, rotated_at, last_used_at, ended_at, role, device_generation)| {
                     Ok(RefreshState {
                         counter,
                         refresh_hash,
@@ -230,6 +235,7 @@ impl Store {
                             .parse::<Role>()
                             .ok()
                             .ok_or(StoreError::Internal("an unknown role".to_owned()))?,
+                        device_generation,
                     })
                 },
             )
@@ -339,9 +345,15 @@ impl Store {
         write.await
     }
 
-    /// Deletes sessions that ended, or were last used, before that time (microseconds). Gives their number.
-    pub async fn sweep_sessions(&self, before: i64) -> Result<usize> {
+    /// Deletes sessions that ended, or were last used, longer than `idle` before `now` (both in microseconds). Gives their
+    /// number. A session that seems to be used later than now was used while the clock was ahead, and counts as used now.
+    pub async fn sweep_sessions(&self, now: i64, idle: i64) -> Result<usize> {
+        let before = now - idle;
         let write = self.data.write(move |conn| {
+            let ahead = sessions::table.filter(sessions::last_used_at.gt(DbTimestamp(now + CLOCK_SLACK_US)));
+            on!(&mut *conn, |c| diesel::update(ahead)
+                .set(sessions::last_used_at.eq(DbTimestamp(now)))
+                .execute(c))?;
             let old = sessions::table.filter(
                 sessions::ended_at
                     .lt(DbTimestamp(before))

@@ -67,6 +67,7 @@ pub struct Player {
     client: Client,
     email: String,
     refresh_token: Value,
+    device_token: Value,
     pub(super) next: usize,
     /// Whether the current step was sent before and its response was lost.
     pub(super) is_resent: bool,
@@ -87,6 +88,7 @@ impl Player {
             client: person.client,
             email: person.email,
             refresh_token: person.tokens["refresh_token"].clone(),
+            device_token: person.tokens["device_token"].clone(),
             next: 0,
             is_resent: false,
             tag_end: String::new(),
@@ -312,11 +314,14 @@ impl Player {
         let refresh = json!({ "refresh_token": self.refresh_token });
         let mut response = send("/v1/auth/refresh", refresh).await?;
         if response.status == 401 {
-            response = send("/v1/auth/login", json!({ "email": self.email, "password": PASSWORD })).await?;
+            let login =
+                json!({ "email": self.email, "password": PASSWORD, "device_token": self.device_token });
+            response = send("/v1/auth/login", login).await?;
         }
         self.expect(&response, &[200]);
         let tokens = &response.body["tokens"];
         self.refresh_token = tokens["refresh_token"].clone();
+        self.device_token = tokens["device_token"].clone();
         self.client = self.client.with_token(tokens["access_token"].as_str().expect("a token"));
         self.tally.token_renewals += 1;
         Some(())

@@ -73,8 +73,16 @@ async fn a_restore_can_sign_everybody_out(place: &Place) {
     let server = elsewhere.serve().await;
     let token = json!({ "refresh_token": sam.tokens["refresh_token"] });
     mainstay_tests::Client::new(&server.url).post("/v1/auth/refresh", &token).await.expect(401);
-    let sam = signed_in(&server.url, "sam").await;
-    assert_eq!(sam.get("/v1/check-ins?limit=100").await.expect(200).items().len(), 19);
+    let client = signed_in(&server.url, "sam").await;
+    assert_eq!(client.get("/v1/check-ins?limit=100").await.expect(200).items().len(), 19);
+    // The device token is out of date too, so wrong tries with it are not counted for the device alone.
+    let login = |password| json!({ "email": sam.email, "password": password, "device_token": sam.tokens["device_token"] });
+    let plain = mainstay_tests::Client::new(&server.url);
+    for _ in 0..5 {
+        plain.post("/v1/auth/login", &login("not the password")).await.expect(401);
+    }
+    let right = json!({ "email": sam.email, "password": mainstay_tests::PASSWORD });
+    plain.post("/v1/auth/login", &right).await.expect(429);
 }
 
 /// A database that a command had made would keep a restore from putting one there.

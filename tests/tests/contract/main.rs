@@ -43,6 +43,7 @@ mod safety;
 mod schema;
 mod self_efficacy_profile;
 mod session;
+mod sign_in;
 mod spelling;
 mod support;
 mod support_contact;

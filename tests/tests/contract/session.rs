@@ -88,10 +88,11 @@ async fn attacks_from_other_networks_do_not_lock_the_owner_out(app: &TestApp) {
     }
     // A network that has signed in before has its own delays.
     login(&app.client(), &sam.email, PASSWORD).await.expect(200);
+    // So has one from which nobody has tried, as long as the others are not very many.
     let body = json!({ "email": sam.email, "password": PASSWORD }).to_string().into_bytes();
     let strange =
         app.client().send("POST", "/v1/auth/login", &[("x-forwarded-for", "198.51.100.1")], Some(body)).await;
-    strange.expect(429);
+    strange.expect(200);
 }
 
 async fn a_refresh_token_works_once_and_a_lost_response_is_repeated(app: &TestApp) {

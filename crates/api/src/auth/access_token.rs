@@ -22,6 +22,9 @@ pub const LIFETIME_S: i64 = 600;
 const AUDIENCE: &str = "mainstay";
 /// The number of verified tokens in the cache.
 const MAX_CACHED: usize = 50_000;
+/// The clocks of two servers may differ by this much, in seconds.
+const CLOCK_SLACK_S: i64 = 300;
+
 /// The claims of an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
@@ -35,6 +38,15 @@ pub struct Claims {
     pub iat: i64,
     /// When the token expires, in seconds since 1970.
     pub exp: i64,
+}
+
+impl Claims {
+    /// Whether they have not expired. Those of a token that was issued while the clock was ahead are not valid: they would
+    /// stay so until that time.
+    fn are_valid_at(&self, now: DateTime<Utc>) -> bool {
+        let now = now.timestamp();
+        self.exp > now && self.iat <= now + CLOCK_SLACK_S
+    }
 }
 
 #[derive(Serialize)]
@@ -132,13 +144,13 @@ impl Tokens {
         if let Some((claims, verified_in)) = self.verified.get(&digest)
             && verified_in == generation
         {
-            return (claims.exp > now.timestamp()).then_some(claims);
+            return claims.are_valid_at(now).then_some(claims);
         }
         let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
         let keys = self.keys();
         let key = &keys.verifying.iter().find(|key| key.id == kid)?.key;
         let claims = decode::<Claims>(token, key, &self.validation).ok()?.claims;
-        if claims.exp <= now.timestamp() {
+        if !claims.are_valid_at(now) {
             return None;
         }
         self.verified.insert(digest, (claims, generation));
@@ -174,6 +186,17 @@ mod tests {
         assert_eq!((claims.sub, claims.sid, claims.exp), (account, session, 1600));
         assert_eq!(tokens.verify(&token, at(1600)), None, "also when it is cached");
         assert_eq!(tokens.verify(&format!("{token}x"), at(1000)), None);
+    }
+
+    #[test]
+    fn a_token_that_was_issued_while_the_clock_was_ahead_is_not_valid() {
+        let tokens = Tokens::new(&generate_signing_key().unwrap(), "mainstay").unwrap();
+        let token = tokens
+            .issue(Uuid::nil(), Uuid::nil(), Role::Person, at(1_000_000))
+            .unwrap();
+        assert!(tokens.verify(&token, at(1_000_000)).is_some());
+        assert_eq!(tokens.verify(&token, at(1000)), None, "also when it is cached");
+        assert!(tokens.verify(&token, at(1_000_000 - CLOCK_SLACK_S)).is_some());
     }
 
     #[test]

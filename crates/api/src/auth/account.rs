@@ -20,7 +20,6 @@ use crate::{
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, once},
-        network::{client_address, network},
         patch::PatchBody,
         problem::{HandlerResult, Problem, ProblemKind},
     },
@@ -151,8 +150,9 @@ async fn change_password(body: Body<PasswordChange>) -> HandlerResult {
 async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     let (caller, state) = (&body.caller, &body.caller.state);
     let verified = confirm_password(caller, &body.value.current_password).await?;
-    let hash = state.passwords.hash(&body.value.new_password).await?;
     let (account, session) = (caller.scope().account(), caller.principal.session);
+    let turn = state.passwords.confirmation_turn(account).await?;
+    let hash = turn.hash(&body.value.new_password).await?;
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let reply = Reply::new(response, Vec::new());
@@ -171,24 +171,22 @@ async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     Ok(reply.into_response())
 }
 
-/// Checks the password of the caller and returns its hash. Wrong passwords cause the same delays as at sign-in.
+/// Checks the password of the caller and returns its hash. Wrong passwords cause growing delays, as at sign-in, for the
+/// session that sends them.
 async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> HandlerResult<String> {
-    let state = &caller.state;
-    let network = network(client_address(&caller.request, &state.trusted_proxies));
-    let owner = format!("account {}", caller.scope().account());
-    let attempt = Attempt::new(&state.store, &owner, &network, state.clock.now());
-    let _guard = state.passwords.one_at_a_time(&owner).await;
-    attempt.check().await?;
-    let hash = match state.store.password_hash(caller.scope().account()).await {
+    let (state, account) = (&caller.state, caller.scope().account());
+    let attempt = Attempt::confirmation(&state.store, account, caller.principal.session, &state.clock);
+    attempt.look().await?;
+    let turn = state.passwords.confirmation_turn(account).await?;
+    let counted = attempt.count().await?;
+    let hash = match state.store.password_hash(account).await {
         Ok(hash) => Some(hash),
         Err(StoreError::NotFound) => None,
         Err(error) => return Err(error.into()),
     };
-    let is_correct = state.passwords.verify(password, hash.clone()).await?;
-    let Some(hash) = hash.filter(|_| is_correct) else {
-        attempt.failed().await?;
-        return Err(Problem::new(ProblemKind::WrongPassword));
-    };
-    attempt.succeeded().await?;
+    let is_correct = turn.verify(password, hash.clone()).await?;
+    let hash = hash.filter(|_| is_correct);
+    let hash = hash.ok_or(Problem::new(ProblemKind::WrongPassword))?;
+    attempt.succeeded(counted).await?;
     Ok(hash)
 }

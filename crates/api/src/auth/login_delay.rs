@@ -1,159 +1,290 @@
-//! Growing delays after failed sign-ins.
+//! Growing delays after wrong passwords.
 //!
-//! An account is never locked, because an attacker must not be able to keep a person in crisis out. So the longest wait
-//! is short, and failures elsewhere do not delay a network from which the account has signed in before.
+//! An account is never locked, because an attacker must not be able to keep a person in crisis out. So the longest wait is
+//! half a minute, and what others do elsewhere delays a person as little as possible:
+//!
+//! - A device that the account knows is counted by itself alone, and so is a session that confirms its password.
+//! - A network from which the account has signed in is delayed by its own tries alone.
+//! - A network without a wrong try of its own is not delayed by those from other networks, unless these are very many.
+//!
+//! A try counts before its password is verified, in one transaction that also looks whether it may be made. So tries at
+//! the same moment all count, on however many servers. A right password gives its own try back.
 
-use chrono::{DateTime, Utc};
+use std::net::IpAddr;
+
 use mainstay_store::{
     Store,
-    login_delay::{DelayKey, Failures},
+    login_delay::{DelayKey, Failures, KnownNetwork},
+};
+use uuid::Uuid;
+
+use crate::{
+    http::{
+        network::networks,
+        problem::{HandlerResult, Problem, ProblemKind},
+    },
+    server::clock::Clock,
 };
 
-use crate::http::problem::{HandlerResult, Problem, ProblemKind};
+/// The longest wait, in seconds.
+const MAX_WAIT_S: i64 = 30;
+/// In this time one failure is forgotten, in seconds. Guesses at this rate are never delayed further.
+const FORGET_ONE_S: i64 = MAX_WAIT_S;
+/// After this long without another failure all are forgotten, in seconds.
+const FORGET_ALL_S: i64 = 15 * 60;
+/// With more failures than this for the account, a network without failures of its own is delayed by them too.
+const MAX_FROM_ELSEWHERE: i64 = 100;
 
-/// After this long without another failure the count starts again, in seconds.
-const FORGET_S: i64 = 15 * 60;
+/// Failures without a wait, for one account from one network, and for a device or session.
+const FREE_OWN: i64 = 4;
+/// Failures without a wait for one account, from all networks.
+const FREE_ACCOUNT: i64 = 10;
+/// Failures without a wait from one network for any account: of an IPv4 address or a /64, and of the /56 and the /48
+/// around it.
+const FREE_NETWORKS: [i64; 3] = [50, 200, 800];
 
-/// The number of failures without a wait, and the longest wait.
-#[derive(Debug, Clone, Copy)]
-struct Policy {
-    free_failures: i64,
-    max_wait_s: i64,
+const SECOND_US: i64 = 1_000_000;
+
+/// Whose failures a count has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// Those of the one who tries. A right password clears them.
+    Own,
+    /// Those for the account, from everywhere.
+    Account,
+    /// Those from the network, for any account.
+    Network,
 }
 
-/// Failures for one account from one network.
-const PAIR: Policy = Policy {
-    free_failures: 4,
-    max_wait_s: 60,
-};
-/// Failures for one account from networks that never signed in to it.
-const ACCOUNT: Policy = Policy {
-    free_failures: 10,
-    max_wait_s: 30,
-};
-/// Failures from one network for any account.
-const NETWORK: Policy = Policy {
-    free_failures: 50,
-    max_wait_s: 60,
-};
-
-impl Policy {
-    /// Returns the state after one more failure. `now` is in microseconds since 1970.
-    fn after(self, before: Failures, now: i64) -> Failures {
-        let count = if now - before.last_at > FORGET_S * 1_000_000 {
-            1
-        } else {
-            before.count + 1
-        };
-        let excess = count - self.free_failures;
-        let wait_s = if excess <= 0 {
-            0
-        } else {
-            (1_i64 << excess.min(20)).min(self.max_wait_s)
-        };
-        Failures {
-            count,
-            retry_at: now + wait_s * 1_000_000,
-            last_at: now,
-        }
-    }
+/// A count that an attempt takes part in.
+#[derive(Debug, Clone)]
+struct Count {
+    key: DelayKey,
+    subject: Subject,
+    /// Failures without a wait.
+    free: i64,
 }
 
-/// An attempt to sign in to an account from a network.
+/// An attempt to sign in, or to confirm a password.
 pub struct Attempt<'a> {
     store: &'a Store,
-    pair: DelayKey,
-    account: DelayKey,
-    network: DelayKey,
-    known_network: DelayKey,
-    now: i64,
+    counts: Vec<Count>,
+    /// The network that is remembered for the account once the password was right.
+    network: Option<KnownNetwork>,
+    clock: &'a Clock,
+}
+
+/// An attempt that was counted.
+pub struct Counted {
+    before: Vec<Failures>,
+    after: Vec<Failures>,
 }
 
 impl<'a> Attempt<'a> {
-    /// Creates an attempt at a time.
-    pub fn new(store: &'a Store, email: &str, network: &str, now: DateTime<Utc>) -> Self {
+    /// Creates an attempt to sign in to an account, by its address, from an IP address.
+    pub fn sign_in(store: &'a Store, email: &str, address: Option<IpAddr>, clock: &'a Clock) -> Self {
+        let networks = networks(address);
+        let network = networks.first().cloned().unwrap_or_default();
+        let pair = DelayKey::Pair {
+            email: email.to_owned(),
+            network: network.clone(),
+        };
+        let of_account = [
+            count(pair, Subject::Own, FREE_OWN),
+            count(
+                DelayKey::Account(email.to_owned()),
+                Subject::Account,
+                FREE_ACCOUNT,
+            ),
+        ];
+        let of_networks = networks.into_iter().zip(FREE_NETWORKS);
+        let of_networks =
+            of_networks.map(|(network, free)| count(DelayKey::Network(network), Subject::Network, free));
         Self {
             store,
-            pair: DelayKey::Account(format!("{email}\n{network}")),
-            account: DelayKey::Account(email.to_owned()),
-            network: DelayKey::Network(network.to_owned()),
-            known_network: DelayKey::Network(format!("{email}\n{network}")),
-            now: now.timestamp_micros(),
+            counts: of_account.into_iter().chain(of_networks).collect(),
+            network: Some(KnownNetwork {
+                email: email.to_owned(),
+                network,
+            }),
+            clock,
         }
     }
 
-    /// Checks that the attempt needs no wait.
+    /// The same attempt by a device that the account knows: it is counted by itself alone.
+    #[must_use]
+    pub fn by_device(self, account: Uuid, device: Uuid) -> Self {
+        let key = DelayKey::Device { account, device };
+        Self {
+            counts: vec![count(key, Subject::Own, FREE_OWN)],
+            ..self
+        }
+    }
+
+    /// Creates an attempt of a session to confirm the password of its account.
+    pub fn confirmation(store: &'a Store, account: Uuid, session: Uuid, clock: &'a Clock) -> Self {
+        let key = DelayKey::Session { account, session };
+        Self {
+            store,
+            counts: vec![count(key, Subject::Own, FREE_OWN)],
+            network: None,
+            clock,
+        }
+    }
+
+    /// Checks that the attempt needs no wait, and counts nothing.
     ///
     /// # Errors
     /// 429 with the time to wait.
-    pub async fn check(&self) -> HandlerResult<()> {
-        let mut retry_at = 0;
-        for key in self.relevant_keys().await? {
-            retry_at = retry_at.max(self.store.failures(key).await?.retry_at);
-        }
-        let wait = retry_at - self.now;
-        if wait > 0 {
-            Err(Problem::retry(ProblemKind::TooManyRequests, wait / 1_000_000 + 1))
-        } else {
-            Ok(())
-        }
+    pub async fn look(&self) -> HandlerResult<()> {
+        let is_known = self.is_known().await?;
+        let states = self.store.failures(&self.keys()).await?;
+        refuse(wait(&self.counts, &states, is_known, self.clock.micros()))
     }
 
-    /// Counts the attempt as failed.
-    pub async fn failed(&self) -> HandlerResult<()> {
-        let now = self.now;
-        for (key, policy) in [
-            (&self.pair, PAIR),
-            (&self.account, ACCOUNT),
-            (&self.network, NETWORK),
-        ] {
+    /// Checks that the attempt needs no wait, and counts it as failed.
+    ///
+    /// # Errors
+    /// 429 with the time to wait. Then it is not counted.
+    pub async fn count(&self) -> HandlerResult<Counted> {
+        let is_known = self.is_known().await?;
+        // The time of now: the attempt may have waited for its turn since it was looked at.
+        let (counts, now) = (self.counts.clone(), self.clock.micros());
+        let next = move |states: &[Failures]| {
+            (wait(&counts, states, is_known, now) <= 0).then(|| one_more(&counts, states, now))
+        };
+        let before = self.store.change_failures(&self.keys(), next).await?;
+        refuse(wait(&self.counts, &before, is_known, now))?;
+        let after = one_more(&self.counts, &before, now);
+        Ok(Counted { before, after })
+    }
+
+    /// Takes the count of an attempt back whose password was right, and remembers the network. Failures of others stay
+    /// counted: somebody who guesses must gain nothing by the owner signing in meanwhile.
+    pub async fn succeeded(&self, counted: Counted) -> HandlerResult<()> {
+        let counts = self.counts.clone();
+        let next = move |states: &[Failures]| Some(given_back(&counts, states, &counted));
+        match &self.network {
+            Some(network) => {
+                self.store
+                    .change_failures_and_remember(&self.keys(), next, network, self.clock.micros())
+                    .await?;
+            }
+            None => drop(self.store.change_failures(&self.keys(), next).await?),
+        }
+        Ok(())
+    }
+
+    /// Remembers the network of a new account.
+    pub async fn remember_network(&self) -> HandlerResult<()> {
+        if let Some(network) = &self.network {
             self.store
-                .note_failure(key, move |before| policy.after(before, now))
+                .change_failures_and_remember(&[], |_| None, network, self.clock.micros())
                 .await?;
         }
         Ok(())
     }
 
-    /// Clears the failures, and stores that the account has signed in from this network.
-    pub async fn succeeded(&self) -> HandlerResult<()> {
-        self.store.clear_failures(&self.pair).await?;
-        let now = self.now;
-        self.store
-            .note_failure(&self.known_network, move |_| Failures {
-                count: 0,
-                retry_at: 0,
-                last_at: now,
-            })
-            .await?;
-        Ok(())
-    }
-
-    /// Returns the keys whose delays apply to this attempt.
-    async fn relevant_keys(&self) -> HandlerResult<Vec<&DelayKey>> {
-        if self.store.failures(&self.known_network).await?.last_at == 0 {
-            Ok(vec![&self.pair, &self.network, &self.account])
-        } else {
-            Ok(vec![&self.pair])
+    /// Whether the account has signed in from the network. It makes no difference to those who are counted by themselves.
+    async fn is_known(&self) -> HandlerResult<bool> {
+        match &self.network {
+            Some(network) if self.counts.len() > 1 => Ok(self.store.is_known(network).await?),
+            _ => Ok(true),
         }
     }
+
+    fn keys(&self) -> Vec<DelayKey> {
+        self.counts.iter().map(|count| count.key.clone()).collect()
+    }
+}
+
+const fn count(key: DelayKey, subject: Subject, free: i64) -> Count {
+    Count { key, subject, free }
+}
+
+fn refuse(wait: i64) -> HandlerResult<()> {
+    if wait > 0 {
+        let seconds = (wait + SECOND_US - 1) / SECOND_US;
+        return Err(Problem::retry(ProblemKind::TooManyRequests, seconds));
+    }
+    Ok(())
+}
+
+/// How long an attempt must wait, in microseconds; 0 or less if it need not.
+fn wait(counts: &[Count], states: &[Failures], is_known: bool, now: i64) -> i64 {
+    let states = || counts.iter().zip(states);
+    let is_first =
+        states().any(|(count, state)| count.subject == Subject::Own && failures_at(state, now) == 0);
+    let applies = |(count, state): &(&Count, &Failures)| match count.subject {
+        Subject::Own => true,
+        Subject::Account => !is_known && (!is_first || failures_at(state, now) > MAX_FROM_ELSEWHERE),
+        Subject::Network => !is_known,
+    };
+    let waits = states().filter(applies).map(|(_, state)| wait_of(state, now));
+    waits.max().unwrap_or(0)
+}
+
+/// What is left of a stored wait. It is never longer than the longest one, whatever a clock said when it was stored. A
+/// state that is further ahead holds nobody up: its clock was wrong, and the wait would begin anew each time.
+fn wait_of(state: &Failures, now: i64) -> i64 {
+    let longest = MAX_WAIT_S * SECOND_US;
+    if state.last_at > now + longest {
+        return 0;
+    }
+    (state.retry_at - now).min(longest)
+}
+
+/// The failures that are not forgotten yet. A state from the future counts as of now.
+fn failures_at(state: &Failures, now: i64) -> i64 {
+    let since = (now - state.last_at).max(0) / SECOND_US;
+    if since > FORGET_ALL_S {
+        return 0;
+    }
+    (state.count - since / FORGET_ONE_S).max(0)
+}
+
+/// The states after one more failure.
+fn one_more(counts: &[Count], states: &[Failures], now: i64) -> Vec<Failures> {
+    let after = |(count, state): (&Count, &Failures)| {
+        let failures = failures_at(state, now) + 1;
+        let wait_s = match failures - count.free {
+            ..=0 => 0,
+            excess => (1_i64 << excess.min(20)).min(MAX_WAIT_S),
+        };
+        Failures {
+            count: failures,
+            // No time at all if there is no wait: the clock of another server may be a little behind.
+            retry_at: if wait_s == 0 { 0 } else { now + wait_s * SECOND_US },
+            last_at: now,
+        }
+    };
+    counts.iter().zip(states).map(after).collect()
+}
+
+/// The states without one attempt that was counted. Its own failures are cleared.
+fn given_back(counts: &[Count], states: &[Failures], counted: &Counted) -> Vec<Failures> {
+    let attempt = counted.before.iter().zip(&counted.after);
+    let without = |((count, state), (before, after)): ((&Count, &Failures), (&Failures, &Failures))| {
+        if count.subject == Subject::Own {
+            return Failures {
+                count: 0,
+                retry_at: 0,
+                ..*state
+            };
+        }
+        Failures {
+            count: (state.count - 1).max(0),
+            // Unless another failure has set a wait since, the one before the attempt holds again.
+            retry_at: if state.retry_at == after.retry_at {
+                before.retry_at
+            } else {
+                state.retry_at
+            },
+            last_at: state.last_at,
+        }
+    };
+    counts.iter().zip(states).zip(attempt).map(without).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_up_to_a_bound_and_start_again_after_a_pause() {
-        let mut state = Failures::default();
-        let mut waits = Vec::new();
-        let mut now = FORGET_S * 2_000_000;
-        for _ in 0..12 {
-            state = PAIR.after(state, now);
-            waits.push((state.retry_at - now) / 1_000_000);
-            now = state.retry_at;
-        }
-        assert_eq!(waits, [0, 0, 0, 0, 2, 4, 8, 16, 32, 60, 60, 60]);
-        now += FORGET_S * 1_000_000 + 1;
-        assert_eq!(PAIR.after(state, now).count, 1);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
-//! Passwords: hashing with argon2id and a pepper. As many hashes run at a time as there are workers, so that a flood of
-//! sign-ins does not slow down a check-in.
+//! Passwords: hashing with argon2id and a pepper, in a pool of threads for each purpose, so that a flood of registrations
+//! keeps nobody from signing in.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -9,14 +9,16 @@ use argon2::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
 use mainstay_domain::account::{CurrentPassword, Password};
-use mainstay_store::{engine::log_label::keep_label, key::seal::Secret};
-use quick_cache::sync::Cache;
-use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+use mainstay_store::key::seal::Secret;
+use uuid::Uuid;
 
-use crate::http::problem::{HandlerResult, Problem, ProblemKind};
-
-/// How long a sign-in may wait for a permit.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+use crate::{
+    auth::{
+        hash_pool::{HashPool, Purpose},
+        turns::{Applicant, Turn},
+    },
+    http::problem::{HandlerResult, Problem},
+};
 
 // 19 MiB, 2 passes, 1 lane: the minimum of the OWASP Password Storage Cheat Sheet.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -26,80 +28,105 @@ const LANES: u32 = 1;
 /// Creates and verifies password hashes.
 pub struct Passwords {
     pepper: Arc<Secret>,
-    /// Limits how many hashes are computed at a time.
-    permits: Arc<Semaphore>,
-    /// A lock for each account, so that simultaneous guesses cannot all pass the check for delays.
-    attempts: Cache<String, Arc<Mutex<()>>>,
     /// The hash that is verified for an unknown address, so that it takes the same time.
     placeholder: String,
+    sign_in: HashPool,
+    confirmation: HashPool,
+    registration: HashPool,
+}
+
+/// A turn to verify one password or to hash a new one, in the pool of its purpose.
+pub struct HashTurn<'a> {
+    passwords: &'a Passwords,
+    pool: &'a HashPool,
+    turn: Turn,
 }
 
 impl Passwords {
-    /// Creates a hasher that runs so many hashes at a time.
+    /// Creates a hasher for a server with so many workers. Sign-ins have as many threads as there are workers,
+    /// confirmations half as many, and registrations a quarter.
     ///
     /// # Errors
-    /// If the operating system gives no random bytes.
-    pub fn new(pepper: Secret, concurrency: usize) -> Result<Self, String> {
+    /// If the operating system gives no random bytes or starts no threads.
+    pub fn new(pepper: Secret, workers: usize) -> Result<Self, String> {
         Ok(Self {
             pepper: Arc::new(pepper),
-            permits: Arc::new(Semaphore::new(concurrency.max(1))),
-            attempts: Cache::new(10_000),
             placeholder: placeholder_hash()?,
+            sign_in: HashPool::start(Purpose::SignIn, workers)?,
+            confirmation: HashPool::start(Purpose::Confirmation, workers / 2)?,
+            registration: HashPool::start(Purpose::Registration, workers / 4)?,
         })
     }
 
-    /// Waits until no other attempt to sign in to the account runs on this server. The guard ends the attempt.
-    pub async fn one_at_a_time(&self, account: &str) -> OwnedMutexGuard<()> {
-        let lock = match self.attempts.get(account) {
-            Some(lock) => lock,
-            None => self
-                .attempts
-                .get_or_insert_with(account, || Ok::<_, std::convert::Infallible>(Arc::default()))
-                .unwrap_or_default(),
-        };
-        lock.lock_owned().await
-    }
-
-    /// Hashes a password. The result is a PHC string.
+    /// Hashes the password of a new account. The result is a PHC string.
     ///
     /// # Errors
-    /// 503 if no permit becomes free in time.
+    /// 503 at once if that would take long.
     pub async fn hash(&self, password: &Password) -> HandlerResult<String> {
-        let (pepper, password) = (Arc::clone(&self.pepper), password.composed().to_owned());
-        self.with_permit(move || hash(&pepper, password.as_bytes()))
+        let everybody = Applicant {
+            network: "",
+            known_to: None,
+        };
+        self.turn(&self.registration, everybody)
             .await?
-            .map_err(Problem::internal)
+            .hash(password)
+            .await
+    }
+
+    /// Waits for a turn to verify the password of a sign-in.
+    ///
+    /// # Errors
+    /// 503 at once if that would take long.
+    pub async fn sign_in_turn(&self, applicant: Applicant<'_>) -> HandlerResult<HashTurn<'_>> {
+        self.turn(&self.sign_in, applicant).await
+    }
+
+    /// Waits for a turn to confirm or change the password of an account.
+    ///
+    /// # Errors
+    /// 503 at once if that would take long.
+    pub async fn confirmation_turn(&self, account: Uuid) -> HandlerResult<HashTurn<'_>> {
+        let applicant = Applicant {
+            network: &account.to_string(),
+            known_to: None,
+        };
+        self.turn(&self.confirmation, applicant).await
+    }
+
+    async fn turn<'a>(&'a self, pool: &'a HashPool, applicant: Applicant<'_>) -> HandlerResult<HashTurn<'a>> {
+        Ok(HashTurn {
+            passwords: self,
+            pool,
+            turn: pool.turn(applicant).await?,
+        })
+    }
+}
+
+impl HashTurn<'_> {
+    /// Hashes a new password. The result is a PHC string.
+    ///
+    /// # Errors
+    /// A fault, if the password cannot be hashed.
+    pub async fn hash(self, password: &Password) -> HandlerResult<String> {
+        let (pepper, password) = (Arc::clone(&self.passwords.pepper), password.composed().to_owned());
+        let hash = self
+            .pool
+            .run(self.turn, move || hash(&pepper, password.as_bytes()));
+        hash.await?.map_err(Problem::internal)
     }
 
     /// Whether a password matches a hash, in its composed form or in the other one in which it may have been stored.
     /// Without a hash the result is false, after the same time.
     ///
     /// # Errors
-    /// 503 if no permit becomes free in time.
-    pub async fn verify(&self, password: &CurrentPassword, hash: Option<String>) -> HandlerResult<bool> {
+    /// A fault, if the work panics.
+    pub async fn verify(self, password: &CurrentPassword, hash: Option<String>) -> HandlerResult<bool> {
         let has_hash = hash.is_some();
-        let (pepper, password) = (Arc::clone(&self.pepper), password.clone());
-        let hash = hash.unwrap_or_else(|| self.placeholder.clone());
-        let is_match = self
-            .with_permit(move || verify_forms(&pepper, &password, &hash))
-            .await?;
+        let (pepper, password) = (Arc::clone(&self.passwords.pepper), password.clone());
+        let hash = hash.unwrap_or_else(|| self.passwords.placeholder.clone());
+        let verify = move || verify_forms(&pepper, &password, &hash);
+        let is_match = self.pool.run(self.turn, verify).await?;
         Ok(is_match && has_hash)
-    }
-
-    async fn with_permit<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> HandlerResult<T> {
-        let permit = tokio::time::timeout(MAX_WAIT, Arc::clone(&self.permits).acquire_owned());
-        let permit = permit
-            .await
-            .map_err(|_elapsed| Problem::retry(ProblemKind::Unavailable, 5))?;
-        let permit = permit.map_err(Problem::internal)?;
-        let run = keep_label(move || {
-            let _permit = permit;
-            work()
-        });
-        tokio::task::spawn_blocking(run).await.map_err(Problem::internal)
     }
 }
 

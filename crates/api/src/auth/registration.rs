@@ -17,7 +17,7 @@ use crate::{
     http::{
         body::PublicBody,
         idempotency::once,
-        network::{client_address, network},
+        network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Tag},
@@ -121,13 +121,13 @@ async fn usable_invite(state: &State, registration: &Registration) -> HandlerRes
 /// Records that the account is used from this network. The account exists already, so a failure is only logged: the
 /// next sign-in records the network too.
 async fn remember_network(state: &State, request: &HttpRequest, registration: &Registration) {
-    let attempt = Attempt::new(
+    let attempt = Attempt::sign_in(
         &state.store,
         &registration.email.key(),
-        &network(client_address(request, &state.trusted_proxies)),
-        state.clock.now(),
+        client_address(request, &state.trusted_proxies),
+        &state.clock,
     );
-    if let Err(problem) = attempt.succeeded().await {
+    if let Err(problem) = attempt.remember_network().await {
         log::warn!("the network of a new account could not be stored: {problem}");
     }
 }

@@ -1,9 +1,9 @@
-//! Sessions: signing in and out, refreshing tokens, and the list of devices.
+//! Sessions: their tokens, signing out, and the list of devices.
 
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    account::{Account, Discretion, Login, Refresh, Role, SealedSession},
+    account::{Account, Discretion, Role, SealedSession},
     record::json as to_json,
     value::{
         number::Int,
@@ -12,11 +12,7 @@ use mainstay_domain::{
         timestamp::Timestamp,
     },
 };
-use mainstay_store::{
-    StoreError,
-    credentials::Credentials,
-    session::{NewSession, RefreshState, Rotation},
-};
+use mainstay_store::{account::FIRST_DEVICE_GENERATION, session::NewSession};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -25,14 +21,12 @@ use uuid::Uuid;
 use crate::{
     auth::{
         access_token::LIFETIME_S,
-        login_delay::Attempt,
-        refresh_token::{IDLE_S, RETRY_S, RefreshClaims, hash},
+        device_token::Owner,
+        refresh_token::{IDLE_S, RefreshClaims, hash},
     },
     http::{
-        body::PublicBody,
         caller::{Caller, claims},
-        idempotency::{HeldKey, Reply, key, once, reply_of_other, stored_reply},
-        network::{client_address, network},
+        idempotency::{HeldKey, Reply, key, once},
         problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
     },
@@ -51,23 +45,6 @@ const MAX_LISTED: usize = 200;
 pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
-        endpoint::post("/v1/auth/login", login)
-            .public()
-            .operation(tag, "login", "Sign in")
-            .about("Starts a session. The response and its timing are the same for an unknown address and a wrong password.")
-            .takes::<Login>(|| json!({ "email": "sam@example.org", "password": "rivers bend slowly", "device_name": "Sam's phone" }))
-            .gives::<SignedIn>(200, "Signed in.", signed_in_example)
-            .problems(&[ProblemKind::InvalidCredentials, ProblemKind::TooManyRequests]),
-        endpoint::post("/v1/auth/refresh", refresh)
-            .public()
-            .operation(tag, "refresh", "Get new tokens")
-            .about(
-                "A refresh token can be used once. If the response is lost, the same token gets the same response for another \
-                 30 seconds. A token that is used again later ends the session.",
-            )
-            .takes::<Refresh>(|| json!({ "refresh_token": "AZXkwm0ffDOKVQ2fPBsqQA…" }))
-            .gives::<Refreshed>(200, "New tokens.", || json!({ "tokens": tokens_example() }))
-            .problems(&[ProblemKind::InvalidRefreshToken]),
         endpoint::post("/v1/auth/logout", logout)
             .operation(tag, "logout", "Sign out")
             .about("Ends the session of the access token.")
@@ -113,6 +90,10 @@ pub struct Tokens {
     pub refresh_expires_in: i64,
     /// The id of the session.
     pub session_id: Uuid,
+    /// A token for the next sign-in on this device, which then is not delayed by the wrong passwords of others. Keep it in
+    /// the device's keystore, also after signing out.
+    #[schema(max_length = 200)]
+    pub device_token: String,
 }
 
 /// An account and the tokens of its new session.
@@ -120,13 +101,6 @@ pub struct Tokens {
 pub struct SignedIn {
     /// The account.
     pub account: Account,
-    /// The tokens.
-    pub tokens: Tokens,
-}
-
-/// New tokens.
-#[derive(Clone, Serialize, ToSchema)]
-pub struct Refreshed {
     /// The tokens.
     pub tokens: Tokens,
 }
@@ -148,24 +122,34 @@ pub struct SessionView {
     pub last_used_at: Timestamp,
 }
 
-/// Creates a session with its first tokens. The caller stores it.
+/// Creates the first session of a new account, with its first tokens. The caller stores it.
 pub fn start_session(
     state: &State,
     account: Uuid,
     role: Role,
     device_name: Option<Label>,
 ) -> HandlerResult<(NewSession, Tokens)> {
+    let owner = Owner {
+        account,
+        generation: FIRST_DEVICE_GENERATION,
+    };
+    start_session_of(state, owner, role, device_name)
+}
+
+/// Creates a session with its first tokens. The caller stores it.
+pub fn start_session_of(
+    state: &State,
+    owner: Owner,
+    role: Role,
+    device_name: Option<Label>,
+) -> HandlerResult<(NewSession, Tokens)> {
     let session = new_id();
-    let tokens = issue(
-        state,
-        &RefreshClaims {
-            account,
-            session,
-            counter: 0,
-        },
-        role,
-        state.clock.now(),
-    )?;
+    let claims = RefreshClaims {
+        account: owner.account,
+        session,
+        counter: 0,
+    };
+    let tokens = issue(state, &claims, owner.generation, role, state.clock.now())?;
     Ok((
         NewSession {
             id: session,
@@ -177,7 +161,17 @@ pub fn start_session(
 }
 
 /// Issues the tokens for these claims. The same claims get the same tokens if `at` is in the same second.
-fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -> HandlerResult<Tokens> {
+pub fn issue(
+    state: &State,
+    claims: &RefreshClaims,
+    generation: i64,
+    role: Role,
+    at: DateTime<Utc>,
+) -> HandlerResult<Tokens> {
+    let owner = Owner {
+        account: claims.account,
+        generation,
+    };
     Ok(Tokens {
         access_token: state
             .tokens
@@ -188,146 +182,8 @@ fn issue(state: &State, claims: &RefreshClaims, role: Role, at: DateTime<Utc>) -
         refresh_token: state.refresh.token(claims),
         refresh_expires_in: IDLE_S,
         session_id: claims.session,
+        device_token: state.devices.token(owner, claims.session),
     })
-}
-
-async fn login(body: PublicBody<Login>) -> HandlerResult {
-    let (state, key) = (State::of(&body.request), body.key.as_ref());
-    once(&state, key, sign_in(&state, &body)).await
-}
-
-/// Verifies the address and password, and starts a session.
-async fn sign_in(state: &State, body: &PublicBody<Login>) -> HandlerResult {
-    let credentials = authenticate(state, &body.request, &body.value).await?;
-    let account = state.store.account(credentials.account).await?;
-    let device_name = body.value.device_name.clone();
-    let (session, tokens) = start_session(state, account.id, account.role, device_name)?;
-    let reply = signed_in(HttpResponse::Ok(), account, tokens);
-    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
-    let now = state.clock.micros();
-    match state
-        .store
-        .create_session(credentials, session, stored, now)
-        .await
-    {
-        // Another request changed the password after this one had verified it.
-        Err(StoreError::NotFound) => Err(Problem::new(ProblemKind::InvalidCredentials)),
-        other => Ok(other.map(|()| reply.into_response())?),
-    }
-}
-
-/// Verifies the address and password of a sign-in, and delays guesses.
-async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> HandlerResult<Credentials> {
-    let email = login.email.key();
-    let network = network(client_address(request, &state.trusted_proxies));
-    let attempt = Attempt::new(&state.store, &email, &network, state.clock.now());
-    let _guard = state.passwords.one_at_a_time(&email).await;
-    attempt.check().await?;
-    let found = state.store.credentials(&login.email).await?;
-    let hash = found
-        .as_ref()
-        .map(|credentials| credentials.password_hash.clone());
-    let is_correct = state.passwords.verify(&login.password, hash).await?;
-    let Some(credentials) = found.filter(|_| is_correct) else {
-        attempt.failed().await?;
-        return Err(Problem::new(ProblemKind::InvalidCredentials));
-    };
-    attempt.succeeded().await?;
-    Ok(credentials)
-}
-
-async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
-    let state = State::of(&body.request);
-    let token = &body.value.refresh_token;
-    let claims = state.refresh.read(token);
-    let claims = claims.ok_or(Problem::new(ProblemKind::InvalidRefreshToken))?;
-    let now = state.clock.micros();
-    let mut session = live_session(&state, &claims, now).await?;
-    let stored = stored_reply(&state, body.key.as_ref()).await?;
-    // A retry with a key gets the stored response until the token in that response has been used.
-    if let Some(reply) = stored.filter(|_| claims.counter + 1 == session.counter) {
-        return Ok(reply.into_response());
-    }
-    let is_current = claims.counter == session.counter && hash(token) == session.refresh_hash;
-    // A token that is ahead of its session was issued by this service, and then the session was restored from a backup.
-    if is_current || claims.counter > session.counter {
-        let rotated = rotate(&state, &claims, &session, body.key.as_ref(), now).await;
-        match (rotated, &body.key) {
-            (Err(problem), Some(key)) if problem.kind == ProblemKind::RequestInProgress => {
-                return reply_of_other(&state, key).await;
-            }
-            (rotated, _) => {
-                if let Some(reply) = rotated? {
-                    return Ok(reply.into_response());
-                }
-            }
-        }
-        // Another request with the same token was first, so this one counts as its retry.
-        session = live_session(&state, &claims, now).await?;
-    }
-    if claims.counter + 1 == session.counter && now - session.rotated_at <= RETRY_S * 1_000_000 {
-        let current = RefreshClaims {
-            counter: session.counter,
-            ..claims
-        };
-        let tokens = issue(&state, &current, session.role, time_of(session.rotated_at)?)?;
-        return Ok(refreshed(tokens).into_response());
-    }
-    Err(end_reused_session(&state, &claims, now).await?)
-}
-
-/// Replaces the refresh token in the request with the next one, unless another request was first.
-async fn rotate(
-    state: &State,
-    claims: &RefreshClaims,
-    session: &RefreshState,
-    key: Option<&HeldKey>,
-    now: i64,
-) -> HandlerResult<Option<Reply>> {
-    let next = RefreshClaims {
-        counter: claims.counter + 1,
-        ..*claims
-    };
-    let reply = refreshed(issue(state, &next, session.role, time_of(now)?)?);
-    let rotation = Rotation {
-        counter: session.counter,
-        next: next.counter,
-        refresh_hash: hash(&state.refresh.token(&next)),
-        keep: key.map(|key| key.to_stored(&reply)),
-    };
-    let is_rotated = state
-        .store
-        .rotate_session(claims.account, claims.session, rotation, now)
-        .await?;
-    Ok(is_rotated.then_some(reply))
-}
-
-/// Ends a session whose token was used again, since someone else may have a copy of the token. Returns the problem to
-/// respond with.
-async fn end_reused_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<Problem> {
-    let (account, session) = (claims.account, claims.session);
-    match state.store.end_session(account, session, None, now).await {
-        Ok(()) | Err(StoreError::NotFound) => {}
-        Err(error) => return Err(error.into()),
-    }
-    state.sessions.forget(session);
-    Ok(Problem::new(ProblemKind::InvalidRefreshToken))
-}
-
-/// Returns the state of a session that can be refreshed.
-///
-/// # Errors
-/// 401 if it cannot.
-async fn live_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<RefreshState> {
-    let session = state.store.refresh_state(claims.account, claims.session).await?;
-    session
-        .filter(|session| !session.ended && now - session.last_used_at < IDLE_S * 1_000_000)
-        .ok_or(Problem::new(ProblemKind::InvalidRefreshToken))
-}
-
-/// Converts microseconds since 1970 to a time.
-fn time_of(micros: i64) -> HandlerResult<DateTime<Utc>> {
-    DateTime::from_timestamp_micros(micros).ok_or(Problem::internal("a time is out of range"))
 }
 
 async fn logout(request: HttpRequest) -> HandlerResult {
@@ -390,18 +246,13 @@ pub fn signed_in(mut response: HttpResponseBuilder, account: Account, tokens: To
     Reply::new(response, to_json(&SignedIn { account, tokens }))
 }
 
-fn refreshed(tokens: Tokens) -> Reply {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
-    Reply::new(response, to_json(&Refreshed { tokens }))
-}
-
 /// Returns an example of a sign-in for the document.
 pub fn signed_in_example() -> Value {
     json!({ "account": account_example(), "tokens": tokens_example() })
 }
 
-fn tokens_example() -> Value {
+/// Returns an example of tokens for the document.
+pub fn tokens_example() -> Value {
     json!({
         "access_token": "eyJ0eXAiOiJKV1QiLCJhbGciOiJFZERTQSJ9…",
         "token_type": "Bearer",
@@ -409,6 +260,7 @@ fn tokens_example() -> Value {
         "refresh_token": "AZXkwm0ffDOKVQ2fPBsqQA…",
         "refresh_expires_in": IDLE_S,
         "session_id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a41",
+        "device_token": "AZXkwm0ffDOKVQ2fPBsqQW8t2Jc…",
     })
 }
 

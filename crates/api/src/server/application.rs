@@ -14,6 +14,7 @@ use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger
 use crate::{
     auth::{
         access_token::Tokens,
+        device_token::DeviceTokens,
         live_sessions::Sessions,
         password::Passwords,
         refresh_token::RefreshTokens,
@@ -92,10 +93,12 @@ impl Application {
         let derive = |purpose| store.derive_key(purpose).map_err(|e| e.to_string());
         let passwords = Passwords::new(derive("mainstay pepper 1")?, configuration.workers)?;
         let refresh = RefreshTokens::new(derive("mainstay refresh 1")?);
+        let devices = DeviceTokens::new(derive("mainstay device 1")?);
         let parts = Parts {
             store,
             tokens,
             refresh,
+            devices,
             passwords,
             sessions: Sessions::default(),
             pushes: PushTurns::default(),

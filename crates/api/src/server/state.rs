@@ -8,8 +8,8 @@ use mainstay_store::Store;
 
 use crate::{
     auth::{
-        access_token::Tokens, live_sessions::Sessions, password::Passwords, refresh_token::RefreshTokens,
-        registration_policy::RegistrationPolicy,
+        access_token::Tokens, device_token::DeviceTokens, live_sessions::Sessions, password::Passwords,
+        refresh_token::RefreshTokens, registration_policy::RegistrationPolicy,
     },
     http::{large_body::LargeBodies, rate_limit::Limits, running_keys::RunningKeys},
     server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics, push_turns::PushTurns},
@@ -27,6 +27,8 @@ pub struct Parts {
     pub tokens: Tokens,
     /// Issues and reads refresh tokens.
     pub refresh: RefreshTokens,
+    /// Issues and verifies device tokens.
+    pub devices: DeviceTokens,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
     /// The cache of live sessions.

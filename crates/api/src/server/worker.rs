@@ -28,9 +28,6 @@ const SWEEP_PERIOD: Duration = Duration::from_mins(10);
 const PENDING_KEY_US: i64 = 3600 * 1_000_000;
 /// How long responses are stored for retries with an `Idempotency-Key`, in microseconds: a day.
 const STORED_RESPONSE_US: i64 = 24 * 3600 * 1_000_000;
-/// How long failed sign-ins are stored, and with them the networks that an account is known from, in microseconds:
-/// 90 days.
-const FAILURE_US: i64 = 90 * 24 * 3600 * 1_000_000;
 
 /// How long invites stay in the list after they have ended, in microseconds: 30 days.
 const ENDED_INVITE_US: i64 = 30 * 24 * 3600 * 1_000_000;
@@ -65,10 +62,8 @@ pub fn start(state: &State) {
 
 /// Lists the jobs of an application.
 fn jobs(state: &State) -> Vec<Job> {
-    let job = |name, period, run: fn(State) -> LocalBoxFuture<'static, JobResult>| {
-        let state = state.clone();
-        Job::new(name, period, move || run(state.clone()))
-    };
+    let job =
+        |name, period, run: fn(State) -> LocalBoxFuture<'static, JobResult>| job(state, name, period, run);
     let upkeep = |name, period, run: fn(&State)| {
         let state = state.clone();
         Job::new(name, period, move || {
@@ -97,23 +92,20 @@ fn jobs(state: &State) -> Vec<Job> {
             Box::pin(async move { state.store.sweep_pending_keys(before).await.map(finished) })
         }),
         job("stored_responses", SWEEP_PERIOD, |state| {
-            let before = state.clock.micros() - STORED_RESPONSE_US;
-            Box::pin(async move { state.store.sweep_stored_responses(before).await.map(finished) })
+            let now = state.clock.micros();
+            Box::pin(async move {
+                state.store.date_back_stored_responses(now).await?;
+                let before = now - STORED_RESPONSE_US;
+                state.store.sweep_stored_responses(before).await.map(finished)
+            })
         }),
         job("tombstones", SWEEP_PERIOD, |state| {
             let before = state.clock.micros() - state.tombstone_days * 86_400_000_000;
             Box::pin(async move { state.store.sweep_tombstones(before).await.map(finished) })
         }),
-        job("login_failures", SWEEP_PERIOD, |state| {
-            let before = state.clock.micros() - FAILURE_US;
-            Box::pin(async move { state.store.sweep_failures(before).await.map(finished) })
-        }),
         job("invites", SWEEP_PERIOD, |state| Box::pin(sweep_invites(state))),
-        job("sessions", SWEEP_PERIOD, |state| {
-            let before = state.clock.micros() - IDLE_S * 1_000_000;
-            Box::pin(async move { state.store.sweep_sessions(before).await.map(finished) })
-        }),
     ];
+    jobs.extend(sign_in_jobs(state));
     if state.key_watch.is_some() {
         let state = state.clone();
         let keys = job("keys", KEY_PERIOD, |state| Box::pin(look_at_keys(state)));
@@ -123,6 +115,41 @@ fn jobs(state: &State) -> Vec<Job> {
         }));
     }
     jobs
+}
+
+/// Lists the jobs that delete what sign-ins leave behind.
+fn sign_in_jobs(state: &State) -> Vec<Job> {
+    vec![
+        job(state, "login_failures", SWEEP_PERIOD, |state| {
+            let now = state.clock.micros();
+            Box::pin(async move { state.store.sweep_failures(now).await.map(finished) })
+        }),
+        job(state, "known_networks", SWEEP_PERIOD, |state| {
+            let now = state.clock.micros();
+            Box::pin(async move { state.store.sweep_known_networks(now).await.map(finished) })
+        }),
+        job(state, "sessions", SWEEP_PERIOD, |state| {
+            let now = state.clock.micros();
+            Box::pin(async move {
+                state
+                    .store
+                    .sweep_sessions(now, IDLE_S * 1_000_000)
+                    .await
+                    .map(finished)
+            })
+        }),
+    ]
+}
+
+/// Creates a job on the shared state.
+fn job(
+    state: &State,
+    name: &'static str,
+    period: Duration,
+    run: fn(State) -> LocalBoxFuture<'static, JobResult>,
+) -> Job {
+    let state = state.clone();
+    Job::new(name, period, move || run(state.clone()))
 }
 
 async fn look_at_keys(state: State) -> JobResult {
@@ -358,6 +385,7 @@ mod tests {
             "tombstones",
             "login_failures",
             "invites",
+            "known_networks",
             "sessions",
         ];
         for (name, is_done) in outcomes().await {

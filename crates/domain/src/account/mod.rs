@@ -322,6 +322,10 @@ pub struct Login {
     pub password: CurrentPassword,
     /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
+    /// The latest device token that this device got for the account. With it nobody else's wrong passwords delay the
+    /// device. One that is not valid is ignored.
+    #[schema(write_only)]
+    pub device_token: Option<Text<0, 200>>,
     /// The code of a second factor. No account has one yet, so it is ignored.
     #[schema(write_only)]
     pub totp: Option<Text<1, 20>>,

@@ -16,6 +16,7 @@ table! {
         password_changed_at -> Instant,
         created_at -> Instant,
         updated_at -> Instant,
+        device_generation -> BigInt,
     }
 }
 
@@ -69,6 +70,15 @@ table! {
         failures -> BigInt,
         retry_at -> Instant,
         updated_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::Binary;
+    use crate::engine::types::Instant;
+    known_networks (key) {
+        key -> Binary,
+        last_used_at -> Instant,
     }
 }
 

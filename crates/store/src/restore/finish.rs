@@ -229,8 +229,11 @@ fn wait_for_others(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Ends every session. Gives their number.
+/// Ends every session, and begins the next generation of device tokens. Gives the number of sessions.
 fn end_sessions(conn: &mut Conn, now: i64) -> crate::Result<usize> {
+    let next =
+        diesel::update(accounts::table).set(accounts::device_generation.eq(accounts::device_generation + 1));
+    on!(&mut *conn, |c| next.execute(c))?;
     let open = sessions::table.filter(sessions::ended_at.is_null());
     let end = diesel::update(open).set(sessions::ended_at.eq(DbTimestamp(now)));
     Ok(on!(conn, |c| end.execute(c))?)

@@ -26,7 +26,7 @@ use crate::{
     account::NewAccount,
     credentials::PasswordReplacement,
     engine::{connection::Conn, single},
-    login_delay::{DelayKey, Failures},
+    login_delay::{DelayKey, Failures, KnownNetwork},
     on,
     session::{NewSession, Rotation},
 };
@@ -139,11 +139,13 @@ async fn live_a_day(store: &Store) {
         .unwrap();
     sign_in_again(store, account, session).await;
     store.run_timers(NOW + 1).await.unwrap();
+    store.date_back_stored_responses(NOW).await.unwrap();
     store.sweep_stored_responses(0).await.unwrap();
-    store.sweep_failures(0).await.unwrap();
+    store.sweep_failures(NOW).await.unwrap();
+    store.sweep_known_networks(NOW).await.unwrap();
     store.sweep_invites(0).await.unwrap();
     store.sweep_tombstones(0).await.unwrap();
-    store.sweep_sessions(0).await.unwrap();
+    store.sweep_sessions(NOW, 1).await.unwrap();
     store.resume_erasures(NOW).await.unwrap();
     store.sweep_pending_keys(0).await.unwrap();
     store.erase_account(account, NOW).await.unwrap();
@@ -207,15 +209,21 @@ async fn sign_in_again(store: &Store, account: Uuid, session: Uuid) {
         .await
         .unwrap();
     store.sessions(account, 0).await.unwrap();
-    let key = DelayKey::Account("sam".to_owned());
+    let keys = [
+        DelayKey::Account("sam".to_owned()),
+        DelayKey::Network("192.0.2.1".to_owned()),
+    ];
+    let known = KnownNetwork {
+        email: "sam".to_owned(),
+        network: "192.0.2.1".to_owned(),
+    };
+    let next = |before: &[Failures]| Some(before.to_vec());
     store
-        .note_failure(&key, |_| Failures {
-            count: 1,
-            ..Failures::default()
-        })
+        .change_failures_and_remember(&keys, next, &known, NOW)
         .await
         .unwrap();
-    store.failures(&key).await.unwrap();
+    store.failures(&keys).await.unwrap();
+    assert!(store.is_known(&known).await.unwrap());
     let profile = Profile::new(ZoneName(chrono_tz::UTC));
     store
         .update_profile(account, |_| Ok(profile), Expected::Any, NOW)
@@ -327,6 +335,7 @@ const WITHOUT_INDEX: &[&str] = &[
     // Erasures that were interrupted, and the sessions of all people that have long ended.
     "WHERE (\"accounts\".\"state\" = ",
     "WHERE ((\"sessions\".\"ended_at\" < ",
+    "WHERE (\"sessions\".\"last_used_at\" > ",
 ];
 
 /// True for a statement that changes or reads rows of ours.

@@ -1,0 +1,112 @@
+//! Signing in.
+
+use actix_web::{HttpRequest, HttpResponse};
+use mainstay_domain::account::Login;
+use mainstay_store::{StoreError, credentials::Credentials};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    auth::{
+        device_token::Owner,
+        login_delay::Attempt,
+        session::{SignedIn, signed_in, signed_in_example, start_session_of},
+        turns::Applicant,
+    },
+    http::{
+        body::PublicBody,
+        idempotency::once,
+        network::{client_address, network},
+        problem::{HandlerResult, Problem, ProblemKind},
+    },
+    openapi::endpoint::{self, Endpoint, Tag},
+    server::state::State,
+};
+
+/// Lists the endpoint of signing in.
+pub fn endpoints() -> Vec<Endpoint> {
+    let tag = Tag::Accounts;
+    vec![
+        endpoint::post("/v1/auth/login", login)
+            .public()
+            .operation(tag, "login", "Sign in")
+            .about(
+                "Starts a session. The response and its timing are the same for an unknown address and a wrong password. Send the \
+                 device token that this device got at its last sign-in or refresh: then wrong passwords that others send do not \
+                 delay it.",
+            )
+            .takes::<Login>(|| json!({
+                "email": "sam@example.org", "password": "rivers bend slowly", "device_name": "Sam's phone",
+                "device_token": "AZXkwm0ffDOKVQ2fPBsqQW8t2Jc…",
+            }))
+            .gives::<SignedIn>(200, "Signed in.", signed_in_example)
+            .problems(&[ProblemKind::InvalidCredentials, ProblemKind::TooManyRequests]),
+    ]
+}
+
+async fn login(body: PublicBody<Login>) -> HandlerResult {
+    let (state, key) = (State::of(&body.request), body.key.as_ref());
+    once(&state, key, sign_in(&state, &body)).await
+}
+
+/// Verifies the address and password, and starts a session.
+async fn sign_in(state: &State, body: &PublicBody<Login>) -> HandlerResult {
+    let credentials = authenticate(state, &body.request, &body.value).await?;
+    let account = state.store.account(credentials.account).await?;
+    let device_name = body.value.device_name.clone();
+    let owner = Owner {
+        account: account.id,
+        generation: credentials.device_generation,
+    };
+    let (session, tokens) = start_session_of(state, owner, account.role, device_name)?;
+    let reply = signed_in(HttpResponse::Ok(), account, tokens);
+    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
+    let now = state.clock.micros();
+    match state
+        .store
+        .create_session(credentials, session, stored, now)
+        .await
+    {
+        // Another request changed the password after this one had verified it.
+        Err(StoreError::NotFound) => Err(Problem::new(ProblemKind::InvalidCredentials)),
+        other => Ok(other.map(|()| reply.into_response())?),
+    }
+}
+
+/// Verifies the address and password of a sign-in, and delays guesses.
+async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> HandlerResult<Credentials> {
+    let (email, address) = (login.email.key(), client_address(request, &state.trusted_proxies));
+    let found = state.store.credentials(&login.email).await?;
+    let known = known_device(state, login, found.as_ref());
+    let mut attempt = Attempt::sign_in(&state.store, &email, address, &state.clock);
+    if let Some((account, device)) = known {
+        attempt = attempt.by_device(account, device);
+    }
+    attempt.look().await?;
+    let applicant = Applicant {
+        network: &network(address),
+        known_to: known.map(|(account, _)| account),
+    };
+    let turn = state.passwords.sign_in_turn(applicant).await?;
+    let counted = attempt.count().await?;
+    let hash = found
+        .as_ref()
+        .map(|credentials| credentials.password_hash.clone());
+    let is_correct = turn.verify(&login.password, hash).await?;
+    let credentials = found.filter(|_| is_correct);
+    let credentials = credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))?;
+    attempt.succeeded(counted).await?;
+    Ok(credentials)
+}
+
+/// Returns the account and the device of a sign-in, if its device token is valid for the account. For an unknown address it
+/// is compared too, so that it takes the same time.
+fn known_device(state: &State, login: &Login, found: Option<&Credentials>) -> Option<(Uuid, Uuid)> {
+    let owner = found.map(|credentials| Owner {
+        account: credentials.account,
+        generation: credentials.device_generation,
+    });
+    let token = login.device_token.as_deref()?;
+    let device = state.devices.device(token, owner.unwrap_or_default());
+    Some((owner?.account, device?))
+}

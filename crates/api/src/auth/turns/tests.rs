@@ -1,0 +1,192 @@
+//! Who gets a turn, who waits, and who is refused.
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+fn from(network: &str) -> Applicant<'_> {
+    Applicant {
+        network,
+        known_to: None,
+    }
+}
+
+fn known(network: &str, account: u128) -> Applicant<'_> {
+    Applicant {
+        network,
+        known_to: Some(Uuid::from_u128(account)),
+    }
+}
+
+/// Lets applicants wait, in this order, for the only turn; returns the order in which they get it.
+async fn order(applicants: &[Applicant<'static>]) -> Vec<usize> {
+    let turns = Turns::new(1);
+    let first = turns.acquire(from("first")).await.unwrap();
+    let served = Arc::new(Mutex::new(Vec::new()));
+    let mut tasks: Vec<JoinHandle<()>> = Vec::new();
+    for (n, applicant) in applicants.iter().copied().enumerate() {
+        let (turns, served) = (turns.clone(), Arc::clone(&served));
+        tasks.push(tokio::spawn(async move {
+            let turn = turns.acquire(applicant).await.unwrap();
+            served.lock().unwrap().push(n);
+            drop(turn);
+        }));
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+    join_all(tasks).await;
+    let served = served.lock().unwrap();
+    served.clone()
+}
+
+#[tokio::test]
+async fn networks_take_turns() {
+    let (flood, other, third) = (from("flood"), from("other"), from("third"));
+    assert_eq!(
+        order(&[flood, flood, flood, flood, other, third, other]).await,
+        [0, 4, 5, 1, 6, 2, 3],
+        "a newcomer waits for one of the flood"
+    );
+}
+
+#[tokio::test]
+async fn known_devices_come_first_and_others_are_not_forgotten() {
+    let other = from("other");
+    let device = |n| known("devices", n);
+    assert_eq!(order(&[other, other, device(1), device(2)]).await, [2, 3, 0, 1]);
+    let devices = [1, 2, 3, 4, 5, 6].map(device);
+    assert_eq!(
+        order(&[&[other], devices.as_slice()].concat()).await,
+        [1, 2, 3, 4, 0, 5, 6],
+        "after four devices the one without a token has a turn"
+    );
+}
+
+#[tokio::test]
+async fn whoever_would_wait_too_long_is_refused_at_once_and_other_networks_are_not() {
+    let turns = Turns::new(1);
+    let _under_way = turns.acquire(from("flood")).await.unwrap();
+    let most = usize::try_from(MAX_EXPECTED.as_millis() / FIRST_GUESS.as_millis()).unwrap() + 1;
+    let mut places = Vec::new();
+    while let Some(entered) = turns.enter(from("flood")) {
+        places.push(entered.unwrap_err());
+    }
+    assert_eq!(places.len(), most);
+    let elsewhere = turns.enter(from("elsewhere")).unwrap().unwrap_err();
+    assert!(turns.enter(from("flood")).is_none());
+    drop(elsewhere);
+    // Whoever leaves makes room.
+    places.truncate(most - 2);
+    assert!(turns.enter(from("flood")).is_some());
+    drop(places);
+    let queue = turns.lock();
+    assert!(queue.others.waiting.is_empty() && queue.others.rotation.is_empty());
+}
+
+#[tokio::test]
+async fn the_devices_of_one_account_do_not_fill_the_queue() {
+    let turns = Turns::new(1);
+    let _under_way = turns.acquire(from("one")).await.unwrap();
+    let mut places = Vec::new();
+    while let Some(entered) = turns.enter(known("one", 1)) {
+        places.push(entered.unwrap_err());
+    }
+    assert_eq!(places.len(), MAX_OF_ACCOUNT);
+    assert!(turns.enter(known("one", 2)).is_some());
+}
+
+#[tokio::test]
+async fn a_turn_is_never_lost() {
+    let turns = Turns::new(2);
+    let held = [turns.acquire(from("a")).await, turns.acquire(from("b")).await];
+    let mut waiting: Vec<_> = (0..4)
+        .map(|_| turns.enter(from("c")).unwrap().unwrap_err())
+        .collect();
+    // One has left before its turn comes, another one leaves with its turn in hand.
+    drop(waiting.remove(1));
+    drop(held);
+    drop(waiting);
+    let queue = turns.lock();
+    assert_eq!((queue.free, queue.others.len()), (2, 0));
+}
+
+#[tokio::test]
+async fn the_expected_wait_follows_what_turns_take() {
+    let turns = Turns::new(2);
+    for _ in 0..60 {
+        turns
+            .acquire(from("a"))
+            .await
+            .unwrap()
+            .end(Duration::from_secs(3));
+    }
+    let _held = [turns.acquire(from("a")).await, turns.acquire(from("b")).await];
+    let place = turns.enter(from("a")).unwrap().unwrap_err();
+    let second = turns.enter(from("a")).unwrap().unwrap_err();
+    assert!(
+        turns.enter(from("a")).is_none(),
+        "two before it take three seconds"
+    );
+    drop((place, second));
+    assert!(turns.enter(from("a")).is_some(), "somebody may always wait");
+}
+
+/// What may happen at the queue.
+#[derive(Debug, Clone, Copy)]
+enum Event {
+    Enter { network: u8, account: Option<u8> },
+    Leave(usize),
+    End(usize),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        (0..4_u8, proptest::option::of(0..3_u8))
+            .prop_map(|(network, account)| Event::Enter { network, account }),
+        any::<usize>().prop_map(Event::Leave),
+        any::<usize>().prop_map(Event::End),
+    ]
+}
+
+proptest! {
+    /// Whoever comes and goes, no turn is lost or given twice, and nobody waits while one is free.
+    #[test]
+    fn turns_are_neither_lost_nor_doubled(size in 1..4_usize, events in proptest::collection::vec(event(), 0..200)) {
+        let turns = Turns::new(size);
+        let (mut held, mut waiting): (Vec<Turn>, Vec<Place>) = Default::default();
+        for event in events {
+            match event {
+                Event::Enter { network, account } => {
+                    let network = network.to_string();
+                    let known_to = account.map(|account| Uuid::from_u128(account.into()));
+                    match turns.enter(Applicant { network: &network, known_to }) {
+                        Some(Ok(turn)) => held.push(turn),
+                        Some(Err(place)) => waiting.push(place),
+                        None => {}
+                    }
+                }
+                // Also one that has its turn already, and has not taken it yet.
+                Event::Leave(n) if !waiting.is_empty() => drop(waiting.swap_remove(n % waiting.len())),
+                Event::End(n) if !held.is_empty() => {
+                    held.swap_remove(n % held.len()).end(Duration::from_millis(30));
+                }
+                Event::Leave(_) | Event::End(_) => {}
+            }
+            for mut place in std::mem::take(&mut waiting) {
+                match place.turn.try_recv() {
+                    Ok(turn) => held.push(turn),
+                    Err(_) => waiting.push(place),
+                }
+            }
+            let queue = turns.lock();
+            prop_assert_eq!(queue.free + held.len(), size);
+            prop_assert_eq!(queue.devices.len() + queue.others.len(), waiting.len());
+            prop_assert!(queue.free == 0 || waiting.is_empty());
+            for line in [&queue.devices, &queue.others] {
+                prop_assert_eq!(line.rotation.len(), line.waiting.len());
+            }
+        }
+    }
+}
