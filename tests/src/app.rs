@@ -14,7 +14,10 @@ use mainstay_api::{
         clock::Clock,
     },
 };
-use mainstay_domain::record::{Incoming, Record, draft};
+use mainstay_domain::{
+    account::quota::Quota,
+    record::{Incoming, Record, draft},
+};
 use mainstay_store::{Locations, MasterKeys, PersonScope, erasure_ledger::ErasureLedger, migrate_all};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -54,6 +57,7 @@ struct Setup {
     limits: LimitMode,
     registration: RegistrationSettings,
     cors_origins: Vec<String>,
+    quota: Quota,
     erasure_ledger: PathBuf,
     clock: Clock,
 }
@@ -75,6 +79,7 @@ impl Setup {
                 trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
                 cors_origins: setup.cors_origins,
                 erasure_ledger: ErasureLedger::at(&setup.erasure_ledger),
+                quota: setup.quota,
                 tombstone_days: 180,
                 workers: 2,
                 clock: setup.clock,
@@ -99,7 +104,7 @@ impl TestApp {
 
     /// Starts a server whose API pages of other origins may use.
     pub async fn start_for_pages(engine: Engine, limits: LimitMode, origins: &[&str]) -> Self {
-        Self::start_as(engine, limits, RegistrationSettings::default(), origins).await
+        Self::start_as(engine, limits, origins, RegistrationSettings::default(), Quota::DEFAULT).await
     }
 
     /// Starts a server with these settings of registration.
@@ -108,14 +113,20 @@ impl TestApp {
         limits: LimitMode,
         registration: RegistrationSettings,
     ) -> Self {
-        Self::start_as(engine, limits, registration, &[]).await
+        Self::start_as(engine, limits, &[], registration, Quota::DEFAULT).await
+    }
+
+    /// Starts a server without rate limits, whose accounts have other budgets.
+    pub async fn start_with_quota(engine: Engine, quota: Quota) -> Self {
+        Self::start_as(engine, LimitMode::Off, &[], RegistrationSettings::default(), quota).await
     }
 
     async fn start_as(
         engine: Engine,
         limits: LimitMode,
-        registration: RegistrationSettings,
         origins: &[&str],
+        registration: RegistrationSettings,
+        quota: Quota,
     ) -> Self {
         let database = Database::create(engine);
         let setup = Setup {
@@ -125,6 +136,7 @@ impl TestApp {
             limits,
             registration,
             cors_origins: origins.iter().copied().map(str::to_owned).collect(),
+            quota,
             erasure_ledger: database.path().join("erasures.jsonl"),
             clock: Clock::default(),
         };

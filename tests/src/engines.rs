@@ -36,6 +36,13 @@ impl Fixture for Database {
     }
 }
 
+/// For tests that set up a server of their own.
+impl Fixture for Engine {
+    async fn create_on(engine: Engine) -> Self {
+        engine
+    }
+}
+
 /// A server without rate limits.
 impl Fixture for TestApp {
     async fn create_on(engine: Engine) -> Self {

@@ -57,7 +57,7 @@ fn create_endpoint(tag: Tag) -> Endpoint {
             example_beside_help::<CheckIn>,
         )
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
-        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted, ProblemKind::QuotaExceeded])
         .problems(&[ProblemKind::SlotTaken])
 }
 

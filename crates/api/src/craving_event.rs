@@ -61,7 +61,7 @@ fn create_endpoint(tag: Tag) -> Endpoint {
             example,
         )
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
-        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted, ProblemKind::QuotaExceeded])
 }
 
 async fn create(body: Body<Incoming<CravingEvent>>) -> HandlerResult {

@@ -88,7 +88,7 @@ fn activate_endpoint() -> Endpoint {
         .parameter(Parameter { required: false, ..if_match() })
         .gives_schema(200, "In use.", Box::new(add_record::<Plan>), example::<Plan>)
         .with_headers(&["ETag"])
-        .problems(&[ProblemKind::Validation])
+        .problems(&[ProblemKind::Validation, ProblemKind::QuotaExceeded])
 }
 
 fn numbers_endpoint() -> Endpoint {

@@ -90,7 +90,7 @@ fn create_endpoint(tag: Tag) -> Endpoint {
             example,
         )
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
-        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted, ProblemKind::QuotaExceeded])
 }
 
 fn put_review_endpoint(tag: Tag) -> Endpoint {
@@ -111,7 +111,7 @@ fn put_review_endpoint(tag: Tag) -> Endpoint {
             example::<UseEventReview>,
         )
         .with_headers(&["ETag", "Idempotent-Replayed"])
-        .problems(&[ProblemKind::PreconditionRequired])
+        .problems(&[ProblemKind::PreconditionRequired, ProblemKind::QuotaExceeded])
 }
 
 fn patch_review_endpoint(tag: Tag) -> Endpoint {
@@ -135,6 +135,7 @@ fn patch_review_endpoint(tag: Tag) -> Endpoint {
             example::<UseEventReview>,
         )
         .with_headers(&["ETag"])
+        .problems(&[ProblemKind::QuotaExceeded])
 }
 
 fn get_review_endpoint(tag: Tag) -> Endpoint {
@@ -166,7 +167,7 @@ fn draft_plan_endpoint(tag: Tag) -> Endpoint {
         .parameter(id_parameter())
         .gives_schema(201, "The draft.", Box::new(add_record::<Plan>), example::<Plan>)
         .with_headers(&["ETag", "Location"])
-        .problems(&[ProblemKind::Validation])
+        .problems(&[ProblemKind::Validation, ProblemKind::QuotaExceeded])
 }
 
 async fn create(body: Body<Incoming<UseEvent>>) -> HandlerResult {

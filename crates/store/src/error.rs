@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mainstay_domain::{record::Kind, value::validation::Finding};
+use mainstay_domain::{account::quota::Exceeded, record::Kind, value::validation::Finding};
 use uuid::Uuid;
 
 /// The reason why a call to the store did not succeed.
@@ -35,6 +35,14 @@ pub enum StoreError {
     /// The input does not fit the stored record: unknown references, or a change that breaks a rule.
     #[error("{} findings", .0.len())]
     Findings(Vec<Finding>),
+    /// The write would exceed a budget of the account. Nothing of it was stored.
+    #[error("a budget of the account is used up: {}", .exceeded.budget.as_str())]
+    QuotaExceeded {
+        /// The budget with its limit.
+        exceeded: Exceeded,
+        /// The seconds until the budget begins anew, for one that does so by itself.
+        retry_after: Option<i64>,
+    },
     /// Another account has the address.
     #[error("the address is taken")]
     EmailTaken,

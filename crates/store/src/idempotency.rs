@@ -1,5 +1,7 @@
 //! First responses to requests with an `Idempotency-Key`, stored in the transaction of their effect.
 
+use std::collections::BTreeMap;
+
 use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, define_sql_function, sql_types::BigInt,
 };
@@ -7,11 +9,17 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    engine::{connection::Conn, schema::kept_answers, types::DbTimestamp},
+    engine::{
+        connection::Conn,
+        schema::{kept_answers, people},
+        statement::length,
+        types::DbTimestamp,
+    },
     error::{Result, StoreError},
-    key::seal::{DataKeys, Secret},
+    key::seal::{DataKeys, Secret, sealed_len},
     login_delay::CLOCK_SLACK_US,
     on,
+    quota::add_bytes,
     record::{LockedWriter, RecordWriter, Records},
 };
 
@@ -70,6 +78,21 @@ fn claim(conn: &mut Conn, key: &IdempotencyKey) -> Result<()> {
     }
 }
 
+/// Locks the people whose responses will be swept, in the order of their numbers, as every writer does. Otherwise this sweep
+/// and a request with an old key could wait for each other.
+fn lock_owners(conn: &mut Conn, before: DbTimestamp) -> Result<()> {
+    let Conn::Postgres(c) = conn else { return Ok(()) };
+    let owners = kept_answers::table
+        .filter(kept_answers::created_at.lt(before))
+        .select(kept_answers::person_no);
+    let people = people::table
+        .filter(people::person_no.eq_any(owners))
+        .order(people::person_no)
+        .select(people::person_no);
+    people.for_no_key_update().execute(c)?;
+    Ok(())
+}
+
 impl Store {
     /// Hashes the `Idempotency-Key` of a request together with its owner, so that the keys of two owners never meet.
     pub fn idempotency_key(&self, owner: &[u8], name: &str, request: &[&[u8]]) -> IdempotencyKey {
@@ -118,8 +141,20 @@ impl Store {
     /// Deletes responses from before that time (microseconds). Gives their number.
     pub async fn sweep_stored_responses(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
+            lock_owners(conn, DbTimestamp(before))?;
             let old = kept_answers::table.filter(kept_answers::created_at.lt(DbTimestamp(before)));
-            Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
+            let delete =
+                diesel::delete(old).returning((kept_answers::person_no, length(kept_answers::sealed)));
+            let swept: Vec<(i64, i32)> = on!(&mut *conn, |c| delete.load(c))?;
+            let mut bytes = BTreeMap::<i64, i64>::new();
+            for (person_no, length) in &swept {
+                *bytes.entry(*person_no).or_default() -= i64::from(*length);
+            }
+            bytes.remove(&NOBODY);
+            for (person_no, bytes) in bytes {
+                add_bytes(conn, person_no, bytes)?;
+            }
+            Ok(swept.len())
         });
         write.await
     }
@@ -149,11 +184,15 @@ impl RecordWriter<'_> {
 }
 
 impl LockedWriter<'_, '_> {
-    /// Stores the first response to a request of this person.
+    /// Stores the first response to a request of this person. If the request has written nothing, and the person's budget of
+    /// bytes is used up, the response is not stored.
     ///
     /// # Errors
     /// [`StoreError::KeyInUse`] if another request with that key came in between.
     pub fn store_response(&mut self, key: &IdempotencyKey, response: &[u8]) -> Result<()> {
+        if !self.writer().count_kept_bytes(sealed_len(response.len()))? {
+            return Ok(());
+        }
         let (conn, scope, now) = self.writer().parts();
         let row = Row {
             person_no: scope.no,

@@ -23,6 +23,7 @@ pub mod key;
 pub mod login_delay;
 pub mod meeting;
 pub mod questionnaire;
+pub mod quota;
 pub mod record;
 pub mod restore;
 pub mod rotation;
@@ -35,6 +36,7 @@ pub mod tombstone;
 use std::sync::Arc;
 
 use diesel::{RunQueryDsl, sql_query};
+use mainstay_domain::account::quota::Quota;
 use uuid::Uuid;
 
 use crate::{
@@ -118,6 +120,8 @@ pub struct Store {
     blind_index: Secret,
     /// The file that erasures are entered into, beside the table of the key store.
     ledger: Option<ErasureLedger>,
+    /// The limits of accounts that have none of their own.
+    quota: Quota,
 }
 
 impl Store {
@@ -150,6 +154,7 @@ impl Store {
             cache: Arc::default(),
             blind_index,
             ledger: None,
+            quota: Quota::DEFAULT,
         })
     }
 
@@ -160,6 +165,12 @@ impl Store {
             ledger: Some(ledger),
             ..self
         }
+    }
+
+    /// The same store, with other limits for accounts that have none of their own.
+    #[must_use]
+    pub fn with_quota(self, quota: Quota) -> Self {
+        Self { quota, ..self }
     }
 
     /// Reads a person's record. On SQLite the work runs on the calling thread, so it must be short and indexed.

@@ -24,6 +24,7 @@ use crate::{
     },
     login_delay::CLOCK_SLACK_US,
     on,
+    quota::{OWN_QUOTA, OwnQuota},
 };
 
 /// A new session.
@@ -37,6 +38,46 @@ pub struct NewSession {
     pub content: SealedSession,
 }
 
+/// The live sessions that an account can have. A new one ends the one that was not used for the longest time.
+const MAX_LIVE: i64 = 200;
+/// The ended sessions of an account that are kept until the sweep. A token of one that is gone is refused in the same way.
+const MAX_ENDED: i64 = 200;
+
+/// Ends the live sessions of an account beyond the newest, and deletes the ended ones beyond the newest, so that there is
+/// room for another.
+fn make_room(conn: &mut Conn, account_no: i64, now: DbTimestamp) -> Result<()> {
+    let live = sessions::table
+        .filter(sessions::account_no.eq(account_no))
+        .filter(sessions::ended_at.is_null())
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .select(sessions::id)
+        .offset(MAX_LIVE - 1)
+        .limit(i64::MAX);
+    let oldest: Vec<DbUuid> = on!(&mut *conn, |c| live.load(c))?;
+    if !oldest.is_empty() {
+        let rows = sessions::table
+            .filter(sessions::account_no.eq(account_no))
+            .filter(sessions::id.eq_any(oldest));
+        let end = diesel::update(rows).set(sessions::ended_at.eq(now));
+        on!(&mut *conn, |c| end.execute(c))?;
+    }
+    let ended = sessions::table
+        .filter(sessions::account_no.eq(account_no))
+        .filter(sessions::ended_at.is_not_null())
+        .order((sessions::ended_at.desc(), sessions::id.desc()))
+        .select(sessions::id)
+        .offset(MAX_ENDED)
+        .limit(i64::MAX);
+    let oldest: Vec<DbUuid> = on!(&mut *conn, |c| ended.load(c))?;
+    if !oldest.is_empty() {
+        let rows = sessions::table
+            .filter(sessions::account_no.eq(account_no))
+            .filter(sessions::id.eq_any(oldest));
+        on!(conn, |c| diesel::delete(rows).execute(c))?;
+    }
+    Ok(())
+}
+
 impl NewSession {
     pub(crate) fn insert(
         self,
@@ -45,6 +86,7 @@ impl NewSession {
         keys: &DataKeys,
         now: DbTimestamp,
     ) -> Result<()> {
+        make_room(conn, account_no, now)?;
         let sealed = keys.seal("session", self.id, &json(&self.content))?;
         let row = (
             sessions::account_no.eq(account_no),
@@ -170,10 +212,12 @@ impl Store {
                 .filter(sessions::id.eq(DbUuid(session)))
                 .filter(sessions::ended_at.is_null())
                 .filter(sessions::last_used_at.ge(DbTimestamp(idle_since)))
-                .select((accounts::no, accounts::role, people::epoch));
-            Ok(on!(conn, |c| query.first::<(i64, String, i64)>(c).optional())?)
+                .select((accounts::no, accounts::role, people::epoch, OWN_QUOTA));
+            Ok(on!(conn, |c| query
+                .first::<(i64, String, i64, OwnQuota)>(c)
+                .optional())?)
         });
-        let Some((no, role, epoch)) = read.await? else {
+        let Some((no, role, epoch, own)) = read.await? else {
             return Ok(None);
         };
         let keys = self.keys.get(account).await?;
@@ -188,6 +232,7 @@ impl Store {
                 epoch,
                 keys,
                 urgency: Urgency::Ordinary,
+                quota: own.or(self.quota),
             },
             role,
             session,

@@ -70,6 +70,7 @@ impl Store {
             epoch,
             keys: self.keys.get(account).await?,
             urgency: Urgency::Ordinary,
+            quota: self.quota,
         };
         let write = self.data.write(move |conn| {
             let mut writer = RecordWriter::new(conn, &scope, DbTimestamp(now), None);

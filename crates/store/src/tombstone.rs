@@ -1,15 +1,24 @@
-//! Tombstones: they stay long enough for every device to learn of a deletion, and are swept then.
+//! Tombstones: they stay long enough for every device to learn of a deletion, and are swept then, with the earlier versions of
+//! the record.
 
-use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
+use std::collections::BTreeMap;
+
+use diesel::{
+    ExpressionMethods, QueryDsl, QueryableByName, RunQueryDsl, sql_query,
+    sql_types::{BigInt, SmallInt},
+};
 
 use crate::{
     Store,
     engine::{
         connection::Conn,
-        types::{DbTimestamp, Instant},
+        schema::{people, record_history},
+        statement::length,
+        types::{DbTimestamp, DbUuid, Identifier, Instant},
     },
     error::Result,
     on,
+    quota::add_bytes,
 };
 
 #[derive(QueryableByName)]
@@ -18,10 +27,36 @@ struct Swept {
     person_no: i64,
     #[diesel(sql_type = BigInt)]
     rev: i64,
+    #[diesel(sql_type = SmallInt)]
+    collection: i16,
+    #[diesel(sql_type = Identifier)]
+    id: DbUuid,
+}
+
+/// What was swept of one person.
+#[derive(Default)]
+struct OfPerson {
+    /// The number of the latest change whose tombstone was swept.
+    floor: i64,
+    /// The bytes of earlier versions that went with their records.
+    bytes: i64,
+}
+
+/// Deletes the earlier versions of a record that was swept. Nobody can read them any more, and a new record under the same id
+/// would meet them. Gives their bytes.
+fn forget_history(conn: &mut Conn, record: &Swept) -> Result<i64> {
+    let versions = record_history::table
+        .filter(record_history::person_no.eq(record.person_no))
+        .filter(record_history::collection.eq(record.collection))
+        .filter(record_history::id.eq(record.id));
+    let delete = diesel::delete(versions).returning(length(record_history::sealed));
+    let lengths: Vec<i32> = on!(conn, |c| delete.load(c))?;
+    Ok(lengths.into_iter().map(i64::from).sum())
 }
 
 impl Store {
-    /// Sweeps the tombstones of deletions before that time (microseconds). Gives their number. Cursors from before such a
+    /// Sweeps the tombstones of deletions before that time (microseconds), with the earlier versions of these records. Gives
+    /// the number of tombstones. Cursors from before such a
     /// deletion expire. Records that are only marked as deleted stay.
     pub async fn sweep_tombstones(&self, before: i64) -> Result<usize> {
         let write = self.data.write(move |conn| {
@@ -41,17 +76,22 @@ impl Store {
                 sql_query(sql).bind::<Instant, _>(DbTimestamp(before)).execute(c)?;
             }
             let sql = format!(
-                "DELETE FROM records WHERE {deleted} AND {empty} AND updated_at < {parameter} RETURNING person_no, rev"
+                "DELETE FROM records WHERE {deleted} AND {empty} AND updated_at < {parameter} \
+                 RETURNING person_no, rev, collection, id"
             );
             let query = sql_query(sql).bind::<Instant, _>(DbTimestamp(before));
             let swept: Vec<Swept> = on!(&mut *conn, |c| query.load(c))?;
-            let mut floors = std::collections::BTreeMap::<i64, i64>::new();
+            let mut people = BTreeMap::<i64, OfPerson>::new();
             for row in &swept {
-                let floor = floors.entry(row.person_no).or_default();
-                *floor = row.rev.max(*floor);
+                let person = people.entry(row.person_no).or_default();
+                person.floor = row.rev.max(person.floor);
+                person.bytes += forget_history(conn, row)?;
             }
-            for (person_no, floor) in floors {
-                raise_floor(conn, person_no, floor)?;
+            for (person_no, swept) in people {
+                raise_floor(conn, person_no, swept.floor)?;
+                if swept.bytes > 0 {
+                    add_bytes(conn, person_no, -swept.bytes)?;
+                }
             }
             Ok(swept.len())
         });
@@ -60,9 +100,6 @@ impl Store {
 }
 
 fn raise_floor(conn: &mut Conn, person_no: i64, floor: i64) -> Result<()> {
-    use diesel::{ExpressionMethods, QueryDsl};
-
-    use crate::engine::schema::people;
     let row = people::table
         .filter(people::person_no.eq(person_no))
         .filter(people::floor_rev.lt(floor));

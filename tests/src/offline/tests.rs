@@ -124,6 +124,37 @@ fn what_is_rejected_because_of_others_is_sent_again_when_they_were_sent() {
 }
 
 #[test]
+fn what_a_full_account_has_no_room_for_is_kept_and_sent_again() {
+    let (one, two) = (key("check-ins", 1), key("check-ins", 2));
+    let mut store = device(30, &[]);
+    store.upsert(one.clone(), json!({ "note": "first" }));
+    store.upsert(one.clone(), json!({ "note": "later" }));
+    store.upsert(two.clone(), json!({ "note": "other" }));
+    let full = |key: &RecordKey, status: &str| {
+        let problem = json!({ "type": "/problems/quota-exceeded", "quota": "writes_per_day", "limit": 1 });
+        json!({ "kind": key.0, "id": key.1, "status": status, "version": 1, "problem": problem })
+    };
+    let postponed = |key: &RecordKey, status: &str| {
+        let problem = json!({ "type": "/problems/postponed" });
+        json!({ "kind": key.0, "id": key.1, "status": status, "version": 1, "problem": problem })
+    };
+    store.push(500, 500);
+    let results = [postponed(&one, "rejected"), postponed(&one, "skipped"), postponed(&two, "rejected")];
+    receive(&mut store, 40, &results, &[]);
+    for until in 41..44 {
+        assert_eq!(store.push(500, 500).changes(), 3);
+        let results = [full(&one, "rejected"), full(&one, "skipped"), full(&two, "rejected")];
+        receive(&mut store, until, &results, &[]);
+    }
+    assert_eq!(lost(&store), Vec::<Value>::new());
+    let kept = [json!([1, null, "first"]), json!([1, 1, "later"]), json!([2, null, "other"])];
+    assert_eq!(outbox(&store), kept);
+    store.push(500, 500);
+    receive(&mut store, 50, &[full(&one, "applied"), full(&one, "applied"), full(&two, "applied")], &[]);
+    assert_eq!(outbox(&store), Vec::<Value>::new());
+}
+
+#[test]
 fn members_that_only_the_server_sets_make_no_difference() {
     for (kind, mine, theirs) in [
         (

@@ -32,6 +32,7 @@ mod practice_session;
 mod protocol;
 mod questionnaire;
 mod questionnaire_response;
+mod quota;
 mod record;
 mod reference;
 mod referral;

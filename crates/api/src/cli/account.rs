@@ -8,21 +8,22 @@ use std::{
 
 use clap::{Args, Subcommand, ValueEnum};
 use mainstay_domain::{
-    account::{Password, Profile, Role, SealedAccount, password},
+    account::{Password, Profile, Role, SealedAccount, password, quota::Budget},
     value::{
         place::{Email, ZoneName},
         text::Label,
         validation::Findings,
     },
 };
-use mainstay_store::{account::NewAccount, examination::accounts_without_key};
+use mainstay_store::{StoreError, account::NewAccount, examination::accounts_without_key, quota::OwnQuota};
+use uuid::Uuid;
 
 use crate::{
     auth::password::Passwords,
     cli::{
         databases::{inspect_databases, open_store},
         output::{block_on, print},
-        settings::Settings,
+        settings::{MAX_QUOTA, Settings},
     },
     server::{clock::Clock, id::new_id},
 };
@@ -35,6 +36,31 @@ pub enum AccountCommand {
     /// Delete accounts whose key is missing from the key store: nothing of theirs can be read, and nobody can register with
     /// their address. The ids of the accounts are printed.
     PruneKeyless(PruneKeyless),
+    /// Show what an account uses of its budgets, or set limits for it. A server that runs takes them up within some seconds.
+    Quota(AccountQuota),
+}
+
+/// The account, and what to set for it.
+#[derive(Args)]
+pub struct AccountQuota {
+    /// The id of the account, as in the member `id` of its profile.
+    #[arg(long, value_name = "ID")]
+    id: Uuid,
+    /// The largest number of records of this account.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=MAX_QUOTA))]
+    records: Option<i64>,
+    /// The largest number of stored bytes of this account.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=MAX_QUOTA))]
+    bytes: Option<i64>,
+    /// The largest number of writes of this account on one day in UTC.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=MAX_QUOTA))]
+    writes_per_day: Option<i64>,
+    /// Give the account the limits of the server again, except those that are named with it.
+    #[arg(long)]
+    default: bool,
+    /// Count records and bytes anew. Only needed after servers of an earlier release ran beside this one.
+    #[arg(long)]
+    recount: bool,
 }
 
 /// Which accounts without a key are deleted.
@@ -95,6 +121,7 @@ pub fn run(command: &AccountCommand, settings: &Settings) -> Result<(), String> 
     match command {
         AccountCommand::Create(create) => create_account(settings, create),
         AccountCommand::PruneKeyless(prune) => prune_keyless(settings, prune),
+        AccountCommand::Quota(quota) => account_quota(settings, quota),
     }
 }
 
@@ -158,6 +185,52 @@ fn prune_keyless(settings: &Settings, prune: &PruneKeyless) -> Result<(), String
     for id in keyless {
         block_on(store.prune_account(id))?.map_err(|e| e.to_string())?;
         print(format!("{id}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+fn account_quota(settings: &Settings, wanted: &AccountQuota) -> Result<(), String> {
+    let store = open_store(settings)?;
+    let explain = |error| match error {
+        StoreError::NotFound => format!("there is no account {}", wanted.id),
+        other => other.to_string(),
+    };
+    let found = block_on(async {
+        let now = Clock::default().micros();
+        let found = store.account_quota(wanted.id, now).await?;
+        if wanted.recount {
+            store.recount_usage(wanted.id).await?;
+        }
+        let before = if wanted.default {
+            OwnQuota::default()
+        } else {
+            found.own
+        };
+        let own = OwnQuota {
+            records: wanted.records.or(before.records),
+            bytes: wanted.bytes.or(before.bytes),
+            writes_per_day: wanted.writes_per_day.or(before.writes_per_day),
+        };
+        if own != found.own {
+            store.set_own_quota(wanted.id, own).await?;
+        }
+        store.account_quota(wanted.id, now).await
+    })?
+    .map_err(explain)?;
+    let (usage, own, quota) = (found.usage, found.own, found.quota);
+    for (budget, used, own, limit) in [
+        (Budget::Records, usage.records, own.records, quota.records),
+        (Budget::Bytes, usage.bytes, own.bytes, quota.bytes),
+        (
+            Budget::WritesPerDay,
+            usage.writes_today,
+            own.writes_per_day,
+            quota.writes_per_day,
+        ),
+    ] {
+        let source = own.map_or("default", |_| "own");
+        let line = format!("{:<15} {used} of {limit} ({source})\n", budget.as_str());
+        print(line.as_bytes())?;
     }
     Ok(())
 }

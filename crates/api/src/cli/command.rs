@@ -192,6 +192,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
         trusted_proxies: settings.trusted_proxies.clone(),
         cors_origins: settings.cors_origins.clone(),
         erasure_ledger: ErasureLedger::at(&settings.erasure_ledger),
+        quota: settings.quota,
         tombstone_days: settings.tombstone_days,
         workers: settings.workers,
         clock: Clock::default(),

@@ -59,7 +59,8 @@ pub fn open_store(settings: &Settings) -> Result<Store, String> {
         return Err("the database is not migrated; run `mainstay migrate` first".to_owned());
     }
     let store = Store::open(&locations, read_master_key(settings, &found)?).map_err(|e| e.to_string())?;
-    Ok(store.with_erasure_ledger(ErasureLedger::at(&settings.erasure_ledger)))
+    let store = store.with_erasure_ledger(ErasureLedger::at(&settings.erasure_ledger));
+    Ok(store.with_quota(settings.quota))
 }
 
 /// Creates the directories of the data, of embedded databases and of the ledger of erasures, for their owner only.

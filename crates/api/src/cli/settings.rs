@@ -12,9 +12,11 @@ use std::{
 };
 
 use ipnet::IpNet;
+use mainstay_domain::account::quota::Quota;
 use mainstay_store::{DatabaseUrl, Locations, PoolSize};
 
 pub use self::flags::Flags;
+pub use self::value::MAX_QUOTA;
 use self::value::Values;
 use crate::{auth::registration_policy::RegistrationSettings, http::rate_limit::LimitMode};
 
@@ -78,6 +80,8 @@ pub struct Settings {
     pub rate_limits: LimitMode,
     /// Who may register, and how many.
     pub registration: RegistrationSettings,
+    /// The limits of accounts that have none of their own.
+    pub quota: Quota,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Remarks on input that is ignored and was probably meant otherwise.

@@ -31,7 +31,10 @@ use crate::{
         rate_limit::RateLimitStatus,
     },
     openapi::endpoint::Supported,
-    server::{id::new_id, metrics::RouteMetrics},
+    server::{
+        id::new_id,
+        metrics::{RouteMetrics, count_quota_refusal},
+    },
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -154,6 +157,9 @@ fn problem_of(error: &Error) -> Problem {
     if let Some(problem) = error.as_error::<Problem>() {
         if let Some(cause) = &problem.cause {
             log::error!("{}: {cause}", problem.kind.slug());
+        }
+        if let Some(exceeded) = problem.exceeded {
+            count_quota_refusal(exceeded.budget);
         }
         return Problem {
             cause: None,

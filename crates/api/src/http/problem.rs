@@ -11,6 +11,7 @@ use actix_web::{
     http::{StatusCode, header},
 };
 use mainstay_domain::{
+    account::quota::{Budget, Exceeded},
     support::toolkit::Toolkit,
     value::validation::{Finding, FindingCode},
 };
@@ -114,6 +115,8 @@ kinds! {
         "Changing or deleting a record needs If-Match with its ETag, so that no change from another device is lost.";
     TooManyRequests, "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
         "Try again after the seconds in Retry-After. No account is ever locked out for good. Nothing was written.";
+    QuotaExceeded, "quota-exceeded", INSUFFICIENT_STORAGE, "A budget of the account is used up",
+        "Nothing was written. The member quota names the budget, and limit says how large it is. writes_per_day begins anew at midnight UTC, after the seconds in Retry-After; for the others the operator of the service can set a higher limit. Keep the record on the device. Reading, deleting, reports and help go on, and cravings, use events, plans and support contacts have a reserve.";
     Internal, "internal", INTERNAL_SERVER_ERROR, "Something went wrong on our side",
         "The fault is on the side of the server and was logged under the request_id. It is safe to send the same request again.";
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "Not available just now",
@@ -145,6 +148,8 @@ pub struct Problem {
     pub existing_id: Option<Uuid>,
     /// Why a cursor of sync has expired.
     pub reason: Option<ExpiryReason>,
+    /// The budget that is used up.
+    pub exceeded: Option<Exceeded>,
     /// Help for a person whose body tells of acute danger, although nothing of it was stored.
     pub support: Option<Box<Toolkit>>,
     /// Seconds to wait before trying again.
@@ -172,6 +177,7 @@ impl Problem {
             errors: Vec::new(),
             existing_id: None,
             reason: None,
+            exceeded: None,
             support: None,
             retry_after: None,
             allow: None,
@@ -255,6 +261,14 @@ impl From<StoreError> for Problem {
             StoreError::Findings(errors) => Self::validation(errors),
             StoreError::KeyInUse => Self::retry(ProblemKind::RequestInProgress, 1),
             StoreError::KeyReused => Self::new(ProblemKind::IdempotencyKeyReused),
+            StoreError::QuotaExceeded {
+                exceeded,
+                retry_after,
+            } => Self {
+                exceeded: Some(exceeded),
+                retry_after,
+                ..Self::new(ProblemKind::QuotaExceeded)
+            },
             StoreError::EmailTaken => Self::new(ProblemKind::EmailTaken),
             StoreError::InviteInvalid => Self::new(ProblemKind::InviteInvalid),
             StoreError::Busy => Self::retry(ProblemKind::Unavailable, 1),
@@ -309,8 +323,15 @@ pub struct ProblemDocument {
     /// Why the cursor has expired, for `cursor-expired`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ExpiryReason>,
+    /// The budget that is used up, for `quota-exceeded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Budget>,
+    /// The limit of that budget for this request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0)]
+    pub limit: Option<i64>,
     /// Help, where a check-in, a craving event or a use event was refused whose body says that the person does not feel
-    /// safe, or came to harm. Show it at once.
+    /// safe, or came to harm, or where a full account had no room for a craving event or a use event. Show it at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub support: Option<Toolkit>,
 }
@@ -328,6 +349,8 @@ impl Problem {
             errors: self.errors.clone(),
             existing_id: self.existing_id,
             reason: self.reason,
+            quota: self.exceeded.map(|exceeded| exceeded.budget),
+            limit: self.exceeded.map(|exceeded| exceeded.limit),
             support: self.support.as_deref().cloned(),
         }
     }

@@ -32,7 +32,7 @@ pub fn endpoints() -> Vec<Endpoint> {
                 example::<WarningFeedback>,
             )
             .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
-            .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted]),
+            .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted, ProblemKind::QuotaExceeded]),
     ];
     all.extend(collection::<WarningFeedback>(tag));
     all

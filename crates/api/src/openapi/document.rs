@@ -247,11 +247,15 @@ fn problem_response(status: u16) -> Value {
             if *kind == ProblemKind::CursorExpired {
                 example["reason"] = json!("restored");
             }
+            if *kind == ProblemKind::QuotaExceeded {
+                example["quota"] = json!("records");
+                example["limit"] = json!(300_000);
+            }
             (kind.slug().to_owned(), json!({ "value": example }))
         })
         .collect();
     let mut headers = json!({ "X-Request-Id": { "$ref": "#/components/headers/X-Request-Id" } });
-    if matches!(status, 409 | 429 | 503) {
+    if matches!(status, 409 | 429 | 503 | 507) {
         headers["Retry-After"] = json!({ "$ref": "#/components/headers/Retry-After" });
     }
     if status == 415 {

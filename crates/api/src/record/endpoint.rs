@@ -59,7 +59,7 @@ fn create_endpoint<T: Record>(tag: Tag) -> Endpoint {
             example::<T>,
         )
         .with_headers(&["ETag", "Location", "Idempotent-Replayed"])
-        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted])
+        .problems(&[ProblemKind::IdConflict, ProblemKind::IdDeleted, ProblemKind::QuotaExceeded])
         .problems(slot_problems::<T>())
 }
 
@@ -104,6 +104,7 @@ where
         .takes_schema(Box::new(add_input::<T>), request_example::<T>)
         .gives_schema(200, "Replaced.", Box::new(add_record::<T>), answer)
         .with_headers(&["ETag"])
+        .problems(&[ProblemKind::QuotaExceeded])
         .problems(slot_problems::<T>())
         .problems(final_problems::<T>())
 }
@@ -137,6 +138,7 @@ where
         .takes_schema(Box::new(add_patch::<T>), patch_example::<T>)
         .gives_schema(200, "Changed.", Box::new(add_record::<T>), answer)
         .with_headers(&["ETag"])
+        .problems(&[ProblemKind::QuotaExceeded])
         .problems(slot_problems::<T>())
         .problems(final_problems::<T>())
 }

@@ -9,6 +9,7 @@ use actix_web::{
     web,
 };
 use ipnet::IpNet;
+use mainstay_domain::account::quota::Quota;
 use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger};
 
 use crate::{
@@ -63,6 +64,8 @@ pub struct Configuration {
     pub cors_origins: Vec<String>,
     /// The file that erasures are entered into.
     pub erasure_ledger: ErasureLedger,
+    /// The limits of accounts that have none of their own.
+    pub quota: Quota,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Number of threads that serve requests.
@@ -89,7 +92,9 @@ impl Application {
         let tokens = Tokens::new(&configuration.signing_keys, &configuration.issuer)
             .map_err(|e| format!("the signing key: {e}"))?;
         let store = Store::open(&configuration.locations, configuration.master).map_err(|e| e.to_string())?;
-        let store = store.with_erasure_ledger(configuration.erasure_ledger);
+        let store = store
+            .with_erasure_ledger(configuration.erasure_ledger)
+            .with_quota(configuration.quota);
         let derive = |purpose| store.derive_key(purpose).map_err(|e| e.to_string());
         let passwords = Passwords::new(derive("mainstay pepper 1")?, configuration.workers)?;
         let refresh = RefreshTokens::new(derive("mainstay refresh 1")?);

@@ -8,6 +8,7 @@ use std::{
 };
 
 use actix_web::{App, HttpResponse, HttpServer, http::header, web};
+use mainstay_domain::account::quota::Budget;
 use metrics::{
     Counter, Histogram, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
@@ -15,6 +16,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Counts failed runs of background jobs, by the name of the job.
 pub const WORKER_FAILURES: &str = "mainstay_worker_failures_total";
+/// Counts writes that were refused because a budget of their account is used up, by the budget. Changes of sync count too.
+const QUOTA_REFUSALS: &str = "mainstay_quota_refusals_total";
 const REQUESTS: &str = "http_requests_total";
 const DURATION: &str = "http_request_duration_seconds";
 const BUILD_INFO: &str = "mainstay_build_info";
@@ -56,6 +59,10 @@ impl Metrics {
             "Time from a request to its response, by method and route template."
         );
         describe_counter!(WORKER_FAILURES, "Failed runs of background jobs, by job.");
+        describe_counter!(
+            QUOTA_REFUSALS,
+            "Writes that were refused because a budget of their account is used up, by budget."
+        );
         describe_gauge!(BUILD_INFO, "The version that runs.");
         gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         Ok(Self {
@@ -72,6 +79,11 @@ impl Metrics {
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
     }
+}
+
+/// Counts a write that was refused because a budget is used up.
+pub fn count_quota_refusal(budget: Budget) {
+    counter!(QUOTA_REFUSALS, "quota" => budget.as_str()).increment(1);
 }
 
 /// The metrics of one route. They hold each counter and histogram that they used before, because looking one up by

@@ -257,6 +257,7 @@ fn failure_kind(error: &StoreError) -> &'static str {
 mod tests {
     use std::{cell::Cell, collections::BTreeMap, net::TcpListener, path::PathBuf, rc::Rc};
 
+    use mainstay_domain::account::quota::Quota;
     use mainstay_store::{
         DatabaseUrl, Locations, MasterKeys, PoolSize,
         engine::{migration, single},
@@ -352,6 +353,7 @@ mod tests {
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
             erasure_ledger: ErasureLedger::at(&directory.join("erasures.jsonl")),
+            quota: Quota::DEFAULT,
             tombstone_days: 180,
             workers: 2,
             clock: Clock::default(),

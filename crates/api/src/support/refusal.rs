@@ -8,7 +8,11 @@ use std::pin::Pin;
 use actix_web::{FromRequest, Handler, HttpRequest, dev::Payload};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::{
-    insight::facts::WithId, record::Record, support::toolkit::HelpOccasion, value::timestamp::Timestamp,
+    account::quota::Reserve,
+    insight::facts::WithId,
+    record::{Incoming, Record},
+    support::toolkit::HelpOccasion,
+    value::timestamp::Timestamp,
 };
 use uuid::Uuid;
 
@@ -18,7 +22,7 @@ use crate::{
         body::parse_value,
         caller::Caller,
         kept_request::{keep, take},
-        problem::{HandlerResult, Problem},
+        problem::{HandlerResult, Problem, ProblemKind},
     },
     server::state::State,
 };
@@ -70,7 +74,16 @@ where
     }
 }
 
-/// Adds help to a problem, if the caller is known and the body tells of acute danger.
+/// Returns a craving or use event that is sound, and for which a full account has no room even in its reserve.
+fn without_room<T: Record>(problem: &Problem, body: &[u8]) -> Option<T> {
+    if problem.kind != ProblemKind::QuotaExceeded || Reserve::of(T::KIND) == Reserve::None {
+        return None;
+    }
+    let incoming: Incoming<T> = serde_json::from_slice(body).ok()?;
+    Some(incoming.body)
+}
+
+/// Adds help to a problem, if the caller is known, and the body tells of acute danger or is an event for which there is no room.
 async fn with_help<T: Record + HelpOccasion>(request: &HttpRequest, problem: Problem) -> Problem {
     let Some((principal, body)) = take(request) else {
         return problem;
@@ -78,9 +91,11 @@ async fn with_help<T: Record + HelpOccasion>(request: &HttpRequest, problem: Pro
     let (state, length) = (State::of(request), body.len());
     let now = state.clock.now();
     let account = Some(principal.scope.account());
+    let (text, refusal) = (body.clone(), problem.clone());
     let read = move || {
-        let body = parse_value(&body).ok()?;
-        T::told_in(&body.value, Timestamp::utc(now))
+        let told = parse_value(&text).ok();
+        told.and_then(|body| T::told_in(&body.value, Timestamp::utc(now)))
+            .or_else(|| without_room::<T>(&refusal, &text))
     };
     let told = state.large_bodies.work_on(length, account, read).await;
     let Some(record) = told.ok().flatten() else {
@@ -96,8 +111,9 @@ async fn with_help<T: Record + HelpOccasion>(request: &HttpRequest, problem: Pro
         record,
         written: None,
     };
-    // A server that is in trouble is not asked for more.
-    let help = if problem.kind.status().is_server_error() {
+    // A server that is in trouble is not asked for more. One that refuses a full account is not.
+    let is_in_trouble = problem.kind.status().is_server_error() && problem.kind != ProblemKind::QuotaExceeded;
+    let help = if is_in_trouble {
         helplines_only(event, now)
     } else {
         help_for(event, sources(&caller).await, now)

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     http::problem::{Problem, ProblemKind},
     record::{decode, problem_of, remove_in},
-    server::id::new_id,
+    server::{id::new_id, metrics::count_quota_refusal},
 };
 
 /// Applies one change. `is_stored` is the outcome of a batch that had the change's new record already.
@@ -62,7 +62,7 @@ fn create(
     context.work.add(new.draft().body.len());
     let created = match is_stored {
         Some(true) => return Ok(done(change, SyncStatus::Applied, 1)),
-        Some(false) => writer.explain_conflict(new),
+        Some(false) => writer.create_after_batch(new),
         None => writer.try_create(new),
     };
     let kind = new.draft().kind;
@@ -225,6 +225,10 @@ fn refused(
     match error {
         StoreError::VersionMismatch { .. } => conflict(writer, kind, change, context),
         StoreError::SlotTaken { .. } | StoreError::Findings(_) | StoreError::Final | StoreError::NotFound => {
+            Ok(rejected(change, &problem_of(kind, error)))
+        }
+        StoreError::QuotaExceeded { exceeded, .. } => {
+            count_quota_refusal(exceeded.budget);
             Ok(rejected(change, &problem_of(kind, error)))
         }
         other => Err(other),

@@ -84,7 +84,7 @@ pub enum SyncStatus {
     Replayed,
     /// The record has changed since; `current` has the server's version.
     Conflict,
-    /// It is not valid; `problem` says why.
+    /// It cannot be stored; `problem` says why. For `quota-exceeded` and `postponed` keep the change, and send it again later.
     Rejected,
     /// An earlier change to the same record failed.
     Skipped,

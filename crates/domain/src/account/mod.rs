@@ -2,6 +2,7 @@
 
 pub mod invite_code;
 pub mod password;
+pub mod quota;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use strum::{EnumString, IntoStaticStr};

@@ -29,12 +29,19 @@ pub(crate) mod account_state {
 }
 
 table! {
-    use diesel::sql_types::BigInt;
+    use diesel::sql_types::{BigInt, Nullable};
     people (person_no) {
         person_no -> BigInt,
         rev -> BigInt,
         epoch -> BigInt,
         floor_rev -> BigInt,
+        total_records -> BigInt,
+        total_bytes -> BigInt,
+        writes_day -> BigInt,
+        day_writes -> BigInt,
+        max_records -> Nullable<BigInt>,
+        max_bytes -> Nullable<BigInt>,
+        max_day_writes -> Nullable<BigInt>,
     }
 }
 
@@ -100,6 +107,9 @@ table! {
         sealed -> Binary,
         created_at -> Instant,
         updated_at -> Instant,
+        total_records -> Nullable<BigInt>,
+        total_bytes -> Nullable<BigInt>,
+        day_writes -> Nullable<BigInt>,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mainstay_domain::account::quota::Quota;
 use uuid::Uuid;
 
 use crate::{
@@ -33,6 +34,8 @@ pub struct PersonScope {
     pub(crate) epoch: i64,
     pub(crate) keys: Arc<DataKeys>,
     pub(crate) urgency: Urgency,
+    /// The limits of the account when the scope was made.
+    pub(crate) quota: Quota,
 }
 
 /// Whether work for a person goes before that for others.

@@ -18,6 +18,13 @@ const FORMAT: u8 = 1;
 /// Second byte of a sealed value: the number of the person's data key.
 const DATA_KEY: u8 = 1;
 const NONCE: usize = 24;
+/// The length of the tag that ends a ciphertext.
+const TAG: usize = 16;
+
+/// The length of the sealed form of a value with that length.
+pub(crate) fn sealed_len(plain: usize) -> i64 {
+    i64::try_from(2 + NONCE + plain + TAG).unwrap_or(i64::MAX)
+}
 
 /// 32 secret bytes, wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]

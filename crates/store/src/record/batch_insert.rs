@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use diesel::result::{DatabaseErrorKind, Error::DatabaseError};
+
 use super::insert::{NewRow, insert_batch, insert_one};
 use crate::{
     engine::{
@@ -37,7 +39,7 @@ impl BatchInserter {
     }
 
     /// Inserts a row under the next number of its person's changes, and returns after the commit. False if its key or its
-    /// slot is taken.
+    /// slot is taken, or if a limit of its person may be exceeded.
     pub async fn insert(&self, lane: Lane, row: NewRow) -> Result<bool> {
         self.0.call(lane, row).await
     }
@@ -98,6 +100,8 @@ impl Inserter {
         let conn = self.connection()?;
         match insert_one(&mut conn.conn, row) {
             Err(cause) if conn.conn.check().is_err() => Err(self.lose_connection(&cause)),
+            // Another transaction took the key or the slot at the same moment.
+            Err(StoreError::Database(DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => Ok(false),
             inserted => inserted,
         }
     }

@@ -1,18 +1,18 @@
 //! Creates many records of several people in one transaction, for imports and load tests.
 //!
-//! Each is stored exactly as [`RecordWriter::create`] stores it. Rows are inserted by the hundred, and the numbers of a
+//! Each is stored exactly as [`RecordWriter::create`] stores it, and counted, but no budget holds it up. Rows are inserted by the hundred, and the numbers of a
 //! person's changes are taken at once.
 
 use std::collections::BTreeMap;
 
 use diesel::RunQueryDsl;
-use mainstay_domain::record::Draft;
+use mainstay_domain::{account::quota::Growth, record::Draft};
 
 use crate::{
     Store,
     engine::{connection::Conn, schema::records, types::DbTimestamp},
     error::{Result, StoreError},
-    key::scope::PersonScope,
+    key::{scope::PersonScope, seal::sealed_len},
     on,
     record::{NewRow, RecordWriter},
 };
@@ -66,17 +66,20 @@ fn create(conn: &mut Conn, new: &[NewRecord]) -> Result<()> {
 /// Takes the numbers of each person's changes. Gives for each person the number before the first. People are locked in the
 /// order of their own numbers, so that two calls at the same time cannot wait for each other.
 fn take_revs(conn: &mut Conn, new: &[NewRecord]) -> Result<BTreeMap<i64, i64>> {
-    let mut people: BTreeMap<i64, (&PersonScope, i64)> = BTreeMap::new();
+    let mut people: BTreeMap<i64, (&PersonScope, Growth)> = BTreeMap::new();
     for record in new {
-        people.entry(record.scope.no).or_insert((&record.scope, 0)).1 += 1;
+        let (_, growth) = people
+            .entry(record.scope.no)
+            .or_insert((&record.scope, Growth::default()));
+        growth.records += 1;
+        growth.bytes += sealed_len(record.draft.body.len());
     }
     people
         .into_iter()
-        .map(|(no, (scope, count))| {
-            let last = RecordWriter::new(conn, scope, DbTimestamp(0), None)
-                .take_revs(count)?
-                .last;
-            Ok((no, last - count))
+        .map(|(no, (scope, growth))| {
+            let count = growth.records;
+            let mut writer = RecordWriter::new(conn, scope, DbTimestamp(0), None);
+            Ok((no, writer.take_revs(count, growth)?.last - count))
         })
         .collect()
 }

@@ -1,9 +1,12 @@
 //! Creating records: the most common write.
 
-use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
-use mainstay_domain::record::{
-    Draft, Kind,
-    registry::{has_same_content, has_timers},
+use diesel::RunQueryDsl;
+use mainstay_domain::{
+    account::quota::Reserve,
+    record::{
+        Draft, Kind,
+        registry::{has_same_content, has_timers},
+    },
 };
 use uuid::Uuid;
 
@@ -14,11 +17,7 @@ use super::{
 };
 use crate::{
     Store,
-    engine::{
-        connection::Conn,
-        schema::{people, records},
-        types::DbTimestamp,
-    },
+    engine::{connection::Conn, schema::records, types::DbTimestamp},
     error::{Result, StoreError},
     key::scope::PersonScope,
     on,
@@ -57,7 +56,7 @@ impl Store {
         if is_stored? {
             return Ok(Created::New(first_version(scope, &draft, DbTimestamp(now))));
         }
-        // Its key or its slot is taken: by the same record, or by one that refuses it.
+        // Its key or its slot is taken, by the same record or by one that refuses it; or a budget is used up.
         self.write(scope, session, now, move |writer| writer.create(&draft))
             .await
     }
@@ -94,8 +93,8 @@ impl RecordWriter<'_> {
     /// Stores a new record, or recognises it as a replay.
     ///
     /// # Errors
-    /// [`StoreError::IdConflict`], [`StoreError::IdDeleted`], [`StoreError::SlotTaken`], [`StoreError::Findings`]
-    /// for references to what the person does not have.
+    /// [`StoreError::IdConflict`], [`StoreError::IdDeleted`], [`StoreError::SlotTaken`], [`StoreError::QuotaExceeded`],
+    /// [`StoreError::Findings`] for references to what the person does not have.
     pub fn create(&mut self, draft: &Draft) -> Result<Created> {
         let mut row = NewRow::sealed(self.records.scope, draft, 0, self.now)?;
         self.create_row(&mut row, draft)
@@ -109,61 +108,70 @@ impl RecordWriter<'_> {
         self.attempt(|writer| writer.create_row(&mut new.row, &new.draft))
     }
 
-    /// Stores new records without side effects in the order given. Gives for each whether it was stored; if not,
-    /// [`Self::explain_conflict`] says why. No two may have the same collection and id.
+    /// Stores new records without side effects in the order given. Gives for each whether it was stored. If not,
+    /// [`Self::create_after_batch`] stores it or says why not. No two may have the same collection and id.
     ///
     /// # Errors
     /// Of the database.
     pub fn create_batch(&mut self, new: &[&SealedDraft]) -> Result<Vec<bool>> {
         let rows = new.iter().map(|new| &new.row);
         let stored: Vec<bool> = match &mut *self.records.conn {
-            Conn::Postgres(c) if new.len() > 1 => insert_batch(c, rows)?,
-            conn => rows.map(|row| insert_one(conn, row)).collect::<Result<_>>()?,
+            Conn::Postgres(c) => insert_batch(c, rows)?,
+            conn @ Conn::Sqlite(_) => rows.map(|row| insert_one(conn, row)).collect::<Result<_>>()?,
         };
-        if matches!(self.records.conn, Conn::Postgres(_)) {
-            // Nobody misses numbers that were passed over before the last one in use.
-            let unused = stored.iter().rev().take_while(|is_stored| !**is_stored).count();
-            self.return_revs(unused)?;
-        }
+        self.has_written |= stored.contains(&true);
         Ok(stored)
     }
 
-    /// Finds out why a new record was not stored: it is a replay, or another record has its id or its slot.
+    /// Finds out why a batch has not stored a record: it is a replay, another record has its id or its slot, or a budget is
+    /// used up. If it is none of these, there is still room for this one, and it is stored.
     ///
     /// # Errors
     /// As [`Self::create`].
-    pub fn explain_conflict(&mut self, new: &SealedDraft) -> Result<Created> {
-        self.conflict_with(&new.draft, &new.row.origin)
+    pub fn create_after_batch(&mut self, new: &mut SealedDraft) -> Result<Created> {
+        if let Some(existing) = self.conflict_with(&new.draft, &new.row.origin)? {
+            return Ok(existing);
+        }
+        // A full account may send many such records: to judge costs less than to write and to undo.
+        self.check_room(new.row.growth(), Reserve::of(new.draft.kind))?;
+        self.try_create(new)
     }
 
     /// Stores a new record under the next number.
     fn create_row(&mut self, row: &mut NewRow, draft: &Draft) -> Result<Created> {
-        let is_alone = has_no_side_effects(draft);
-        let is_new = if is_alone {
-            insert_one(self.records.conn, row)?
-        } else {
-            row.rev = self.take_revs(1)?.last;
-            let row = &*row;
-            on!(&mut *self.records.conn, |c| {
-                diesel::insert_into(records::table)
-                    .values(row)
-                    .on_conflict_do_nothing()
-                    .execute(c)
-            })? == 1
-        };
-        if !is_new {
-            let existing = self.conflict_with(draft, &row.origin)?;
-            if !is_alone || matches!(self.records.conn, Conn::Postgres(_)) {
-                self.return_revs(1)?;
+        if has_no_side_effects(draft) {
+            self.lock()?;
+            if insert_one(self.records.conn, row)? {
+                self.has_written = true;
+                return Ok(Created::New(first_version(self.records.scope, draft, self.now)));
             }
+            if let Some(existing) = self.conflict_with(draft, &row.origin)? {
+                return Ok(existing);
+            }
+        }
+        // A record that may draw on a reserve can go beyond the limits that the statement above knows.
+        let growth = row.growth();
+        let taken = self.take_revs(1, growth)?;
+        row.rev = taken.last;
+        let row = &*row;
+        let inserted = on!(&mut *self.records.conn, |c| {
+            diesel::insert_into(records::table)
+                .values(row)
+                .on_conflict_do_nothing()
+                .execute(c)
+        })?;
+        if inserted == 0 {
+            let existing = self.conflict_with(draft, &row.origin)?.ok_or(StoreError::Busy)?;
+            self.take_revs(-1, growth.reversed())?;
             return Ok(existing);
         }
+        self.check_quota(&taken, Reserve::of(draft.kind))?;
         self.after_write(draft)?;
         Ok(Created::New(first_version(self.records.scope, draft, self.now)))
     }
 
-    /// Finds out why an insert found its key or its slot taken.
-    fn conflict_with(&mut self, draft: &Draft, origin: &[u8]) -> Result<Created> {
+    /// Finds out whether the key or the slot of a new record is taken. `None` if neither is.
+    fn conflict_with(&mut self, draft: &Draft, origin: &[u8]) -> Result<Option<Created>> {
         match self.records.row(draft.kind, draft.id)? {
             Some(row) if row.is_deleted() => Err(StoreError::IdDeleted),
             Some(row) if row.origin == origin => self.replayed(draft.kind, &row),
@@ -173,12 +181,11 @@ impl RecordWriter<'_> {
             }
             Some(_) => Err(StoreError::IdConflict),
             None => {
-                let slot = draft.slot.as_deref().unwrap_or_default();
+                let Some(slot) = draft.slot.as_deref() else {
+                    return Ok(None);
+                };
                 let holder = self.records.by_slot(draft.kind, slot)?;
-                if holder.is_none() {
-                    self.records.sync_state()?;
-                }
-                Err(holder.map_or(StoreError::Busy, |holder| StoreError::SlotTaken { id: holder.id }))
+                holder.map_or(Ok(None), |holder| Err(StoreError::SlotTaken { id: holder.id }))
             }
         }
     }
@@ -190,18 +197,8 @@ impl RecordWriter<'_> {
             .map_err(|error| StoreError::unreadable(draft.kind, &error))
     }
 
-    fn replayed(&mut self, kind: Kind, row: &FullRow) -> Result<Created> {
-        Ok(Created::Replayed(row.open(kind, self.records.scope)?))
-    }
-
-    /// Sets the counter back by numbers that were taken and not used. This transaction holds the lock on it.
-    fn return_revs(&mut self, count: usize) -> Result<()> {
-        if count > 0 {
-            let change = diesel::update(people::table.filter(people::person_no.eq(self.records.scope.no)))
-                .set(people::rev.eq(people::rev - i64::try_from(count).unwrap_or(i64::MAX)));
-            on!(&mut *self.records.conn, |c| change.execute(c))?;
-        }
-        Ok(())
+    fn replayed(&mut self, kind: Kind, row: &FullRow) -> Result<Option<Created>> {
+        Ok(Some(Created::Replayed(row.open(kind, self.records.scope)?)))
     }
 }
 

@@ -7,18 +7,20 @@ use diesel::{
     backend::Backend,
     pg::{Pg, PgConnection},
     query_builder::{AstPass, Query, QueryFragment, QueryId},
-    result::{DatabaseErrorKind, Error::DatabaseError},
     serialize::ToSql,
     sql_types::{Array, BigInt, Binary, Bool, HasSqlType, Nullable, SmallInt},
     sqlite::Sqlite,
 };
-use mainstay_domain::record::Draft;
+use mainstay_domain::{
+    account::quota::{Growth, Quota, day_of},
+    record::Draft,
+};
 
 use crate::{
     engine::{
         connection::Conn,
         schema::records,
-        statement::LatestRev,
+        statement::LatestTotals,
         types::{DbTimestamp, DbUuid, Identifier, Instant},
     },
     error::Result,
@@ -41,6 +43,9 @@ pub(crate) struct NewRow {
     pub(super) sealed: Vec<u8>,
     pub(super) created_at: DbTimestamp,
     pub(super) updated_at: DbTimestamp,
+    /// The limits of the person.
+    #[diesel(skip_insertion)]
+    pub(super) quota: Quota,
 }
 
 impl NewRow {
@@ -65,7 +70,26 @@ impl NewRow {
             sealed: scope.keys.seal_record(collection, draft.id, 1, &draft.body)?,
             created_at: now,
             updated_at: now,
+            quota: scope.quota,
         })
+    }
+
+    /// What the row adds to the usage of its person.
+    pub(super) fn growth(&self) -> Growth {
+        Growth {
+            records: 1,
+            bytes: self.bytes(),
+            writes: 1,
+        }
+    }
+
+    fn bytes(&self) -> i64 {
+        i64::try_from(self.sealed.len()).unwrap_or(i64::MAX)
+    }
+
+    /// The day of the write.
+    fn day(&self) -> i64 {
+        day_of(self.created_at.0)
     }
 }
 
@@ -79,48 +103,35 @@ impl NewRow {
     }
 }
 
-/// Inserts a row under the next number of the person's changes. False if its key or its slot is taken, or if the person is
-/// gone; PostgreSQL has
-/// passed over a number then; gaps in the numbers are harmless.
+/// Inserts a row under the next number of the person's changes, within the person's limits, and counts it. False if its key
+/// or its slot is taken, if it would exceed a limit, or if the person is gone. Then nothing is written.
+///
+/// On PostgreSQL the person's lock must be held. Otherwise it is an error if another transaction has just taken the key or
+/// the slot.
 pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
-    let inserted = match conn {
-        Conn::Postgres(c) => InsertOneOnPostgres(row).execute(c)?,
-        Conn::Sqlite(c) => match InsertOneOnSqlite(row).execute(c) {
-            // Without the person there is no next number.
-            Err(DatabaseError(DatabaseErrorKind::NotNullViolation, _)) => 0,
-            inserted => inserted?,
-        },
-    };
-    Ok(inserted == 1)
-}
-
-/// Takes the next number of the person's changes and inserts the row under it, in one statement, which can be a
-/// transaction of its own. Diesel has no data-changing `WITH`, so the text is ours. It is prepared once a connection.
-pub(crate) struct InsertOneOnPostgres<'a>(pub(crate) &'a NewRow);
-
-impl QueryId for InsertOneOnPostgres<'_> {
-    type QueryId = InsertOneOnPostgres<'static>;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl RunQueryDsl<PgConnection> for InsertOneOnPostgres<'_> {}
-
-impl QueryFragment<Pg> for InsertOneOnPostgres<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql("WITH next AS (UPDATE people SET rev = rev + 1 WHERE person_no = ");
-        out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
-        out.push_sql(" RETURNING person_no, rev) ");
-        out.push_sql(INSERT);
-        out.push_sql(" SELECT person_no, rev");
-        values(self.0, out.reborrow())?;
-        out.push_sql(" FROM next ON CONFLICT DO NOTHING");
-        Ok(())
+    match conn {
+        Conn::Postgres(c) => Ok(insert_batch(c, std::iter::once(row))?.contains(&true)),
+        Conn::Sqlite(c) => Ok(InsertOneOnSqlite::of(row).execute(c)? == 1),
     }
 }
 
-/// Inserts the row under the next number of the person's changes. The counter of the person is not written: the row itself
-/// holds the latest number.
-pub(crate) struct InsertOneOnSqlite<'a>(pub(crate) &'a NewRow);
+/// Inserts the row under the next number of the person's changes, if it is within the person's limits. The person's row is
+/// not written: the new row itself holds the latest number and the latest totals.
+pub(crate) struct InsertOneOnSqlite<'a> {
+    row: &'a NewRow,
+    bytes: i64,
+    day: i64,
+}
+
+impl<'a> InsertOneOnSqlite<'a> {
+    pub(crate) fn of(row: &'a NewRow) -> Self {
+        Self {
+            row,
+            bytes: row.bytes(),
+            day: row.day(),
+        }
+    }
+}
 
 impl QueryId for InsertOneOnSqlite<'_> {
     type QueryId = InsertOneOnSqlite<'static>;
@@ -131,22 +142,39 @@ impl RunQueryDsl<SqliteConnection> for InsertOneOnSqlite<'_> {}
 
 impl QueryFragment<Sqlite> for InsertOneOnSqlite<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+        const WRITES: &str = "CASE WHEN latest.writes_day = ";
+        let Self { row, bytes, day } = self;
         out.push_sql(INSERT);
-        out.push_sql(" VALUES (");
-        out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
-        out.push_sql(", (SELECT ");
-        out.push_sql(Sqlite::LATEST_REV);
-        out.push_sql(" + 1 FROM people WHERE person_no = ");
-        out.push_bind_param::<BigInt, _>(&self.0.person_no)?;
-        out.push_sql(")");
-        values(self.0, out.reborrow())?;
-        out.push_sql(") ON CONFLICT DO NOTHING");
+        out.push_sql(", total_records, total_bytes, day_writes) SELECT latest.person_no, latest.rev + 1");
+        values(row, out.reborrow())?;
+        out.push_sql(", latest.total_records + 1, latest.total_bytes + ");
+        out.push_bind_param::<BigInt, _>(bytes)?;
+        out.push_sql(", ");
+        out.push_sql(WRITES);
+        out.push_bind_param::<BigInt, _>(day)?;
+        out.push_sql(" THEN latest.day_writes ELSE 0 END + 1");
+        out.push_sql(Sqlite::FROM);
+        out.push_bind_param::<BigInt, _>(&row.person_no)?;
+        out.push_sql(Sqlite::FROM_END);
+        out.push_sql(" WHERE latest.total_records < ");
+        out.push_bind_param::<BigInt, _>(&row.quota.records)?;
+        out.push_sql(" AND latest.total_bytes + ");
+        out.push_bind_param::<BigInt, _>(bytes)?;
+        out.push_sql(" <= ");
+        out.push_bind_param::<BigInt, _>(&row.quota.bytes)?;
+        out.push_sql(" AND ");
+        out.push_sql(WRITES);
+        out.push_bind_param::<BigInt, _>(day)?;
+        out.push_sql(" THEN latest.day_writes ELSE 0 END < ");
+        out.push_bind_param::<BigInt, _>(&row.quota.writes_per_day)?;
+        out.push_sql(" ON CONFLICT DO NOTHING");
         Ok(())
     }
 }
 
+/// The columns that each insert names, without the bracket at the end.
 const INSERT: &str = "INSERT INTO records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, \
-    digest, sealed, created_at, updated_at)";
+    digest, sealed, created_at, updated_at";
 
 /// Writes the values of a row except person and number, each with a comma before it.
 fn values<'b, DB>(row: &'b NewRow, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()>
@@ -189,20 +217,36 @@ where
     Ok(())
 }
 
-/// Inserts rows with different keys in one statement. Gives for each whether it was inserted: false if its key or its slot
-/// is taken.
+/// Inserts rows with different keys in one statement, within the limits of their people, and counts them. Gives for each
+/// whether it was inserted: false if its key or its slot is taken, or if the rows of its person together would exceed a
+/// limit.
+///
+/// # Errors
+/// A unique key is violated if another transaction took a key or a slot while this one waited for the lock.
 pub(super) fn insert_batch<'a>(
     conn: &mut PgConnection,
     rows: impl Iterator<Item = &'a NewRow> + Clone,
 ) -> QueryResult<Vec<bool>> {
-    let stored = InsertBatch::of(rows.clone()).load::<RecordKey>(conn)?;
+    // Of several rows for one slot only the first is tried.
+    let mut slots = HashSet::new();
+    let first: Vec<&NewRow> = rows
+        .clone()
+        .filter(|row| {
+            let slot = row.slot.as_deref();
+            slot.is_none_or(|slot| slots.insert((row.person_no, row.collection, slot)))
+        })
+        .collect();
+    let stored = InsertBatch::of(first.iter().copied()).load::<RecordKey>(conn)?;
     let stored: HashSet<RecordKey> = stored.into_iter().collect();
     Ok(rows.map(|row| stored.contains(&row.key())).collect())
 }
 
-/// Takes as many numbers of each person's changes as there are new rows of theirs, and inserts the rows under them in the
-/// order given. People are locked in the order of their own numbers, so that two such statements cannot wait for each
-/// other.
+/// Takes as many numbers of each person's changes as there are new rows of theirs, counts the rows, and inserts them under
+/// these numbers in the order given. People are locked in the order of their own numbers, so that two such statements cannot
+/// wait for each other.
+///
+/// Rows whose key or slot is taken are left out before they are counted. These look-ups are subqueries, so that they never
+/// become a join that reads the whole table.
 pub(crate) struct InsertBatch<'a> {
     person_no: Vec<i64>,
     collection: Vec<i16>,
@@ -215,6 +259,10 @@ pub(crate) struct InsertBatch<'a> {
     sealed: Vec<&'a [u8]>,
     created_at: Vec<DbTimestamp>,
     updated_at: Vec<DbTimestamp>,
+    day: Vec<i64>,
+    max_records: Vec<i64>,
+    max_bytes: Vec<i64>,
+    max_day_writes: Vec<i64>,
 }
 
 impl<'a> InsertBatch<'a> {
@@ -230,7 +278,11 @@ impl<'a> InsertBatch<'a> {
             digest: rows.clone().map(|row| row.digest.as_slice()).collect(),
             sealed: rows.clone().map(|row| row.sealed.as_slice()).collect(),
             created_at: rows.clone().map(|row| row.created_at).collect(),
-            updated_at: rows.map(|row| row.updated_at).collect(),
+            updated_at: rows.clone().map(|row| row.updated_at).collect(),
+            day: rows.clone().map(NewRow::day).collect(),
+            max_records: rows.clone().map(|row| row.quota.records).collect(),
+            max_bytes: rows.clone().map(|row| row.quota.bytes).collect(),
+            max_day_writes: rows.map(|row| row.quota.writes_per_day).collect(),
         }
     }
 }
@@ -268,23 +320,42 @@ impl QueryFragment<Pg> for InsertBatch<'_> {
             out.push_sql(", ");
             out.push_bind_param::<Array<Instant>, _>(at)?;
         }
-        out.push_sql(
-            ") WITH ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, sealed, \
-             created_at, updated_at, ordinal)), \
-             locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) \
-             ORDER BY person_no FOR NO KEY UPDATE), \
-             passed AS (UPDATE people SET rev = rev + wanted.many \
-             FROM (SELECT person_no, count(*) AS many FROM new GROUP BY person_no) AS wanted \
-             JOIN locked USING (person_no) WHERE people.person_no = wanted.person_no \
-             RETURNING people.person_no, rev - wanted.many AS before) ",
-        );
+        for numbers in [
+            &self.day,
+            &self.max_records,
+            &self.max_bytes,
+            &self.max_day_writes,
+        ] {
+            out.push_sql(", ");
+            out.push_bind_param::<Array<BigInt>, _>(numbers)?;
+        }
+        out.push_sql(COUNTED);
         out.push_sql(INSERT);
         out.push_sql(
-            " SELECT new.person_no, before + row_number() OVER (PARTITION BY new.person_no ORDER BY ordinal), \
+            ") SELECT new.person_no, before + row_number() OVER (PARTITION BY new.person_no ORDER BY ordinal), \
              collection, id, version, occurred_at, slot, false, origin, digest, sealed, created_at, updated_at \
-             FROM new JOIN passed USING (person_no) ORDER BY ordinal \
-             ON CONFLICT DO NOTHING RETURNING person_no, collection, id",
+             FROM new JOIN passed USING (person_no) ORDER BY ordinal RETURNING person_no, collection, id",
         );
         Ok(())
     }
 }
+
+/// The part of [`InsertBatch`] that leaves out what is taken, locks the people, and counts.
+const COUNTED: &str = ") WITH ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, \
+    sealed, created_at, updated_at, day, max_records, max_bytes, max_day_writes, ordinal) \
+    WHERE (SELECT 1 FROM records AS r WHERE r.id = new.id AND r.person_no = new.person_no \
+    AND r.collection = new.collection) IS NULL \
+    AND (SELECT 1 FROM records AS r WHERE r.person_no = new.person_no AND r.collection = new.collection \
+    AND r.slot = new.slot) IS NULL), \
+    locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) \
+    ORDER BY person_no FOR NO KEY UPDATE), \
+    wanted AS (SELECT person_no, count(*) AS many, sum(octet_length(sealed)) AS bytes, max(day) AS day, \
+    max(max_records) AS max_records, max(max_bytes) AS max_bytes, max(max_day_writes) AS max_day_writes \
+    FROM new GROUP BY person_no), \
+    passed AS (UPDATE people AS p SET rev = p.rev + w.many, total_records = p.total_records + w.many, \
+    total_bytes = p.total_bytes + w.bytes, writes_day = w.day, \
+    day_writes = CASE WHEN p.writes_day = w.day THEN p.day_writes ELSE 0 END + w.many \
+    FROM wanted AS w JOIN locked USING (person_no) WHERE p.person_no = w.person_no \
+    AND p.total_records + w.many <= w.max_records AND p.total_bytes + w.bytes <= w.max_bytes \
+    AND CASE WHEN p.writes_day = w.day THEN p.day_writes ELSE 0 END + w.many <= w.max_day_writes \
+    RETURNING p.person_no, p.rev - w.many AS before) ";

@@ -56,9 +56,9 @@ impl<'a> LockedWriter<'_, 'a> {
         self.writer.create_batch(new)
     }
 
-    /// Finds out why a record was not created, as [`RecordWriter::explain_conflict`].
-    pub fn explain_conflict(&mut self, new: &SealedDraft) -> Result<Created> {
-        self.writer.explain_conflict(new)
+    /// Creates a record that a batch has not stored, as [`RecordWriter::create_after_batch`].
+    pub fn create_after_batch(&mut self, new: &mut SealedDraft) -> Result<Created> {
+        self.writer.create_after_batch(new)
     }
 
     /// Runs a part of the work in a savepoint: if it fails, it leaves nothing behind and the transaction goes on.

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod batch_insert;
+mod budget;
 pub mod bulk;
 mod changes;
 mod columns;

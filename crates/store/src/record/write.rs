@@ -7,6 +7,7 @@ use diesel::{
     connection::{AnsiTransactionManager, TransactionManager},
 };
 use mainstay_domain::{
+    account::quota::{Growth, Reserve, Usage, day_of},
     record::{Draft, Kind, Reference, Target, registry::has_timers},
     value::validation::{Finding, FindingCode},
 };
@@ -22,7 +23,10 @@ use crate::{
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    key::scope::{PersonScope, VersionTag},
+    key::{
+        scope::{PersonScope, VersionTag},
+        seal::sealed_len,
+    },
     on,
 };
 
@@ -46,14 +50,22 @@ pub(crate) struct TakenRevs {
     pub(crate) last: i64,
     /// The epoch of the person's record, which no restore changes before the transaction ends.
     pub(crate) epoch: i64,
+    /// What the write adds to the usage of the person.
+    pub(super) growth: Growth,
+    /// The usage with the write.
+    pub(super) usage: Usage,
 }
 
 /// Writes a person's record inside one transaction. Work that depends on what it reads needs a [`LockedWriter`].
 pub struct RecordWriter<'a> {
     pub(super) records: Records<'a>,
     pub(super) now: DbTimestamp,
-    session: Option<Uuid>,
+    pub(super) session: Option<Uuid>,
     is_locked: bool,
+    /// Whether this transaction has written a version for which there was room.
+    pub(super) has_written: bool,
+    /// Whether this transaction has deleted a record.
+    pub(super) has_deleted: bool,
 }
 
 impl<'a> RecordWriter<'a> {
@@ -68,6 +80,8 @@ impl<'a> RecordWriter<'a> {
             now,
             session,
             is_locked: false,
+            has_written: false,
+            has_deleted: false,
         }
     }
 
@@ -93,10 +107,11 @@ impl<'a> RecordWriter<'a> {
     /// Replaces a record by its next version; the one before goes to the history.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`], [`StoreError::SlotTaken`],
+    /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`], [`StoreError::SlotTaken`], [`StoreError::QuotaExceeded`],
     /// [`StoreError::Findings`] for references to what the person does not have.
     pub fn replace(&mut self, draft: &Draft, expected: &Expected) -> Result<Stored> {
-        let TakenRevs { last: rev, epoch } = self.take_revs(1)?;
+        let taken = self.take_revs(1, self.of_version(0, sealed_len(draft.body.len())))?;
+        let (rev, epoch) = (taken.last, taken.epoch);
         let before = self.live_row(draft.kind, draft.id, expected, epoch)?;
         let scope = self.records.scope;
         let collection = draft.kind.code();
@@ -106,6 +121,7 @@ impl<'a> RecordWriter<'a> {
         {
             return Err(StoreError::SlotTaken { id: holder.id });
         }
+        self.check_quota(&taken, Reserve::of(draft.kind))?;
         let version = before.version() + 1;
         let after = Stored {
             id: draft.id,
@@ -172,8 +188,11 @@ impl<'a> RecordWriter<'a> {
 
     /// Deletes a record. Its body is removed, or replaced by `body`.
     fn delete(&mut self, kind: Kind, id: Uuid, expected: &Expected, body: Option<&[u8]>) -> Result<()> {
-        let TakenRevs { last: rev, epoch } = self.take_revs(1)?;
-        let before = self.live_row(kind, id, expected, epoch)?;
+        let bytes = body.map_or(0, |body| sealed_len(body.len()));
+        let taken = self.take_revs(1, self.of_version(-1, bytes))?;
+        let rev = taken.last;
+        let before = self.live_row(kind, id, expected, taken.epoch)?;
+        self.has_deleted = true;
         let (no, version) = (before.no, before.version() + 1);
         let keys = &self.records.scope.keys;
         let sealed = body.map_or(Ok(Vec::new()), |body| {
@@ -230,16 +249,28 @@ impl<'a> RecordWriter<'a> {
         Ok(())
     }
 
-    /// Takes the next numbers of the person's changes. Gives the last of them, and the epoch. Other writers of the same person wait until
-    /// this transaction ends.
-    pub(crate) fn take_revs(&mut self, count: i64) -> Result<TakenRevs> {
+    /// Takes the next numbers of the person's changes, and counts what is written under them. Other writers of the same
+    /// person wait until this transaction ends. [`Self::check_quota`] says whether so much may be written.
+    pub(crate) fn take_revs(&mut self, count: i64, growth: Growth) -> Result<TakenRevs> {
+        type Columns = (i64, i64, i64, i64, i64);
         let take = TakeRevs {
             person_no: self.records.scope.no,
             count,
+            growth,
+            day: day_of(self.now.0),
         };
-        let taken = on!(&mut *self.records.conn, |c| take.get_result(c).optional())?;
-        let (last, epoch): (i64, i64) = taken.ok_or(StoreError::PersonGone)?;
-        Ok(TakenRevs { last, epoch })
+        let taken: Option<Columns> = on!(&mut *self.records.conn, |c| take.get_result(c).optional())?;
+        let (last, epoch, records, bytes, writes_today) = taken.ok_or(StoreError::PersonGone)?;
+        Ok(TakenRevs {
+            last,
+            epoch,
+            growth,
+            usage: Usage {
+                records,
+                bytes,
+                writes_today,
+            },
+        })
     }
 
     /// Stores the plan items and the timer of a record, and checks its references.

@@ -5,6 +5,8 @@ mod earlier_address;
 mod parts;
 mod plans;
 mod public_search;
+mod quota_limits;
+mod quota_model;
 mod rotation;
 mod statements;
 mod stored_responses;

@@ -258,7 +258,7 @@ fn parameter_types(sql: &str) -> &'static str {
         "(bigint[], bigint[], bigint[])"
     } else if sql.contains("unnest") {
         "(bigint[], smallint[], uuid[], bigint[], timestamptz[], bytea[], bytea[], bytea[], bytea[], timestamptz[], \
-         timestamptz[])"
+         timestamptz[], bigint[], bigint[], bigint[], bigint[])"
     } else {
         ""
     }
@@ -304,7 +304,7 @@ fn plan(conn: &mut Conn, sql: &str) -> String {
 const POPULATION: &[&str] = &[
     "INSERT INTO accounts (id, role, state, version, sealed, password_hash, password_changed_at, created_at, updated_at) \
      SELECT gen_random_uuid(), 'person', 'active', 1, '', '', now(), now(), now() FROM generate_series(1, 200)",
-    "INSERT INTO people SELECT no, 50, 1, 0 FROM accounts",
+    "INSERT INTO people (person_no, rev, epoch, floor_rev) SELECT no, 50, 1, 0 FROM accounts",
     "INSERT INTO records (person_no, collection, id, version, rev, occurred_at, slot, deleted, origin, digest, sealed, \
      created_at, updated_at) SELECT person_no, 1 + n % 3, gen_random_uuid(), 1, n, now() - n * interval '1 hour', \
      decode(md5(n::text), 'hex'), n % 20 = 0, '', '', 'x', now(), now() FROM people, generate_series(1, 50) n",
@@ -315,8 +315,12 @@ const POPULATION: &[&str] = &[
 ];
 
 /// The same for statements that only one engine runs.
-const HOT_ON_SQLITE: &[(&str, &str)] = &[("max(records.rev)", "records_rev")];
-const HOT_ON_POSTGRES: &[(&str, &str)] = &[("records.rev > after", "records_rev")];
+const HOT_ON_SQLITE: &[(&str, &str)] = &[("max(records.rev)", "records_rev"), ("AS latest", "records_rev")];
+const HOT_ON_POSTGRES: &[(&str, &str)] = &[
+    ("records.rev > after", "records_rev"),
+    ("WHERE r.id = new.id", "records_id"),
+    ("r.slot = new.slot", "records_slot"),
+];
 
 /// A part of each hot statement, and the index that was made for it.
 const HOT: &[(&str, &str)] = &[

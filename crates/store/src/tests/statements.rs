@@ -2,6 +2,7 @@
 
 use diesel::{debug_query, pg::Pg, query_builder::QueryFragment, sqlite::Sqlite};
 use mainstay_domain::{
+    account::quota::{Growth, Quota},
     check_in::CheckIn,
     record::{Incoming, Kind, Record, draft},
 };
@@ -11,7 +12,7 @@ use super::database::TestDatabase;
 use crate::{
     cache::revision::SelectRevisions,
     engine::{
-        statement::{BeginJob, KeepJob, SelectSyncState, TakeRevs, UndoJob},
+        statement::{BeginJob, KeepJob, SelectSyncState, SelectTotals, TakeRevs, UndoJob},
         types::DbTimestamp,
     },
     key::{
@@ -20,7 +21,7 @@ use crate::{
     },
     record::{
         Part,
-        insert::{InsertBatch, InsertOneOnPostgres, InsertOneOnSqlite, NewRow},
+        insert::{InsertBatch, InsertOneOnSqlite, NewRow},
         parts::SelectParts,
     },
 };
@@ -44,6 +45,7 @@ fn new_row() -> NewRow {
         epoch: 1,
         keys: std::sync::Arc::new(DataKeys::new(Uuid::nil(), &Secret::from_bytes([1; 32])).unwrap()),
         urgency: Urgency::Ordinary,
+        quota: Quota::DEFAULT,
     };
     let incoming = Incoming {
         id: None,
@@ -55,20 +57,47 @@ fn new_row() -> NewRow {
     NewRow::sealed(&scope, &draft, 0, DbTimestamp(0)).unwrap()
 }
 
+/// The latest totals of a person on SQLite.
+const LATEST_ON_SQLITE: &str = "(SELECT p.person_no, max(p.rev, ifnull(r.rev, 0)) AS rev, ifnull(r.total_records, \
+    p.total_records) AS total_records, ifnull(r.total_bytes, p.total_bytes) AS total_bytes, ifnull(r.created_at / \
+    86400000000, p.writes_day) AS writes_day, ifnull(r.day_writes, p.day_writes) AS day_writes FROM people AS p LEFT JOIN \
+    records AS r ON r.person_no = p.person_no AND r.rev > p.rev AND r.rev = (SELECT max(records.rev) FROM records WHERE \
+    records.person_no = p.person_no) WHERE p.person_no = ?) AS latest";
+
 #[test]
 fn statements_of_both_engines() {
     let take = TakeRevs {
         person_no: 1,
         count: 1,
+        growth: Growth::default(),
+        day: 0,
     };
     assert_eq!(
         text::<Pg, _>(&take),
-        "UPDATE people SET rev = people.rev + $1 WHERE person_no = $2 RETURNING rev, epoch"
+        "UPDATE people AS latest SET rev = latest.rev + $1, total_records = latest.total_records + $2, total_bytes = \
+         latest.total_bytes + $3, day_writes = CASE WHEN latest.writes_day = $4 OR $5 = 0 THEN latest.day_writes ELSE 0 END \
+         + $6, writes_day = CASE WHEN $7 = 0 THEN latest.writes_day ELSE $8 END WHERE latest.person_no = $9 RETURNING rev, \
+         epoch, total_records, total_bytes, day_writes"
     );
     assert_eq!(
         text::<Sqlite, _>(&take),
-        "UPDATE people SET rev = max(people.rev, ifnull((SELECT max(records.rev) FROM records \
-         WHERE records.person_no = people.person_no), 0)) + ? WHERE person_no = ? RETURNING rev, epoch"
+        format!(
+            "UPDATE people SET rev = latest.rev + ?, total_records = latest.total_records + ?, total_bytes = \
+             latest.total_bytes + ?, day_writes = CASE WHEN latest.writes_day = ? OR ? = 0 THEN latest.day_writes ELSE 0 \
+             END + ?, writes_day = CASE WHEN ? = 0 THEN latest.writes_day ELSE ? END FROM {LATEST_ON_SQLITE} WHERE \
+             people.person_no = latest.person_no RETURNING rev, epoch, total_records, total_bytes, day_writes"
+        )
+    );
+    assert_eq!(
+        text::<Pg, _>(&SelectTotals(1)),
+        "SELECT latest.total_records, latest.total_bytes, latest.writes_day, latest.day_writes FROM people AS latest WHERE \
+         latest.person_no = $1"
+    );
+    assert_eq!(
+        text::<Sqlite, _>(&SelectTotals(1)),
+        format!(
+            "SELECT latest.total_records, latest.total_bytes, latest.writes_day, latest.day_writes FROM {LATEST_ON_SQLITE}"
+        )
     );
     assert_eq!(
         text::<Pg, _>(&SelectSyncState(1)),
@@ -101,36 +130,40 @@ fn statements_of_sqlite() {
     assert_eq!(text::<Sqlite, _>(&KeepJob), "RELEASE SAVEPOINT job");
     assert_eq!(text::<Sqlite, _>(&UndoJob), "ROLLBACK TO SAVEPOINT job");
     assert_eq!(
-        text::<Sqlite, _>(&InsertOneOnSqlite(&new_row())),
-        "INSERT INTO records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, digest, \
-         sealed, created_at, updated_at) VALUES (?, (SELECT max(people.rev, ifnull((SELECT max(records.rev) FROM \
-         records WHERE records.person_no = people.person_no), 0)) + 1 FROM people WHERE person_no = ?), ?, ?, ?, ?, \
-         ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        text::<Sqlite, _>(&InsertOneOnSqlite::of(&new_row())),
+        format!(
+            "INSERT INTO records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, digest, \
+             sealed, created_at, updated_at, total_records, total_bytes, day_writes) SELECT latest.person_no, latest.rev + \
+             1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, latest.total_records + 1, latest.total_bytes + ?, CASE WHEN \
+             latest.writes_day = ? THEN latest.day_writes ELSE 0 END + 1 FROM {LATEST_ON_SQLITE} WHERE \
+             latest.total_records < ? AND latest.total_bytes + ? <= ? AND CASE WHEN latest.writes_day = ? THEN \
+             latest.day_writes ELSE 0 END < ? ON CONFLICT DO NOTHING"
+        )
     );
 }
 
 #[test]
 fn statements_of_postgresql() {
     assert_eq!(
-        text::<Pg, _>(&InsertOneOnPostgres(&new_row())),
-        "WITH next AS (UPDATE people SET rev = rev + 1 WHERE person_no = $1 RETURNING person_no, rev) INSERT INTO \
-         records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, digest, sealed, \
-         created_at, updated_at) SELECT person_no, rev, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM next ON \
-         CONFLICT DO NOTHING"
-    );
-    assert_eq!(
         text::<Pg, _>(&InsertBatch::of([new_row()].iter())),
-        "WITH new AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) WITH ORDINALITY AS new \
-         (person_no, collection, id, version, occurred_at, slot, origin, digest, sealed, created_at, updated_at, \
-         ordinal)), locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) ORDER BY \
-         person_no FOR NO KEY UPDATE), passed AS (UPDATE people SET rev = rev + wanted.many FROM (SELECT person_no, \
-         count(*) AS many FROM new GROUP BY person_no) AS wanted JOIN locked USING (person_no) WHERE \
-         people.person_no = wanted.person_no RETURNING people.person_no, rev - wanted.many AS before) INSERT INTO \
-         records (person_no, rev, collection, id, version, occurred_at, slot, deleted, origin, digest, sealed, \
-         created_at, updated_at) SELECT new.person_no, before + row_number() OVER (PARTITION BY new.person_no ORDER \
-         BY ordinal), collection, id, version, occurred_at, slot, false, origin, digest, sealed, created_at, \
-         updated_at FROM new JOIN passed USING (person_no) ORDER BY ordinal ON CONFLICT DO NOTHING RETURNING \
-         person_no, collection, id"
+        "WITH new AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) WITH \
+         ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, sealed, created_at, \
+         updated_at, day, max_records, max_bytes, max_day_writes, ordinal) WHERE (SELECT 1 FROM records AS r WHERE r.id = \
+         new.id AND r.person_no = new.person_no AND r.collection = new.collection) IS NULL AND (SELECT 1 FROM records AS r \
+         WHERE r.person_no = new.person_no AND r.collection = new.collection AND r.slot = new.slot) IS NULL), locked AS \
+         (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) ORDER BY person_no FOR NO KEY \
+         UPDATE), wanted AS (SELECT person_no, count(*) AS many, sum(octet_length(sealed)) AS bytes, max(day) AS day, \
+         max(max_records) AS max_records, max(max_bytes) AS max_bytes, max(max_day_writes) AS max_day_writes FROM new \
+         GROUP BY person_no), passed AS (UPDATE people AS p SET rev = p.rev + w.many, total_records = p.total_records + \
+         w.many, total_bytes = p.total_bytes + w.bytes, writes_day = w.day, day_writes = CASE WHEN p.writes_day = w.day \
+         THEN p.day_writes ELSE 0 END + w.many FROM wanted AS w JOIN locked USING (person_no) WHERE p.person_no = \
+         w.person_no AND p.total_records + w.many <= w.max_records AND p.total_bytes + w.bytes <= w.max_bytes AND CASE \
+         WHEN p.writes_day = w.day THEN p.day_writes ELSE 0 END + w.many <= w.max_day_writes RETURNING p.person_no, p.rev \
+         - w.many AS before) INSERT INTO records (person_no, rev, collection, id, version, occurred_at, slot, deleted, \
+         origin, digest, sealed, created_at, updated_at) SELECT new.person_no, before + row_number() OVER (PARTITION BY \
+         new.person_no ORDER BY ordinal), collection, id, version, occurred_at, slot, false, origin, digest, sealed, \
+         created_at, updated_at FROM new JOIN passed USING (person_no) ORDER BY ordinal RETURNING person_no, collection, \
+         id"
     );
     assert_eq!(
         text::<Pg, _>(&SelectRevisions::of(&[(1, None)])),
@@ -149,7 +182,7 @@ async fn the_sweep_of_tombstones() {
         (
             TestDatabase::sqlite(),
             vec![
-                "DELETE FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ? RETURNING person_no, rev",
+                "DELETE FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ? RETURNING person_no, rev, collection, id",
             ],
         ),
         (
@@ -157,7 +190,7 @@ async fn the_sweep_of_tombstones() {
             vec![
                 "SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM records WHERE deleted AND \
                  octet_length(sealed) = 0 AND updated_at < $1) ORDER BY person_no FOR NO KEY UPDATE",
-                "DELETE FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 RETURNING person_no, rev",
+                "DELETE FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 RETURNING person_no, rev, collection, id",
             ],
         ),
     ] {

@@ -1,7 +1,7 @@
 //! One timer or erasure that fails does not keep the others waiting, and its error names nobody.
 
 use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::BigInt};
-use mainstay_domain::craving_event::CravingEvent;
+use mainstay_domain::{check_in::CheckIn, craving_event::CravingEvent, record::Kind};
 use uuid::Uuid;
 
 use super::{
@@ -9,6 +9,7 @@ use super::{
     plans::{NOW, alone, sign_up},
 };
 use crate::{
+    Created, Expected,
     engine::{connection::Conn, single},
     on,
 };
@@ -71,7 +72,7 @@ async fn an_erasure_that_fails_does_not_stop_the_next() {
     for sql in [
         "INSERT INTO accounts (no, id, role, state, version, sealed, password_hash, password_changed_at, created_at, \
          updated_at) VALUES (9, x'00000000000000000000000000000009', 'person', 'erasing', 1, x'', '', 0, 0, 0)",
-        "INSERT INTO people VALUES (9, 0, 1, 0)",
+        "INSERT INTO people (person_no, rev, epoch, floor_rev) VALUES (9, 0, 1, 0)",
         "CREATE TRIGGER stubborn BEFORE DELETE ON accounts WHEN OLD.no <> 9 BEGIN SELECT RAISE(ABORT, 'no'); END",
     ] {
         execute(&mut beside, sql);
@@ -88,4 +89,35 @@ async fn an_erasure_that_fails_does_not_stop_the_next() {
     assert_eq!(store.resume_erasures(NOW).await.unwrap(), 1);
     assert_eq!(count(&mut beside, "accounts"), 0);
     assert!(store.account(Uuid::from_u128(1)).await.is_err());
+}
+
+/// The earlier versions stayed, and changing a new record under the same id was a fault of the server.
+async fn what_was_swept_is_gone_with_its_earlier_versions(database: TestDatabase) {
+    let store = database.store();
+    let (scope, session) = sign_up(&store).await;
+    let mut beside = single(&database.locations.data).unwrap();
+    for _ in 0..2 {
+        let created = store.create(&scope, session, NOW, alone::<CheckIn>(1)).await;
+        assert!(matches!(created, Ok(Created::New(_))), "{created:?}");
+        let changed = store.write(&scope, session, NOW, |writer| {
+            writer.replace(&alone::<CheckIn>(1), &Expected::Any)?;
+            writer.remove(Kind::CheckIn, Uuid::from_u128(1), &Expected::Any)
+        });
+        changed.await.unwrap();
+        assert_eq!(count(&mut beside, "record_history"), 2);
+        assert_eq!(store.sweep_tombstones(NOW + 1).await.unwrap(), 1);
+        assert_eq!(count(&mut beside, "record_history"), 0);
+        let usage = store.account_quota(scope.account(), NOW).await.unwrap().usage;
+        assert_eq!((usage.records, usage.bytes), (0, 0), "it takes no room any more");
+    }
+}
+
+#[tokio::test]
+async fn on_sqlite_what_was_swept_is_gone_with_its_earlier_versions() {
+    what_was_swept_is_gone_with_its_earlier_versions(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_what_was_swept_is_gone_with_its_earlier_versions() {
+    what_was_swept_is_gone_with_its_earlier_versions(TestDatabase::postgres("swept")).await;
 }

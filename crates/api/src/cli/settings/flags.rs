@@ -87,6 +87,15 @@ flags! {
     /// How many may register in an hour, from all networks together (`MAINSTAY_REGISTRATIONS_PER_HOUR`).
     #[arg(long, global = true, value_name = "N")]
     registrations_per_hour;
+    /// The largest number of records of an account (`MAINSTAY_QUOTA_RECORDS`).
+    #[arg(long, global = true, value_name = "N")]
+    quota_records;
+    /// The largest number of stored bytes of an account (`MAINSTAY_QUOTA_BYTES`).
+    #[arg(long, global = true, value_name = "N")]
+    quota_bytes;
+    /// The largest number of writes of an account on one day in UTC (`MAINSTAY_QUOTA_WRITES_PER_DAY`).
+    #[arg(long, global = true, value_name = "N")]
+    quota_writes_per_day;
     /// For how many days sync reports a deletion (`MAINSTAY_TOMBSTONE_DAYS`).
     #[arg(long, global = true, value_name = "DAYS")]
     tombstone_days;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use ipnet::IpNet;
+use mainstay_domain::account::quota::Quota;
 use mainstay_store::{DatabaseUrl, PoolSize};
 
 use super::{LogFormat, SecretFile, Settings};
@@ -22,6 +23,8 @@ const DEFAULT_SPARE_CONNECTIONS: u32 = 4;
 /// The default number of connections to PostgreSQL, unless there are many workers. Every operation takes one there,
 /// and most of its time is spent on the network.
 const DEFAULT_SERVER_CONNECTIONS: u32 = 12;
+/// The highest limit of a budget.
+pub const MAX_QUOTA: i64 = 1_000_000_000_000;
 /// The largest pool.
 const MAX_CONNECTIONS: u32 = 1000;
 
@@ -121,6 +124,19 @@ impl Values {
         }
     }
 
+    /// Reads the limits of accounts that have none of their own.
+    fn quota(&mut self) -> Quota {
+        let range = 1..=MAX_QUOTA;
+        let default = Quota::DEFAULT;
+        Quota {
+            records: self.number("quota_records", &range).unwrap_or(default.records),
+            bytes: self.number("quota_bytes", &range).unwrap_or(default.bytes),
+            writes_per_day: self
+                .number("quota_writes_per_day", &range)
+                .unwrap_or(default.writes_per_day),
+        }
+    }
+
     /// Parses all settings.
     ///
     /// # Errors
@@ -161,6 +177,7 @@ impl Values {
             cors_origins: self.get("cors_origins", origins).unwrap_or_default(),
             rate_limits: self.get("rate_limits", limit_mode).unwrap_or(LimitMode::On),
             registration: self.registration(),
+            quota: self.quota(),
             tombstone_days: self.number("tombstone_days", &(1..=3650)).unwrap_or(180),
             data_dir,
             remarks,

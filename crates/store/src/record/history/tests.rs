@@ -69,6 +69,7 @@ fn scope(conn: &mut Conn) -> PersonScope {
         epoch: 1,
         keys: Arc::new(keys),
         urgency: Urgency::Ordinary,
+        quota: mainstay_domain::account::quota::Quota::DEFAULT,
     }
 }
 

@@ -1,0 +1,10 @@
+ALTER TABLE records DROP COLUMN day_writes;
+ALTER TABLE records DROP COLUMN total_bytes;
+ALTER TABLE records DROP COLUMN total_records;
+ALTER TABLE people DROP COLUMN max_day_writes;
+ALTER TABLE people DROP COLUMN max_bytes;
+ALTER TABLE people DROP COLUMN max_records;
+ALTER TABLE people DROP COLUMN day_writes;
+ALTER TABLE people DROP COLUMN writes_day;
+ALTER TABLE people DROP COLUMN total_bytes;
+ALTER TABLE people DROP COLUMN total_records;
