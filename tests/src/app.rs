@@ -8,7 +8,7 @@ use std::{
 
 use mainstay_api::{
     auth::{access_token::generate_signing_key, registration_policy::RegistrationSettings},
-    http::rate_limit::LimitMode,
+    http::{admission::LoadShedding, rate_limit::LimitMode},
     server::{
         application::{Configuration, Running},
         clock::Clock,
@@ -78,6 +78,8 @@ impl Setup {
                 registration: setup.registration,
                 trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
                 cors_origins: setup.cors_origins,
+                load_shedding: LoadShedding::Off,
+                connections_per_network: 256,
                 erasure_ledger: ErasureLedger::at(&setup.erasure_ledger),
                 quota: setup.quota,
                 tombstone_days: 180,

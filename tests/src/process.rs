@@ -42,10 +42,28 @@ impl Process {
     /// Starts the binary on a port, or on any free one, and waits until it is ready. Its log is appended to `server.log`
     /// in the directory of the database.
     pub async fn start(database: &Database, port: Option<u16>, settings: &[(&str, &str)]) -> Self {
+        Self::run(database, command(database), port, settings).await
+    }
+
+    /// Starts the binary on any free port, with one processor for all of its threads, as a small machine has.
+    pub async fn start_on_one_processor(database: &Database, settings: &[(&str, &str)]) -> Self {
+        let plain = command(database);
+        let mut pinned = Command::new("taskset");
+        pinned.args(["--cpu-list", &a_processor()]).arg(plain.get_program()).env_clear();
+        pinned.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self::run(database, pinned, None, settings).await
+    }
+
+    async fn run(
+        database: &Database,
+        mut command: Command,
+        port: Option<u16>,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let port = port.unwrap_or_else(free_port);
         let log_file = database.path().join("server.log");
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&log_file).expect("a log");
-        let child = command(database)
+        let child = command
             .args(["serve", "--migrate"])
             .env("MAINSTAY_LISTEN", format!("127.0.0.1:{port}"))
             .envs(settings.iter().copied())
@@ -72,9 +90,14 @@ impl Process {
 
     /// Stops it with SIGTERM and waits for its end.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill runs").success());
+        self.signal("TERM");
         self.child.wait().expect("it ends")
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill runs").success());
     }
 
     async fn wait_until_ready(&mut self, log_file: &Path) {
@@ -103,6 +126,13 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The number of a processor that this process may use.
+fn a_processor() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the status of this process");
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).expect("a list");
+    list.trim().split([',', '-']).next().expect("a processor").to_owned()
 }
 
 /// The last lines of a log, for the message about a server that did not start.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{backup, growth, limit::bare::Bare, offline, setting::WholeRun, summary};
+use crate::{abuse, backup, growth, limit::bare::Bare, offline, setting::WholeRun, summary};
 
 /// Loads Mainstay, measures it against the limits of this machine, and says which goals hold.
 #[derive(Debug, Parser)]
@@ -19,6 +19,8 @@ pub struct Arguments {
 /// The commands besides a whole run.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// What people notice while others flood the server, beside the same server at rest.
+    Abuse(abuse::Options),
     /// How long a backup of a running server and its restore take, and what clients notice of the backup.
     Backup(backup::Options),
     /// How the cost of W1 to W3 grows with the number of records. The seeds take some 20 GB and half an hour, once.

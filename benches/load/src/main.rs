@@ -6,12 +6,14 @@
 //! - [`limit`] measures the same work without Mainstay;
 //! - [`rounds`] lets the two take turns; [`results`] holds the figures, [`goal`] judges them, [`report`] prints them;
 //! - [`growth`] compares seeds of several sizes, [`memory`] measures connections and people, [`offline`] a device that
-//!   was offline for long, [`summary`] the summary of [`five_years`], and [`backup`] a backup and its restore.
+//!   was offline for long, [`summary`] the summary of [`five_years`], [`backup`] a backup and its restore, and [`abuse`]
+//!   what people notice of floods.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+mod abuse;
 mod arguments;
 mod backup;
 mod content;
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         None => rounds::run(&arguments.run),
+        Some(Command::Abuse(options)) => abuse::run(&options),
         Some(Command::Backup(options)) => backup::run(&options),
         Some(Command::Growth(options)) => growth::run(&options),
         Some(Command::Offline(options)) => offline::run(&options),

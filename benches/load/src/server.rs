@@ -40,14 +40,33 @@ pub struct Server {
 impl Server {
     /// Starts Mainstay on the served copy of a seed, with default settings but without rate limits.
     pub fn mainstay(binary: &Path, location: &SeedLocation) -> Outcome<Self> {
+        Self::mainstay_with(binary, location, &[("MAINSTAY_RATE_LIMITS", "off")], None)
+    }
+
+    /// Starts Mainstay on the served copy of a seed with some settings, on some processors if they are given.
+    pub fn mainstay_with(
+        binary: &Path,
+        location: &SeedLocation,
+        settings: &[(&str, &str)],
+        processors: Option<&str>,
+    ) -> Outcome<Self> {
         let address = free_address()?;
-        let mut command = dependent_command(binary);
+        let mut command = match processors {
+            None => dependent_command(binary),
+            Some(list) => {
+                let mut command = dependent_command(Path::new("taskset"));
+                command.args(["--cpu-list", list]).arg(binary);
+                command
+            }
+        };
         command
             .args(["serve"])
             .env("MAINSTAY_DATABASE_URL", location.copy_url(SeedCopy::Served))
             .env("MAINSTAY_DATA_DIR", &location.directory)
             .env("MAINSTAY_LISTEN", address.to_string())
-            .env("MAINSTAY_RATE_LIMITS", "off")
+            // All clients of the load test are one network.
+            .env("MAINSTAY_CONNECTIONS_PER_NETWORK", "100000")
+            .envs(settings.iter().copied())
             // The container image and the unit in docs/operations.md set this too.
             .env("MIMALLOC_PURGE_DELAY", "10");
         Self::start(command, address, &location.file("server.log"))

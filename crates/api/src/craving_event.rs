@@ -9,7 +9,7 @@ use crate::{
         replay::replaying,
     },
     openapi::{
-        endpoint::{self, Endpoint, Tag},
+        endpoint::{self, Endpoint, Priority, Tag},
         schema::add_input,
     },
     record::{delete_endpoint, history_endpoint, list_endpoint, path, read_endpoint, request_example},
@@ -40,6 +40,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 fn create_endpoint(tag: Tag) -> Endpoint {
     let example = || with_help_example::<CravingEvent>(MEMBER);
     endpoint::post(path::<CravingEvent>(), helping::<CravingEvent, _, _>(replaying(create)))
+        .priority(Priority::Urgent)
         .operation(tag, "createCravingEvent", "Report a craving and get help")
         .about(
             "Stores the craving. The response already carries the coping strategies that worked for this person, the people whom \

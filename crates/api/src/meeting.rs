@@ -21,7 +21,7 @@ use crate::{
         query::Parameters,
     },
     openapi::{
-        endpoint::{self, Endpoint, Parameter, Tag},
+        endpoint::{self, Endpoint, Parameter, Priority, Tag},
         schema::{add, add_enum, add_list},
     },
     record::{id_parameter, if_none_match, list_body, unless_current},
@@ -34,6 +34,7 @@ const CACHE: &str = "public, max-age=60";
 /// Lists the endpoints of meetings.
 pub fn endpoints() -> Vec<Endpoint> {
     let list = endpoint::get("/v1/meetings", list)
+        .priority(Priority::Deferrable)
         .public()
         .operation(Tag::Meetings, "listMeetings", "Find meetings")
         .about(
@@ -55,6 +56,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         .with_headers(&["ETag"])
         .naming(Box::new(|c| add_enum(c, "MeetingOrder", "The order of meetings.", &["distance", "next"])));
     let one = endpoint::get("/v1/meetings/{id}", read)
+        .priority(Priority::Deferrable)
         .public()
         .operation(Tag::Meetings, "getMeeting", "Read one meeting")
         .about("Needs no sign-in. A meeting keeps its id as long as its feed has it under the same name.")

@@ -33,7 +33,7 @@ use crate::{
         query::Parameters,
     },
     openapi::{
-        endpoint::{self, Endpoint, Parameter, Tag},
+        endpoint::{self, Endpoint, Parameter, Priority, Tag},
         reference::Form,
         schema::{Components, add, add_list, add_record},
     },
@@ -55,6 +55,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 fn active_endpoint() -> Endpoint {
     endpoint::get("/v1/plans/active", active)
+        .priority(Priority::Urgent)
         .operation(
             Tag::Plans,
             "getActivePlan",
@@ -93,6 +94,7 @@ fn activate_endpoint() -> Endpoint {
 
 fn numbers_endpoint() -> Endpoint {
     endpoint::get("/v1/plans/{id}/numbers", numbers)
+        .priority(Priority::Deferrable)
         .operation(Tag::Plans, "listPlanNumbers", "List the numbers of a plan")
         .about("Each change of a plan's content gets the next number. Newest first.")
         .parameter(id_parameter())
@@ -109,6 +111,7 @@ fn numbers_endpoint() -> Endpoint {
 fn number_endpoint() -> Endpoint {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 });
     endpoint::get("/v1/plans/{id}/numbers/{n}", number)
+        .priority(Priority::Deferrable)
         .operation(Tag::Plans, "getPlanNumber", "Read a plan as it was at a number")
         .about("With `compare_to`, `difference` says what was added, removed and changed since that number.")
         .parameter(id_parameter())

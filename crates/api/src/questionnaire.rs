@@ -23,7 +23,7 @@ use crate::{
         query::Parameters,
     },
     openapi::{
-        endpoint::{self, Endpoint, Parameter, Tag},
+        endpoint::{self, Endpoint, Parameter, Priority, Tag},
         schema::{add, add_list},
     },
     record::{
@@ -98,6 +98,7 @@ fn read_endpoint() -> Endpoint {
 
 fn trend_endpoint() -> Endpoint {
     endpoint::get("/v1/questionnaires/{id}/trend", read_trend)
+        .priority(Priority::Deferrable)
         .operation(Tag::Questionnaires, "getQuestionnaireTrend", "Follow scores over time")
         .about(
             "The person's scores of one questionnaire, oldest first, each with the change since the one before. There is \

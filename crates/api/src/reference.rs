@@ -22,7 +22,7 @@ use crate::{
         query::Parameters,
     },
     openapi::{
-        endpoint::{self, Endpoint, Parameter, Tag},
+        endpoint::{self, Endpoint, Parameter, Priority, Tag},
         schema::{add, add_list},
     },
     record::{if_none_match, unless_current},
@@ -50,6 +50,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
         endpoint::get("/v1/helplines", helplines)
+            .priority(Priority::Urgent)
             .public()
             .operation(Tag::Reference, "listHelplines", "List helplines")
             .about("Needs no sign-in. Helplines in the requested language come first, and among them crisis lines.")

@@ -24,7 +24,7 @@ use crate::{
         replay::replaying,
     },
     openapi::{
-        endpoint::{self, Endpoint, Parameter, Tag},
+        endpoint::{self, Endpoint, Parameter, Priority, Tag},
         schema::{add_input, add_patch, add_record},
     },
     record::{
@@ -69,6 +69,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 fn create_endpoint(tag: Tag) -> Endpoint {
     let example = || with_help_example::<UseEvent>(MEMBER);
     endpoint::post(path::<UseEvent>(), helping::<UseEvent, _, _>(replaying(create)))
+        .priority(Priority::Urgent)
         .operation(tag, "createUseEvent", "Write down a day of use and get help")
         .about(
             "A day of use is a piece of data: it changes no goal, no plan and no milestone that was earned. The response carries \

@@ -1,4 +1,4 @@
-//! One account that asks for much keeps nobody else waiting.
+//! One account that asks for much keeps nobody else waiting, and a craving waits for nothing.
 
 use std::sync::{
     Arc,
@@ -8,7 +8,7 @@ use std::sync::{
 
 use mainstay_store::{PersonScope, Records, Store, StoreError, cache::response_cache::CachedBody};
 use mainstay_tests::{
-    TestApp, both_engines,
+    Engine, Person, TestApp, both_engines,
     samples::{check_in, upsert},
 };
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ both_engines!(
     long_reads_of_one_person_leave_turns_to_others,
     what_a_person_asks_for_several_times_at_once_is_computed_once,
     a_push_that_goes_on_for_long_delays_pushes_of_its_person_only,
+    a_craving_gets_help_while_others_have_taken_everything,
     what_nobody_waits_for_any_more_is_given_up,
     pages_of_large_records_end_early_and_lose_none,
 );
@@ -102,6 +103,52 @@ async fn a_push_that_goes_on_for_long_delays_pushes_of_its_person_only(app: &Tes
     kim.post("/v1/sync", &one_change(1)).await.expect(200);
     drop(turn);
     sam.post("/v1/sync", &one_change(1)).await.expect(200);
+}
+
+/// Holds all connections to a server that ordinary requests may take, a few for each of some people; and all turns of long
+/// reads.
+async fn take_everything(app: &TestApp, others: &[Person]) -> Vec<Held> {
+    let mut held = Vec::new();
+    for person in others {
+        let (store, scope) = (app.state().store.clone(), app.scope(person).await);
+        held.push(read_long(&store, &scope).0);
+        let connections = if app.database.engine == Engine::Postgres { 8 } else { 0 };
+        for _ in 0..connections {
+            let (work, open, _) = until_dropped();
+            let (store, scope) = (store.clone(), scope.clone());
+            tokio::spawn(async move { store.read(&scope, work).await });
+            held.push(Held(open));
+        }
+    }
+    // Until all who can have begun.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    held
+}
+
+async fn a_craving_gets_help_while_others_have_taken_everything(app: &TestApp) {
+    let sam = app.person().await;
+    let mut others = Vec::new();
+    for _ in 0..4 {
+        others.push(app.person().await);
+    }
+    let craving =
+        json!({ "intensity": 8, "occurred_at": app.clock.now().to_rfc3339(), "substance": "alcohol" });
+    // So that the session and the key of the person are known to the server.
+    sam.get("/v1/me").await.expect(200);
+    let held = take_everything(app, &others).await;
+    let answer = sam.post("/v1/craving-events", &craving).await.expect(201);
+    assert!(answer.body["support"]["helplines"].as_array().is_some_and(|lines| !lines.is_empty()));
+    let id = answer.id();
+    sam.get(&format!("/v1/craving-events/{id}/support")).await.expect(200);
+    sam.get("/v1/support").await.expect(200);
+    sam.get("/v1/helplines").await.expect(200);
+    // They really have taken it all.
+    sam.get(SUMMARY).await.expect(503);
+    if app.database.engine == Engine::Postgres {
+        sam.get(&format!("/v1/craving-events/{id}")).await.expect(503);
+    }
+    drop(held);
+    sam.get(SUMMARY).await.expect(200);
 }
 
 async fn what_nobody_waits_for_any_more_is_given_up(app: &TestApp) {

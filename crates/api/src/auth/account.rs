@@ -24,7 +24,7 @@ use crate::{
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::{
-        endpoint::{self, Endpoint, Tag},
+        endpoint::{self, Endpoint, Priority, Tag},
         schema::add_body_patch,
     },
     record::{MERGES, as_findings, if_match, if_none_match, json_response, tagged, versioned},
@@ -60,12 +60,14 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives::<Account>(200, "Changed.", account_example)
             .with_headers(&["ETag"]),
         endpoint::delete("/v1/me", erase)
+            .priority(Priority::SignIn)
             .operation(tag, "deleteMe", "Erase your account")
             .about("Destroys the key of the record and deletes everything that belongs to the account. This cannot be undone.")
             .takes::<Erasure>(|| json!({ "password": "rivers bend slowly" }))
             .gives_nothing(204, "Erased.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
         endpoint::post("/v1/auth/password/change", change_password)
+            .priority(Priority::SignIn)
             .operation(tag, "changePassword", "Change your password")
             .about("Changes the password and ends every other session.")
             .takes::<PasswordChange>(|| json!({ "current_password": "rivers bend slowly", "new_password": "mountains do not hurry" }))

@@ -21,7 +21,7 @@ use crate::{
         idempotency::{HeldKey, Reply, reply_of_other, stored_reply},
         problem::{HandlerResult, Problem, ProblemKind},
     },
-    openapi::endpoint::{self, Endpoint, Tag},
+    openapi::endpoint::{self, Endpoint, Priority, Tag},
     server::state::State,
 };
 
@@ -30,6 +30,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
         endpoint::post("/v1/auth/refresh", refresh)
+            .priority(Priority::Urgent)
             .public()
             .operation(tag, "refresh", "Get new tokens")
             .about(

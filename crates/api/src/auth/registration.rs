@@ -20,7 +20,7 @@ use crate::{
         network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
     },
-    openapi::endpoint::{self, Endpoint, Tag},
+    openapi::endpoint::{self, Endpoint, Priority, Tag},
     server::{id::new_id, state::State},
 };
 
@@ -28,6 +28,7 @@ use crate::{
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint::post("/v1/auth/register", register)
+            .priority(Priority::Deferrable)
             .public()
             .operation(Tag::Accounts, "register", "Create an account and sign in")
             .about(

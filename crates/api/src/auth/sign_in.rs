@@ -19,7 +19,7 @@ use crate::{
         network::{client_address, network},
         problem::{HandlerResult, Problem, ProblemKind},
     },
-    openapi::endpoint::{self, Endpoint, Tag},
+    openapi::endpoint::{self, Endpoint, Priority, Tag},
     server::state::State,
 };
 
@@ -28,6 +28,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
         endpoint::post("/v1/auth/login", login)
+            .priority(Priority::SignIn)
             .public()
             .operation(tag, "login", "Sign in")
             .about(

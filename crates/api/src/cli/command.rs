@@ -191,6 +191,8 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
         registration: settings.registration,
         trusted_proxies: settings.trusted_proxies.clone(),
         cors_origins: settings.cors_origins.clone(),
+        load_shedding: settings.load_shedding,
+        connections_per_network: settings.connections_per_network,
         erasure_ledger: ErasureLedger::at(&settings.erasure_ledger),
         quota: settings.quota,
         tombstone_days: settings.tombstone_days,

@@ -18,7 +18,10 @@ use mainstay_store::{DatabaseUrl, Locations, PoolSize};
 pub use self::flags::Flags;
 pub use self::value::MAX_QUOTA;
 use self::value::Values;
-use crate::{auth::registration_policy::RegistrationSettings, http::rate_limit::LimitMode};
+use crate::{
+    auth::registration_policy::RegistrationSettings,
+    http::{admission::LoadShedding, rate_limit::LimitMode},
+};
 
 /// Settings whose value may also come from the file that `<name>_file` names.
 const SECRETS: [&str; 2] = ["database_url", "key_database_url"];
@@ -82,6 +85,10 @@ pub struct Settings {
     pub registration: RegistrationSettings,
     /// The limits of accounts that have none of their own.
     pub quota: Quota,
+    /// Whether requests are refused when there is more to do than the server can do.
+    pub load_shedding: LoadShedding,
+    /// The most connections of a network that is no trusted proxy.
+    pub connections_per_network: u32,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Remarks on input that is ignored and was probably meant otherwise.

@@ -1,13 +1,13 @@
 //! The caller: the account that the access token of a request names, if its session is live.
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, http::header};
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::{
     record::{Incoming, Kind, Record},
     value::validation::FindingCode,
 };
 use mainstay_store::{
-    Expected, KeyedRecords, PersonScope, StoreError,
+    Expected, KeyedRecords, PersonScope, StoreError, Urgency,
     cache::response_cache::{CachedBody, Stale},
     session::Principal,
 };
@@ -47,6 +47,11 @@ impl Caller {
             .await?
             .ok_or(Problem::new(ProblemKind::Unauthenticated))?;
         state.limits.count_account(principal.scope.account(), request)?;
+        let urgency = request.extensions().get::<Urgency>().copied().unwrap_or_default();
+        let principal = Principal {
+            scope: principal.scope.with_urgency(urgency),
+            ..principal
+        };
         keep_principal(request, &principal);
         Ok(Self {
             principal,

@@ -57,6 +57,25 @@ struct RequestInfo {
     cross_origin: Option<CrossOrigin>,
 }
 
+impl RequestInfo {
+    fn of(request: &ServiceRequest) -> Self {
+        Self {
+            started: Instant::now(),
+            id: valid_request_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()),
+            trace: trace_id(request.headers()),
+            method: method_label(request.method()),
+            cross_origin: request
+                .app_data::<AllowedOrigins>()
+                .and_then(|allowed| allowed.of_request(request.headers())),
+        }
+    }
+}
+
+/// Sets the headers that every response has on one that is made outside of the layer.
+pub fn set_headers_of_every_response(request: &ServiceRequest, headers: &mut HeaderMap) {
+    set_default_headers(headers, &RequestInfo::of(request), None);
+}
+
 /// Wraps every request: it gets an id, a log line, metrics, default headers, and a problem document for every error.
 /// All that is logged meanwhile carries the id.
 ///
@@ -66,15 +85,7 @@ pub async fn request_layer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let info = RequestInfo {
-        started: Instant::now(),
-        id: valid_request_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()),
-        trace: trace_id(request.headers()),
-        method: method_label(request.method()),
-        cross_origin: request
-            .app_data::<AllowedOrigins>()
-            .and_then(|allowed| allowed.of_request(request.headers())),
-    };
+    let info = RequestInfo::of(&request);
     with_label(Arc::clone(&info.id), serve(request, next, &info)).await
 }
 

@@ -1,9 +1,11 @@
 //! HTTP: reading requests, and building responses and problems, for every handler.
 
+pub mod admission;
 pub mod body;
 pub mod body_pace;
 pub mod caller;
 pub mod conditional;
+pub mod connections;
 pub mod cors;
 pub mod faults;
 pub mod idempotency;
@@ -16,6 +18,7 @@ pub mod middleware;
 pub mod network;
 pub mod page;
 pub mod patch;
+pub mod priority;
 pub mod problem;
 pub mod query;
 pub mod rate_limit;

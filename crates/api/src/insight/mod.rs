@@ -32,7 +32,7 @@ use self::{
 };
 use crate::{
     http::{caller::Caller, problem::HandlerResult, query::Parameters},
-    openapi::endpoint::{self, Endpoint, Parameter, Tag},
+    openapi::endpoint::{self, Endpoint, Parameter, Priority, Tag},
 };
 
 /// Days of doses that the early-warning rules read: an injection may last for 190 days and be overdue for more.
@@ -61,6 +61,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 fn abstinence_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/abstinence", get_abstinence)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getAbstinence", "Days without use, for each goal")
             .about(
                 "For each goal: the current run, earlier runs, shares of days over the last 7, 30 and 90 days and since the goal \
@@ -74,6 +75,7 @@ fn abstinence_endpoint() -> Endpoint {
 fn milestones_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/milestones", get_milestones)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getMilestones", "What was reached, and what comes next")
             .about(
                 "Milestones of the current run, of all days without use together, and of urges ridden out. A milestone that was \
@@ -86,6 +88,7 @@ fn milestones_endpoint() -> Endpoint {
 fn series_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/series", get_series)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getSeries", "One measure over time")
             .about(
                 "One point a day, week or month of the person's calendar. Times without a value are left out: a missing value is \
@@ -114,6 +117,7 @@ fn series_endpoint() -> Endpoint {
 fn cravings_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/cravings", get_cravings)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getCravings", "How cravings go")
             .about(
                 "The trend over the last 14 days (Theil–Sen slope of the daily maximum), the hours of the week, how long cravings \
@@ -128,6 +132,7 @@ fn cravings_endpoint() -> Endpoint {
 fn triggers_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/triggers", get_triggers)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getTriggers", "What brings cravings on")
             .about(
                 "How often each trigger was present, and how often use followed with it and without it, from 5 events on either \
@@ -142,6 +147,7 @@ fn triggers_endpoint() -> Endpoint {
 fn strategies_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/strategies", get_strategies)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getStrategies", "What helps")
             .about(
                 "How much more the craving fell with each coping strategy than without any, with its interval, once that can be \
@@ -155,6 +161,7 @@ fn strategies_endpoint() -> Endpoint {
 fn self_efficacy_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/self-efficacy", get_self_efficacy)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getSelfEfficacy", "Confidence by kind of situation")
             .about(
                 "The latest profile over the eight kinds of high-risk situations, its changes in the window, and the two kinds to \
@@ -168,6 +175,7 @@ fn self_efficacy_endpoint() -> Endpoint {
 fn medication_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/medication", get_medication)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getMedicationCoverage", "How much of the time medication covered")
             .about(
                 "The proportion of days covered, and the longest stretch with gaps of at most 7 days. A long-acting dose covers \
@@ -184,6 +192,7 @@ fn medication_endpoint() -> Endpoint {
 fn summary_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/summary", get_summary)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getSummary", "All of it, small")
             .about("What an app shows at its start, in one response.")
             .parameter(window_parameter()),
@@ -194,6 +203,7 @@ fn summary_endpoint() -> Endpoint {
 fn warnings_endpoint() -> Endpoint {
     insight(
         endpoint::get("/v1/insights/warnings", get_warnings)
+            .priority(Priority::Deferrable)
             .operation(Tag::Insights, "getWarnings", "Early warnings, explained")
             .about(
                 "Evaluates fixed rules, version 2, on the person's own record. The response has the level, each rule that fired with \

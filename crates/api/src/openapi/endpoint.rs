@@ -9,7 +9,7 @@ use crate::{
     openapi::schema::{Components, add, add_body},
 };
 
-pub use crate::openapi::tag::Tag;
+pub use crate::{http::priority::Priority, openapi::tag::Tag};
 
 /// Builds a schema, and adds the schemas that it refers to.
 pub type SchemaOf = Box<dyn Fn(&mut Components) -> Value>;
@@ -110,6 +110,8 @@ pub struct Endpoint {
     pub public: bool,
     /// Whether the document leaves the operation out.
     pub hidden: bool,
+    /// How soon the operation is served when there is more to do than the server can do.
+    pub priority: Priority,
     /// The parameters of the path, the query and the header.
     pub parameters: Vec<Parameter>,
     /// The request body.
@@ -145,6 +147,7 @@ impl Endpoint {
             description: String::new(),
             public: false,
             hidden: false,
+            priority: Priority::Ordinary,
             parameters: Vec::new(),
             body: None,
             responses: Vec::new(),
@@ -181,6 +184,13 @@ impl Endpoint {
     pub fn hidden(mut self) -> Self {
         self.hidden = true;
         self.public = true;
+        self
+    }
+
+    /// Sets how soon the operation is served when there is more to do than the server can do.
+    #[must_use]
+    pub fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
         self
     }
 

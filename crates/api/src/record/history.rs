@@ -18,7 +18,7 @@ use super::{
 use crate::{
     http::{caller::Caller, problem::HandlerResult},
     openapi::{
-        endpoint::{self, Endpoint, Tag},
+        endpoint::{self, Endpoint, Priority, Tag},
         reference::Form,
         schema::{Components, add_list, add_record},
     },
@@ -28,6 +28,7 @@ use crate::{
 pub fn history_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::get(format!("{}/history", path_of_one::<T>()), history_handler(T::KIND))
+        .priority(Priority::Deferrable)
         .operation(
             tag,
             format!("list{name}History"),

@@ -27,7 +27,7 @@ use crate::{
         request::{Format, InsightRequest},
     },
     openapi::{
-        endpoint::{self, Endpoint, Parameter, Tag},
+        endpoint::{self, Endpoint, Parameter, Priority, Tag},
         schema::add,
     },
     record::if_none_match,
@@ -51,6 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 
 fn report_endpoint() -> Endpoint {
     endpoint::get("/v1/reports/progress", get_report)
+        .priority(Priority::Deferrable)
         .operation(Tag::Insights, "getProgressReport", "The progress report, to read and to print")
         .about(
             "One page of HTML without scripts, for a WebView or for paper (A4): what was reached, craving and mood over time, the \
@@ -72,6 +73,7 @@ fn chart_endpoint() -> Endpoint {
     let chart = ChartName::SelfEfficacy;
     let svg = move || json!(chart.draw(&example()).svg(chart).into_string());
     endpoint::get("/v1/reports/charts/{name}.svg", get_chart)
+        .priority(Priority::Deferrable)
         .operation(Tag::Insights, "getProgressChart", "One chart of the progress report")
         .about(
             "An SVG image with a title and a description for people who do not see it. If there is not enough data to draw, it \

@@ -11,6 +11,7 @@ use actix_web::{
 use ipnet::IpNet;
 use mainstay_domain::account::quota::Quota;
 use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger};
+use socket2::SockRef;
 
 use crate::{
     auth::{
@@ -22,9 +23,12 @@ use crate::{
         registration_policy::{RegistrationPolicy, RegistrationSettings},
     },
     http::{
+        admission::{Admission, LoadShedding, Refusals, admission_layer},
+        connections::Connections,
         cors::AllowedOrigins,
         large_body::LargeBodies,
         middleware,
+        priority::PriorityTable,
         rate_limit::{LimitMode, Limits},
         running_keys::RunningKeys,
     },
@@ -34,6 +38,7 @@ use crate::{
         clock::Clock,
         key_watch::{KeyFiles, KeyWatch},
         metrics::{self, Metrics, RouteMetrics},
+        open_files,
         operations::OpenapiDocument,
         push_turns::PushTurns,
         state::{Parts, State},
@@ -43,6 +48,9 @@ use crate::{
 
 /// How long requests in flight may still take after the signal to stop, in seconds.
 const SHUTDOWN_S: u64 = 30;
+
+/// How many connections may wait to be accepted. A burst of clients must find room while the server has little time.
+const BACKLOG: i32 = 1024;
 
 /// Everything that an application is built from.
 pub struct Configuration {
@@ -62,6 +70,10 @@ pub struct Configuration {
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose web pages may use the API, each as browsers send it.
     pub cors_origins: Vec<String>,
+    /// Whether requests are refused when there is more to do than the server can do.
+    pub load_shedding: LoadShedding,
+    /// The most connections of a network that is no trusted proxy.
+    pub connections_per_network: u32,
     /// The file that erasures are entered into.
     pub erasure_ledger: ErasureLedger,
     /// The limits of accounts that have none of their own.
@@ -80,6 +92,8 @@ pub struct Configuration {
 pub struct Application {
     state: State,
     allowed_origins: AllowedOrigins,
+    load_shedding: LoadShedding,
+    connections_per_network: u32,
     workers: usize,
 }
 
@@ -120,6 +134,8 @@ impl Application {
         Ok(Self {
             state: State::new(parts),
             allowed_origins: AllowedOrigins::new(configuration.cors_origins),
+            load_shedding: configuration.load_shedding,
+            connections_per_network: configuration.connections_per_network,
             workers: configuration.workers,
         })
     }
@@ -142,17 +158,32 @@ impl Application {
             metrics::serve(listener, self.state.metrics.clone())?;
         }
         worker::start(&self.state);
-        let (state, allowed_origins) = (self.state, self.allowed_origins);
+        let max_connections = open_files::max_connections(self.workers);
+        let connections = Connections::new(
+            self.connections_per_network,
+            max_connections * self.workers / 4 * 3,
+            self.state.trusted_proxies.clone(),
+        );
+        let refusals = Arc::new(Refusals::default());
+        actix_web::rt::spawn(report_refusals(Arc::clone(&refusals)));
+        // The standard library asks for a short queue of connections that wait to be accepted.
+        SockRef::from(&listener).listen(BACKLOG)?;
+        let (state, allowed_origins, load_shedding) = (self.state, self.allowed_origins, self.load_shedding);
         let document = Arc::new(OpenapiDocument::new(routes::document_text));
         let server = HttpServer::new(move || {
+            let endpoints = routes::endpoints();
+            let admission = Admission::new(load_shedding, priorities(&endpoints), Arc::clone(&refusals));
             App::new()
+                .app_data(admission)
                 .app_data(state.clone())
                 .app_data(document.clone())
                 .app_data(allowed_origins.clone())
                 .app_data(RouteMetrics::new("unmatched"))
                 .wrap(Compress::default())
                 .wrap(actix_web::middleware::from_fn(middleware::request_layer))
-                .configure(|config| configure(config, routes::endpoints()))
+                // The layer that is added last is the outermost.
+                .wrap(actix_web::middleware::from_fn(admission_layer))
+                .configure(|config| configure(config, endpoints))
                 .default_service(web::to(middleware::no_such_path))
         });
         Ok(server
@@ -163,6 +194,10 @@ impl Application {
             // acknowledged those before it.
             .tcp_nodelay(true)
             .client_request_timeout(Duration::from_secs(20))
+            // Work on a request ends once its client has closed the connection.
+            .h1_allow_half_closed(false)
+            .max_connections(max_connections)
+            .on_connect(move |stream, data| connections.on_connect(stream, data))
             .listen(listener)?
             .run())
     }
@@ -222,6 +257,23 @@ impl Drop for Running {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Lists the priorities of the endpoints.
+fn priorities(endpoints: &[Endpoint]) -> PriorityTable {
+    let mut table = PriorityTable::default();
+    for endpoint in endpoints {
+        table.insert(&endpoint.method, &endpoint.path, endpoint.priority);
+    }
+    table
+}
+
+/// Reports refusals once a second, as long as the process runs.
+async fn report_refusals(refusals: Arc<Refusals>) {
+    loop {
+        actix_web::rt::time::sleep(Duration::from_secs(1)).await;
+        refusals.report();
     }
 }
 

@@ -18,6 +18,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 pub const WORKER_FAILURES: &str = "mainstay_worker_failures_total";
 /// Counts writes that were refused because a budget of their account is used up, by the budget. Changes of sync count too.
 const QUOTA_REFUSALS: &str = "mainstay_quota_refusals_total";
+/// Counts requests that were refused because there was more to do than the server can do, by priority.
+pub const REFUSALS: &str = "mainstay_refused_requests_total";
 const REQUESTS: &str = "http_requests_total";
 const DURATION: &str = "http_request_duration_seconds";
 const BUILD_INFO: &str = "mainstay_build_info";
@@ -57,6 +59,11 @@ impl Metrics {
         describe_histogram!(
             DURATION,
             "Time from a request to its response, by method and route template."
+        );
+        describe_counter!(
+            REFUSALS,
+            "Requests that were refused because there was more to do than the server can do, by priority; those of a network with \
+             too many connections have the priority `connection`."
         );
         describe_counter!(WORKER_FAILURES, "Failed runs of background jobs, by job.");
         describe_counter!(

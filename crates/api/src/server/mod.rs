@@ -6,6 +6,7 @@ pub mod id;
 pub mod key_watch;
 pub mod logging;
 pub mod metrics;
+pub mod open_files;
 pub mod operations;
 pub mod push_turns;
 pub mod state;

@@ -17,7 +17,7 @@ use utoipa_swagger_ui::Config;
 use crate::{
     http::problem::{HandlerResult, Problem, ProblemKind},
     openapi::{
-        endpoint::{self, Endpoint, Parameter, Tag},
+        endpoint::{self, Endpoint, Parameter, Priority, Tag},
         schema::add_enum,
     },
     server::state::State,
@@ -34,17 +34,20 @@ pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Operations;
     vec![
         endpoint::get("/health/live", live)
+            .priority(Priority::Urgent)
             .public()
             .operation(tag, "getLiveness", "Check that the process runs")
             .about("Succeeds while the process runs. It does not check the databases.")
             .gives::<Health>(200, "Alive.", || json!({ "status": "ok" })),
         endpoint::get("/health/ready", ready)
+            .priority(Priority::Urgent)
             .public()
             .operation(tag, "getReadiness", "Check that requests can be served")
             .about("Checks that both databases can be reached and are migrated, and that the master key opens them.")
             .gives::<Health>(200, "Ready.", || json!({ "status": "ok" }))
             .problems(&[ProblemKind::Unavailable]),
         endpoint::get("/.well-known/jwks.json", jwks)
+            .priority(Priority::Urgent)
             .public()
             .operation(tag, "getJwks", "List the public keys of the access tokens")
             .about("A JSON Web Key Set (RFC 7517).")
@@ -54,17 +57,20 @@ pub fn endpoints() -> Vec<Endpoint> {
                 || json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": "rgX0…", "x": "11qY…" }] }),
             ),
         endpoint::get("/openapi.json", openapi)
+            .priority(Priority::Deferrable)
             .public()
             .operation(tag, "getOpenapi", "Get this document")
             .about("The contract, in OpenAPI 3.1.")
             .gives_schema(200, "The document.", Box::new(|_| json!({ "type": "object", "additionalProperties": true })), || json!({ "openapi": "3.1.0" })),
         endpoint::get("/docs", docs_page)
+            .priority(Priority::Deferrable)
             .public()
             .operation(tag, "getDocs", "Open the interactive reference")
             .about("A page on which every operation can be tried. It loads everything from this server.")
             .gives_media(200, "The page.", "text/html", || json!("<!DOCTYPE html>…")),
-        endpoint::get("/docs/{file}", docs_file).hidden(),
+        endpoint::get("/docs/{file}", docs_file).priority(Priority::Deferrable).hidden(),
         endpoint::get("/problems/{slug}", problem_page)
+            .priority(Priority::Deferrable)
             .public()
             .operation(tag, "getProblemPage", "Explain a problem type")
             .about("The page that the `type` of a problem refers to.")

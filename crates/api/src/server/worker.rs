@@ -268,7 +268,7 @@ mod tests {
     use super::*;
     use crate::{
         auth::{access_token::generate_signing_key, registration_policy::RegistrationSettings},
-        http::rate_limit::LimitMode,
+        http::{admission::LoadShedding, rate_limit::LimitMode},
         server::{
             application::{Application, Configuration},
             clock::Clock,
@@ -352,6 +352,8 @@ mod tests {
             registration: RegistrationSettings::default(),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
+            load_shedding: LoadShedding::Off,
+            connections_per_network: 256,
             erasure_ledger: ErasureLedger::at(&directory.join("erasures.jsonl")),
             quota: Quota::DEFAULT,
             tombstone_days: 180,

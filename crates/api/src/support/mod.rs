@@ -33,7 +33,7 @@ pub use self::{
 };
 use crate::{
     http::{caller::Caller, problem::HandlerResult, query::Parameters},
-    openapi::endpoint::{self, Endpoint, Parameter, Tag},
+    openapi::endpoint::{self, Endpoint, Parameter, Priority, Tag},
     record::{find_by_path_id, id_parameter, json_response, path_of_one, profile},
 };
 
@@ -41,6 +41,7 @@ use crate::{
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint::get("/v1/support", get_help)
+            .priority(Priority::Urgent)
             .operation(Tag::Support, "getSupport", "Get help now")
             .about(
                 "Returns what works for this person, whom they can reach now, helplines of their country, the steps of the active \
@@ -60,6 +61,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub fn for_event<T: Record + HelpOccasion>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     endpoint::get(format!("{}/support", path_of_one::<T>()), get_help_for_event::<T>)
+        .priority(Priority::Urgent)
         .operation(tag, format!("get{name}Support"), format!("Get help for a {one}"))
         .about(format!(
             "Returns the same help as the response that stored the {one}, as of now."

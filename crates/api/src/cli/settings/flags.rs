@@ -96,6 +96,12 @@ flags! {
     /// The largest number of writes of an account on one day in UTC (`MAINSTAY_QUOTA_WRITES_PER_DAY`).
     #[arg(long, global = true, value_name = "N")]
     quota_writes_per_day;
+    /// Whether requests are refused when there is more to do than the server can do: `on` or `off` (`MAINSTAY_LOAD_SHEDDING`).
+    #[arg(long, global = true, value_name = "MODE")]
+    load_shedding;
+    /// The most connections of one network that is no trusted proxy (`MAINSTAY_CONNECTIONS_PER_NETWORK`).
+    #[arg(long, global = true, value_name = "N")]
+    connections_per_network;
     /// For how many days sync reports a deletion (`MAINSTAY_TOMBSTONE_DAYS`).
     #[arg(long, global = true, value_name = "DAYS")]
     tombstone_days;

@@ -9,7 +9,7 @@ use mainstay_store::{DatabaseUrl, PoolSize};
 use super::{LogFormat, SecretFile, Settings};
 use crate::{
     auth::registration_policy::{RegistrationMode, RegistrationSettings},
-    http::{cors::parse_origin, network::canonical_network, rate_limit::LimitMode},
+    http::{admission::LoadShedding, cors::parse_origin, network::canonical_network, rate_limit::LimitMode},
 };
 
 /// Connections that a pool must have beside one for each worker.
@@ -178,6 +178,12 @@ impl Values {
             rate_limits: self.get("rate_limits", limit_mode).unwrap_or(LimitMode::On),
             registration: self.registration(),
             quota: self.quota(),
+            load_shedding: self
+                .get("load_shedding", load_shedding)
+                .unwrap_or(LoadShedding::On),
+            connections_per_network: self
+                .number("connections_per_network", &(1..=1_000_000))
+                .unwrap_or(256),
             tombstone_days: self.number("tombstone_days", &(1..=3650)).unwrap_or(180),
             data_dir,
             remarks,
@@ -232,6 +238,14 @@ fn registration_mode(text: &str) -> Result<RegistrationMode, String> {
         "invite" => Ok(RegistrationMode::Invite),
         "closed" => Ok(RegistrationMode::Closed),
         _ => Err("must be open, invite or closed".to_owned()),
+    }
+}
+
+fn load_shedding(text: &str) -> Result<LoadShedding, String> {
+    match text {
+        "on" => Ok(LoadShedding::On),
+        "off" => Ok(LoadShedding::Off),
+        _ => Err("must be on or off".to_owned()),
     }
 }
 

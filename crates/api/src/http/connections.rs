@@ -1,0 +1,151 @@
+//! Connections of each network, so that no single network can hold all that the server has.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr, Shutdown},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use actix_web::{dev::Extensions, rt::net::TcpStream};
+use ipnet::IpNet;
+use socket2::SockRef;
+
+use crate::http::network::is_trusted;
+
+/// Counts connections. Clones share the counts.
+#[derive(Clone)]
+pub struct Connections(Arc<Shared>);
+
+struct Shared {
+    all: AtomicUsize,
+    networks: Mutex<HashMap<IpAddr, u32>>,
+    per_network: u32,
+    /// So many connections in all are a crowd.
+    crowd: usize,
+    trusted: Vec<IpNet>,
+}
+
+/// One connection, which counts until it is dropped.
+pub struct Connection {
+    shared: Arc<Shared>,
+    /// The network that it counts for; `None` for a trusted proxy, which has the connections of many people.
+    network: Option<IpAddr>,
+    is_one_too_many: bool,
+}
+
+impl Connections {
+    /// Counts connections: so many per network are allowed, and from so many in all the server needs room.
+    pub fn new(per_network: u32, crowd: usize, trusted: Vec<IpNet>) -> Self {
+        Self(Arc::new(Shared {
+            all: AtomicUsize::new(0),
+            networks: Mutex::default(),
+            per_network,
+            crowd,
+            trusted,
+        }))
+    }
+
+    /// Counts a connection that was just accepted. If its network has too many, its first request is refused. If it has
+    /// twice as many, the connection is closed at once.
+    pub fn on_connect(&self, stream: &dyn Any, data: &mut Extensions) {
+        let Some(stream) = stream.downcast_ref::<TcpStream>() else {
+            return;
+        };
+        let peer = stream.peer_addr().ok().map(|peer| peer.ip().to_canonical());
+        let counted = peer.filter(|peer| !is_trusted(*peer, &self.0.trusted));
+        let (connection, count) = self.count(counted.map(network));
+        if count > self.0.per_network.saturating_mul(2) {
+            // It may be closed already.
+            let _ = SockRef::from(stream).shutdown(Shutdown::Both);
+        }
+        data.insert(connection);
+    }
+
+    /// Counts a connection of a network. Returns it with the number of connections that the network has now.
+    fn count(&self, network: Option<IpAddr>) -> (Connection, u32) {
+        self.0.all.fetch_add(1, Ordering::Relaxed);
+        let count = network.map_or(0, |network| {
+            let mut networks = self.0.networks();
+            let count = networks.entry(network).or_insert(0);
+            *count = count.saturating_add(1);
+            *count
+        });
+        let connection = Connection {
+            shared: Arc::clone(&self.0),
+            network,
+            is_one_too_many: count > self.0.per_network,
+        };
+        (connection, count)
+    }
+}
+
+impl Connection {
+    /// Whether its network had too many connections when it was accepted.
+    pub fn is_one_too_many(&self) -> bool {
+        self.is_one_too_many
+    }
+
+    /// Whether there are so many connections that each should close after its response.
+    pub fn is_in_crowd(&self) -> bool {
+        self.shared.all.load(Ordering::Relaxed) > self.shared.crowd
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.all.fetch_sub(1, Ordering::Relaxed);
+        let Some(network) = self.network else { return };
+        let mut networks = self.shared.networks();
+        if let Some(count) = networks.get_mut(&network) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                networks.remove(&network);
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn networks(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+        self.networks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The network of an address: an IPv4 address itself, or the /64 of an IPv6 address.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & (u128::MAX << 64))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_network_has_connections_of_its_own_until_they_are_closed() {
+        let connections = Connections::new(2, 4, Vec::new());
+        let open = |address: &str| connections.count(Some(network(address.parse().unwrap()))).0;
+        let first = open("192.0.2.1");
+        let _second = open("192.0.2.1");
+        assert!(open("192.0.2.1").is_one_too_many());
+        assert!(!open("192.0.2.2").is_one_too_many());
+        drop(first);
+        let fourth = open("192.0.2.1");
+        assert!(!fourth.is_one_too_many());
+
+        let _v6 = [open("2001:db8::1"), open("2001:db8::2")];
+        assert!(open("2001:db8::ffff:1").is_one_too_many());
+        assert!(!open("2001:db8:0:1::1").is_one_too_many());
+        assert!(!fourth.is_in_crowd());
+        let proxied = [connections.count(None).0, connections.count(None).0];
+        assert!(fourth.is_in_crowd() && !proxied.iter().any(Connection::is_one_too_many));
+        drop(proxied);
+        assert!(!fourth.is_in_crowd());
+    }
+}
