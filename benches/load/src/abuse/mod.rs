@@ -28,7 +28,7 @@ const FLOODERS: usize = 32;
 /// How long a client waits before it goes away.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The clients that find out how much the server can serve.
-const PEAK_CLIENTS: usize = 32;
+const PEAK_CLIENTS: usize = 12;
 /// So many times as much as the server can serve.
 const OVERLOAD: f64 = 10.0;
 /// The most requests a second that the client of the load test can send beside the server.

@@ -298,3 +298,43 @@ fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
         config.service(resource.default_service(web::to(other)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::Method;
+
+    use super::*;
+    use crate::http::priority::Priority;
+
+    #[test]
+    fn help_comes_first_and_what_can_wait_comes_last() {
+        let table = priorities(&routes::endpoints());
+        for (method, path, priority) in [
+            (Method::POST, "/v1/craving-events", Priority::Urgent),
+            (Method::POST, "/v1/use-events", Priority::Urgent),
+            (Method::GET, "/v1/craving-events/0195/support", Priority::Urgent),
+            (Method::GET, "/v1/support", Priority::Urgent),
+            (Method::GET, "/v1/plans/active", Priority::Urgent),
+            (Method::GET, "/v1/helplines", Priority::Urgent),
+            (Method::GET, "/health/live", Priority::Urgent),
+            (Method::GET, "/health/ready", Priority::Urgent),
+            (Method::POST, "/v1/auth/refresh", Priority::Urgent),
+            (Method::POST, "/v1/check-ins", Priority::Ordinary),
+            (Method::POST, "/v1/sync", Priority::Ordinary),
+            (Method::POST, "/v1/auth/login", Priority::SignIn),
+            (Method::POST, "/v1/auth/register", Priority::Deferrable),
+            (Method::GET, "/v1/insights/summary", Priority::Deferrable),
+            (Method::GET, "/v1/reports/progress", Priority::Deferrable),
+            (
+                Method::GET,
+                "/v1/reports/charts/calendar.svg",
+                Priority::Deferrable,
+            ),
+            (Method::GET, "/v1/check-ins/0195/history", Priority::Deferrable),
+            (Method::GET, "/v1/meetings", Priority::Deferrable),
+            (Method::GET, "/nowhere", Priority::Deferrable),
+        ] {
+            assert_eq!(table.find(&method, path), priority, "{method} {path}");
+        }
+    }
+}

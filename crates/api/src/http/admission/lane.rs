@@ -7,7 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::turns::Ticket;
 use crate::http::priority::Priority;
 
 /// The most requests that wait in a lane.
@@ -21,16 +20,17 @@ const MIN_ORDINARY: usize = 16;
 /// below it.
 const SLOW: Duration = Duration::from_millis(750);
 /// Requests that can wait are refused as they arrive while others have waited for longer than this.
-const BEHIND: Duration = Duration::from_millis(10);
+const BEHIND: Duration = Duration::from_millis(25);
 /// How often the limit is adjusted.
 const WINDOW: Duration = Duration::from_millis(100);
 /// The fewest requests that say whether the quickest of them was slow.
 const MIN_OBSERVED: u32 = 8;
 
 /// The requests of one priority on one worker.
-pub struct Lane {
-    /// Those that wait, the oldest first.
-    waiting: RefCell<VecDeque<Rc<Ticket>>>,
+pub struct Lane<T> {
+    priority: Priority,
+    /// Those that wait, each with when it came, the oldest first.
+    waiting: RefCell<VecDeque<(Instant, Rc<T>)>>,
     /// The number of those that run.
     pub running: Cell<usize>,
     /// The most that may run.
@@ -74,18 +74,18 @@ struct Window {
     count: u32,
 }
 
-impl Lane {
+impl<T> Lane<T> {
     /// Creates the empty lane of a priority.
     pub fn new(priority: Priority) -> Self {
         let ms = Duration::from_millis;
-        // A refusal must come within 50 ms. So requests that would be refused after they waited may not wait for long.
+        // Most refusals come at once, since one can tell that the wait would be too long. The deadlines are for the others.
         let (limit, calm, patience, deadline) = match priority {
             Priority::Urgent => (Limit::Fixed(1024), ms(100), ms(1000), ms(2000)),
             Priority::Ordinary => (Limit::Adaptive(AdaptiveLimit::new()), ms(4), ms(100), ms(1000)),
-            Priority::SignIn => (Limit::Fixed(64), ms(4), ms(30), ms(30)),
-            Priority::Deferrable => (Limit::Fixed(64), ms(4), ms(20), ms(20)),
+            Priority::SignIn | Priority::Deferrable => (Limit::Fixed(64), ms(4), ms(100), ms(250)),
         };
         Self {
+            priority,
             waiting: RefCell::default(),
             running: Cell::new(0),
             limit,
@@ -117,64 +117,77 @@ impl Lane {
     /// Whether a request that arrives now may wait: whether those before it wait for a short time, as far as one can tell.
     pub fn has_room(&self, now: Instant) -> bool {
         let count = self.waiting.borrow().len();
-        let ahead = self
-            .pace
-            .mean
-            .get()
-            .saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
-        count < MAX_WAITING && ahead <= self.patience && self.age(now) <= self.patience
+        count < MAX_WAITING && self.wait_of(count, now) <= self.patience && self.age(now) <= self.patience
+    }
+
+    /// How long a request has to wait that has so many before it, as far as one can tell.
+    fn wait_of(&self, ahead: usize, now: Instant) -> Duration {
+        // An urgent request is not refused on a guess.
+        if self.priority == Priority::Urgent {
+            return Duration::ZERO;
+        }
+        // A few turns come with each round, so the time since the last one says less than the mean.
+        let since_last = now.duration_since(self.pace.last.get());
+        let pace = self.pace.mean.get().max(since_last / 4);
+        pace.saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX))
+    }
+
+    /// Takes the latest request if it has to wait for much longer than was to be seen when it came.
+    pub fn take_excess(&self, now: Instant) -> Option<Rc<T>> {
+        let mut waiting = self.waiting.borrow_mut();
+        let is_excess = self.wait_of(waiting.len().saturating_sub(1), now) > self.patience * 2;
+        is_excess.then(|| waiting.pop_back())?.map(|(_, ticket)| ticket)
     }
 
     /// How long the oldest request has waited.
     pub fn age(&self, now: Instant) -> Duration {
         let waiting = self.waiting.borrow();
         let oldest = waiting.front();
-        oldest.map_or(Duration::ZERO, |oldest| now.duration_since(oldest.arrived))
+        oldest.map_or(Duration::ZERO, |(arrived, _)| now.duration_since(*arrived))
     }
 
-    /// Whether those of this lane wait for so long that a request that can wait need not even try.
+    /// Whether those of this lane wait for so long that a request that can wait will not get its turn.
     pub fn is_behind(&self, now: Instant) -> bool {
         self.age(now) > BEHIND
     }
 
     /// Lets a request wait.
-    pub fn push(&self, ticket: Rc<Ticket>) {
+    pub fn push(&self, ticket: Rc<T>, now: Instant) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
-            self.pace.last.set(ticket.arrived);
+            self.pace.last.set(now);
         }
-        waiting.push_back(ticket);
+        waiting.push_back((now, ticket));
     }
 
     /// Takes the request whose turn it is.
-    pub fn take(&self, now: Instant) -> Option<Rc<Ticket>> {
-        let ticket = self.pop_if(|_any| true)?;
+    pub fn take(&self, now: Instant) -> Option<Rc<T>> {
+        let ticket = self.pop_if(|_arrived| true)?;
         let took = now.duration_since(self.pace.last.replace(now)).min(SLOW);
         self.pace.mean.set(self.pace.mean.get() / 8 * 7 + took / 8);
         Some(ticket)
     }
 
-    /// Whether a request has waited too long.
-    pub fn is_overdue(&self, ticket: &Ticket, now: Instant) -> bool {
-        now.duration_since(ticket.arrived) > self.deadline
+    /// Takes the oldest request if it has waited too long, or if none of the lane will get its turn.
+    pub fn take_overdue(&self, now: Instant, is_hopeless: bool) -> Option<Rc<T>> {
+        self.pop_if(|arrived| is_hopeless || now.duration_since(arrived) > self.deadline)
     }
 
-    /// Takes the oldest waiting request, if it is still there and meets a condition. Those whose client is gone are
+    /// Takes the oldest request, if there is one and a condition holds for when it came. Those whose client is gone are
     /// dropped.
-    pub fn pop_if(&self, condition: impl Fn(&Ticket) -> bool) -> Option<Rc<Ticket>> {
+    fn pop_if(&self, condition: impl Fn(Instant) -> bool) -> Option<Rc<T>> {
         let mut waiting = self.waiting.borrow_mut();
         // A request that is gone has dropped its half.
         while waiting
             .front()
-            .is_some_and(|ticket| Rc::strong_count(ticket) == 1)
+            .is_some_and(|(_, ticket)| Rc::strong_count(ticket) == 1)
         {
             waiting.pop_front();
         }
-        if condition(waiting.front()?) {
-            waiting.pop_front()
-        } else {
-            None
-        }
+        let (arrived, _) = waiting.front()?;
+        condition(*arrived)
+            .then(|| waiting.pop_front())?
+            .map(|(_, ticket)| ticket)
     }
 }
 

@@ -178,3 +178,58 @@ async fn take_in_body() {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{body::to_bytes, test::TestRequest};
+
+    use super::*;
+    use crate::{http::cors::AllowedOrigins, server::metrics::Metrics};
+
+    #[actix_web::test]
+    async fn a_refusal_is_a_problem_with_the_headers_of_every_response() {
+        Metrics::install().unwrap();
+        let refusals = Refusals::default();
+        let origin = "https://app.example.org";
+        let request = TestRequest::post()
+            .app_data(AllowedOrigins::new(vec![origin.to_owned()]))
+            .insert_header(("origin", origin))
+            .insert_header(("x-request-id", "mine"))
+            .insert_header(("content-length", "2"))
+            .to_srv_request();
+        let response = refusals
+            .refuse(request, Refused::Overload(Priority::Ordinary))
+            .await
+            .into_parts()
+            .1;
+        assert_eq!(response.status().as_u16(), 503);
+        for (name, value) in [
+            ("content-type", "application/problem+json"),
+            ("cache-control", "no-store"),
+            ("x-request-id", "mine"),
+            ("x-content-type-options", "nosniff"),
+            ("access-control-allow-origin", origin),
+        ] {
+            assert_eq!(response.headers().get(name).unwrap(), value, "{name}");
+        }
+        let body = to_bytes(response.into_body()).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["type"], "/problems/unavailable");
+    }
+
+    #[test]
+    fn those_who_are_refused_together_come_back_apart() {
+        Metrics::install().unwrap();
+        let refusals = Refusals::default();
+        let count = refusals.count(Refused::Overload(Priority::Ordinary)).unwrap();
+        let mut waits = [0; 8];
+        for _ in 0..1000 {
+            waits[usize::try_from(refusals.wait(count)).unwrap()] += 1;
+        }
+        assert_eq!(waits.iter().sum::<i32>(), 1000);
+        assert!(
+            waits[1..=5].iter().all(|times| (180..=220).contains(times)),
+            "{waits:?}"
+        );
+    }
+}

@@ -7,6 +7,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    ops::RangeInclusive,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -19,13 +20,15 @@ use super::lane::{Lane, Limit};
 use crate::http::priority::Priority;
 
 /// The length of a round that the number of requests in it is adjusted to.
-const ROUND: Duration = Duration::from_millis(8);
+const ROUND: Duration = Duration::from_millis(15);
 /// How soon after a round the next one is measured. Until then the event loop is taken to be as quick as it was.
 const PAUSE: Duration = Duration::from_millis(1);
 /// How often a worker whose turns are all taken looks for waiting requests that are to be refused.
 const RECHECK: Duration = Duration::from_millis(5);
-/// The largest number of requests that one round lets run.
-const MAX_BATCH: usize = 64;
+/// The smallest and the largest number of requests that one round lets run.
+const BATCH: RangeInclusive<usize> = 2..=64;
+/// The number of urgent requests that every round lets run, however long rounds take.
+const URGENT_BATCH: usize = 32;
 /// Of so many turns, one goes to those who sign in, so that a flood of other requests does not keep them out.
 const SIGN_IN_SHARE: u32 = 16;
 
@@ -34,7 +37,7 @@ const SIGN_IN_SHARE: u32 = 16;
 pub struct Turns(Rc<Shared>);
 
 struct Shared {
-    lanes: [Lane; 4],
+    lanes: [Lane<Ticket>; 4],
     /// When the current round began; `None` if none is measured.
     round: Cell<Option<Instant>>,
     /// When the last round ended.
@@ -68,8 +71,7 @@ pub struct Turn {
 pub struct Waiting(Rc<Ticket>);
 
 /// What a waiting request and the worker share.
-pub(super) struct Ticket {
-    pub(super) arrived: Instant,
+struct Ticket {
     verdict: RefCell<Option<Verdict>>,
     waker: RefCell<Option<Waker>>,
 }
@@ -88,7 +90,7 @@ impl Turns {
             round: Cell::new(None),
             rested: Cell::new(Instant::now()),
             is_measured: Cell::new(false),
-            batch: Cell::new(1),
+            batch: Cell::new(*BATCH.start()),
             given: Cell::new(0),
         }))
     }
@@ -108,11 +110,10 @@ impl Turns {
             Decision::Run(Turn::start(&self.0, priority, now))
         } else if lane.has_room(now) && !self.0.is_hopeless(priority, now) {
             let ticket = Rc::new(Ticket {
-                arrived: now,
                 verdict: RefCell::new(None),
                 waker: RefCell::new(None),
             });
-            lane.push(Rc::clone(&ticket));
+            lane.push(Rc::clone(&ticket), now);
             Decision::Wait(Waiting(ticket))
         } else {
             Decision::Refuse
@@ -161,7 +162,7 @@ async fn run_rounds(shared: Rc<Shared>) {
 }
 
 impl Shared {
-    fn lane(&self, priority: Priority) -> Option<&Lane> {
+    fn lane(&self, priority: Priority) -> Option<&Lane<Ticket>> {
         self.lanes.get(priority as usize)
     }
 
@@ -181,15 +182,21 @@ impl Shared {
     fn adjust_batch(&self, length: Duration) {
         let batch = self.batch.get();
         self.batch.set(if length > ROUND {
-            (batch / 2).max(1)
+            (batch / 2).max(*BATCH.start())
         } else {
-            (batch + batch / 4 + 1).min(MAX_BATCH)
+            (batch + batch / 4 + 1).min(*BATCH.end())
         });
     }
 
+    /// Refuses those that have waited for too long, or would. The sooner they know the better.
     fn refuse_overdue(&self, now: Instant) {
-        for lane in &self.lanes {
-            while let Some(ticket) = lane.pop_if(|ticket| lane.is_overdue(ticket, now)) {
+        for (lane, priority) in self.lanes.iter().zip(Priority::ALL) {
+            let is_hopeless = self.is_hopeless(priority, now);
+            let next = || {
+                lane.take_overdue(now, is_hopeless)
+                    .or_else(|| lane.take_excess(now))
+            };
+            while let Some(ticket) = next() {
                 ticket.settle(Verdict::Refuse);
             }
         }
@@ -197,11 +204,10 @@ impl Shared {
 
     /// Lets waiting requests run. Returns how many.
     fn give_turns(self: &Rc<Self>, now: Instant) -> usize {
+        let urgent = (0..URGENT_BATCH).map_while(|_| self.take(Priority::Urgent, now));
+        let others = (0..self.batch.get()).map_while(|_| self.next(now));
         let mut given = 0;
-        while given < self.batch.get() {
-            let Some((priority, ticket)) = self.next(now) else {
-                break;
-            };
+        for (priority, ticket) in urgent.chain(others) {
             self.given.set(self.given.get().wrapping_add(1));
             ticket.settle(Verdict::Run(Turn::start(self, priority, now)));
             given += 1;
@@ -209,16 +215,21 @@ impl Shared {
         given
     }
 
+    /// Takes the oldest waiting request of a priority out of its lane, if it may run.
+    fn take(&self, priority: Priority, now: Instant) -> Option<(Priority, Rc<Ticket>)> {
+        let lane = self.lane(priority)?;
+        let ticket = lane.is_open().then(|| lane.take(now)).flatten();
+        ticket.map(|ticket| (priority, ticket))
+    }
+
     /// Takes the next waiting request out of its lane.
     fn next(&self, now: Instant) -> Option<(Priority, Rc<Ticket>)> {
-        let take = |priority: Priority| {
-            let lane = self.lane(priority)?;
-            let ticket = lane.is_open().then(|| lane.take(now)).flatten();
-            ticket.map(|ticket| (priority, ticket))
-        };
         let is_for_sign_in = self.given.get() % SIGN_IN_SHARE == SIGN_IN_SHARE - 1;
         let first = is_for_sign_in.then_some(Priority::SignIn);
-        first.into_iter().chain(Priority::ALL).find_map(take)
+        first
+            .into_iter()
+            .chain(Priority::ALL)
+            .find_map(|priority| self.take(priority, now))
     }
 }
 
@@ -273,5 +284,59 @@ impl Future for Waiting {
                 Poll::Pending
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(decision: Decision) -> Option<Waiting> {
+        match decision {
+            Decision::Wait(waiting) => Some(waiting),
+            _ => None,
+        }
+    }
+
+    #[actix_web::test]
+    async fn every_request_runs_while_the_loop_comes_round_quickly() {
+        let turns = Turns::new();
+        for priority in Priority::ALL {
+            assert!(matches!(turns.decide(priority), Decision::Run(_)));
+        }
+    }
+
+    #[actix_web::test]
+    async fn after_a_long_round_only_urgent_requests_run_and_the_others_get_their_turns() {
+        let turns = Turns::new();
+        std::thread::sleep(PAUSE);
+        let _first = turns.decide(Priority::Ordinary);
+        // The loop does not come round meanwhile.
+        std::thread::sleep(Duration::from_millis(20));
+        let waiting: Vec<Waiting> = (0..20)
+            .filter_map(|_| waits(turns.decide(Priority::Ordinary)))
+            .collect();
+        assert_eq!(waiting.len(), 20);
+        assert!(matches!(turns.decide(Priority::Urgent), Decision::Run(_)));
+        let gone = waits(turns.decide(Priority::Ordinary));
+        drop(gone);
+        for waiting in waiting {
+            assert!(waiting.await.is_some());
+        }
+        let running = turns.0.lane(Priority::Ordinary).unwrap().running.get();
+        assert_eq!(running, 1, "each turn ended, but the first");
+    }
+
+    #[actix_web::test]
+    async fn what_can_wait_is_refused_while_others_wait_for_long() {
+        let turns = Turns::new();
+        std::thread::sleep(PAUSE);
+        let _first = turns.decide(Priority::Ordinary);
+        std::thread::sleep(Duration::from_millis(20));
+        let deferrable = waits(turns.decide(Priority::Deferrable)).unwrap();
+        let ordinary = waits(turns.decide(Priority::Ordinary)).unwrap();
+        std::thread::sleep(Duration::from_millis(40));
+        assert!(matches!(turns.decide(Priority::Deferrable), Decision::Refuse));
+        assert!(deferrable.await.is_none() && ordinary.await.is_some());
     }
 }
