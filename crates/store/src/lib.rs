@@ -185,11 +185,29 @@ impl Store {
             .await
     }
 
+    /// Reads a part of a person's record that may be large, for help. It waits for no long read, and on SQLite for no worker:
+    /// each person has one such read under way, on a thread that may block, and there are connections for it.
+    ///
+    /// # Errors
+    /// Those of the work, and [`StoreError::Busy`] if too many of the same person wait, or none comes to its turn in time.
+    pub async fn read_large<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Records<'_>) -> Result<T> + Send + 'static,
+    {
+        let (account, scope) = (scope.account, scope.clone());
+        self.data
+            .read_large(account, scope.party(), move |conn| {
+                f(&mut Records::new(conn, &scope))
+            })
+            .await
+    }
+
     /// Reads a person's record with work that may take long, on a thread that may block. Each person has one such read under
     /// way, and the others of theirs wait for it.
     ///
     /// # Errors
-    /// Those of the work, and [`StoreError::Busy`] if its turn does not come in time, or if it takes more than ten seconds.
+    /// Those of the work, and [`StoreError::Busy`] if its turn does not come in time, or if it takes more than five seconds.
     pub async fn read_long<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
     where
         T: Send + 'static,

@@ -17,7 +17,7 @@ use actix_web::{
     middleware::Next,
 };
 
-pub use self::refusal::Refusals;
+pub use self::{refusal::Refusals, turns::Aside};
 use self::{
     refusal::Refused,
     turns::{Decision, Turn, Turns},
@@ -73,6 +73,23 @@ impl Admission {
     }
 }
 
+tokio::task_local! {
+    /// The turn of the request that is served.
+    static TURN: Option<Rc<Turn>>;
+}
+
+/// Lets other requests run until the result is dropped, while the present one waits for something.
+pub fn step_aside() -> Option<Aside> {
+    let turn = TURN.try_with(Clone::clone).ok().flatten();
+    turn.map(|turn| turn.step_aside())
+}
+
+/// Waits for something within a request, and lets others run meanwhile: a turn elsewhere, for instance.
+pub async fn aside<F: Future>(wait: F) -> F::Output {
+    let _aside = step_aside();
+    wait.await
+}
+
 /// Serves a request in its turn, or refuses it.
 ///
 /// # Errors
@@ -94,11 +111,11 @@ pub async fn admission_layer(
         // The databases have turns for urgent work too.
         request.extensions_mut().insert(Urgency::Urgent);
     }
-    let _turn = match admission.turn(priority).await {
-        Ok(turn) => turn,
+    let turn = match admission.turn(priority).await {
+        Ok(turn) => turn.map(Rc::new),
         Err(refused) => return Ok(admission.refusals.refuse(request, refused).await),
     };
-    let mut response = next.call(request).await?.map_into_boxed_body();
+    let mut response = TURN.scope(turn, next.call(request)).await?.map_into_boxed_body();
     if is_crowded {
         close_after(&mut response);
     }

@@ -24,7 +24,10 @@ use actix_web::{
 use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::http::problem::{HandlerResult, Problem, ProblemKind};
+use crate::http::{
+    admission::{Aside, step_aside},
+    problem::{HandlerResult, Problem, ProblemKind},
+};
 
 /// How long the rate of a body does not matter.
 const GRACE: Duration = Duration::from_secs(5);
@@ -41,6 +44,8 @@ struct Arriving {
     received: u64,
     has_ended: bool,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Others run while more is waited for.
+    aside: Option<Aside>,
 }
 
 /// Reads a body at its pace.
@@ -64,6 +69,7 @@ pub fn watch(request: &mut ServiceRequest) -> Option<HeldBody> {
         received: 0,
         has_ended: false,
         timer: None,
+        aside: None,
     }));
     request.set_payload(Payload::Stream {
         payload: Box::pin(PacedBody(Rc::clone(&arriving))),
@@ -133,6 +139,7 @@ impl Arriving {
                 Poll::Ready(Some(Ok(bytes)))
             }
             Poll::Ready(end) => {
+                self.aside = None;
                 self.has_ended = end.is_none();
                 Poll::Ready(end)
             }
@@ -142,7 +149,13 @@ impl Arriving {
                 if timer.deadline() != deadline {
                     timer.as_mut().reset(deadline);
                 }
-                timer.as_mut().poll(context).map(|()| Some(Err(too_slow())))
+                let is_too_slow = timer.as_mut().poll(context).is_ready();
+                if is_too_slow {
+                    self.aside = None;
+                    return Poll::Ready(Some(Err(too_slow())));
+                }
+                self.aside = self.aside.take().or_else(step_aside);
+                Poll::Pending
             }
         }
     }

@@ -22,7 +22,7 @@ pub struct Connections(Arc<Shared>);
 
 struct Shared {
     all: AtomicUsize,
-    networks: Mutex<HashMap<IpAddr, u32>>,
+    networks: Mutex<HashMap<(IpAddr, u8), u32>>,
     per_network: u32,
     /// So many connections in all are a crowd.
     crowd: usize,
@@ -32,8 +32,8 @@ struct Shared {
 /// One connection, which counts until it is dropped.
 pub struct Connection {
     shared: Arc<Shared>,
-    /// The network that it counts for; `None` for a trusted proxy, which has the connections of many people.
-    network: Option<IpAddr>,
+    /// The address that it counts for; `None` for a trusted proxy, which has the connections of many people.
+    address: Option<IpAddr>,
     is_one_too_many: bool,
 }
 
@@ -57,29 +57,34 @@ impl Connections {
         };
         let peer = stream.peer_addr().ok().map(|peer| peer.ip().to_canonical());
         let counted = peer.filter(|peer| !is_trusted(*peer, &self.0.trusted));
-        let (connection, count) = self.count(counted.map(network));
-        if count > self.0.per_network.saturating_mul(2) {
+        let (connection, excess) = self.count(counted);
+        if excess >= 2 {
             // It may be closed already.
             let _ = SockRef::from(stream).shutdown(Shutdown::Both);
         }
         data.insert(connection);
     }
 
-    /// Counts a connection of a network. Returns it with the number of connections that the network has now.
-    fn count(&self, network: Option<IpAddr>) -> (Connection, u32) {
+    /// Counts a connection from an address. Returns it with how many times the connections of one of its networks exceed
+    /// what the network may have: 0 if none does.
+    fn count(&self, address: Option<IpAddr>) -> (Connection, u32) {
         self.0.all.fetch_add(1, Ordering::Relaxed);
-        let count = network.map_or(0, |network| {
+        let mut excess = 0;
+        if let Some(address) = address {
             let mut networks = self.0.networks();
-            let count = networks.entry(network).or_insert(0);
-            *count = count.saturating_add(1);
-            *count
-        });
+            for &(prefix, times) in widths(address) {
+                let count = networks.entry((masked(address, prefix), prefix)).or_insert(0);
+                *count = count.saturating_add(1);
+                let most = self.0.per_network.saturating_mul(times);
+                excess = excess.max(count.saturating_sub(1) / most.max(1));
+            }
+        }
         let connection = Connection {
             shared: Arc::clone(&self.0),
-            network,
-            is_one_too_many: count > self.0.per_network,
+            address,
+            is_one_too_many: excess > 0,
         };
-        (connection, count)
+        (connection, excess)
     }
 }
 
@@ -98,28 +103,41 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.shared.all.fetch_sub(1, Ordering::Relaxed);
-        let Some(network) = self.network else { return };
+        let Some(address) = self.address else { return };
         let mut networks = self.shared.networks();
-        if let Some(count) = networks.get_mut(&network) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                networks.remove(&network);
+        for &(prefix, _) in widths(address) {
+            let network = (masked(address, prefix), prefix);
+            if let Some(count) = networks.get_mut(&network) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    networks.remove(&network);
+                }
             }
         }
     }
 }
 
 impl Shared {
-    fn networks(&self) -> MutexGuard<'_, HashMap<IpAddr, u32>> {
+    fn networks(&self) -> MutexGuard<'_, HashMap<(IpAddr, u8), u32>> {
         self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The network of an address: an IPv4 address itself, or the /64 of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
+/// The lengths of the prefixes of an address's networks, each with how many times as many connections it may have. A
+/// customer may have a whole /48 of IPv6.
+fn widths(address: IpAddr) -> &'static [(u8, u32)] {
+    match address {
+        IpAddr::V4(_) => &[(32, 1)],
+        IpAddr::V6(_) => &[(64, 1), (56, 4), (48, 16)],
+    }
+}
+
+fn masked(address: IpAddr, prefix: u8) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) & (u128::MAX << 64))),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(
+            u128::from(v6) & (u128::MAX << (128 - u32::from(prefix))),
+        )),
     }
 }
 
@@ -130,7 +148,7 @@ mod tests {
     #[test]
     fn each_network_has_connections_of_its_own_until_they_are_closed() {
         let connections = Connections::new(2, 4, Vec::new());
-        let open = |address: &str| connections.count(Some(network(address.parse().unwrap()))).0;
+        let open = |address: &str| connections.count(Some(address.parse().unwrap())).0;
         let first = open("192.0.2.1");
         let _second = open("192.0.2.1");
         assert!(open("192.0.2.1").is_one_too_many());
@@ -142,6 +160,10 @@ mod tests {
         let _v6 = [open("2001:db8::1"), open("2001:db8::2")];
         assert!(open("2001:db8::ffff:1").is_one_too_many());
         assert!(!open("2001:db8:0:1::1").is_one_too_many());
+        // Four times as many from a /56, however many networks it has.
+        let wider: Vec<Connection> = (2..12).map(|n| open(&format!("2001:db8:0:{n}::1"))).collect();
+        assert_eq!(wider.iter().filter(|one| !one.is_one_too_many()).count(), 6);
+        drop(wider);
         assert!(!fourth.is_in_crowd());
         let proxied = [connections.count(None).0, connections.count(None).0];
         assert!(fourth.is_in_crowd() && !proxied.iter().any(Connection::is_one_too_many));

@@ -38,6 +38,9 @@ pub trait CreateResponder: Send + 'static {
     /// Returns what reads the context; `None` if the response needs nothing but the stored record.
     fn context_reader(&self, created: &Created) -> Option<ReadContext<Self::Context>>;
 
+    /// Returns what reads the context of responses that have one.
+    fn reader(&self) -> Option<ReadContext<Self::Context>>;
+
     /// Builds the response. `context` is `None` if there is nothing to read.
     ///
     /// # Errors
@@ -70,29 +73,35 @@ pub async fn create_with<T: Record, R: CreateResponder>(
         key,
     } = creation;
     if key.is_some() {
+        // Read before the transaction, in which others would wait. The response adds the record that is stored.
+        let mut context = match responder.reader() {
+            Some(read) => Some(read_context(caller, read, now).await),
+            None => None,
+        };
         return perform(caller, key, now, problem::<T>, move |writer| {
             let created = writer.create(&draft)?;
-            let context = match responder.context_reader(&created) {
-                Some(read) => Some(read(writer.lock()?.records(), now)),
-                None => None,
-            };
-            // The transaction may be lost: nothing more may be stored in it.
-            if let Some(Err(error @ (StoreError::Database(_) | StoreError::Unavailable(_)))) = context {
-                return Err(error);
-            }
+            let context = responder
+                .context_reader(&created)
+                .and_then(|_read| context.take());
             responder.respond(&created, context)
         })
         .await;
     }
     let created = store_draft::<T>(caller, draft, now).await?;
     let context = match responder.context_reader(&created) {
-        Some(read) => {
-            let read = move |records: &mut Records<'_>| read(records, now);
-            Some(caller.state.store.read(caller.scope(), read).await)
-        }
+        Some(read) => Some(read_context(caller, read, now).await),
         None => None,
     };
     Ok(responder.respond(&created, context)?.into_response())
+}
+
+async fn read_context<C: Send + 'static>(
+    caller: &Caller,
+    read: ReadContext<C>,
+    now: DateTime<Utc>,
+) -> Result<C, StoreError> {
+    let read = move |records: &mut Records<'_>| read(records, now);
+    caller.state.store.read_large(caller.scope(), read).await
 }
 
 /// Responds with the stored record alone.
@@ -100,6 +109,10 @@ struct RecordOnly<T>(PhantomData<fn() -> T>);
 
 impl<T: Record> CreateResponder for RecordOnly<T> {
     type Context = ();
+
+    fn reader(&self) -> Option<ReadContext<()>> {
+        None
+    }
 
     fn context_reader(&self, _created: &Created) -> Option<ReadContext<()>> {
         None

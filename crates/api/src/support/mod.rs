@@ -94,7 +94,7 @@ async fn get_help_for_event<T: Record + HelpOccasion>(caller: Caller) -> Handler
 async fn sources(caller: &Caller) -> HandlerResult<(Profile, HelpRecords, DateTime<Utc>)> {
     let (profile, now) = (profile(caller).await?, caller.state.clock.now());
     let read = move |records: &mut Records<'_>| read_records(records, now);
-    let records = caller.state.store.read(caller.scope(), read).await?;
+    let records = caller.state.store.read_large(caller.scope(), read).await?;
     Ok((profile, records, now))
 }
 

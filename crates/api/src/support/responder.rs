@@ -152,6 +152,10 @@ impl<T: Record + HelpOccasion> HelpResponder<T> {
 impl<T: Record + HelpOccasion> CreateResponder for HelpResponder<T> {
     type Context = HelpRecords;
 
+    fn reader(&self) -> Option<ReadContext<HelpRecords>> {
+        Some(read_records)
+    }
+
     fn context_reader(&self, created: &Created) -> Option<ReadContext<HelpRecords>> {
         let (Created::New(stored) | Created::Replayed(stored)) = created;
         let reader: ReadContext<HelpRecords> = read_records;

@@ -12,7 +12,7 @@ use std::{
 use crate::error::{Result, StoreError};
 
 /// How long a long read may take. The longest record that the budgets allow takes less.
-const MAX_TIME: Duration = Duration::from_secs(10);
+const MAX_TIME: Duration = Duration::from_secs(5);
 
 thread_local! {
     static CURRENT: RefCell<Option<JobLimit>> = const { RefCell::new(None) };

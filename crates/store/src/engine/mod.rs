@@ -38,7 +38,7 @@ pub(crate) use self::{
 use self::{
     connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Manager, connect},
     job_limit::JobLimit,
-    shared_turns::{MAX_WAIT, PUBLIC_SEARCHES, SharedTurns, Turn},
+    shared_turns::{LARGE_READS, MAX_WAIT, PUBLIC_SEARCHES, SharedTurns, Turn},
     turns::PartyTurn,
     writer::{Isolation, Writer},
 };
@@ -82,6 +82,8 @@ pub struct Engine {
     pool: r2d2::Pool<Manager>,
     /// For searches that need no sign-in: they never take a person's connection.
     public_pool: r2d2::Pool<Manager>,
+    /// For large reads on SQLite: neither a short read on a worker nor a long one waits for them.
+    large_pool: r2d2::Pool<Manager>,
     connection_epoch: ConnectionEpoch,
     /// Whether the log holds what was erased, because somebody was in the way when it was to be emptied.
     is_log_left: Arc<AtomicBool>,
@@ -138,6 +140,7 @@ impl Engine {
             turns,
             pool: pool(size.connections, 1),
             public_pool: pool(PUBLIC_SEARCHES, 0),
+            large_pool: pool(LARGE_READS, 0),
             connection_epoch,
             is_log_left: Arc::default(),
         })
@@ -202,6 +205,22 @@ impl Engine {
         })
     }
 
+    /// Runs a reading job that may read much, on a thread that may block, in a turn of the account's and, on SQLite, of a few
+    /// for all, with connections of their own. It ends when its caller has gone away.
+    pub(crate) async fn read_large<T, F>(&self, account: Uuid, party: Party, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        let (pool, turn) = match &self.kind {
+            Kind::Sqlite(_) => (&self.large_pool, self.turns.large(account).await?),
+            Kind::Postgres => (&self.pool, self.turns.short(&party).await?),
+        };
+        let (limit, _caller) = JobLimit::of_caller();
+        let work = job(move |conn| limit.run(|| f(conn)));
+        downcast(self.run_blocking(pool, turn, work).await?)
+    }
+
     /// Waits until the account has no other long read under way.
     ///
     /// # Errors
@@ -211,7 +230,7 @@ impl Engine {
     }
 
     /// Runs a reading job that may take long, on a thread that may block. It ends when its caller has gone away, or after
-    /// ten seconds, at its next look at the record. The turn is of the account whose record is read.
+    /// five seconds, at its next look at the record. The turn is of the account whose record is read.
     pub async fn read_long<T, F>(&self, turn: Option<Arc<PartyTurn<Uuid>>>, f: F) -> Result<T>
     where
         T: Send + 'static,

@@ -24,14 +24,18 @@ pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
 const LONG_READS: usize = 2;
 /// Searches of public reference data at the same time, each with a connection of its own.
 pub(super) const PUBLIC_SEARCHES: u32 = 1;
+/// Large reads for help at the same time, on SQLite.
+pub(super) const LARGE_READS: u32 = 4;
 /// One in so many connections to PostgreSQL is for urgent work alone.
 const URGENT_SHARE: usize = 4;
 /// Short jobs of an account at a time on PostgreSQL, each with a connection.
 const ACCOUNT_CONNECTIONS: usize = 4;
 /// Jobs of an account that may be in the queue of SQLite's writer.
 const ACCOUNT_QUEUED: usize = 32;
-/// Requests of a party that may wait for a turn of their own.
+/// Short requests of a party that may wait for a turn of their own.
 const MAY_WAIT: usize = 256;
+/// Long ones, of which each holds a place of a worker: an app asks for some insights at once when it starts.
+const LONG_MAY_WAIT: usize = 16;
 
 /// On whose behalf a job runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub(super) struct SharedTurns {
     urgent: PartyTurns<Uuid>,
     long: PartyTurns<Uuid>,
     long_reads: Arc<Semaphore>,
+    large: PartyTurns<Uuid>,
+    large_reads: Arc<Semaphore>,
     networks: PartyTurns<String>,
     public_searches: Arc<Semaphore>,
 }
@@ -107,9 +113,11 @@ impl SharedTurns {
             connections,
             ordinary: PartyTurns::new(of_account, MAY_WAIT),
             urgent: PartyTurns::new(of_account, MAY_WAIT),
-            long: PartyTurns::new(1, MAY_WAIT),
+            long: PartyTurns::new(1, LONG_MAY_WAIT),
             long_reads: Arc::new(Semaphore::new(LONG_READS)),
-            networks: PartyTurns::new(1, MAY_WAIT),
+            large: PartyTurns::new(1, LONG_MAY_WAIT),
+            large_reads: Arc::new(Semaphore::new(usize::try_from(LARGE_READS).unwrap_or(1))),
+            networks: PartyTurns::new(1, LONG_MAY_WAIT),
             public_searches: Arc::new(Semaphore::new(usize::try_from(PUBLIC_SEARCHES).unwrap_or(1))),
         }
     }
@@ -164,6 +172,22 @@ impl SharedTurns {
                 _connection: connection,
                 _shared: Some(shared),
                 _long: account,
+                ..Turn::default()
+            })
+        })
+        .await
+    }
+
+    /// Waits for the turn of an account's large read.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub async fn large(&self, account: Uuid) -> Result<Turn> {
+        soon(async {
+            let account = self.large.wait(account).await?;
+            Ok(Turn {
+                _shared: Some(acquire(&self.large_reads).await?),
+                _account: Some(account),
                 ..Turn::default()
             })
         })

@@ -64,7 +64,16 @@ pub enum Decision {
 pub struct Turn {
     shared: Rc<Shared>,
     priority: Priority,
-    began: Instant,
+    /// When it began, later by the time that it stood aside.
+    began: Cell<Instant>,
+    /// How many wait for something within the turn. Meanwhile it takes no place of its lane.
+    aside: Cell<u32>,
+}
+
+/// A request that waits for something within its turn: the rest of its body, or a turn elsewhere. Others run meanwhile.
+pub struct Aside {
+    turn: Rc<Turn>,
+    since: Instant,
 }
 
 /// A request that waits. As a future it gives the turn, or `None` if the request is refused.
@@ -176,7 +185,12 @@ impl Shared {
 
     /// Whether a request will surely not get its turn in time, since more urgent ones wait for long.
     fn is_hopeless(&self, priority: Priority, now: Instant) -> bool {
-        priority == Priority::Deferrable && self.lanes.iter().any(|lane| lane.is_behind(now))
+        // Those who sign in take turns of their own, and few of them.
+        let before = [Priority::Urgent, Priority::Ordinary, Priority::Deferrable];
+        priority == Priority::Deferrable
+            && (before.iter())
+                .filter_map(|before| self.lane(*before))
+                .any(|lane| lane.is_behind(now))
     }
 
     fn adjust_batch(&self, length: Duration) {
@@ -241,7 +255,35 @@ impl Turn {
         Self {
             shared: Rc::clone(shared),
             priority,
-            began: now,
+            began: Cell::new(now),
+            aside: Cell::new(0),
+        }
+    }
+
+    /// Lets others run until the result is dropped.
+    pub fn step_aside(self: &Rc<Self>) -> Aside {
+        if self.aside.replace(self.aside.get() + 1) == 0
+            && let Some(lane) = self.shared.lane(self.priority)
+        {
+            lane.running.set(lane.running.get().saturating_sub(1));
+        }
+        Aside {
+            turn: Rc::clone(self),
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let turn = &self.turn;
+        turn.aside.set(turn.aside.get().saturating_sub(1));
+        if turn.aside.get() == 0 {
+            turn.began.set(turn.began.get() + self.since.elapsed());
+            if let Some(lane) = turn.shared.lane(turn.priority) {
+                // It goes on at once: what it waited for is there.
+                lane.running.set(lane.running.get() + 1);
+            }
         }
     }
 }
@@ -255,7 +297,7 @@ impl Drop for Turn {
         lane.running.set(running.saturating_sub(1));
         if let Limit::Adaptive(limit) = &lane.limit {
             let now = Instant::now();
-            limit.observe(now, now.duration_since(self.began), running);
+            limit.observe(now, now.duration_since(self.began.get()), running);
         }
     }
 }
@@ -304,6 +346,32 @@ mod tests {
         for priority in Priority::ALL {
             assert!(matches!(turns.decide(priority), Decision::Run(_)));
         }
+    }
+
+    #[actix_web::test]
+    async fn a_request_that_waits_for_its_body_takes_no_place() {
+        let turns = Turns::new();
+        let running = || turns.0.lane(Priority::SignIn).unwrap().running.get();
+        let start = || match turns.decide(Priority::SignIn) {
+            Decision::Run(turn) => Some(Rc::new(turn)),
+            _ => None,
+        };
+        let mut waiting = Vec::new();
+        for _ in 0..500 {
+            let turn = start().unwrap();
+            waiting.push((turn.step_aside(), turn.step_aside()));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(running(), 0);
+        let turn = start().unwrap();
+        assert_eq!(running(), 1);
+        let (first, second) = waiting.pop().unwrap();
+        drop(first);
+        assert_eq!(running(), 1, "it still waits for something");
+        drop(second);
+        assert_eq!(running(), 1, "it went on, and ended");
+        drop((turn, waiting));
+        assert_eq!(running(), 0);
     }
 
     #[actix_web::test]
