@@ -35,7 +35,7 @@ use crate::{
     session::NewSession,
 };
 
-/// The generation of the device tokens of a new account.
+/// The generation of the device tokens of a new account. Later ones are random.
 pub const FIRST_DEVICE_GENERATION: i64 = 1;
 /// The maximum number of pending keys in one sweep.
 const PENDING_KEYS: i64 = 1000;
@@ -86,7 +86,7 @@ impl Store {
         let keys = self.keys.create(new.id, now).await?;
         let (id, index) = (new.id, self.email_index(&new.content.email));
         let earlier = self.earlier_email_index(&new.content.email);
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Background, move |conn| {
             if let Some(keep) = &keep {
                 keep.claim(conn)?;
             }
@@ -139,9 +139,9 @@ impl Store {
     /// Whether an account has the address. Another registration may take it meanwhile, so creating the account looks again.
     pub async fn is_email_taken(&self, email: &Email) -> Result<bool> {
         let (index, earlier) = (self.email_index(email), self.earlier_email_index(email));
-        let read = self
-            .data
-            .read(move |conn| Ok(is_claimed(conn, Some(index))? || is_claimed(conn, earlier)?));
+        let read = self.data.read_for(Party::Background, move |conn| {
+            Ok(is_claimed(conn, Some(index))? || is_claimed(conn, earlier)?)
+        });
         read.await
     }
 
@@ -174,7 +174,7 @@ impl Store {
 
     /// The number of an account, in whatever state it is.
     async fn account_no(&self, account: Uuid) -> Result<Option<i64>> {
-        let read = self.data.read(move |conn| {
+        let read = self.data.read_for(Party::Background, move |conn| {
             let query = accounts::table
                 .filter(accounts::id.eq(DbUuid(account)))
                 .select(accounts::no);
@@ -183,12 +183,32 @@ impl Store {
         read.await
     }
 
+    /// The data key of an account. An erasure destroys it before it deletes the account.
+    ///
+    /// # Errors
+    /// [`StoreError::PersonGone`] if the account is being erased, or is gone; [`StoreError::Sealed`] if the key of an account
+    /// that is there is missing.
+    pub(crate) async fn keys_of(&self, account: Uuid) -> Result<Arc<DataKeys>> {
+        let missing = match self.keys.get(account).await {
+            Err(missing @ StoreError::Sealed(_)) => missing,
+            other => return other,
+        };
+        let read = self.data.read(move |conn| {
+            let query = accounts::table
+                .filter(accounts::id.eq(DbUuid(account)))
+                .filter(accounts::state.eq(ACTIVE))
+                .select(accounts::no);
+            Ok(on!(conn, |c| query.first::<i64>(c).optional())?)
+        });
+        Err(read.await?.map_or(StoreError::PersonGone, |_no| missing))
+    }
+
     /// An account, for a sign-in or a command.
     ///
     /// # Errors
     /// [`StoreError::PersonGone`].
     pub async fn account(&self, id: Uuid) -> Result<Account> {
-        let keys = self.keys.get(id).await?;
+        let keys = self.keys_of(id).await?;
         let read = self.data.read(move |conn| Ok(load(conn, id, &keys)?.0));
         read.await
     }
@@ -215,7 +235,7 @@ impl Store {
         expected: Expected,
         now: i64,
     ) -> Result<(Account, VersionTag)> {
-        let keys = self.keys.get(id).await?;
+        let keys = self.keys_of(id).await?;
         let write = self.data.write_for(Party::Account(id), move |conn| {
             let (before, no) = load(conn, id, &keys)?;
             let epoch = locked_epoch(conn, no)?;
@@ -252,7 +272,7 @@ impl Store {
     /// Erases an account and everything that belongs to it. The data key is destroyed first: from then on nothing opens.
     /// The erasure is entered into the ledger at `now` (microseconds).
     pub async fn erase_account(&self, id: Uuid, now: i64) -> Result<()> {
-        let mark = self.data.write(move |conn| {
+        let mark = self.data.write_for(Party::Background, move |conn| {
             let change = diesel::update(accounts::table.filter(accounts::id.eq(DbUuid(id))))
                 .set(accounts::state.eq(ERASING));
             Ok(on!(conn, |c| change.execute(c))?)
@@ -263,7 +283,7 @@ impl Store {
 
     /// Completes erasures that a stop of the server interrupted. Gives their number.
     pub async fn resume_erasures(&self, now: i64) -> Result<usize> {
-        let read = self.data.read(|conn| {
+        let read = self.data.read_for(Party::Background, |conn| {
             let query = accounts::table
                 .filter(accounts::state.eq(ERASING))
                 .select(accounts::id);
@@ -320,7 +340,9 @@ impl Store {
     }
 
     async fn delete_rows(&self, no: i64) -> Result<()> {
-        self.data.write(move |conn| delete_rows(conn, no)).await
+        self.data
+            .write_for(Party::Background, move |conn| delete_rows(conn, no))
+            .await
     }
 
     /// Enters the erasures of the key store into the file of the ledger, as far as they are missing there. Warns of those

@@ -12,6 +12,7 @@ use crate::{
     },
     error::Result,
     idempotency::StoredResponse,
+    key::seal::fill_random,
     on,
 };
 
@@ -32,6 +33,14 @@ pub struct PasswordReplacement {
     pub verified: String,
     /// The hash of the new password (PHC string).
     pub hash: String,
+}
+
+/// Returns a generation of device tokens that no account had before: 63 random bits, not a count. A restore brings an earlier
+/// generation back, and a count would then come to the same number a second time.
+pub(crate) fn new_device_generation() -> Result<i64> {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes)?;
+    Ok(i64::from_be_bytes(bytes) & i64::MAX)
 }
 
 impl Store {
@@ -77,6 +86,9 @@ impl Store {
     }
 
     /// Sets a new password, ends every session but the given one, and begins the next generation of device tokens.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] if the account is gone, or its password has changed since it was verified.
     pub async fn change_password(
         &self,
         id: Uuid,
@@ -85,6 +97,7 @@ impl Store {
         keep: Option<StoredResponse>,
         now: i64,
     ) -> Result<()> {
+        let generation = new_device_generation()?;
         let write = self.data.write(move |conn| {
             if let Some(keep) = &keep {
                 keep.claim(conn)?;
@@ -92,12 +105,13 @@ impl Store {
             let change = diesel::update(
                 accounts::table
                     .filter(accounts::id.eq(DbUuid(id)))
+                    .filter(accounts::state.eq(ACTIVE))
                     .filter(accounts::password_hash.eq(password.verified)),
             )
             .set((
                 accounts::password_hash.eq(password.hash),
                 accounts::password_changed_at.eq(DbTimestamp(now)),
-                accounts::device_generation.eq(accounts::device_generation + 1),
+                accounts::device_generation.eq(generation),
             ))
             .returning(accounts::no);
             let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;

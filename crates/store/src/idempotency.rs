@@ -1,6 +1,6 @@
 //! First responses to requests with an `Idempotency-Key`, stored in the transaction of their effect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, define_sql_function, sql_types::BigInt,
@@ -13,6 +13,7 @@ use crate::{
         connection::Conn,
         schema::{kept_answers, people},
         statement::length,
+        sweep::{Dated, SWEPT_AT_ONCE},
         types::DbTimestamp,
     },
     error::{Result, StoreError},
@@ -28,6 +29,12 @@ const NOBODY: i64 = 0;
 /// The responses to requests without sign-in that are stored for one account. A device that refreshes its tokens all day with
 /// a new key each time needs 144 of them. Without a bound, refreshing in a loop would fill the disk.
 const MAX_PUBLIC: i64 = 1000;
+/// When a response was stored.
+const KEPT: Dated = Dated {
+    table: "kept_answers",
+    key: "person_no, key",
+    column: "created_at",
+};
 /// How many old ones make room for a new one at the most.
 const MAX_DROPPED: i64 = 10;
 
@@ -78,19 +85,44 @@ fn claim(conn: &mut Conn, key: &IdempotencyKey) -> Result<()> {
     }
 }
 
-/// Locks the people whose responses will be swept, in the order of their numbers, as every writer does. Otherwise this sweep
-/// and a request with an old key could wait for each other.
-fn lock_owners(conn: &mut Conn, before: DbTimestamp) -> Result<()> {
-    let Conn::Postgres(c) = conn else { return Ok(()) };
-    let owners = kept_answers::table
+/// Deletes some responses from before a time, and takes their bytes back from their people. On PostgreSQL the responses of
+/// people whom somebody holds are left to the next sweep.
+fn sweep_some(conn: &mut Conn, before: DbTimestamp) -> Result<usize> {
+    let old = kept_answers::table
         .filter(kept_answers::created_at.lt(before))
-        .select(kept_answers::person_no);
-    let people = people::table
-        .filter(people::person_no.eq_any(owners))
-        .order(people::person_no)
-        .select(people::person_no);
-    people.for_no_key_update().execute(c)?;
-    Ok(())
+        .order(kept_answers::created_at.asc())
+        .limit(i64::try_from(SWEPT_AT_ONCE).unwrap_or(i64::MAX))
+        .select((kept_answers::person_no, kept_answers::key));
+    let mut old: Vec<(i64, Vec<u8>)> = on!(&mut *conn, |c| old.load(c))?;
+    if let Conn::Postgres(c) = &mut *conn {
+        let owners: BTreeSet<i64> = old.iter().map(|(person_no, _)| *person_no).collect();
+        let people = people::table
+            .filter(people::person_no.eq_any(owners))
+            .order(people::person_no)
+            .select(people::person_no);
+        let free: Vec<i64> = people.for_no_key_update().skip_locked().load(c)?;
+        old.retain(|(person_no, _)| *person_no == NOBODY || free.binary_search(person_no).is_ok());
+    }
+    if old.is_empty() {
+        return Ok(0);
+    }
+    // A key names its owner too, so no key is in two of the pairs.
+    let (owners, keys): (BTreeSet<i64>, Vec<Vec<u8>>) = old.into_iter().unzip();
+    let rows = kept_answers::table
+        .filter(kept_answers::person_no.eq_any(owners))
+        .filter(kept_answers::key.eq_any(keys))
+        .filter(kept_answers::created_at.lt(before));
+    let delete = diesel::delete(rows).returning((kept_answers::person_no, length(kept_answers::sealed)));
+    let swept: Vec<(i64, i32)> = on!(&mut *conn, |c| delete.load(c))?;
+    let mut bytes = BTreeMap::<i64, i64>::new();
+    for (person_no, length) in &swept {
+        *bytes.entry(*person_no).or_default() -= i64::from(*length);
+    }
+    bytes.remove(&NOBODY);
+    for (person_no, bytes) in bytes {
+        add_bytes(conn, person_no, bytes)?;
+    }
+    Ok(swept.len())
 }
 
 impl Store {
@@ -129,34 +161,17 @@ impl Store {
     /// Dates responses back that were stored while the clock was ahead: they count as stored at `now` (microseconds), so
     /// that they are deleted in time. Gives their number.
     pub async fn date_back_stored_responses(&self, now: i64) -> Result<usize> {
-        let write = self.data.write(move |conn| {
-            let ahead =
-                kept_answers::table.filter(kept_answers::created_at.gt(DbTimestamp(now + CLOCK_SLACK_US)));
-            let change = diesel::update(ahead).set(kept_answers::created_at.eq(DbTimestamp(now)));
-            Ok(on!(conn, |c| change.execute(c))?)
-        });
-        write.await
+        let (now, ahead) = (DbTimestamp(now), DbTimestamp(now + CLOCK_SLACK_US));
+        self.data
+            .sweep(move |conn| KEPT.date_some_back(conn, ahead, now))
+            .await
     }
 
     /// Deletes responses from before that time (microseconds). Gives their number.
     pub async fn sweep_stored_responses(&self, before: i64) -> Result<usize> {
-        let write = self.data.write(move |conn| {
-            lock_owners(conn, DbTimestamp(before))?;
-            let old = kept_answers::table.filter(kept_answers::created_at.lt(DbTimestamp(before)));
-            let delete =
-                diesel::delete(old).returning((kept_answers::person_no, length(kept_answers::sealed)));
-            let swept: Vec<(i64, i32)> = on!(&mut *conn, |c| delete.load(c))?;
-            let mut bytes = BTreeMap::<i64, i64>::new();
-            for (person_no, length) in &swept {
-                *bytes.entry(*person_no).or_default() -= i64::from(*length);
-            }
-            bytes.remove(&NOBODY);
-            for (person_no, bytes) in bytes {
-                add_bytes(conn, person_no, bytes)?;
-            }
-            Ok(swept.len())
-        });
-        write.await
+        self.data
+            .sweep(move |conn| sweep_some(conn, DbTimestamp(before)))
+            .await
     }
 }
 

@@ -7,8 +7,10 @@ use uuid::Uuid;
 use crate::{
     Store,
     engine::{
+        Party,
         connection::Conn,
         schema::invites,
+        sweep::Dated,
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
@@ -68,6 +70,12 @@ pub fn random_code() -> Result<InviteCode> {
     Ok(InviteCode::from_bits(u128::from_be_bytes(bytes)))
 }
 
+const EXPIRY: Dated = Dated {
+    table: "invites",
+    key: "id",
+    column: "expires_at",
+};
+
 type InviteColumns = (DbUuid, i64, i64, Option<Vec<u8>>, DbTimestamp, DbTimestamp);
 
 impl Store {
@@ -90,7 +98,7 @@ impl Store {
                 invites::sealed.eq(sealed),
             ));
         }
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Background, move |conn| {
             for row in rows {
                 on!(&mut *conn, |c| diesel::insert_into(invites::table)
                     .values(row)
@@ -135,7 +143,7 @@ impl Store {
 
     /// Deletes an invite, so that nobody can use it any more. False if there is none with that id.
     pub async fn revoke_invite(&self, id: Uuid) -> Result<bool> {
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Background, move |conn| {
             let invite = invites::table.filter(invites::id.eq(DbUuid(id)));
             Ok(on!(conn, |c| diesel::delete(invite).execute(c))? > 0)
         });
@@ -147,7 +155,7 @@ impl Store {
     pub async fn usable_invite(&self, code: &InviteCode, now: i64) -> Result<Option<InviteIndex>> {
         let index = self.invite_index(code);
         let wanted = index.clone();
-        let read = self.data.read(move |conn| {
+        let read = self.data.read_for(Party::Background, move |conn| {
             let query = invites::table
                 .filter(invites::code.eq(wanted.0))
                 .filter(invites::uses_left.gt(0))
@@ -160,11 +168,10 @@ impl Store {
 
     /// Deletes invites that ended before that time (microseconds). Gives their number.
     pub async fn sweep_invites(&self, before: i64) -> Result<usize> {
-        let write = self.data.write(move |conn| {
-            let old = invites::table.filter(invites::expires_at.lt(DbTimestamp(before)));
-            Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
-        });
-        write.await
+        let before = DbTimestamp(before);
+        self.data
+            .sweep(move |conn| EXPIRY.delete_some(conn, before))
+            .await
     }
 
     fn invite_index(&self, code: &InviteCode) -> InviteIndex {

@@ -1,28 +1,21 @@
-//! Wrong passwords and the delays after them, and the networks that an account is known from. They are stored, so that
-//! every server knows them, also after a restart.
+//! Wrong passwords and the delays after them. They are stored, so that every server knows them, also after a restart.
+//!
+//! Nothing here depends on whether an address has an account, so an answer that is made from it tells nothing of that.
 
-use diesel::{BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{BoolExpressionMethods, ExpressionMethods, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::{
     Store,
-    engine::{
-        connection::Conn,
-        schema::{known_networks, login_delays},
-        types::DbTimestamp,
-    },
+    engine::{connection::Conn, schema::login_delays, sweep::SWEPT_AT_ONCE, types::DbTimestamp},
     error::Result,
     on,
 };
 
 /// How long failures are stored after the latest one, in microseconds: an hour.
 const FAILURES_US: i64 = 3600 * 1_000_000;
-/// How long a network stays known after the latest sign-in from it, in microseconds: 90 days.
-const KNOWN_US: i64 = 90 * 24 * 3600 * 1_000_000;
 /// A time that is further ahead than this was written while a clock was wrong, in microseconds: ten minutes.
-pub(crate) const CLOCK_SLACK_US: i64 = 600 * 1_000_000;
-/// The largest number of rows that one transaction of a sweep deletes.
-const SWEPT_AT_ONCE: usize = 1000;
+pub const CLOCK_SLACK_US: i64 = 600 * 1_000_000;
 
 /// What wrong passwords are counted for. Only a keyed hash of it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,15 +47,6 @@ pub enum DelayKey {
     },
 }
 
-/// A network from which an account signs in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownNetwork {
-    /// The e-mail address of the account.
-    pub email: String,
-    /// The network.
-    pub network: String,
-}
-
 /// Recent failures.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Failures {
@@ -89,18 +73,6 @@ impl Store {
         read.await
     }
 
-    /// Whether the account has signed in from the network in the last 90 days.
-    pub async fn is_known(&self, network: &KnownNetwork) -> Result<bool> {
-        let key = self.network_index(network);
-        let read = self.data.read(move |conn| {
-            let query = known_networks::table
-                .filter(known_networks::key.eq(key))
-                .select(known_networks::last_used_at);
-            Ok(on!(conn, |c| query.first::<DbTimestamp>(c).optional())?.is_some())
-        });
-        read.await
-    }
-
     /// Changes the failures of all keys in one transaction. `next` computes the new states from the present ones, both in
     /// the order of the keys; `None` changes nothing. Returns the states as they were.
     pub async fn change_failures(
@@ -113,59 +85,9 @@ impl Store {
         write.await
     }
 
-    /// Changes the failures of all keys as [`Self::change_failures`] does, and stores at `now` (microseconds) that the
-    /// account has signed in from the network.
-    pub async fn change_failures_and_remember(
-        &self,
-        keys: &[DelayKey],
-        next: impl FnOnce(&[Failures]) -> Option<Vec<Failures>> + Send + 'static,
-        network: &KnownNetwork,
-        now: i64,
-    ) -> Result<()> {
-        let (keys, network) = (self.delay_indexes(keys), self.network_index(network));
-        let write = self.data.write(move |conn| {
-            change(conn, &keys, next)?;
-            let row = (
-                known_networks::key.eq(network),
-                known_networks::last_used_at.eq(DbTimestamp(now)),
-            );
-            let insert = diesel::insert_into(known_networks::table)
-                .values(row)
-                .on_conflict(known_networks::key)
-                .do_update()
-                .set(known_networks::last_used_at.eq(DbTimestamp(now)));
-            on!(conn, |c| insert.execute(c))?;
-            Ok(())
-        });
-        write.await
-    }
-
     /// Deletes failures that are an hour old at `now` (microseconds), or from a clock that was ahead. Gives their number.
     pub async fn sweep_failures(&self, now: i64) -> Result<usize> {
-        let mut swept = 0;
-        loop {
-            let write = self.data.write(move |conn| sweep_some_failures(conn, now));
-            let some = write.await?;
-            swept += some;
-            if some < SWEPT_AT_ONCE {
-                return Ok(swept);
-            }
-        }
-    }
-
-    /// Deletes networks from which nobody has signed in for 90 days before `now` (microseconds). Gives their number.
-    pub async fn sweep_known_networks(&self, now: i64) -> Result<usize> {
-        let write = self.data.write(move |conn| {
-            let ahead = known_networks::table
-                .filter(known_networks::last_used_at.gt(DbTimestamp(now + CLOCK_SLACK_US)));
-            on!(&mut *conn, |c| diesel::update(ahead)
-                .set(known_networks::last_used_at.eq(DbTimestamp(now)))
-                .execute(c))?;
-            let old =
-                known_networks::table.filter(known_networks::last_used_at.lt(DbTimestamp(now - KNOWN_US)));
-            Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
-        });
-        write.await
+        self.data.sweep(move |conn| sweep_some_failures(conn, now)).await
     }
 
     fn delay_indexes(&self, keys: &[DelayKey]) -> Vec<Vec<u8>> {
@@ -185,15 +107,6 @@ impl Store {
                 mac(&[b"delay-session", account.as_bytes(), session.as_bytes()])
             }
         }
-    }
-
-    /// The keyed hash of a known network. It is that of earlier releases, whose rows are still there.
-    fn network_index(&self, known: &KnownNetwork) -> Vec<u8> {
-        let KnownNetwork { email, network } = known;
-        let text = format!("{email}\n{network}");
-        self.blind_index
-            .mac(&[b"delay-network", text.as_bytes()])
-            .to_vec()
     }
 }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     engine::{
+        Party,
         connection::Conn,
         schema::{account_state::ACTIVE, accounts, people},
         statement::{SelectTotals, TakeRevs},
@@ -60,6 +61,18 @@ pub struct AccountQuota {
     pub quota: Quota,
 }
 
+/// What counting all accounts anew has found.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recounted {
+    /// The number of accounts.
+    pub accounts: usize,
+    /// How many of them had been counted wrongly.
+    pub corrected: usize,
+}
+
+/// Accounts whose numbers are read at a time.
+const RECOUNTED_AT_ONCE: i64 = 500;
+
 impl Store {
     /// The usage and the limits of an account at a time in microseconds.
     ///
@@ -67,7 +80,7 @@ impl Store {
     /// [`StoreError::NotFound`].
     pub async fn account_quota(&self, account: Uuid, now: i64) -> Result<AccountQuota> {
         let default = self.quota;
-        let read = self.data.read(move |conn| {
+        let read = self.data.read_for(Party::Background, move |conn| {
             let no = person_no(conn, account)?;
             let own: OwnQuota = on!(&mut *conn, |c| people::table
                 .filter(people::person_no.eq(no))
@@ -87,7 +100,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn set_own_quota(&self, account: Uuid, own: OwnQuota) -> Result<()> {
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Background, move |conn| {
             let no = person_no(conn, account)?;
             let row = people::table.filter(people::person_no.eq(no));
             let change = diesel::update(row).set((
@@ -108,22 +121,67 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn recount_usage(&self, account: Uuid) -> Result<(i64, i64)> {
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Background, move |conn| {
             let no = person_no(conn, account)?;
-            // Takes the person's lock.
-            add(conn, no, Growth::default())?;
-            let counted = usage(conn, no, 0)?;
-            let (records, bytes) = recount(conn, no)?;
-            let difference = Growth {
-                records: records - counted.records,
-                bytes: bytes - counted.bytes,
-                writes: 0,
-            };
-            add(conn, no, difference)?;
-            Ok((records, bytes))
+            let (counted, _correction) = correct(conn, no)?;
+            Ok(counted)
         });
         write.await
     }
+
+    /// Counts the records and bytes of every account anew, as [`Self::recount_usage`]. Each has a transaction of its own, so
+    /// that a server may run meanwhile.
+    ///
+    /// # Errors
+    /// Of the database.
+    pub async fn recount_all_usage(&self) -> Result<Recounted> {
+        let mut recounted = Recounted::default();
+        let mut last = i64::MIN;
+        loop {
+            let read = self.data.read_for(Party::Background, move |conn| {
+                let query = people::table
+                    .filter(people::person_no.gt(last))
+                    .order(people::person_no.asc())
+                    .limit(RECOUNTED_AT_ONCE)
+                    .select(people::person_no);
+                Ok(on!(conn, |c| query.load::<i64>(c))?)
+            });
+            let numbers = read.await?;
+            let Some(end) = numbers.last() else {
+                return Ok(recounted);
+            };
+            last = *end;
+            for no in numbers {
+                let write = self
+                    .data
+                    .write_for(Party::Background, move |conn| correct(conn, no));
+                match write.await {
+                    Ok((_, correction)) => {
+                        recounted.accounts += 1;
+                        recounted.corrected += usize::from(correction != Growth::default());
+                    }
+                    // The account was erased meanwhile.
+                    Err(StoreError::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// Counts the records and bytes of a person anew. Gives the numbers, and what was added to those counted before.
+fn correct(conn: &mut Conn, no: i64) -> Result<((i64, i64), Growth)> {
+    // Takes the person's lock.
+    add(conn, no, Growth::default())?;
+    let counted = usage(conn, no, 0)?;
+    let (records, bytes) = recount(conn, no)?;
+    let difference = Growth {
+        records: records - counted.records,
+        bytes: bytes - counted.bytes,
+        writes: 0,
+    };
+    add(conn, no, difference)?;
+    Ok(((records, bytes), difference))
 }
 
 /// The number of the person of an account in use.

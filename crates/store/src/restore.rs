@@ -11,7 +11,12 @@ mod target;
 
 use diesel::{RunQueryDsl, sql_query, sql_types::BigInt};
 
-use crate::{Store, engine::connection::Conn, error::Result, on};
+use crate::{
+    Store,
+    engine::{Party, connection::Conn},
+    error::Result,
+    on,
+};
 
 /// Raises the epoch of every person. Gives their number. `now` is the time of the restore in microseconds: an epoch that
 /// was only counted up would come again if the same backup were restored a second time.
@@ -27,6 +32,8 @@ impl Store {
     /// Raises the epoch of every person while this server runs, as [`raise_epochs`]. Other parts of the server notice within
     /// seconds; a write notices at once.
     pub async fn raise_epochs(&self, now: i64) -> Result<usize> {
-        self.data.write(move |conn| raise_epochs(conn, now)).await
+        self.data
+            .write_for(Party::Background, move |conn| raise_epochs(conn, now))
+            .await
     }
 }

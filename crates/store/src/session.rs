@@ -14,6 +14,7 @@ use crate::{
         Party,
         connection::Conn,
         schema::{account_state::ACTIVE, accounts, people, sessions},
+        sweep::Dated,
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
@@ -42,6 +43,16 @@ pub struct NewSession {
 const MAX_LIVE: i64 = 200;
 /// The ended sessions of an account that are kept until the sweep. A token of one that is gone is refused in the same way.
 const MAX_ENDED: i64 = 200;
+
+const LAST_USED: Dated = Dated {
+    table: "sessions",
+    key: "account_no, id",
+    column: "last_used_at",
+};
+const ENDED: Dated = Dated {
+    column: "ended_at",
+    ..LAST_USED
+};
 
 /// Ends the live sessions of an account beyond the newest, and deletes the ended ones beyond the newest, so that there is
 /// room for another.
@@ -165,7 +176,8 @@ impl Store {
     /// Begins a session for verified credentials.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the account is gone, or its password has changed since.
+    /// [`StoreError::NotFound`] or [`StoreError::PersonGone`] if the account is gone; [`StoreError::NotFound`] if its password
+    /// has changed since.
     pub async fn create_session(
         &self,
         credentials: Credentials,
@@ -173,7 +185,7 @@ impl Store {
         keep: Option<StoredResponse>,
         now: i64,
     ) -> Result<()> {
-        let keys = self.keys.get(credentials.account).await?;
+        let keys = self.keys_of(credentials.account).await?;
         let write = self.data.write(move |conn| {
             if let Some(keep) = &keep {
                 keep.claim(conn)?;
@@ -220,7 +232,10 @@ impl Store {
         let Some((no, role, epoch, own)) = read.await? else {
             return Ok(None);
         };
-        let keys = self.keys.get(account).await?;
+        let keys = match self.keys_of(account).await {
+            Err(StoreError::PersonGone) => return Ok(None),
+            keys => keys?,
+        };
         let role = role
             .parse::<Role>()
             .ok()
@@ -289,6 +304,9 @@ impl Store {
 
     /// Replaces the refresh token with that number by the next one, and stores the response in the same transaction. False
     /// if another call was first.
+    ///
+    /// # Errors
+    /// [`StoreError::PersonGone`].
     pub async fn rotate_session(
         &self,
         account: Uuid,
@@ -328,7 +346,7 @@ impl Store {
 
     /// The live sessions of an account, last used first.
     pub async fn sessions(&self, account: Uuid, idle_since: i64) -> Result<Vec<Device>> {
-        let keys = self.keys.get(account).await?;
+        let keys = self.keys_of(account).await?;
         let read = self.data.read_for(Party::Account(account), move |conn| {
             let query = sessions::table
                 .inner_join(accounts::table)
@@ -362,7 +380,7 @@ impl Store {
     /// Ends a session, and stores the response in the same transaction.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the account has no such live session.
+    /// [`StoreError::NotFound`] if the account has no such live session; [`StoreError::PersonGone`].
     pub async fn end_session(
         &self,
         account: Uuid,
@@ -393,26 +411,28 @@ impl Store {
     /// Deletes sessions that ended, or were last used, longer than `idle` before `now` (both in microseconds). Gives their
     /// number. A session that seems to be used later than now was used while the clock was ahead, and counts as used now.
     pub async fn sweep_sessions(&self, now: i64, idle: i64) -> Result<usize> {
-        let before = now - idle;
-        let write = self.data.write(move |conn| {
-            let ahead = sessions::table.filter(sessions::last_used_at.gt(DbTimestamp(now + CLOCK_SLACK_US)));
-            on!(&mut *conn, |c| diesel::update(ahead)
-                .set(sessions::last_used_at.eq(DbTimestamp(now)))
-                .execute(c))?;
-            let old = sessions::table.filter(
-                sessions::ended_at
-                    .lt(DbTimestamp(before))
-                    .or(sessions::last_used_at.lt(DbTimestamp(before))),
-            );
-            Ok(on!(conn, |c| diesel::delete(old).execute(c))?)
-        });
-        write.await
+        let (before, ahead) = (DbTimestamp(now - idle), DbTimestamp(now + CLOCK_SLACK_US));
+        let date_back = move |conn: &mut Conn| LAST_USED.date_some_back(conn, ahead, DbTimestamp(now));
+        self.data.sweep(date_back).await?;
+        let ended = self.data.sweep(move |conn| ENDED.delete_some(conn, before));
+        let ended = ended.await?;
+        let unused = self.data.sweep(move |conn| LAST_USED.delete_some(conn, before));
+        Ok(ended + unused.await?)
     }
 }
 
+/// The number of an account. It is locked against its erasure, which then finds what this transaction writes.
+///
+/// # Errors
+/// [`StoreError::PersonGone`].
 fn account_no(conn: &mut Conn, account: Uuid) -> Result<i64> {
     let query = accounts::table
         .filter(accounts::id.eq(DbUuid(account)))
+        .filter(accounts::state.eq(ACTIVE))
         .select(accounts::no);
-    Ok(on!(conn, |c| query.first(c))?)
+    let found: Option<i64> = match conn {
+        Conn::Sqlite(c) => query.first(c).optional()?,
+        Conn::Postgres(c) => query.for_share().first(c).optional()?,
+    };
+    found.ok_or(StoreError::PersonGone)
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     engine::{
+        Party,
         schema::{accounts, people, timers},
         types::{DbTimestamp, DbUuid},
     },
@@ -27,7 +28,7 @@ impl Store {
     /// # Errors
     /// The first error, after all of them were tried. A record that could not be changed is tried again in an hour.
     pub async fn run_timers(&self, now: i64) -> Result<usize> {
-        let read = self.data.read(move |conn| {
+        let read = self.data.read_for(Party::Background, move |conn| {
             let query = timers::table
                 .inner_join(accounts::table.on(accounts::no.eq(timers::person_no)))
                 .inner_join(people::table.on(people::person_no.eq(timers::person_no)))
@@ -68,11 +69,11 @@ impl Store {
             no,
             account,
             epoch,
-            keys: self.keys.get(account).await?,
+            keys: self.keys_of(account).await?,
             urgency: Urgency::Ordinary,
             quota: self.quota,
         };
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Background, move |conn| {
             let mut writer = RecordWriter::new(conn, &scope, DbTimestamp(now), None);
             let mut locked = writer.lock()?;
             // Another server, or the person, may have been first.
@@ -92,7 +93,7 @@ impl Store {
     }
 
     async fn postpone(&self, no: i64, code: i16, id: Uuid, until: i64) -> Result<()> {
-        let write = self.data.write(move |conn| {
+        let write = self.data.write_for(Party::Background, move |conn| {
             let row = timers::table
                 .filter(timers::person_no.eq(no))
                 .filter(timers::collection.eq(code))

@@ -4,17 +4,17 @@
 use std::collections::BTreeMap;
 
 use diesel::{
-    ExpressionMethods, QueryDsl, QueryableByName, RunQueryDsl, sql_query,
-    sql_types::{BigInt, SmallInt},
+    ExpressionMethods, PgConnection, QueryDsl, QueryableByName, RunQueryDsl, sql_query,
+    sql_types::{Array, BigInt},
 };
 
 use crate::{
     Store,
     engine::{
         connection::Conn,
-        schema::{people, record_history},
-        statement::length,
-        types::{DbTimestamp, DbUuid, Identifier, Instant},
+        schema::people,
+        sweep::{SWEPT_AT_ONCE, parameter},
+        types::{DbTimestamp, Instant},
     },
     error::Result,
     on,
@@ -25,12 +25,15 @@ use crate::{
 struct Swept {
     #[diesel(sql_type = BigInt)]
     person_no: i64,
+    /// The number of the change of a tombstone, or the bytes of an earlier version.
     #[diesel(sql_type = BigInt)]
-    rev: i64,
-    #[diesel(sql_type = SmallInt)]
-    collection: i16,
-    #[diesel(sql_type = Identifier)]
-    id: DbUuid,
+    number: i64,
+}
+
+#[derive(QueryableByName)]
+struct Free {
+    #[diesel(sql_type = BigInt)]
+    person_no: i64,
 }
 
 /// What was swept of one person.
@@ -42,60 +45,86 @@ struct OfPerson {
     bytes: i64,
 }
 
-/// Deletes the earlier versions of a record that was swept. Nobody can read them any more, and a new record under the same id
-/// would meet them. Gives their bytes.
-fn forget_history(conn: &mut Conn, record: &Swept) -> Result<i64> {
-    let versions = record_history::table
-        .filter(record_history::person_no.eq(record.person_no))
-        .filter(record_history::collection.eq(record.collection))
-        .filter(record_history::id.eq(record.id));
-    let delete = diesel::delete(versions).returning(length(record_history::sealed));
-    let lengths: Vec<i32> = on!(conn, |c| delete.load(c))?;
-    Ok(lengths.into_iter().map(i64::from).sum())
+/// The oldest tombstones from before the time that is the first parameter. In SQL of our own: the partial index is used only
+/// if the condition is a constant.
+fn some_tombstones(conn: &Conn, columns: &str) -> String {
+    let time = parameter(conn, 1);
+    let (condition, of_free) = match conn {
+        Conn::Sqlite(_) => ("deleted = 1 AND length(sealed) = 0", ""),
+        Conn::Postgres(_) => ("deleted AND octet_length(sealed) = 0", " AND person_no = ANY($2)"),
+    };
+    format!(
+        "SELECT {columns} FROM records WHERE {condition} AND updated_at < {time}{of_free} ORDER BY updated_at, no \
+         LIMIT {SWEPT_AT_ONCE}"
+    )
+}
+
+/// Locks the people of some tombstones, as every writer does first, but leaves out those whom somebody holds: their
+/// tombstones are for the next sweep. Otherwise a long transaction of one person would keep others waiting.
+fn lock_free(conn: &mut PgConnection, before: DbTimestamp) -> Result<Vec<i64>> {
+    let sql = format!(
+        "SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM records WHERE deleted AND \
+         octet_length(sealed) = 0 AND updated_at < $1 ORDER BY updated_at, no LIMIT {SWEPT_AT_ONCE}) \
+         ORDER BY person_no FOR NO KEY UPDATE SKIP LOCKED"
+    );
+    let free: Vec<Free> = sql_query(sql).bind::<Instant, _>(before).load(conn)?;
+    Ok(free.into_iter().map(|free| free.person_no).collect())
+}
+
+/// Deletes the rows of a table that belong to some tombstones. Gives their people, each with a number of the row.
+fn delete_of_some(
+    conn: &mut Conn,
+    (table, number): (&str, &str),
+    before: DbTimestamp,
+    free: &[i64],
+) -> Result<Vec<Swept>> {
+    let key = "person_no, collection, id";
+    let some = some_tombstones(conn, key);
+    let sql =
+        format!("DELETE FROM {table} WHERE ({key}) IN ({some}) RETURNING person_no, {number} AS number");
+    let delete = sql_query(sql).bind::<Instant, _>(before);
+    Ok(match conn {
+        Conn::Sqlite(c) => delete.load(c)?,
+        Conn::Postgres(c) => delete.bind::<Array<BigInt>, _>(free).load(c)?,
+    })
+}
+
+/// Sweeps some tombstones. The earlier versions go first, while the same tombstones are found again. Nobody can read these
+/// versions any more, and a new record under the same id would meet them.
+fn sweep_some(conn: &mut Conn, before: DbTimestamp) -> Result<usize> {
+    let free = match &mut *conn {
+        Conn::Sqlite(_) => Vec::new(),
+        Conn::Postgres(c) => lock_free(c, before)?,
+    };
+    let bytes = match conn {
+        Conn::Sqlite(_) => "length(sealed)",
+        Conn::Postgres(_) => "octet_length(sealed)::bigint",
+    };
+    let mut people = BTreeMap::<i64, OfPerson>::new();
+    for version in delete_of_some(conn, ("record_history", bytes), before, &free)? {
+        people.entry(version.person_no).or_default().bytes += version.number;
+    }
+    let swept = delete_of_some(conn, ("records", "rev"), before, &free)?;
+    for tombstone in &swept {
+        let person = people.entry(tombstone.person_no).or_default();
+        person.floor = tombstone.number.max(person.floor);
+    }
+    for (person_no, swept) in people {
+        raise_floor(conn, person_no, swept.floor)?;
+        if swept.bytes > 0 {
+            add_bytes(conn, person_no, -swept.bytes)?;
+        }
+    }
+    Ok(swept.len())
 }
 
 impl Store {
     /// Sweeps the tombstones of deletions before that time (microseconds), with the earlier versions of these records. Gives
-    /// the number of tombstones. Cursors from before such a
-    /// deletion expire. Records that are only marked as deleted stay.
+    /// the number of tombstones. Cursors from before such a deletion expire. Records that are only marked as deleted stay.
     pub async fn sweep_tombstones(&self, before: i64) -> Result<usize> {
-        let write = self.data.write(move |conn| {
-            // In SQL of our own: the partial index is used only if the condition is a constant.
-            let (deleted, empty) = match conn {
-                Conn::Sqlite(_) => ("deleted = 1", "length(sealed) = 0"),
-                Conn::Postgres(_) => ("deleted", "octet_length(sealed) = 0"),
-            };
-            let parameter = if matches!(conn, Conn::Sqlite(_)) { "?" } else { "$1" };
-            if let Conn::Postgres(c) = &mut *conn {
-                // People are locked first and in the order of their numbers, as by every writer. Otherwise a client that
-                // creates such a record again and this sweep could wait for each other.
-                let sql = format!(
-                    "SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM records \
-                     WHERE {deleted} AND {empty} AND updated_at < {parameter}) ORDER BY person_no FOR NO KEY UPDATE"
-                );
-                sql_query(sql).bind::<Instant, _>(DbTimestamp(before)).execute(c)?;
-            }
-            let sql = format!(
-                "DELETE FROM records WHERE {deleted} AND {empty} AND updated_at < {parameter} \
-                 RETURNING person_no, rev, collection, id"
-            );
-            let query = sql_query(sql).bind::<Instant, _>(DbTimestamp(before));
-            let swept: Vec<Swept> = on!(&mut *conn, |c| query.load(c))?;
-            let mut people = BTreeMap::<i64, OfPerson>::new();
-            for row in &swept {
-                let person = people.entry(row.person_no).or_default();
-                person.floor = row.rev.max(person.floor);
-                person.bytes += forget_history(conn, row)?;
-            }
-            for (person_no, swept) in people {
-                raise_floor(conn, person_no, swept.floor)?;
-                if swept.bytes > 0 {
-                    add_bytes(conn, person_no, -swept.bytes)?;
-                }
-            }
-            Ok(swept.len())
-        });
-        write.await
+        self.data
+            .sweep(move |conn| sweep_some(conn, DbTimestamp(before)))
+            .await
     }
 }
 

@@ -1,12 +1,5 @@
--- Device tokens of an account are good for one generation. A new password begins the next one.
+-- Device tokens of an account are good for one generation. A new password begins another one, with a random number.
 ALTER TABLE accounts ADD COLUMN device_generation INTEGER NOT NULL DEFAULT 1;
 
--- Networks from which an account has signed in, as keyed hashes. Until now they were rows of login_delays without failures.
-CREATE TABLE known_networks (
-    key BLOB PRIMARY KEY,
-    last_used_at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE INDEX known_networks_last_used ON known_networks (last_used_at);
-
-INSERT INTO known_networks SELECT key, updated_at FROM login_delays WHERE failures = 0;
+-- Rows without failures were networks from which an account had signed in. Device tokens take their place.
 DELETE FROM login_delays WHERE failures = 0;

@@ -5,15 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mainstay_tests::{Engine, both_engines, process, samples::check_in_with_id};
+use mainstay_tests::{Client, Engine, PASSWORD, both_engines, process, samples::check_in_with_id};
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::place::{Place, erase, login, register, signed_in, store};
 
 both_engines!(
     an_access_token_of_somebody_who_was_erased_by_a_command_is_refused,
     a_restore_can_sign_everybody_out,
+    a_restore_makes_no_later_device_token_valid,
     commands_create_no_database_that_is_missing,
 );
 
@@ -72,17 +73,44 @@ async fn a_restore_can_sign_everybody_out(place: &Place) {
     assert!(report.contains("1 ended"), "{report}");
     let server = elsewhere.serve().await;
     let token = json!({ "refresh_token": sam.tokens["refresh_token"] });
-    mainstay_tests::Client::new(&server.url).post("/v1/auth/refresh", &token).await.expect(401);
+    Client::new(&server.url).post("/v1/auth/refresh", &token).await.expect(401);
     let client = signed_in(&server.url, "sam").await;
     assert_eq!(client.get("/v1/check-ins?limit=100").await.expect(200).items().len(), 19);
-    // The device token is out of date too, so wrong tries with it are not counted for the device alone.
-    let login = |password| json!({ "email": sam.email, "password": password, "device_token": sam.tokens["device_token"] });
-    let plain = mainstay_tests::Client::new(&server.url);
+    let right = json!({ "email": sam.email, "password": PASSWORD });
+    assert_device_token_is_ignored(&server.url, &right, &sam.tokens["device_token"]).await;
+}
+
+/// Checks that wrong tries with a device token are not counted for the device alone.
+async fn assert_device_token_is_ignored(url: &str, right: &Value, token: &Value) {
+    let mut wrong = right.clone();
+    wrong["password"] = json!("not the password");
+    wrong["device_token"] = token.clone();
+    let client = Client::new(url);
     for _ in 0..5 {
-        plain.post("/v1/auth/login", &login("not the password")).await.expect(401);
+        client.post("/v1/auth/login", &wrong).await.expect(401);
     }
-    let right = json!({ "email": sam.email, "password": mainstay_tests::PASSWORD });
-    plain.post("/v1/auth/login", &right).await.expect(429);
+    client.post("/v1/auth/login", right).await.expect(429);
+}
+
+/// A password change after the backup and the restore both begin another generation of device tokens, from the same one.
+async fn a_restore_makes_no_later_device_token_valid(place: &Place) {
+    let mut server = place.serve().await;
+    let sam = register(&server.url, "sam").await;
+    assert!(server.terminate().success());
+    let directory = place.back_up("backup", &[]);
+    let mut server = place.serve().await;
+    let new_password = "mountains do not hurry";
+    let change = json!({ "current_password": PASSWORD, "new_password": new_password });
+    let client = signed_in(&server.url, "sam").await;
+    client.post("/v1/auth/password/change", &change).await.expect(204);
+    let login = json!({ "email": sam.email, "password": new_password });
+    let later = Client::new(&server.url).post("/v1/auth/login", &login).await.expect(200);
+    assert!(server.terminate().success());
+    let elsewhere = place.elsewhere();
+    elsewhere.run(&["restore", "--end-sessions", &directory]).succeeds();
+    let server = elsewhere.serve().await;
+    let right = json!({ "email": sam.email, "password": PASSWORD });
+    assert_device_token_is_ignored(&server.url, &right, &later.body["tokens"]["device_token"]).await;
 }
 
 /// A database that a command had made would keep a restore from putting one there.

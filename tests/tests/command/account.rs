@@ -80,6 +80,12 @@ async fn an_operator_sees_the_budgets_of_an_account_and_sets_its_limits() {
         for wrong in [["--records", "0"], ["--bytes", "many"]] {
             assert!(!quota(&wrong).status.success(), "{wrong:?}");
         }
+        let all = run(&database, &["account", "quota", "--all", "--recount"], &[], "");
+        assert_eq!(text(&all.stdout), "0 of 1 accounts corrected\n", "{}", text(&all.stderr));
+        for wrong in [vec!["--all"], vec!["--all", "--recount", "--bytes", "8"], vec!["--recount"]] {
+            let refused = run(&database, &[&["account", "quota"], wrong.as_slice()].concat(), &[], "");
+            assert!(!refused.status.success(), "{wrong:?}");
+        }
         let nobody = ["account", "quota", "--id", "01950000-0000-7000-8000-000000000001"];
         let nobody = run(&database, &nobody, &[], "");
         assert!(!nobody.status.success());

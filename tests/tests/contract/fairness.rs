@@ -99,7 +99,7 @@ async fn a_push_that_goes_on_for_long_delays_pushes_of_its_person_only(app: &Tes
     let account = app.scope(&sam).await.account();
     let turn = app.state().pushes.wait(account).await.expect("nobody pushes");
     let refused = sam.post("/v1/sync", &one_change(1)).await.expect(503);
-    assert_eq!(refused.header("retry-after"), "1");
+    assert!(matches!(refused.header("retry-after").as_str(), "1" | "2" | "3"));
     kim.post("/v1/sync", &one_change(1)).await.expect(200);
     drop(turn);
     sam.post("/v1/sync", &one_change(1)).await.expect(200);

@@ -45,6 +45,7 @@ mod schema;
 mod self_efficacy_profile;
 mod session;
 mod sign_in;
+mod sign_in_races;
 mod spelling;
 mod support;
 mod support_contact;

@@ -393,3 +393,23 @@ async fn many_networks_of_one_customer_are_bounded_together() {
     let elsewhere = register_from(&app, "2001:db8:1::1", "else", &registration("else@example.org")).await;
     elsewhere.expect(201);
 }
+
+#[tokio::test]
+async fn very_many_codes_from_one_network_are_not_looked_up_and_elsewhere_a_code_is_good() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let settings = RegistrationSettings { per_hour: 1000, ..tight(RegistrationMode::Invite) };
+        let app = TestApp::start_registering(engine, LimitMode::On, settings).await;
+        let (id, code) = invite(&app, 10).await;
+        for n in 0..30 {
+            let guess = random_code().expect("random bytes").to_string();
+            let body = with_code(&format!("guess{n}@example.org"), &guess);
+            let refused = register_from(&app, "192.0.2.1", &format!("guess {n}"), &body).await;
+            assert_eq!(refused.status, if n < 3 { 403 } else { 429 });
+        }
+        // A good code is no longer told from a wrong one there.
+        let good = |n: u32| with_code(&format!("person{n}@example.org"), &code.to_string());
+        register_from(&app, "192.0.2.1", "here", &good(0)).await.expect(429);
+        assert_eq!(uses_left(&app, id).await, 10);
+        register_from(&app, "192.0.2.2", "elsewhere", &good(1)).await.expect(201);
+    }
+}

@@ -6,11 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use chrono::TimeDelta;
 use mainstay_api::auth::login_delay::Attempt;
-use mainstay_store::login_delay::{DelayKey, Failures, KnownNetwork};
+use mainstay_store::login_delay::{DelayKey, Failures};
 use mainstay_tests::{Client, Engine, PASSWORD, Person, Response, TestApp, both_engines};
 use serde_json::{Value, json};
 use tokio::{sync::Notify, task::JoinSet};
@@ -29,11 +30,13 @@ both_engines!(
     what_is_no_device_token_is_ignored,
     a_new_phone_signs_in_although_others_try_elsewhere,
     a_right_password_gives_back_its_own_try_only,
+    a_right_password_is_no_wrong_one_when_the_client_disconnects,
     parallel_guesses_all_count,
     the_owner_signs_in_among_parallel_guesses,
     tries_from_one_ipv6_customer_count_together,
     no_wait_outlasts_a_clock_that_was_ahead,
-    failures_live_an_hour_and_known_networks_stay,
+    failures_live_an_hour,
+    waits_do_not_tell_who_has_an_account,
     a_flood_from_one_network_delays_another_by_a_turn,
     a_flood_of_registrations_keeps_nobody_from_signing_in,
     confirming_a_password_is_delayed_by_its_own_session_only,
@@ -203,6 +206,47 @@ async fn a_right_password_gives_back_its_own_try_only(app: &TestApp) {
     assert_eq!(after.iter().map(|f| f.count).collect::<Vec<_>>(), [7, 2]);
 }
 
+/// Sends a request whose password is right, and disconnects once the try is counted. Then the count must be taken back.
+async fn disconnect_while_it_is_verified(
+    app: &TestApp,
+    client: &Client,
+    path: &'static str,
+    body: &Value,
+    own: DelayKey,
+) {
+    let keys = [own];
+    for _ in 0..6 {
+        let (client, body) = (client.clone(), body.clone());
+        let request = tokio::spawn(async move { client.post(path, &body).await });
+        while !request.is_finished() && failures(app, &keys).await[0].count == 0 {
+            tokio::task::yield_now().await;
+        }
+        request.abort();
+        let begun = Instant::now();
+        while failures(app, &keys).await[0].count > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(10), "{path}: the try stays counted");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+async fn a_right_password_is_no_wrong_one_when_the_client_disconnects(app: &TestApp) {
+    let sam = app.person().await;
+    let right = login(&sam.email, PASSWORD);
+    let pair = DelayKey::Pair { email: sam.email.clone(), network: HOME.to_owned() };
+    disconnect_while_it_is_verified(app, &app.client(), "/v1/auth/login", &right, pair).await;
+    let account = app.scope(&sam).await.account();
+    let sessions = sam.get("/v1/auth/sessions").await.expect(200).items();
+    let current = sessions.iter().find(|session| session["current"] == json!(true)).expect("the session");
+    let session = current["id"].as_str().and_then(|id| id.parse().ok()).expect("an id");
+    let change = json!({ "current_password": PASSWORD, "new_password": PASSWORD });
+    let own = DelayKey::Session { account, session };
+    disconnect_while_it_is_verified(app, &sam.client, "/v1/auth/password/change", &change, own).await;
+    let account = DelayKey::Account(sam.email.clone());
+    let of_all = failures(app, &[account, DelayKey::Network(HOME.to_owned())]).await;
+    assert!(of_all.iter().all(|failures| failures.count == 0), "{of_all:?}");
+}
+
 async fn parallel_guesses_all_count(app: &TestApp) {
     let mut clients = vec![app.client()];
     let second;
@@ -289,7 +333,7 @@ async fn no_wait_outlasts_a_clock_that_was_ahead(app: &TestApp) {
     assert_eq!(failures(app, &keys).await[1], Failures::default(), "it is swept");
 }
 
-async fn failures_live_an_hour_and_known_networks_stay(app: &TestApp) {
+async fn failures_live_an_hour(app: &TestApp) {
     let sam = app.person().await;
     let (store, keys) = (&app.state().store, [DelayKey::Network(ELSEWHERE.to_owned())]);
     try_wrongly(app, &sam.email, ELSEWHERE).await;
@@ -299,13 +343,29 @@ async fn failures_live_an_hour_and_known_networks_stay(app: &TestApp) {
     app.clock.advance(TimeDelta::minutes(2));
     assert!(store.sweep_failures(app.clock.micros()).await.expect("the store works") > 0);
     assert_eq!(failures(app, &keys).await[0], Failures::default());
-    let home = KnownNetwork { email: sam.email.clone(), network: HOME.to_owned() };
-    let strange = KnownNetwork { network: ELSEWHERE.to_owned(), ..home.clone() };
-    for (days, is_known) in [(89, true), (2, false)] {
-        app.clock.advance(TimeDelta::days(days));
-        store.sweep_known_networks(app.clock.micros()).await.expect("the store works");
-        assert_eq!(store.is_known(&home).await.expect("the store works"), is_known);
-        assert!(!store.is_known(&strange).await.expect("the store works"));
+}
+
+async fn waits_do_not_tell_who_has_an_account(app: &TestApp) {
+    let (sam, gone) = (app.person().await, app.person().await);
+    for person in [&sam, &gone] {
+        person.another_device().await;
+    }
+    let password = json!({ "password": PASSWORD }).to_string().into_bytes();
+    gone.send("DELETE", "/v1/me", &[], Some(password)).await.expect(204);
+    let emails = [sam.email.as_str(), gone.email.as_str(), "nobody@example.org"];
+    for n in 0..60 {
+        try_wrongly(app, &format!("nobody{n}@example.org"), HOME).await;
+    }
+    for email in emails {
+        sign_in_from(&app.client(), HOME, &login(email, WRONG)).await.expect(429);
+    }
+    app.clock.advance(TimeDelta::minutes(20));
+    for email in emails {
+        for n in 0..12 {
+            assert!(try_wrongly(app, email, &format!("203.0.113.{n}")).await);
+        }
+        sign_in_from(&app.client(), HOME, &login(email, WRONG)).await.expect(401);
+        sign_in_from(&app.client(), HOME, &login(email, WRONG)).await.expect(429);
     }
 }
 

@@ -315,7 +315,7 @@ async fn a_push_without_a_permit_gets_503_and_a_pull_needs_no_permit(app: &TestA
     let held = all_turns().await;
     let changes = json!({ "cursor": null, "changes": [upsert("check-ins", 1, None, check_in("one"))] });
     let refused = sam.post("/v1/sync", &changes).await.expect(503);
-    assert_eq!(refused.header("retry-after"), "1");
+    assert!(matches!(refused.header("retry-after").as_str(), "1" | "2" | "3"));
     assert_eq!(pull(&sam, &Value::Null, 10).await.expect(200).body["changes"], json!([]));
     drop(held);
     assert_eq!(sam.post("/v1/sync", &changes).await.expect(200).body["results"][0]["status"], "applied");

@@ -14,7 +14,7 @@ use mainstay_store::{
 use serde_json::json;
 
 use crate::{
-    auth::{login_delay::Attempt, session::account_example},
+    auth::{login_delay::Attempt, session::account_example, verification::verify},
     http::{
         body::{Body, parse},
         caller::Caller,
@@ -159,16 +159,16 @@ async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let reply = Reply::new(response, Vec::new());
     let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
-    state
+    let password = PasswordReplacement { verified, hash };
+    let now = state.clock.micros();
+    let changed = state
         .store
-        .change_password(
-            account,
-            PasswordReplacement { verified, hash },
-            session,
-            stored,
-            state.clock.micros(),
-        )
-        .await?;
+        .change_password(account, password, session, stored, now);
+    match changed.await {
+        // Another request changed the password after this one had verified it.
+        Err(StoreError::NotFound) => return Err(Problem::new(ProblemKind::WrongPassword)),
+        changed => changed?,
+    }
     state.sessions.forget_all();
     Ok(reply.into_response())
 }
@@ -180,15 +180,12 @@ async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> Handle
     let attempt = Attempt::confirmation(&state.store, account, caller.principal.session, &state.clock);
     attempt.look().await?;
     let turn = state.passwords.confirmation_turn(account).await?;
-    let counted = attempt.count().await?;
     let hash = match state.store.password_hash(account).await {
         Ok(hash) => Some(hash),
         Err(StoreError::NotFound) => None,
         Err(error) => return Err(error.into()),
     };
-    let is_correct = turn.verify(password, hash.clone()).await?;
+    let is_correct = verify(attempt, turn, password.clone(), hash.clone()).await?;
     let hash = hash.filter(|_| is_correct);
-    let hash = hash.ok_or(Problem::new(ProblemKind::WrongPassword))?;
-    attempt.succeeded(counted).await?;
-    Ok(hash)
+    hash.ok_or(Problem::new(ProblemKind::WrongPassword))
 }

@@ -3,8 +3,6 @@
 //! The threads yield to those that serve requests, so that hashing does not slow down a craving.
 
 use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -18,11 +16,14 @@ use tokio::sync::oneshot;
 
 use crate::{
     auth::turns::{Applicant, Turn, Turns},
-    http::problem::{HandlerResult, Problem, ProblemKind},
+    http::{
+        problem::{HandlerResult, Problem, ProblemKind},
+        retry::jittered,
+    },
 };
 
 /// The seconds of `Retry-After` are from 1 to this number, so that those who were refused do not all come back at once.
-const MAX_RETRY_S: u64 = 5;
+const MAX_RETRY_S: i64 = 5;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -89,7 +90,7 @@ impl HashPool {
     /// 503 at once if the wait would be long.
     pub async fn turn(&self, applicant: Applicant<'_>) -> HandlerResult<Turn> {
         let turn = self.turns.acquire(applicant).await;
-        turn.ok_or_else(|| Problem::retry(ProblemKind::Unavailable, jittered_retry()))
+        turn.ok_or_else(|| Problem::retry(ProblemKind::Unavailable, jittered(1, MAX_RETRY_S)))
     }
 
     /// Runs work on a thread of the pool, and then ends the turn. If nobody waits for the result any more when the thread
@@ -143,17 +144,12 @@ fn yield_to_others(niceness: i32) {
 #[cfg(not(target_os = "linux"))]
 const fn yield_to_others(_niceness: i32) {}
 
-/// Returns the seconds after which to try again, a different number each time.
-fn jittered_retry() -> i64 {
-    let random = RandomState::new().hash_one(0_u8);
-    i64::try_from(random % MAX_RETRY_S).unwrap_or(0) + 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const ANYBODY: Applicant<'_> = Applicant {
+        customer: "192.0.2.1",
         network: "192.0.2.1",
         known_to: None,
     };
@@ -190,7 +186,7 @@ mod tests {
 
     #[test]
     fn those_who_are_refused_come_back_at_different_times() {
-        let waits: std::collections::BTreeSet<i64> = (0..200).map(|_| jittered_retry()).collect();
+        let waits: std::collections::BTreeSet<i64> = (0..200).map(|_| jittered(1, MAX_RETRY_S)).collect();
         assert_eq!(waits, (1..=5).collect());
     }
 }

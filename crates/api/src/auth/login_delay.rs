@@ -4,8 +4,10 @@
 //! half a minute, and what others do elsewhere delays a person as little as possible:
 //!
 //! - A device that the account knows is counted by itself alone, and so is a session that confirms its password.
-//! - A network from which the account has signed in is delayed by its own tries alone.
 //! - A network without a wrong try of its own is not delayed by those from other networks, unless these are very many.
+//!
+//! Nothing depends on whether the address has an account, or on where the account was used before. Otherwise the waits would
+//! tell that somebody has an account here.
 //!
 //! A try counts before its password is verified, in one transaction that also looks whether it may be made. So tries at
 //! the same moment all count, on however many servers. A right password gives its own try back.
@@ -13,8 +15,8 @@
 use std::net::IpAddr;
 
 use mainstay_store::{
-    Store,
-    login_delay::{DelayKey, Failures, KnownNetwork},
+    Store, StoreError,
+    login_delay::{CLOCK_SLACK_US, DelayKey, Failures},
 };
 use uuid::Uuid;
 
@@ -66,28 +68,26 @@ struct Count {
 }
 
 /// An attempt to sign in, or to confirm a password.
-pub struct Attempt<'a> {
-    store: &'a Store,
+pub struct Attempt {
+    store: Store,
     counts: Vec<Count>,
-    /// The network that is remembered for the account once the password was right.
-    network: Option<KnownNetwork>,
-    clock: &'a Clock,
+    clock: Clock,
 }
 
 /// An attempt that was counted.
+#[derive(Debug, Clone)]
 pub struct Counted {
     before: Vec<Failures>,
     after: Vec<Failures>,
 }
 
-impl<'a> Attempt<'a> {
+impl Attempt {
     /// Creates an attempt to sign in to an account, by its address, from an IP address.
-    pub fn sign_in(store: &'a Store, email: &str, address: Option<IpAddr>, clock: &'a Clock) -> Self {
+    pub fn sign_in(store: &Store, email: &str, address: Option<IpAddr>, clock: &Clock) -> Self {
         let networks = networks(address);
-        let network = networks.first().cloned().unwrap_or_default();
         let pair = DelayKey::Pair {
             email: email.to_owned(),
-            network: network.clone(),
+            network: networks.first().cloned().unwrap_or_default(),
         };
         let of_account = [
             count(pair, Subject::Own, FREE_OWN),
@@ -101,13 +101,9 @@ impl<'a> Attempt<'a> {
         let of_networks =
             of_networks.map(|(network, free)| count(DelayKey::Network(network), Subject::Network, free));
         Self {
-            store,
+            store: store.clone(),
             counts: of_account.into_iter().chain(of_networks).collect(),
-            network: Some(KnownNetwork {
-                email: email.to_owned(),
-                network,
-            }),
-            clock,
+            clock: clock.clone(),
         }
     }
 
@@ -122,13 +118,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Creates an attempt of a session to confirm the password of its account.
-    pub fn confirmation(store: &'a Store, account: Uuid, session: Uuid, clock: &'a Clock) -> Self {
+    pub fn confirmation(store: &Store, account: Uuid, session: Uuid, clock: &Clock) -> Self {
         let key = DelayKey::Session { account, session };
         Self {
-            store,
+            store: store.clone(),
             counts: vec![count(key, Subject::Own, FREE_OWN)],
-            network: None,
-            clock,
+            clock: clock.clone(),
         }
     }
 
@@ -137,9 +132,8 @@ impl<'a> Attempt<'a> {
     /// # Errors
     /// 429 with the time to wait.
     pub async fn look(&self) -> HandlerResult<()> {
-        let is_known = self.is_known().await?;
         let states = self.store.failures(&self.keys()).await?;
-        refuse(wait(&self.counts, &states, is_known, self.clock.micros()))
+        refuse(wait(&self.counts, &states, self.clock.micros()))
     }
 
     /// Checks that the attempt needs no wait, and counts it as failed.
@@ -147,50 +141,27 @@ impl<'a> Attempt<'a> {
     /// # Errors
     /// 429 with the time to wait. Then it is not counted.
     pub async fn count(&self) -> HandlerResult<Counted> {
-        let is_known = self.is_known().await?;
         // The time of now: the attempt may have waited for its turn since it was looked at.
         let (counts, now) = (self.counts.clone(), self.clock.micros());
         let next = move |states: &[Failures]| {
-            (wait(&counts, states, is_known, now) <= 0).then(|| one_more(&counts, states, now))
+            (wait(&counts, states, now) <= 0).then(|| one_more(&counts, states, now))
         };
         let before = self.store.change_failures(&self.keys(), next).await?;
-        refuse(wait(&self.counts, &before, is_known, now))?;
+        refuse(wait(&self.counts, &before, now))?;
         let after = one_more(&self.counts, &before, now);
         Ok(Counted { before, after })
     }
 
-    /// Takes the count of an attempt back whose password was right, and remembers the network. Failures of others stay
-    /// counted: somebody who guesses must gain nothing by the owner signing in meanwhile.
-    pub async fn succeeded(&self, counted: Counted) -> HandlerResult<()> {
-        let counts = self.counts.clone();
+    /// Takes the count of an attempt back whose password was right. Failures of others stay counted: somebody who guesses
+    /// must gain nothing by the owner signing in meanwhile.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub async fn succeeded(&self, counted: &Counted) -> Result<(), StoreError> {
+        let (counts, counted) = (self.counts.clone(), counted.clone());
         let next = move |states: &[Failures]| Some(given_back(&counts, states, &counted));
-        match &self.network {
-            Some(network) => {
-                self.store
-                    .change_failures_and_remember(&self.keys(), next, network, self.clock.micros())
-                    .await?;
-            }
-            None => drop(self.store.change_failures(&self.keys(), next).await?),
-        }
+        self.store.change_failures(&self.keys(), next).await?;
         Ok(())
-    }
-
-    /// Remembers the network of a new account.
-    pub async fn remember_network(&self) -> HandlerResult<()> {
-        if let Some(network) = &self.network {
-            self.store
-                .change_failures_and_remember(&[], |_| None, network, self.clock.micros())
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Whether the account has signed in from the network. It makes no difference to those who are counted by themselves.
-    async fn is_known(&self) -> HandlerResult<bool> {
-        match &self.network {
-            Some(network) if self.counts.len() > 1 => Ok(self.store.is_known(network).await?),
-            _ => Ok(true),
-        }
     }
 
     fn keys(&self) -> Vec<DelayKey> {
@@ -211,27 +182,30 @@ fn refuse(wait: i64) -> HandlerResult<()> {
 }
 
 /// How long an attempt must wait, in microseconds; 0 or less if it need not.
-fn wait(counts: &[Count], states: &[Failures], is_known: bool, now: i64) -> i64 {
+fn wait(counts: &[Count], states: &[Failures], now: i64) -> i64 {
     let states = || counts.iter().zip(states);
     let is_first =
         states().any(|(count, state)| count.subject == Subject::Own && failures_at(state, now) == 0);
     let applies = |(count, state): &(&Count, &Failures)| match count.subject {
-        Subject::Own => true,
-        Subject::Account => !is_known && (!is_first || failures_at(state, now) > MAX_FROM_ELSEWHERE),
-        Subject::Network => !is_known,
+        Subject::Own | Subject::Network => true,
+        Subject::Account => !is_first || failures_at(state, now) > MAX_FROM_ELSEWHERE,
     };
     let waits = states().filter(applies).map(|(_, state)| wait_of(state, now));
     waits.max().unwrap_or(0)
 }
 
 /// What is left of a stored wait. It is never longer than the longest one, whatever a clock said when it was stored. A
-/// state that is further ahead holds nobody up: its clock was wrong, and the wait would begin anew each time.
+/// state that is much further ahead than clocks of servers differ holds nobody up: its clock was wrong, and the wait would
+/// begin anew each time.
 fn wait_of(state: &Failures, now: i64) -> i64 {
-    let longest = MAX_WAIT_S * SECOND_US;
-    if state.last_at > now + longest {
+    if is_from_a_wrong_clock(state, now) {
         return 0;
     }
-    (state.retry_at - now).min(longest)
+    (state.retry_at - now).min(MAX_WAIT_S * SECOND_US)
+}
+
+const fn is_from_a_wrong_clock(state: &Failures, now: i64) -> bool {
+    state.last_at > now + CLOCK_SLACK_US
 }
 
 /// The failures that are not forgotten yet. A state from the future counts as of now.
@@ -255,7 +229,13 @@ fn one_more(counts: &[Count], states: &[Failures], now: i64) -> Vec<Failures> {
             count: failures,
             // No time at all if there is no wait: the clock of another server may be a little behind.
             retry_at: if wait_s == 0 { 0 } else { now + wait_s * SECOND_US },
-            last_at: now,
+            // Never back in time: otherwise a server whose clock is ahead takes the difference for a pause, in which
+            // failures are forgotten.
+            last_at: if is_from_a_wrong_clock(state, now) {
+                now
+            } else {
+                state.last_at.max(now)
+            },
         }
     };
     counts.iter().zip(states).map(after).collect()

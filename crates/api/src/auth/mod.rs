@@ -15,3 +15,4 @@ pub mod session;
 pub mod sign_in;
 pub mod signing_key;
 pub mod turns;
+pub mod verification;

@@ -29,16 +29,17 @@ const LANES: u32 = 1;
 pub struct Passwords {
     pepper: Arc<Secret>,
     /// The hash that is verified for an unknown address, so that it takes the same time.
-    placeholder: String,
-    sign_in: HashPool,
-    confirmation: HashPool,
-    registration: HashPool,
+    placeholder: Arc<str>,
+    sign_in: Arc<HashPool>,
+    confirmation: Arc<HashPool>,
+    registration: Arc<HashPool>,
 }
 
 /// A turn to verify one password or to hash a new one, in the pool of its purpose.
-pub struct HashTurn<'a> {
-    passwords: &'a Passwords,
-    pool: &'a HashPool,
+pub struct HashTurn {
+    pepper: Arc<Secret>,
+    placeholder: Arc<str>,
+    pool: Arc<HashPool>,
     turn: Turn,
 }
 
@@ -51,10 +52,10 @@ impl Passwords {
     pub fn new(pepper: Secret, workers: usize) -> Result<Self, String> {
         Ok(Self {
             pepper: Arc::new(pepper),
-            placeholder: placeholder_hash()?,
-            sign_in: HashPool::start(Purpose::SignIn, workers)?,
-            confirmation: HashPool::start(Purpose::Confirmation, workers / 2)?,
-            registration: HashPool::start(Purpose::Registration, workers / 4)?,
+            placeholder: placeholder_hash()?.into(),
+            sign_in: HashPool::start(Purpose::SignIn, workers)?.into(),
+            confirmation: HashPool::start(Purpose::Confirmation, workers / 2)?.into(),
+            registration: HashPool::start(Purpose::Registration, workers / 4)?.into(),
         })
     }
 
@@ -64,6 +65,7 @@ impl Passwords {
     /// 503 at once if that would take long.
     pub async fn hash(&self, password: &Password) -> HandlerResult<String> {
         let everybody = Applicant {
+            customer: "",
             network: "",
             known_to: None,
         };
@@ -77,7 +79,7 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 at once if that would take long.
-    pub async fn sign_in_turn(&self, applicant: Applicant<'_>) -> HandlerResult<HashTurn<'_>> {
+    pub async fn sign_in_turn(&self, applicant: Applicant<'_>) -> HandlerResult<HashTurn> {
         self.turn(&self.sign_in, applicant).await
     }
 
@@ -85,30 +87,32 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 at once if that would take long.
-    pub async fn confirmation_turn(&self, account: Uuid) -> HandlerResult<HashTurn<'_>> {
+    pub async fn confirmation_turn(&self, account: Uuid) -> HandlerResult<HashTurn> {
         let applicant = Applicant {
-            network: &account.to_string(),
+            customer: &account.to_string(),
+            network: "",
             known_to: None,
         };
         self.turn(&self.confirmation, applicant).await
     }
 
-    async fn turn<'a>(&'a self, pool: &'a HashPool, applicant: Applicant<'_>) -> HandlerResult<HashTurn<'a>> {
+    async fn turn(&self, pool: &Arc<HashPool>, applicant: Applicant<'_>) -> HandlerResult<HashTurn> {
         Ok(HashTurn {
-            passwords: self,
-            pool,
+            pepper: Arc::clone(&self.pepper),
+            placeholder: Arc::clone(&self.placeholder),
+            pool: Arc::clone(pool),
             turn: pool.turn(applicant).await?,
         })
     }
 }
 
-impl HashTurn<'_> {
+impl HashTurn {
     /// Hashes a new password. The result is a PHC string.
     ///
     /// # Errors
     /// A fault, if the password cannot be hashed.
     pub async fn hash(self, password: &Password) -> HandlerResult<String> {
-        let (pepper, password) = (Arc::clone(&self.passwords.pepper), password.composed().to_owned());
+        let (pepper, password) = (self.pepper, password.composed().to_owned());
         let hash = self
             .pool
             .run(self.turn, move || hash(&pepper, password.as_bytes()));
@@ -122,8 +126,8 @@ impl HashTurn<'_> {
     /// A fault, if the work panics.
     pub async fn verify(self, password: &CurrentPassword, hash: Option<String>) -> HandlerResult<bool> {
         let has_hash = hash.is_some();
-        let (pepper, password) = (Arc::clone(&self.passwords.pepper), password.clone());
-        let hash = hash.unwrap_or_else(|| self.passwords.placeholder.clone());
+        let (pepper, password) = (self.pepper, password.clone());
+        let hash = hash.unwrap_or_else(|| self.placeholder.to_string());
         let verify = move || verify_forms(&pepper, &password, &hash);
         let is_match = self.pool.run(self.turn, verify).await?;
         Ok(is_match && has_hash)

@@ -122,11 +122,14 @@ async fn rotate(
         refresh_hash: hash(&state.refresh.token(&next)),
         keep: key.map(|key| key.to_stored(&reply)),
     };
-    let is_rotated = state
+    let rotated = state
         .store
-        .rotate_session(claims.account, claims.session, rotation, now)
-        .await?;
-    Ok(is_rotated.then_some(reply))
+        .rotate_session(claims.account, claims.session, rotation, now);
+    match rotated.await {
+        // The account was erased since the session was read.
+        Err(StoreError::PersonGone) => Err(Problem::new(ProblemKind::InvalidRefreshToken)),
+        rotated => Ok(rotated?.then_some(reply)),
+    }
 }
 
 /// Ends a session whose token was used again, since someone else may have a copy of the token. Returns the problem to
@@ -134,7 +137,7 @@ async fn rotate(
 async fn end_reused_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<Problem> {
     let (account, session) = (claims.account, claims.session);
     match state.store.end_session(account, session, None, now).await {
-        Ok(()) | Err(StoreError::NotFound) => {}
+        Ok(()) | Err(StoreError::NotFound | StoreError::PersonGone) => {}
         Err(error) => return Err(error.into()),
     }
     state.sessions.forget(session);

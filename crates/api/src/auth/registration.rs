@@ -1,6 +1,6 @@
 //! Registration: who may create an account, and the account with its first session.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use mainstay_domain::{
     account::{InviteCode, Registration, Role, SealedAccount},
     value::timestamp::Timestamp,
@@ -10,7 +10,6 @@ use serde_json::json;
 
 use crate::{
     auth::{
-        login_delay::Attempt,
         registration_policy::RegistrationMode,
         session::{SignedIn, signed_in, signed_in_example, start_session},
     },
@@ -78,7 +77,6 @@ async fn create_account(state: &State, body: &PublicBody<Registration>) -> Handl
         .store
         .create_invited_account(new, Some(session), stored, invite, now)
         .await?;
-    remember_network(state, &body.request, registration).await;
     Ok(reply.into_response())
 }
 
@@ -91,7 +89,7 @@ async fn admit(state: &State, body: &PublicBody<Registration>) -> HandlerResult<
     let policy = &state.registration;
     let invite = match policy.mode {
         RegistrationMode::Closed => return Err(Problem::new(ProblemKind::RegistrationClosed)),
-        RegistrationMode::Invite => usable_invite(state, &body.value).await?,
+        RegistrationMode::Invite => usable_invite(state, body).await?,
         RegistrationMode::Open => None,
     };
     let counted = policy.count_network(client_address(&body.request, &state.trusted_proxies));
@@ -111,24 +109,13 @@ async fn admit(state: &State, body: &PublicBody<Registration>) -> HandlerResult<
 }
 
 /// Returns the invite whose code a registration has, if it can be used.
-async fn usable_invite(state: &State, registration: &Registration) -> HandlerResult<Option<InviteIndex>> {
-    let code = registration.invite_code.as_deref().and_then(InviteCode::parse);
-    Ok(match code {
-        Some(code) => state.store.usable_invite(&code, state.clock.micros()).await?,
-        None => None,
-    })
-}
-
-/// Records that the account is used from this network. The account exists already, so a failure is only logged: the
-/// next sign-in records the network too.
-async fn remember_network(state: &State, request: &HttpRequest, registration: &Registration) {
-    let attempt = Attempt::sign_in(
-        &state.store,
-        &registration.email.key(),
-        client_address(request, &state.trusted_proxies),
-        &state.clock,
-    );
-    if let Err(problem) = attempt.remember_network().await {
-        log::warn!("the network of a new account could not be stored: {problem}");
-    }
+///
+/// # Errors
+/// 429 after very many codes from the network, before the database is asked.
+async fn usable_invite(state: &State, body: &PublicBody<Registration>) -> HandlerResult<Option<InviteIndex>> {
+    let code = body.value.invite_code.as_deref().and_then(InviteCode::parse);
+    let Some(code) = code else { return Ok(None) };
+    let address = client_address(&body.request, &state.trusted_proxies);
+    state.registration.count_code(address)?;
+    Ok(state.store.usable_invite(&code, state.clock.micros()).await?)
 }

@@ -10,19 +10,19 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-use crate::{
-    http::{
-        network::networks,
-        problem::{HandlerResult, Problem, ProblemKind},
-        rate_limit::LimitMode,
-    },
-    server::id::new_id,
+use crate::http::{
+    network::networks,
+    problem::{HandlerResult, Problem, ProblemKind},
+    rate_limit::LimitMode,
+    retry::jittered,
 };
 
 /// So many times the registrations of a network may come from it and from each wider one that it is a part of.
 const TIMES: [u32; 3] = [1, 4, 16];
 /// This part of the registrations of an hour may come at once.
 const BURST_PART: u32 = 3;
+/// So many times the registrations of a network may it send codes of invites that are looked up.
+const CODES: u32 = 10;
 /// The longest time by which clients that are refused together are spread, in seconds.
 const MAX_SPREAD_S: i64 = 30;
 
@@ -68,6 +68,8 @@ pub struct RegistrationPolicy {
 struct Limiters {
     /// The narrowest networks first.
     networks: Vec<DefaultKeyedRateLimiter<String>>,
+    /// For codes of invites. The narrowest networks first.
+    codes: Vec<DefaultKeyedRateLimiter<String>>,
     all: DefaultDirectRateLimiter,
 }
 
@@ -88,16 +90,18 @@ impl RegistrationPolicy {
     /// # Errors
     /// 429 after too many.
     pub fn count_network(&self, address: Option<IpAddr>) -> HandlerResult<()> {
-        let Some(limiters) = &self.limiters else {
-            return Ok(());
-        };
-        // The narrowest first: what it is refused does not count for the wider ones, which others share.
-        for (limiter, network) in limiters.networks.iter().zip(networks(address)) {
-            limiter
-                .check_key(&network)
-                .map_err(|until| Problem::retry(ProblemKind::TooManyRequests, seconds(&until)))?;
-        }
-        Ok(())
+        let limiters = self.limiters.as_ref();
+        limiters.map_or(Ok(()), |limiters| count_in_each(&limiters.networks, address))
+    }
+
+    /// Counts the code of an invite that a network sent and that is about to be looked up. The bound is wide: others in
+    /// the network of somebody who guesses have good codes.
+    ///
+    /// # Errors
+    /// 429 after very many.
+    pub fn count_code(&self, address: Option<IpAddr>) -> HandlerResult<()> {
+        let limiters = self.limiters.as_ref();
+        limiters.map_or(Ok(()), |limiters| count_in_each(&limiters.codes, address))
     }
 
     /// Counts a registration that is about to be carried out.
@@ -108,16 +112,18 @@ impl RegistrationPolicy {
         let Some(limiters) = &self.limiters else {
             return Ok(());
         };
-        limiters
-            .all
-            .check()
-            .map_err(|until| Problem::retry(ProblemKind::Unavailable, seconds(&until) + spread()))
+        limiters.all.check().map_err(|until| {
+            Problem::retry(
+                ProblemKind::Unavailable,
+                seconds(&until) + jittered(0, MAX_SPREAD_S),
+            )
+        })
     }
 
     /// Drops the counts of networks that may send as many as ever.
     pub fn sweep(&self) {
         if let Some(limiters) = &self.limiters {
-            for networks in &limiters.networks {
+            for networks in limiters.networks.iter().chain(&limiters.codes) {
                 networks.retain_recent();
             }
         }
@@ -126,16 +132,27 @@ impl RegistrationPolicy {
 
 impl Limiters {
     fn new(settings: RegistrationSettings) -> Option<Self> {
-        let network = |times: &u32| {
-            Some(RateLimiter::keyed(quota(
-                settings.per_network.saturating_mul(*times),
-            )?))
+        let networks = |per_network: u32| -> Option<Vec<_>> {
+            let of = |times: &u32| Some(RateLimiter::keyed(quota(per_network.saturating_mul(*times))?));
+            TIMES.iter().map(of).collect()
         };
         Some(Self {
-            networks: TIMES.iter().map(network).collect::<Option<_>>()?,
+            networks: networks(settings.per_network)?,
+            codes: networks(settings.per_network.saturating_mul(CODES))?,
             all: RateLimiter::direct(quota(settings.per_hour)?),
         })
     }
+}
+
+/// Counts for a network, and for the wider ones that it is a part of.
+fn count_in_each(limiters: &[DefaultKeyedRateLimiter<String>], address: Option<IpAddr>) -> HandlerResult<()> {
+    // The narrowest first: what it is refused does not count for the wider ones, which others share.
+    for (limiter, network) in limiters.iter().zip(networks(address)) {
+        limiter
+            .check_key(&network)
+            .map_err(|until| Problem::retry(ProblemKind::TooManyRequests, seconds(&until)))?;
+    }
+    Ok(())
 }
 
 /// So many an hour, and a part of them at once.
@@ -151,12 +168,6 @@ fn seconds(until: &NotUntil<<DefaultClock as Clock>::Instant>) -> i64 {
     i64::try_from(wait.as_secs())
         .unwrap_or(i64::MAX)
         .saturating_add(1)
-}
-
-/// A random number of seconds, so that clients that were refused together do not all come back together.
-fn spread() -> i64 {
-    let (_time, random) = new_id().as_u64_pair();
-    i64::try_from(random % 1024).unwrap_or_default() * MAX_SPREAD_S / 1024
 }
 
 #[cfg(test)]
@@ -207,6 +218,18 @@ mod tests {
             .count();
         assert_eq!(others, 120, "the /48 is good for sixteen times as many");
         policy.count_network(address("2001:db8:1::1")).unwrap();
+    }
+
+    #[test]
+    fn codes_have_a_wide_bound_of_their_own() {
+        let policy = policy(30, 1000);
+        let (here, elsewhere) = (address("192.0.2.1"), address("192.0.2.2"));
+        let given = (0..500).filter(|_| policy.count_code(here).is_ok()).count();
+        assert_eq!(given, 100, "ten times as many as registrations");
+        let refused = policy.count_code(here).unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::TooManyRequests);
+        policy.count_code(elsewhere).unwrap();
+        policy.count_network(here).unwrap();
     }
 
     #[test]

@@ -12,11 +12,12 @@ use crate::{
         login_delay::Attempt,
         session::{SignedIn, signed_in, signed_in_example, start_session_of},
         turns::Applicant,
+        verification::verify,
     },
     http::{
         body::PublicBody,
         idempotency::once,
-        network::{client_address, network},
+        network::{client_address, customer, network},
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Priority, Tag},
@@ -53,7 +54,8 @@ async fn login(body: PublicBody<Login>) -> HandlerResult {
 /// Verifies the address and password, and starts a session.
 async fn sign_in(state: &State, body: &PublicBody<Login>) -> HandlerResult {
     let credentials = authenticate(state, &body.request, &body.value).await?;
-    let account = state.store.account(credentials.account).await?;
+    let account = state.store.account(credentials.account).await;
+    let account = account.map_err(refused)?;
     let device_name = body.value.device_name.clone();
     let owner = Owner {
         account: account.id,
@@ -63,14 +65,17 @@ async fn sign_in(state: &State, body: &PublicBody<Login>) -> HandlerResult {
     let reply = signed_in(HttpResponse::Ok(), account, tokens);
     let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
     let now = state.clock.micros();
-    match state
-        .store
-        .create_session(credentials, session, stored, now)
-        .await
-    {
-        // Another request changed the password after this one had verified it.
-        Err(StoreError::NotFound) => Err(Problem::new(ProblemKind::InvalidCredentials)),
-        other => Ok(other.map(|()| reply.into_response())?),
+    let created = state.store.create_session(credentials, session, stored, now);
+    created.await.map_err(refused)?;
+    Ok(reply.into_response())
+}
+
+/// Returns the problem of a sign-in whose password was right. Another request may have changed the password or erased the
+/// account since it was verified.
+fn refused(error: StoreError) -> Problem {
+    match error {
+        StoreError::NotFound | StoreError::PersonGone => Problem::new(ProblemKind::InvalidCredentials),
+        other => other.into(),
     }
 }
 
@@ -85,19 +90,17 @@ async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> Ha
     }
     attempt.look().await?;
     let applicant = Applicant {
+        customer: &customer(address),
         network: &network(address),
         known_to: known.map(|(account, _)| account),
     };
     let turn = state.passwords.sign_in_turn(applicant).await?;
-    let counted = attempt.count().await?;
     let hash = found
         .as_ref()
         .map(|credentials| credentials.password_hash.clone());
-    let is_correct = turn.verify(&login.password, hash).await?;
+    let is_correct = verify(attempt, turn, login.password.clone(), hash).await?;
     let credentials = found.filter(|_| is_correct);
-    let credentials = credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))?;
-    attempt.succeeded(counted).await?;
-    Ok(credentials)
+    credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))
 }
 
 /// Returns the account and the device of a sign-in, if its device token is valid for the account. For an unknown address it

@@ -1,17 +1,22 @@
 //! Turns: a short and fair queue for work of which only a little can run at a time.
 //!
-//! Each network gets its turn in rotation, so a flood from one network delays another network by one turn at most.
+//! Each customer of a provider gets a turn in rotation, and so does each network of the customer. So a flood from one
+//! customer delays another one by one turn at most, however many networks the flood comes from.
 //! Devices that the account knows come before the others. Whoever would wait too long is refused at once, and whoever
 //! stops waiting leaves the queue.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{sync::oneshot, time::timeout};
 use uuid::Uuid;
+
+use self::rotation::{Rotation, Waiters};
+
+mod rotation;
 
 /// The longest wait that is expected of anybody. Who would wait longer is refused at once.
 const MAX_EXPECTED: Duration = Duration::from_secs(2);
@@ -29,7 +34,9 @@ const DEVICES_IN_A_ROW: u32 = 4;
 /// Who asks for a turn.
 #[derive(Debug, Clone, Copy)]
 pub struct Applicant<'a> {
-    /// The network, or whatever else shares its turns.
+    /// The customer, or whatever else shares its turns: an IPv4 address or an IPv6 /48.
+    pub customer: &'a str,
+    /// The network of the customer: an IPv4 address or an IPv6 /64.
     pub network: &'a str,
     /// The account that knows the device, if it does.
     pub known_to: Option<Uuid>,
@@ -59,12 +66,8 @@ struct Queue {
     mean: Duration,
 }
 
-/// Those who wait, by network, with the networks in the order of their turns.
-#[derive(Debug, Default)]
-struct Line {
-    rotation: VecDeque<String>,
-    waiting: HashMap<String, VecDeque<Waiter>>,
-}
+/// Those who wait: by customer, and by network within one.
+type Line = Rotation<Rotation<VecDeque<Waiter>>>;
 
 #[derive(Debug)]
 struct Waiter {
@@ -77,9 +80,16 @@ struct Waiter {
 struct Place {
     turns: Turns,
     number: u64,
-    network: String,
+    path: [String; 2],
     is_known: bool,
     turn: oneshot::Receiver<Turn>,
+}
+
+impl<'a> Applicant<'a> {
+    /// The place in the rotations, the widest first.
+    const fn path(&self) -> [&'a str; 2] {
+        [self.customer, self.network]
+    }
 }
 
 impl Turns {
@@ -128,11 +138,11 @@ impl Turns {
             turn: sender,
         };
         let is_known = applicant.known_to.is_some();
-        queue.line(is_known).push(applicant.network, waiter);
+        queue.line(is_known).push(&applicant.path(), waiter);
         Some(Err(Place {
             turns: self.clone(),
             number,
-            network: applicant.network.to_owned(),
+            path: applicant.path().map(str::to_owned),
             is_known,
             turn,
         }))
@@ -183,10 +193,9 @@ impl Drop for Turn {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.turns
-            .lock()
-            .line(self.is_known)
-            .remove(&self.network, self.number);
+        let path = self.path.each_ref().map(String::as_str);
+        let mut queue = self.turns.lock();
+        queue.line(self.is_known).remove(&path, self.number);
     }
 }
 
@@ -202,9 +211,9 @@ impl Queue {
     /// How long a newcomer is expected to wait.
     fn expected_wait(&self, newcomer: Applicant<'_>) -> Duration {
         let before = if newcomer.known_to.is_some() {
-            self.devices.before(newcomer.network)
+            self.devices.before(&newcomer.path())
         } else {
-            self.devices.len() + self.others.before(newcomer.network)
+            self.devices.len() + self.others.before(&newcomer.path())
         };
         self.mean * u32::try_from(before).unwrap_or(u32::MAX) / self.size
     }
@@ -212,64 +221,19 @@ impl Queue {
     /// Whether the account of a known device has as many in the queue as it may have. Without it, whoever has an account
     /// could fill the places of all known devices in their network.
     fn is_crowded(&self, newcomer: Applicant<'_>) -> bool {
-        let of_account = |waiter: &&Waiter| waiter.account == newcomer.known_to;
-        newcomer.known_to.is_some()
-            && self.devices.waiting.values().flatten().filter(of_account).count() >= MAX_OF_ACCOUNT
+        newcomer
+            .known_to
+            .is_some_and(|account| self.devices.count_of(account) >= MAX_OF_ACCOUNT)
     }
 
     fn next(&mut self) -> Option<Waiter> {
-        let others_come_first = self.devices_in_a_row >= DEVICES_IN_A_ROW && !self.others.rotation.is_empty();
+        let others_come_first = self.devices_in_a_row >= DEVICES_IN_A_ROW && !self.others.is_empty();
         if !others_come_first && let Some(device) = self.devices.next() {
             self.devices_in_a_row += 1;
             return Some(device);
         }
         self.devices_in_a_row = 0;
         self.others.next()
-    }
-}
-
-impl Line {
-    fn len(&self) -> usize {
-        self.waiting.values().map(VecDeque::len).sum()
-    }
-
-    /// How many have their turn before a newcomer from a network. Of each other network they are as many as of its own,
-    /// and one more that may be ahead in the rotation.
-    fn before(&self, network: &str) -> usize {
-        let own = self.waiting.get(network).map_or(0, VecDeque::len);
-        self.waiting.values().map(|line| line.len().min(own + 1)).sum()
-    }
-
-    fn push(&mut self, network: &str, waiter: Waiter) {
-        if let Some(line) = self.waiting.get_mut(network) {
-            line.push_back(waiter);
-        } else {
-            self.rotation.push_back(network.to_owned());
-            self.waiting.insert(network.to_owned(), VecDeque::from([waiter]));
-        }
-    }
-
-    fn next(&mut self) -> Option<Waiter> {
-        let network = self.rotation.pop_front()?;
-        let line = self.waiting.get_mut(&network)?;
-        let waiter = line.pop_front();
-        if line.is_empty() {
-            self.waiting.remove(&network);
-        } else {
-            self.rotation.push_back(network);
-        }
-        waiter
-    }
-
-    fn remove(&mut self, network: &str, number: u64) {
-        let Some(line) = self.waiting.get_mut(network) else {
-            return;
-        };
-        line.retain(|waiter| waiter.number != number);
-        if line.is_empty() {
-            self.waiting.remove(network);
-            self.rotation.retain(|other| other != network);
-        }
     }
 }
 

@@ -15,7 +15,12 @@ use mainstay_domain::{
         validation::Findings,
     },
 };
-use mainstay_store::{StoreError, account::NewAccount, examination::accounts_without_key, quota::OwnQuota};
+use mainstay_store::{
+    StoreError,
+    account::NewAccount,
+    examination::accounts_without_key,
+    quota::{OwnQuota, Recounted},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -44,8 +49,15 @@ pub enum AccountCommand {
 #[derive(Args)]
 pub struct AccountQuota {
     /// The id of the account, as in the member `id` of its profile.
-    #[arg(long, value_name = "ID")]
-    id: Uuid,
+    #[arg(long, value_name = "ID", required_unless_present = "all")]
+    id: Option<Uuid>,
+    /// Count every account anew, and print how many counts were wrong. Servers may run meanwhile.
+    #[arg(
+        long,
+        requires = "recount",
+        conflicts_with_all = ["id", "records", "bytes", "writes_per_day", "default"]
+    )]
+    all: bool,
     /// The largest number of records of this account.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..=MAX_QUOTA))]
     records: Option<i64>,
@@ -189,17 +201,27 @@ fn prune_keyless(settings: &Settings, prune: &PruneKeyless) -> Result<(), String
     Ok(())
 }
 
+fn recount_all(settings: &Settings) -> Result<(), String> {
+    let store = open_store(settings)?;
+    let Recounted { accounts, corrected } =
+        block_on(store.recount_all_usage())?.map_err(|e| e.to_string())?;
+    print(format!("{corrected} of {accounts} accounts corrected\n").as_bytes())
+}
+
 fn account_quota(settings: &Settings, wanted: &AccountQuota) -> Result<(), String> {
+    let Some(id) = wanted.id else {
+        return recount_all(settings);
+    };
     let store = open_store(settings)?;
     let explain = |error| match error {
-        StoreError::NotFound => format!("there is no account {}", wanted.id),
+        StoreError::NotFound => format!("there is no account {id}"),
         other => other.to_string(),
     };
     let found = block_on(async {
         let now = Clock::default().micros();
-        let found = store.account_quota(wanted.id, now).await?;
+        let found = store.account_quota(id, now).await?;
         if wanted.recount {
-            store.recount_usage(wanted.id).await?;
+            store.recount_usage(id).await?;
         }
         let before = if wanted.default {
             OwnQuota::default()
@@ -212,9 +234,9 @@ fn account_quota(settings: &Settings, wanted: &AccountQuota) -> Result<(), Strin
             writes_per_day: wanted.writes_per_day.or(before.writes_per_day),
         };
         if own != found.own {
-            store.set_own_quota(wanted.id, own).await?;
+            store.set_own_quota(id, own).await?;
         }
-        store.account_quota(wanted.id, now).await
+        store.account_quota(id, now).await
     })?
     .map_err(explain)?;
     let (usage, own, quota) = (found.usage, found.own, found.quota);

@@ -23,6 +23,7 @@ pub mod problem;
 pub mod query;
 pub mod rate_limit;
 pub mod replay;
+pub mod retry;
 pub mod running_keys;
 pub mod schema_validation;
 pub mod strict_json;

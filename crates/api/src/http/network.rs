@@ -63,6 +63,11 @@ pub fn network(address: Option<IpAddr>) -> String {
     networks(address).into_iter().next().unwrap_or_default()
 }
 
+/// Returns the widest network that one customer of a provider may have: an IPv4 address itself, or the /48 of an IPv6 address.
+pub fn customer(address: Option<IpAddr>) -> String {
+    networks(address).into_iter().next_back().unwrap_or_default()
+}
+
 /// Returns the networks that an address is counted under, the narrowest first: an IPv4 address itself, or the /64, /56 and
 /// /48 of an IPv6 address, since providers give a household or a customer that many addresses.
 pub fn networks(address: Option<IpAddr>) -> Vec<String> {
@@ -256,6 +261,8 @@ mod tests {
         );
         assert_eq!(networks("::ffff:192.0.2.7"), ["192.0.2.7"]);
         assert_eq!(networks("192.0.2.7"), ["192.0.2.7"]);
-        assert_eq!(network("2001:db8:1:2:3:4:5:6".parse().ok()), "2001:db8:1:2::/64");
+        let address = "2001:db8:1:2:3:4:5:6".parse().ok();
+        assert_eq!(network(address), "2001:db8:1:2::/64");
+        assert_eq!(customer(address), "2001:db8:1::/48");
     }
 }

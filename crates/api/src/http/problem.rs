@@ -20,7 +20,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::faults::{Faults, bounded};
+use crate::http::{
+    faults::{Faults, bounded},
+    retry::jittered,
+};
 
 /// Declares the kinds of problems from a table: variant, slug, status, title, explanation.
 macro_rules! kinds {
@@ -162,6 +165,9 @@ pub struct Problem {
     pub cause: Option<String>,
 }
 
+/// The longest `Retry-After` while others have all turns, in seconds.
+const MAX_BUSY_RETRY_S: i64 = 3;
+
 /// The header that names the media types of patches (RFC 5789, section 3.1).
 pub const ACCEPT_PATCH: &str = "accept-patch";
 
@@ -271,7 +277,7 @@ impl From<StoreError> for Problem {
             },
             StoreError::EmailTaken => Self::new(ProblemKind::EmailTaken),
             StoreError::InviteInvalid => Self::new(ProblemKind::InviteInvalid),
-            StoreError::Busy => Self::retry(ProblemKind::Unavailable, 1),
+            StoreError::Busy => Self::retry(ProblemKind::Unavailable, jittered(1, MAX_BUSY_RETRY_S)),
             StoreError::Unavailable(cause) | StoreError::OutcomeUnknown(cause) => Self {
                 cause: Some(cause),
                 ..Self::retry(ProblemKind::Unavailable, 2)

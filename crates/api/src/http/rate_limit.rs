@@ -112,17 +112,23 @@ impl Limits {
         };
         let mut networks = networks(address).into_iter();
         let narrowest = networks.next().unwrap_or_default();
-        // The wider ones first, so that the headers of the response tell of the narrowest.
-        for ((limiter, times), network) in limiters.wider.iter().zip(WIDER).zip(networks) {
-            count(limiter, &network, "network", NETWORK_REQUESTS * times, request)?;
-        }
+        // The narrowest first: what it is refused does not count for the wider ones, which its neighbours share.
         count(
             &limiters.networks,
             &narrowest,
             "network",
             NETWORK_REQUESTS,
             request,
-        )
+        )?;
+        let of_narrowest = request.extensions().get::<RateLimitStatus>().copied();
+        for ((limiter, times), network) in limiters.wider.iter().zip(WIDER).zip(networks) {
+            count(limiter, &network, "network", NETWORK_REQUESTS * times, request)?;
+        }
+        // The headers of a response tell of the narrowest network, and those of a refusal of the one that is refused.
+        if let Some(status) = of_narrowest {
+            request.extensions_mut().insert(status);
+        }
+        Ok(())
     }
 
     /// Drops the counts of accounts and networks that have sent nothing for a window.
@@ -211,5 +217,27 @@ mod tests {
         assert!(allowed >= most && allowed < most + most / 10, "{allowed}");
         let elsewhere = "2001:db8:2::1".parse().ok();
         assert!(limits.count_network(elsewhere, &request).is_ok());
+    }
+
+    #[test]
+    fn what_one_network_is_refused_uses_up_nothing_of_its_neighbours() {
+        let limits = Limits::new(LimitMode::On);
+        let request = TestRequest::default().to_http_request();
+        let flood = "2001:db8:1:1::1".parse().ok();
+        let allowed = (0..30_000)
+            .filter(|_| limits.count_network(flood, &request).is_ok())
+            .count();
+        assert!(allowed < NETWORK_REQUESTS as usize * 2, "{allowed}");
+        for neighbour in ["2001:db8:1:2::1", "2001:db8:1:ff00::1"] {
+            assert!(
+                limits.count_network(neighbour.parse().ok(), &request).is_ok(),
+                "{neighbour}"
+            );
+            let status = request.extensions().get::<RateLimitStatus>().copied().unwrap();
+            assert_eq!(
+                (status.quota, status.remaining),
+                (NETWORK_REQUESTS, NETWORK_REQUESTS - 1)
+            );
+        }
     }
 }

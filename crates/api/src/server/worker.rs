@@ -124,10 +124,6 @@ fn sign_in_jobs(state: &State) -> Vec<Job> {
             let now = state.clock.micros();
             Box::pin(async move { state.store.sweep_failures(now).await.map(finished) })
         }),
-        job(state, "known_networks", SWEEP_PERIOD, |state| {
-            let now = state.clock.micros();
-            Box::pin(async move { state.store.sweep_known_networks(now).await.map(finished) })
-        }),
         job(state, "sessions", SWEEP_PERIOD, |state| {
             let now = state.clock.micros();
             Box::pin(async move {
@@ -389,7 +385,6 @@ mod tests {
             "tombstones",
             "login_failures",
             "invites",
-            "known_networks",
             "sessions",
         ];
         for (name, is_done) in outcomes().await {

@@ -14,6 +14,7 @@ pub(crate) mod schema;
 mod shared_turns;
 pub mod sqlite_copy;
 pub(crate) mod statement;
+pub(crate) mod sweep;
 pub mod turns;
 pub mod types;
 mod writer;
@@ -179,8 +180,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs a reading job of the service itself, or of a request that is bounded elsewhere, such as a sign-in. As
-    /// [`Self::read_for`].
+    /// Runs a reading job of a sign-in, a session or a key, as [`Self::read_for`].
     pub async fn read<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -273,8 +273,7 @@ impl Engine {
         matches!(self.kind, Kind::Postgres)
     }
 
-    /// Runs a writing job of the service itself, or of a request that is bounded elsewhere, such as a sign-in. As
-    /// [`Self::write_for`].
+    /// Runs a writing job of a sign-in, a session or a key, as [`Self::write_for`].
     pub async fn write<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,

@@ -81,15 +81,6 @@ table! {
 }
 
 table! {
-    use diesel::sql_types::Binary;
-    use crate::engine::types::Instant;
-    known_networks (key) {
-        key -> Binary,
-        last_used_at -> Instant,
-    }
-}
-
-table! {
     use diesel::sql_types::{BigInt, Binary, Bool, Nullable, SmallInt};
     use crate::engine::types::{Identifier, Instant};
     records (no) {

@@ -44,8 +44,10 @@ pub(crate) enum Party {
     Account(Uuid),
     /// An account whose person may be in a crisis.
     UrgentAccount(Uuid),
-    /// The service itself, or a request that is bounded elsewhere, such as a sign-in.
+    /// A sign-in, a session or a key: what every request waits for, and what is bounded elsewhere.
     Service,
+    /// Work that nobody waits for, such as sweeps and timers, or that a flood may ask for, such as registration.
+    Background,
     /// Anybody who reads public data.
     Public,
 }
@@ -54,7 +56,7 @@ impl Party {
     /// The lane in which a job waits for the writer.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Account(_) | Self::Public => Lane::Ordinary,
+            Self::Account(_) | Self::Background | Self::Public => Lane::Ordinary,
             Self::UrgentAccount(_) | Self::Service => Lane::Urgent,
         }
     }
@@ -215,7 +217,7 @@ impl SharedTurns {
         Ok(match party {
             Party::Account(account) => Some(self.ordinary.wait(*account).await?),
             Party::UrgentAccount(account) => Some(self.urgent.wait(*account).await?),
-            Party::Service | Party::Public => None,
+            Party::Service | Party::Background | Party::Public => None,
         })
     }
 
@@ -224,7 +226,7 @@ impl SharedTurns {
             return Ok(None);
         };
         let connection = match party {
-            Party::Account(_) | Party::Public => acquire(ordinary).await,
+            Party::Account(_) | Party::Background | Party::Public => acquire(ordinary).await,
             Party::UrgentAccount(_) | Party::Service => tokio::select! {
                 biased;
                 connection = acquire(ordinary) => connection,
@@ -280,8 +282,21 @@ mod tests {
             taken.push(turn);
         }
         assert_eq!(taken.len(), 3);
+        assert!(at_once(turns.short(&Party::Background)).await.is_none());
         assert!(at_once(turns.short(&Party::UrgentAccount(KIM))).await.is_some());
         assert!(at_once(turns.short(&Party::Service)).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn background_work_takes_no_connection_of_urgent_work() {
+        let turns = SharedTurns::on_postgres(4);
+        let mut taken = Vec::new();
+        while let Some(turn) = at_once(turns.short(&Party::Background)).await {
+            taken.push(turn);
+        }
+        assert_eq!(taken.len(), 3);
+        assert!(at_once(turns.short(&Party::Service)).await.is_some());
+        assert_eq!(Party::Background.lane(), Lane::Ordinary);
     }
 
     #[tokio::test]

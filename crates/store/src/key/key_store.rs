@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     engine::{
-        Engine, PoolSize,
+        Engine, Party, PoolSize,
         connection::{Conn, DatabaseUrl},
         schema::{data_keys, erasures, key_store_installation},
         single,
@@ -66,9 +66,9 @@ impl KeyStore {
         let data_key = Secret::random()?;
         for _ in 0..CREATE_ATTEMPTS {
             let (master, new) = (self.master.get(), data_key.clone());
-            let write = self
-                .engine
-                .write(move |conn| insert_key(conn, &master, account, &new, now));
+            let write = self.engine.write_for(Party::Background, move |conn| {
+                insert_key(conn, &master, account, &new, now)
+            });
             match write.await? {
                 Inserted::Done => {
                     let keys = Arc::new(DataKeys::new(account, &data_key)?);
@@ -83,7 +83,7 @@ impl KeyStore {
 
     /// Notes that the account of a pending key is stored.
     pub async fn confirm(&self, account: Uuid) -> Result<()> {
-        let write = self.engine.write(move |conn| {
+        let write = self.engine.write_for(Party::Background, move |conn| {
             let row = data_keys::table.filter(data_keys::account_id.eq(DbUuid(account)));
             on!(conn, |c| diesel::update(row)
                 .set(data_keys::pending.eq(false))
@@ -95,7 +95,7 @@ impl KeyStore {
 
     /// The accounts of keys that have been pending since before that time, at most `limit` of them.
     pub async fn pending(&self, before: DbTimestamp, limit: i64) -> Result<Vec<Uuid>> {
-        let read = self.engine.read(move |conn| {
+        let read = self.engine.read_for(Party::Background, move |conn| {
             let query = data_keys::table
                 .filter(data_keys::pending)
                 .filter(data_keys::created_at.lt(before))
@@ -141,7 +141,7 @@ impl KeyStore {
     }
 
     async fn remove(&self, account: Uuid, erased_at: Option<DbTimestamp>) -> Result<()> {
-        let write = self.engine.write(move |conn| {
+        let write = self.engine.write_for(Party::Background, move |conn| {
             let query = diesel::delete(data_keys::table.filter(data_keys::account_id.eq(DbUuid(account))));
             on!(&mut *conn, |c| query.execute(c))?;
             if let Some(erased_at) = erased_at {

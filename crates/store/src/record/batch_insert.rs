@@ -3,9 +3,13 @@
 
 use std::collections::HashSet;
 
-use diesel::result::{DatabaseErrorKind, Error::DatabaseError};
+use diesel::{
+    PgConnection,
+    connection::SimpleConnection,
+    result::{DatabaseErrorKind, Error::DatabaseError},
+};
 
-use super::insert::{NewRow, insert_batch, insert_one};
+use super::insert::{LockedPeople, NewRow, insert_batch};
 use crate::{
     engine::{
         BatchThread, Lane, Pending, Queue,
@@ -20,6 +24,8 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 /// While one connection waits for its commit, the other inserts the records that have come meanwhile.
 const CONNECTIONS: usize = 2;
+/// How long a batch waits for people whom other transactions hold. The others of the batch wait too, and those behind it.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '100ms'";
 
 /// Inserts new records without side effects on a PostgreSQL server.
 pub(crate) struct BatchInserter(BatchThread<NewRow, bool>);
@@ -39,7 +45,7 @@ impl BatchInserter {
     }
 
     /// Inserts a row under the next number of its person's changes, and returns after the commit. False if its key or its
-    /// slot is taken, or if a limit of its person may be exceeded.
+    /// slot is taken, if a limit of its person may be exceeded, or if another transaction holds the person for long.
     pub async fn insert(&self, lane: Lane, row: NewRow) -> Result<bool> {
         self.0.call(lane, row).await
     }
@@ -79,30 +85,37 @@ impl Inserter {
 
     /// Returns the result of each row, or the error of the whole batch.
     fn insert(&mut self, rows: &[NewRow]) -> Result<Vec<Result<bool>>> {
-        let conn = self.connection()?;
-        let Conn::Postgres(c) = &mut conn.conn else {
-            return Err(StoreError::Internal("a connection of another engine".to_owned()));
-        };
-        let cause = match insert_batch(c, rows.iter()) {
-            Ok(inserted) => return Ok(inserted.into_iter().map(Ok).collect()),
-            Err(cause) => cause,
-        };
-        if conn.conn.check().is_ok() {
-            // The statement was rolled back, and one row alone may be the cause.
-            return Ok(rows.iter().map(|row| self.insert_alone(row)).collect());
+        // After an error of which the connection is not the cause, the statement was rolled back. As a rule somebody held a
+        // person of the batch for long.
+        for locked in [LockedPeople::Awaited, LockedPeople::LeftOut] {
+            if let Some(inserted) = self.insert_together(rows, locked)? {
+                return Ok(inserted.into_iter().map(Ok).collect());
+            }
         }
-        // A client that sends the same id again learns whether its record was stored.
-        Err(self.lose_connection(&cause))
+        // One row alone may be the cause.
+        Ok(rows.iter().map(|row| self.insert_alone(row)).collect())
+    }
+
+    /// Inserts rows in one statement. `None` if the database refused it.
+    fn insert_together(&mut self, rows: &[NewRow], locked: LockedPeople) -> Result<Option<Vec<bool>>> {
+        let conn = self.connection()?;
+        match insert_batch(server(conn)?, rows.iter(), locked) {
+            Ok(inserted) => Ok(Some(inserted)),
+            // A client that sends the same id again learns whether its record was stored.
+            Err(cause) if conn.conn.check().is_err() => Err(self.lose_connection(&cause)),
+            Err(_refused) => Ok(None),
+        }
     }
 
     /// Inserts one row in a statement of its own.
     fn insert_alone(&mut self, row: &NewRow) -> Result<bool> {
         let conn = self.connection()?;
-        match insert_one(&mut conn.conn, row) {
+        match insert_batch(server(conn)?, std::iter::once(row), LockedPeople::LeftOut) {
+            Ok(inserted) => Ok(inserted.contains(&true)),
             Err(cause) if conn.conn.check().is_err() => Err(self.lose_connection(&cause)),
             // Another transaction took the key or the slot at the same moment.
-            Err(StoreError::Database(DatabaseError(DatabaseErrorKind::UniqueViolation, _))) => Ok(false),
-            inserted => inserted,
+            Err(DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => Ok(false),
+            Err(cause) => Err(cause.into()),
         }
     }
 
@@ -121,9 +134,18 @@ impl Inserter {
             let epoch = self.epoch.current();
             let conn = connect_for_lists(&self.url, Access::Write)
                 .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-            Pooled::new(conn, epoch)
+            let mut conn = Pooled::new(conn, epoch);
+            server(&mut conn)?.batch_execute(LOCK_TIMEOUT)?;
+            conn
         };
         Ok(self.conn.insert(conn))
+    }
+}
+
+fn server(conn: &mut Pooled) -> Result<&mut PgConnection> {
+    match &mut conn.conn {
+        Conn::Postgres(c) => Ok(c),
+        Conn::Sqlite(_) => Err(StoreError::Internal("a connection of another engine".to_owned())),
     }
 }
 

@@ -10,7 +10,7 @@ use mainstay_domain::{account::quota::Growth, record::Draft};
 
 use crate::{
     Store,
-    engine::{connection::Conn, schema::records, types::DbTimestamp},
+    engine::{Party, connection::Conn, schema::records, types::DbTimestamp},
     error::{Result, StoreError},
     key::{scope::PersonScope, seal::sealed_len},
     on,
@@ -38,7 +38,9 @@ impl Store {
     /// Those of the database, also for an id or a slot that is taken: unlike [`RecordWriter::create`], this recognises no
     /// replays. [`StoreError::Findings`] for references to records that the person does not have.
     pub async fn create_in_bulk(&self, new: Vec<NewRecord>) -> Result<()> {
-        self.data.write(move |conn| create(conn, &new)).await
+        self.data
+            .write_for(Party::Background, move |conn| create(conn, &new))
+            .await
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Created, RecordWriter, Stored,
     columns::FullRow,
-    insert::{NewRow, insert_batch, insert_one},
+    insert::{LockedPeople, NewRow, insert_batch, insert_one},
 };
 use crate::{
     Store,
@@ -56,7 +56,8 @@ impl Store {
         if is_stored? {
             return Ok(Created::New(first_version(scope, &draft, DbTimestamp(now))));
         }
-        // Its key or its slot is taken, by the same record or by one that refuses it; or a budget is used up.
+        // Its key or its slot is taken, by the same record or by one that refuses it; or a budget is used up; or another
+        // transaction holds the person for long.
         self.write(scope, session, now, move |writer| writer.create(&draft))
             .await
     }
@@ -116,7 +117,7 @@ impl RecordWriter<'_> {
     pub fn create_batch(&mut self, new: &[&SealedDraft]) -> Result<Vec<bool>> {
         let rows = new.iter().map(|new| &new.row);
         let stored: Vec<bool> = match &mut *self.records.conn {
-            Conn::Postgres(c) => insert_batch(c, rows)?,
+            Conn::Postgres(c) => insert_batch(c, rows, LockedPeople::Awaited)?,
             conn @ Conn::Sqlite(_) => rows.map(|row| insert_one(conn, row)).collect::<Result<_>>()?,
         };
         self.has_written |= stored.contains(&true);

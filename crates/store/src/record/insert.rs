@@ -1,6 +1,6 @@
 //! The statements that insert new records, each with the next number of its person's changes.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, marker::PhantomData};
 
 use diesel::{
     Insertable, QueryResult, RunQueryDsl, SqliteConnection,
@@ -110,7 +110,9 @@ impl NewRow {
 /// the slot.
 pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
     match conn {
-        Conn::Postgres(c) => Ok(insert_batch(c, std::iter::once(row))?.contains(&true)),
+        Conn::Postgres(c) => {
+            Ok(insert_batch(c, std::iter::once(row), LockedPeople::Awaited)?.contains(&true))
+        }
         Conn::Sqlite(c) => Ok(InsertOneOnSqlite::of(row).execute(c)? == 1),
     }
 }
@@ -217,15 +219,44 @@ where
     Ok(())
 }
 
+/// What becomes of the rows of people whom another transaction has locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LockedPeople {
+    /// They wait for the end of that transaction.
+    Awaited,
+    /// They are not inserted.
+    LeftOut,
+}
+
+/// The end of the clause that locks people, one type for each text: diesel knows a statement by its type.
+pub(crate) trait Locking: 'static {
+    /// What follows on `FOR NO KEY UPDATE`.
+    const SQL: &'static str;
+}
+
+/// The clause of [`LockedPeople::Awaited`].
+pub(crate) struct Awaited;
+/// The clause of [`LockedPeople::LeftOut`].
+pub(crate) struct LeftOut;
+
+impl Locking for Awaited {
+    const SQL: &'static str = "";
+}
+
+impl Locking for LeftOut {
+    const SQL: &'static str = " SKIP LOCKED";
+}
+
 /// Inserts rows with different keys in one statement, within the limits of their people, and counts them. Gives for each
-/// whether it was inserted: false if its key or its slot is taken, or if the rows of its person together would exceed a
-/// limit.
+/// whether it was inserted: false if its key or its slot is taken, if the rows of its person together would exceed a limit,
+/// or if the person is locked and left out.
 ///
 /// # Errors
 /// A unique key is violated if another transaction took a key or a slot while this one waited for the lock.
 pub(super) fn insert_batch<'a>(
     conn: &mut PgConnection,
     rows: impl Iterator<Item = &'a NewRow> + Clone,
+    locked: LockedPeople,
 ) -> QueryResult<Vec<bool>> {
     // Of several rows for one slot only the first is tried.
     let mut slots = HashSet::new();
@@ -236,7 +267,11 @@ pub(super) fn insert_batch<'a>(
             slot.is_none_or(|slot| slots.insert((row.person_no, row.collection, slot)))
         })
         .collect();
-    let stored = InsertBatch::of(first.iter().copied()).load::<RecordKey>(conn)?;
+    let first = first.iter().copied();
+    let stored = match locked {
+        LockedPeople::Awaited => InsertBatch::<Awaited>::of(first).load::<RecordKey>(conn)?,
+        LockedPeople::LeftOut => InsertBatch::<LeftOut>::of(first).load::<RecordKey>(conn)?,
+    };
     let stored: HashSet<RecordKey> = stored.into_iter().collect();
     Ok(rows.map(|row| stored.contains(&row.key())).collect())
 }
@@ -247,7 +282,8 @@ pub(super) fn insert_batch<'a>(
 ///
 /// Rows whose key or slot is taken are left out before they are counted. These look-ups are subqueries, so that they never
 /// become a join that reads the whole table.
-pub(crate) struct InsertBatch<'a> {
+pub(crate) struct InsertBatch<'a, L = Awaited> {
+    locking: PhantomData<L>,
     person_no: Vec<i64>,
     collection: Vec<i16>,
     id: Vec<DbUuid>,
@@ -265,9 +301,10 @@ pub(crate) struct InsertBatch<'a> {
     max_day_writes: Vec<i64>,
 }
 
-impl<'a> InsertBatch<'a> {
+impl<'a, L: Locking> InsertBatch<'a, L> {
     pub(crate) fn of(rows: impl Iterator<Item = &'a NewRow> + Clone) -> Self {
         Self {
+            locking: PhantomData,
             person_no: rows.clone().map(|row| row.person_no).collect(),
             collection: rows.clone().map(|row| row.collection).collect(),
             id: rows.clone().map(|row| row.id).collect(),
@@ -287,18 +324,18 @@ impl<'a> InsertBatch<'a> {
     }
 }
 
-impl QueryId for InsertBatch<'_> {
-    type QueryId = InsertBatch<'static>;
+impl<L: Locking> QueryId for InsertBatch<'_, L> {
+    type QueryId = InsertBatch<'static, L>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl Query for InsertBatch<'_> {
+impl<L> Query for InsertBatch<'_, L> {
     type SqlType = (BigInt, SmallInt, Identifier);
 }
 
-impl RunQueryDsl<PgConnection> for InsertBatch<'_> {}
+impl<L> RunQueryDsl<PgConnection> for InsertBatch<'_, L> {}
 
-impl QueryFragment<Pg> for InsertBatch<'_> {
+impl<L: Locking> QueryFragment<Pg> for InsertBatch<'_, L> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("WITH new AS (SELECT * FROM unnest(");
         out.push_bind_param::<Array<BigInt>, _>(&self.person_no)?;
@@ -329,6 +366,8 @@ impl QueryFragment<Pg> for InsertBatch<'_> {
             out.push_sql(", ");
             out.push_bind_param::<Array<BigInt>, _>(numbers)?;
         }
+        out.push_sql(LOCKED);
+        out.push_sql(L::SQL);
         out.push_sql(COUNTED);
         out.push_sql(INSERT);
         out.push_sql(
@@ -340,16 +379,18 @@ impl QueryFragment<Pg> for InsertBatch<'_> {
     }
 }
 
-/// The part of [`InsertBatch`] that leaves out what is taken, locks the people, and counts.
-const COUNTED: &str = ") WITH ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, \
+/// The part of [`InsertBatch`] that leaves out what is taken, and locks the people.
+const LOCKED: &str = ") WITH ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, \
     sealed, created_at, updated_at, day, max_records, max_bytes, max_day_writes, ordinal) \
     WHERE (SELECT 1 FROM records AS r WHERE r.id = new.id AND r.person_no = new.person_no \
     AND r.collection = new.collection) IS NULL \
     AND (SELECT 1 FROM records AS r WHERE r.person_no = new.person_no AND r.collection = new.collection \
     AND r.slot = new.slot) IS NULL), \
     locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) \
-    ORDER BY person_no FOR NO KEY UPDATE), \
-    wanted AS (SELECT person_no, count(*) AS many, sum(octet_length(sealed)) AS bytes, max(day) AS day, \
+    ORDER BY person_no FOR NO KEY UPDATE";
+
+/// The part of [`InsertBatch`] that counts.
+const COUNTED: &str = "), wanted AS (SELECT person_no, count(*) AS many, sum(octet_length(sealed)) AS bytes, max(day) AS day, \
     max(max_records) AS max_records, max(max_bytes) AS max_bytes, max(max_day_writes) AS max_day_writes \
     FROM new GROUP BY person_no), \
     passed AS (UPDATE people AS p SET rev = p.rev + w.many, total_records = p.total_records + w.many, \

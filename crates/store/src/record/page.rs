@@ -4,8 +4,9 @@ use crate::error::Result;
 
 /// A page ends before it becomes larger than this, in sealed bytes, unless a single record is larger.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
-/// The number of rows that are read at a time. Fewer make more statements, more are read in vain where rows are large.
-const CHUNK: usize = 64;
+/// The number of rows that are read at a time. A usual page of 30 is one statement; of larger chunks, more is read in vain where
+/// rows are large.
+const CHUNK: usize = 32;
 
 /// Reads at most `limit` rows, and tells whether there are more. `load` reads so many rows after a row.
 pub(super) fn read_page<R>(
@@ -54,9 +55,9 @@ mod tests {
     fn a_page_is_bounded_in_rows_and_in_bytes() {
         assert_eq!(page(30, 30, 100), (30, false, 1));
         assert_eq!(page(30, 31, 100), (30, true, 1));
-        assert_eq!(page(200, 200, 100), (200, false, 4));
-        assert_eq!(page(200, 201, 100), (200, true, 4));
-        assert_eq!(page(200, 64, 100), (64, false, 2));
+        assert_eq!(page(200, 200, 100), (200, false, 7));
+        assert_eq!(page(200, 201, 100), (200, true, 7));
+        assert_eq!(page(200, 64, 100), (64, false, 3));
         assert_eq!(page(200, 0, 100), (0, false, 1));
         assert_eq!(page(200, 300, MAX_BYTES / 2), (2, true, 1));
         assert_eq!(page(200, 300, MAX_BYTES * 2), (1, true, 1));

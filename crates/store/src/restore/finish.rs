@@ -15,6 +15,7 @@ use crate::{
         error::{BackupError, Result},
         manifest::{Part, counts_of},
     },
+    credentials::new_device_generation,
     engine::{
         connection::{Conn, DatabaseUrl, connect_to_inspect},
         fold_log, in_one_transaction,
@@ -231,8 +232,7 @@ fn wait_for_others(conn: &mut Conn) -> Result<()> {
 
 /// Ends every session, and begins the next generation of device tokens. Gives the number of sessions.
 fn end_sessions(conn: &mut Conn, now: i64) -> crate::Result<usize> {
-    let next =
-        diesel::update(accounts::table).set(accounts::device_generation.eq(accounts::device_generation + 1));
+    let next = diesel::update(accounts::table).set(accounts::device_generation.eq(new_device_generation()?));
     on!(&mut *conn, |c| next.execute(c))?;
     let open = sessions::table.filter(sessions::ended_at.is_null());
     let end = diesel::update(open).set(sessions::ended_at.eq(DbTimestamp(now)));

@@ -2,6 +2,7 @@
 
 mod database;
 mod earlier_address;
+mod held_people;
 mod parts;
 mod plans;
 mod public_search;

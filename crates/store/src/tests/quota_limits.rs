@@ -264,6 +264,11 @@ async fn a_migration_counts_what_is_there(database: TestDatabase, migration: &st
     execute(&mut conn, "UPDATE people SET total_records = 3, total_bytes = 4");
     let counted = world.store.recount_usage(world.scope.account()).await.unwrap();
     assert_eq!(counted, (expected.records, expected.bytes));
+    execute(&mut conn, "UPDATE people SET total_bytes = total_bytes + 1");
+    for corrected in [1, 0] {
+        let recounted = world.store.recount_all_usage().await.unwrap();
+        assert_eq!((recounted.accounts, recounted.corrected), (1, corrected));
+    }
     let found = world
         .store
         .account_quota(world.scope.account(), NOW)
@@ -275,13 +280,13 @@ async fn a_migration_counts_what_is_there(database: TestDatabase, migration: &st
 
 #[tokio::test]
 async fn on_sqlite_a_migration_counts_what_is_there() {
-    let migration = include_str!("../../../../migrations/sqlite/2026-11-30-000063_quotas/up.sql");
+    let migration = include_str!("../../../../migrations/sqlite/2026-11-30-000064_counted_usage/up.sql");
     a_migration_counts_what_is_there(TestDatabase::sqlite(), migration).await;
 }
 
 #[tokio::test]
 async fn on_postgresql_a_migration_counts_what_is_there() {
-    let migration = include_str!("../../../../migrations/postgres/2026-11-30-000063_quotas/up.sql");
+    let migration = include_str!("../../../../migrations/postgres/2026-11-30-000064_counted_usage/up.sql");
     a_migration_counts_what_is_there(TestDatabase::postgres("quota_migration"), migration).await;
 }
 

@@ -21,7 +21,7 @@ use crate::{
     },
     record::{
         Part,
-        insert::{InsertBatch, InsertOneOnSqlite, NewRow},
+        insert::{Awaited, InsertBatch, InsertOneOnSqlite, NewRow},
         parts::SelectParts,
     },
 };
@@ -145,7 +145,7 @@ fn statements_of_sqlite() {
 #[test]
 fn statements_of_postgresql() {
     assert_eq!(
-        text::<Pg, _>(&InsertBatch::of([new_row()].iter())),
+        text::<Pg, _>(&InsertBatch::<Awaited>::of([new_row()].iter())),
         "WITH new AS (SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) WITH \
          ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, sealed, created_at, \
          updated_at, day, max_records, max_bytes, max_day_writes, ordinal) WHERE (SELECT 1 FROM records AS r WHERE r.id = \
@@ -182,15 +182,28 @@ async fn the_sweep_of_tombstones() {
         (
             TestDatabase::sqlite(),
             vec![
-                "DELETE FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ? RETURNING person_no, rev, collection, id",
+                "DELETE FROM record_history WHERE (person_no, collection, id) IN (SELECT person_no, collection, id \
+                 FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
+                 ORDER BY updated_at, no LIMIT 500) \
+                 RETURNING person_no, length(sealed) AS number",
+                "DELETE FROM records WHERE (person_no, collection, id) IN (SELECT person_no, collection, id \
+                 FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
+                 ORDER BY updated_at, no LIMIT 500) RETURNING person_no, rev AS number",
             ],
         ),
         (
             TestDatabase::postgres("sweep"),
             vec![
                 "SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM records WHERE deleted AND \
-                 octet_length(sealed) = 0 AND updated_at < $1) ORDER BY person_no FOR NO KEY UPDATE",
-                "DELETE FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 RETURNING person_no, rev, collection, id",
+                 octet_length(sealed) = 0 AND updated_at < $1 ORDER BY updated_at, no LIMIT 500) ORDER BY person_no \
+                 FOR NO KEY UPDATE SKIP LOCKED",
+                "DELETE FROM record_history WHERE (person_no, collection, id) IN (SELECT person_no, collection, id \
+                 FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
+                 ORDER BY updated_at, no LIMIT 500) \
+                 RETURNING person_no, octet_length(sealed)::bigint AS number",
+                "DELETE FROM records WHERE (person_no, collection, id) IN (SELECT person_no, collection, id \
+                 FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
+                 ORDER BY updated_at, no LIMIT 500) RETURNING person_no, rev AS number",
             ],
         ),
     ] {

@@ -121,3 +121,72 @@ async fn on_sqlite_what_was_swept_is_gone_with_its_earlier_versions() {
 async fn on_postgresql_what_was_swept_is_gone_with_its_earlier_versions() {
     what_was_swept_is_gone_with_its_earlier_versions(TestDatabase::postgres("swept")).await;
 }
+
+/// One transaction for all of them would keep everybody waiting.
+async fn many_rows_are_swept_in_transactions_of_few(database: TestDatabase) {
+    let store = database.store();
+    let (scope, session) = sign_up(&store).await;
+    store
+        .create(&scope, session, NOW, alone::<CheckIn>(1))
+        .await
+        .unwrap();
+    let mut beside = single(&database.locations.data).unwrap();
+    let (numbers, id, time) = match beside {
+        Conn::Sqlite(_) => (
+            "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 1200)",
+            "randomblob(16)",
+            "n",
+        ),
+        Conn::Postgres(_) => (
+            "WITH numbers AS (SELECT n FROM generate_series(1, 1200) AS n)",
+            "gen_random_uuid()",
+            "'2000-01-01'::timestamptz + n * interval '1 s'",
+        ),
+    };
+    for sql in [
+        format!(
+            "{numbers} INSERT INTO records (person_no, collection, id, version, rev, occurred_at, deleted, origin, digest, \
+             sealed, created_at, updated_at) SELECT person_no, collection, {id}, 2, rev + n, {time}, {TRUE}, '', '', '', {time}, \
+             {time} FROM records, numbers",
+            TRUE = if matches!(beside, Conn::Sqlite(_)) { "1" } else { "true" },
+        )
+        .replace("''", if matches!(beside, Conn::Sqlite(_)) { "x''" } else { "''" }),
+        format!(
+            "{numbers} INSERT INTO sessions (account_no, id, refresh_hash, counter, rotated_at, created_at, last_used_at, \
+             sealed) SELECT account_no, {id}, refresh_hash, 0, created_at, created_at, {time}, sealed FROM sessions, numbers"
+        ),
+        "INSERT INTO record_history (person_no, collection, id, version, digest, sealed, written_at, replaced_at) SELECT \
+         person_no, collection, id, 1, digest, origin, created_at, created_at FROM records WHERE version = 2"
+            .to_owned(),
+    ] {
+        execute(&mut beside, &sql);
+    }
+    super::plans::record_statements();
+    let other = database.store();
+    super::plans::recorded();
+    assert_eq!(other.sweep_tombstones(NOW).await.unwrap(), 1200);
+    assert_eq!(other.sweep_sessions(NOW, 1).await.unwrap(), 1200);
+    let statements = super::plans::recorded();
+    for table in ["record_history", "records", "sessions"] {
+        let delete = format!("DELETE FROM {table} ");
+        let many = statements
+            .iter()
+            .filter(|sql| sql.contains(&delete) && !sql.contains("ended_at"));
+        assert_eq!(many.count(), 3, "{table}");
+    }
+    assert_eq!(count(&mut beside, "records"), 1);
+    assert_eq!(count(&mut beside, "record_history"), 0);
+    assert_eq!(count(&mut beside, "sessions"), 1);
+    let floor = "people WHERE floor_rev = (SELECT max(rev) FROM records) + 1200";
+    assert_eq!(count(&mut beside, floor), 1);
+}
+
+#[tokio::test]
+async fn on_sqlite_many_rows_are_swept_in_transactions_of_few() {
+    many_rows_are_swept_in_transactions_of_few(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_many_rows_are_swept_in_transactions_of_few() {
+    many_rows_are_swept_in_transactions_of_few(TestDatabase::postgres("swept_in_steps")).await;
+}

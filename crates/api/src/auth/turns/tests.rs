@@ -8,15 +8,23 @@ use super::*;
 
 fn from(network: &str) -> Applicant<'_> {
     Applicant {
+        customer: network,
         network,
         known_to: None,
     }
 }
 
+fn of_customer<'a>(customer: &'a str, network: &'a str) -> Applicant<'a> {
+    Applicant {
+        customer,
+        ..from(network)
+    }
+}
+
 fn known(network: &str, account: u128) -> Applicant<'_> {
     Applicant {
-        network,
         known_to: Some(Uuid::from_u128(account)),
+        ..from(network)
     }
 }
 
@@ -52,6 +60,40 @@ async fn networks_take_turns() {
 }
 
 #[tokio::test]
+async fn a_customer_has_one_turn_in_rotation_however_many_networks_it_has() {
+    let flood = |network| of_customer("flood", network);
+    let (other, third) = (from("other"), from("third"));
+    let applicants = [
+        flood("1"),
+        flood("1"),
+        flood("2"),
+        flood("3"),
+        flood("4"),
+        other,
+        third,
+        other,
+    ];
+    assert_eq!(order(&applicants).await, [0, 5, 6, 2, 7, 3, 4, 1]);
+}
+
+#[tokio::test]
+async fn the_networks_of_one_customer_do_not_fill_the_queue() {
+    let turns = Turns::new(1);
+    let _under_way = turns.acquire(from("first")).await.unwrap();
+    let mut places = Vec::new();
+    for network in 0..256 {
+        while let Some(entered) = turns.enter(of_customer("flood", &network.to_string())) {
+            places.push(entered.unwrap_err());
+        }
+    }
+    assert!(turns.enter(of_customer("flood", "another")).is_none());
+    let elsewhere = turns.enter(from("elsewhere")).unwrap().unwrap_err();
+    assert_eq!(turns.lock().others.before(&from("third").path()), 2);
+    drop((places, elsewhere));
+    assert_eq!(turns.lock().others.sizes(), (0, 0));
+}
+
+#[tokio::test]
 async fn known_devices_come_first_and_others_are_not_forgotten() {
     let other = from("other");
     let device = |n| known("devices", n);
@@ -82,7 +124,7 @@ async fn whoever_would_wait_too_long_is_refused_at_once_and_other_networks_are_n
     assert!(turns.enter(from("flood")).is_some());
     drop(places);
     let queue = turns.lock();
-    assert!(queue.others.waiting.is_empty() && queue.others.rotation.is_empty());
+    assert!(queue.others.sizes() == (0, 0));
 }
 
 #[tokio::test]
@@ -136,15 +178,24 @@ async fn the_expected_wait_follows_what_turns_take() {
 /// What may happen at the queue.
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    Enter { network: u8, account: Option<u8> },
+    Enter {
+        customer: u8,
+        network: u8,
+        account: Option<u8>,
+    },
     Leave(usize),
     End(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (0..4_u8, proptest::option::of(0..3_u8))
-            .prop_map(|(network, account)| Event::Enter { network, account }),
+        (0..3_u8, 0..3_u8, proptest::option::of(0..3_u8)).prop_map(|(customer, network, account)| {
+            Event::Enter {
+                customer,
+                network,
+                account,
+            }
+        }),
         any::<usize>().prop_map(Event::Leave),
         any::<usize>().prop_map(Event::End),
     ]
@@ -158,10 +209,10 @@ proptest! {
         let (mut held, mut waiting): (Vec<Turn>, Vec<Place>) = Default::default();
         for event in events {
             match event {
-                Event::Enter { network, account } => {
-                    let network = network.to_string();
+                Event::Enter { customer, network, account } => {
+                    let (customer, network) = (customer.to_string(), network.to_string());
                     let known_to = account.map(|account| Uuid::from_u128(account.into()));
-                    match turns.enter(Applicant { network: &network, known_to }) {
+                    match turns.enter(Applicant { customer: &customer, network: &network, known_to }) {
                         Some(Ok(turn)) => held.push(turn),
                         Some(Err(place)) => waiting.push(place),
                         None => {}
@@ -185,7 +236,8 @@ proptest! {
             prop_assert_eq!(queue.devices.len() + queue.others.len(), waiting.len());
             prop_assert!(queue.free == 0 || waiting.is_empty());
             for line in [&queue.devices, &queue.others] {
-                prop_assert_eq!(line.rotation.len(), line.waiting.len());
+                let (order, queues) = line.sizes();
+                prop_assert_eq!(order, queues);
             }
         }
     }

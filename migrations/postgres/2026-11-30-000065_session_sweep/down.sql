@@ -1,0 +1,2 @@
+DROP INDEX sessions_ended;
+DROP INDEX sessions_last_used;
