@@ -83,7 +83,7 @@ async fn an_operator_sees_the_budgets_of_an_account_and_sets_its_limits() {
         let all = run(&database, &["account", "quota", "--all", "--recount"], &[], "");
         assert_eq!(text(&all.stdout), "0 of 1 accounts corrected\n", "{}", text(&all.stderr));
         for wrong in [vec!["--all"], vec!["--all", "--recount", "--bytes", "8"], vec!["--recount"]] {
-            let refused = run(&database, &[&["account", "quota"], wrong.as_slice()].concat(), &[], "");
+            let refused = run(&database, &[["account", "quota"].as_slice(), &wrong].concat(), &[], "");
             assert!(!refused.status.success(), "{wrong:?}");
         }
         let nobody = ["account", "quota", "--id", "01950000-0000-7000-8000-000000000001"];

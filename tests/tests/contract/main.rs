@@ -33,6 +33,7 @@ mod protocol;
 mod questionnaire;
 mod questionnaire_response;
 mod quota;
+mod rate_limit;
 mod record;
 mod reference;
 mod referral;

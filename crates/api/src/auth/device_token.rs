@@ -1,6 +1,7 @@
 //! Device tokens: a device that has one is known to its account, and its wrong passwords are counted by themselves.
 //!
-//! Nothing is stored. A token is an id of the device with a MAC over account, device and the account's generation. It says
+//! Nothing is stored. A token is an id of the device with a MAC over account, device and the account's generation, and a
+//! second MAC over both. The second one shows that the token was issued here, before the account is looked up. A token says
 //! nothing to whoever does not have the key, and is good for nothing without the password.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -8,8 +9,10 @@ use mainstay_store::key::seal::Secret;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-/// The length of a token: device and MAC, in bytes.
+/// The length of device and MAC, in bytes. The second MAC follows.
 const LENGTH: usize = 16 + 32;
+/// The first part of what the second MAC is over.
+const ISSUED: &[u8] = b"issued";
 
 /// Issues and verifies device tokens.
 pub struct DeviceTokens {
@@ -34,15 +37,31 @@ impl DeviceTokens {
     /// Returns the token of a device.
     pub fn token(&self, owner: Owner, device: Uuid) -> String {
         let mac = self.mac(owner, device.as_bytes());
-        BASE64_URL_SAFE_NO_PAD.encode([device.as_bytes().as_slice(), &mac].concat())
+        let body = [device.as_bytes().as_slice(), &mac].concat();
+        let issued = self.key.mac(&[ISSUED, &body]);
+        BASE64_URL_SAFE_NO_PAD.encode([body.as_slice(), &issued].concat())
     }
 
     /// Returns the device of a token, if it was issued for the owner.
     pub fn device(&self, token: &str, owner: Owner) -> Option<Uuid> {
-        let bytes: [u8; LENGTH] = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
-        let (device, mac) = bytes.split_first_chunk::<16>()?;
-        let is_valid = bool::from(self.mac(owner, device).as_slice().ct_eq(mac));
-        is_valid.then(|| Uuid::from_bytes(*device))
+        let (device, mac) = self.read(token)?;
+        let is_valid = bool::from(self.mac(owner, device.as_bytes()).as_slice().ct_eq(&mac));
+        is_valid.then_some(device)
+    }
+
+    /// Returns the device of a token, if it was issued here for any account and generation.
+    pub fn issued_to(&self, token: &str) -> Option<Uuid> {
+        self.read(token).map(|(device, _)| device)
+    }
+
+    /// Reads the device and the first MAC of a token that was issued here.
+    fn read(&self, token: &str) -> Option<(Uuid, [u8; 32])> {
+        let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (body, issued) = bytes.split_first_chunk::<LENGTH>()?;
+        let is_issued = bool::from(self.key.mac(&[ISSUED, body]).as_slice().ct_eq(issued));
+        let (device, mac) = body.split_first_chunk::<16>()?;
+        let mac = mac.try_into().ok()?;
+        is_issued.then(|| (Uuid::from_bytes(*device), mac))
     }
 
     fn mac(&self, owner: Owner, device: &[u8; 16]) -> [u8; 32] {
@@ -80,8 +99,12 @@ mod tests {
         for owner in [next, other, Owner::default()] {
             assert_eq!(tokens.device(&token, owner), None, "{owner:?}");
         }
+        assert_eq!(tokens.issued_to(&token), Some(device));
         let elsewhere = DeviceTokens::new(Secret::from_bytes([6; 32]));
-        assert_eq!(elsewhere.device(&token, OWNER), None);
+        assert_eq!(
+            (elsewhere.device(&token, OWNER), elsewhere.issued_to(&token)),
+            (None, None)
+        );
     }
 
     #[test]
@@ -93,9 +116,11 @@ mod tests {
             altered[n] = if altered[n] == b'A' { b'B' } else { b'A' };
             let altered = String::from_utf8(altered).unwrap();
             assert_eq!(tokens.device(&altered, OWNER), None, "{altered}");
+            assert_eq!(tokens.issued_to(&altered), None, "{altered}");
         }
         for token in ["", "short", "not base64!", &token[1..], &format!("{token}AAAA")] {
             assert_eq!(tokens.device(token, OWNER), None, "{token}");
+            assert_eq!(tokens.issued_to(token), None, "{token}");
         }
     }
 }

@@ -14,15 +14,18 @@ const MAX_AGE_US: i64 = 5_000_000;
 /// The number of sessions in the cache.
 const MAX_CACHED: usize = 50_000;
 
-/// Sessions that were found live in the last seconds.
+/// Sessions that were found live, or not, in the last seconds.
 pub struct Sessions {
     cached: Cache<Uuid, (Principal, i64)>,
+    /// When a session was found not to be live. Its access tokens are still signed, and must not cost a look-up each.
+    ended: Cache<Uuid, i64>,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
         Self {
             cached: Cache::new(MAX_CACHED),
+            ended: Cache::new(MAX_CACHED),
         }
     }
 }
@@ -44,12 +47,18 @@ impl Sessions {
         {
             return Ok(Some(principal));
         }
+        let ended = self.ended.get(&claims.sid);
+        if ended.is_some_and(|seen_at| (0..MAX_AGE_US).contains(&(now - seen_at))) {
+            return Ok(None);
+        }
         let found = store
             .principal(claims.sub, claims.sid, now - IDLE_S * 1_000_000)
             .await?;
-        match &found {
-            Some(principal) => self.cached.insert(claims.sid, (principal.clone(), now)),
-            None => self.forget(claims.sid),
+        if let Some(principal) = &found {
+            self.cached.insert(claims.sid, (principal.clone(), now));
+        } else {
+            self.forget(claims.sid);
+            self.ended.insert(claims.sid, now);
         }
         Ok(found)
     }
@@ -57,10 +66,12 @@ impl Sessions {
     /// Drops a session, so that the next request asks the store.
     pub fn forget(&self, session: Uuid) {
         self.cached.remove(&session);
+        self.ended.remove(&session);
     }
 
     /// Drops every session.
     pub fn forget_all(&self) {
         self.cached.clear();
+        self.ended.clear();
     }
 }

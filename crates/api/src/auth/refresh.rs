@@ -55,6 +55,8 @@ async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
     let token = &body.value.refresh_token;
     let claims = state.refresh.read(token);
     let claims = claims.ok_or(Problem::new(ProblemKind::InvalidRefreshToken))?;
+    // An account may have many sessions.
+    state.limits.count_account(claims.account, &body.request)?;
     let now = state.clock.micros();
     let mut session = live_session(&state, &claims, now).await?;
     let stored = stored_reply(&state, body.key.as_ref()).await?;

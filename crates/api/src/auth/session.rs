@@ -189,6 +189,8 @@ pub fn issue(
 async fn logout(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     let claims = claims(&request)?;
+    // A stored response is looked up before it is known whether the session is live.
+    state.limits.count_device(claims.sid, &request)?;
     let key = key(&request, Some(claims.sid), b"").await?;
     // A retry comes from a session that the first request has ended.
     once(&state, key.as_ref(), async {

@@ -15,7 +15,7 @@ use crate::{
         verification::verify,
     },
     http::{
-        body::PublicBody,
+        body::{Input, PublicBody},
         idempotency::once,
         network::{client_address, customer, network},
         problem::{HandlerResult, Problem, ProblemKind},
@@ -84,6 +84,7 @@ async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> Ha
     let (email, address) = (login.email.key(), client_address(request, &state.trusted_proxies));
     let found = state.store.credentials(&login.email).await?;
     let known = known_device(state, login, found.as_ref());
+    count_device_token(state, request, login, known)?;
     let mut attempt = Attempt::sign_in(&state.store, &email, address, &state.clock);
     if let Some((account, device)) = known {
         attempt = attempt.by_device(account, device);
@@ -101,6 +102,24 @@ async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> Ha
     let is_correct = verify(attempt, turn, login.password.clone(), hash).await?;
     let credentials = found.filter(|_| is_correct);
     credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))
+}
+
+/// Counts a sign-in with a device token further, which so far is counted for its device only: for the account, since an
+/// account may have many devices, or for the network if the token is of another account or an earlier generation.
+fn count_device_token(
+    state: &State,
+    request: &HttpRequest,
+    login: &Login,
+    known: Option<(Uuid, Uuid)>,
+) -> HandlerResult<()> {
+    match known {
+        Some((account, _)) => state.limits.count_account(account, request),
+        None if login.device(state).is_some() => {
+            let address = client_address(request, &state.trusted_proxies);
+            state.limits.count_network(address, request)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Returns the account and the device of a sign-in, if its device token is valid for the account. For an unknown address it

@@ -8,12 +8,11 @@ use actix_web::{
 };
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use mainstay_domain::{
-    account::{AccountUpdate, Erasure, Login, PasswordChange, Refresh, Registration},
-    record::{Incoming, Record, merge_patch::MergePatch},
+    record::merge_patch::MergePatch,
     value::validation::{Finding, FindingCode, Findings},
 };
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -31,7 +30,7 @@ use crate::{
         schema_validation::InputSchema,
         strict_json,
     },
-    openapi::schema::{Components, add_body, add_input},
+    openapi::schema::{Components, add_body},
     server::state::State,
 };
 
@@ -59,63 +58,16 @@ pub trait Input: DeserializeOwned + Send + 'static {
         None
     }
 
+    /// Whether the input may have a token of a device.
+    const MAY_NAME_DEVICE: bool = false;
+
+    /// Returns the device whose token the input has, if this service issued it.
+    fn device(&self, _state: &State) -> Option<Uuid> {
+        None
+    }
+
     /// Adds a finding for each rule that the input breaks and the schema cannot express.
     fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings);
-}
-
-impl<T: Record> Input for Incoming<T> {
-    type Shape = T;
-    const READ_ONLY: &'static [&'static str] = T::READ_ONLY;
-
-    fn schema(components: &mut Components) -> Value {
-        add_input::<T>(components)
-    }
-
-    fn stand_in(member: &str) -> Option<Value> {
-        serde_json::to_value(T::example()).ok()?.get(member).cloned()
-    }
-
-    fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
-        self.body.check(now, findings);
-    }
-}
-
-impl Input for Registration {
-    type Shape = Self;
-
-    fn stand_in(member: &str) -> Option<Value> {
-        match member {
-            "email" => Some(json!("sam@example.org")),
-            "password" => Some(json!("rivers bend slowly")),
-            "time_zone" => Some(json!("UTC")),
-            _ => None,
-        }
-    }
-
-    fn check(&self, _now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
-        Self::check(self, findings);
-    }
-}
-
-/// Implements [`Input`] for types that document themselves.
-macro_rules! plain_inputs {
-    ($($input:ty: $check:expr;)*) => {
-        $(impl Input for $input {
-            type Shape = Self;
-            fn check(&self, _now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
-                let check: fn(&Self, &mut Findings) = $check;
-                check(self, findings);
-            }
-        })*
-    };
-}
-
-plain_inputs! {
-    Login: |_, _| ();
-    Refresh: |_, _| ();
-    PasswordChange: Self::check;
-    Erasure: |_, _| ();
-    AccountUpdate: |_, _| ();
 }
 
 /// A parsed body for which every rule of [`Input`] holds. Only [`parse`] makes one.
@@ -137,7 +89,8 @@ impl<T> std::ops::Deref for Checked<T> {
     }
 }
 
-/// A JSON body of a request that needs no sign-in.
+/// A JSON body of a request that needs no sign-in. The request is counted for the network, or for the device whose token the
+/// body has.
 pub struct PublicBody<T> {
     /// The body.
     pub value: Checked<T>,
@@ -166,10 +119,22 @@ impl<T: Input> FromRequest for PublicBody<T> {
         let mut payload = payload.take();
         async move {
             let state = State::of(&request);
-            state
-                .limits
-                .count_network(client_address(&request, &state.trusted_proxies), &request)?;
-            let (value, key) = read(&request, None, &mut payload).await?;
+            let count_network = || {
+                let address = client_address(&request, &state.trusted_proxies);
+                state.limits.count_network(address, &request)
+            };
+            if !T::MAY_NAME_DEVICE {
+                count_network()?;
+            }
+            let read = read::<T>(&request, None, &mut payload).await;
+            if T::MAY_NAME_DEVICE {
+                let device = read.as_ref().ok().and_then(|(value, _)| value.device(&state));
+                match device {
+                    Some(device) => state.limits.count_device(device, &request)?,
+                    None => count_network()?,
+                }
+            }
+            let (value, key) = read?;
             Ok(Self { value, request, key })
         }
         .boxed_local()
@@ -404,5 +369,6 @@ fn first_error<T: Input>(bytes: &[u8]) -> Finding {
     }
 }
 
+mod inputs;
 #[cfg(test)]
 mod tests;

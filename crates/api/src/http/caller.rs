@@ -18,6 +18,7 @@ use crate::{
     http::{
         conditional,
         kept_request::keep_principal,
+        network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
     },
     server::state::State,
@@ -34,7 +35,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Authenticates the caller of a request.
+    /// Authenticates the caller of a request. One that is signed in is counted for the account, and every other one for the
+    /// network.
     ///
     /// # Errors
     /// 401 without a valid access token of a live session; 429 after too many requests.
@@ -45,7 +47,7 @@ impl Caller {
             .sessions
             .principal(&state.store, &claims, state.clock.micros())
             .await?
-            .ok_or(Problem::new(ProblemKind::Unauthenticated))?;
+            .ok_or_else(|| unauthenticated(request, &state))?;
         state.limits.count_account(principal.scope.account(), request)?;
         let urgency = request.extensions().get::<Urgency>().copied().unwrap_or_default();
         let principal = Principal {
@@ -139,15 +141,25 @@ impl FromRequest for Caller {
     }
 }
 
-/// Returns the claims of a request's access token, whether its session is live or not.
+/// Returns the claims of a request's access token, whether its session is live or not. Without a valid token the request is
+/// counted for the network.
 ///
 /// # Errors
-/// 401 without a valid access token.
+/// 401 without a valid access token; 429 after too many requests without one.
 pub fn claims(request: &HttpRequest) -> HandlerResult<Claims> {
     let state = State::of(request);
     bearer(request)
         .and_then(|token| state.tokens.verify(token, state.clock.now()))
-        .ok_or(Problem::new(ProblemKind::Unauthenticated))
+        .ok_or_else(|| unauthenticated(request, &state))
+}
+
+/// Counts a request that is not signed in, and returns the problem of it: 401, or 429 after too many.
+fn unauthenticated(request: &HttpRequest, state: &State) -> Problem {
+    let address = client_address(request, &state.trusted_proxies);
+    let counted = state.limits.count_network(address, request);
+    counted
+        .err()
+        .unwrap_or(Problem::new(ProblemKind::Unauthenticated))
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {

@@ -27,6 +27,7 @@ use crate::{
         body_pace,
         cors::{AllowedOrigins, CrossOrigin},
         media_type::{is_accepted, is_named},
+        network::client_address,
         problem::{ACCEPT_PATCH, HandlerResult, Problem, ProblemKind},
         rate_limit::RateLimitStatus,
     },
@@ -34,6 +35,7 @@ use crate::{
     server::{
         id::new_id,
         metrics::{RouteMetrics, count_quota_refusal},
+        state::State,
     },
 };
 
@@ -312,12 +314,20 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// Answers a request to a path that does not exist.
-pub fn no_such_path() -> Ready<HandlerResult> {
-    ready(Err(Problem::new(ProblemKind::NotFound)))
+/// Answers a request to a path that does not exist. It is counted for the network, since no sign-in is looked at.
+pub fn no_such_path(request: &HttpRequest) -> Ready<HandlerResult> {
+    ready(count_network(request).and(Err(Problem::new(ProblemKind::NotFound))))
 }
 
-/// Answers a request with a method that none of the path's endpoints has. `OPTIONS` asks which they have.
+/// Counts a request for the network that it comes from.
+fn count_network(request: &HttpRequest) -> HandlerResult<()> {
+    let state = State::of(request);
+    let address = client_address(request, &state.trusted_proxies);
+    state.limits.count_network(address, request)
+}
+
+/// Answers a request with a method that none of the path's endpoints has. `OPTIONS` asks which they have; every other one is
+/// counted for the network.
 pub fn other_method(request: &HttpRequest, supported: &Supported) -> Ready<HandlerResult> {
     let Supported { allow, accept_patch } = supported;
     if request.method() == Method::OPTIONS {
@@ -328,11 +338,11 @@ pub fn other_method(request: &HttpRequest, supported: &Supported) -> Ready<Handl
         }
         return ready(Ok(response.finish()));
     }
-    ready(Err(Problem {
+    ready(count_network(request).and(Err(Problem {
         allow: Some(allow.clone()),
         accept_patch: *accept_patch,
         ..Problem::new(ProblemKind::MethodNotAllowed)
-    }))
+    })))
 }
 
 #[cfg(test)]

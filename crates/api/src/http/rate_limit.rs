@@ -1,6 +1,6 @@
 //! Rate limits, generous ones against runaway clients and floods. Each server counts for itself, in memory.
 
-use std::{net::IpAddr, num::NonZeroU32, time::Duration};
+use std::{iter::once, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use actix_web::{HttpMessage, HttpRequest};
 use governor::{
@@ -26,6 +26,11 @@ type Limiter<K> = RateLimiter<
 const ACCOUNT_REQUESTS: u32 = 6000;
 /// Requests without sign-in of one network in [`WINDOW_S`].
 const NETWORK_REQUESTS: u32 = 1200;
+/// Requests of one device in [`WINDOW_S`] for new tokens.
+const DEVICE_REQUESTS: u32 = 120;
+/// Requests of one network for helplines in [`WINDOW_S`]. They are many, since nobody may be kept from help, and the lists
+/// are built already.
+const HELPLINE_REQUESTS: u32 = 6000;
 /// So many times the requests of a network may come from each wider one that it is a part of.
 const WIDER: [u32; 2] = [4, 16];
 /// The length of the window, in seconds.
@@ -41,6 +46,9 @@ struct Limiters {
     networks: Limiter<String>,
     /// For the wider networks of IPv6 addresses, the narrower one first.
     wider: Vec<Limiter<String>>,
+    devices: Limiter<Uuid>,
+    /// For requests for helplines, by network, the narrowest first.
+    helplines: Vec<Limiter<String>>,
 }
 
 impl Limiters {
@@ -54,6 +62,11 @@ impl Limiters {
             accounts: DefaultKeyedRateLimiter::keyed(quota(ACCOUNT_REQUESTS)?).with_middleware(),
             networks: network(NETWORK_REQUESTS)?,
             wider: wider?,
+            devices: DefaultKeyedRateLimiter::keyed(quota(DEVICE_REQUESTS)?).with_middleware(),
+            helplines: once(1)
+                .chain(WIDER)
+                .map(|times| network(HELPLINE_REQUESTS * times))
+                .collect::<Option<Vec<_>>>()?,
         })
     }
 }
@@ -131,11 +144,46 @@ impl Limits {
         Ok(())
     }
 
-    /// Drops the counts of accounts and networks that have sent nothing for a window.
+    /// Counts a request of a device that has shown that its token was issued here. So a flood from its network does not shut
+    /// it out.
+    ///
+    /// # Errors
+    /// 429 after too many.
+    pub fn count_device(&self, device: Uuid, request: &HttpRequest) -> HandlerResult<()> {
+        let Some(limiters) = &self.limiters else {
+            return Ok(());
+        };
+        count(&limiters.devices, &device, "device", DEVICE_REQUESTS, request)
+    }
+
+    /// Counts a request for helplines from a network, apart from its other requests.
+    ///
+    /// # Errors
+    /// 429 after too many.
+    pub fn count_helplines(&self, address: Option<IpAddr>, request: &HttpRequest) -> HandlerResult<()> {
+        let Some(limiters) = &self.limiters else {
+            return Ok(());
+        };
+        let mut narrowest = None;
+        let counts = limiters.helplines.iter().zip(once(1).chain(WIDER));
+        for ((limiter, times), network) in counts.zip(networks(address)) {
+            count(limiter, &network, "helplines", HELPLINE_REQUESTS * times, request)?;
+            // The headers of the response tell of the narrowest.
+            narrowest = narrowest.or_else(|| request.extensions().get::<RateLimitStatus>().copied());
+        }
+        if let Some(status) = narrowest {
+            request.extensions_mut().insert(status);
+        }
+        Ok(())
+    }
+
+    /// Drops the counts of accounts, devices and networks that have sent nothing for a window.
     pub fn sweep(&self) {
         if let Some(limiters) = &self.limiters {
             limiters.accounts.retain_recent();
-            for networks in limiters.wider.iter().chain([&limiters.networks]) {
+            limiters.devices.retain_recent();
+            let of_networks = limiters.wider.iter().chain([&limiters.networks]);
+            for networks in of_networks.chain(&limiters.helplines) {
                 networks.retain_recent();
             }
         }
@@ -205,6 +253,23 @@ mod tests {
             "an account has a limit of its own"
         );
         assert!(Limits::new(LimitMode::Off).count_network(None, &request).is_ok());
+    }
+
+    #[test]
+    fn helplines_and_devices_are_counted_apart_from_their_network() {
+        let limits = Limits::new(LimitMode::On);
+        let request = TestRequest::default().to_http_request();
+        while limits.count_network(None, &request).is_ok() {}
+        for _ in 0..HELPLINE_REQUESTS {
+            assert!(limits.count_helplines(None, &request).is_ok());
+        }
+        assert!(limits.count_helplines(None, &request).is_err());
+        assert!(limits.count_helplines("192.0.2.1".parse().ok(), &request).is_ok());
+        for _ in 0..DEVICE_REQUESTS {
+            assert!(limits.count_device(Uuid::nil(), &request).is_ok());
+        }
+        assert!(limits.count_device(Uuid::nil(), &request).is_err());
+        assert!(limits.count_device(Uuid::max(), &request).is_ok());
     }
 
     #[test]

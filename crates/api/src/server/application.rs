@@ -184,7 +184,7 @@ impl Application {
                 // The layer that is added last is the outermost.
                 .wrap(actix_web::middleware::from_fn(admission_layer))
                 .configure(|config| configure(config, endpoints))
-                .default_service(web::to(middleware::no_such_path))
+                .default_service(web::to(|request| middleware::no_such_path(&request)))
         });
         Ok(server
             .workers(self.workers)

@@ -1,17 +1,20 @@
 //! Tests of what a body is refused for: not JSON, or invalid fields, each named once.
 
 use mainstay_domain::{
+    account::{AccountUpdate, Login, Refresh, Registration},
     check_in::CheckIn,
     medication::Medication,
     plan::Plan,
     record::{
-        Kind,
+        Incoming, Kind, Record,
         registry::{ForNoun, for_noun},
     },
 };
 
+use serde_json::json;
+
 use super::*;
-use crate::openapi::form::finish;
+use crate::openapi::{form::finish, schema::add_input};
 
 fn findings<T: Input>(text: &str) -> Vec<(String, String)> {
     let now = "2026-11-01T00:00:00Z".parse().unwrap();
