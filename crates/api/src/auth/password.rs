@@ -17,7 +17,10 @@ use crate::{
         hash_pool::{HashPool, Purpose},
         turns::{Applicant, Turn},
     },
-    http::problem::{HandlerResult, Problem},
+    http::{
+        admission::turns::aside,
+        problem::{HandlerResult, Problem},
+    },
 };
 
 // 19 MiB, 2 passes, 1 lane: the minimum of the OWASP Password Storage Cheat Sheet.
@@ -101,7 +104,7 @@ impl Passwords {
             pepper: Arc::clone(&self.pepper),
             placeholder: Arc::clone(&self.placeholder),
             pool: Arc::clone(pool),
-            turn: pool.turn(applicant).await?,
+            turn: aside(pool.turn(applicant)).await?,
         })
     }
 }
@@ -116,7 +119,7 @@ impl HashTurn {
         let hash = self
             .pool
             .run(self.turn, move || hash(&pepper, password.as_bytes()));
-        hash.await?.map_err(Problem::internal)
+        aside(hash).await?.map_err(Problem::internal)
     }
 
     /// Whether a password matches a hash, in its composed form or in the other one in which it may have been stored.

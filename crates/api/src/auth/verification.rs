@@ -14,7 +14,10 @@ use crate::{
         login_delay::{Attempt, Counted},
         password::HashTurn,
     },
-    http::problem::{HandlerResult, Problem},
+    http::{
+        admission::turns::aside,
+        problem::{HandlerResult, Problem},
+    },
 };
 
 /// The pauses before the count of a right password is taken back once more, if the database could not be written.
@@ -44,7 +47,8 @@ pub async fn verify(
         }
         Ok(is_correct)
     }));
-    task.await
+    aside(task)
+        .await
         .map_err(|_panic| Problem::internal("the task of a verification panicked"))?
 }
 

@@ -5,7 +5,7 @@
 
 mod lane;
 mod refusal;
-mod turns;
+pub mod turns;
 
 use std::{rc::Rc, sync::Arc};
 
@@ -17,10 +17,10 @@ use actix_web::{
     middleware::Next,
 };
 
-pub use self::{refusal::Refusals, turns::Aside};
+pub use self::refusal::Refusals;
 use self::{
     refusal::Refused,
-    turns::{Decision, Turn, Turns},
+    turns::{Decision, TURN, Turn, Turns},
 };
 use mainstay_store::Urgency;
 
@@ -71,23 +71,6 @@ impl Admission {
             Decision::Refuse => Err(Refused::Overload(priority)),
         }
     }
-}
-
-tokio::task_local! {
-    /// The turn of the request that is served.
-    static TURN: Option<Rc<Turn>>;
-}
-
-/// Lets other requests run until the result is dropped, while the present one waits for something.
-pub fn step_aside() -> Option<Aside> {
-    let turn = TURN.try_with(Clone::clone).ok().flatten();
-    turn.map(|turn| turn.step_aside())
-}
-
-/// Waits for something within a request, and lets others run meanwhile: a turn elsewhere, for instance.
-pub async fn aside<F: Future>(wait: F) -> F::Output {
-    let _aside = step_aside();
-    wait.await
 }
 
 /// Serves a request in its turn, or refuses it.

@@ -25,7 +25,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::http::{
-    admission::{Aside, step_aside},
+    admission::turns::{Aside, step_aside},
     problem::{HandlerResult, Problem, ProblemKind},
 };
 

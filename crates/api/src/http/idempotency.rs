@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     http::{
+        admission::turns::aside,
         caller::Caller,
         problem::{HandlerResult, Problem, ProblemKind},
         running_keys::Claim,
@@ -147,7 +148,7 @@ pub async fn key(request: &HttpRequest, owner: Option<Uuid>, body: &[u8]) -> Han
     let key = state
         .store
         .idempotency_key(owner.as_bytes(), name, &request_parts);
-    let claim = state.running_keys.claim(key.hash(), MAX_WAIT).await;
+    let claim = aside(state.running_keys.claim(key.hash(), MAX_WAIT)).await;
     let claim = claim.ok_or(StoreError::KeyInUse)?;
     Ok(Some(HeldKey { key, _claim: claim }))
 }

@@ -31,6 +31,7 @@ use self::{
 };
 use crate::{
     http::{
+        admission::turns::aside,
         body::Body,
         caller::Caller,
         idempotency::{Reply, perform},
@@ -83,7 +84,7 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
     } else {
         Tz::UTC
     };
-    let turn = caller.state.pushes.wait(caller.scope().account()).await?;
+    let turn = aside(caller.state.pushes.wait(caller.scope().account())).await?;
     let now = caller.state.clock.now();
     let context = PushContext {
         questionnaires,

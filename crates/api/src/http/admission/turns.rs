@@ -32,6 +32,23 @@ const URGENT_BATCH: usize = 32;
 /// Of so many turns, one goes to those who sign in, so that a flood of other requests does not keep them out.
 const SIGN_IN_SHARE: u32 = 16;
 
+tokio::task_local! {
+    /// The turn of the request that is served.
+    pub(super) static TURN: Option<Rc<Turn>>;
+}
+
+/// Lets other requests run until the result is dropped, while the present one waits for something.
+pub fn step_aside() -> Option<Aside> {
+    let turn = TURN.try_with(Clone::clone).ok().flatten();
+    turn.map(|turn| turn.step_aside())
+}
+
+/// Waits for something within a request, and lets others run meanwhile: a turn elsewhere, for instance.
+pub async fn aside<F: Future>(wait: F) -> F::Output {
+    let _aside = step_aside();
+    wait.await
+}
+
 /// The turns of one worker. Clones share them.
 #[derive(Clone)]
 pub struct Turns(Rc<Shared>);
