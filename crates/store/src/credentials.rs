@@ -88,7 +88,7 @@ impl Store {
     /// Sets a new password, ends every session but the given one, and begins the next generation of device tokens.
     ///
     /// # Errors
-    /// [`StoreError::NotFound`] if the account is gone, or its password has changed since it was verified.
+    /// [`StoreError::NotFound`](crate::StoreError::NotFound) if the account is gone, or its password has changed since it was verified.
     pub async fn change_password(
         &self,
         id: Uuid,

@@ -132,7 +132,7 @@ async fn a_craving_gets_help_while_others_have_taken_everything(app: &TestApp) {
         others.push(app.person().await);
     }
     let craving =
-        json!({ "intensity": 8, "occurred_at": app.clock.now().to_rfc3339(), "substance": "alcohol" });
+        json!({ "occurred_at": app.clock.now().to_rfc3339(), "ratings": [{ "offset_s": 0, "value": 8 }] });
     // So that the session and the key of the person are known to the server.
     sam.get("/v1/me").await.expect(200);
     let held = take_everything(app, &others).await;

@@ -180,7 +180,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Runs a reading job of a sign-in, a session or a key, as [`Self::read_for`].
+    /// Runs a reading job of a sign-in, a session or a key, as `read_for`.
     pub async fn read<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -273,7 +273,7 @@ impl Engine {
         matches!(self.kind, Kind::Postgres)
     }
 
-    /// Runs a writing job of a sign-in, a session or a key, as [`Self::write_for`].
+    /// Runs a writing job of a sign-in, a session or a key, as `write_for`.
     pub async fn write<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
