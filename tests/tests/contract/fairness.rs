@@ -75,7 +75,7 @@ async fn what_a_person_asks_for_several_times_at_once_is_computed_once(app: &Tes
     let observed = store.revision(&scope).await.expect("a revision");
     let computed = Arc::new(AtomicUsize::new(0));
     let mut asked = tokio::task::JoinSet::new();
-    for _ in 0..32 {
+    for _ in 0..16 {
         let (store, scope, now) = (store.clone(), scope.clone(), app.clock.micros());
         let computed = Arc::clone(&computed);
         let compute = move |_records: &mut Records<'_>| {
@@ -138,7 +138,7 @@ async fn a_craving_gets_help_while_others_have_taken_everything(app: &TestApp) {
     let held = take_everything(app, &others).await;
     let answer = sam.post("/v1/craving-events", &craving).await.expect(201);
     assert!(answer.body["support"]["helplines"].as_array().is_some_and(|lines| !lines.is_empty()));
-    let id = answer.id();
+    let id = answer.body["craving_event"]["id"].as_str().expect("an id");
     sam.get(&format!("/v1/craving-events/{id}/support")).await.expect(200);
     sam.get("/v1/support").await.expect(200);
     sam.get("/v1/helplines").await.expect(200);
