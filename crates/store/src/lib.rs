@@ -185,15 +185,15 @@ impl Store {
             .await
     }
 
-    /// Reads a part of a person's record that may be large, for help. It waits for no long read, and on SQLite for no worker:
-    /// each person has one such read under way, on a thread that may block, and there are connections for it.
+    /// Reads a part of a person's record that may be large, for help. It waits for no long read. Each person has one
+    /// such read under way. The work runs a second time if it turns out to be too large for the calling thread.
     ///
     /// # Errors
     /// Those of the work, and [`StoreError::Busy`] if too many of the same person wait, or none comes to its turn in time.
     pub async fn read_large<T, F>(&self, scope: &PersonScope, f: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Records<'_>) -> Result<T> + Send + 'static,
+        F: Fn(&mut Records<'_>) -> Result<T> + Send + 'static,
     {
         let (account, scope) = (scope.account, scope.clone());
         self.data

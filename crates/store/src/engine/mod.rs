@@ -12,6 +12,7 @@ pub mod postgres_tool;
 pub mod process_lock;
 pub(crate) mod schema;
 mod shared_turns;
+pub(crate) mod small_read;
 pub mod sqlite_copy;
 pub(crate) mod statement;
 pub(crate) mod sweep;
@@ -205,15 +206,22 @@ impl Engine {
         })
     }
 
-    /// Runs a reading job that may read much, on a thread that may block, in a turn of the account's and, on SQLite, of a few
-    /// for all, with connections of their own. It ends when its caller has gone away.
+    /// Runs a reading job that may read much, one of an account at a time. On SQLite it runs at once on the calling thread, and
+    /// if it turns out to be large, again on a thread that may block: in a turn of a few for all, with connections of their
+    /// own. There it ends when its caller has gone away.
     pub(crate) async fn read_large<T, F>(&self, account: Uuid, party: Party, f: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
         let (pool, turn) = match &self.kind {
-            Kind::Sqlite(_) => (&self.large_pool, self.turns.large(account).await?),
+            Kind::Sqlite(_) => {
+                let account = self.turns.large_of_account(account).await?;
+                if let Some(result) = small_read::run(|| self.read_inline(&f)) {
+                    return result;
+                }
+                (&self.large_pool, self.turns.large(account).await?)
+            }
             Kind::Postgres => (&self.pool, self.turns.short(&party).await?),
         };
         let (limit, _caller) = JobLimit::of_caller();

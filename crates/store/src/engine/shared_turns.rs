@@ -180,13 +180,20 @@ impl SharedTurns {
         .await
     }
 
-    /// Waits for the turn of an account's large read.
+    /// Waits for the turn of an account's large read: one at a time.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if it does not come soon.
-    pub async fn large(&self, account: Uuid) -> Result<Turn> {
+    pub async fn large_of_account(&self, account: Uuid) -> Result<PartyTurn<Uuid>> {
+        soon(self.large.wait(account)).await
+    }
+
+    /// Waits for the turn of a large read among those of all accounts.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] if it does not come soon.
+    pub async fn large(&self, account: PartyTurn<Uuid>) -> Result<Turn> {
         soon(async {
-            let account = self.large.wait(account).await?;
             Ok(Turn {
                 _shared: Some(acquire(&self.large_reads).await?),
                 _account: Some(account),

@@ -8,6 +8,7 @@ use super::{Change, Stored};
 use crate::{
     engine::{
         schema::records,
+        small_read,
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
@@ -51,6 +52,7 @@ pub(super) fn open_body(
     version: i64,
     sealed: &[u8],
 ) -> Result<Vec<u8>> {
+    small_read::take(sealed.len())?;
     let body = scope.keys.open_record(kind.code(), id, version, sealed)?;
     Ok(in_current_form(kind, body))
 }

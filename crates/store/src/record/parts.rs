@@ -3,7 +3,7 @@
 use diesel::{
     QueryResult, RunQueryDsl,
     backend::Backend,
-    connection::Connection,
+    connection::{Connection, DefaultLoadingMode},
     query_builder::{AstPass, Query, QueryFragment, QueryId},
     serialize::ToSql,
     sql_types::{BigInt, Binary, HasSqlType, SmallInt},
@@ -17,6 +17,7 @@ use crate::{
         types::{DbTimestamp, DbUuid, Identifier, Instant},
     },
     error::{Result, StoreError},
+    key::scope::PersonScope,
     on,
 };
 
@@ -41,26 +42,29 @@ impl Records<'_> {
     pub fn parts<const N: usize>(&mut self, parts: [Part; N]) -> Result<Vec<(Kind, Stored)>> {
         job_limit::check()?;
         let select = SelectParts::of(self.scope.no, parts);
-        let rows: Vec<PartRow> = on!(&mut *self.conn, |c| select.load(c))?;
-        rows.into_iter()
-            .map(
-                |(collection, id, version, rev, occurred_at, sealed, created_at, updated_at)| {
-                    let kind = Kind::from_code(collection)
-                        .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
-                    let columns = StoredColumns {
-                        id,
-                        version,
-                        rev,
-                        occurred_at,
-                        sealed,
-                        created_at,
-                        updated_at,
-                    };
-                    Ok((kind, columns.open(kind, self.scope)?))
-                },
-            )
-            .collect()
+        let scope = self.scope;
+        // Row by row, since a small read ends at the first one that is too many.
+        on!(&mut *self.conn, |c| {
+            let rows = select.load_iter::<PartRow, DefaultLoadingMode>(c)?;
+            rows.map(|row| open(row?, scope)).collect()
+        })
     }
+}
+
+fn open(row: PartRow, scope: &PersonScope) -> Result<(Kind, Stored)> {
+    let (collection, id, version, rev, occurred_at, sealed, created_at, updated_at) = row;
+    let kind = Kind::from_code(collection)
+        .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
+    let columns = StoredColumns {
+        id,
+        version,
+        rev,
+        occurred_at,
+        sealed,
+        created_at,
+        updated_at,
+    };
+    Ok((kind, columns.open(kind, scope)?))
 }
 
 /// The first moment of the year 1, in microseconds.

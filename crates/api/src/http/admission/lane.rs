@@ -19,8 +19,11 @@ const MIN_ORDINARY: usize = 16;
 /// those that run falls once even the quickest takes longer. A load of 256 clients that each wait for the response stays
 /// below it.
 const SLOW: Duration = Duration::from_millis(750);
-/// Requests that can wait are refused as they arrive while others have waited for longer than this.
-const BEHIND: Duration = Duration::from_millis(25);
+/// A lane keeps up while it gives turns after shorter waits than this.
+const SHORT_WAIT: Duration = Duration::from_millis(50);
+/// A lane that has kept up within this time refuses nobody. A stall of the machine, or many clients who send at once, are
+/// no overload.
+const GRACE: Duration = Duration::from_millis(100);
 /// How often the limit is adjusted.
 const WINDOW: Duration = Duration::from_millis(100);
 /// The fewest requests that say whether the quickest of them was slow.
@@ -36,6 +39,8 @@ pub struct Lane<T> {
     /// The most that may run.
     pub limit: Limit,
     pace: Pace,
+    /// When it last kept up: nobody waited, or one got a turn after a short wait.
+    kept_up: Cell<Instant>,
     /// A request runs as it arrives as long as the round takes no longer than this.
     calm: Duration,
     /// A request is refused as it arrives if it would have to wait longer than this.
@@ -81,7 +86,7 @@ impl<T> Lane<T> {
         // Most refusals come at once, since one can tell that the wait would be too long. The deadlines are for the others.
         let (limit, calm, patience, deadline) = match priority {
             Priority::Urgent => (Limit::Fixed(1024), ms(100), ms(1000), ms(2000)),
-            Priority::Ordinary => (Limit::Adaptive(AdaptiveLimit::new()), ms(4), ms(100), ms(1000)),
+            Priority::Ordinary => (Limit::Adaptive(AdaptiveLimit::new()), ms(4), ms(250), ms(1000)),
             Priority::SignIn | Priority::Deferrable => (Limit::Fixed(64), ms(4), ms(100), ms(250)),
         };
         Self {
@@ -93,6 +98,7 @@ impl<T> Lane<T> {
                 mean: Cell::default(),
                 last: Cell::new(Instant::now()),
             },
+            kept_up: Cell::new(Instant::now()),
             calm,
             patience,
             deadline,
@@ -122,8 +128,8 @@ impl<T> Lane<T> {
 
     /// How long a request has to wait that has so many before it, as far as one can tell.
     fn wait_of(&self, ahead: usize, now: Instant) -> Duration {
-        // An urgent request is not refused on a guess.
-        if self.priority == Priority::Urgent {
+        // An urgent request is not refused on a guess, and no other as long as the lane keeps up.
+        if self.priority == Priority::Urgent || !self.is_behind(now) {
             return Duration::ZERO;
         }
         // A few turns come with each round, so the time since the last one says less than the mean.
@@ -134,9 +140,10 @@ impl<T> Lane<T> {
 
     /// Takes the latest request if it has to wait for much longer than was to be seen when it came.
     pub fn take_excess(&self, now: Instant) -> Option<Rc<T>> {
-        let mut waiting = self.waiting.borrow_mut();
-        let is_excess = self.wait_of(waiting.len().saturating_sub(1), now) > self.patience * 2;
-        is_excess.then(|| waiting.pop_back())?.map(|(_, ticket)| ticket)
+        let ahead = self.waiting.borrow().len().saturating_sub(1);
+        let is_excess = self.wait_of(ahead, now) > self.patience * 2;
+        let (_, ticket) = is_excess.then(|| self.waiting.borrow_mut().pop_back())??;
+        Some(ticket)
     }
 
     /// How long the oldest request has waited.
@@ -146,9 +153,9 @@ impl<T> Lane<T> {
         oldest.map_or(Duration::ZERO, |(arrived, _)| now.duration_since(*arrived))
     }
 
-    /// Whether those of this lane wait for so long that a request that can wait will not get its turn.
+    /// Whether it has not kept up for some time: those that arrive have more to do than can be done.
     pub fn is_behind(&self, now: Instant) -> bool {
-        self.age(now) > BEHIND
+        !self.is_empty() && now.duration_since(self.kept_up.get()) > GRACE
     }
 
     /// Lets a request wait.
@@ -156,13 +163,19 @@ impl<T> Lane<T> {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
             self.pace.last.set(now);
+            self.kept_up.set(now);
         }
         waiting.push_back((now, ticket));
     }
 
     /// Takes the request whose turn it is.
     pub fn take(&self, now: Instant) -> Option<Rc<T>> {
-        let ticket = self.pop_if(|_arrived| true)?;
+        let ticket = self.pop_if(|arrived| {
+            if now.duration_since(arrived) < SHORT_WAIT {
+                self.kept_up.set(now);
+            }
+            true
+        })?;
         let took = now.duration_since(self.pace.last.replace(now)).min(SLOW);
         self.pace.mean.set(self.pace.mean.get() / 8 * 7 + took / 8);
         Some(ticket)

@@ -420,7 +420,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         let deferrable = waits(turns.decide(Priority::Deferrable)).unwrap();
         let ordinary = waits(turns.decide(Priority::Ordinary)).unwrap();
-        std::thread::sleep(Duration::from_millis(40));
+        std::thread::sleep(Duration::from_millis(120));
         assert!(matches!(turns.decide(Priority::Deferrable), Decision::Refuse));
         assert!(deferrable.await.is_none() && ordinary.await.is_some());
     }
