@@ -39,8 +39,8 @@ use crate::{
     },
     record::{
         EXAMPLE_ID, cache_private, changed, collection, current, cursor_parameter, decode, encode, example,
-        id_parameter, if_match, if_none_match, json_response, limit_parameter, numbered_page, tagged,
-        versioned,
+        id_parameter, if_match, if_none_match, json_response, limit_parameter, missing_first, numbered_page,
+        tagged, versioned,
     },
 };
 
@@ -79,7 +79,7 @@ fn active_endpoint() -> Endpoint {
 }
 
 fn activate_endpoint() -> Endpoint {
-    endpoint::post("/v1/plans/{id}/activate", activate)
+    endpoint::post("/v1/plans/{id}/activate", missing_first(Kind::Plan, activate))
         .operation(Tag::Plans, "activatePlan", "Put a plan in use")
         .about(
             "Activates the plan and archives the active plan of the same kind, in one step. A plan needs at least one trigger or \

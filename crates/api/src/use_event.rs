@@ -30,8 +30,8 @@ use crate::{
     record::{
         MERGES, cache_private, created_response, current, decode, delete_endpoint, encode, example,
         find_by_path_id, history_endpoint, id_parameter, if_match, if_none_match, json_response,
-        list_endpoint, merge_record, patch_example, path, problem, read_endpoint, read_handler, replace_in,
-        request_example, store_new, tagged, write, zone_for,
+        list_endpoint, merge_record, missing_first, patch_example, path, problem, read_endpoint,
+        read_handler, replace_in, request_example, store_new, tagged, write, zone_for,
     },
     server::id::new_id,
     support::{
@@ -95,7 +95,7 @@ fn create_endpoint(tag: Tag) -> Endpoint {
 }
 
 fn put_review_endpoint(tag: Tag) -> Endpoint {
-    endpoint::put(REVIEW, put_review)
+    endpoint::put(REVIEW, missing_first(Kind::UseEvent, put_review))
         .operation(tag, "putUseEventReview", "Write or replace the review of a use event")
         .about(
             "A chain analysis: what led to it, what helped, what to change. The first review needs no If-Match; a later one does.",
@@ -116,7 +116,7 @@ fn put_review_endpoint(tag: Tag) -> Endpoint {
 }
 
 fn patch_review_endpoint(tag: Tag) -> Endpoint {
-    endpoint::patch(REVIEW, patch_review)
+    endpoint::patch(REVIEW, missing_first(Kind::UseEvent, patch_review))
         .operation(
             tag,
             "updateUseEventReview",

@@ -56,6 +56,7 @@ mod sync_pages;
 mod text;
 mod thought_record;
 mod transition;
+mod unknown_id;
 mod use_event;
 mod version_pages;
 mod warning;

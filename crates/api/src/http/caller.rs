@@ -41,6 +41,18 @@ impl Caller {
     /// # Errors
     /// 401 without a valid access token of a live session; 429 after too many requests.
     pub async fn of(request: &HttpRequest) -> HandlerResult<Self> {
+        let caller = Self::authenticated(request).await?;
+        let account = caller.scope().account();
+        caller.state.limits.count_account(account, request)?;
+        keep_principal(request, &caller.principal);
+        Ok(caller)
+    }
+
+    /// Authenticates the caller of a request that is counted elsewhere if it is signed in.
+    ///
+    /// # Errors
+    /// 401 without a valid access token of a live session; 429 after too many requests without one.
+    pub async fn authenticated(request: &HttpRequest) -> HandlerResult<Self> {
         let state = State::of(request);
         let claims = claims(request)?;
         let principal = state
@@ -48,13 +60,11 @@ impl Caller {
             .principal(&state.store, &claims, state.clock.micros())
             .await?
             .ok_or_else(|| unauthenticated(request, &state))?;
-        state.limits.count_account(principal.scope.account(), request)?;
         let urgency = request.extensions().get::<Urgency>().copied().unwrap_or_default();
         let principal = Principal {
             scope: principal.scope.with_urgency(urgency),
             ..principal
         };
-        keep_principal(request, &principal);
         Ok(Self {
             principal,
             request: request.clone(),

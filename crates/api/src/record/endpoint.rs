@@ -1,6 +1,6 @@
 //! The endpoints that every collection has: create, list, read, replace, merge, delete and history.
 
-use actix_web::{FromRequest, Handler};
+use actix_web::{Error, FromRequest, Handler};
 use mainstay_domain::record::{Deletion, Kind, Record};
 use serde_json::Value;
 
@@ -11,6 +11,7 @@ use super::{
     history::history_endpoint,
     list::list_endpoint,
     merge::merge,
+    missing::missing_first,
     parameter::{id_parameter, if_match, if_none_match},
     read::read_handler,
     response::{path, path_of_one, with_article},
@@ -91,10 +92,10 @@ pub fn replace_endpoint<T: Record>(tag: Tag) -> Endpoint {
 pub fn replace_endpoint_by<T: Record, F, Args>(tag: Tag, handler: F, answer: fn() -> Value) -> Endpoint
 where
     F: Handler<Args, Output = HandlerResult>,
-    Args: FromRequest + 'static,
+    Args: FromRequest<Error = Error> + 'static,
 {
     let (name, one) = (T::name(), T::KIND.singular());
-    endpoint::put(path_of_one::<T>(), handler)
+    endpoint::put(path_of_one::<T>(), missing_first(T::KIND, handler))
         .operation(tag, format!("replace{name}"), format!("Replace {}", with_article::<T>()))
         .about(format!(
             "Replaces the whole {one}. An optional member that is left out is unset. The earlier version stays in the history."
@@ -123,10 +124,10 @@ pub fn merge_endpoint<T: Record>(tag: Tag) -> Endpoint {
 pub fn merge_endpoint_by<T: Record, F, Args>(tag: Tag, handler: F, answer: fn() -> Value) -> Endpoint
 where
     F: Handler<Args, Output = HandlerResult>,
-    Args: FromRequest + 'static,
+    Args: FromRequest<Error = Error> + 'static,
 {
     let name = T::name();
-    endpoint::patch(path_of_one::<T>(), handler)
+    endpoint::patch(path_of_one::<T>(), missing_first(T::KIND, handler))
         .operation(
             tag,
             format!("update{name}"),
@@ -154,7 +155,8 @@ pub fn delete_endpoint<T: Record>(tag: Tag) -> Endpoint {
             "Marks the {one} as entered in error. It leaves the lists, counts nowhere, and can still be read."
         ),
     };
-    endpoint::delete(path_of_one::<T>(), remove_handler(remove_in::<T>))
+    let handler = missing_first(T::KIND, remove_handler(remove_in::<T>));
+    endpoint::delete(path_of_one::<T>(), handler)
         .operation(
             tag,
             format!("delete{name}"),

@@ -7,6 +7,7 @@ mod example;
 mod history;
 mod list;
 mod merge;
+mod missing;
 mod parameter;
 mod read;
 mod response;
@@ -24,6 +25,7 @@ pub use self::{
     history::history_endpoint,
     list::{list_body, list_endpoint},
     merge::{as_findings, merge_record, merged, read_incoming},
+    missing::missing_first,
     parameter::{cursor_parameter, id_parameter, if_match, if_none_match, limit_parameter, numbered_page},
     read::{find_by_path_id, read_handler},
     response::{
