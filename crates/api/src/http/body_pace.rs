@@ -1,8 +1,8 @@
 //! The pace of request bodies. One that comes too slowly is given up, so that nobody keeps connections busy by sending a
 //! byte now and then.
 //!
-//! After a grace of 5 s a body must have come at 1 KiB/s on average, and it has 30 s in all. A phone with a bad connection
-//! is faster: it sends 64 KiB in less than 30 s.
+//! A body has 5 s, one second more for each KiB that has come, and 30 s in all. A phone with a bad
+//! connection is faster: it sends 64 KiB in less than 30 s.
 
 use std::{
     cell::RefCell,
@@ -29,9 +29,9 @@ use crate::http::{
     problem::{HandlerResult, Problem, ProblemKind},
 };
 
-/// How long the rate of a body does not matter.
+/// The time that every body has.
 const GRACE: Duration = Duration::from_secs(5);
-/// The least rate after that, in bytes a second on average.
+/// The number of bytes that give a body one second more.
 const MIN_RATE: u64 = 1024;
 /// How long a body may take in all.
 const MAX_TIME: Duration = Duration::from_secs(30);

@@ -113,7 +113,7 @@ kinds! {
     Validation, "validation", UNPROCESSABLE_ENTITY, "The input is not valid",
         "The member errors lists every invalid field by its JSON pointer, with a code and the expected value. Nothing was written.";
     RequestTimeout, "request-timeout", REQUEST_TIMEOUT, "The body came too slowly",
-        "A body must have come at 1 KiB a second on average once 5 seconds have passed, and within 30 seconds in all. The connection is closed. Send the request again, with fewer changes if the connection is slow.";
+        "A body has 5 seconds, one second more for each KiB that has come, and 30 seconds in all. The connection is closed. Send the request again, with fewer changes if the connection is slow.";
     PreconditionRequired, "precondition-required", PRECONDITION_REQUIRED, "If-Match needed",
         "Changing or deleting a record needs If-Match with its ETag, so that no change from another device is lost.";
     TooManyRequests, "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
