@@ -14,7 +14,7 @@ use actix_web::{dev::Extensions, rt::net::TcpStream};
 use ipnet::IpNet;
 use socket2::SockRef;
 
-use crate::http::network::is_trusted;
+use crate::http::network::{counted_as, is_trusted};
 
 /// Counts connections. Clones share the counts.
 #[derive(Clone)]
@@ -69,6 +69,7 @@ impl Connections {
     /// what the network may have: 0 if none does.
     fn count(&self, address: Option<IpAddr>) -> (Connection, u32) {
         self.0.all.fetch_add(1, Ordering::Relaxed);
+        let address = address.map(counted_as);
         let mut excess = 0;
         if let Some(address) = address {
             let mut networks = self.0.networks();
@@ -169,5 +170,10 @@ mod tests {
         assert!(fourth.is_in_crowd() && !proxied.iter().any(Connection::is_one_too_many));
         drop(proxied);
         assert!(!fourth.is_in_crowd());
+
+        // An address that stands for an IPv4 address has no connections of its own.
+        let one_more = |address: &str| open(address).is_one_too_many();
+        assert!(one_more("64:ff9b::c000:201") && one_more("2002:c000:201:7::9"));
+        assert!(!one_more("64:ff9b::c000:203") && !one_more("2002:c000:204::9"));
     }
 }

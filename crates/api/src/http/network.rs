@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -67,10 +67,33 @@ pub fn customer(address: Option<IpAddr>) -> String {
     networks(address).into_iter().next_back().unwrap_or_default()
 }
 
+/// Returns the address that an address is counted as. An IPv6 address that stands for an IPv4 address is that one, whether it
+/// is written so (`::ffff:192.0.2.1`), translated (NAT64, `64:ff9b::/96`, RFC 6052) or tunnelled (6to4, `2002::/16`, RFC 3056).
+///
+/// Without this all clients behind a translator would share one limit, and a client with a tunnel would have two. Addresses
+/// that are not public are not taken out of a prefix: only a network itself can say what it means by them. Whether a proxy is
+/// trusted is decided by the address as it is.
+pub fn counted_as(address: IpAddr) -> IpAddr {
+    let address = address.to_canonical();
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    let v4 = match v6.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))
+        }
+        _ => return address,
+    };
+    if is_private(IpAddr::V4(v4)) || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() {
+        return address;
+    }
+    IpAddr::V4(v4)
+}
+
 /// Returns the networks that an address is counted under, the narrowest first: an IPv4 address itself, or the /64, /56 and
 /// /48 of an IPv6 address, since providers give a household or a customer that many addresses.
 pub fn networks(address: Option<IpAddr>) -> Vec<String> {
-    match address.map(|address| address.to_canonical()) {
+    match address.map(counted_as) {
         None => vec!["unknown".to_owned()],
         Some(IpAddr::V4(v4)) => vec![v4.to_string()],
         Some(IpAddr::V6(v6)) => [64, 56, 48]
@@ -206,15 +229,19 @@ fn unquoted(value: &str) -> Option<Cow<'_, str>> {
 /// Warns once if a proxy seems to be in front of the server that no setting names: a peer in a private network forwards
 /// requests.
 fn report_proxy(peer: IpAddr) {
-    let is_private = match peer {
-        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    };
-    if is_private && !PROXY_IS_REPORTED.swap(true, Ordering::Relaxed) {
+    if is_private(peer) && !PROXY_IS_REPORTED.swap(true, Ordering::Relaxed) {
         log::warn!(
             "requests come through a proxy that MAINSTAY_TRUSTED_PROXIES does not name, so all of its clients share one rate limit \
              and one count of wrong passwords"
         );
+    }
+}
+
+/// Whether an address has a meaning in its own network only.
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
     }
 }
 

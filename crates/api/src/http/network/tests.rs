@@ -197,3 +197,61 @@ proptest! {
         prop_assert_eq!(address("10.0.0.2", &headers, &["10.0.0.0/8"]), "198.51.100.77");
     }
 }
+
+#[test]
+fn an_address_that_stands_for_an_ipv4_address_is_counted_as_that() {
+    let networks = |address: &str| networks(Some(address.parse().unwrap()));
+    for address in [
+        "203.0.113.5",
+        "::ffff:203.0.113.5",
+        "64:ff9b::203.0.113.5",
+        "64:FF9B:0:0::cb00:7105",
+        "2002:cb00:7105::",
+        "2002:cb00:7105:9:1234::1",
+    ] {
+        assert_eq!(networks(address), ["203.0.113.5"], "{address}");
+    }
+    for address in [
+        // Another prefix, and one of which only the network knows what it holds (RFC 8215).
+        "64:ff9b:0:1::203.0.113.5",
+        "64:ff9b:1::203.0.113.5",
+        "2001:db8::203.0.113.5",
+        // Addresses that nobody on the internet has.
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::10.0.0.2",
+        "64:ff9b::",
+        "2002:7f00:1::1",
+        "2002:c0a8:101::1",
+        "2002:ffff:ffff::1",
+    ] {
+        assert_eq!(networks(address).len(), 3, "{address}");
+    }
+}
+
+#[test]
+fn an_address_in_a_prefix_of_translators_is_not_trusted_for_the_one_that_it_stands_for() {
+    for peer in ["64:ff9b::10.0.0.2", "2002:a00:2::1", "64:ff9b::192.0.2.9"] {
+        let peer: IpAddr = peer.parse().unwrap();
+        let trusted = &["10.0.0.0/8", "192.0.2.0/24"];
+        assert_eq!(
+            address_behind(&peer.to_string(), "203.0.113.5", trusted),
+            peer.to_string()
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_public_ipv4_address_has_one_network_in_every_form(bits: u32) {
+        let v4 = Ipv4Addr::from(bits);
+        let plain = networks(Some(IpAddr::V4(v4)));
+        prop_assert_eq!(plain.len(), 1);
+        prop_assert_eq!(&networks(Some(IpAddr::V6(v4.to_ipv6_mapped()))), &plain);
+        let nat64 = Ipv6Addr::from(0x0064_ff9b_u128 << 96 | u128::from(bits));
+        let tunnelled = Ipv6Addr::from(0x2002_u128 << 112 | u128::from(bits) << 80 | 0xbeef);
+        let is_public = !is_private(IpAddr::V4(v4)) && !v4.is_multicast() && !v4.is_broadcast() && !v4.is_unspecified();
+        for form in [nat64, tunnelled] {
+            prop_assert_eq!(networks(Some(IpAddr::V6(form))) == plain, is_public);
+        }
+    }
+}
