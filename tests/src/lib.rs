@@ -9,6 +9,7 @@ pub mod engines;
 pub mod ninety_days;
 pub mod offline;
 pub mod process;
+pub mod raw;
 pub mod samples;
 
 pub use app::TestApp;

@@ -8,6 +8,7 @@ mod attendance;
 mod bulk;
 mod check_in;
 mod commitment;
+mod connection;
 mod cors;
 mod craving_event;
 mod document;

@@ -26,6 +26,7 @@ use mainstay_store::Urgency;
 
 use crate::http::{
     connections::Connection,
+    paced_stream::Activity,
     priority::{Priority, PriorityTable},
 };
 
@@ -84,6 +85,7 @@ pub async fn admission_layer(
     let Some(admission) = request.app_data::<Rc<Admission>>().cloned() else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
+    let _serving = request.conn_data::<Rc<Activity>>().map(Activity::begin);
     let connection = request.conn_data::<Connection>();
     if connection.is_some_and(Connection::is_one_too_many) {
         return Ok(admission.refusals.refuse(request, Refused::Connection).await);

@@ -14,9 +14,9 @@ use std::{
 };
 
 use actix_web::{
-    HttpMessage, HttpRequest,
+    HttpMessage, HttpRequest, HttpResponse,
     body::{BodySize, BoxBody, MessageBody},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest},
     error::PayloadError,
     http::header,
     web::{Bytes, BytesMut},
@@ -116,7 +116,7 @@ fn is_too_slow(error: &PayloadError) -> bool {
 
 impl HeldBody {
     /// Keeps the body until the response was sent, if it was not read to its end.
-    pub fn keep_with(self, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    pub fn keep_with(self, response: HttpResponse) -> HttpResponse {
         if self.0.borrow().has_ended {
             return response;
         }

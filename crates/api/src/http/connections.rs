@@ -1,20 +1,23 @@
 //! Connections of each network, so that no single network can hold all that the server has.
 
 use std::{
-    any::Any,
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, Shutdown},
+    rc::Rc,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use actix_web::{dev::Extensions, rt::net::TcpStream};
+use actix_web::dev::Extensions;
 use ipnet::IpNet;
 use socket2::SockRef;
 
-use crate::http::network::{counted_as, is_trusted};
+use crate::http::{
+    network::{counted_as, is_trusted},
+    paced_stream::PacedStream,
+};
 
 /// Counts connections. Clones share the counts.
 #[derive(Clone)]
@@ -51,10 +54,9 @@ impl Connections {
 
     /// Counts a connection that was just accepted. If its network has too many, its first request is refused. If it has
     /// twice as many, the connection is closed at once.
-    pub fn on_connect(&self, stream: &dyn Any, data: &mut Extensions) {
-        let Some(stream) = stream.downcast_ref::<TcpStream>() else {
-            return;
-        };
+    pub fn on_connect(&self, stream: &PacedStream, data: &mut Extensions) {
+        data.insert(Rc::clone(stream.activity()));
+        let stream = stream.tcp();
         let peer = stream.peer_addr().ok().map(|peer| peer.ip().to_canonical());
         let counted = peer.filter(|peer| !is_trusted(*peer, &self.0.trusted));
         let (connection, excess) = self.count(counted);

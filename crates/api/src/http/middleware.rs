@@ -4,8 +4,8 @@
 use std::{
     future::{Ready, ready},
     panic::AssertUnwindSafe,
+    rc::Rc,
     sync::Arc,
-    time::Instant,
 };
 
 use actix_web::{
@@ -15,7 +15,7 @@ use actix_web::{
     error::InternalError,
     http::{
         Method, StatusCode,
-        header::{self, HeaderMap, HeaderName, HeaderValue},
+        header::{self, HeaderMap},
     },
     middleware::Next,
 };
@@ -24,58 +24,36 @@ use mainstay_store::engine::log_label::with_label;
 
 use crate::{
     http::{
-        body_pace,
-        cors::{AllowedOrigins, CrossOrigin},
+        body_pace::{self, HeldBody},
+        cors::AllowedOrigins,
         media_type::{is_accepted, is_named},
         network::client_address,
         problem::{ACCEPT_PATCH, HandlerResult, Problem, ProblemKind},
         rate_limit::RateLimitStatus,
+        request_info::RequestInfo,
+        route_table::{RouteTable, UNMATCHED},
     },
     openapi::endpoint::Supported,
     server::{
-        id::new_id,
         metrics::{RouteMetrics, count_quota_refusal},
         state::State,
     },
 };
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-
-/// The longest request id that is accepted from a client, in bytes.
-const MAX_REQUEST_ID: usize = 128;
 /// The longest path that a problem repeats, in characters.
 const MAX_INSTANCE: usize = 4000;
 
-/// The facts about a request that its log line and its metrics need after it was served.
-struct RequestInfo {
-    id: Arc<str>,
-    trace: Option<String>,
-    method: &'static str,
-    started: Instant,
-    /// The origin of the request, if pages of other origins may use the API.
-    cross_origin: Option<CrossOrigin>,
-}
-
-impl RequestInfo {
-    fn of(request: &ServiceRequest) -> Self {
-        Self {
-            started: Instant::now(),
-            id: valid_request_id(request.headers()).unwrap_or_else(|| new_id().to_string().into()),
-            trace: trace_id(request.headers()),
-            method: method_label(request.method()),
-            cross_origin: request
-                .app_data::<AllowedOrigins>()
-                .and_then(|allowed| allowed.of_request(request.headers())),
-        }
-    }
-}
-
 /// Sets the headers that every response has on one that is made outside of the layer.
 pub fn set_headers_of_every_response(request: &ServiceRequest, headers: &mut HeaderMap) {
-    set_default_headers(headers, &RequestInfo::of(request), None);
+    info_of(request).set_headers(headers, None);
+}
+
+fn info_of(request: &ServiceRequest) -> RequestInfo {
+    RequestInfo::of(
+        request.method(),
+        request.headers(),
+        request.app_data::<AllowedOrigins>(),
+    )
 }
 
 /// Wraps every request: it gets an id, a log line, metrics, default headers, and a problem document for every error.
@@ -87,7 +65,7 @@ pub async fn request_layer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let info = RequestInfo::of(&request);
+    let info = info_of(&request);
     with_label(Arc::clone(&info.id), serve(request, next, &info)).await
 }
 
@@ -97,58 +75,68 @@ async fn serve(
     info: &RequestInfo,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let body = body_pace::watch(&mut request);
-    let preflight = info
-        .cross_origin
-        .as_ref()
-        .and_then(|cross_origin| cross_origin.preflight(&request));
-    let outcome = if let Some(response) = preflight {
+    let early = preflight(&request, info).or_else(|| not_acceptable(&request, info));
+    let outcome = if let Some(response) = early {
+        // A request must not be cloned before it is routed, so it moves into the response.
         Ok(Ok(request.into_response(response)))
-    } else if accepts(&request) {
+    } else {
         let called = AssertUnwindSafe(next.call(request)).catch_unwind().await;
         called.map(|called| called.map(ServiceResponse::map_into_boxed_body))
-    } else {
-        // A request must not be cloned before it is routed, so it moves into the response.
-        let problem = Problem::new(ProblemKind::NotAcceptable);
-        let response = problem.response(Some(request.path()), Some(&info.id));
-        Ok(Ok(request.into_response(response).map_into_boxed_body()))
     };
     let mut response = match outcome {
         Ok(Ok(response)) => with_problem_document(response, &info.id),
-        Ok(Err(error)) => return Err(response_without_request(problem_of(&error), info)),
+        Ok(Err(error)) => {
+            let problem = problem_of(&error);
+            info.count_and_log(&RouteMetrics::new(UNMATCHED), problem.kind.status().as_u16());
+            return Err(response_without_request(problem, body, info));
+        }
         // The panic hook has logged the panic; the client learns nothing of it.
         Err(_panic) => {
             log::error!("a handler panicked");
-            count_and_log(&RouteMetrics::new("panicked"), 500, info);
-            return Err(response_without_request(
-                Problem::new(ProblemKind::Internal),
-                info,
-            ));
+            info.count_and_log(&RouteMetrics::new("panicked"), 500);
+            let problem = Problem::new(ProblemKind::Internal);
+            return Err(response_without_request(problem, body, info));
         }
     };
     let rate_limit = response.request().extensions().get::<RateLimitStatus>().copied();
-    set_default_headers(response.headers_mut(), info, rate_limit);
+    info.set_headers(response.headers_mut(), rate_limit);
 
-    // A path has metrics of its own; requests to unknown paths are counted by those of the application.
-    if let Some(metrics) = response.request().app_data::<RouteMetrics>() {
-        count_and_log(metrics, response.status().as_u16(), info);
-    }
-    Ok(match body {
-        Some(body) => body.keep_with(response),
-        None => response,
+    count(response.request(), response.status().as_u16(), info);
+    let (request, response) = response.into_parts();
+    Ok(ServiceResponse::new(request, kept_with(body, response)))
+}
+
+/// Answers a request with which a browser asks what a page may send.
+fn preflight(request: &ServiceRequest, info: &RequestInfo) -> Option<HttpResponse> {
+    info.cross_origin.as_ref()?.preflight(request)
+}
+
+/// Refuses a request whose client accepts no media type that the resource has.
+fn not_acceptable(request: &ServiceRequest, info: &RequestInfo) -> Option<HttpResponse> {
+    (!accepts(request)).then(|| {
+        let path = instance(request.path());
+        Problem::new(ProblemKind::NotAcceptable).response(Some(&path), Some(&info.id))
     })
 }
 
-/// Counts a request and writes its log line.
-fn count_and_log(metrics: &RouteMetrics, status: u16, info: &RequestInfo) {
-    let elapsed = info.started.elapsed();
-    metrics.count(info.method, status, elapsed);
-    log::info!(
-        target: "mainstay::request",
-        method = info.method, route = metrics.route(), status,
-        duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        trace_id = info.trace.as_deref().unwrap_or("-");
-        "request"
-    );
+/// Counts a request and writes its log line. One that was answered before it was routed is counted for the route that it
+/// would have had.
+fn count(request: &HttpRequest, status: u16, info: &RequestInfo) {
+    let metrics = request.app_data::<RouteMetrics>();
+    if let Some(metrics) = metrics.filter(|metrics| metrics.route() != UNMATCHED) {
+        return info.count_and_log(metrics, status);
+    }
+    let routes = request.app_data::<Rc<RouteTable>>();
+    let route = routes.map_or(UNMATCHED, |routes| routes.template(request.path()));
+    match metrics.filter(|metrics| metrics.route() == route) {
+        Some(metrics) => info.count_and_log(metrics, status),
+        None => info.count_and_log(&RouteMetrics::new(route), status),
+    }
+}
+
+/// The path that a problem names, which is not too long.
+fn instance(path: &str) -> String {
+    path.chars().take(MAX_INSTANCE).collect()
 }
 
 /// Replaces the response to a failed request with a problem document.
@@ -159,8 +147,7 @@ fn with_problem_document(response: ServiceResponse<BoxBody>, id: &str) -> Servic
         None => return response,
     };
     let request = response.into_parts().0;
-    let path: String = request.path().chars().take(MAX_INSTANCE).collect();
-    let response = problem.response(Some(&path), Some(id));
+    let response = problem.response(Some(&instance(request.path())), Some(id));
     ServiceResponse::new(request, response)
 }
 
@@ -209,28 +196,19 @@ fn kind_of(status: StatusCode) -> ProblemKind {
 }
 
 /// Builds the response to a request that is gone, as an error for the server to send.
-fn response_without_request(problem: Problem, info: &RequestInfo) -> Error {
+fn response_without_request(problem: Problem, body: Option<HeldBody>, info: &RequestInfo) -> Error {
     let mut response = problem.response(None, Some(&info.id));
-    set_default_headers(response.headers_mut(), info, None);
+    info.set_headers(response.headers_mut(), None);
+    let response = kept_with(body, response);
     InternalError::from_response(problem, response).into()
 }
 
-/// Returns the client's id of the request, if it is short and consists of visible ASCII characters.
-fn valid_request_id(headers: &HeaderMap) -> Option<Arc<str>> {
-    let id = headers.get(REQUEST_ID)?.to_str().ok()?;
-    let is_valid = !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.bytes().all(|b| b.is_ascii_graphic());
-    is_valid.then(|| id.into())
-}
-
-/// Returns the id of the trace that the request belongs to (W3C Trace Context).
-fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let parent = headers.get(TRACE_PARENT)?.to_str().ok()?;
-    let mut parts = parent.split('-');
-    let (_version, trace) = (parts.next()?, parts.next()?);
-    let is_valid = trace.len() == 32
-        && trace.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        && trace.bytes().any(|b| b != b'0');
-    is_valid.then(|| trace.to_owned())
+/// Keeps the body of a request, if it has one, until the response to it was sent.
+fn kept_with(body: Option<HeldBody>, response: HttpResponse) -> HttpResponse {
+    match body {
+        Some(body) => body.keep_with(response),
+        None => response,
+    }
 }
 
 /// Whether the client accepts a media type that the resource has.
@@ -254,63 +232,6 @@ fn media_type(path: &str) -> &'static str {
         Some(rest) if rest.starts_with("charts/") => "image/svg+xml",
         Some(_) => "text/html",
         None => "application/json",
-    }
-}
-
-/// Sets the headers that every response has.
-fn set_default_headers(headers: &mut HeaderMap, info: &RequestInfo, rate_limit: Option<RateLimitStatus>) {
-    let fixed = [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (
-            header::STRICT_TRANSPORT_SECURITY,
-            "max-age=31536000; includeSubDomains",
-        ),
-        (
-            HeaderName::from_static("cross-origin-resource-policy"),
-            "same-origin",
-        ),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
-    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-        headers.insert(header::CONTENT_SECURITY_POLICY, nothing);
-    }
-    if !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    if let Ok(value) = HeaderValue::from_str(&info.id) {
-        headers.insert(REQUEST_ID, value);
-    }
-    if let Some(cross_origin) = &info.cross_origin {
-        cross_origin.set_headers(headers);
-    }
-    if let Some(rate_limit) = rate_limit {
-        for (name, value) in [
-            (RATE_LIMIT_POLICY, rate_limit.policy_header()),
-            (RATE_LIMIT, rate_limit.header()),
-        ] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(name, value);
-            }
-        }
-    }
-}
-
-/// Returns the name of a method, from a closed set so that clients cannot create metrics without end.
-fn method_label(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        "PATCH" => "PATCH",
-        _ => "OTHER",
     }
 }
 
@@ -350,19 +271,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::*;
-
-    #[test]
-    fn a_request_id_of_the_client_is_accepted_if_it_is_short_visible_ascii() {
-        let accepted = |id: &str| {
-            let request = TestRequest::default()
-                .insert_header((REQUEST_ID, id))
-                .to_http_request();
-            valid_request_id(request.headers())
-        };
-        assert_eq!(accepted("abc-123").as_deref(), Some("abc-123"));
-        assert_eq!(accepted("with space"), None);
-        assert_eq!(accepted(&"x".repeat(129)), None);
-    }
+    use crate::http::request_info::REQUEST_ID;
 
     #[test]
     fn accept_is_read_with_its_qualities() {
@@ -393,22 +302,6 @@ mod tests {
             assert!(!fits(page, accept) && !fits(chart, accept), "{accept}");
         }
         assert!(fits(page, "application/json, text/html") && fits(chart, "application/json, */*;q=0.1"));
-    }
-
-    #[test]
-    fn the_trace_id_is_read_from_traceparent() {
-        let trace = |parent: &str| {
-            let request = TestRequest::default()
-                .insert_header((TRACE_PARENT, parent))
-                .to_http_request();
-            trace_id(request.headers())
-        };
-        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(
-            trace(&format!("00-{id}-00f067aa0ba902b7-01")).as_deref(),
-            Some(id)
-        );
-        assert_eq!(trace("00-zz-00-01"), None);
     }
 
     #[actix_web::test]

@@ -1,13 +1,9 @@
 //! Builds the application from its configuration and serves it.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{net::TcpListener, rc::Rc, sync::Arc, time::Duration};
 
-use actix_web::{
-    App, HttpServer,
-    dev::{Server, ServerHandle},
-    middleware::Compress,
-    web,
-};
+use actix_server::{Server, ServerHandle};
+use actix_web::{App, middleware::Compress, web};
 use ipnet::IpNet;
 use mainstay_domain::account::quota::Quota;
 use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger};
@@ -30,12 +26,14 @@ use crate::{
         middleware,
         priority::PriorityTable,
         rate_limit::{LimitMode, Limits},
+        route_table::{RouteTable, UNMATCHED},
         running_keys::RunningKeys,
     },
     openapi::endpoint::{self, Endpoint},
     routes,
     server::{
         clock::Clock,
+        http_server,
         key_watch::{KeyFiles, KeyWatch},
         metrics::{self, Metrics, RouteMetrics},
         open_files,
@@ -170,36 +168,38 @@ impl Application {
         SockRef::from(&listener).listen(BACKLOG)?;
         let (state, allowed_origins, load_shedding) = (self.state, self.allowed_origins, self.load_shedding);
         let document = Arc::new(OpenapiDocument::new(routes::document_text));
-        let server = HttpServer::new(move || {
-            let endpoints = routes::endpoints();
-            let admission = Admission::new(load_shedding, priorities(&endpoints), Arc::clone(&refusals));
-            App::new()
-                .app_data(admission)
-                .app_data(state.clone())
-                .app_data(document.clone())
-                .app_data(allowed_origins.clone())
-                .app_data(RouteMetrics::new("unmatched"))
-                .wrap(Compress::default())
-                .wrap(actix_web::middleware::from_fn(middleware::request_layer))
-                // The layer that is added last is the outermost.
-                .wrap(actix_web::middleware::from_fn(admission_layer))
-                .configure(|config| configure(config, endpoints))
-                .default_service(web::to(|request| middleware::no_such_path(&request)))
-        });
-        Ok(server
+        let builder = Server::build();
+        let stopping = builder.graceful_shutdown_signal();
+        let server = builder
             .workers(self.workers)
             .shutdown_timeout(SHUTDOWN_S)
-            .keep_alive(Duration::from_secs(75))
-            // A compressed response is written in parts, and the last one must not wait until the client has
-            // acknowledged those before it.
-            .tcp_nodelay(true)
-            .client_request_timeout(Duration::from_secs(20))
-            // Work on a request ends once its client has closed the connection.
-            .h1_allow_half_closed(false)
-            .max_connections(max_connections)
-            .on_connect(move |stream, data| connections.on_connect(stream, data))
-            .listen(listener)?
-            .run())
+            .max_concurrent_connections(max_connections)
+            .listen("mainstay", listener, move || {
+                let endpoints = routes::endpoints();
+                let routes = Rc::new(route_table(&endpoints));
+                let admission = Admission::new(load_shedding, priorities(&endpoints), Arc::clone(&refusals));
+                let application = App::new()
+                    .app_data(admission)
+                    .app_data(state.clone())
+                    .app_data(document.clone())
+                    .app_data(allowed_origins.clone())
+                    .app_data(Rc::clone(&routes))
+                    .app_data(RouteMetrics::new(UNMATCHED))
+                    .wrap(Compress::default())
+                    .wrap(actix_web::middleware::from_fn(middleware::request_layer))
+                    // The layer that is added last is the outermost.
+                    .wrap(actix_web::middleware::from_fn(admission_layer))
+                    .configure(|config| configure(config, endpoints))
+                    .default_service(web::to(|request| middleware::no_such_path(&request)));
+                let parts = http_server::Parts {
+                    connections: connections.clone(),
+                    routes,
+                    allowed_origins: allowed_origins.clone(),
+                    stopping: stopping.clone(),
+                };
+                http_server::connection_service(application, parts)
+            })?;
+        Ok(server.run())
     }
 }
 
@@ -265,6 +265,15 @@ fn priorities(endpoints: &[Endpoint]) -> PriorityTable {
     let mut table = PriorityTable::default();
     for endpoint in endpoints {
         table.insert(&endpoint.method, &endpoint.path, endpoint.priority);
+    }
+    table
+}
+
+/// Lists the paths of the endpoints.
+fn route_table(endpoints: &[Endpoint]) -> RouteTable {
+    let mut table = RouteTable::default();
+    for endpoint in endpoints {
+        table.insert(&endpoint.method, &endpoint.path, endpoint.public);
     }
     table
 }

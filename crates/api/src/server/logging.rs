@@ -14,7 +14,7 @@ use std::{
 use chrono::SecondsFormat;
 use env_logger::{Builder, Target, fmt::Formatter};
 use log::{
-    Level, Record,
+    Level, LevelFilter, Record,
     kv::{Error, Key, Value, VisitSource},
 };
 use mainstay_store::engine::log_label::current_label;
@@ -42,6 +42,9 @@ fn builder(filter: &str, format: LogFormat, lines: Option<LineBuffer>) -> Builde
     let clock = Clock::default();
     let mut builder = Builder::new();
     builder.parse_filters(filter);
+    // It writes an error for each connection on which something else than HTTP arrives, and details with bytes of it. Such
+    // connections are counted instead.
+    builder.filter_module("actix_http", LevelFilter::Off);
     if let Some(lines) = lines.clone() {
         builder.target(Target::Pipe(Box::new(lines)));
     }

@@ -20,6 +20,8 @@ pub const WORKER_FAILURES: &str = "mainstay_worker_failures_total";
 const QUOTA_REFUSALS: &str = "mainstay_quota_refusals_total";
 /// Counts requests that were refused because there was more to do than the server can do, by priority.
 pub const REFUSALS: &str = "mainstay_refused_requests_total";
+/// Counts connections that the server ended because of what their clients sent or did not do, by the reason.
+const CONNECTION_ENDS: &str = "mainstay_connections_ended_total";
 const REQUESTS: &str = "http_requests_total";
 const DURATION: &str = "http_request_duration_seconds";
 const BUILD_INFO: &str = "mainstay_build_info";
@@ -65,6 +67,10 @@ impl Metrics {
             "Requests that were refused because there was more to do than the server can do, by priority; those of a network with \
              too many connections have the priority `connection`."
         );
+        describe_counter!(
+            CONNECTION_ENDS,
+            "Connections that the server ended because of what their clients sent or did not do, by reason."
+        );
         describe_counter!(WORKER_FAILURES, "Failed runs of background jobs, by job.");
         describe_counter!(
             QUOTA_REFUSALS,
@@ -91,6 +97,36 @@ impl Metrics {
 /// Counts a write that was refused because a budget is used up.
 pub fn count_quota_refusal(budget: Budget) {
     counter!(QUOTA_REFUSALS, "quota" => budget.as_str()).increment(1);
+}
+
+/// Why the server ended a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConnectionEnd {
+    /// The line or headers of a request are no HTTP.
+    Malformed,
+    /// The head of a request is too large.
+    LargeHead,
+    /// The head of a request came too slowly, or none came on a new connection.
+    SlowHead,
+    /// The client did not read its response.
+    SlowReading,
+}
+
+impl ConnectionEnd {
+    /// The name in the metrics.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::LargeHead => "large_head",
+            Self::SlowHead => "slow_head",
+            Self::SlowReading => "slow_reading",
+        }
+    }
+}
+
+/// Counts a connection that the server ended.
+pub fn count_connection_end(reason: ConnectionEnd) {
+    counter!(CONNECTION_ENDS, "reason" => reason.as_str()).increment(1);
 }
 
 /// The metrics of one route. They hold each counter and histogram that they used before, because looking one up by

@@ -2,6 +2,7 @@
 
 pub mod application;
 pub mod clock;
+pub mod http_server;
 pub mod id;
 pub mod key_watch;
 pub mod logging;
