@@ -7,7 +7,7 @@
 //! Days are dates. An event belongs to the date at the offset that it was recorded with. Today is the date in
 //! the person's time zone. Nothing is divided by 86 400.
 //!
-//! - [`facts`]: the records that insights read, and the basis that every insight states;
+//! - [`facts`], [`basis`]: the records that insights read, and the basis that every insight states;
 //! - [`abstinence`], [`course`], [`limit`], [`milestone`], [`use_report`]: days without use, runs, limits, milestones,
 //!   what check-ins report of use;
 //! - [`series`], [`craving`], [`trigger`], [`strategy`]: measures over time, cravings, triggers, coping
@@ -20,6 +20,7 @@
 
 pub mod abstinence;
 pub mod amount;
+pub mod basis;
 pub mod calendar;
 pub mod course;
 pub mod craving;

@@ -5,8 +5,10 @@ use serde_json::json;
 use super::*;
 use crate::reference::questionnaire::{ItemType, scoring::DERIVED};
 
+mod choice;
 mod generated;
 mod named;
+mod r5;
 
 /// Imports a resource. Faults and remarks are shown as pointer and code.
 fn read(resource: &Value, terms: &Terms) -> Result<Imported, Vec<String>> {
