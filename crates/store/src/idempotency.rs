@@ -225,6 +225,8 @@ pub struct StoredResponse {
     pub key: IdempotencyKey,
     /// The response.
     pub answer: Vec<u8>,
+    /// A response that is of no use any more and gives up its place, if it is stored under the key.
+    pub in_place_of: Option<Vec<u8>>,
 }
 
 impl StoredResponse {
@@ -234,10 +236,14 @@ impl StoredResponse {
     /// [`StoreError::KeyInUse`] if another request with that key is under way, or was carried out.
     pub(crate) fn claim(&self, conn: &mut Conn) -> Result<()> {
         claim(conn, &self.key)?;
-        match find(conn, NOBODY, &self.key)? {
-            Some(_) => Err(StoreError::KeyInUse),
-            None => Ok(()),
+        let Some(sealed) = find(conn, NOBODY, &self.key)? else {
+            return Ok(());
+        };
+        let stored = keys_without_sign_in(&self.key)?.open("answer", Uuid::nil(), &sealed)?;
+        if self.in_place_of.as_ref() != Some(&stored) {
+            return Err(StoreError::KeyInUse);
         }
+        delete(conn, &self.key.key)
     }
 
     /// Stores the response. It belongs to the account with that number, and is erased with it.
@@ -262,12 +268,15 @@ fn make_room(conn: &mut Conn, account_no: i64) -> Result<()> {
         .limit(MAX_DROPPED)
         .offset(MAX_PUBLIC);
     let keys: Vec<Vec<u8>> = on!(&mut *conn, |c| beyond.load(c))?;
-    for key in keys {
-        let old = kept_answers::table
-            .filter(kept_answers::person_no.eq(NOBODY))
-            .filter(kept_answers::key.eq(key));
-        on!(&mut *conn, |c| diesel::delete(old).execute(c))?;
-    }
+    keys.iter().try_for_each(|key| delete(conn, key))
+}
+
+/// Deletes the response to a request without sign-in.
+fn delete(conn: &mut Conn, key: &[u8]) -> Result<()> {
+    let row = kept_answers::table
+        .filter(kept_answers::person_no.eq(NOBODY))
+        .filter(kept_answers::key.eq(key));
+    on!(conn, |c| diesel::delete(row).execute(c))?;
     Ok(())
 }
 

@@ -29,6 +29,20 @@ pub enum DelayKey {
         /// The network.
         network: String,
     },
+    /// An e-mail address in tries from all networks of one customer.
+    Customer {
+        /// The address.
+        email: String,
+        /// The customer.
+        customer: String,
+    },
+    /// A line of those who wait for their turn to try an e-mail address.
+    Line {
+        /// The address.
+        email: String,
+        /// The number of the line.
+        line: u8,
+    },
     /// A network.
     Network(String),
     /// A device that the account knows.
@@ -99,6 +113,10 @@ impl Store {
         match key {
             DelayKey::Account(email) => mac(&[b"delay-account", email.as_bytes()]),
             DelayKey::Pair { email, network } => mac(&[b"delay-pair", email.as_bytes(), network.as_bytes()]),
+            DelayKey::Customer { email, customer } => {
+                mac(&[b"delay-customer", email.as_bytes(), customer.as_bytes()])
+            }
+            DelayKey::Line { email, line } => mac(&[b"delay-line", email.as_bytes(), &[*line]]),
             DelayKey::Network(network) => mac(&[b"delay-network", network.as_bytes()]),
             DelayKey::Device { account, device } => {
                 mac(&[b"delay-device", account.as_bytes(), device.as_bytes()])

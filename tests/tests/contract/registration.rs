@@ -20,16 +20,16 @@ both_engines!(
     the_response_that_is_stored_for_a_registration_is_erased_with_its_account,
 );
 
-fn registration(email: &str) -> Value {
+pub(crate) fn registration(email: &str) -> Value {
     json!({ "email": email, "password": PASSWORD, "time_zone": "UTC" })
 }
 
-fn with_code(email: &str, code: &str) -> Value {
+pub(crate) fn with_code(email: &str, code: &str) -> Value {
     json!({ "email": email, "password": PASSWORD, "time_zone": "UTC", "invite_code": code })
 }
 
 /// The path of registration.
-const REGISTER: &str = "/v1/auth/register";
+pub(crate) const REGISTER: &str = "/v1/auth/register";
 
 /// Sends the bodies at once, in turn to each client. Returns the statuses and what the responses tell.
 async fn at_once(
@@ -132,7 +132,7 @@ async fn start(engine: Engine, mode: RegistrationMode) -> TestApp {
 }
 
 /// Makes an invite. Returns its id and its code.
-async fn invite(app: &TestApp, uses: u32) -> (Uuid, InviteCode) {
+pub(crate) async fn invite(app: &TestApp, uses: u32) -> (Uuid, InviteCode) {
     let code = random_code().expect("random bytes");
     let id = Uuid::from_u128(mainstay_tests::database::rand());
     let expires_at = (app.clock.now() + TimeDelta::days(7)).timestamp_micros();
@@ -141,7 +141,7 @@ async fn invite(app: &TestApp, uses: u32) -> (Uuid, InviteCode) {
     (id, code)
 }
 
-async fn uses_left(app: &TestApp, id: Uuid) -> i64 {
+pub(crate) async fn uses_left(app: &TestApp, id: Uuid) -> i64 {
     let invites = app.state().store.invites().await.expect("a list");
     invites.into_iter().find(|invite| invite.id == id).expect("the invite").uses_left
 }
@@ -296,6 +296,40 @@ async fn where_registration_is_closed_no_code_opens_it() {
 }
 
 #[tokio::test]
+async fn where_nobody_may_register_that_is_the_problem_whatever_the_body_is() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let app = start(engine, RegistrationMode::Closed).await;
+        let send = async |headers: &[(&str, &str)], body: &str| {
+            app.client().send("POST", REGISTER, headers, Some(body.as_bytes().to_vec())).await
+        };
+        let large = format!("{{\"email\":\"{}\"}}", "x".repeat(20_000));
+        for body in ["{}", "", "no JSON", "[1]", r#"{"email":1,"nonsense":2,"password":"short"}"#, &large] {
+            assert_eq!(send(&[], body).await.expect(403).problem(), "registration-closed");
+            let keyed = send(&[("idempotency-key", "key")], body).await;
+            assert_eq!(keyed.expect(403).problem(), "registration-closed");
+        }
+        let plain = send(&[("content-type", "text/plain")], "{}").await;
+        assert_eq!(plain.expect(403).problem(), "registration-closed");
+    }
+}
+
+#[tokio::test]
+async fn where_an_invite_is_needed_one_without_a_code_is_told_that_first() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let app = start(engine, RegistrationMode::Invite).await;
+        let send =
+            async |body: &str| app.client().send("POST", REGISTER, &[], Some(body.as_bytes().to_vec())).await;
+        for body in ["{}", r#"{"email":1,"password":"short"}"#, r#"{"email":1,"invite_code":null}"#] {
+            assert_eq!(send(body).await.expect(403).problem(), "invite-invalid");
+        }
+        // With a code, or if nobody can tell whether there is one, the body is judged.
+        let wrong = send(r#"{"email":1,"invite_code":"7QK2"}"#).await;
+        assert_eq!(wrong.expect(422).pointers(), ["/email", "/password", "/time_zone"]);
+        assert_eq!(send(r#"{"email":"#).await.expect(400).problem(), "malformed-json");
+    }
+}
+
+#[tokio::test]
 async fn where_registration_is_open_a_code_is_ignored() {
     let app = TestApp::start(Engine::Sqlite).await;
     let (id, code) = invite(&app, 1).await;
@@ -305,111 +339,4 @@ async fn where_registration_is_open_a_code_is_ignored() {
         app.client().post(REGISTER, &with_code(email, &code)).await.expect(201);
     }
     assert_eq!(uses_left(&app, id).await, 1);
-}
-
-/// Registers from an address of the network, which a trusted proxy forwards.
-async fn register_from(app: &TestApp, address: &str, key: &str, body: &Value) -> Response {
-    let headers = [("x-forwarded-for", address), ("idempotency-key", key)];
-    app.client().send("POST", REGISTER, &headers, Some(body.to_string().into_bytes())).await
-}
-
-/// Bounds of three at once from a network, and five in all.
-fn tight(mode: RegistrationMode) -> RegistrationSettings {
-    RegistrationSettings { mode, per_network: 9, per_hour: 15 }
-}
-
-#[tokio::test]
-async fn registrations_are_bounded_for_a_network_and_in_all_and_nobody_else_is_kept_out() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let app = TestApp::start_registering(engine, LimitMode::On, tight(RegistrationMode::Open)).await;
-        let person = |n: u32| registration(&format!("person{n}@example.org"));
-        let mut first = None;
-        for n in 0..3 {
-            let made = register_from(&app, "192.0.2.1", &format!("key {n}"), &person(n)).await.expect(201);
-            first.get_or_insert(made);
-        }
-        let refused = register_from(&app, "192.0.2.1", "key 3", &person(3)).await.expect(429);
-        let wait: u32 = refused.header("retry-after").parse().expect("seconds");
-        assert!((300..=401).contains(&wait), "{wait}: nine an hour are one in 400 s");
-        // A retry of one that succeeded is no further registration, and another body under its key is refused for that
-        // before anything is counted or hashed.
-        let again = register_from(&app, "192.0.2.1", "key 0", &person(0)).await.expect(201);
-        assert_eq!(again.text, first.expect("a response").text);
-        let other = register_from(&app, "192.0.2.1", "key 0", &person(4)).await.expect(422);
-        assert_eq!(other.problem(), "idempotency-key-reused");
-        // Who has an account signs in from there as ever.
-        let login = json!({ "email": "person0@example.org", "password": PASSWORD }).to_string().into_bytes();
-        app.client()
-            .send("POST", "/v1/auth/login", &[("x-forwarded-for", "192.0.2.1")], Some(login))
-            .await
-            .expect(200);
-        register_from(&app, "192.0.2.2", "key 5", &person(5)).await.expect(201);
-        // Questions for an address that is taken count for their network, and not for everyone.
-        for n in 6..8 {
-            register_from(&app, "192.0.2.2", &format!("key {n}"), &person(0)).await.expect(409);
-        }
-        register_from(&app, "192.0.2.2", "key 8", &person(0)).await.expect(429);
-        register_from(&app, "192.0.2.3", "key 9", &person(9)).await.expect(201);
-        let refused = register_from(&app, "192.0.2.4", "key 10", &person(10)).await.expect(503);
-        let wait: u32 = refused.header("retry-after").parse().expect("seconds");
-        assert!((200..=271).contains(&wait), "{wait}: fifteen an hour are one in 240 s");
-    }
-}
-
-#[tokio::test]
-async fn a_group_with_invites_registers_at_one_place_while_others_guess_codes_there() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let settings = RegistrationSettings { per_hour: 1000, ..tight(RegistrationMode::Invite) };
-        let app = TestApp::start_registering(engine, LimitMode::On, settings).await;
-        let (_, code) = invite(&app, 10).await;
-        let mut statuses = Vec::new();
-        for n in 0..6 {
-            let guess = random_code().expect("random bytes").to_string();
-            let body = with_code(&format!("guess{n}@example.org"), &guess);
-            statuses.push(register_from(&app, "192.0.2.1", &format!("guess {n}"), &body).await.status);
-        }
-        assert_eq!(statuses, [403, 403, 403, 429, 429, 429]);
-        for n in 0..6 {
-            let body = with_code(&format!("person{n}@example.org"), &code.to_string());
-            register_from(&app, "192.0.2.1", &format!("key {n}"), &body).await.expect(201);
-        }
-        // The code is no way to ask for addresses without end.
-        let body = with_code("person0@example.org", &code.to_string());
-        register_from(&app, "192.0.2.1", "question", &body).await.expect(429);
-    }
-}
-
-#[tokio::test]
-async fn many_networks_of_one_customer_are_bounded_together() {
-    let settings = RegistrationSettings { per_network: 3, per_hour: 3000, ..tight(RegistrationMode::Open) };
-    let app = TestApp::start_registering(Engine::Sqlite, LimitMode::On, settings).await;
-    let mut statuses = Vec::new();
-    for n in 0..6 {
-        let address = format!("2001:db8:0:{n:x}::1");
-        let body = registration(&format!("person{n}@example.org"));
-        statuses.push(register_from(&app, &address, &format!("key {n}"), &body).await.status);
-    }
-    assert_eq!(statuses, [201, 201, 201, 201, 429, 429], "a /56 is good for four times as many as a /64");
-    let elsewhere = register_from(&app, "2001:db8:1::1", "else", &registration("else@example.org")).await;
-    elsewhere.expect(201);
-}
-
-#[tokio::test]
-async fn very_many_codes_from_one_network_are_not_looked_up_and_elsewhere_a_code_is_good() {
-    for engine in [Engine::Sqlite, Engine::Postgres] {
-        let settings = RegistrationSettings { per_hour: 1000, ..tight(RegistrationMode::Invite) };
-        let app = TestApp::start_registering(engine, LimitMode::On, settings).await;
-        let (id, code) = invite(&app, 10).await;
-        for n in 0..30 {
-            let guess = random_code().expect("random bytes").to_string();
-            let body = with_code(&format!("guess{n}@example.org"), &guess);
-            let refused = register_from(&app, "192.0.2.1", &format!("guess {n}"), &body).await;
-            assert_eq!(refused.status, if n < 3 { 403 } else { 429 });
-        }
-        // A good code is no longer told from a wrong one there.
-        let good = |n: u32| with_code(&format!("person{n}@example.org"), &code.to_string());
-        register_from(&app, "192.0.2.1", "here", &good(0)).await.expect(429);
-        assert_eq!(uses_left(&app, id).await, 10);
-        register_from(&app, "192.0.2.2", "elsewhere", &good(1)).await.expect(201);
-    }
 }

@@ -14,12 +14,19 @@ use mainstay_store::{
 use serde_json::json;
 
 use crate::{
-    auth::{login_delay::Attempt, session::account_example, verification::verify},
+    auth::{
+        login_delay::Attempt,
+        password::HashTurn,
+        session::account_example,
+        turns::{Applicant, Precedence},
+        verification::verify,
+    },
     http::{
         body::{Body, parse},
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, once},
+        network::{client_address, customer, network},
         patch::PatchBody,
         problem::{HandlerResult, Problem, ProblemKind},
     },
@@ -153,7 +160,7 @@ async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     let (caller, state) = (&body.caller, &body.caller.state);
     let verified = confirm_password(caller, &body.value.current_password).await?;
     let (account, session) = (caller.scope().account(), caller.principal.session);
-    let turn = state.passwords.confirmation_turn(account).await?;
+    let turn = confirmation_turn(caller).await?;
     let hash = turn.hash(&body.value.new_password).await?;
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
@@ -179,7 +186,7 @@ async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> Handle
     let (state, account) = (&caller.state, caller.scope().account());
     let attempt = Attempt::confirmation(&state.store, account, caller.principal.session, &state.clock);
     attempt.look().await?;
-    let turn = state.passwords.confirmation_turn(account).await?;
+    let turn = confirmation_turn(caller).await?;
     let hash = match state.store.password_hash(account).await {
         Ok(hash) => Some(hash),
         Err(StoreError::NotFound) => None,
@@ -188,4 +195,17 @@ async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> Handle
     let is_correct = verify(attempt, turn, password.clone(), hash.clone()).await?;
     let hash = hash.filter(|_| is_correct);
     hash.ok_or(Problem::new(ProblemKind::WrongPassword))
+}
+
+/// Waits for a turn to confirm or change the caller's password. Networks take turns, and then the accounts in each. So
+/// somebody with many accounts of their own does not keep others from it.
+async fn confirmation_turn(caller: &Caller) -> HandlerResult<HashTurn> {
+    let address = client_address(&caller.request, &caller.state.trusted_proxies);
+    let applicant = Applicant {
+        customer: &customer(address),
+        network: &network(address),
+        account: Some(caller.scope().account()),
+        precedence: Precedence::Usual,
+    };
+    caller.state.passwords.confirmation_turn(applicant).await
 }

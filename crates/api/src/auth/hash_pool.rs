@@ -147,11 +147,13 @@ const fn yield_to_others(_niceness: i32) {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::turns::Precedence;
 
     const ANYBODY: Applicant<'_> = Applicant {
         customer: "192.0.2.1",
         network: "192.0.2.1",
-        known_to: None,
+        account: None,
+        precedence: Precedence::Usual,
     };
 
     #[tokio::test]

@@ -1,10 +1,13 @@
 //! Growing delays after wrong passwords.
 //!
-//! An account is never locked, because an attacker must not be able to keep a person in crisis out. So the longest wait is
-//! half a minute, and what others do elsewhere delays a person as little as possible:
+//! An account is never locked, because an attacker must not be able to keep a person in crisis out. So the longest wait after
+//! a wrong password is half a minute, and what others do elsewhere delays a person as little as possible:
 //!
-//! - A device that the account knows is counted by itself alone, and so is a session that confirms its password.
-//! - A network without a wrong try of its own is not delayed by those from other networks, unless these are very many.
+//! - A device that the account knows is counted by itself alone, and so is a session that confirms its password. While
+//!   somebody else guesses with a copy of its token, the device is treated as one without a token.
+//! - A network without a wrong try of its own is not delayed by those from other networks, unless these are very many. Then
+//!   all who try wait in line, and each keeps its place. Those who have tried less lately have a line of their own, which
+//!   is faster.
 //!
 //! Nothing depends on whether the address has an account, or on where the account was used before. Otherwise the waits would
 //! tell that somebody has an account here.
@@ -16,67 +19,37 @@ use std::net::IpAddr;
 
 use mainstay_store::{
     Store, StoreError,
-    login_delay::{CLOCK_SLACK_US, DelayKey, Failures},
+    login_delay::{DelayKey, Failures},
 };
 use uuid::Uuid;
 
 use crate::{
     http::{
-        network::networks,
+        network::{customer, networks},
         problem::{HandlerResult, Problem, ProblemKind},
     },
     server::clock::Clock,
 };
 
-/// The longest wait, in seconds.
-const MAX_WAIT_S: i64 = 30;
-/// In this time one failure is forgotten, in seconds. Guesses at this rate are never delayed further.
-const FORGET_ONE_S: i64 = MAX_WAIT_S;
-/// After this long without another failure all are forgotten, in seconds.
-const FORGET_ALL_S: i64 = 15 * 60;
-/// With more failures than this for the account, a network without failures of its own is delayed by them too.
-const MAX_FROM_ELSEWHERE: i64 = 100;
+use self::waits::{
+    Count, FREE_ACCOUNT, FREE_NETWORKS, FREE_OWN, LINES, MAX_WAIT_S, SECOND_US, Subject, Verdict, given_back,
+    judge, one_more, with_place,
+};
 
-/// Failures without a wait, for one account from one network, and for a device or session.
-const FREE_OWN: i64 = 4;
-/// Failures without a wait for one account, from all networks.
-const FREE_ACCOUNT: i64 = 10;
-/// Failures without a wait from one network for any account: of an IPv4 address or a /64, and of the /56 and the /48
-/// around it.
-const FREE_NETWORKS: [i64; 3] = [50, 200, 800];
-
-const SECOND_US: i64 = 1_000_000;
-
-/// Whose failures a count has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    /// Those of the one who tries. A right password clears them.
-    Own,
-    /// Those for the account, from everywhere.
-    Account,
-    /// Those from the network, for any account.
-    Network,
-}
-
-/// A count that an attempt takes part in.
-#[derive(Debug, Clone)]
-struct Count {
-    key: DelayKey,
-    subject: Subject,
-    /// Failures without a wait.
-    free: i64,
-}
+mod waits;
 
 /// An attempt to sign in, or to confirm a password.
 pub struct Attempt {
     store: Store,
-    counts: Vec<Count>,
+    /// The ways in which it may be counted. The first one without a wait counts.
+    ways: Vec<Vec<Count>>,
     clock: Clock,
 }
 
 /// An attempt that was counted.
 #[derive(Debug, Clone)]
 pub struct Counted {
+    counts: Vec<Count>,
     before: Vec<Failures>,
     after: Vec<Failures>,
 }
@@ -84,37 +57,20 @@ pub struct Counted {
 impl Attempt {
     /// Creates an attempt to sign in to an account, by its address, from an IP address.
     pub fn sign_in(store: &Store, email: &str, address: Option<IpAddr>, clock: &Clock) -> Self {
-        let networks = networks(address);
-        let pair = DelayKey::Pair {
-            email: email.to_owned(),
-            network: networks.first().cloned().unwrap_or_default(),
-        };
-        let of_account = [
-            count(pair, Subject::Own, FREE_OWN),
-            count(
-                DelayKey::Account(email.to_owned()),
-                Subject::Account,
-                FREE_ACCOUNT,
-            ),
-        ];
-        let of_networks = networks.into_iter().zip(FREE_NETWORKS);
-        let of_networks =
-            of_networks.map(|(network, free)| count(DelayKey::Network(network), Subject::Network, free));
         Self {
             store: store.clone(),
-            counts: of_account.into_iter().chain(of_networks).collect(),
+            ways: vec![counts_of_sign_in(email, address)],
             clock: clock.clone(),
         }
     }
 
-    /// The same attempt by a device that the account knows: it is counted by itself alone.
+    /// The same attempt by a device that the account knows: it is counted by itself alone. Only if that delays it, it is
+    /// counted as one without a token, since somebody else may have a copy.
     #[must_use]
-    pub fn by_device(self, account: Uuid, device: Uuid) -> Self {
+    pub fn by_device(mut self, account: Uuid, device: Uuid) -> Self {
         let key = DelayKey::Device { account, device };
-        Self {
-            counts: vec![count(key, Subject::Own, FREE_OWN)],
-            ..self
-        }
+        self.ways.insert(0, vec![Count::new(key, Subject::Own, FREE_OWN)]);
+        self
     }
 
     /// Creates an attempt of a session to confirm the password of its account.
@@ -122,18 +78,24 @@ impl Attempt {
         let key = DelayKey::Session { account, session };
         Self {
             store: store.clone(),
-            counts: vec![count(key, Subject::Own, FREE_OWN)],
+            ways: vec![vec![Count::new(key, Subject::Own, FREE_OWN)]],
             clock: clock.clone(),
         }
     }
 
-    /// Checks that the attempt needs no wait, and counts nothing.
+    /// Checks that the attempt needs no wait, and counts nothing. If it must wait in line, it takes a place.
     ///
     /// # Errors
     /// 429 with the time to wait.
     pub async fn look(&self) -> HandlerResult<()> {
-        let states = self.store.failures(&self.keys()).await?;
-        refuse(wait(&self.counts, &states, self.clock.micros()))
+        let mut shortest = None;
+        for counts in &self.ways {
+            match self.look_at(counts).await? {
+                ..=0 => return Ok(()),
+                wait => shortest = Some(shortest.map_or(wait, |other: i64| other.min(wait))),
+            }
+        }
+        refuse(shortest.unwrap_or(0))
     }
 
     /// Checks that the attempt needs no wait, and counts it as failed.
@@ -141,15 +103,14 @@ impl Attempt {
     /// # Errors
     /// 429 with the time to wait. Then it is not counted.
     pub async fn count(&self) -> HandlerResult<Counted> {
-        // The time of now: the attempt may have waited for its turn since it was looked at.
-        let (counts, now) = (self.counts.clone(), self.clock.micros());
-        let next = move |states: &[Failures]| {
-            (wait(&counts, states, now) <= 0).then(|| one_more(&counts, states, now))
-        };
-        let before = self.store.change_failures(&self.keys(), next).await?;
-        refuse(wait(&self.counts, &before, now))?;
-        let after = one_more(&self.counts, &before, now);
-        Ok(Counted { before, after })
+        let mut shortest = i64::MAX;
+        for counts in &self.ways {
+            match self.count_as(counts).await? {
+                Ok(counted) => return Ok(counted),
+                Err(wait) => shortest = shortest.min(wait),
+            }
+        }
+        Err(too_early(shortest))
     }
 
     /// Takes the count of an attempt back whose password was right. Failures of others stay counted: somebody who guesses
@@ -158,113 +119,125 @@ impl Attempt {
     /// # Errors
     /// Those of a write.
     pub async fn succeeded(&self, counted: &Counted) -> Result<(), StoreError> {
-        let (counts, counted) = (self.counts.clone(), counted.clone());
-        let next = move |states: &[Failures]| Some(given_back(&counts, states, &counted));
-        self.store.change_failures(&self.keys(), next).await?;
+        let taken = counted.clone();
+        let next =
+            move |states: &[Failures]| Some(given_back(&taken.counts, states, &taken.before, &taken.after));
+        self.store.change_failures(&keys(&counted.counts), next).await?;
         Ok(())
     }
 
-    fn keys(&self) -> Vec<DelayKey> {
-        self.counts.iter().map(|count| count.key.clone()).collect()
+    /// How long an attempt that is counted in one way must wait, in microseconds; 0 or less if it need not.
+    async fn look_at(&self, counts: &[Count]) -> HandlerResult<i64> {
+        let (mut counts, now) = (counts.to_vec(), self.clock.micros());
+        loop {
+            let states = self.store.failures(&keys(&counts)).await?;
+            match judge(&counts, &states, now) {
+                Verdict::Free => return Ok(0),
+                Verdict::Wait(wait) => return Ok(wait),
+                Verdict::NeedsLines => counts = with_lines(counts),
+                Verdict::Place { .. } => break,
+            }
+        }
+        let judged = counts.clone();
+        let next = move |states: &[Failures]| match judge(&judged, states, now) {
+            Verdict::Place { line } => Some(with_place(&judged, states, line, now)),
+            _ => None,
+        };
+        let before = self.store.change_failures(&keys(&counts), next).await?;
+        Ok(judge(&counts, &before, now).wait(&counts, &before, now))
+    }
+
+    /// Counts an attempt in one way, or else gives the time to wait in microseconds.
+    async fn count_as(&self, counts: &[Count]) -> HandlerResult<Result<Counted, i64>> {
+        // The time of now: the attempt may have waited for its turn since it was looked at.
+        let (mut counts, now) = (counts.to_vec(), self.clock.micros());
+        loop {
+            let judged = counts.clone();
+            let next = move |states: &[Failures]| match judge(&judged, states, now) {
+                Verdict::Free => Some(one_more(&judged, states, now)),
+                Verdict::Place { line } => Some(with_place(&judged, states, line, now)),
+                Verdict::Wait(_) | Verdict::NeedsLines => None,
+            };
+            let before = self.store.change_failures(&keys(&counts), next).await?;
+            match judge(&counts, &before, now) {
+                Verdict::NeedsLines => counts = with_lines(counts),
+                Verdict::Free => {
+                    let after = one_more(&counts, &before, now);
+                    return Ok(Ok(Counted {
+                        counts,
+                        before,
+                        after,
+                    }));
+                }
+                refused => return Ok(Err(refused.wait(&counts, &before, now))),
+            }
+        }
     }
 }
 
-const fn count(key: DelayKey, subject: Subject, free: i64) -> Count {
-    Count { key, subject, free }
+/// The counts that a sign-in without a device token takes part in.
+fn counts_of_sign_in(email: &str, address: Option<IpAddr>) -> Vec<Count> {
+    let (networks, email) = (networks(address), email.to_owned());
+    let pair = DelayKey::Pair {
+        email: email.clone(),
+        network: networks.first().cloned().unwrap_or_default(),
+    };
+    let of_customer = DelayKey::Customer {
+        email: email.clone(),
+        customer: customer(address),
+    };
+    let of_account = [
+        Count::new(pair, Subject::Own, FREE_OWN),
+        Count::new(of_customer, Subject::Customer, 0),
+        Count::new(DelayKey::Account(email), Subject::Account, FREE_ACCOUNT),
+    ];
+    let of_networks = networks.into_iter().zip(FREE_NETWORKS);
+    let of_networks =
+        of_networks.map(|(network, free)| Count::new(DelayKey::Network(network), Subject::Network, free));
+    of_account.into_iter().chain(of_networks).collect()
+}
+
+/// The same counts with the lines of the account, which are looked at only when there are any.
+fn with_lines(mut counts: Vec<Count>) -> Vec<Count> {
+    let email = counts.iter().find_map(|count| match &count.key {
+        DelayKey::Account(email) => Some(email.clone()),
+        _ => None,
+    });
+    let email = email.unwrap_or_default();
+    counts.extend((0..LINES).map(|line| {
+        let key = DelayKey::Line {
+            email: email.clone(),
+            line,
+        };
+        Count::new(key, Subject::Line(line), 0)
+    }));
+    counts
+}
+
+fn keys(counts: &[Count]) -> Vec<DelayKey> {
+    counts.iter().map(|count| count.key.clone()).collect()
 }
 
 fn refuse(wait: i64) -> HandlerResult<()> {
     if wait > 0 {
-        let seconds = (wait + SECOND_US - 1) / SECOND_US;
-        return Err(Problem::retry(ProblemKind::TooManyRequests, seconds));
+        return Err(too_early(wait));
     }
     Ok(())
 }
 
-/// How long an attempt must wait, in microseconds; 0 or less if it need not.
-fn wait(counts: &[Count], states: &[Failures], now: i64) -> i64 {
-    let states = || counts.iter().zip(states);
-    let is_first =
-        states().any(|(count, state)| count.subject == Subject::Own && failures_at(state, now) == 0);
-    let applies = |(count, state): &(&Count, &Failures)| match count.subject {
-        Subject::Own | Subject::Network => true,
-        Subject::Account => !is_first || failures_at(state, now) > MAX_FROM_ELSEWHERE,
-    };
-    let waits = states().filter(applies).map(|(_, state)| wait_of(state, now));
-    waits.max().unwrap_or(0)
-}
-
-/// What is left of a stored wait. It is never longer than the longest one, whatever a clock said when it was stored. A
-/// state that is much further ahead than clocks of servers differ holds nobody up: its clock was wrong, and the wait would
-/// begin anew each time.
-fn wait_of(state: &Failures, now: i64) -> i64 {
-    if is_from_a_wrong_clock(state, now) {
-        return 0;
+/// The problem of an attempt that must wait so many microseconds. Whoever waits in line is asked to come back earlier, and
+/// keeps the place.
+fn too_early(wait: i64) -> Problem {
+    let seconds = (wait + SECOND_US - 1) / SECOND_US;
+    let problem = Problem::retry(ProblemKind::TooManyRequests, seconds.min(MAX_WAIT_S));
+    if seconds <= MAX_WAIT_S {
+        return problem;
     }
-    (state.retry_at - now).min(MAX_WAIT_S * SECOND_US)
-}
-
-const fn is_from_a_wrong_clock(state: &Failures, now: i64) -> bool {
-    state.last_at > now + CLOCK_SLACK_US
-}
-
-/// The failures that are not forgotten yet. A state from the future counts as of now.
-fn failures_at(state: &Failures, now: i64) -> i64 {
-    let since = (now - state.last_at).max(0) / SECOND_US;
-    if since > FORGET_ALL_S {
-        return 0;
+    Problem {
+        detail: Some(format!(
+            "Very many others are trying to sign in to this account. You keep your place in line: about {} minutes.",
+            (seconds + 59) / 60
+        )),
+        ..problem
     }
-    (state.count - since / FORGET_ONE_S).max(0)
 }
-
-/// The states after one more failure.
-fn one_more(counts: &[Count], states: &[Failures], now: i64) -> Vec<Failures> {
-    let after = |(count, state): (&Count, &Failures)| {
-        let failures = failures_at(state, now) + 1;
-        let wait_s = match failures - count.free {
-            ..=0 => 0,
-            excess => (1_i64 << excess.min(20)).min(MAX_WAIT_S),
-        };
-        Failures {
-            count: failures,
-            // No time at all if there is no wait: the clock of another server may be a little behind.
-            retry_at: if wait_s == 0 { 0 } else { now + wait_s * SECOND_US },
-            // Never back in time: otherwise a server whose clock is ahead takes the difference for a pause, in which
-            // failures are forgotten.
-            last_at: if is_from_a_wrong_clock(state, now) {
-                now
-            } else {
-                state.last_at.max(now)
-            },
-        }
-    };
-    counts.iter().zip(states).map(after).collect()
-}
-
-/// The states without one attempt that was counted. Its own failures are cleared.
-fn given_back(counts: &[Count], states: &[Failures], counted: &Counted) -> Vec<Failures> {
-    let attempt = counted.before.iter().zip(&counted.after);
-    let without = |((count, state), (before, after)): ((&Count, &Failures), (&Failures, &Failures))| {
-        if count.subject == Subject::Own {
-            return Failures {
-                count: 0,
-                retry_at: 0,
-                ..*state
-            };
-        }
-        Failures {
-            count: (state.count - 1).max(0),
-            // Unless another failure has set a wait since, the one before the attempt holds again.
-            retry_at: if state.retry_at == after.retry_at {
-                before.retry_at
-            } else {
-                state.retry_at
-            },
-            last_at: state.last_at,
-        }
-    };
-    counts.iter().zip(states).zip(attempt).map(without).collect()
-}
-
-#[cfg(test)]
-mod tests;

@@ -10,12 +10,11 @@ use argon2::{
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
 use mainstay_domain::account::{CurrentPassword, Password};
 use mainstay_store::key::seal::Secret;
-use uuid::Uuid;
 
 use crate::{
     auth::{
         hash_pool::{HashPool, Purpose},
-        turns::{Applicant, Turn},
+        turns::{Applicant, Precedence, Turn},
     },
     http::{
         admission::turns::aside,
@@ -62,20 +61,27 @@ impl Passwords {
         })
     }
 
-    /// Hashes the password of a new account. The result is a PHC string.
+    /// Hashes the password of an account that a command creates. Nobody else asks for a turn there. The result is a PHC
+    /// string.
+    ///
+    /// # Errors
+    /// A fault, if the password cannot be hashed.
+    pub async fn hash(&self, password: &Password) -> HandlerResult<String> {
+        let operator = Applicant {
+            customer: "",
+            network: "",
+            account: None,
+            precedence: Precedence::Usual,
+        };
+        self.registration_turn(operator).await?.hash(password).await
+    }
+
+    /// Waits for a turn to hash the password of a new account.
     ///
     /// # Errors
     /// 503 at once if that would take long.
-    pub async fn hash(&self, password: &Password) -> HandlerResult<String> {
-        let everybody = Applicant {
-            customer: "",
-            network: "",
-            known_to: None,
-        };
-        self.turn(&self.registration, everybody)
-            .await?
-            .hash(password)
-            .await
+    pub async fn registration_turn(&self, applicant: Applicant<'_>) -> HandlerResult<HashTurn> {
+        self.turn(&self.registration, applicant).await
     }
 
     /// Waits for a turn to verify the password of a sign-in.
@@ -90,12 +96,7 @@ impl Passwords {
     ///
     /// # Errors
     /// 503 at once if that would take long.
-    pub async fn confirmation_turn(&self, account: Uuid) -> HandlerResult<HashTurn> {
-        let applicant = Applicant {
-            customer: &account.to_string(),
-            network: "",
-            known_to: None,
-        };
+    pub async fn confirmation_turn(&self, applicant: Applicant<'_>) -> HandlerResult<HashTurn> {
         self.turn(&self.confirmation, applicant).await
     }
 

@@ -10,13 +10,15 @@ use serde_json::json;
 
 use crate::{
     auth::{
+        password::HashTurn,
         registration_policy::RegistrationMode,
-        session::{SignedIn, signed_in, signed_in_example, start_session},
+        session::{SignedIn, once_with_session, signed_in, signed_in_example, start_session},
+        turns::{Applicant, Precedence},
     },
     http::{
         body::PublicBody,
-        idempotency::once,
-        network::client_address,
+        idempotency::OutdatedReply,
+        network::{client_address, customer, network},
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Priority, Tag},
@@ -48,15 +50,22 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn register(body: PublicBody<Registration>) -> HandlerResult {
-    let (state, key) = (State::of(&body.request), body.key.as_ref());
-    once(&state, key, create_account(&state, &body)).await
+    let state = State::of(&body.request);
+    once_with_session(&state, body.key.as_ref(), async |outdated| {
+        create_account(&state, &body, outdated).await
+    })
+    .await
 }
 
 /// Creates the account, and starts its first session.
-async fn create_account(state: &State, body: &PublicBody<Registration>) -> HandlerResult {
+async fn create_account(
+    state: &State,
+    body: &PublicBody<Registration>,
+    outdated: Option<OutdatedReply>,
+) -> HandlerResult {
     let registration = &body.value;
-    let invite = admit(state, body).await?;
-    let password_hash = state.passwords.hash(&registration.password).await?;
+    let (invite, turn) = admit(state, body).await?;
+    let password_hash = turn.hash(&registration.password).await?;
     let account = new_id();
     let (session, tokens) = start_session(state, account, Role::Person, registration.device_name.clone())?;
     let new = NewAccount {
@@ -72,7 +81,10 @@ async fn create_account(state: &State, body: &PublicBody<Registration>) -> Handl
     let (content, at) = (new.content.clone(), Timestamp::from_micros(now));
     let account = content.open(account, Role::Person, at, at, 1);
     let reply = signed_in(HttpResponse::Created(), account, tokens);
-    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
+    let stored = body
+        .key
+        .as_ref()
+        .map(|key| key.to_stored_in_place_of(&reply, outdated));
     state
         .store
         .create_invited_account(new, Some(session), stored, invite, now)
@@ -80,32 +92,57 @@ async fn create_account(state: &State, body: &PublicBody<Registration>) -> Handl
     Ok(reply.into_response())
 }
 
-/// Decides whether a registration goes on, before it costs the hash of a password. Returns the invite that it uses.
+/// Decides whether a registration goes on, before it costs the hash of a password. Returns the invite that it uses, and its
+/// turn to hash.
+///
+/// Whoever is refused before their question for the address is answered was not counted. The question is the last thing: an
+/// earlier refusal does not tell whether the address is taken, so nobody can ask without being counted.
 ///
 /// # Errors
 /// 403 if registration is closed, or needs an invite that can be used; 409 if the address is taken; 429 or 503 after too
-/// many registrations.
-async fn admit(state: &State, body: &PublicBody<Registration>) -> HandlerResult<Option<InviteIndex>> {
-    let policy = &state.registration;
+/// many registrations, or if the queue for a hash is full.
+async fn admit(
+    state: &State,
+    body: &PublicBody<Registration>,
+) -> HandlerResult<(Option<InviteIndex>, HashTurn)> {
+    let (policy, address) = (
+        &state.registration,
+        client_address(&body.request, &state.trusted_proxies),
+    );
     let invite = match policy.mode {
         RegistrationMode::Closed => return Err(Problem::new(ProblemKind::RegistrationClosed)),
         RegistrationMode::Invite => usable_invite(state, body).await?,
         RegistrationMode::Open => None,
     };
-    let counted = policy.count_network(client_address(&body.request, &state.trusted_proxies));
-    if invite.is_none() {
-        counted.clone()?;
-        if policy.mode == RegistrationMode::Invite {
+    let of_network = match policy.count_network(address) {
+        Err(problem) if invite.is_none() => return Err(problem),
+        counted => counted,
+    };
+    let (of_all, precedence) = match (&invite, policy.mode) {
+        (Some(_), _) => (policy.count_invited()?, Precedence::Usual),
+        (None, RegistrationMode::Open) => policy.count_all(address)?,
+        (None, _) => {
+            of_network?.keep();
             return Err(Problem::new(ProblemKind::InviteInvalid));
         }
-    }
+    };
+    let applicant = Applicant {
+        customer: &customer(address),
+        network: &network(address),
+        account: None,
+        precedence,
+    };
+    let turn = state.passwords.registration_turn(applicant).await?;
     if state.store.is_email_taken(&body.value.email).await? {
         // An invite is for making accounts, and not for asking who has one: such questions are bounded with it too.
-        counted?;
+        of_network?.keep();
         return Err(Problem::new(ProblemKind::EmailTaken));
     }
-    policy.count_all()?;
-    Ok(invite)
+    of_all.keep();
+    if let Ok(of_network) = of_network {
+        of_network.keep();
+    }
+    Ok((invite, turn))
 }
 
 /// Returns the invite whose code a registration has, if it can be used.
@@ -116,6 +153,8 @@ async fn usable_invite(state: &State, body: &PublicBody<Registration>) -> Handle
     let code = body.value.invite_code.as_deref().and_then(InviteCode::parse);
     let Some(code) = code else { return Ok(None) };
     let address = client_address(&body.request, &state.trusted_proxies);
-    state.registration.count_code(address)?;
-    Ok(state.store.usable_invite(&code, state.clock.micros()).await?)
+    let counted = state.registration.count_code(address)?;
+    let invite = state.store.usable_invite(&code, state.clock.micros()).await?;
+    counted.keep();
+    Ok(invite)
 }

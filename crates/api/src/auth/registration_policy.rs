@@ -1,26 +1,33 @@
 //! Who may register, and how many at a time. Each server counts for itself, in memory.
 //!
 //! A registration costs the hash of a password and a row that stays. So they are bounded for each network, with room for a
-//! group that registers at the same place, and for all networks together.
+//! group that registers at the same place, and for all networks together. Of the bound of all each customer has a share,
+//! so that no party uses it up with many networks.
+//!
+//! A registration that ends before it costs a hash is taken back: the guard of its count is dropped.
 
-use std::{net::IpAddr, num::NonZeroU32, time::Duration};
-
-use governor::{
-    DefaultDirectRateLimiter, DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
+use std::{
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
-use crate::http::{
-    network::networks,
-    problem::{HandlerResult, Problem, ProblemKind},
-    rate_limit::LimitMode,
-    retry::jittered,
+use crate::{
+    auth::turns::Precedence,
+    http::{
+        network::{customer, networks, provider},
+        problem::{HandlerResult, Problem, ProblemKind},
+        rate_limit::LimitMode,
+        retry::jittered,
+    },
 };
+
+use self::counts::{Networks, Refusal, Shares};
+
+mod counts;
 
 /// So many times the registrations of a network may come from it and from each wider one that it is a part of.
 const TIMES: [u32; 3] = [1, 4, 16];
-/// This part of the registrations of an hour may come at once.
-const BURST_PART: u32 = 3;
 /// So many times the registrations of a network may it send codes of invites that are looked up.
 const CODES: u32 = 10;
 /// The longest time by which clients that are refused together are spread, in seconds.
@@ -62,26 +69,56 @@ impl Default for RegistrationSettings {
 pub struct RegistrationPolicy {
     /// Who may register.
     pub mode: RegistrationMode,
-    limiters: Option<Limiters>,
+    began: Instant,
+    counts: Option<Mutex<Counts>>,
 }
 
-struct Limiters {
-    /// The narrowest networks first.
-    networks: Vec<DefaultKeyedRateLimiter<String>>,
-    /// For codes of invites. The narrowest networks first.
-    codes: Vec<DefaultKeyedRateLimiter<String>>,
-    all: DefaultDirectRateLimiter,
+struct Counts {
+    /// Registrations, by network.
+    networks: Networks,
+    /// Codes of invites, by network.
+    codes: Networks,
+    /// Registrations of all, with the share of each.
+    all: Shares,
+}
+
+/// A count that was taken. Dropping it takes it back.
+#[must_use]
+pub struct Counted<'a> {
+    policy: &'a RegistrationPolicy,
+    /// `None` if nothing is to be taken back.
+    what: Option<What>,
+}
+
+impl std::fmt::Debug for Counted<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Counted")
+    }
+}
+
+enum What {
+    Registration(Vec<String>),
+    Code(Vec<String>),
+    /// One of all, from these sharers.
+    Share(Vec<String>),
 }
 
 impl RegistrationPolicy {
     /// Creates a policy, whose limits are on or off.
     pub fn new(settings: RegistrationSettings, limits: LimitMode) -> Self {
+        let counts = || {
+            let networks =
+                |per_network: u32| Networks::new(&TIMES.map(|times| per_network.saturating_mul(times)));
+            Mutex::new(Counts {
+                networks: networks(settings.per_network),
+                codes: networks(settings.per_network.saturating_mul(CODES)),
+                all: Shares::new(settings.per_hour),
+            })
+        };
         Self {
             mode: settings.mode,
-            limiters: match limits {
-                LimitMode::Off => None,
-                LimitMode::On => Limiters::new(settings),
-            },
+            began: Instant::now(),
+            counts: (limits == LimitMode::On).then(counts),
         }
     }
 
@@ -89,9 +126,11 @@ impl RegistrationPolicy {
     ///
     /// # Errors
     /// 429 after too many.
-    pub fn count_network(&self, address: Option<IpAddr>) -> HandlerResult<()> {
-        let limiters = self.limiters.as_ref();
-        limiters.map_or(Ok(()), |limiters| count_in_each(&limiters.networks, address))
+    pub fn count_network(&self, address: Option<IpAddr>) -> HandlerResult<Counted<'_>> {
+        let networks = networks(address);
+        self.count(What::Registration(networks), |counts, networks, now| {
+            counts.networks.take(networks, now).map_err(too_many)
+        })
     }
 
     /// Counts the code of an invite that a network sent and that is about to be looked up. The bound is wide: others in
@@ -99,166 +138,119 @@ impl RegistrationPolicy {
     ///
     /// # Errors
     /// 429 after very many.
-    pub fn count_code(&self, address: Option<IpAddr>) -> HandlerResult<()> {
-        let limiters = self.limiters.as_ref();
-        limiters.map_or(Ok(()), |limiters| count_in_each(&limiters.codes, address))
+    pub fn count_code(&self, address: Option<IpAddr>) -> HandlerResult<Counted<'_>> {
+        self.count(What::Code(networks(address)), |counts, networks, now| {
+            counts.codes.take(networks, now).map_err(too_many)
+        })
     }
 
-    /// Counts a registration that is about to be carried out.
+    /// Counts a registration for the bound of all. Those who have registered little lately come first.
+    ///
+    /// # Errors
+    /// 503 after too many from all networks together; 429 if the network has used up its share.
+    pub fn count_all(&self, address: Option<IpAddr>) -> HandlerResult<(Counted<'_>, Precedence)> {
+        let mut precedence = Precedence::Usual;
+        let sharers = vec![customer(address), provider(address)];
+        let counted = self.count(What::Share(sharers), |counts, sharers, now| {
+            precedence = counts.all.take(sharers, now).map_err(refused)?;
+            Ok(())
+        });
+        Ok((counted?, precedence))
+    }
+
+    /// Counts a registration by invite for the bound of all. It takes no share: a group may have been invited at one place.
     ///
     /// # Errors
     /// 503 after too many from all networks together.
-    pub fn count_all(&self) -> HandlerResult<()> {
-        let Some(limiters) = &self.limiters else {
-            return Ok(());
-        };
-        limiters.all.check().map_err(|until| {
-            Problem::retry(
-                ProblemKind::Unavailable,
-                seconds(&until) + jittered(0, MAX_SPREAD_S),
-            )
+    pub fn count_invited(&self) -> HandlerResult<Counted<'_>> {
+        self.count(What::Share(Vec::new()), |counts, _, now| {
+            counts.all.take(&[], now).map_err(refused).map(drop)
         })
     }
 
     /// Drops the counts of networks that may send as many as ever.
     pub fn sweep(&self) {
-        if let Some(limiters) = &self.limiters {
-            for networks in limiters.networks.iter().chain(&limiters.codes) {
-                networks.retain_recent();
-            }
+        if let Some((mut counts, now)) = self.lock() {
+            counts.networks.sweep(now);
+            counts.codes.sweep(now);
+            counts.all.sweep(now);
+        }
+    }
+
+    fn count(
+        &self,
+        what: What,
+        take: impl FnOnce(&mut Counts, &[String], Duration) -> HandlerResult<()>,
+    ) -> HandlerResult<Counted<'_>> {
+        let Some((mut counts, now)) = self.lock() else {
+            return Ok(Counted {
+                policy: self,
+                what: None,
+            });
+        };
+        take(&mut counts, what.names(), now)?;
+        Ok(Counted {
+            policy: self,
+            what: Some(what),
+        })
+    }
+
+    /// The counts and the time since the start, if the limits are on.
+    fn lock(&self) -> Option<(MutexGuard<'_, Counts>, Duration)> {
+        let counts = self.counts.as_ref()?;
+        let counts = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((counts, self.began.elapsed()))
+    }
+}
+
+impl What {
+    fn names(&self) -> &[String] {
+        match self {
+            Self::Registration(names) | Self::Code(names) | Self::Share(names) => names,
         }
     }
 }
 
-impl Limiters {
-    fn new(settings: RegistrationSettings) -> Option<Self> {
-        let networks = |per_network: u32| -> Option<Vec<_>> {
-            let of = |times: &u32| Some(RateLimiter::keyed(quota(per_network.saturating_mul(*times))?));
-            TIMES.iter().map(of).collect()
+impl Counted<'_> {
+    /// Lets the count stand: a hash is computed, or a question was answered.
+    pub fn keep(mut self) {
+        self.what = None;
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let Some(what) = self.what.take() else { return };
+        let Some((mut counts, now)) = self.policy.lock() else {
+            return;
         };
-        Some(Self {
-            networks: networks(settings.per_network)?,
-            codes: networks(settings.per_network.saturating_mul(CODES))?,
-            all: RateLimiter::direct(quota(settings.per_hour)?),
-        })
+        match what {
+            What::Registration(networks) => counts.networks.give_back(&networks),
+            What::Code(networks) => counts.codes.give_back(&networks),
+            What::Share(sharers) => counts.all.give_back(&sharers, now),
+        }
     }
 }
 
-/// Counts for a network, and for the wider ones that it is a part of.
-fn count_in_each(limiters: &[DefaultKeyedRateLimiter<String>], address: Option<IpAddr>) -> HandlerResult<()> {
-    // The narrowest first: what it is refused does not count for the wider ones, which others share.
-    for (limiter, network) in limiters.iter().zip(networks(address)) {
-        limiter
-            .check_key(&network)
-            .map_err(|until| Problem::retry(ProblemKind::TooManyRequests, seconds(&until)))?;
-    }
-    Ok(())
+fn too_many(wait: Duration) -> Problem {
+    Problem::retry(ProblemKind::TooManyRequests, seconds(wait))
 }
 
-/// So many an hour, and a part of them at once.
-fn quota(per_hour: u32) -> Option<Quota> {
-    let period = Duration::from_hours(1).checked_div(per_hour)?;
-    let burst = NonZeroU32::new((per_hour / BURST_PART).max(1))?;
-    Some(Quota::with_period(period)?.allow_burst(burst))
+/// Those who are refused together do not come back together.
+fn refused(refusal: Refusal) -> Problem {
+    let (kind, wait) = match refusal {
+        Refusal::Full(wait) => (ProblemKind::Unavailable, wait),
+        Refusal::ShareUsed(wait) => (ProblemKind::TooManyRequests, wait),
+    };
+    Problem::retry(kind, seconds(wait) + jittered(0, MAX_SPREAD_S))
 }
 
-/// The seconds until the next try may succeed, rounded up.
-fn seconds(until: &NotUntil<<DefaultClock as Clock>::Instant>) -> i64 {
-    let wait = until.wait_time_from(DefaultClock::default().now());
+/// The seconds of a wait, rounded up.
+fn seconds(wait: Duration) -> i64 {
     i64::try_from(wait.as_secs())
         .unwrap_or(i64::MAX)
         .saturating_add(1)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(per_network: u32, per_hour: u32) -> RegistrationPolicy {
-        let settings = RegistrationSettings {
-            per_network,
-            per_hour,
-            ..RegistrationSettings::default()
-        };
-        RegistrationPolicy::new(settings, LimitMode::On)
-    }
-
-    fn address(text: &str) -> Option<IpAddr> {
-        text.parse().ok()
-    }
-
-    #[test]
-    fn a_group_may_register_at_one_place_and_then_one_a_minute() {
-        let policy = RegistrationPolicy::new(RegistrationSettings::default(), LimitMode::On);
-        for _ in 0..20 {
-            policy.count_network(address("192.0.2.1")).unwrap();
-        }
-        let refused = policy.count_network(address("::ffff:192.0.2.1")).unwrap_err();
-        assert_eq!(refused.kind, ProblemKind::TooManyRequests);
-        assert!(
-            refused.retry_after.is_some_and(|s| (55..=61).contains(&s)),
-            "{refused:?}"
-        );
-        policy.count_network(address("192.0.2.2")).unwrap();
-        let off = RegistrationPolicy::new(RegistrationSettings::default(), LimitMode::Off);
-        assert!((0..2000).all(|_| off.count_network(None).and_then(|()| off.count_all()).is_ok()));
-    }
-
-    #[test]
-    fn many_networks_of_one_customer_share_a_wider_bound_and_none_uses_up_that_of_its_neighbours() {
-        let policy = policy(30, 1000);
-        let of = |n: u32| address(&format!("2001:db8:0:{n:x}::1"));
-        // One network asks without end, and is given its own share only.
-        let given = (0..500).filter(|_| policy.count_network(of(0)).is_ok()).count();
-        assert_eq!(given, 10);
-        let neighbours = (1..256).filter(|n| policy.count_network(of(*n)).is_ok()).count();
-        assert_eq!(neighbours, 30, "the /56 is good for four times as many");
-        let others = (256..2000)
-            .filter(|n| policy.count_network(of(*n)).is_ok())
-            .count();
-        assert_eq!(others, 120, "the /48 is good for sixteen times as many");
-        policy.count_network(address("2001:db8:1::1")).unwrap();
-    }
-
-    #[test]
-    fn codes_have_a_wide_bound_of_their_own() {
-        let policy = policy(30, 1000);
-        let (here, elsewhere) = (address("192.0.2.1"), address("192.0.2.2"));
-        let given = (0..500).filter(|_| policy.count_code(here).is_ok()).count();
-        assert_eq!(given, 100, "ten times as many as registrations");
-        let refused = policy.count_code(here).unwrap_err();
-        assert_eq!(refused.kind, ProblemKind::TooManyRequests);
-        policy.count_code(elsewhere).unwrap();
-        policy.count_network(here).unwrap();
-    }
-
-    #[test]
-    fn all_together_are_bounded_and_come_back_at_different_times() {
-        let policy = policy(60, 300);
-        assert!((0..100).all(|_| policy.count_all().is_ok()));
-        let refused: Vec<Problem> = (0..50).map(|_| policy.count_all().unwrap_err()).collect();
-        assert!(
-            refused
-                .iter()
-                .all(|problem| problem.kind == ProblemKind::Unavailable)
-        );
-        let waits: std::collections::BTreeSet<i64> = refused.iter().filter_map(|p| p.retry_after).collect();
-        let range = waits.first().unwrap()..=waits.last().unwrap();
-        assert!(
-            waits.len() > 5 && **range.start() >= 1 && **range.end() <= 13 + MAX_SPREAD_S,
-            "{waits:?}"
-        );
-    }
-
-    #[test]
-    fn the_smallest_bounds_let_one_through() {
-        let policy = policy(1, 1);
-        policy.count_network(None).unwrap();
-        policy.count_all().unwrap();
-        let refused = policy.count_network(None).unwrap_err();
-        assert!(
-            refused.retry_after.is_some_and(|s| (3590..=3601).contains(&s)),
-            "{refused:?}"
-        );
-    }
-}
+mod tests;

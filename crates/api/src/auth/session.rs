@@ -13,7 +13,7 @@ use mainstay_domain::{
     },
 };
 use mainstay_store::{account::FIRST_DEVICE_GENERATION, session::NewSession};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -26,9 +26,10 @@ use crate::{
     },
     http::{
         caller::{Caller, claims},
-        idempotency::{HeldKey, Reply, key, once},
+        idempotency::{HeldKey, OutdatedReply, Reply, key, once, once_while_usable},
         problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
+        rate_limit::DeviceProof,
     },
     openapi::{
         endpoint::{self, Endpoint, Tag},
@@ -190,7 +191,9 @@ async fn logout(request: HttpRequest) -> HandlerResult {
     let state = State::of(&request);
     let claims = claims(&request)?;
     // A stored response is looked up before it is known whether the session is live.
-    state.limits.count_device(claims.sid, &request)?;
+    state
+        .limits
+        .count_device((DeviceProof::Session, claims.sid), &request)?;
     let key = key(&request, Some(claims.sid), b"").await?;
     // A retry comes from a session that the first request has ended.
     once(&state, key.as_ref(), async {
@@ -240,6 +243,47 @@ async fn list(caller: Caller) -> HandlerResult {
         HttpResponse::Ok(),
         to_json(&json!({ "items": items, "next_cursor": null })),
     ))
+}
+
+/// Runs a request that starts a session, and only once for each `Idempotency-Key`. A retry gets the stored response as long as
+/// its tokens are of use. If the session has ended, or its first refresh token was used, the retry is carried out as a new
+/// request: a spent refresh token would end the session.
+pub async fn once_with_session(
+    state: &State,
+    key: Option<&HeldKey>,
+    work: impl AsyncFnOnce(Option<OutdatedReply>) -> HandlerResult,
+) -> HandlerResult {
+    let is_usable = async |reply: &Reply| are_tokens_usable(state, &reply.body).await;
+    once_while_usable(state, key, is_usable, work).await
+}
+
+/// Whether the tokens in a stored response are those of a live session that has not got others since.
+async fn are_tokens_usable(state: &State, body: &[u8]) -> HandlerResult<bool> {
+    let Ok(stored) = serde_json::from_slice::<StoredSession>(body) else {
+        return Ok(false);
+    };
+    let (account, session) = (stored.account.id, stored.tokens.session_id);
+    let session = state.store.refresh_state(account, session).await?;
+    let idle_since = state.clock.micros() - IDLE_S * 1_000_000;
+    Ok(session
+        .is_some_and(|session| !session.ended && session.counter == 0 && session.last_used_at > idle_since))
+}
+
+/// What a stored response tells of its session.
+#[derive(Deserialize)]
+struct StoredSession {
+    account: StoredAccount,
+    tokens: StoredTokens,
+}
+
+#[derive(Deserialize)]
+struct StoredAccount {
+    id: Uuid,
+}
+
+#[derive(Deserialize)]
+struct StoredTokens {
+    session_id: Uuid,
 }
 
 /// Builds the response to a sign-in. No cache on the way may store the tokens.

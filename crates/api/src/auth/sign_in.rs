@@ -1,6 +1,6 @@
 //! Signing in.
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::HttpResponse;
 use mainstay_domain::account::Login;
 use mainstay_store::{StoreError, credentials::Credentials};
 use serde_json::json;
@@ -10,13 +10,13 @@ use crate::{
     auth::{
         device_token::Owner,
         login_delay::Attempt,
-        session::{SignedIn, signed_in, signed_in_example, start_session_of},
-        turns::Applicant,
+        session::{SignedIn, once_with_session, signed_in, signed_in_example, start_session_of},
+        turns::{Applicant, Precedence},
         verification::verify,
     },
     http::{
-        body::{Input, PublicBody},
-        idempotency::once,
+        body::PublicBody,
+        idempotency::OutdatedReply,
         network::{client_address, customer, network},
         problem::{HandlerResult, Problem, ProblemKind},
     },
@@ -47,13 +47,16 @@ pub fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn login(body: PublicBody<Login>) -> HandlerResult {
-    let (state, key) = (State::of(&body.request), body.key.as_ref());
-    once(&state, key, sign_in(&state, &body)).await
+    let state = State::of(&body.request);
+    once_with_session(&state, body.key.as_ref(), async |outdated| {
+        sign_in(&state, &body, outdated).await
+    })
+    .await
 }
 
 /// Verifies the address and password, and starts a session.
-async fn sign_in(state: &State, body: &PublicBody<Login>) -> HandlerResult {
-    let credentials = authenticate(state, &body.request, &body.value).await?;
+async fn sign_in(state: &State, body: &PublicBody<Login>, outdated: Option<OutdatedReply>) -> HandlerResult {
+    let credentials = authenticate(state, body).await?;
     let account = state.store.account(credentials.account).await;
     let account = account.map_err(refused)?;
     let device_name = body.value.device_name.clone();
@@ -63,7 +66,10 @@ async fn sign_in(state: &State, body: &PublicBody<Login>) -> HandlerResult {
     };
     let (session, tokens) = start_session_of(state, owner, account.role, device_name)?;
     let reply = signed_in(HttpResponse::Ok(), account, tokens);
-    let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
+    let stored = body
+        .key
+        .as_ref()
+        .map(|key| key.to_stored_in_place_of(&reply, outdated));
     let now = state.clock.micros();
     let created = state.store.create_session(credentials, session, stored, now);
     created.await.map_err(refused)?;
@@ -80,12 +86,12 @@ fn refused(error: StoreError) -> Problem {
 }
 
 /// Verifies the address and password of a sign-in, and delays guesses.
-async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> HandlerResult<Credentials> {
-    let (email, address) = (login.email.key(), client_address(request, &state.trusted_proxies));
+async fn authenticate(state: &State, body: &PublicBody<Login>) -> HandlerResult<Credentials> {
+    let login = &body.value;
+    let address = client_address(&body.request, &state.trusted_proxies);
     let found = state.store.credentials(&login.email).await?;
-    let known = known_device(state, login, found.as_ref());
-    count_device_token(state, request, login, known)?;
-    let mut attempt = Attempt::sign_in(&state.store, &email, address, &state.clock);
+    let known = known_device(state, body, found.as_ref())?;
+    let mut attempt = Attempt::sign_in(&state.store, &login.email.key(), address, &state.clock);
     if let Some((account, device)) = known {
         attempt = attempt.by_device(account, device);
     }
@@ -93,7 +99,11 @@ async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> Ha
     let applicant = Applicant {
         customer: &customer(address),
         network: &network(address),
-        known_to: known.map(|(account, _)| account),
+        account: known.map(|(account, _)| account),
+        precedence: match known {
+            Some(_) => Precedence::First,
+            None => Precedence::Usual,
+        },
     };
     let turn = state.passwords.sign_in_turn(applicant).await?;
     let hash = found
@@ -104,27 +114,36 @@ async fn authenticate(state: &State, request: &HttpRequest, login: &Login) -> Ha
     credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))
 }
 
-/// Counts a sign-in with a device token further, which so far is counted for its device only: for the account, since an
-/// account may have many devices, or for the network if the token is of another account or an earlier generation.
-fn count_device_token(
+/// Returns the account and the device of a sign-in, if its device token is valid for the account.
+///
+/// A sign-in with a device token was counted for its device only. It is counted further: for the account, since an account
+/// may have many devices. If that is too much, or the token is of another account or an earlier generation, it is counted
+/// for its network and treated as one without a token.
+///
+/// # Errors
+/// 429 after too many from the network.
+fn known_device(
     state: &State,
-    request: &HttpRequest,
-    login: &Login,
-    known: Option<(Uuid, Uuid)>,
-) -> HandlerResult<()> {
-    match known {
-        Some((account, _)) => state.limits.count_account(account, request),
-        None if login.device(state).is_some() => {
-            let address = client_address(request, &state.trusted_proxies);
-            state.limits.count_network(address, request)
-        }
-        None => Ok(()),
+    body: &PublicBody<Login>,
+    found: Option<&Credentials>,
+) -> HandlerResult<Option<(Uuid, Uuid)>> {
+    let known = device_of_account(state, &body.value, found);
+    if !body.is_of_device {
+        return Ok(None);
     }
+    if let Some((account, _)) = known
+        && state.limits.count_account(account, &body.request).is_ok()
+    {
+        return Ok(known);
+    }
+    let address = client_address(&body.request, &state.trusted_proxies);
+    state.limits.count_network(address, &body.request)?;
+    Ok(None)
 }
 
-/// Returns the account and the device of a sign-in, if its device token is valid for the account. For an unknown address it
-/// is compared too, so that it takes the same time.
-fn known_device(state: &State, login: &Login, found: Option<&Credentials>) -> Option<(Uuid, Uuid)> {
+/// Returns the account and the device of a valid device token. For an unknown address it is compared too, so that it takes
+/// the same time.
+fn device_of_account(state: &State, login: &Login, found: Option<&Credentials>) -> Option<(Uuid, Uuid)> {
     let owner = found.map(|credentials| Owner {
         account: credentials.account,
         generation: credentials.device_generation,

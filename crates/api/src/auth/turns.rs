@@ -1,9 +1,9 @@
 //! Turns: a short and fair queue for work of which only a little can run at a time.
 //!
-//! Each customer of a provider gets a turn in rotation, and so does each network of the customer. So a flood from one
-//! customer delays another one by one turn at most, however many networks the flood comes from.
-//! Devices that the account knows come before the others. Whoever would wait too long is refused at once, and whoever
-//! stops waiting leaves the queue.
+//! Each customer of a provider gets a turn in rotation, and so does each network of the customer, and each account in the
+//! network. So a flood from one customer delays another one by one turn at most, however many networks and accounts the flood
+//! comes from. Some come before the others, such as devices that the account knows. Whoever would wait too long is refused
+//! at once, and whoever stops waiting leaves the queue.
 
 use std::{
     collections::VecDeque,
@@ -26,20 +26,31 @@ const MAX_WAIT: Duration = Duration::from_secs(4);
 const FIRST_GUESS: Duration = Duration::from_millis(50);
 /// The share of the latest turn in the mean is one in so many.
 const SMOOTHING: u32 = 8;
-/// The largest number of one account's known devices in the queue.
+/// The largest number of places that one account has in the queue.
 const MAX_OF_ACCOUNT: usize = 4;
-/// While others wait, one of them follows after so many known devices.
-const DEVICES_IN_A_ROW: u32 = 4;
+/// While others wait, one of them follows after so many who come first.
+const FIRST_IN_A_ROW: u32 = 4;
 
 /// Who asks for a turn.
 #[derive(Debug, Clone, Copy)]
 pub struct Applicant<'a> {
-    /// The customer, or whatever else shares its turns: an IPv4 address or an IPv6 /48.
+    /// The customer: an IPv4 /24 or an IPv6 /48.
     pub customer: &'a str,
     /// The network of the customer: an IPv4 address or an IPv6 /64.
     pub network: &'a str,
-    /// The account that knows the device, if it does.
-    pub known_to: Option<Uuid>,
+    /// The account, if it is proven that the applicant belongs to it. Otherwise others could take its places.
+    pub account: Option<Uuid>,
+    /// Whether the applicant comes before others.
+    pub precedence: Precedence,
+}
+
+/// Who comes before whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precedence {
+    /// Before the others.
+    First,
+    /// After those who come first. Still the others have one turn in five.
+    Usual,
 }
 
 /// A number of turns at a time, and the queue for them. Clones share them.
@@ -57,17 +68,19 @@ pub struct Turn {
 struct Queue {
     free: usize,
     size: u32,
-    devices: Line,
+    first: Line,
     others: Line,
-    /// Known devices that had their turn since one of the others had.
-    devices_in_a_row: u32,
+    /// Those who came first and had their turn since one of the others had.
+    first_in_a_row: u32,
     next_number: u64,
     /// How long a turn takes on average.
     mean: Duration,
 }
 
-/// Those who wait: by customer, and by network within one.
-type Line = Rotation<Rotation<VecDeque<Waiter>>>;
+/// Those who wait: by customer, by network within one, and by account within that.
+type Line = Rotation<Rotation<Rotation<VecDeque<Waiter>>>>;
+/// The place in the rotations, the widest first.
+type Path = [String; 3];
 
 #[derive(Debug)]
 struct Waiter {
@@ -80,15 +93,19 @@ struct Waiter {
 struct Place {
     turns: Turns,
     number: u64,
-    path: [String; 2],
-    is_known: bool,
+    path: Path,
+    precedence: Precedence,
     turn: oneshot::Receiver<Turn>,
 }
 
-impl<'a> Applicant<'a> {
-    /// The place in the rotations, the widest first.
-    const fn path(&self) -> [&'a str; 2] {
-        [self.customer, self.network]
+impl Applicant<'_> {
+    fn path(&self) -> Path {
+        let account = self.account.map(|account| account.to_string());
+        [
+            self.customer.to_owned(),
+            self.network.to_owned(),
+            account.unwrap_or_default(),
+        ]
     }
 }
 
@@ -99,9 +116,9 @@ impl Turns {
         Self(Arc::new(Mutex::new(Queue {
             free: size,
             size: u32::try_from(size).unwrap_or(u32::MAX),
-            devices: Line::default(),
+            first: Line::default(),
             others: Line::default(),
-            devices_in_a_row: 0,
+            first_in_a_row: 0,
             next_number: 0,
             mean: FIRST_GUESS,
         })))
@@ -126,7 +143,8 @@ impl Turns {
                 turns: Some(self.clone()),
             }));
         }
-        if queue.expected_wait(applicant) > MAX_EXPECTED || queue.is_crowded(applicant) {
+        let path = applicant.path();
+        if queue.expected_wait(applicant.precedence, &path) > MAX_EXPECTED || queue.is_crowded(applicant) {
             return None;
         }
         let (sender, turn) = oneshot::channel();
@@ -134,16 +152,15 @@ impl Turns {
         queue.next_number += 1;
         let waiter = Waiter {
             number,
-            account: applicant.known_to,
+            account: applicant.account,
             turn: sender,
         };
-        let is_known = applicant.known_to.is_some();
-        queue.line(is_known).push(&applicant.path(), waiter);
+        queue.line(applicant.precedence).push(&path, waiter);
         Some(Err(Place {
             turns: self.clone(),
             number,
-            path: applicant.path().map(str::to_owned),
-            is_known,
+            path,
+            precedence: applicant.precedence,
             turn,
         }))
     }
@@ -193,46 +210,44 @@ impl Drop for Turn {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let path = self.path.each_ref().map(String::as_str);
         let mut queue = self.turns.lock();
-        queue.line(self.is_known).remove(&path, self.number);
+        queue.line(self.precedence).remove(&self.path, self.number);
     }
 }
 
 impl Queue {
-    fn line(&mut self, is_known: bool) -> &mut Line {
-        if is_known {
-            &mut self.devices
-        } else {
-            &mut self.others
+    fn line(&mut self, precedence: Precedence) -> &mut Line {
+        match precedence {
+            Precedence::First => &mut self.first,
+            Precedence::Usual => &mut self.others,
         }
     }
 
     /// How long a newcomer is expected to wait.
-    fn expected_wait(&self, newcomer: Applicant<'_>) -> Duration {
-        let before = if newcomer.known_to.is_some() {
-            self.devices.before(&newcomer.path())
-        } else {
-            self.devices.len() + self.others.before(&newcomer.path())
+    fn expected_wait(&self, precedence: Precedence, path: &[String]) -> Duration {
+        let before = match precedence {
+            Precedence::First => self.first.before(path),
+            Precedence::Usual => self.first.len() + self.others.before(path),
         };
         self.mean * u32::try_from(before).unwrap_or(u32::MAX) / self.size
     }
 
-    /// Whether the account of a known device has as many in the queue as it may have. Without it, whoever has an account
-    /// could fill the places of all known devices in their network.
+    /// Whether the account of a newcomer has as many places as it may have. Without this, one account could fill the places
+    /// of all who are in its network.
     fn is_crowded(&self, newcomer: Applicant<'_>) -> bool {
+        let places = |account| self.first.count_of(account) + self.others.count_of(account);
         newcomer
-            .known_to
-            .is_some_and(|account| self.devices.count_of(account) >= MAX_OF_ACCOUNT)
+            .account
+            .is_some_and(|account| places(account) >= MAX_OF_ACCOUNT)
     }
 
     fn next(&mut self) -> Option<Waiter> {
-        let others_come_first = self.devices_in_a_row >= DEVICES_IN_A_ROW && !self.others.is_empty();
-        if !others_come_first && let Some(device) = self.devices.next() {
-            self.devices_in_a_row += 1;
-            return Some(device);
+        let others_are_due = self.first_in_a_row >= FIRST_IN_A_ROW && !self.others.is_empty();
+        if !others_are_due && let Some(first) = self.first.next() {
+            self.first_in_a_row += 1;
+            return Some(first);
         }
-        self.devices_in_a_row = 0;
+        self.first_in_a_row = 0;
         self.others.next()
     }
 }

@@ -27,6 +27,7 @@ use crate::{
         media_type::content_type_is,
         network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
+        rate_limit::DeviceProof,
         schema_validation::InputSchema,
         strict_json,
     },
@@ -62,7 +63,13 @@ pub trait Input: DeserializeOwned + Send + 'static {
     const MAY_NAME_DEVICE: bool = false;
 
     /// Returns the device whose token the input has, if this service issued it.
-    fn device(&self, _state: &State) -> Option<Uuid> {
+    fn device(&self, _state: &State) -> Option<(DeviceProof, Uuid)> {
+        None
+    }
+
+    /// Returns the problem of requests that this service does not take, whatever else is wrong with them. The bytes are those
+    /// of the body, empty if it could not be read. It is asked for only if something is wrong.
+    fn refusal(_state: &State, _bytes: &[u8]) -> Option<Problem> {
         None
     }
 
@@ -98,6 +105,8 @@ pub struct PublicBody<T> {
     pub request: HttpRequest,
     /// The `Idempotency-Key` of the request.
     pub key: Option<HeldKey>,
+    /// Whether the request is counted for the device whose token the body has, and not for its network.
+    pub is_of_device: bool,
 }
 
 /// A JSON body of a request that needs sign-in. The sign-in is checked before the body.
@@ -119,26 +128,47 @@ impl<T: Input> FromRequest for PublicBody<T> {
         let mut payload = payload.take();
         async move {
             let state = State::of(&request);
-            let count_network = || {
-                let address = client_address(&request, &state.trusted_proxies);
-                state.limits.count_network(address, &request)
-            };
+            let address = client_address(&request, &state.trusted_proxies);
+            let count_network = || state.limits.count_network(address, &request);
             if !T::MAY_NAME_DEVICE {
                 count_network()?;
             }
-            let read = read::<T>(&request, None, &mut payload).await;
+            let read = read_public::<T>(&request, &state, &mut payload).await;
+            let mut is_of_device = false;
             if T::MAY_NAME_DEVICE {
                 let device = read.as_ref().ok().and_then(|(value, _)| value.device(&state));
-                match device {
-                    Some(device) => state.limits.count_device(device, &request)?,
-                    None => count_network()?,
+                let counted = device.map(|device| (device.0, state.limits.count_device(device, &request)));
+                match counted {
+                    Some((_, Ok(()))) => is_of_device = true,
+                    Some((DeviceProof::Session, refused)) => refused?,
+                    // Somebody else may have a copy of the token. The device is then treated as one without it.
+                    Some((DeviceProof::DeviceToken, _)) | None => count_network()?,
                 }
             }
             let (value, key) = read?;
-            Ok(Self { value, request, key })
+            Ok(Self {
+                value,
+                request,
+                key,
+                is_of_device,
+            })
         }
         .boxed_local()
     }
+}
+
+/// Reads the body of a request without sign-in. If anything is wrong with a request that the service does not take anyway,
+/// that is the problem.
+async fn read_public<T: Input>(
+    request: &HttpRequest,
+    state: &State,
+    payload: &mut Payload,
+) -> HandlerResult<(Checked<T>, Option<HeldKey>)> {
+    let refused = |bytes: &[u8], problem| T::refusal(state, bytes).unwrap_or(problem);
+    let read = read_bytes(request, None, payload).await;
+    let (bytes, key) = read.map_err(|problem| refused(&[], problem))?;
+    let parsed = parse_in_turn(state, None, bytes.clone()).await;
+    Ok((parsed.map_err(|problem| refused(&bytes, problem))?, key))
 }
 
 impl<T: Input> FromRequest for Body<T> {

@@ -117,9 +117,22 @@ impl HeldKey {
         StoredResponse {
             key: self.key.clone(),
             answer: reply.to_bytes(),
+            in_place_of: None,
+        }
+    }
+
+    /// Returns a response in the form to be stored, in the place of one that is of no use any more.
+    pub fn to_stored_in_place_of(&self, reply: &Reply, outdated: Option<OutdatedReply>) -> StoredResponse {
+        StoredResponse {
+            in_place_of: outdated.map(|outdated| outdated.0),
+            ..self.to_stored(reply)
         }
     }
 }
+
+/// A stored response that is of no use any more, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutdatedReply(Vec<u8>);
 
 /// Returns the key of a request with this body, if the client sent one. Requests without sign-in share one owner.
 ///
@@ -201,18 +214,48 @@ pub async fn once(
     key: Option<&HeldKey>,
     work: impl Future<Output = HandlerResult>,
 ) -> HandlerResult {
-    let Some(key) = key else { return work.await };
-    if let Some(reply) = stored_reply(state, Some(key)).await? {
-        return Ok(reply.into_response());
+    once_while_usable(state, key, async |_| Ok(true), async |_| work.await).await
+}
+
+/// Runs a request as [`once`] does, except that a stored response that is of no use any more is not sent again. Then the
+/// request is carried out as a new one, and `work` gets that response, to store another one in its place.
+pub async fn once_while_usable(
+    state: &State,
+    key: Option<&HeldKey>,
+    is_usable: impl AsyncFnOnce(&Reply) -> HandlerResult<bool>,
+    work: impl AsyncFnOnce(Option<OutdatedReply>) -> HandlerResult,
+) -> HandlerResult {
+    let Some(key) = key else { return work(None).await };
+    let mut outdated = None;
+    if let Some(stored) = state.store.stored_response(&key.key).await? {
+        let reply = Reply::from_bytes(&stored)?;
+        if is_usable(&reply).await? {
+            return Ok(reply.into_response());
+        }
+        outdated = Some(OutdatedReply(stored));
     }
-    match work.await {
-        Err(problem) if problem.kind == ProblemKind::RequestInProgress => reply_of_other(state, key).await,
+    match work(outdated.clone()).await {
+        Err(problem) if problem.kind == ProblemKind::RequestInProgress => {
+            wait_for_reply(async || other_response(state, key, outdated.as_ref()).await).await
+        }
         Err(problem) => {
-            let reply = stored_reply(state, Some(key)).await?.ok_or(problem)?;
-            Ok(reply.into_response())
+            let stored = other_response(state, key, outdated.as_ref())
+                .await?
+                .ok_or(problem)?;
+            Ok(Reply::from_bytes(&stored)?.into_response())
         }
         done => done,
     }
+}
+
+/// Returns the stored response to a request with this key, unless it is the one that is of no use.
+async fn other_response(
+    state: &State,
+    key: &HeldKey,
+    outdated: Option<&OutdatedReply>,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let stored = state.store.stored_response(&key.key).await?;
+    Ok(stored.filter(|stored| outdated.is_none_or(|outdated| outdated.0 != *stored)))
 }
 
 /// Waits for the response of another server to a request with this key, which has no person as its owner.
@@ -220,7 +263,7 @@ pub async fn once(
 /// # Errors
 /// 409 if there is none after two seconds.
 pub async fn reply_of_other(state: &State, key: &HeldKey) -> HandlerResult {
-    wait_for_reply(async || state.store.stored_response(&key.key).await).await
+    wait_for_reply(async || other_response(state, key, None).await).await
 }
 
 /// Returns the stored response to an earlier request with this key, which has no person as its owner.

@@ -62,9 +62,16 @@ pub fn network(address: Option<IpAddr>) -> String {
     networks(address).into_iter().next().unwrap_or_default()
 }
 
-/// Returns the widest network that one customer of a provider may have: an IPv4 address itself, or the /48 of an IPv6 address.
+/// Returns the widest network that one customer of a provider usually has: the /24 of an IPv4 address, or the /48 of an IPv6
+/// address.
 pub fn customer(address: Option<IpAddr>) -> String {
-    networks(address).into_iter().next_back().unwrap_or_default()
+    around(address, 24, 48)
+}
+
+/// Returns a network that only a provider has, or a very large customer: the /16 of an IPv4 address, or the /32 of an IPv6
+/// address.
+pub fn provider(address: Option<IpAddr>) -> String {
+    around(address, 16, 32)
 }
 
 /// Returns the address that an address is counted as. An IPv6 address that stands for an IPv4 address is that one, whether it
@@ -98,12 +105,27 @@ pub fn networks(address: Option<IpAddr>) -> Vec<String> {
         Some(IpAddr::V4(v4)) => vec![v4.to_string()],
         Some(IpAddr::V6(v6)) => [64, 56, 48]
             .into_iter()
-            .map(|prefix| {
-                let bits = u128::from(v6) & (u128::MAX << (128 - prefix));
-                format!("{}/{prefix}", Ipv6Addr::from(bits))
-            })
+            .map(|prefix| v6_network(v6, prefix))
             .collect(),
     }
+}
+
+/// The network around an address, of that many bits of an IPv4 or of an IPv6 address.
+fn around(address: Option<IpAddr>, v4_bits: u32, v6_bits: u32) -> String {
+    match address.map(|address| address.to_canonical()) {
+        None => "unknown".to_owned(),
+        Some(IpAddr::V4(v4)) => {
+            let bits = u32::from(v4) & (u32::MAX << (32 - v4_bits));
+            format!("{}/{v4_bits}", Ipv4Addr::from(bits))
+        }
+        Some(IpAddr::V6(v6)) => v6_network(v6, v6_bits),
+    }
+}
+
+/// The network of an IPv6 address with a prefix of 1 to 128 bits.
+fn v6_network(address: Ipv6Addr, prefix: u32) -> String {
+    let bits = u128::from(address) & (u128::MAX << (128 - prefix));
+    format!("{}/{prefix}", Ipv6Addr::from(bits))
 }
 
 /// The lines of a header, in their order. Bytes that are no text stay as a mark, so that no line is lost that a proxy wrote to.

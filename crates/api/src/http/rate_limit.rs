@@ -46,7 +46,7 @@ struct Limiters {
     networks: Limiter<String>,
     /// For the wider networks of IPv6 addresses, the narrower one first.
     wider: Vec<Limiter<String>>,
-    devices: Limiter<Uuid>,
+    devices: Limiter<(DeviceProof, Uuid)>,
     /// For requests for helplines, by network, the narrowest first.
     helplines: Vec<Limiter<String>>,
 }
@@ -144,16 +144,26 @@ impl Limits {
         Ok(())
     }
 
-    /// Counts a request of a device that has shown that its token was issued here. So a flood from its network does not shut
+    /// Counts a request of a device that has shown a token that was issued here. So a flood from its network does not shut
     /// it out.
     ///
     /// # Errors
-    /// 429 after too many.
-    pub fn count_device(&self, device: Uuid, request: &HttpRequest) -> HandlerResult<()> {
+    /// 429 after too many with tokens of that kind.
+    pub fn count_device(
+        &self,
+        (proof, device): (DeviceProof, Uuid),
+        request: &HttpRequest,
+    ) -> HandlerResult<()> {
         let Some(limiters) = &self.limiters else {
             return Ok(());
         };
-        count(&limiters.devices, &device, "device", DEVICE_REQUESTS, request)
+        count(
+            &limiters.devices,
+            &(proof, device),
+            "device",
+            DEVICE_REQUESTS,
+            request,
+        )
     }
 
     /// Counts a request for helplines from a network, apart from its other requests.
@@ -188,6 +198,16 @@ impl Limits {
             }
         }
     }
+}
+
+/// What shows that a request comes from a device. Each kind is counted apart: whoever has a copy of a device token must not
+/// keep the device from refreshing its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeviceProof {
+    /// A refresh or access token of its session.
+    Session,
+    /// Its device token.
+    DeviceToken,
 }
 
 /// Whether rate limits apply.
@@ -266,11 +286,13 @@ mod tests {
         // A slow machine has got some back meanwhile.
         while limits.count_helplines(None, &request).is_ok() {}
         assert!(limits.count_helplines("192.0.2.1".parse().ok(), &request).is_ok());
+        let device = |proof, device| limits.count_device((proof, device), &request);
         for _ in 0..DEVICE_REQUESTS {
-            assert!(limits.count_device(Uuid::nil(), &request).is_ok());
+            assert!(device(DeviceProof::DeviceToken, Uuid::nil()).is_ok());
         }
-        assert!(limits.count_device(Uuid::nil(), &request).is_err());
-        assert!(limits.count_device(Uuid::max(), &request).is_ok());
+        assert!(device(DeviceProof::DeviceToken, Uuid::nil()).is_err());
+        assert!(device(DeviceProof::DeviceToken, Uuid::max()).is_ok());
+        assert!(device(DeviceProof::Session, Uuid::nil()).is_ok());
     }
 
     #[test]

@@ -23,7 +23,11 @@ async fn keep(store: &Store, account_no: i64, numbers: std::ops::Range<u32>) {
     let keys: Vec<_> = numbers.clone().map(|n| key(store, n)).collect();
     let write = store.data.write(move |conn| {
         for (n, key) in numbers.zip(keys) {
-            let answer = StoredResponse { key, answer: vec![1] };
+            let answer = StoredResponse {
+                key,
+                answer: vec![1],
+                in_place_of: None,
+            };
             answer.claim(conn)?;
             answer.insert(conn, account_no, DbTimestamp(NOW + i64::from(n)))?;
         }

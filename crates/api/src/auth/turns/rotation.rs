@@ -11,20 +11,20 @@ pub(super) trait Waiters: Default {
     /// How many wait.
     fn len(&self) -> usize;
 
-    /// How many of an account's known devices wait.
+    /// How many places an account has.
     fn count_of(&self, account: Uuid) -> usize;
 
     /// How many have their turn before a newcomer.
-    fn before(&self, path: &[&str]) -> usize;
+    fn before(&self, path: &[String]) -> usize;
 
     /// Adds a newcomer.
-    fn push(&mut self, path: &[&str], waiter: Waiter);
+    fn push(&mut self, path: &[String], waiter: Waiter);
 
     /// Takes the one whose turn it is.
     fn next(&mut self) -> Option<Waiter>;
 
     /// Removes the waiter with that number.
-    fn remove(&mut self, path: &[&str], number: u64);
+    fn remove(&mut self, path: &[String], number: u64);
 
     /// Whether nobody waits.
     fn is_empty(&self) -> bool {
@@ -44,11 +44,11 @@ impl Waiters for VecDeque<Waiter> {
             .count()
     }
 
-    fn before(&self, _path: &[&str]) -> usize {
+    fn before(&self, _path: &[String]) -> usize {
         self.len()
     }
 
-    fn push(&mut self, _path: &[&str], waiter: Waiter) {
+    fn push(&mut self, _path: &[String], waiter: Waiter) {
         self.push_back(waiter);
     }
 
@@ -56,7 +56,7 @@ impl Waiters for VecDeque<Waiter> {
         self.pop_front()
     }
 
-    fn remove(&mut self, _path: &[&str], number: u64) {
+    fn remove(&mut self, _path: &[String], number: u64) {
         self.retain(|waiter| waiter.number != number);
     }
 }
@@ -87,23 +87,23 @@ impl<Q: Waiters> Waiters for Rotation<Q> {
     }
 
     /// Of each other queue they are as many as of the newcomer's own, and one more that may be ahead in the rotation.
-    fn before(&self, path: &[&str]) -> usize {
+    fn before(&self, path: &[String]) -> usize {
         let Some((name, rest)) = path.split_first() else {
             return self.len();
         };
-        let own = self.queues.get(*name).map_or(0, |queue| queue.before(rest));
-        let others = self.queues.iter().filter(|(other, _)| other != name);
+        let own = self.queues.get(name).map_or(0, |queue| queue.before(rest));
+        let others = self.queues.iter().filter(|(other, _)| *other != name);
         own + others.map(|(_, queue)| queue.len().min(own + 1)).sum::<usize>()
     }
 
-    fn push(&mut self, path: &[&str], waiter: Waiter) {
+    fn push(&mut self, path: &[String], waiter: Waiter) {
         let Some((name, rest)) = path.split_first() else {
             return;
         };
-        if !self.queues.contains_key(*name) {
-            self.order.push_back((*name).to_owned());
+        if !self.queues.contains_key(name) {
+            self.order.push_back(name.clone());
         }
-        let queue = self.queues.entry((*name).to_owned()).or_default();
+        let queue = self.queues.entry(name.clone()).or_default();
         queue.push(rest, waiter);
     }
 
@@ -119,16 +119,16 @@ impl<Q: Waiters> Waiters for Rotation<Q> {
         waiter
     }
 
-    fn remove(&mut self, path: &[&str], number: u64) {
+    fn remove(&mut self, path: &[String], number: u64) {
         let Some((name, rest)) = path.split_first() else {
             return;
         };
-        let Some(queue) = self.queues.get_mut(*name) else {
+        let Some(queue) = self.queues.get_mut(name) else {
             return;
         };
         queue.remove(rest, number);
         if queue.is_empty() {
-            self.queues.remove(*name);
+            self.queues.remove(name);
             self.order.retain(|other| other != name);
         }
     }

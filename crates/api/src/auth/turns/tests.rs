@@ -10,7 +10,8 @@ fn from(network: &str) -> Applicant<'_> {
     Applicant {
         customer: network,
         network,
-        known_to: None,
+        account: None,
+        precedence: Precedence::Usual,
     }
 }
 
@@ -23,7 +24,14 @@ fn of_customer<'a>(customer: &'a str, network: &'a str) -> Applicant<'a> {
 
 fn known(network: &str, account: u128) -> Applicant<'_> {
     Applicant {
-        known_to: Some(Uuid::from_u128(account)),
+        precedence: Precedence::First,
+        ..of_account(network, account)
+    }
+}
+
+fn of_account(network: &str, account: u128) -> Applicant<'_> {
+    Applicant {
+        account: Some(Uuid::from_u128(account)),
         ..from(network)
     }
 }
@@ -77,6 +85,33 @@ async fn a_customer_has_one_turn_in_rotation_however_many_networks_it_has() {
 }
 
 #[tokio::test]
+async fn an_account_has_one_turn_of_its_network_in_rotation_however_often_it_asks() {
+    let (flood, other) = (of_account("one", 1), of_account("one", 2));
+    let applicants = [flood, flood, flood, other, from("two"), other];
+    assert_eq!(order(&applicants).await, [0, 4, 3, 1, 5, 2]);
+}
+
+#[tokio::test]
+async fn many_accounts_of_one_network_delay_another_network_by_one_turn() {
+    let mut applicants: Vec<_> = (0..30).map(|n| of_account("flood", n)).collect();
+    applicants.push(of_account("other", 99));
+    assert_eq!(order(&applicants).await[..3], [0, 30, 1]);
+}
+
+#[tokio::test]
+async fn many_accounts_of_one_network_do_not_fill_the_queue_for_another() {
+    let turns = Turns::new(1);
+    let _under_way = turns.acquire(from("first")).await.unwrap();
+    let mut places = Vec::new();
+    for account in 0..400 {
+        places.extend(turns.enter(of_account("flood", account)).map(Result::unwrap_err));
+    }
+    assert!(places.len() < 100, "{}", places.len());
+    assert!(turns.enter(of_account("flood", 1000)).is_none());
+    assert!(turns.enter(of_account("elsewhere", 1001)).is_some());
+}
+
+#[tokio::test]
 async fn the_networks_of_one_customer_do_not_fill_the_queue() {
     let turns = Turns::new(1);
     let _under_way = turns.acquire(from("first")).await.unwrap();
@@ -94,7 +129,7 @@ async fn the_networks_of_one_customer_do_not_fill_the_queue() {
 }
 
 #[tokio::test]
-async fn known_devices_come_first_and_others_are_not_forgotten() {
+async fn who_comes_first_is_served_first_and_others_are_not_forgotten() {
     let other = from("other");
     let device = |n| known("devices", n);
     assert_eq!(order(&[other, other, device(1), device(2)]).await, [2, 3, 0, 1]);
@@ -128,15 +163,19 @@ async fn whoever_would_wait_too_long_is_refused_at_once_and_other_networks_are_n
 }
 
 #[tokio::test]
-async fn the_devices_of_one_account_do_not_fill_the_queue() {
+async fn one_account_does_not_fill_the_queue_from_however_many_networks() {
     let turns = Turns::new(1);
     let _under_way = turns.acquire(from("one")).await.unwrap();
     let mut places = Vec::new();
-    while let Some(entered) = turns.enter(known("one", 1)) {
-        places.push(entered.unwrap_err());
+    for network in 0..20 {
+        let network = network.to_string();
+        for applicant in [known(&network, 1), of_account(&network, 1)] {
+            places.extend(turns.enter(applicant).map(Result::unwrap_err));
+        }
     }
     assert_eq!(places.len(), MAX_OF_ACCOUNT);
     assert!(turns.enter(known("one", 2)).is_some());
+    assert!(turns.enter(of_account("one", 3)).is_some());
 }
 
 #[tokio::test]
@@ -182,20 +221,28 @@ enum Event {
         customer: u8,
         network: u8,
         account: Option<u8>,
+        precedence: Precedence,
     },
     Leave(usize),
     End(usize),
 }
 
+fn precedence() -> impl Strategy<Value = Precedence> {
+    prop_oneof![Just(Precedence::First), Just(Precedence::Usual)]
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        (0..3_u8, 0..3_u8, proptest::option::of(0..3_u8)).prop_map(|(customer, network, account)| {
-            Event::Enter {
-                customer,
-                network,
-                account,
+        (0..3_u8, 0..3_u8, proptest::option::of(0..3_u8), precedence()).prop_map(
+            |(customer, network, account, precedence)| {
+                Event::Enter {
+                    customer,
+                    network,
+                    account,
+                    precedence,
+                }
             }
-        }),
+        ),
         any::<usize>().prop_map(Event::Leave),
         any::<usize>().prop_map(Event::End),
     ]
@@ -209,10 +256,10 @@ proptest! {
         let (mut held, mut waiting): (Vec<Turn>, Vec<Place>) = Default::default();
         for event in events {
             match event {
-                Event::Enter { customer, network, account } => {
+                Event::Enter { customer, network, account, precedence } => {
                     let (customer, network) = (customer.to_string(), network.to_string());
-                    let known_to = account.map(|account| Uuid::from_u128(account.into()));
-                    match turns.enter(Applicant { customer: &customer, network: &network, known_to }) {
+                    let account = account.map(|account| Uuid::from_u128(account.into()));
+                    match turns.enter(Applicant { customer: &customer, network: &network, account, precedence }) {
                         Some(Ok(turn)) => held.push(turn),
                         Some(Err(place)) => waiting.push(place),
                         None => {}
@@ -233,9 +280,9 @@ proptest! {
             }
             let queue = turns.lock();
             prop_assert_eq!(queue.free + held.len(), size);
-            prop_assert_eq!(queue.devices.len() + queue.others.len(), waiting.len());
+            prop_assert_eq!(queue.first.len() + queue.others.len(), waiting.len());
             prop_assert!(queue.free == 0 || waiting.is_empty());
-            for line in [&queue.devices, &queue.others] {
+            for line in [&queue.first, &queue.others] {
                 let (order, queues) = line.sizes();
                 prop_assert_eq!(order, queues);
             }

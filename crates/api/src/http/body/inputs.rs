@@ -9,7 +9,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    http::body::Input,
+    auth::registration_policy::RegistrationMode,
+    http::{
+        body::{Input, parse_value},
+        problem::{Problem, ProblemKind},
+        rate_limit::DeviceProof,
+    },
     openapi::schema::{Components, add_input},
     server::state::State,
 };
@@ -43,6 +48,14 @@ impl Input for Registration {
         }
     }
 
+    fn refusal(state: &State, bytes: &[u8]) -> Option<Problem> {
+        match state.registration.mode {
+            RegistrationMode::Open => None,
+            RegistrationMode::Closed => Some(Problem::new(ProblemKind::RegistrationClosed)),
+            RegistrationMode::Invite => has_no_code(bytes).then(|| Problem::new(ProblemKind::InviteInvalid)),
+        }
+    }
+
     fn check(&self, _now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
         Self::check(self, findings);
     }
@@ -52,8 +65,9 @@ impl Input for Login {
     type Shape = Self;
     const MAY_NAME_DEVICE: bool = true;
 
-    fn device(&self, state: &State) -> Option<Uuid> {
-        state.devices.issued_to(self.device_token.as_deref()?)
+    fn device(&self, state: &State) -> Option<(DeviceProof, Uuid)> {
+        let device = state.devices.issued_to(self.device_token.as_deref()?)?;
+        Some((DeviceProof::DeviceToken, device))
     }
 
     fn check(&self, _now: chrono::DateTime<chrono::Utc>, _findings: &mut Findings) {}
@@ -63,8 +77,9 @@ impl Input for Refresh {
     type Shape = Self;
     const MAY_NAME_DEVICE: bool = true;
 
-    fn device(&self, state: &State) -> Option<Uuid> {
-        Some(state.refresh.read(&self.refresh_token)?.session)
+    fn device(&self, state: &State) -> Option<(DeviceProof, Uuid)> {
+        let claims = state.refresh.read(&self.refresh_token)?;
+        Some((DeviceProof::Session, claims.session))
     }
 
     fn check(&self, _now: chrono::DateTime<chrono::Utc>, _findings: &mut Findings) {}
@@ -87,4 +102,13 @@ plain_inputs! {
     PasswordChange: Self::check;
     Erasure: |_, _| ();
     AccountUpdate: |_, _| ();
+}
+
+/// Whether a text is the JSON of a registration without the code of an invite.
+fn has_no_code(bytes: &[u8]) -> bool {
+    let read = parse_value(bytes).map(|read| read.value);
+    let Ok(Value::Object(members)) = read else {
+        return false;
+    };
+    members.get("invite_code").is_none_or(Value::is_null)
 }

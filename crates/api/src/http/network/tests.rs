@@ -181,6 +181,17 @@ fn an_ipv6_address_is_counted_under_three_networks() {
     let address = "2001:db8:1:2:3:4:5:6".parse().ok();
     assert_eq!(network(address), "2001:db8:1:2::/64");
     assert_eq!(customer(address), "2001:db8:1::/48");
+    assert_eq!(provider(address), "2001:db8::/32");
+}
+
+#[test]
+fn an_ipv4_address_is_one_of_its_customer_and_its_provider() {
+    for text in ["192.0.2.7", "::ffff:192.0.2.7"] {
+        let address = text.parse().ok();
+        let found = [network(address), customer(address), provider(address)];
+        assert_eq!(found, ["192.0.2.7", "192.0.2.0/24", "192.0.0.0/16"]);
+    }
+    assert_eq!([network(None), customer(None), provider(None)], ["unknown"; 3]);
 }
 
 proptest! {
