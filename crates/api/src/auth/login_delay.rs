@@ -235,7 +235,7 @@ fn too_early(wait: i64) -> Problem {
     }
     Problem {
         detail: Some(format!(
-            "Very many others are trying to sign in to this account. You keep your place in line: about {} minutes.",
+            "Very many others are trying to sign in with this address. You keep your place in line: about {} minutes.",
             (seconds + 59) / 60
         )),
         ..problem

@@ -34,7 +34,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .operation(Tag::Accounts, "register", "Create an account and sign in")
             .about(
                 "Creates an account for a person in recovery and starts a session. Some services need the code of an invite, and some \
-                 take no registrations.",
+                 take no registrations: then that is the problem, whatever the body is.",
             )
             .takes::<Registration>(|| json!({
                 "email": "sam@example.org", "password": "rivers bend slowly", "display_name": "Sam",

@@ -35,7 +35,9 @@ pub fn endpoints() -> Vec<Endpoint> {
             .about(
                 "Starts a session. The response and its timing are the same for an unknown address and a wrong password. Send the \
                  device token that this device got at its last sign-in or refresh: then wrong passwords that others send do not \
-                 delay it.",
+                 delay it. If somebody guesses with a copy of the token, the device is treated as one without a token. After a \
+                 429 wait for the seconds in Retry-After. While very many try to sign in with the address, a network without a \
+                 device token keeps its place in line, so it comes to its turn.",
             )
             .takes::<Login>(|| json!({
                 "email": "sam@example.org", "password": "rivers bend slowly", "device_name": "Sam's phone",

@@ -324,7 +324,7 @@ pub struct Login {
     /// The name of the device in the list of sessions.
     pub device_name: Option<Label>,
     /// The latest device token that this device got for the account. With it nobody else's wrong passwords delay the
-    /// device. One that is not valid is ignored.
+    /// device. One that is not valid is ignored, and one with which somebody else guesses does no harm.
     #[schema(write_only)]
     pub device_token: Option<Text<0, 200>>,
     /// The code of a second factor. No account has one yet, so it is ignored.
