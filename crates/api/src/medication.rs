@@ -109,7 +109,7 @@ async fn due(caller: Caller) -> HandlerResult {
     let (from, to) = requested_period(&caller, now)?;
     let account = caller.state.store.account_of(caller.scope()).await?;
     let zone = Profile::from(&account).time_zone;
-    let read = caller.state.store.read_long(caller.scope(), move |records| {
+    let read = caller.read_long(move |records| {
         let (medication, doses) = read_doses(records, id, from, to.max(now))?;
         Ok(to_json(&MedicationDue {
             medication_id: id,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use self::query::{CursorPosition, MeetingQuery, cursor, list_parameters};
 use crate::{
     http::{
+        admission::turns::aside,
         conditional::etag_of,
         network::{client_address, network},
         problem::{HandlerResult, Problem, ProblemKind},
@@ -97,7 +98,7 @@ async fn list(request: HttpRequest) -> HandlerResult {
     // One more than fits on the page says whether there is a next page.
     let choose = move |candidates| page_of(candidates, &wanted, as_of, after, limit + 1);
     let network = network(client_address(&request, &state.trusted_proxies));
-    let mut found = state.store.search_meetings(network, search, choose).await?;
+    let mut found = aside(state.store.search_meetings(network, search, choose)).await?;
     let has_more = found.len() > limit;
     found.truncate(limit);
     let mut last = None;

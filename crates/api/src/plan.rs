@@ -287,7 +287,7 @@ fn latest_number(records: &mut Records<'_>, id: Uuid) -> Result<i64, StoreError>
 async fn numbers(caller: Caller) -> HandlerResult {
     let id = caller.path_id("id")?;
     let range = numbered_page(&caller, 'c')?;
-    let read = caller.state.store.read_long(caller.scope(), move |records| {
+    let read = caller.read_long(move |records| {
         let latest = latest_number(records, id)?;
         let VersionPage { versions, has_more } = records.client_versions(Kind::Plan, id, range)?;
         let next_cursor = versions
@@ -306,7 +306,7 @@ async fn number(caller: Caller) -> HandlerResult {
     let mut parameters = Parameters::read(&caller.request, &["compare_to"]);
     let compare_to = parameters.number::<i64>("compare_to", .., NO_SUCH_NUMBER);
     parameters.finish()?;
-    let read = caller.state.store.read_long(caller.scope(), move |records| {
+    let read = caller.read_long(move |records| {
         let latest = latest_number(records, id)?;
         let mut find = |number| find_number(records, id, number);
         let found = find(number)?.ok_or(StoreError::NotFound)?;

@@ -28,7 +28,7 @@ use crate::{
         seal::DataKeys,
     },
     on,
-    record::Expected,
+    record::{Expected, Records},
     session::NewSession,
 };
 
@@ -53,6 +53,16 @@ pub struct NewAccount {
 }
 
 type AccountColumns = (i64, String, i64, Vec<u8>, DbTimestamp, DbTimestamp);
+
+impl Records<'_> {
+    /// The account of the person.
+    ///
+    /// # Errors
+    /// [`StoreError::PersonGone`].
+    pub fn account(&mut self) -> Result<Account> {
+        Ok(load(self.conn, self.scope.account, &self.scope.keys)?.0)
+    }
+}
 
 impl Store {
     /// Creates an account, with a first session if one is given.

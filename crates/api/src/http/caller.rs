@@ -7,8 +7,11 @@ use mainstay_domain::{
     value::validation::FindingCode,
 };
 use mainstay_store::{
-    Expected, KeyedRecords, PersonScope, StoreError, Urgency,
-    cache::response_cache::{CachedBody, Stale},
+    Expected, KeyedRecords, PersonScope, Records, StoreError, Urgency,
+    cache::{
+        response_cache::{CachedBody, Stale},
+        revision::ObservedRevision,
+    },
     session::Principal,
 };
 use uuid::Uuid;
@@ -16,6 +19,7 @@ use uuid::Uuid;
 use crate::{
     auth::access_token::Claims,
     http::{
+        admission::turns::aside,
         conditional,
         kept_request::keep_principal,
         network::client_address,
@@ -96,6 +100,50 @@ impl Caller {
         let (store, now) = (&self.state.store, self.state.clock.micros());
         let body = store.get_or_compute(self.scope(), name, kinds, now, apply_changes, compute);
         Ok(body.await?)
+    }
+
+    /// Reads the caller's record with work that may take long, as [`mainstay_store::Store::read_long`]. Other requests run
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn read_long<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Records<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        aside(self.state.store.read_long(self.scope(), work)).await
+    }
+
+    /// Reads a part of the caller's record that may be large, for help, as [`mainstay_store::Store::read_large`]. Other
+    /// requests run meanwhile.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn read_large<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Records<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        aside(self.state.store.read_large(self.scope(), work)).await
+    }
+
+    /// Gives the cached response of that name at the observed revision, or computes it, as
+    /// [`mainstay_store::Store::get_or_compute_long`]. Other requests run meanwhile.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn get_or_compute_long<F>(
+        &self,
+        name: &str,
+        observed: ObservedRevision,
+        compute: F,
+    ) -> Result<Option<CachedBody>, StoreError>
+    where
+        F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>, StoreError> + Send + 'static,
+    {
+        let (store, now) = (&self.state.store, self.state.clock.micros());
+        aside(store.get_or_compute_long(self.scope(), name, observed, now, compute)).await
     }
 
     /// Returns an id from the path.

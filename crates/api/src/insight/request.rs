@@ -158,9 +158,8 @@ impl InsightRequest {
         if has_current(&caller.request, &tag) {
             return Ok(versioned(&caller.request, &tag, Vec::new));
         }
-        let (scope, now) = (caller.scope().clone(), caller.state.clock.micros());
-        let (is_now, owner, cache) = (self.upto.is_none(), scope.clone(), caller.state.store.clone());
-        let store = &caller.state.store;
+        let (is_now, now) = (self.upto.is_none(), caller.state.clock.micros());
+        let (owner, cache) = (caller.scope().clone(), caller.state.store.clone());
         let work = move |records: &mut Records<'_>| -> Result<Option<CachedBody>, StoreError> {
             let body = |facts: &Facts| to_json(&compute(facts, &self));
             let body = if is_now && needs.is_whole() {
@@ -172,11 +171,9 @@ impl InsightRequest {
         };
         // An insight of a past moment is hardly requested twice.
         let body = if is_now {
-            store
-                .get_or_compute_long(&scope, &key, observed, now, work)
-                .await?
+            caller.get_or_compute_long(&key, observed, work).await?
         } else {
-            store.read_long(&scope, work).await?
+            caller.read_long(work).await?
         };
         let body = body.ok_or(Problem::internal("an insight without a body"))?;
         Ok(versioned(&caller.request, &tag, || body.bytes))
@@ -196,7 +193,7 @@ impl InsightRequest {
             versioned(&caller.request, &tag, Vec::new)
         } else {
             let work = move |records: &mut Records<'_>| render(records, &self);
-            let body = caller.state.store.read_long(caller.scope(), work).await?;
+            let body = caller.read_long(work).await?;
             let mut response = versioned(&caller.request, &tag, || body);
             let media_type = HeaderValue::from_static(format.media_type);
             response.headers_mut().insert(header::CONTENT_TYPE, media_type);

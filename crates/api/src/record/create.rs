@@ -101,7 +101,7 @@ async fn read_context<C: Send + 'static>(
     now: DateTime<Utc>,
 ) -> Result<C, StoreError> {
     let read = move |records: &mut Records<'_>| read(records, now);
-    caller.state.store.read_large(caller.scope(), read).await
+    caller.read_large(read).await
 }
 
 /// Responds with the stored record alone.

@@ -56,7 +56,7 @@ fn history_handler(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult
 async fn history(caller: Caller, kind: Kind) -> HandlerResult {
     let id = caller.path_id("id")?;
     let range = numbered_page(&caller, 'v')?;
-    let read = caller.state.store.read_long(caller.scope(), move |records| {
+    let read = caller.read_long(move |records| {
         let latest = records.latest_change(kind, id)?.ok_or(StoreError::NotFound)?;
         Ok((latest.created_at, records.history(kind, id, range)?))
     });

@@ -21,7 +21,7 @@ use mainstay_domain::{
     support::toolkit::{HelpOccasion, Occasion, Sources, Toolkit, toolkit},
     value::vocabulary::SituationCategory,
 };
-use mainstay_store::Records;
+use mainstay_store::{Records, StoreError};
 use serde_json::json;
 
 use self::records::{HelpRecords, read_records, with_id};
@@ -34,7 +34,7 @@ pub use self::{
 use crate::{
     http::{caller::Caller, problem::HandlerResult, query::Parameters},
     openapi::endpoint::{self, Endpoint, Parameter, Priority, Tag},
-    record::{find_by_path_id, id_parameter, json_response, path_of_one, profile},
+    record::{find_by_path_id, id_parameter, json_response, path_of_one},
 };
 
 /// Returns the endpoint for help without an event.
@@ -74,28 +74,49 @@ async fn get_help(caller: Caller) -> HandlerResult {
     let mut parameters = Parameters::read(&caller.request, &["category"]);
     let category = parameters.choice::<SituationCategory>("category");
     parameters.finish()?;
-    let (profile, records, now) = sources(&caller).await?;
     let occasion = Occasion {
         category,
         ..Occasion::default()
     };
-    let help = toolkit_of_record(&occasion, &profile, &records, now);
-    Ok(json_response(HttpResponse::Ok(), to_json(&help)))
+    let help = from_record(&caller, move |profile, records, now| {
+        to_json(&toolkit_of_record(&occasion, profile, &records, now))
+    });
+    Ok(json_response(HttpResponse::Ok(), help.await?))
 }
 
 async fn get_help_for_event<T: Record + HelpOccasion>(caller: Caller) -> HandlerResult {
     let event = with_id::<T>(&find_by_path_id(&caller, T::KIND).await?)?;
-    let (profile, records, now) = sources(&caller).await?;
-    let help = build_toolkit(event, &profile, records, now);
-    Ok(json_response(HttpResponse::Ok(), to_json(&help)))
+    let help = from_record(&caller, move |profile, records, now| {
+        to_json(&build_toolkit(event.clone(), profile, records, now))
+    });
+    Ok(json_response(HttpResponse::Ok(), help.await?))
 }
 
-/// Reads what help for the caller is put together from now.
-async fn sources(caller: &Caller) -> HandlerResult<(Profile, HelpRecords, DateTime<Utc>)> {
-    let (profile, now) = (profile(caller).await?, caller.state.clock.now());
-    let read = move |records: &mut Records<'_>| read_records(records, now);
-    let records = caller.state.store.read_large(caller.scope(), read).await?;
-    Ok((profile, records, now))
+/// Puts something together from the caller's profile and from the records that help needs, as of now. It happens in the
+/// turn in which they are read: a person has one at a time, and those who wait have cost nothing so far.
+async fn from_record<R, F>(caller: &Caller, build: F) -> Result<R, StoreError>
+where
+    R: Send + 'static,
+    F: Fn(&Profile, HelpRecords, DateTime<Utc>) -> R + Send + 'static,
+{
+    let now = caller.state.clock.now();
+    let work = move |records: &mut Records<'_>| {
+        let profile = Profile::from(&records.account()?);
+        Ok(build(&profile, read_records(records, now)?, now))
+    };
+    caller.read_large(work).await
+}
+
+/// Puts help for an event together, or help that needs no record if that fails.
+async fn help_for_event<T: Record + HelpOccasion>(caller: &Caller, event: WithId<T>) -> Toolkit {
+    let of_record = event.clone();
+    let help = from_record(caller, move |profile, records, now| {
+        build_toolkit(of_record.clone(), profile, records, now)
+    });
+    help.await.unwrap_or_else(|error| {
+        log::error!("help could not be put together: {error}");
+        helplines_only(event, caller.state.clock.now())
+    })
 }
 
 /// Builds the toolkit for an event.

@@ -16,7 +16,7 @@ use mainstay_domain::{
 };
 use uuid::Uuid;
 
-use super::{helplines_only, responder::help_for, sources};
+use super::{help_for_event, helplines_only};
 use crate::{
     http::{
         body::parse_value,
@@ -116,7 +116,7 @@ async fn with_help<T: Record + HelpOccasion>(request: &HttpRequest, problem: Pro
     let help = if is_in_trouble {
         helplines_only(event, now)
     } else {
-        help_for(event, sources(&caller).await, now)
+        help_for_event(&caller, event).await
     };
     Problem {
         support: Some(Box::new(help)),

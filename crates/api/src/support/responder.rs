@@ -13,9 +13,8 @@ use mainstay_domain::{
 use mainstay_store::{Created, StoreError, Stored};
 
 use super::{
-    build_toolkit, helplines_only,
+    build_toolkit, help_for_event, helplines_only,
     records::{HelpRecords, read_records, with_id},
-    sources,
 };
 use crate::{
     http::{
@@ -105,7 +104,7 @@ async fn respond<T: Record + HelpOccasion>(
 ) -> HandlerResult {
     let event = with_id::<T>(stored)?;
     let body = if event.record.tells_of_danger() {
-        let help = help_for(event, sources(caller).await, caller.state.clock.now());
+        let help = help_for_event(caller, event).await;
         with_support(RecordPlace::Response, encode(stored), &help)
     } else {
         encode(stored)
@@ -115,7 +114,7 @@ async fn respond<T: Record + HelpOccasion>(
 
 /// Puts help for an event together. Help that cannot be put together has what the event itself tells of, and the helplines
 /// that need no record.
-pub(super) fn help_for<T: HelpOccasion>(
+fn help_for<T: HelpOccasion>(
     event: WithId<T>,
     sources: HandlerResult<(Profile, HelpRecords, DateTime<Utc>)>,
     now: DateTime<Utc>,

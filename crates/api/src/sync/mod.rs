@@ -107,9 +107,7 @@ async fn sync(body: Body<SyncRequest>) -> HandlerResult {
 async fn contexts_of(caller: &Caller, changes: &[SyncPush]) -> HandlerResult<ValidationContexts> {
     let (mut questionnaires, merged) = (named_questionnaires(changes), merged_responses(changes));
     if !merged.is_empty() {
-        let read = caller.state.store.read_long(caller.scope(), move |records| {
-            stored_questionnaires(records, &merged)
-        });
+        let read = caller.read_long(move |records| stored_questionnaires(records, &merged));
         questionnaires.extend(read.await?);
     }
     validation_contexts(caller, questionnaires).await

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod connection;
 pub(crate) mod job_limit;
 pub mod log_label;
+mod long_turns;
 pub mod migration;
 pub mod postgres_tool;
 pub mod process_lock;
@@ -40,7 +41,7 @@ pub(crate) use self::{
 use self::{
     connection::{Access, Conn, ConnectionEpoch, DatabaseUrl, Manager, connect},
     job_limit::JobLimit,
-    shared_turns::{LARGE_READS, MAX_WAIT, PUBLIC_SEARCHES, SharedTurns, Turn},
+    shared_turns::{LARGE_READS, MAX_WAIT, PAUSED_READS, PUBLIC_SEARCHES, SharedTurns, Turn},
     turns::PartyTurn,
     writer::{Isolation, Writer},
 };
@@ -122,6 +123,8 @@ impl Engine {
                 SharedTurns::on_postgres(usize::try_from(size.connections).unwrap_or(8))
             }
         };
+        // On PostgreSQL they are among the connections that the operator allows.
+        let more = if access == Access::Read { PAUSED_READS } else { 0 };
         let pool = |connections, idle| {
             r2d2::Pool::builder()
                 .max_size(connections)
@@ -140,7 +143,7 @@ impl Engine {
             url: url.clone(),
             kind,
             turns,
-            pool: pool(size.connections, 1),
+            pool: pool(size.connections + more, 1),
             public_pool: pool(PUBLIC_SEARCHES, 0),
             large_pool: pool(LARGE_READS, 0),
             connection_epoch,
@@ -206,24 +209,25 @@ impl Engine {
         })
     }
 
-    /// Runs a reading job that may read much, one of an account at a time. On SQLite it runs at once on the calling thread, and
-    /// if it turns out to be large, again on a thread that may block: in a turn of a few for all, with connections of their
-    /// own. There it ends when its caller has gone away.
+    /// Runs a reading job that may read much, one of an account at a time. It waits for no long read. On SQLite it runs at once
+    /// on the calling thread, and if it turns out to be large, again on a thread that may block: in a turn of a few for all,
+    /// with connections of their own. There it ends when its caller has gone away.
     pub(crate) async fn read_large<T, F>(&self, account: Uuid, party: Party, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let (pool, turn) = match &self.kind {
+        let turn = self.turns.large_of_account(account).await?;
+        let pool = match &self.kind {
             Kind::Sqlite(_) => {
-                let account = self.turns.large_of_account(account).await?;
                 if let Some(result) = small_read::run(|| self.read_inline(&f)) {
                     return result;
                 }
-                (&self.large_pool, self.turns.large(account).await?)
+                &self.large_pool
             }
-            Kind::Postgres => (&self.pool, self.turns.short(&party).await?),
+            Kind::Postgres => &self.pool,
         };
+        let turn = self.turns.large(turn, &party).await?;
         let (limit, _caller) = JobLimit::of_caller();
         let work = job(move |conn| limit.run(|| f(conn)));
         downcast(self.run_blocking(pool, turn, work).await?)
@@ -237,15 +241,17 @@ impl Engine {
         self.turns.long_of_account(account).await
     }
 
-    /// Runs a reading job that may take long, on a thread that may block. It ends when its caller has gone away, or after
-    /// five seconds, at its next look at the record. The turn is of the account whose record is read.
+    /// Runs a reading job that may take long, on a thread that may block. At its looks at the record it pauses while others
+    /// run who have taken less lately, and it ends there when its caller has gone away or after five seconds. The turn is of
+    /// the account whose record is read.
     pub async fn read_long<T, F>(&self, turn: Option<Arc<PartyTurn<Uuid>>>, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let turn = self.turns.long(turn).await?;
+        let (turn, shared) = self.turns.long(turn).await?;
         let (limit, _caller) = JobLimit::of_caller();
+        let limit = limit.in_turn(shared);
         let work = job(move |conn| limit.run(|| f(conn)));
         downcast(self.run_blocking(&self.pool, turn, work).await?)
     }

@@ -14,14 +14,20 @@ use uuid::Uuid;
 
 use super::{
     batch_thread::Lane,
+    long_turns::{LongTurn, LongTurns},
     turns::{PartyTurn, PartyTurns},
 };
 use crate::error::{Result, StoreError};
 
 /// How long a request may wait for its turns and a connection, all together.
 pub(super) const MAX_WAIT: Duration = Duration::from_secs(2);
-/// Long reads of people's records at the same time, fewer than there are connections, so that short reads always find one.
+/// Long reads of people's records at the same time, as a rule. They are fewer than there are connections, so that short reads
+/// always find one.
 const LONG_READS: usize = 2;
+/// Long reads that have begun beyond these, on SQLite: they pause, or a turn was given to one that has taken little.
+pub(super) const PAUSED_READS: u32 = 2;
+/// One in so many ordinary connections to PostgreSQL is for such reads.
+const PAUSED_SHARE: usize = 4;
 /// Searches of public reference data at the same time, each with a connection of its own.
 pub(super) const PUBLIC_SEARCHES: u32 = 1;
 /// Large reads for help at the same time, on SQLite.
@@ -32,10 +38,9 @@ const URGENT_SHARE: usize = 4;
 const ACCOUNT_CONNECTIONS: usize = 4;
 /// Jobs of an account that may be in the queue of SQLite's writer.
 const ACCOUNT_QUEUED: usize = 32;
-/// Short requests of a party that may wait for a turn of their own.
+/// Requests of a party that may wait for a turn of their own. Waiting costs next to nothing; one that is refused comes again
+/// at once, and costs much.
 const MAY_WAIT: usize = 256;
-/// Long ones, of which each holds a place of a worker: an app asks for some insights at once when it starts.
-const LONG_MAY_WAIT: usize = 16;
 
 /// On whose behalf a job runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,9 +85,10 @@ pub(super) struct SharedTurns {
     ordinary: PartyTurns<Uuid>,
     urgent: PartyTurns<Uuid>,
     long: PartyTurns<Uuid>,
-    long_reads: Arc<Semaphore>,
+    long_reads: LongTurns,
     large: PartyTurns<Uuid>,
-    large_reads: Arc<Semaphore>,
+    /// On SQLite only.
+    large_reads: Option<Arc<Semaphore>>,
     networks: PartyTurns<String>,
     public_searches: Arc<Semaphore>,
 }
@@ -97,30 +103,36 @@ struct Connections {
 impl SharedTurns {
     /// The turns of a database on SQLite.
     pub fn on_sqlite() -> Self {
-        Self::new(None, ACCOUNT_QUEUED)
+        Self::new(None, ACCOUNT_QUEUED, count(PAUSED_READS))
     }
 
     /// The turns of a database on a PostgreSQL server, to which there are so many connections.
     pub fn on_postgres(connections: usize) -> Self {
         let urgent = (connections / URGENT_SHARE).max(1);
+        let ordinary = connections.saturating_sub(urgent).max(1);
         let connections = Connections {
-            ordinary: Arc::new(Semaphore::new(connections.saturating_sub(urgent).max(1))),
+            ordinary: Arc::new(Semaphore::new(ordinary)),
             urgent: Arc::new(Semaphore::new(urgent)),
         };
-        Self::new(Some(connections), ACCOUNT_CONNECTIONS)
+        let paused = (ordinary / PAUSED_SHARE).min(count(PAUSED_READS));
+        Self::new(Some(connections), ACCOUNT_CONNECTIONS, paused)
     }
 
-    fn new(connections: Option<Connections>, of_account: usize) -> Self {
+    fn new(connections: Option<Connections>, of_account: usize, paused: usize) -> Self {
+        let large_reads = match connections {
+            None => Some(Arc::new(Semaphore::new(count(LARGE_READS)))),
+            Some(_) => None,
+        };
         Self {
             connections,
             ordinary: PartyTurns::new(of_account, MAY_WAIT),
             urgent: PartyTurns::new(of_account, MAY_WAIT),
-            long: PartyTurns::new(1, LONG_MAY_WAIT),
-            long_reads: Arc::new(Semaphore::new(LONG_READS)),
-            large: PartyTurns::new(1, LONG_MAY_WAIT),
-            large_reads: Arc::new(Semaphore::new(usize::try_from(LARGE_READS).unwrap_or(1))),
-            networks: PartyTurns::new(1, LONG_MAY_WAIT),
-            public_searches: Arc::new(Semaphore::new(usize::try_from(PUBLIC_SEARCHES).unwrap_or(1))),
+            long: PartyTurns::new(1, MAY_WAIT),
+            long_reads: LongTurns::new(LONG_READS + paused),
+            large: PartyTurns::new(1, MAY_WAIT),
+            large_reads,
+            networks: PartyTurns::new(1, MAY_WAIT),
+            public_searches: Arc::new(Semaphore::new(count(PUBLIC_SEARCHES))),
         }
     }
 
@@ -166,16 +178,17 @@ impl SharedTurns {
     ///
     /// # Errors
     /// [`StoreError::Busy`] if it does not come soon.
-    pub async fn long(&self, account: Option<Arc<PartyTurn<Uuid>>>) -> Result<Turn> {
+    pub async fn long(&self, account: Option<Arc<PartyTurn<Uuid>>>) -> Result<(Turn, LongTurn)> {
         soon(async {
-            let shared = acquire(&self.long_reads).await?;
-            let connection = self.connection(&Party::Public).await?;
-            Ok(Turn {
-                _connection: connection,
-                _shared: Some(shared),
+            // What the server reads for itself counts as one account.
+            let party = account.as_ref().map_or(Uuid::nil(), |turn| *turn.party());
+            let shared = self.long_reads.wait(party).await?;
+            let turn = Turn {
+                _connection: self.connection(&Party::Public).await?,
                 _long: account,
                 ..Turn::default()
-            })
+            };
+            Ok((turn, shared))
         })
         .await
     }
@@ -188,14 +201,20 @@ impl SharedTurns {
         soon(self.large.wait(account)).await
     }
 
-    /// Waits for the turn of a large read among those of all accounts.
+    /// Waits for the turn of a large read among those of all accounts. On PostgreSQL it takes a connection on behalf of the
+    /// party.
     ///
     /// # Errors
     /// [`StoreError::Busy`] if it does not come soon.
-    pub async fn large(&self, account: PartyTurn<Uuid>) -> Result<Turn> {
+    pub async fn large(&self, account: PartyTurn<Uuid>, party: &Party) -> Result<Turn> {
         soon(async {
+            let shared = match &self.large_reads {
+                Some(turns) => Some(acquire(turns).await?),
+                None => None,
+            };
             Ok(Turn {
-                _shared: Some(acquire(&self.large_reads).await?),
+                _connection: self.connection(party).await?,
+                _shared: shared,
                 _account: Some(account),
                 ..Turn::default()
             })
@@ -242,6 +261,10 @@ impl SharedTurns {
         };
         connection.map(Some)
     }
+}
+
+fn count(turns: u32) -> usize {
+    usize::try_from(turns).unwrap_or(1)
 }
 
 async fn acquire(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
@@ -314,6 +337,34 @@ mod tests {
         assert!(at_once(turns.long_of_account(SAM)).await.is_none());
         let kim = at_once(turns.long_of_account(KIM)).await;
         assert!(at_once(turns.long(kim)).await.is_some());
+    }
+
+    async fn large(turns: &SharedTurns, account: Uuid) -> Result<Turn> {
+        let own = turns.large_of_account(account).await?;
+        turns.large(own, &Party::UrgentAccount(account)).await
+    }
+
+    #[tokio::test]
+    async fn large_reads_of_one_account_come_one_after_the_other_and_many_may_wait() {
+        for turns in [SharedTurns::on_sqlite(), SharedTurns::on_postgres(12)] {
+            let turns = Arc::new(turns);
+            let first = large(&turns, SAM).await.unwrap();
+            let waiting: Vec<_> = (0..MAY_WAIT)
+                .map(|_| {
+                    let turns = Arc::clone(&turns);
+                    tokio::spawn(async move { large(&turns, SAM).await.map(drop) })
+                })
+                .collect();
+            for _ in 0..MAY_WAIT {
+                tokio::task::yield_now().await;
+            }
+            assert!(matches!(large(&turns, SAM).await, Err(StoreError::Busy)));
+            assert!(at_once(large(&turns, KIM)).await.is_some());
+            drop(first);
+            for waiting in waiting {
+                assert!(waiting.await.unwrap().is_ok());
+            }
+        }
     }
 
     #[tokio::test]

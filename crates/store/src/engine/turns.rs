@@ -42,7 +42,14 @@ struct Party {
 /// A turn of a party. It ends when it is dropped.
 pub struct PartyTurn<K: Eq + Hash + Clone> {
     _turn: OwnedSemaphorePermit,
-    _member: Member<K>,
+    member: Member<K>,
+}
+
+impl<K: Eq + Hash + Clone> PartyTurn<K> {
+    /// The party whose turn it is.
+    pub fn party(&self) -> &K {
+        &self.member.party
+    }
 }
 
 /// One that has a turn or waits for one.
@@ -80,7 +87,7 @@ impl<K: Eq + Hash + Clone> PartyTurns<K> {
         let turn = turns.acquire_owned().await;
         Ok(PartyTurn {
             _turn: turn.map_err(|e| StoreError::Internal(e.to_string()))?,
-            _member: member,
+            member,
         })
     }
 
