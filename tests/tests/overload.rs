@@ -11,14 +11,19 @@ use std::{
     time::Duration,
 };
 
+use mainstay_api::server::clock::Clock;
 use mainstay_flood::{Flood, Kind, Sent, quantile, request};
-use mainstay_tests::{Database, PASSWORD, Person, Process, both_engines, samples::check_in};
+use mainstay_tests::{
+    Database, PASSWORD, Person, Process, both_engines,
+    samples::{check_in, statuses, upsert},
+};
 use serde_json::json;
 
 both_engines!(
     at_ten_times_its_capacity_the_server_refuses_early_and_serves_cravings,
     a_request_whose_client_is_gone_is_not_worked_on,
     a_network_can_hold_only_some_of_the_connections,
+    a_flood_of_help_of_one_account_refuses_no_summary,
 );
 
 /// The people who send requests.
@@ -130,7 +135,7 @@ fn count(sent: &[Sent], condition: impl Fn(&Sent) -> bool) -> f64 {
 fn figures(name: &str, sent: &[Sent]) -> String {
     use std::fmt::Write as _;
     let mut text = format!("{name}: {} requests\n", sent.len());
-    for kind in ["craving", "plan", "check-in", "list", "summary", "sign-in"] {
+    for kind in ["craving", "plan", "help", "check-in", "list", "summary", "sign-in"] {
         let of_kind: Vec<Sent> = sent.iter().copied().filter(|sent| sent.kind == kind).collect();
         let (served, refused): (Vec<Sent>, Vec<Sent>) = (
             of_kind.iter().copied().filter(|sent| sent.status.is_some_and(is_success)).collect(),
@@ -239,4 +244,54 @@ async fn wait_until(condition: impl Fn() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(20), "it does not come true");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The fault that this was written for: requests beyond those that might wait were refused at once, came again at once, and
+/// kept the worker so busy that it refused other people's summaries.
+async fn a_flood_of_help_of_one_account_refuses_no_summary(database: &Database) {
+    let process = Process::start_on_one_processor(database, &[("MAINSTAY_WORKERS", "1")]).await;
+    let sam = Person::register(&process.url, json!({})).await;
+    store_events(&sam).await;
+    let mut others = Vec::new();
+    for n in 0..4 {
+        let email = format!("person{n}@example.org");
+        others.push(Person::register(&process.url, json!({ "email": email })).await);
+    }
+    let get = |person: &Person, path: &str| {
+        let token = person.tokens["access_token"].as_str().expect("a token");
+        request("GET", path, &bearer(token), None)
+    };
+    let flood = |name, requests: Vec<Vec<u8>>| {
+        let kind = Kind { name, share: 100, requests: requests.into() };
+        Flood::new(address(&process), vec![kind], Duration::from_secs(20))
+    };
+    let help = flood("help", vec![get(&sam, "/v1/support")]);
+    let summaries = flood("summary", others.iter().map(|one| get(one, "/v1/insights/summary")).collect());
+    let flooding = tokio::spawn(async move { help.closed_loop(32, LENGTH).await });
+    let sent = summaries.open_loop(6.0, LENGTH).await;
+    let help = flooding.await.expect("no panic");
+    let text = format!("{}\n{}", figures("during a flood of help", &sent), figures("the flood", &help));
+    assert!(sent.iter().all(|sent| sent.status == Some(200)), "{text}");
+    // Those who wait for long are refused, and nobody before.
+    let at_once = |sent: &Sent| sent.status == Some(503) && sent.took < Duration::from_secs(1);
+    assert!(!help.iter().any(at_once), "{text}");
+    assert!(help.iter().any(|sent| sent.status == Some(200)), "{text}");
+}
+
+/// Stores so many events that help takes much longer to put together than any other request.
+async fn store_events(person: &Person) {
+    let now = Clock::default().now();
+    let uses: Vec<_> = (0..20).map(|n| json!({ "label": format!("walk {n}"), "helped": true })).collect();
+    let change = |n: i64| {
+        let at = now - chrono::TimeDelta::minutes(1 + n);
+        let craving = json!({
+            "occurred_at": at.to_rfc3339(), "ratings": [{ "offset_s": 0, "value": 7 }], "strategy_uses": uses,
+        });
+        upsert("craving-events", u128::try_from(n).expect("a number"), None, craving)
+    };
+    let changes: Vec<_> = (0..200).map(change).collect();
+    let push = json!({ "cursor": null, "limit": 1, "changes": changes });
+    let pushed = person.post("/v1/sync", &push).await.expect(200);
+    let results = pushed.body["results"].as_array().expect("results").clone();
+    assert!(statuses(&results).iter().all(|status| *status == "applied"), "{:?}", results[0]);
 }

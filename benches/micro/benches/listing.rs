@@ -106,8 +106,8 @@ fn listing(criterion: &mut Criterion) {
     };
     criterion.bench_function("read and decrypt 30", |b| {
         b.iter(|| {
-            let records = store.read(&scope, move |records| records.list(Kind::CheckIn, &range));
-            assert_eq!(runtime.block_on(records).expect("a list").len(), 30);
+            let records = store.read(&scope, move |records| records.page(Kind::CheckIn, &range));
+            assert_eq!(runtime.block_on(records).expect("a list").0.len(), 30);
         });
     });
     criterion.bench_function("30 from the response cache", |b| {
@@ -119,7 +119,7 @@ fn listing(criterion: &mut Criterion) {
                 NOW,
                 |_before| None,
                 move |records| {
-                    let listed = records.list(Kind::CheckIn, &range)?;
+                    let (listed, _has_more) = records.page(Kind::CheckIn, &range)?;
                     Ok(Some(CachedBody::new(
                         listed.into_iter().flat_map(|record| record.body).collect(),
                     )))

@@ -1,5 +1,7 @@
 //! The endpoints of medications, and the list of the doses that are due.
 
+use std::ops::ControlFlow;
+
 use actix_web::HttpResponse;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use mainstay_domain::{
@@ -174,12 +176,14 @@ fn read_doses(
         limit: MAX_DOSES,
         ..Range::default()
     };
-    let doses = records.list(Kind::Dose, &range)?;
-    let doses = doses
-        .into_iter()
-        .map(|stored| Ok((stored.id, decode::<Dose>(&stored.body)?)))
-        .filter(|dose| dose.as_ref().map_or(true, |(_, dose)| dose.medication_id == id))
-        .collect::<Result<_, StoreError>>()?;
+    let mut doses = Vec::new();
+    records.for_each(Kind::Dose, &range, |stored| {
+        let dose: Dose = decode(&stored.body)?;
+        if dose.medication_id == id {
+            doses.push((stored.id, dose));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok((medication, doses))
 }
 

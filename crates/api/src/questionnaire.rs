@@ -1,5 +1,7 @@
 //! Endpoints of questionnaires, of a person's answers to them, and of scores over time.
 
+use std::ops::ControlFlow;
+
 use actix_web::HttpRequest;
 use mainstay_domain::{
     questionnaire_response::{QuestionnaireResponse, ResponseStatus},
@@ -33,7 +35,7 @@ use crate::{
 };
 
 /// The number of latest responses that a trend reads, so that it stays fast after years.
-const MAX_READ: usize = 2000;
+const MAX_READ: i64 = 2000;
 
 /// The expected value of `cursor`.
 const EXPECTED_CURSOR: &str = "must be a next_cursor of this list";
@@ -216,28 +218,22 @@ fn completed(
     id: Uuid,
 ) -> Result<Vec<(Uuid, QuestionnaireResponse)>, StoreError> {
     let mut found = Vec::new();
-    let (mut read, mut after) = (0, None);
-    loop {
-        let range = Range {
-            limit: 200,
-            order: Order::Descending,
-            after,
-            ..Range::default()
-        };
-        let page = records.list(Kind::QuestionnaireResponse, &range)?;
-        for stored in &page {
-            let response: QuestionnaireResponse = decode(&stored.body)?;
-            if response.questionnaire_id == id && response.status == ResponseStatus::Completed {
-                found.push((stored.id, response));
-            }
+    let range = Range {
+        limit: MAX_READ,
+        order: Order::Descending,
+        ..Range::default()
+    };
+    records.for_each(Kind::QuestionnaireResponse, &range, |stored| {
+        let response: QuestionnaireResponse = decode(&stored.body)?;
+        if response.questionnaire_id == id && response.status == ResponseStatus::Completed {
+            found.push((stored.id, response));
         }
-        read += page.len();
-        after = page.last().map(|last| (last.occurred_at, last.id));
-        if page.len() < 200 || read >= MAX_READ || found.len() >= MAX_POINTS {
-            break;
-        }
-    }
-    found.truncate(MAX_POINTS);
+        Ok(if found.len() < MAX_POINTS {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })?;
     found.reverse();
     Ok(found)
 }

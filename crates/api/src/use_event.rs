@@ -1,6 +1,6 @@
 //! The endpoints of use events, of their reviews, and of the plan that is drafted from a review.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::ControlFlow};
 
 use actix_web::HttpResponse;
 use chrono_tz::Tz;
@@ -293,10 +293,11 @@ fn contacts_by_name(
         limit: MAX_CONTACTS,
         ..Range::default()
     };
-    let contacts: Vec<Stored> = records.list(Kind::SupportContact, &range)?;
-    let named = contacts.iter().map(|stored| {
+    let mut named = HashMap::new();
+    records.for_each(Kind::SupportContact, &range, |stored| {
         let contact: SupportContact = decode(&stored.body)?;
-        Ok((contact.name.trim().to_lowercase(), stored.id))
-    });
-    named.collect()
+        named.insert(contact.name.trim().to_lowercase(), stored.id);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(named)
 }

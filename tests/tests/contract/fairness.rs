@@ -1,9 +1,12 @@
 //! One account that asks for much keeps nobody else waiting, and a craving waits for nothing.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-    mpsc::{Receiver, Sender, channel},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::{Duration, Instant},
 };
 
 use mainstay_store::{PersonScope, Records, Store, StoreError, cache::response_cache::CachedBody};
@@ -19,6 +22,7 @@ both_engines!(
     a_push_that_goes_on_for_long_delays_pushes_of_its_person_only,
     a_craving_gets_help_while_others_have_taken_everything,
     what_nobody_waits_for_any_more_is_given_up,
+    a_summary_is_served_while_six_others_ask_for_all_that_is_dear,
     pages_of_large_records_end_early_and_lose_none,
 );
 
@@ -121,7 +125,7 @@ async fn take_everything(app: &TestApp, others: &[Person]) -> Vec<Held> {
         }
     }
     // Until all who can have begun.
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     held
 }
 
@@ -167,13 +171,72 @@ async fn what_nobody_waits_for_any_more_is_given_up(app: &TestApp) {
         };
         store.read_long(&person, work).await
     });
-    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(!reading.is_finished());
     // As when the client closes its connection.
     reading.abort();
     let gave_up = tokio::task::spawn_blocking(move || outcome.recv()).await.expect("no panic");
     assert_eq!(gave_up, Ok(true));
     sam.get(SUMMARY).await.expect(200);
+}
+
+/// Stores a record of which everything is dear: medications that come due each hour since long ago, and many check-ins.
+async fn make_dear(person: &Person) {
+    let hours: Vec<String> = (0..24).map(|hour| hour.to_string()).collect();
+    let medication = json!({
+        "name": "x", "class": "other", "dose": "1 mg", "route": "oral", "covers_days": 1, "status": "active",
+        "schedule": format!("FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU;BYHOUR={}", hours.join(",")),
+        "started_on": "1900-01-01",
+    });
+    let medications: Vec<Value> =
+        (0..100).map(|n| upsert("medications", n, None, medication.clone())).collect();
+    let check_ins: Vec<Value> =
+        (1000..1500).map(|n| upsert("check-ins", n, None, check_in("one of many"))).collect();
+    for changes in [medications, check_ins] {
+        let push = json!({ "cursor": null, "limit": 1, "changes": changes });
+        let pushed = person.post("/v1/sync", &push).await.expect(200);
+        assert_eq!(pushed.body["results"][0]["status"], "applied", "{}", pushed.body["results"][0]);
+    }
+}
+
+async fn a_summary_is_served_while_six_others_ask_for_all_that_is_dear(app: &TestApp) {
+    let kim = app.person().await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let hostile = app.person().await;
+        make_dear(&hostile).await;
+        let paths = [SUMMARY, "/v1/insights/medication", "/v1/insights/cravings", "/v1/reports/progress"];
+        for (n, path) in paths.into_iter().enumerate() {
+            let (hostile, is_over, now) = (hostile.clone(), Arc::clone(&is_over), app.clock.now());
+            asking.spawn(async move {
+                // Another moment each time, so that no response is cached.
+                let mut back = i64::try_from(n).expect("a few") * 10_000;
+                let mut refused = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    back += 1;
+                    let at = (now - chrono::TimeDelta::seconds(back)).format("%Y-%m-%dT%H:%M:%SZ");
+                    let response = hostile.get(&format!("{path}?window=365d&as_of={at}")).await;
+                    assert!(matches!(response.status, 200 | 503), "{}", response.text);
+                    refused += usize::from(response.status == 503);
+                }
+                refused
+            });
+        }
+    }
+    let mut longest = Duration::ZERO;
+    for back in 0..12_i64 {
+        let at = (app.clock.now() - chrono::TimeDelta::seconds(back)).format("%Y-%m-%dT%H:%M:%SZ");
+        let began = Instant::now();
+        kim.get(&format!("{SUMMARY}?as_of={at}")).await.expect(200);
+        longest = longest.max(began.elapsed());
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    let refused: usize = asking.join_all().await.into_iter().sum();
+    eprintln!("longest {longest:?}, {refused} refusals of the others");
+    // It begins within a second; the rest is for machines that do much else.
+    assert!(longest < Duration::from_millis(2500), "{longest:?}");
 }
 
 async fn pages_of_large_records_end_early_and_lose_none(app: &TestApp) {

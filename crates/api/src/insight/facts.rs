@@ -1,5 +1,7 @@
 //! Reads the part of a person's record that an insight needs.
 
+use std::ops::ControlFlow;
+
 use chrono::{Days, NaiveDate};
 use mainstay_domain::{
     insight::facts::{Facts, WithId},
@@ -9,11 +11,11 @@ use mainstay_store::{Order, Range, Records, StoreError, Stored};
 
 use crate::record::{decode, written};
 
-/// The number of records read at a time, so that a whole collection is never in memory both sealed and opened.
-const PAGE_RECORDS: i64 = 500;
 /// The largest number of records of one collection that an insight is computed from, the newest ones: many a day for
 /// years.
 pub const MAX_RECORDS: usize = 20_000;
+/// No more records of a collection are read after so many bytes, opened: 1.6 KiB for each of the most records.
+const MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// How far back a collection is needed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -136,24 +138,23 @@ pub fn for_each_record(
         Need::All => None,
         Need::From(date) => earliest_start(date),
     };
-    let mut range = Range {
+    let range = Range {
         from,
         to: upto.map(|at| at.saturating_add(1)),
         order: Order::Descending,
-        limit: PAGE_RECORDS,
+        limit: i64::try_from(MAX_RECORDS).unwrap_or(i64::MAX),
         after: None,
     };
-    let mut taken = 0;
-    loop {
-        let page = records.list(kind, &range)?;
-        let is_last = page.len() < usize::try_from(PAGE_RECORDS).unwrap_or(usize::MAX);
-        range.after = page.last().map(|last| (last.occurred_at, last.id));
-        taken += page.len();
-        page.into_iter().try_for_each(&mut visit)?;
-        if is_last || taken >= MAX_RECORDS {
-            return Ok(());
-        }
-    }
+    let mut bytes: usize = 0;
+    records.for_each(kind, &range, |stored| {
+        bytes = bytes.saturating_add(stored.body.len());
+        visit(stored)?;
+        Ok(if bytes < MAX_BYTES {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        })
+    })
 }
 
 /// The earliest moment at which a date may have begun, in microseconds: further east it began up to a day before UTC.

@@ -31,7 +31,7 @@ pub struct Creation<'a> {
 }
 
 /// Builds the response to a create.
-pub trait CreateResponder: Send + 'static {
+pub trait CreateResponder: Clone + Send + 'static {
     /// The data that the response needs beside the new record.
     type Context: Send + 'static;
 
@@ -88,11 +88,17 @@ pub async fn create_with<T: Record, R: CreateResponder>(
         .await;
     }
     let created = store_draft::<T>(caller, draft, now).await?;
-    let context = match responder.context_reader(&created) {
-        Some(read) => Some(read_context(caller, read, now).await),
-        None => None,
+    let Some(read) = responder.context_reader(&created) else {
+        return Ok(responder.respond(&created, None)?.into_response());
     };
-    Ok(responder.respond(&created, context)?.into_response())
+    // The response is built where its context is read: there may be much of it.
+    let (in_turn, stored) = (responder.clone(), created.clone());
+    let work = move |records: &mut Records<'_>| in_turn.respond(&stored, Some(read(records, now)));
+    let reply = match caller.read_large(work).await {
+        Ok(reply) => reply,
+        Err(error) => responder.respond(&created, Some(Err(error)))?,
+    };
+    Ok(reply.into_response())
 }
 
 async fn read_context<C: Send + 'static>(
@@ -105,6 +111,7 @@ async fn read_context<C: Send + 'static>(
 }
 
 /// Responds with the stored record alone.
+#[derive(Clone)]
 struct RecordOnly<T>(PhantomData<fn() -> T>);
 
 impl<T: Record> CreateResponder for RecordOnly<T> {

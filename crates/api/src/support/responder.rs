@@ -131,6 +131,7 @@ fn help_for<T: HelpOccasion>(
 /// Responds to the create of a record with the record and with help.
 ///
 /// Help that cannot be put together never hides that the record was stored.
+#[derive(Clone)]
 struct HelpResponder<T> {
     profile: HandlerResult<Profile>,
     place: RecordPlace,

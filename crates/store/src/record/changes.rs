@@ -3,7 +3,11 @@
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl, SelectableHelper};
 use mainstay_domain::record::Kind;
 
-use super::{Since, columns::ChangedRow};
+use super::{
+    Since,
+    columns::{ChangedRow, HEAD, Head, StoredColumns},
+    page::{Load, Loaded, SealedUpTo, sealed_up_to},
+};
 use crate::{
     engine::{connection::Conn, schema::records},
     error::Result,
@@ -27,6 +31,35 @@ pub(crate) fn changed_after(
         .order(records::rev.asc())
         .limit(limit);
     Ok(on!(conn, |c| query.select(ChangedRow::as_select()).load(c))?)
+}
+
+/// Loads the changes after a number, in their order.
+pub(super) fn load_changes(
+    conn: &mut Conn,
+    person_no: i64,
+    after: i64,
+    load: Load,
+) -> Result<Vec<Loaded<ChangedRow>>> {
+    let query = records::table
+        .filter(records::person_no.eq(person_no))
+        .filter(records::rev.gt(after))
+        .order(records::rev.asc())
+        .limit(load.rows)
+        .select((
+            records::collection,
+            records::deleted,
+            HEAD,
+            sealed_up_to!(records::sealed, load.max_bytes),
+        ));
+    let rows: Vec<(i16, bool, Head, SealedUpTo)> = on!(conn, |c| query.load(c))?;
+    let loaded = rows.into_iter().map(|(collection, deleted, head, sealed)| {
+        Loaded::new(sealed, |sealed| ChangedRow {
+            collection,
+            deleted,
+            columns: StoredColumns::of(head, sealed),
+        })
+    });
+    Ok(loaded.collect())
 }
 
 /// Opens the changes of some collections, among at most [`MAX_TRACKED_CHANGES`] changes of the record.

@@ -28,7 +28,41 @@ pub(crate) struct StoredColumns {
     pub(crate) updated_at: DbTimestamp,
 }
 
+/// Selects the columns of [`StoredColumns`] without the sealed bytes.
+pub(super) const HEAD: (
+    records::id,
+    records::version,
+    records::rev,
+    records::occurred_at,
+    records::created_at,
+    records::updated_at,
+) = (
+    records::id,
+    records::version,
+    records::rev,
+    records::occurred_at,
+    records::created_at,
+    records::updated_at,
+);
+
+/// What [`HEAD`] selects.
+pub(super) type Head = (DbUuid, i64, i64, DbTimestamp, DbTimestamp, DbTimestamp);
+
 impl StoredColumns {
+    /// A row of which the sealed bytes were selected by themselves.
+    pub(super) fn of(head: Head, sealed: Vec<u8>) -> Self {
+        let (id, version, rev, occurred_at, created_at, updated_at) = head;
+        Self {
+            id,
+            version,
+            rev,
+            occurred_at,
+            sealed,
+            created_at,
+            updated_at,
+        }
+    }
+
     /// Opens the record.
     pub(super) fn open(&self, kind: Kind, scope: &PersonScope) -> Result<Stored> {
         Ok(Stored {

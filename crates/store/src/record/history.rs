@@ -6,7 +6,10 @@ use diesel::{
 use mainstay_domain::record::Kind;
 use uuid::Uuid;
 
-use super::{Records, Replaced, columns, page::read_page};
+use super::{
+    Records, Replaced, columns,
+    page::{Loaded, SealedUpTo, read_page, sealed_up_to},
+};
 use crate::{
     engine::{
         job_limit,
@@ -47,6 +50,9 @@ pub struct Version {
     pub body: Vec<u8>,
 }
 
+/// The columns of a row of the history without the sealed bytes.
+type Head = (i64, DbTimestamp, DbTimestamp, Option<DbUuid>);
+
 /// A row of the history.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = record_history)]
@@ -59,9 +65,14 @@ struct HistoryRow {
 }
 
 impl HistoryRow {
-    /// The size in bytes.
-    fn size(&self) -> usize {
-        self.sealed.len()
+    fn loaded((version, written_at, replaced_at, replaced_by): Head, sealed: SealedUpTo) -> Loaded<Self> {
+        Loaded::new(sealed, |sealed| Self {
+            version,
+            sealed,
+            written_at,
+            replaced_at,
+            replaced_by,
+        })
     }
 
     fn open_body(&self, scope: &PersonScope, kind: Kind, id: Uuid) -> Result<Vec<u8>> {
@@ -97,20 +108,38 @@ macro_rules! history_of {
     };
 }
 
+/// Loads rows of a query on the history.
+macro_rules! load_history {
+    ($records:expr, $query:expr, $load:expr) => {{
+        let query = $query
+            .order(record_history::version.desc())
+            .limit($load.rows)
+            .select((
+                (
+                    record_history::version,
+                    record_history::written_at,
+                    record_history::replaced_at,
+                    record_history::replaced_by,
+                ),
+                sealed_up_to!(record_history::sealed, $load.max_bytes),
+            ));
+        let rows: Vec<(Head, SealedUpTo)> = on!(&mut *$records.conn, |c| query.load(c))?;
+        Ok(rows
+            .into_iter()
+            .map(|(head, sealed)| HistoryRow::loaded(head, sealed))
+            .collect())
+    }};
+}
+
 impl Records<'_> {
     /// Returns versions of a record that were replaced, newest first. A deleted record has a history too.
     pub fn history(&mut self, kind: Kind, id: Uuid, range: VersionRange) -> Result<VersionPage<Replaced>> {
-        let (rows, has_more) = read_page(range.limit, HistoryRow::size, |last, limit| {
+        let (rows, has_more) = read_page(range.limit, |last: Option<&HistoryRow>, load| {
             job_limit::check()?;
             let below = last.map_or(range.below.unwrap_or(i64::MAX), |last| last.version);
             // Always the same text, so that each connection prepares it once.
-            let page = history_of!(self, kind, id)
-                .filter(record_history::version.lt(below))
-                .order(record_history::version.desc())
-                .limit(limit);
-            Ok(on!(&mut *self.conn, |c| page
-                .select(HistoryRow::as_select())
-                .load(c))?)
+            let page = history_of!(self, kind, id).filter(record_history::version.lt(below));
+            load_history!(self, page, load)
         })?;
         let versions = rows.iter().map(|row| row.open(self.scope, kind, id));
         Ok(VersionPage {
@@ -146,16 +175,12 @@ impl Records<'_> {
             .into_iter()
             .collect();
         let limit = range.limit.saturating_sub(versions.len());
-        let (rows, has_more) = read_page(limit, HistoryRow::size, |last, limit| {
+        let (rows, has_more) = read_page(limit, |last: Option<&HistoryRow>, load| {
             job_limit::check()?;
             let page = history_of!(self, kind, id)
                 .filter(record_history::version.lt(last.map_or(below, |last| last.version)))
-                .filter(record_history::digest.ne(self.server_digest()))
-                .order(record_history::version.desc())
-                .limit(limit);
-            Ok(on!(&mut *self.conn, |c| page
-                .select(HistoryRow::as_select())
-                .load(c))?)
+                .filter(record_history::digest.ne(self.server_digest()));
+            load_history!(self, page, load)
         })?;
         for row in &rows {
             versions.push(row.open_version(self.scope, kind, id)?);

@@ -1,5 +1,7 @@
 //! Reading some collections of a person's record and no others.
 
+use std::ops::ControlFlow;
+
 use mainstay_domain::record::Kind;
 use uuid::Uuid;
 
@@ -35,9 +37,14 @@ impl<'r, 'a> KeyedRecords<'r, 'a> {
         self.check(kind)?.by_slot(kind, slot)
     }
 
-    /// A part of a collection, as [`Records::list`].
-    pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
-        self.check(kind)?.list(kind, range)
+    /// Visits a part of a collection, as [`Records::for_each`].
+    pub fn for_each(
+        &mut self,
+        kind: Kind,
+        range: &Range,
+        visit: impl FnMut(Stored) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        self.check(kind)?.for_each(kind, range, visit)
     }
 
     /// A page of a collection, as [`Records::page`].

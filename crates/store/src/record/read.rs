@@ -1,5 +1,7 @@
 //! Reading a person's record.
 
+use std::ops::ControlFlow;
+
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
 };
@@ -8,9 +10,9 @@ use uuid::Uuid;
 
 use super::{
     Change, Order, Range, Since, Stored, SyncState,
-    changes::{MAX_TRACKED_CHANGES, changed_after, since},
-    columns::{ChangedRow, FullRow, StoredColumns},
-    page::read_page,
+    changes::{MAX_TRACKED_CHANGES, changed_after, load_changes, since},
+    columns::{ChangedRow, FullRow, HEAD, Head, StoredColumns},
+    page::{Load, Loaded, SealedUpTo, read_page, sealed_up_to},
 };
 use crate::{
     engine::{
@@ -24,6 +26,9 @@ use crate::{
     key::scope::PersonScope,
     on,
 };
+
+/// The most records of a page that is visited.
+const PAGE_RECORDS: i64 = 500;
 
 /// The bounds of a part of a collection, with defaults filled in. Times are in microseconds, from the year 1 to 9999.
 struct Bounds {
@@ -98,32 +103,53 @@ impl<'a> Records<'a> {
         row.map(|row| row.open(kind, self.scope)).transpose()
     }
 
-    /// A part of a collection, in the order of time and id.
-    pub fn list(&mut self, kind: Kind, range: &Range) -> Result<Vec<Stored>> {
-        let rows = self.rows(kind, range)?;
-        rows.into_iter().map(|row| row.open(kind, self.scope)).collect()
-    }
-
     /// A part of a collection that is bounded in bytes too, and whether there is more of it.
     pub fn page(&mut self, kind: Kind, range: &Range) -> Result<(Vec<Stored>, bool)> {
         let limit = usize::try_from(range.limit).unwrap_or(0);
-        let size = |row: &StoredColumns| row.sealed.len();
-        let (rows, has_more) = read_page(limit, size, |last, limit| {
+        let (rows, has_more) = read_page(limit, |last: Option<&StoredColumns>, load| {
             let after = last.map(|last| (last.occurred_at.0, last.id.0)).or(range.after);
-            self.rows(
+            self.load(kind, &Range { after, ..*range }, load)
+        })?;
+        let opened = rows.into_iter().map(|row| row.open(kind, self.scope));
+        Ok((opened.collect::<Result<_>>()?, has_more))
+    }
+
+    /// Calls `visit` with each record of a part of a collection, in the order of time and id, until it says that it is
+    /// enough. Only a page of them is in memory at a time.
+    ///
+    /// # Errors
+    /// Those of the database and of `visit`.
+    pub fn for_each(
+        &mut self,
+        kind: Kind,
+        range: &Range,
+        mut visit: impl FnMut(Stored) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
+        let (mut left, mut after) = (range.limit, range.after);
+        while left > 0 {
+            let limit = left.min(PAGE_RECORDS);
+            let (page, has_more) = self.page(
                 kind,
                 &Range {
                     after,
                     limit,
                     ..*range
                 },
-            )
-        })?;
-        let opened = rows.into_iter().map(|row| row.open(kind, self.scope));
-        Ok((opened.collect::<Result<_>>()?, has_more))
+            )?;
+            for stored in page {
+                (left, after) = (left - 1, Some((stored.occurred_at, stored.id)));
+                if visit(stored)?.is_break() {
+                    return Ok(());
+                }
+            }
+            if !has_more {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    fn rows(&mut self, kind: Kind, range: &Range) -> Result<Vec<StoredColumns>> {
+    fn load(&mut self, kind: Kind, range: &Range, load: Load) -> Result<Vec<Loaded<StoredColumns>>> {
         job_limit::check()?;
         let bounds = Bounds::of(range);
         let (at, id) = (DbTimestamp(bounds.after.0), DbUuid(bounds.after.1));
@@ -135,20 +161,22 @@ impl<'a> Records<'a> {
             .filter(records::deleted.eq(false))
             .filter(records::occurred_at.ge(DbTimestamp(bounds.earliest)))
             .filter(records::occurred_at.le(DbTimestamp(bounds.latest)))
-            .limit(range.limit);
-        let rows: Vec<StoredColumns> = on!(&mut *self.conn, |c| match range.order {
+            .limit(load.rows)
+            .select((HEAD, sealed_up_to!(records::sealed, load.max_bytes)));
+        let rows: Vec<(Head, SealedUpTo)> = on!(&mut *self.conn, |c| match range.order {
             Order::Descending => in_bounds
                 .filter(records::occurred_at.lt(at).or(records::id.lt(id)))
                 .order((records::occurred_at.desc(), records::id.desc()))
-                .select(StoredColumns::as_select())
                 .load(c),
             Order::Ascending => in_bounds
                 .filter(records::occurred_at.gt(at).or(records::id.gt(id)))
                 .order((records::occurred_at.asc(), records::id.asc()))
-                .select(StoredColumns::as_select())
                 .load(c),
         })?;
-        Ok(rows)
+        let loaded = rows
+            .into_iter()
+            .map(|(head, sealed)| Loaded::new(sealed, |sealed| StoredColumns::of(head, sealed)));
+        Ok(loaded.collect())
     }
 
     /// The sync state of the person.
@@ -170,11 +198,10 @@ impl<'a> Records<'a> {
     /// whether there are more.
     pub fn changes(&mut self, after: i64, limit: i64) -> Result<(Vec<Change>, bool)> {
         let limit = usize::try_from(limit).unwrap_or(0);
-        let size = |row: &ChangedRow| row.columns.sealed.len();
-        let (rows, has_more) = read_page(limit, size, |last, limit| {
+        let (rows, has_more) = read_page(limit, |last: Option<&ChangedRow>, load| {
             job_limit::check()?;
             let after = last.map_or(after, |last| last.columns.rev);
-            changed_after(self.conn, self.scope.no, after, limit)
+            load_changes(self.conn, self.scope.no, after, load)
         })?;
         let changes = rows.iter().map(|row| row.open(self.scope));
         Ok((changes.collect::<Result<_>>()?, has_more))

@@ -167,7 +167,7 @@ async fn read_everything(store: &Store, scope: &PersonScope) {
                     limit: 30,
                     ..Range::default()
                 };
-                records.list(Kind::CheckIn, &range)?;
+                records.page(Kind::CheckIn, &range)?;
             }
             let part = |kind| Part {
                 kind,
