@@ -93,7 +93,10 @@ pub async fn create_with<T: Record, R: CreateResponder>(
     };
     // The response is built where its context is read: there may be much of it.
     let (in_turn, stored) = (responder.clone(), created.clone());
-    let work = move |records: &mut Records<'_>| in_turn.respond(&stored, Some(read(records, now)));
+    let work = move |records: &mut Records<'_>| {
+        let context = read(records, now)?;
+        in_turn.clone().respond(&stored, Some(Ok(context)))
+    };
     let reply = match caller.read_large(work).await {
         Ok(reply) => reply,
         Err(error) => responder.respond(&created, Some(Err(error)))?,
