@@ -13,7 +13,6 @@ const UNKNOWN: &str = "01950000-0000-7000-8000-000000000001";
 
 /// Bodies that no record has, and one that a check-in has.
 fn bodies() -> Vec<Vec<u8>> {
-    let nonsense = format!("{{\"a\":[{}]}}", vec![r#"{"b":1}"#; 100_000].join(","));
     let other_id = json!({ "id": "01950000-0000-7000-8000-000000000002", "kind": "momentary", "occurred_at": "2026-03-01T12:00:00Z", "answers": { "craving": 3 } });
     [
         check_in("a note").to_string(),
@@ -24,7 +23,6 @@ fn bodies() -> Vec<Vec<u8>> {
         "[]".to_owned(),
         "{".to_owned(),
         String::new(),
-        nonsense,
     ]
     .map(String::into_bytes)
     .into()
@@ -71,6 +69,12 @@ async fn a_record_that_is_not_there_is_told_of_before_everything_else(app: &Test
                 }
             }
         }
+    }
+    let nonsense = format!("{{\"a\":[{}]}}", vec![r#"{"b":1}"#; 100_000].join(",")).into_bytes();
+    for method in ["PUT", "PATCH", "DELETE"] {
+        let path = format!("/v1/check-ins/{UNKNOWN}");
+        let response = change(&sam, method, &path, None, nonsense.clone()).await.expect(404);
+        assert!(response.text.len() < 1_000, "{}", response.text);
     }
     // What is told of the request without looking at the record comes before.
     let path = format!("/v1/check-ins/{UNKNOWN}");
