@@ -1,6 +1,13 @@
 //! Safety notes: what a drug may hold, stopping at once, and depressants together.
 
-use super::*;
+use mainstay_tests::{TestApp, both_engines};
+use serde_json::{Value, json};
+
+use super::{
+    Stored, ago, assert_hidden, assert_shown, craved, date, days_ago, dose, medication,
+    minutes_since_midnight, person_with_records, topics, used, with,
+};
+use crate::insight::insight;
 
 both_engines!(
     a_drug_that_may_hold_fentanyl_brings_its_note_with_every_help,

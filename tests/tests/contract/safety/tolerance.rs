@@ -1,6 +1,14 @@
 //! Safety notes: a lower tolerance for opioids, and medication that was stopped.
 
-use super::*;
+use chrono::TimeDelta;
+use mainstay_tests::{TestApp, both_engines};
+use serde_json::{Value, json};
+
+use super::{
+    Stored, ago, assert_hidden, assert_shown, craved, date, days_ago, discharge, dose, every_other_day,
+    medication, person_with_records, topics, used, with,
+};
+use crate::insight::insight;
 
 both_engines!(
     lower_tolerance_brings_its_note_with_every_help,
