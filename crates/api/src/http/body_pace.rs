@@ -1,8 +1,8 @@
 //! The pace of request bodies. One that comes too slowly is given up, so that nobody keeps connections busy by sending a
 //! byte now and then.
 //!
-//! A body has 5 s, one second more for each KiB that has come, and 30 s in all. A phone with a bad
-//! connection is faster: it sends 64 KiB in less than 30 s.
+//! A body has 5 s, one second more for each KiB that has come, and 30 s in all. A phone with a bad connection is faster: it
+//! sends 64 KiB in less than 30 s.
 
 use std::{
     cell::RefCell,

@@ -233,5 +233,6 @@ impl AsyncWrite for PacedStream {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }
+
 #[cfg(test)]
 mod tests;

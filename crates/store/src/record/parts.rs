@@ -10,11 +10,14 @@ use diesel::{
 };
 use mainstay_domain::record::Kind;
 
-use super::{Records, Stored, columns::StoredColumns};
+use super::{
+    Records, Stored,
+    columns::{Head, StoredColumns},
+};
 use crate::{
     engine::{
         job_limit,
-        types::{DbTimestamp, DbUuid, Identifier, Instant},
+        types::{DbTimestamp, Identifier, Instant},
     },
     error::{Result, StoreError},
     key::scope::PersonScope,
@@ -51,20 +54,10 @@ impl Records<'_> {
     }
 }
 
-fn open(row: PartRow, scope: &PersonScope) -> Result<(Kind, Stored)> {
-    let (collection, id, version, rev, occurred_at, sealed, created_at, updated_at) = row;
+fn open((collection, head, sealed): PartRow, scope: &PersonScope) -> Result<(Kind, Stored)> {
     let kind = Kind::from_code(collection)
         .ok_or_else(|| StoreError::Internal("an unknown collection".to_owned()))?;
-    let columns = StoredColumns {
-        id,
-        version,
-        rev,
-        occurred_at,
-        sealed,
-        created_at,
-        updated_at,
-    };
-    Ok((kind, columns.open(kind, scope)?))
+    Ok((kind, StoredColumns::of(head, sealed).open(kind, scope)?))
 }
 
 /// The first moment of the year 1, in microseconds.
@@ -72,17 +65,8 @@ const FIRST: i64 = -62_135_596_800_000_000;
 /// The first moment after the year 9999, in microseconds.
 const END: i64 = 253_402_300_800_000_000;
 
-/// Collection, id, version, number of its latest change, time, content, creation and latest change of a record.
-type PartRow = (
-    i16,
-    DbUuid,
-    i64,
-    i64,
-    DbTimestamp,
-    Vec<u8>,
-    DbTimestamp,
-    DbTimestamp,
-);
+/// Collection, columns and content of a record.
+type PartRow = (i16, Head, Vec<u8>);
 
 /// A part with the values that are bound to the statement.
 #[derive(Debug, Clone, Copy)]
@@ -122,13 +106,8 @@ impl<const N: usize> QueryId for SelectParts<N> {
 impl<const N: usize> Query for SelectParts<N> {
     type SqlType = (
         SmallInt,
-        Identifier,
-        BigInt,
-        BigInt,
-        Instant,
+        (Identifier, BigInt, BigInt, Instant, Instant, Instant),
         Binary,
-        Instant,
-        Instant,
     );
 }
 
@@ -147,7 +126,7 @@ where
                 out.push_sql(" UNION ALL ");
             }
             out.push_sql(
-                "SELECT * FROM (SELECT collection, id, version, rev, occurred_at, sealed, created_at, updated_at FROM records \
+                "SELECT * FROM (SELECT collection, id, version, rev, occurred_at, created_at, updated_at, sealed FROM records \
                  WHERE person_no = ",
             );
             out.push_bind_param::<BigInt, _>(&self.person_no)?;

@@ -111,10 +111,10 @@ fn statements_of_both_engines() {
     };
     assert_eq!(
         text::<Sqlite, _>(&SelectParts::of(1, [part, part])),
-        "SELECT * FROM (SELECT collection, id, version, rev, occurred_at, sealed, created_at, updated_at FROM records WHERE \
+        "SELECT * FROM (SELECT collection, id, version, rev, occurred_at, created_at, updated_at, sealed FROM records WHERE \
          person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? AND occurred_at < ? ORDER BY occurred_at \
-         DESC, id DESC LIMIT ?) AS part UNION ALL SELECT * FROM (SELECT collection, id, version, rev, occurred_at, sealed, \
-         created_at, updated_at FROM records WHERE person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? \
+         DESC, id DESC LIMIT ?) AS part UNION ALL SELECT * FROM (SELECT collection, id, version, rev, occurred_at, \
+         created_at, updated_at, sealed FROM records WHERE person_no = ? AND collection = ? AND NOT deleted AND occurred_at >= ? \
          AND occurred_at < ? ORDER BY occurred_at DESC, id DESC LIMIT ?) AS part"
     );
     assert_eq!(
