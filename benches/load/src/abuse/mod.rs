@@ -147,9 +147,7 @@ impl Bench<'_> {
     /// Finds out how much the server can serve, and sends ten times as much.
     fn overload(&self, requests: &Requests) -> Outcome {
         let busy = self.flood(requests.busy());
-        // A client that signs in waits for its turn to hash, and would say little of what the server can serve.
-        let no_sign_in = requests.busy().into_iter().filter(|kind| kind.name != "sign-in");
-        let calm = self.flood(no_sign_in.collect());
+        let calm = self.flood(requests.busy_without_sign_ins());
         let (rest, during) = self.runtime.block_on(async {
             calm.closed_loop(PEAK_CLIENTS, Duration::from_secs(1)).await;
             let rest = calm.closed_loop(PEAK_CLIENTS, self.length).await;

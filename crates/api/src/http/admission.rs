@@ -28,6 +28,7 @@ use crate::http::{
     connections::Connection,
     paced_stream::Activity,
     priority::{Priority, PriorityTable},
+    wake_relay::WakeRelay,
 };
 
 /// Whether requests are refused when there is more to do than the server can do.
@@ -44,6 +45,7 @@ pub struct Admission {
     priorities: PriorityTable,
     /// `None` if no request is refused.
     turns: Option<Turns>,
+    wakes: WakeRelay,
     refusals: Arc<Refusals>,
 }
 
@@ -57,6 +59,7 @@ impl Admission {
         Rc::new(Self {
             priorities,
             turns,
+            wakes: WakeRelay::start(),
             refusals,
         })
     }
@@ -100,7 +103,8 @@ pub async fn admission_layer(
         Ok(turn) => turn.map(Rc::new),
         Err(refused) => return Ok(admission.refusals.refuse(request, refused).await),
     };
-    let mut response = TURN.scope(turn, next.call(request)).await?.map_into_boxed_body();
+    let serving = admission.wakes.relayed(next.call(request));
+    let mut response = TURN.scope(turn, serving).await?.map_into_boxed_body();
     if is_crowded {
         close_after(&mut response);
     }

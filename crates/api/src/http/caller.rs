@@ -112,7 +112,7 @@ impl Caller {
         T: Send + 'static,
         F: FnOnce(&mut Records<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        aside(self.state.store.read_long(self.scope(), work)).await
+        Box::pin(aside(self.state.store.read_long(self.scope(), work))).await
     }
 
     /// Reads a part of the caller's record that may be large, for help, as [`mainstay_store::Store::read_large`]. Other
@@ -125,7 +125,7 @@ impl Caller {
         T: Send + 'static,
         F: Fn(&mut Records<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        aside(self.state.store.read_large(self.scope(), work)).await
+        Box::pin(aside(self.state.store.read_large(self.scope(), work))).await
     }
 
     /// Gives the cached response of that name at the observed revision, or computes it, as
@@ -143,7 +143,14 @@ impl Caller {
         F: FnOnce(&mut Records<'_>) -> Result<Option<CachedBody>, StoreError> + Send + 'static,
     {
         let (store, now) = (&self.state.store, self.state.clock.micros());
-        aside(store.get_or_compute_long(self.scope(), name, observed, now, compute)).await
+        Box::pin(aside(store.get_or_compute_long(
+            self.scope(),
+            name,
+            observed,
+            now,
+            compute,
+        )))
+        .await
     }
 
     /// Returns an id from the path.

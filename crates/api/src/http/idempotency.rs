@@ -214,7 +214,13 @@ pub async fn once(
     key: Option<&HeldKey>,
     work: impl Future<Output = HandlerResult>,
 ) -> HandlerResult {
-    once_while_usable(state, key, async |_| Ok(true), async |_| work.await).await
+    Box::pin(once_while_usable(
+        state,
+        key,
+        async |_| Ok(true),
+        async |_| work.await,
+    ))
+    .await
 }
 
 /// Runs a request as [`once`] does, except that a stored response that is of no use any more is not sent again. Then the

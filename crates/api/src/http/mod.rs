@@ -32,3 +32,4 @@ pub mod running_keys;
 pub mod schema_validation;
 pub mod strict_json;
 pub mod text_format;
+pub mod wake_relay;

@@ -55,7 +55,7 @@ pub async fn with_context<T: Record>(
 /// Errors of the store.
 pub async fn zone_for<T: Record>(caller: &Caller, incoming: &mut Incoming<T>) -> HandlerResult<Tz> {
     if incoming.needs_zone() {
-        zone_of(caller).await
+        Box::pin(zone_of(caller)).await
     } else {
         Ok(Tz::UTC)
     }

@@ -67,7 +67,7 @@ where
                 Err(problem) => Err(problem),
             };
             match response {
-                Err(problem) => Err(with_help::<T>(&request, problem).await),
+                Err(problem) => Err(Box::pin(with_help::<T>(&request, problem)).await),
                 done => done,
             }
         })

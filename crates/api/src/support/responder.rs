@@ -73,7 +73,7 @@ pub async fn create_with_help<T: Record + HelpOccasion>(
         now,
         key: body.key,
     };
-    create_with::<T, _>(creation, responder).await
+    Box::pin(create_with::<T, _>(creation, responder)).await
 }
 
 /// Replaces a record and responds with it, and with help if it tells of acute danger now.
@@ -104,7 +104,7 @@ async fn respond<T: Record + HelpOccasion>(
 ) -> HandlerResult {
     let event = with_id::<T>(stored)?;
     let body = if event.record.tells_of_danger() {
-        let help = help_for_event(caller, event).await;
+        let help = Box::pin(help_for_event(caller, event)).await;
         with_support(RecordPlace::Response, encode(stored), &help)
     } else {
         encode(stored)

@@ -5,6 +5,7 @@
 mod batch_thread;
 pub mod checkpoint;
 pub mod connection;
+mod connection_turns;
 pub(crate) mod job_limit;
 pub mod log_label;
 mod long_turns;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     batch_thread::Lane,
+    connection_turns::{ConnectionTurn, ConnectionTurns, Work},
     long_turns::{LongTurn, LongTurns},
     turns::{PartyTurn, PartyTurns},
 };
@@ -32,8 +33,6 @@ const PAUSED_SHARE: usize = 4;
 pub(super) const PUBLIC_SEARCHES: u32 = 1;
 /// Large reads for help at the same time, on SQLite.
 pub(super) const LARGE_READS: u32 = 4;
-/// One in so many connections to PostgreSQL is for urgent work alone.
-const URGENT_SHARE: usize = 4;
 /// Short jobs of an account at a time on PostgreSQL, each with a connection.
 const ACCOUNT_CONNECTIONS: usize = 4;
 /// Jobs of an account that may be in the queue of SQLite's writer.
@@ -65,12 +64,21 @@ impl Party {
             Self::UrgentAccount(_) | Self::Service => Lane::Urgent,
         }
     }
+
+    /// What its short jobs are to others who wait for a connection.
+    fn work(&self) -> Work {
+        match self {
+            Self::UrgentAccount(_) => Work::Urgent,
+            Self::Service => Work::Service,
+            Self::Account(_) | Self::Background | Self::Public => Work::Ordinary,
+        }
+    }
 }
 
 /// A turn of a job. It ends when it is dropped.
 #[derive(Default)]
 pub(crate) struct Turn {
-    _connection: Option<OwnedSemaphorePermit>,
+    _connection: Option<ConnectionTurn>,
     _shared: Option<OwnedSemaphorePermit>,
     _account: Option<PartyTurn<Uuid>>,
     /// Its caller holds it too, until it has looked at the result.
@@ -81,7 +89,7 @@ pub(crate) struct Turn {
 /// The turns of a database.
 pub(super) struct SharedTurns {
     /// On PostgreSQL only.
-    connections: Option<Connections>,
+    connections: Option<ConnectionTurns>,
     ordinary: PartyTurns<Uuid>,
     urgent: PartyTurns<Uuid>,
     long: PartyTurns<Uuid>,
@@ -93,13 +101,6 @@ pub(super) struct SharedTurns {
     public_searches: Arc<Semaphore>,
 }
 
-/// The connections to a PostgreSQL server.
-struct Connections {
-    ordinary: Arc<Semaphore>,
-    /// For urgent work that finds none of the others free.
-    urgent: Arc<Semaphore>,
-}
-
 impl SharedTurns {
     /// The turns of a database on SQLite.
     pub fn on_sqlite() -> Self {
@@ -108,17 +109,12 @@ impl SharedTurns {
 
     /// The turns of a database on a PostgreSQL server, to which there are so many connections.
     pub fn on_postgres(connections: usize) -> Self {
-        let urgent = (connections / URGENT_SHARE).max(1);
-        let ordinary = connections.saturating_sub(urgent).max(1);
-        let connections = Connections {
-            ordinary: Arc::new(Semaphore::new(ordinary)),
-            urgent: Arc::new(Semaphore::new(urgent)),
-        };
-        let paused = (ordinary / PAUSED_SHARE).min(count(PAUSED_READS));
+        let connections = ConnectionTurns::new(connections);
+        let paused = (connections.shared() / PAUSED_SHARE).min(count(PAUSED_READS));
         Self::new(Some(connections), ACCOUNT_CONNECTIONS, paused)
     }
 
-    fn new(connections: Option<Connections>, of_account: usize, paused: usize) -> Self {
+    fn new(connections: Option<ConnectionTurns>, of_account: usize, paused: usize) -> Self {
         let large_reads = match connections {
             None => Some(Arc::new(Semaphore::new(count(LARGE_READS)))),
             Some(_) => None,
@@ -158,7 +154,7 @@ impl SharedTurns {
         soon(async {
             let account = self.of_account(party).await?;
             Ok(Turn {
-                _connection: self.connection(party).await?,
+                _connection: self.connection(party.work()).await?,
                 _account: account,
                 ..Turn::default()
             })
@@ -184,7 +180,7 @@ impl SharedTurns {
             let party = account.as_ref().map_or(Uuid::nil(), |turn| *turn.party());
             let shared = self.long_reads.wait(party).await?;
             let turn = Turn {
-                _connection: self.connection(&Party::Public).await?,
+                _connection: self.connection(Work::Long).await?,
                 _long: account,
                 ..Turn::default()
             };
@@ -213,7 +209,7 @@ impl SharedTurns {
                 None => None,
             };
             Ok(Turn {
-                _connection: self.connection(party).await?,
+                _connection: self.connection(party.work()).await?,
                 _shared: shared,
                 _account: Some(account),
                 ..Turn::default()
@@ -247,19 +243,11 @@ impl SharedTurns {
         })
     }
 
-    async fn connection(&self, party: &Party) -> Result<Option<OwnedSemaphorePermit>> {
-        let Some(Connections { ordinary, urgent }) = &self.connections else {
-            return Ok(None);
-        };
-        let connection = match party {
-            Party::Account(_) | Party::Background | Party::Public => acquire(ordinary).await,
-            Party::UrgentAccount(_) | Party::Service => tokio::select! {
-                biased;
-                connection = acquire(ordinary) => connection,
-                connection = acquire(urgent) => connection,
-            },
-        };
-        connection.map(Some)
+    async fn connection(&self, work: Work) -> Result<Option<ConnectionTurn>> {
+        match &self.connections {
+            Some(connections) => connections.wait(work).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl Store {
         if !has_no_side_effects(&draft) {
             let mut row = row;
             let work = move |writer: &mut RecordWriter<'_>| writer.create_row(&mut row, &draft);
-            return self.write(scope, session, now, work).await;
+            return Box::pin(self.write(scope, session, now, work)).await;
         }
         let is_stored = match self.batch_inserter.as_deref() {
             Some(batch_inserter) => {
@@ -58,8 +58,7 @@ impl Store {
         }
         // Its key or its slot is taken, by the same record or by one that refuses it; or a budget is used up; or another
         // transaction holds the person for long.
-        self.write(scope, session, now, move |writer| writer.create(&draft))
-            .await
+        Box::pin(self.write(scope, session, now, move |writer| writer.create(&draft))).await
     }
 }
 

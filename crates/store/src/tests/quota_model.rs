@@ -237,10 +237,13 @@ async fn what_is_counted_is_what_is_stored(database: TestDatabase) {
 
 #[tokio::test]
 async fn on_sqlite_what_is_counted_is_what_is_stored() {
-    what_is_counted_is_what_is_stored(TestDatabase::sqlite()).await;
+    Box::pin(what_is_counted_is_what_is_stored(TestDatabase::sqlite())).await;
 }
 
 #[tokio::test]
 async fn on_postgresql_what_is_counted_is_what_is_stored() {
-    what_is_counted_is_what_is_stored(TestDatabase::postgres("quota_model")).await;
+    Box::pin(what_is_counted_is_what_is_stored(TestDatabase::postgres(
+        "quota_model",
+    )))
+    .await;
 }

@@ -1,0 +1,2 @@
+DROP INDEX records_rev;
+CREATE UNIQUE INDEX records_rev ON records (person_no, rev);
