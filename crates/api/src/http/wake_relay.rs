@@ -132,6 +132,19 @@ mod tests {
     const RESULTS: usize = 200;
     const BUSY: usize = 50;
 
+    /// Lets the tasks run that are queued already, like a socket that has something to read again.
+    async fn queue_again() {
+        let mut is_queued = false;
+        std::future::poll_fn(|context| {
+            if mem::replace(&mut is_queued, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// How often busy tasks run until all results from another thread have arrived.
     async fn runs_until_results_arrive(relay: Option<WakeRelay>) -> usize {
         let runs = Rc::new(Cell::new(0));
@@ -140,7 +153,7 @@ mod tests {
             rt::spawn(async move {
                 while runs.get() < BUSY * 10_000 {
                     runs.set(runs.get() + 1);
-                    tokio::task::yield_now().await;
+                    queue_again().await;
                 }
             });
         }
@@ -152,11 +165,13 @@ mod tests {
                 None => rt::spawn(result),
             })
             .collect();
-        tokio::task::yield_now().await;
-        let database = thread::spawn(move || senders.into_iter().for_each(|sender| sender.send(()).unwrap()));
-        while !database.is_finished() {
-            tokio::task::yield_now().await;
+        // Every task has run once by then.
+        while runs.get() < (BUSY + RESULTS) * 2 {
+            queue_again().await;
         }
+        // The worker is busy meanwhile.
+        let database = thread::spawn(move || senders.into_iter().for_each(|sender| sender.send(()).unwrap()));
+        database.join().unwrap();
         let before = runs.get();
         for task in tasks {
             task.await.unwrap().unwrap();
