@@ -215,7 +215,33 @@ impl Store {
         session: Uuid,
         idle_since: i64,
     ) -> Result<Option<Principal>> {
-        let read = self.data.read(move |conn| {
+        let of_service = Party::Service;
+        self.principal_for(of_service, account, session, idle_since).await
+    }
+
+    /// The same, in a turn of the account for a request of that urgency. The caller knows that the account has signed in.
+    pub async fn principal_in_turn(
+        &self,
+        account: Uuid,
+        session: Uuid,
+        idle_since: i64,
+        urgency: Urgency,
+    ) -> Result<Option<Principal>> {
+        let of_account = match urgency {
+            Urgency::Ordinary => Party::Account(account),
+            Urgency::Urgent => Party::UrgentAccount(account),
+        };
+        self.principal_for(of_account, account, session, idle_since).await
+    }
+
+    async fn principal_for(
+        &self,
+        party: Party,
+        account: Uuid,
+        session: Uuid,
+        idle_since: i64,
+    ) -> Result<Option<Principal>> {
+        let read = self.data.read_for(party, move |conn| {
             let query = sessions::table
                 .inner_join(accounts::table)
                 .inner_join(people::table.on(people::person_no.eq(sessions::account_no)))

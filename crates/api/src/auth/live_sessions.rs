@@ -1,6 +1,6 @@
 //! A cache of live sessions, which asks the store again after five seconds.
 
-use mainstay_store::{Store, session::Principal};
+use mainstay_store::{Store, Urgency, session::Principal};
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ impl Sessions {
         store: &Store,
         claims: &Claims,
         now: i64,
+        urgency: Urgency,
     ) -> HandlerResult<Option<Principal>> {
         if let Some((principal, seen_at)) = self.cached.get(&claims.sid)
             && (0..MAX_AGE_US).contains(&(now - seen_at))
@@ -52,7 +53,7 @@ impl Sessions {
             return Ok(None);
         }
         let found = store
-            .principal(claims.sub, claims.sid, now - IDLE_S * 1_000_000)
+            .principal_in_turn(claims.sub, claims.sid, now - IDLE_S * 1_000_000, urgency)
             .await?;
         if let Some(principal) = &found {
             self.cached.insert(claims.sid, (principal.clone(), now));

@@ -59,12 +59,12 @@ impl Caller {
     pub async fn authenticated(request: &HttpRequest) -> HandlerResult<Self> {
         let state = State::of(request);
         let claims = claims(request)?;
+        let urgency = request.extensions().get::<Urgency>().copied().unwrap_or_default();
         let principal = state
             .sessions
-            .principal(&state.store, &claims, state.clock.micros())
+            .principal(&state.store, &claims, state.clock.micros(), urgency)
             .await?
             .ok_or_else(|| unauthenticated(request, &state))?;
-        let urgency = request.extensions().get::<Urgency>().copied().unwrap_or_default();
         let principal = Principal {
             scope: principal.scope.with_urgency(urgency),
             ..principal
