@@ -13,16 +13,17 @@ both_engines!(
     nothing_is_served_before_a_restore_has_ended,
 );
 
-/// Starts a command and kills it after a while. Gives whether it had ended before.
+/// Starts a command and kills it after a while. Gives whether it had done its work before. One that ends because a program
+/// of an earlier one still runs has not.
 async fn kill_after(place: &Place, arguments: &[&str], wait: Duration) -> bool {
     let mut child = place.command(arguments).spawn().expect("it starts");
     tokio::time::sleep(wait).await;
-    let had_ended = child.try_wait().expect("it is ours").is_some();
-    if !had_ended {
+    let ended = child.try_wait().expect("it is ours");
+    if ended.is_none() {
         child.kill().expect("it runs");
     }
     child.wait().expect("it ends");
-    had_ended
+    ended.is_some_and(|status| status.success())
 }
 
 fn random_below(most: u128) -> Duration {
