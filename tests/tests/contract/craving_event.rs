@@ -1,13 +1,14 @@
 //! Craving events: the help in the response, and the closing of events that nobody ends.
 
-use chrono::{Datelike, TimeDelta, Utc};
+use chrono::{Datelike, SecondsFormat, TimeDelta, Utc};
 use mainstay_tests::{Person, Response, TestApp, both_engines, samples::sample_id};
 use serde_json::{Value, json};
 
 fn at(hours_ago: i64) -> Value {
     #[expect(clippy::disallowed_methods, reason = "the server uses the real time too")]
     let at = Utc::now() - TimeDelta::hours(hours_ago);
-    json!(at.to_rfc3339())
+    // Without an offset it is a time on the person's own clock, whatever the date is in UTC.
+    json!(at.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 both_engines!(
