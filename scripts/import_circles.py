@@ -31,10 +31,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The top-level modules that are machinery; every other one is a noun or a table of its own.
 MACHINERY = {
-    "crates/domain/src": {"insight", "record", "reference", "safety", "support", "value"},
+    "crates/domain/src": {"insight", "record", "reference", "safety", "sharing", "support", "value"},
     "crates/store/src": {"cache", "engine", "error", "key", "record"},
     "crates/api/src": {
-        "auth", "cli", "http", "insight", "openapi", "record", "report", "routes", "server", "support", "sync",
+        "auth", "cli", "http", "insight", "openapi", "record", "report", "routes", "server", "shared",
+        "support", "sync",
     },
 }
 NOUNS = "nouns"
@@ -66,6 +67,13 @@ FORBIDDEN = [
         "insights and help are computed from nouns, which do not know them",
         # Feedback names the rule that it is about.
         unless=("warning_feedback.rs",),
+    ),
+    *(
+        Arrow(
+            "crates/domain/src", importer, ("sharing",),
+            "what is shared is selected from records and insights, which do not know who sees them",
+        )
+        for importer in ("insight", "record", "reference", "safety", "support", "value")
     ),
     Arrow(
         "crates/store/src", "engine", (NOUNS, "cache", "key", "record"),

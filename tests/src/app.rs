@@ -10,20 +10,26 @@ use mainstay_api::{
     auth::{access_token::generate_signing_key, registration_policy::RegistrationSettings},
     http::{admission::LoadShedding, rate_limit::LimitMode},
     server::{
-        application::{Configuration, Running},
+        application::{AuditSettings, Configuration, Running},
         clock::Clock,
     },
 };
 use mainstay_domain::{
-    account::quota::Quota,
+    account::{Profile, Role, SealedAccount, quota::Quota},
     record::{Incoming, Record, draft},
+    value::{
+        place::{Email, ZoneName},
+        text::Label,
+    },
 };
-use mainstay_store::{Locations, MasterKeys, PersonScope, erasure_ledger::ErasureLedger, migrate_all};
+use mainstay_store::{
+    Locations, MasterKeys, PersonScope, account::NewAccount, erasure_ledger::ErasureLedger, migrate_all,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    client::{Client, Person, Response},
+    client::{Client, PASSWORD, Person, Response},
     database::{Database, Engine},
 };
 
@@ -74,6 +80,7 @@ impl Setup {
                 master: MasterKeys::parse(&setup.master).expect("a good key"),
                 signing_keys: setup.signing_keys,
                 issuer: "mainstay".to_owned(),
+                public_url: Some("https://mainstay.example.org".to_owned()),
                 limits: setup.limits,
                 registration: setup.registration,
                 trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
@@ -82,6 +89,7 @@ impl Setup {
                 connections_per_network: 256,
                 erasure_ledger: ErasureLedger::at(&setup.erasure_ledger),
                 quota: setup.quota,
+                audit: AuditSettings::default(),
                 tombstone_days: 180,
                 workers: 2,
                 clock: setup.clock,
@@ -183,12 +191,32 @@ impl TestApp {
         Person::register(&self.url, members).await
     }
 
-    /// The scope with which the store accesses the record of a person.
+    /// Creates an account of a role, as the operator does on the command line, and signs it in. Its display name is that of
+    /// the role.
+    pub async fn account_of(&self, role: Role) -> Person {
+        let n = self.people.fetch_add(1, Ordering::Relaxed);
+        let address = format!("{}{n}@example.org", role.as_str());
+        let password = serde_json::from_value(json!(PASSWORD)).expect("a good password");
+        let profile = Profile {
+            display_name: Label::new(format!("The {}", role.as_str())),
+            ..Profile::new(ZoneName(chrono_tz::UTC))
+        };
+        let new = NewAccount {
+            id: Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + u128::from(n)),
+            role,
+            content: SealedAccount { email: Email::new(&address).expect("an address"), profile },
+            password_hash: self.state().passwords.hash(&password).await.expect("a hash"),
+        };
+        let created = self.state().store.create_account(new, None, None, self.clock.micros());
+        created.await.expect("the account is created");
+        Person::sign_in(&self.url, &address).await
+    }
+
+    /// The scope with which the store accesses the record of a person. Their access token may have expired.
     pub async fn scope(&self, person: &Person) -> PersonScope {
-        let state = self.state();
-        let token = person.tokens["access_token"].as_str().expect("a token");
-        let claims = state.tokens.verify(token, self.clock.now()).expect("a valid token");
-        let principal = state.store.principal(claims.sub, claims.sid, 0).await;
+        let id = |value: &Value| -> Uuid { value.as_str().expect("an id").parse().expect("an id") };
+        let (account, session) = (id(&person.account["id"]), id(&person.tokens["session_id"]));
+        let principal = self.state().store.principal(account, session, 0).await;
         principal.expect("the store works").expect("the session lives").scope
     }
 

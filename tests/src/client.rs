@@ -197,14 +197,19 @@ impl Person {
         Self { client, email, account, tokens }
     }
 
+    /// Signs in to an account that exists.
+    pub async fn sign_in(url: &str, email: &str) -> Self {
+        let login = json!({ "email": email, "password": PASSWORD, "device_name": "another" });
+        let client = Client::new(url);
+        let response = client.post("/v1/auth/login", &login).await.expect(200);
+        let tokens = response.body["tokens"].clone();
+        let client = client.with_token(tokens["access_token"].as_str().expect("a token"));
+        Self { client, email: email.to_owned(), account: response.body["account"].clone(), tokens }
+    }
+
     /// Signs in again, as another device of the same person.
     pub async fn another_device(&self) -> Self {
-        let login = json!({ "email": self.email, "password": PASSWORD, "device_name": "another" });
-        let plain = Client { token: None, ..self.client.clone() };
-        let response = plain.post("/v1/auth/login", &login).await.expect(200);
-        let tokens = response.body["tokens"].clone();
-        let client = self.client.with_token(tokens["access_token"].as_str().expect("a token"));
-        Self { client, email: self.email.clone(), account: response.body["account"].clone(), tokens }
+        Self::sign_in(&self.client.url, &self.email).await
     }
 
     /// Sends a request. Panics if there is no response.

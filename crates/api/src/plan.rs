@@ -350,7 +350,8 @@ fn at_number(id: Uuid, version: &Version, latest: i64) -> Result<PlanNumber, Sto
     })
 }
 
-fn active_schema(components: &mut Components) -> Value {
+/// Adds the schema of the active plan with its contacts, and returns a reference to it.
+pub fn active_schema(components: &mut Components) -> Value {
     add_record::<Plan>(components);
     let contacts = add_record::<SupportContact>(components);
     if !components.contains_key("ActivePlan") {

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use actix_web::HttpRequest;
 use mainstay_domain::{
+    account::Roles,
     questionnaire_response::{QuestionnaireResponse, ResponseStatus},
     record::{Kind, Record, json as to_json},
     reference::questionnaire::{
@@ -50,6 +51,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 fn list_endpoint() -> Endpoint {
     let status = json!({ "$ref": "#/components/schemas/QuestionnaireStatus" });
     endpoint::get("/v1/questionnaires", list)
+        .roles(Roles::ALL)
         .operation(Tag::Questionnaires, "listQuestionnaires", "List questionnaires")
         .about(
             "The questionnaires that the operator imported, and a short one that is part of Mainstay, by title and version. \
@@ -85,6 +87,7 @@ fn questionnaire_id() -> Parameter {
 
 fn read_endpoint() -> Endpoint {
     endpoint::get("/v1/questionnaires/{id}", read)
+        .roles(Roles::ALL)
         .operation(Tag::Questionnaires, "getQuestionnaire", "Read one questionnaire")
         .about(
             "The items are a flat list in their order; each names the item that contains it. Retired questionnaires stay \

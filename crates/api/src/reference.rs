@@ -8,6 +8,7 @@ use std::{
 
 use actix_web::{HttpRequest, HttpResponse, web::Bytes};
 use mainstay_domain::{
+    account::Roles,
     record::json as to_json,
     reference::{
         helpline::{self, Helpline},
@@ -42,6 +43,7 @@ static HELPLINES: PublicLists<(Option<&str>, Option<&str>)> = PublicLists::new()
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint::get("/v1/practices", practices)
+            .roles(Roles::ALL)
             .operation(Tag::Reference, "listPractices", "List the strategy library")
             .about("Short practices, written for Mainstay, by category. The whole library is one page.")
             .parameter(Parameter::query("category", "Only practices of this category.", json!({ "$ref": "#/components/schemas/StrategyCategory" }), json!("breathing")))

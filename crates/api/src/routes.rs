@@ -8,17 +8,20 @@ use mainstay_domain::{
 };
 
 use crate::{
+    access_log,
     auth::{account, refresh, registration, session, sign_in},
-    check_in, craving_event, insight, medication, meeting,
+    break_glass, check_in, consent, craving_event, disclosure, encouragement, insight, invitation,
+    medication, meeting,
     openapi::{
         document::document,
         endpoint::{Endpoint, Tag},
+        roles::roles_table,
     },
-    plan, questionnaire,
+    part2_notice, peer_profile, plan, proposal, questionnaire,
     record::collection,
-    reference, report,
+    reference, report, restriction,
     server::operations,
-    support, sync, use_event,
+    shared, shared_commitment, sign_off, support, sync, use_event,
 };
 
 /// Lists all endpoints.
@@ -31,10 +34,15 @@ pub fn endpoints() -> Vec<Endpoint> {
         session::endpoints(),
         collection::<Goal>(Tag::Goals),
         plan::endpoints(),
+        proposal::endpoints(),
+        sign_off::endpoints(),
         check_in::endpoints(),
         craving_event::endpoints(),
         use_event::endpoints(),
         collection::<SupportContact>(Tag::SupportContacts),
+        encouragement::endpoints(),
+        shared_commitment::endpoints(),
+        peer_profile::endpoints(),
         medication::endpoints(),
         collection::<Dose>(Tag::Medications),
         collection::<PracticeSession>(Tag::Practice),
@@ -47,15 +55,28 @@ pub fn endpoints() -> Vec<Endpoint> {
         collection::<Transition>(Tag::Care),
         collection::<JournalEntry>(Tag::Journal),
         support::endpoints(),
+        shared::endpoints(),
+        invitation::endpoints(),
+        break_glass::endpoints(),
+        consent::endpoints(),
+        restriction::endpoints(),
         insight::endpoints(),
         report::endpoints(),
+        access_log::endpoints(),
+        disclosure::endpoints(),
         sync::endpoints(),
         questionnaire::endpoints(),
         meeting::endpoints(),
         reference::endpoints(),
+        part2_notice::endpoints(),
         operations::endpoints(),
     ];
     groups.into_iter().flatten().collect()
+}
+
+/// Renders the table of operations and roles in the form in which it is committed.
+pub fn roles_text() -> String {
+    roles_table(&endpoints())
 }
 
 /// Renders the OpenAPI document in the form in which it is served and committed.

@@ -8,7 +8,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     account::{Account, Profile, Role, SealedAccount},
     record::json,
-    value::{place::Email, timestamp::Timestamp},
+    value::place::Email,
 };
 use uuid::Uuid;
 
@@ -28,6 +28,7 @@ use crate::{
         seal::DataKeys,
     },
     on,
+    profile::{load, write_profile},
     record::{Expected, Records},
     session::NewSession,
 };
@@ -51,8 +52,6 @@ pub struct NewAccount {
     /// The hash of the password (PHC string).
     pub password_hash: String,
 }
-
-type AccountColumns = (i64, String, i64, Vec<u8>, DbTimestamp, DbTimestamp);
 
 impl Records<'_> {
     /// The account of the person.
@@ -182,7 +181,7 @@ impl Store {
     }
 
     /// The number of an account, in whatever state it is.
-    async fn account_no(&self, account: Uuid) -> Result<Option<i64>> {
+    pub(crate) async fn account_no(&self, account: Uuid) -> Result<Option<i64>> {
         let read = self.data.read_for(Party::Background, move |conn| {
             let query = accounts::table
                 .filter(accounts::id.eq(DbUuid(account)))
@@ -256,21 +255,7 @@ impl Store {
                 profile: change(&before)?,
                 email: before.email,
             };
-            let sealed = keys.seal("profile", id, &json(&content))?;
-            // The version again, so that of two writers on PostgreSQL only one finds the row.
-            let row = accounts::table
-                .filter(accounts::no.eq(no))
-                .filter(accounts::version.eq(before.version));
-            let change = diesel::update(row).set((
-                accounts::version.eq(before.version + 1),
-                accounts::sealed.eq(sealed),
-                accounts::updated_at.eq(DbTimestamp(now)),
-            ));
-            if on!(&mut *conn, |c| change.execute(c))? == 0 {
-                return Err(StoreError::VersionMismatch {
-                    current: before.version + 1,
-                });
-            }
+            write_profile(conn, (id, no, before.version), &content, &keys, DbTimestamp(now))?;
             let (account, _no) = load(conn, id, &keys)?;
             let version = account.version;
             Ok((account, VersionTag { version, epoch }))
@@ -338,7 +323,7 @@ fn insert_account(conn: &mut Conn, new: NewAccount, keys: &DataKeys, now: DbTime
 }
 
 /// The epoch of a person's record. On PostgreSQL the row is locked: a restore that is declared meanwhile comes after.
-fn locked_epoch(conn: &mut Conn, no: i64) -> Result<i64> {
+pub(crate) fn locked_epoch(conn: &mut Conn, no: i64) -> Result<i64> {
     let query = people::table
         .filter(people::person_no.eq(no))
         .select(people::epoch);
@@ -346,33 +331,4 @@ fn locked_epoch(conn: &mut Conn, no: i64) -> Result<i64> {
         Conn::Sqlite(c) => query.first(c)?,
         Conn::Postgres(c) => query.for_share().first(c)?,
     })
-}
-
-fn load(conn: &mut Conn, id: Uuid, keys: &DataKeys) -> Result<(Account, i64)> {
-    let query = accounts::table
-        .filter(accounts::id.eq(DbUuid(id)))
-        .filter(accounts::state.eq(ACTIVE))
-        .select((
-            accounts::no,
-            accounts::role,
-            accounts::version,
-            accounts::sealed,
-            accounts::created_at,
-            accounts::updated_at,
-        ));
-    let found: Option<AccountColumns> = on!(conn, |c| query.first(c).optional())?;
-    let (no, role, version, sealed, created_at, updated_at) = found.ok_or(StoreError::PersonGone)?;
-    let plain = keys.open("profile", id, &sealed)?;
-    let content: SealedAccount =
-        serde_json::from_slice(&plain).map_err(|e| StoreError::Internal(e.to_string()))?;
-    let role = role
-        .parse::<Role>()
-        .ok()
-        .ok_or(StoreError::Internal("an unknown role".to_owned()))?;
-    let (created_at, updated_at) = (
-        Timestamp::from_micros(created_at.0),
-        Timestamp::from_micros(updated_at.0),
-    );
-    let account = content.open(id, role, created_at, updated_at, version);
-    Ok((account, no))
 }

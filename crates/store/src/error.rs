@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use mainstay_domain::{account::quota::Exceeded, record::Kind, value::validation::Finding};
+use mainstay_domain::{
+    account::quota::Exceeded, invitation::InvitationStatus, record::Kind, value::validation::Finding,
+};
 use uuid::Uuid;
 
 /// The reason why a call to the store did not succeed.
@@ -43,12 +45,30 @@ pub enum StoreError {
         /// The seconds until the budget begins anew, for one that does so by itself.
         retry_after: Option<i64>,
     },
+    /// The person has as many of these as are kept.
+    #[error("the person has {limit} of them, and no more are kept")]
+    TooMany {
+        /// How many are kept.
+        limit: i64,
+    },
+    /// What someone who helps gives, or the answer to it, cannot be taken now. Nothing of it was stored.
+    #[error("{0}")]
+    Contribution(ContributionRefusal),
     /// Another account has the address.
     #[error("the address is taken")]
     EmailTaken,
     /// The invite has no use left, has ended, or was revoked.
     #[error("the invite is not good any more")]
     InviteInvalid,
+    /// The invitation does not allow the step as it stands.
+    #[error("the invitation is {}", .status.as_str())]
+    InvitationStatus {
+        /// Where it stands.
+        status: InvitationStatus,
+    },
+    /// The person has as many invitations as can be, pending ones or all.
+    #[error("the person has too many invitations")]
+    TooManyInvitations,
     /// A request with that `Idempotency-Key` is still running.
     #[error("a request with that key is running")]
     KeyInUse,
@@ -133,6 +153,29 @@ impl From<diesel::result::Error> for StoreError {
             _ => Self::Database(error),
         }
     }
+}
+
+/// Why something that a helper gives, or an answer to it, cannot be taken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ContributionRefusal {
+    /// The proposal was accepted, declined or withdrawn already.
+    #[error("the proposal is not open any more")]
+    Decided,
+    /// The plan has another number than the one that was seen.
+    #[error("the plan is at number {latest}")]
+    OtherNumber {
+        /// The number that it has.
+        latest: i64,
+    },
+    /// So many of them wait for the person's decision that there is no room for another.
+    #[error("too many wait for a decision")]
+    TooMany,
+    /// The person has as many of them for one day as a day has room for.
+    #[error("enough for today")]
+    EnoughToday {
+        /// The seconds until the person's next day.
+        retry_after: i64,
+    },
 }
 
 /// How a record, a key store and a master key do not belong together.

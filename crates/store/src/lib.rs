@@ -9,25 +9,39 @@
 //! - [`key`]: master keys, the key store, sealing, and the right to reach one person's record.
 
 pub mod account;
+pub mod audit;
 pub mod backup;
+pub mod break_glass;
 pub mod cache;
+pub mod consent;
+mod contribution;
 pub mod credentials;
+mod encouragement;
 pub mod engine;
 pub mod erasure_ledger;
 pub mod error;
 pub mod examination;
 pub mod idempotency;
 pub mod installation;
+pub mod invitation;
 pub mod invite;
 pub mod key;
 pub mod login_delay;
 pub mod meeting;
+mod peer_profile;
+mod profile;
+mod proposal;
 pub mod questionnaire;
 pub mod quota;
 pub mod record;
+pub mod resource;
 pub mod restore;
+pub mod restriction;
 pub mod rotation;
 pub mod session;
+mod shared_commitment;
+pub mod sharing;
+mod sign_off;
 #[cfg(test)]
 mod tests;
 pub mod timer;
@@ -54,8 +68,9 @@ use crate::{
     record::BatchInserter,
 };
 pub use crate::{
+    contribution::{Author, Contributed, ContributionPage, ContributionRange},
     engine::{PoolSize, connection::DatabaseUrl, turns},
-    error::{Mismatch, Result, StoreError},
+    error::{ContributionRefusal, Mismatch, Result, StoreError},
     key::{
         master_key::MasterKeys,
         scope::{PersonScope, Urgency, VersionTag},
@@ -122,6 +137,8 @@ pub struct Store {
     ledger: Option<ErasureLedger>,
     /// The limits of accounts that have none of their own.
     quota: Quota,
+    /// Refused reads of the records of others.
+    refusals: Arc<sharing::Refusals>,
 }
 
 impl Store {
@@ -155,6 +172,7 @@ impl Store {
             blind_index,
             ledger: None,
             quota: Quota::DEFAULT,
+            refusals: Arc::default(),
         })
     }
 

@@ -15,6 +15,7 @@ pub async fn plant(url: &str, canaries: &mut Canaries, responses: &mut Responses
     }
     plant_stored_responses(&person, &password, canaries, responses).await;
     plant_the_rest(&person, canaries, responses).await;
+    plant_sharing(&person, &password, canaries, responses).await;
     for list in [
         "goals",
         "plans",
@@ -221,6 +222,59 @@ async fn plant_the_rest(person: &Person, canaries: &mut Canaries, responses: &mu
     for (list, record) in records {
         responses.add_success(person.post(&format!("/v1/{list}"), &record).await);
     }
+}
+
+/// What passes between a person and the people who help.
+async fn plant_sharing(person: &Person, password: &str, canaries: &mut Canaries, responses: &mut Responses) {
+    let helper_password = canaries.secret();
+    let registration = json!({
+        "email": canaries.email(), "password": helper_password, "time_zone": "America/Bogota", "display_name": canaries.text(),
+    });
+    let registered =
+        responses.add_success(Client::new(&person.client.url).post("/v1/auth/register", &registration).await);
+    keep_tokens(canaries, &registered["tokens"]);
+    let helper = person.client.with_token(registered["tokens"]["access_token"].as_str().expect("a token"));
+    let new = json!({ "role": "supporter", "relationship": "sponsor", "message": canaries.text() });
+    let invited = responses.add_success(person.post("/v1/invitations", &new).await);
+    let code = invited["code"].as_str().expect("a code").to_owned();
+    canaries.secret.push(code.clone());
+    let invitation = invited["id"].as_str().expect("an id");
+    responses.add_success(helper.post("/v1/invitations/accept", &json!({ "code": code })).await);
+    responses.add_success(person.post_empty(&format!("/v1/invitations/{invitation}/confirm")).await);
+    let consent = json!({
+        "type": "named_disclosure", "discloser": canaries.text(), "patient": canaries.text(), "description": canaries.text(),
+        "recipients": [{ "invitation_id": invitation, "name": canaries.text() }], "data_classes": ["plans", "check_ins"],
+        "purposes": ["recovery_support"], "expires_on_event": canaries.text(), "signer_relationship": "patient",
+        "statements_accepted": ["right_to_revoke"],
+    });
+    let consent = responses.add_success(person.post("/v1/consents", &consent).await);
+    let path = format!("/v1/consents/{}", consent["id"].as_str().expect("an id"));
+    let signature = json!({ "name": canaries.text(), "password": password });
+    responses.add_success(person.post(&format!("{path}/sign"), &signature).await);
+    let restriction = json!({ "data_classes": ["cravings"], "reason": canaries.text() });
+    responses.add_success(person.post("/v1/restrictions", &restriction).await);
+    let account = responses.add_success(person.get("/v1/me").await)["id"].take();
+    let shared = format!("/v1/shared/{}", account.as_str().expect("an id"));
+    responses.add_success(helper.get(&format!("{shared}/check-ins")).await);
+    let plan = responses.add_success(helper.get(&format!("{shared}/plans/active")).await);
+    let plan = format!("{shared}/plans/{}/proposals", plan["id"].as_str().expect("an id"));
+    let proposal = json!({
+        "content": { "triggers": [{ "id": "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a98", "label": canaries.text(), "kind": "external" }] },
+        "note": canaries.text(),
+    });
+    responses.add_success(helper.post(&plan, &proposal).await);
+    responses.add_success(
+        helper.post(&format!("{shared}/encouragements"), &json!({ "text": canaries.text() })).await,
+    );
+    let commitment = json!({ "text": canaries.text(), "on": "2025-12-30" });
+    responses.add_success(helper.post(&format!("{shared}/commitments"), &commitment).await);
+    for list in
+        ["encouragements", "shared-commitments", "access-log", "disclosures", "restrictions", "consents"]
+    {
+        responses.add_success(person.get(&format!("/v1/{list}")).await);
+    }
+    let reason = json!({ "reason": canaries.text() });
+    responses.add_success(person.post(&format!("{path}/revoke"), &reason).await);
 }
 
 fn keep_tokens(canaries: &mut Canaries, tokens: &Value) {

@@ -1,6 +1,7 @@
 //! The server binary: its commands, settings, log lines, metrics, and how it stops.
 
 mod account;
+mod audit;
 mod connection;
 mod import;
 mod installation;

@@ -3,21 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_api::{openapi::document::document, routes};
-use mainstay_tests::{Client, Response, TestApp, both_engines};
+use mainstay_domain::account::Role;
+use mainstay_tests::{Client, Helper, Person, Response, TestApp, both_engines};
 use serde_json::{Value, json};
 
+use crate::break_glass;
+
 const COMMITTED: &str = include_str!("../../../openapi/openapi.json");
+const ROLES: &str = include_str!("../../../docs/roles.md");
 
 /// Collections of reference data, which belong to nobody.
 const REFERENCE: [&str; 2] = ["/v1/meetings", "/v1/questionnaires"];
 
 /// Operations that need no sign-in.
-const PUBLIC: [&str; 13] = [
+const PUBLIC: [&str; 14] = [
     "getDocs",
     "getJwks",
     "getLiveness",
     "getMeeting",
     "getOpenapi",
+    "getPart2Notice",
     "getProblemPage",
     "getReadiness",
     "listHelplines",
@@ -28,24 +33,36 @@ const PUBLIC: [&str; 13] = [
     "getMetrics",
 ];
 
-struct Operation {
-    method: String,
-    path: String,
-    value: Value,
+/// An operation of the document.
+pub struct Operation {
+    /// The HTTP method.
+    pub method: String,
+    /// The path template.
+    pub path: String,
+    /// What the document says of it.
+    pub value: Value,
 }
 
 impl Operation {
-    fn id(&self) -> &str {
+    /// The operation id.
+    pub fn id(&self) -> &str {
         self.value["operationId"].as_str().expect("every operation has an id")
     }
 
-    fn needs_sign_in(&self) -> bool {
+    /// Whether it needs sign-in.
+    pub fn needs_sign_in(&self) -> bool {
         self.value.get("security").is_none()
     }
 
     /// The path with values in place of its parameters.
     fn path_for(&self, id: &str) -> String {
-        self.path.replace("{id}", id).replace("{n}", "1").replace("{slug}", "validation")
+        self.path
+            .replace("{id}", id)
+            .replace("{proposal_id}", id)
+            .replace("{person_id}", id)
+            .replace("{n}", "1")
+            .replace("{slug}", "validation")
+            .replace("{name}", "calendar")
     }
 
     /// The media type of the body with its schema and example.
@@ -59,7 +76,8 @@ impl Operation {
         self.content().map_or(Value::Null, |(_, content)| content["examples"]["example"]["value"].clone())
     }
 
-    async fn call(&self, client: &Client, id: &str) -> Response {
+    /// Sends the example to the path with that id.
+    pub async fn call(&self, client: &Client, id: &str) -> Response {
         let mut headers = vec![("if-match", "\"1\"")];
         let body = self.content().map(|(media_type, content)| {
             headers.push(("content-type", media_type));
@@ -69,7 +87,8 @@ impl Operation {
     }
 }
 
-fn operations(document: &Value) -> Vec<Operation> {
+/// Lists the operations of a document.
+pub fn operations(document: &Value) -> Vec<Operation> {
     let paths = document["paths"].as_object().expect("paths");
     paths
         .iter()
@@ -90,6 +109,11 @@ fn the_committed_document_is_the_generated_one() {
         committed == document(&routes::endpoints()),
         "refresh it: cargo run -- openapi > openapi/openapi.json"
     );
+}
+
+#[test]
+fn the_committed_table_of_roles_is_the_generated_one() {
+    assert!(ROLES == routes::roles_text(), "refresh it: cargo run -- openapi --roles > docs/roles.md");
 }
 
 #[test]
@@ -189,11 +213,11 @@ async fn every_operation_but_a_named_few_requires_sign_in(app: &TestApp) {
     assert!(public.iter().all(|id| PUBLIC.contains(&id.as_str())), "{public:?}");
 }
 
-async fn no_operation_reaches_a_record_of_another_person(app: &TestApp) {
-    let (sam, kim) = (app.person().await, app.person().await);
-    let document = app.document().await;
+/// Gives a person a record of each collection, and of what else has an id that only its owner may use. Returns the ids by the
+/// path of the collection.
+pub async fn own_one_of_each(app: &TestApp, document: &Value, sam: &Person) -> BTreeMap<String, String> {
     let mut owned: BTreeMap<String, String> = BTreeMap::new();
-    let all = operations(&document);
+    let all = operations(document);
     let mut creating: Vec<&Operation> = all.iter().filter(|o| o.id().starts_with("create")).collect();
     // A dose refers to a medication, which therefore comes first.
     creating.sort_by_key(|o| o.example().get("medication_id").is_some());
@@ -210,10 +234,33 @@ async fn no_operation_reaches_a_record_of_another_person(app: &TestApp) {
         let is_fine = again.status == 201 || (again.status, again.problem().as_str()) == (409, "goal-exists");
         assert!(is_fine, "{}: {}", operation.id(), again.text);
     }
+    let another = sam.another_device().await;
+    owned.insert(
+        "/v1/auth/sessions".to_owned(),
+        another.tokens["session_id"].as_str().expect("an id").to_owned(),
+    );
+    let lee = app.account_of(Role::Clinician).await;
+    owned.insert("/v1/break-glass".to_owned(), break_glass::opened(&lee, sam).await.id());
+    // Whose record it is, for what others may see of it.
+    owned.insert("/v1/shared".to_owned(), sam.account["id"].as_str().expect("an id").to_owned());
+    // Somebody else takes it. Here nobody has.
+    owned.insert("/v1/invitations/accepted".to_owned(), owned["/v1/invitations"].clone());
+    let robin = Helper::new(app, &app.person().await, Role::Supporter).await;
+    let words = robin.encourage(sam, "I think of you.").await.expect("they are stored");
+    owned.insert("/v1/encouragements".to_owned(), words.to_string());
     owned
-        .insert("/v1/auth/sessions".to_owned(), sam.tokens["session_id"].as_str().expect("an id").to_owned());
+}
+
+async fn no_operation_reaches_a_record_of_another_person(app: &TestApp) {
+    let (sam, kim) = (app.person().await, app.person().await);
+    let document = app.document().await;
+    let owned = own_one_of_each(app, &document, &sam).await;
     let mut tried = 0;
     for operation in operations(&document).iter().filter(|o| o.path.contains("{id}")) {
+        // What somebody else shares has tests of its own.
+        if operation.path.contains("{person_id}") {
+            continue;
+        }
         let collection = operation.path.split("/{id}").next().expect("a collection");
         if REFERENCE.contains(&collection) {
             continue;

@@ -157,6 +157,14 @@ impl Tokens {
         Some(claims)
     }
 
+    /// Signs a statement of this server that is no token. Gives the id of the key with the signature in base64url.
+    ///
+    /// # Errors
+    /// If the statement does not begin with a zero byte, as no token does, or cannot be signed.
+    pub fn sign_statement(&self, statement: &[u8]) -> Result<(String, String), String> {
+        self.keys().sign_statement(statement)
+    }
+
     /// The public keys, for other services that verify tokens.
     pub fn published(&self) -> JwkSet {
         self.keys().published.clone()

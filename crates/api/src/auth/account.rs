@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::{HttpResponse, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    account::{Account, AccountUpdate, CurrentPassword, Erasure, PasswordChange, Profile},
+    account::{Account, AccountUpdate, Erasure, PasswordChange, Profile, Roles},
     record::{json as to_json, merge_patch::MergePatch},
 };
 use mainstay_store::{
@@ -14,21 +14,15 @@ use mainstay_store::{
 use serde_json::json;
 
 use crate::{
-    auth::{
-        login_delay::Attempt,
-        password::HashTurn,
-        session::account_example,
-        turns::{Applicant, Precedence},
-        verification::verify,
-    },
+    auth::session::account_example,
     http::{
         body::{Body, parse},
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, once},
-        network::{client_address, customer, network},
         patch::PatchBody,
         problem::{HandlerResult, Problem, ProblemKind},
+        step_up::{confirm_password, confirmation_turn},
     },
     openapi::{
         endpoint::{self, Endpoint, Priority, Tag},
@@ -43,6 +37,7 @@ pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
         endpoint::get("/v1/me", read)
+            .roles(Roles::ALL)
             .operation(tag, "getMe", "Read your account")
             .about("The account of the caller.")
             .parameter(if_none_match())
@@ -51,6 +46,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_nothing(304, "Not changed since the ETag in If-None-Match.")
             .with_headers(&["ETag"]),
         endpoint::put("/v1/me", replace)
+            .roles(Roles::ALL)
             .operation(tag, "replaceMe", "Replace your profile")
             .about("Replaces the whole profile. An optional member that is left out is unset.")
             .parameter(if_match())
@@ -60,6 +56,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives::<Account>(200, "Replaced.", account_example)
             .with_headers(&["ETag"]),
         endpoint::patch("/v1/me", merge)
+            .roles(Roles::ALL)
             .operation(tag, "updateMe", "Change members of your profile")
             .about(MERGES)
             .parameter(if_match())
@@ -67,6 +64,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives::<Account>(200, "Changed.", account_example)
             .with_headers(&["ETag"]),
         endpoint::delete("/v1/me", erase)
+            .roles(Roles::ALL)
             .priority(Priority::SignIn)
             .operation(tag, "deleteMe", "Erase your account")
             .about("Destroys the key of the record and deletes everything that belongs to the account. This cannot be undone.")
@@ -74,6 +72,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .gives_nothing(204, "Erased.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
         endpoint::post("/v1/auth/password/change", change_password)
+            .roles(Roles::ALL)
             .priority(Priority::SignIn)
             .operation(tag, "changePassword", "Change your password")
             .about("Changes the password and ends every other session.")
@@ -178,34 +177,4 @@ async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     }
     state.sessions.forget_all();
     Ok(reply.into_response())
-}
-
-/// Checks the password of the caller and returns its hash. Wrong passwords cause growing delays, as at sign-in, for the
-/// session that sends them.
-async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> HandlerResult<String> {
-    let (state, account) = (&caller.state, caller.scope().account());
-    let attempt = Attempt::confirmation(&state.store, account, caller.principal.session, &state.clock);
-    attempt.look().await?;
-    let turn = confirmation_turn(caller).await?;
-    let hash = match state.store.password_hash(account).await {
-        Ok(hash) => Some(hash),
-        Err(StoreError::NotFound) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let is_correct = verify(attempt, turn, password.clone(), hash.clone()).await?;
-    let hash = hash.filter(|_| is_correct);
-    hash.ok_or(Problem::new(ProblemKind::WrongPassword))
-}
-
-/// Waits for a turn to confirm or change the caller's password. Networks take turns, and then the accounts in each. So
-/// somebody with many accounts of their own does not keep others from it.
-async fn confirmation_turn(caller: &Caller) -> HandlerResult<HashTurn> {
-    let address = client_address(&caller.request, &caller.state.trusted_proxies);
-    let applicant = Applicant {
-        customer: &customer(address),
-        network: &network(address),
-        account: Some(caller.scope().account()),
-        precedence: Precedence::Usual,
-    };
-    caller.state.passwords.confirmation_turn(applicant).await
 }

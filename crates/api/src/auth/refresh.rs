@@ -70,7 +70,7 @@ async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
         let rotated = rotate(&state, &claims, &session, body.key.as_ref(), now).await;
         match (rotated, &body.key) {
             (Err(problem), Some(key)) if problem.kind == ProblemKind::RequestInProgress => {
-                return reply_of_other(&state, key).await;
+                return Ok(reply_of_other(&state, key).await?.into_response());
             }
             (rotated, _) => {
                 if let Some(reply) = rotated? {

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    account::{Account, Discretion, Role, SealedSession},
+    account::{Account, Discretion, Role, Roles, SealedSession},
     record::json as to_json,
     value::{
         number::Int,
@@ -47,10 +47,12 @@ pub fn endpoints() -> Vec<Endpoint> {
     let tag = Tag::Accounts;
     vec![
         endpoint::post("/v1/auth/logout", logout)
+            .roles(Roles::ALL)
             .operation(tag, "logout", "Sign out")
             .about("Ends the session of the access token.")
             .gives_nothing(204, "Signed out."),
         endpoint::get("/v1/auth/sessions", list)
+            .roles(Roles::ALL)
             .operation(tag, "listSessions", "List your sessions")
             .about("The devices that are signed in, most recently used first.")
             .gives_schema(
@@ -64,6 +66,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             )
             .problems(&[ProblemKind::Validation]),
         endpoint::delete("/v1/auth/sessions/{id}", end)
+            .roles(Roles::ALL)
             .operation(tag, "endSession", "End one of your sessions")
             .about("Signs the device out, on every server within five seconds.")
             .parameter(id_parameter())

@@ -2,7 +2,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, EncodingKey, Header,
+    Algorithm, DecodingKey, EncodingKey, Header, crypto,
     jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
 };
 
@@ -64,6 +64,25 @@ impl SigningKeys {
             verifying,
             published,
         })
+    }
+
+    /// Signs a statement that is no token with the first key. Gives the id of the key with the signature in base64url.
+    ///
+    /// # Errors
+    /// If the statement does not begin with a zero byte, as no token does, or cannot be signed.
+    pub fn sign_statement(&self, statement: &[u8]) -> Result<(String, String), String> {
+        if statement.first() != Some(&0) {
+            return Err("a statement must not be taken for a token".to_owned());
+        }
+        let signature =
+            crypto::sign(statement, &self.signing, Algorithm::EdDSA).map_err(|e| e.to_string())?;
+        Ok((self.header.kid.clone().unwrap_or_default(), signature))
+    }
+
+    /// Whether a key has signed a statement. `None` if the key is not among these.
+    pub fn has_signed(&self, id: &str, statement: &[u8], signature: &str) -> Option<bool> {
+        let key = self.verifying.iter().find(|key| key.id == id)?;
+        Some(crypto::verify(signature, statement, &key.key, Algorithm::EdDSA).unwrap_or(false))
     }
 
     /// The ids of the keys, the one that signs first.

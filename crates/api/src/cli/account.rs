@@ -195,7 +195,7 @@ fn prune_keyless(settings: &Settings, prune: &PruneKeyless) -> Result<(), String
     }
     let store = open_store(settings)?;
     for id in keyless {
-        block_on(store.prune_account(id))?.map_err(|e| e.to_string())?;
+        block_on(store.prune_account(id, Clock::default().micros()))?.map_err(|e| e.to_string())?;
         print(format!("{id}\n").as_bytes())?;
     }
     Ok(())

@@ -8,7 +8,9 @@ use mainstay_store::{erasure_ledger::ErasureLedger, migrate_all, schemas};
 use crate::{
     cli::{
         account::{self, AccountCommand},
+        audit::{self, AuditCommand},
         backup::{self, BackupCommand},
+        breach::{self, BreachCommand},
         databases::{inspect_databases, open_store, prepare_databases, prepare_directories},
         doctor,
         erasures::{self, ErasuresCommand},
@@ -20,12 +22,12 @@ use crate::{
         restore::{self, RestoreCommand},
         settings::{Flags, Settings},
     },
-    routes::document_text,
+    routes::{document_text, roles_text},
     server::{
         application::{Application, Configuration},
         clock::Clock,
         key_watch::KeyFiles,
-        logging,
+        logging, worker,
     },
 };
 
@@ -54,7 +56,11 @@ enum Command {
         status: bool,
     },
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// Print the table of operations and roles instead.
+        #[arg(long)]
+        roles: bool,
+    },
     /// Check settings, keys and databases, and report every fault.
     Doctor {
         /// Open the newest record of every account too, and name accounts whose key is missing. Takes longer.
@@ -71,6 +77,12 @@ enum Command {
     /// Manage accounts.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Verify the access logs and the accounting of disclosures.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Find out who was affected by a breach.
+    #[command(subcommand)]
+    Breach(BreachCommand),
     /// Manage invites to register.
     #[command(subcommand)]
     Invites(InvitesCommand),
@@ -89,7 +101,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Serve { migrate: false }) {
-        Command::Openapi => print(&document_text()).map(|()| ExitCode::SUCCESS),
+        Command::Openapi { roles: true } => print(roles_text().as_bytes()).map(|()| ExitCode::SUCCESS),
+        Command::Openapi { roles: false } => print(&document_text()).map(|()| ExitCode::SUCCESS),
         command => Settings::read(&cli.flags).and_then(|settings| run(command, &settings)),
     };
     match outcome {
@@ -116,12 +129,15 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
             let count = migrate_all(&settings.locations()).map_err(|e| e.to_string())?;
             print(format!("{count} migrations run\n").as_bytes())
         }
-        Command::Openapi => print(&document_text()),
+        Command::Openapi { roles: true } => print(roles_text().as_bytes()),
+        Command::Openapi { roles: false } => print(&document_text()),
         Command::Doctor { deep } => run_doctor(settings, deep),
         Command::Backup(command) => backup::run(&command, settings),
         Command::Restore(command) => restore::run(&command, settings),
         Command::Erasures(command) => erasures::run(&command, settings),
         Command::Account(command) => account::run(&command, settings),
+        Command::Audit(command) => return audit::run(&command, settings),
+        Command::Breach(command) => breach::run(&command, settings),
         Command::Invites(command) => invites::run(&command, settings),
         Command::Keys(command) => keys::run(&command, settings),
         Command::Meetings(MeetingsCommand::Import(import)) => {
@@ -187,6 +203,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
             .public_url
             .clone()
             .unwrap_or_else(|| "mainstay".to_owned()),
+        public_url: settings.public_url.clone(),
         limits: settings.rate_limits,
         registration: settings.registration,
         trusted_proxies: settings.trusted_proxies.clone(),
@@ -195,6 +212,7 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
         connections_per_network: settings.connections_per_network,
         erasure_ledger: ErasureLedger::at(&settings.erasure_ledger),
         quota: settings.quota,
+        audit: settings.audit.clone(),
         tombstone_days: settings.tombstone_days,
         workers: settings.workers,
         clock: Clock::default(),
@@ -209,9 +227,12 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     actix_web::rt::System::new().block_on(async move {
         let application = Application::build(configuration)?;
+        let state = application.state().clone();
         let server = application.serve(listener, metrics).map_err(|e| e.to_string())?;
         log::info!("serving on http://{address}");
         server.await.map_err(|e| e.to_string())?;
+        // What people have done since the last minute, and the last checkpoint.
+        worker::write_audit(&state).await;
         log::info!("stopped");
         Ok(())
     })

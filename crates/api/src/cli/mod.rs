@@ -1,7 +1,9 @@
 //! The command line: commands, settings, imports of reference data, and the checks of `doctor`.
 
 pub mod account;
+pub mod audit;
 pub mod backup;
+pub mod breach;
 pub mod command;
 pub mod databases;
 pub mod doctor;

@@ -21,6 +21,7 @@ use self::value::Values;
 use crate::{
     auth::registration_policy::RegistrationSettings,
     http::{admission::LoadShedding, rate_limit::LimitMode},
+    server::application::AuditSettings,
 };
 
 /// Settings whose value may also come from the file that `<name>_file` names.
@@ -89,6 +90,8 @@ pub struct Settings {
     pub load_shedding: LoadShedding,
     /// The most connections of a network that is no trusted proxy.
     pub connections_per_network: u32,
+    /// Where checkpoints of the audit go, and the notice that goes with disclosures.
+    pub audit: AuditSettings,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Remarks on input that is ignored and was probably meant otherwise.

@@ -24,8 +24,9 @@ use crate::{
         kept_request::keep_principal,
         network::client_address,
         problem::{HandlerResult, Problem, ProblemKind},
+        role::check_role,
     },
-    server::state::State,
+    server::{own_accesses::SignedIn, state::State},
 };
 
 /// The account that sends a request, with the request.
@@ -43,11 +44,13 @@ impl Caller {
     /// network.
     ///
     /// # Errors
-    /// 401 without a valid access token of a live session; 429 after too many requests.
+    /// 401 without a valid access token of a live session; 403 if the operation is not for the caller's role; 429 after too
+    /// many requests.
     pub async fn of(request: &HttpRequest) -> HandlerResult<Self> {
-        let caller = Self::authenticated(request).await?;
+        let caller = Self::signed_in(request).await?;
         let account = caller.scope().account();
         caller.state.limits.count_account(account, request)?;
+        check_role(request, caller.principal.role)?;
         keep_principal(request, &caller.principal);
         Ok(caller)
     }
@@ -55,8 +58,16 @@ impl Caller {
     /// Authenticates the caller of a request that is counted elsewhere if it is signed in.
     ///
     /// # Errors
-    /// 401 without a valid access token of a live session; 429 after too many requests without one.
+    /// 401 without a valid access token of a live session; 403 if the operation is not for the caller's role; 429 after too
+    /// many requests without a token.
     pub async fn authenticated(request: &HttpRequest) -> HandlerResult<Self> {
+        let caller = Self::signed_in(request).await?;
+        check_role(request, caller.principal.role)?;
+        Ok(caller)
+    }
+
+    /// Finds the account and the session that the access token of a request names.
+    async fn signed_in(request: &HttpRequest) -> HandlerResult<Self> {
         let state = State::of(request);
         let claims = claims(request)?;
         let urgency = request.extensions().get::<Urgency>().copied().unwrap_or_default();
@@ -69,6 +80,7 @@ impl Caller {
             scope: principal.scope.with_urgency(urgency),
             ..principal
         };
+        request.extensions_mut().insert(SignedIn::of(&principal));
         Ok(Self {
             principal,
             request: request.clone(),

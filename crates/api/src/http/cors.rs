@@ -21,7 +21,7 @@ const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const REQUEST_HEADERS: &str = "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, \
      Accept-Language";
 /// The headers of a response that a page may read.
-const RESPONSE_HEADERS: &str = "ETag, Location, Idempotent-Replayed, Retry-After, RateLimit, RateLimit-Policy, \
+const RESPONSE_HEADERS: &str = "ETag, Location, Link, X-Part2-Notice, Idempotent-Replayed, Retry-After, RateLimit, RateLimit-Policy, \
      X-Request-Id, Content-Language, Accept-Patch, Allow, WWW-Authenticate";
 /// How long a browser may remember the answer to a preflight request, in seconds.
 const MAX_AGE_S: &str = "7200";

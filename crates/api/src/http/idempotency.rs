@@ -199,7 +199,7 @@ pub async fn perform(
                 let read = move |records: &mut Records<'_>| records.stored_response(&key);
                 caller.state.store.read(caller.scope(), read).await
             };
-            wait_for_reply(look).await
+            Ok(wait_for_reply(look).await?.into_response())
         }
         (reply, _) => Ok(reply.map_err(explain)?.into_response()),
     }
@@ -242,7 +242,8 @@ pub async fn once_while_usable(
     }
     match work(outdated.clone()).await {
         Err(problem) if problem.kind == ProblemKind::RequestInProgress => {
-            wait_for_reply(async || other_response(state, key, outdated.as_ref()).await).await
+            let look = async || other_response(state, key, outdated.as_ref()).await;
+            Ok(wait_for_reply(look).await?.into_response())
         }
         Err(problem) => {
             let stored = other_response(state, key, outdated.as_ref())
@@ -268,7 +269,7 @@ async fn other_response(
 ///
 /// # Errors
 /// 409 if there is none after two seconds.
-pub async fn reply_of_other(state: &State, key: &HeldKey) -> HandlerResult {
+pub async fn reply_of_other(state: &State, key: &HeldKey) -> HandlerResult<Reply> {
     wait_for_reply(async || other_response(state, key, None).await).await
 }
 
@@ -280,10 +281,10 @@ pub async fn stored_reply(state: &State, key: Option<&HeldKey>) -> HandlerResult
 }
 
 /// Looks for a response until it is stored, for two seconds at most.
-async fn wait_for_reply(look: impl AsyncFn() -> Result<Option<Vec<u8>>, StoreError>) -> HandlerResult {
+async fn wait_for_reply(look: impl AsyncFn() -> Result<Option<Vec<u8>>, StoreError>) -> HandlerResult<Reply> {
     for _ in 0..MAX_WAIT.as_millis() / LOOK_EVERY.as_millis() {
         if let Some(stored) = look().await? {
-            return Ok(Reply::from_bytes(&stored)?.into_response());
+            return Ok(Reply::from_bytes(&stored)?);
         }
         sleep(LOOK_EVERY).await;
     }

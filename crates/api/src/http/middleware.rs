@@ -36,6 +36,7 @@ use crate::{
     openapi::endpoint::Supported,
     server::{
         metrics::{RouteMetrics, count_quota_refusal},
+        own_accesses::SignedIn,
         state::State,
     },
 };
@@ -102,6 +103,7 @@ async fn serve(
     info.set_headers(response.headers_mut(), rate_limit);
 
     count(response.request(), response.status().as_u16(), info);
+    count_own_access(response.request(), response.status());
     let (request, response) = response.into_parts();
     Ok(ServiceResponse::new(request, kept_with(body, response)))
 }
@@ -131,6 +133,23 @@ fn count(request: &HttpRequest, status: u16, info: &RequestInfo) {
     match metrics.filter(|metrics| metrics.route() == route) {
         Some(metrics) => info.count_and_log(metrics, status),
         None => info.count_and_log(&RouteMetrics::new(route), status),
+    }
+}
+
+/// Counts what somebody signed in has done, for the access log of their own record. What was refused is not counted.
+fn count_own_access(request: &HttpRequest, status: StatusCode) {
+    if !status.is_success() && status != StatusCode::NOT_MODIFIED {
+        return;
+    }
+    let Some(signed_in) = request.extensions().get::<SignedIn>().copied() else {
+        return;
+    };
+    if let Some(route) = request.app_data::<RouteMetrics>()
+        && let Some(state) = request.app_data::<State>()
+    {
+        state
+            .own_accesses
+            .count(signed_in, request.method(), route.route());
     }
 }
 
@@ -220,18 +239,19 @@ fn accepts(request: &ServiceRequest) -> bool {
         let values = request.headers().get_all(header::ACCEPT);
         values.filter_map(|value| value.to_str().ok())
     };
-    let media_type = media_type(request.path());
-    is_accepted(accept(), media_type)
+    let media_types = media_types(request.path());
+    media_types.iter().any(|media_type| is_accepted(accept(), media_type))
         // A client that accepts problems only is served too, since they are JSON.
-        || media_type == "application/json" && is_named(accept(), "application/problem+json")
+        || media_types.contains(&"application/json") && is_named(accept(), "application/problem+json")
 }
 
-/// Returns the media type of a path.
-fn media_type(path: &str) -> &'static str {
+/// Returns the media types that a path has.
+fn media_types(path: &str) -> &'static [&'static str] {
     match path.strip_prefix("/v1/reports/") {
-        Some(rest) if rest.starts_with("charts/") => "image/svg+xml",
-        Some(_) => "text/html",
-        None => "application/json",
+        Some(rest) if rest.starts_with("charts/") => &["image/svg+xml"],
+        Some(_) => &["text/html"],
+        None if path == "/v1/disclosures" => &["application/json", "text/csv"],
+        None => &["application/json"],
     }
 }
 

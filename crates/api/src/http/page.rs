@@ -63,8 +63,12 @@ pub fn page_limit(parameters: &mut Parameters) -> i64 {
 
 /// Builds the cursor for the page after a record, which is given by its time in microseconds and its id.
 pub fn cursor(last: (i64, Uuid), kind: Kind, order: Order) -> String {
+    encode_cursor(last, mark(kind, order))
+}
+
+/// Builds a cursor with the bytes that tie it to its list.
+pub fn encode_cursor(last: (i64, Uuid), mark: [u8; 3]) -> String {
     let mut bytes = [0; 27];
-    let mark = mark(kind, order);
     let parts: [&[u8]; 3] = [&mark, &last.0.to_be_bytes(), last.1.as_bytes()];
     for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
         *to = *from;
@@ -73,13 +77,18 @@ pub fn cursor(last: (i64, Uuid), kind: Kind, order: Order) -> String {
 }
 
 fn decode(text: &str, kind: Kind, order: Order) -> Option<(i64, Uuid)> {
+    decode_cursor(text, mark(kind, order))
+}
+
+/// Reads a cursor of [`encode_cursor`]; `None` if it is none of that list.
+pub fn decode_cursor(text: &str, mark: [u8; 3]) -> Option<(i64, Uuid)> {
     let bytes: [u8; 27] = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()?;
     let (mark_read, rest) = bytes.split_first_chunk::<3>()?;
     let (at, id) = rest.split_first_chunk::<8>()?;
     let at = i64::from_be_bytes(*at);
     // Records have times in the years 1 to 9999.
     let is_possible = (-62_135_596_800_000_000..=253_402_300_799_999_999).contains(&at);
-    (is_possible && *mark_read == mark(kind, order)).then_some((at, Uuid::from_slice(id).ok()?))
+    (is_possible && *mark_read == mark).then_some((at, Uuid::from_slice(id).ok()?))
 }
 
 /// Returns the bytes that tie a cursor to its list and its order.

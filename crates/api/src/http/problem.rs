@@ -15,7 +15,7 @@ use mainstay_domain::{
     support::toolkit::Toolkit,
     value::validation::{Finding, FindingCode},
 };
-use mainstay_store::StoreError;
+use mainstay_store::{ContributionRefusal, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -78,6 +78,8 @@ kinds! {
         "Nobody can register here by themselves. Whoever runs the service creates accounts; ask them for one.";
     InviteInvalid, "invite-invalid", FORBIDDEN, "An invite is needed",
         "Registering here needs the code of an invite, in the member invite_code. There is none in the request, or it is not the code of an invite that can still be used: the response never tells which. Let the person check what they typed, or ask whoever runs the service for another code.";
+    RoleNotAllowed, "role-not-allowed", FORBIDDEN, "Not for accounts of this role",
+        "Accounts of this role have no part in the operation. The extension x-roles in the document lists the roles that have. The response depends on the role of the caller alone, and tells nothing of anybody's record.";
     NotFound, "not-found", NOT_FOUND, "Not found",
         "There is nothing at this path, or nothing that this account may see. The response never tells which of the two.";
     MethodNotAllowed, "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
@@ -98,8 +100,26 @@ kinds! {
         "This request has waited two seconds for the response of the first one. Send it again after the seconds in Retry-After. It gets that response, or is carried out if there is none.";
     EnteredInError, "entered-in-error", CONFLICT, "The event was marked as entered in error",
         "An event that was marked as entered in error cannot be changed. Record a new one instead.";
+    ProposalDecided, "proposal-decided", CONFLICT, "The suggestion was decided already",
+        "The suggestion was accepted, declined or withdrawn before. Read it to see which. The plan was not changed by this request.";
+    PlanNumberChanged, "plan-number", CONFLICT, "The plan has another number by now",
+        "The request was made for an earlier number of the plan. Read the latest one and decide on it. An outdated suggestion can still be accepted with content of your own. Nothing was written.";
+    TooManyProposals, "too-many-proposals", CONFLICT, "Many suggestions wait already",
+        "The person has not decided on earlier suggestions yet, and there is room for a limited number of them. Give them time, or withdraw one of yours. Nothing was written.";
+    ConsentStatus, "consent-status", CONFLICT, "The status of the consent does not allow this",
+        "A draft can be changed, signed or put aside, and an active consent can be taken back. One that has ended stays as it is; write a new one instead. Nothing was written.";
+    LimitReached, "limit-reached", CONFLICT, "No more of these are kept",
+        "The account has as many of these as the service keeps; the detail says how many. Nothing was written.";
     EmailTaken, "email-taken", CONFLICT, "The address has an account",
         "An account with this e-mail address exists. Sign in instead.";
+    InvitationStatus, "invitation-status", CONFLICT, "The invitation does not allow this as it stands",
+        "Each step of an invitation has its status: a pending one can be revoked, an accepted one confirmed, declined, revoked or left, a confirmed one revoked or left. The detail names the present status. Get the invitation to see where it stands.";
+    TooManyInvitations, "too-many-invitations", CONFLICT, "There are many invitations already",
+        "An account has at most 20 invitations that nobody has taken yet, and 200 in all, ended ones among them. Revoke those that are not needed any more, or wait: a code ends after 7 days, and ended invitations are removed after 180.";
+    DisplayNameNeeded, "display-name-needed", CONFLICT, "Your profile needs a display name",
+        "Others are told who reads their record. Give your profile a display_name, and send the request again.";
+    TooManyEmergencies, "too-many-emergencies", CONFLICT, "There are three emergency accesses already",
+        "A clinician has at most three emergency accesses at a time. One of them must end first: after 24 hours, or when its person ends it.";
     CursorExpired, "cursor-expired", GONE, "The cursor cannot be used any more",
         "Pull everything again with a cursor of null. The member reason says why. too_old: deletions since this cursor are no longer stored, so drop every local record that does not come. restored: the record was restored from a backup, which may not have all that the device has; keep that and give it back, as the guide to sync describes.";
     IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another request",
@@ -112,12 +132,16 @@ kinds! {
         "The body must be JSON: Content-Type: application/json. A PATCH has application/merge-patch+json, as the Accept-Patch header says.";
     Validation, "validation", UNPROCESSABLE_ENTITY, "The input is not valid",
         "The member errors lists every invalid field by its JSON pointer, with a code and the expected value. Nothing was written.";
+    ConsentIncomplete, "consent-incomplete", UNPROCESSABLE_ENTITY, "Something is still missing in the consent",
+        "A consent can be signed once it has every element that the law asks for. The member errors names each that is missing by its JSON pointer, in words for the person. Nothing is shared yet.";
     RequestTimeout, "request-timeout", REQUEST_TIMEOUT, "The body came too slowly",
         "A body has 5 seconds, one second more for each KiB that has come, and 30 seconds in all. The connection is closed. Send the request again, with fewer changes if the connection is slow.";
     PreconditionRequired, "precondition-required", PRECONDITION_REQUIRED, "If-Match needed",
         "Changing or deleting a record needs If-Match with its ETag, so that no change from another device is lost.";
     TooManyRequests, "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
         "Try again after the seconds in Retry-After. No account is ever locked out for good. Nothing was written.";
+    EnoughEncouragements, "enough-encouragements", TOO_MANY_REQUESTS, "Enough for today",
+        "You have written to this person as often as one of their days has room for. Retry-After holds the seconds until their next day. Nothing was written.";
     QuotaExceeded, "quota-exceeded", INSUFFICIENT_STORAGE, "A budget of the account is used up",
         "Nothing was written. The member quota names the budget, and limit says how large it is. writes_per_day begins anew at midnight UTC, after the seconds in Retry-After; for the others the operator of the service can set a higher limit. Keep the record on the device. Reading, deleting, reports and help go on, and cravings, use events, plans and support contacts have a reserve.";
     Internal, "internal", INTERNAL_SERVER_ERROR, "Something went wrong on our side",
@@ -275,8 +299,17 @@ impl From<StoreError> for Problem {
                 retry_after,
                 ..Self::new(ProblemKind::QuotaExceeded)
             },
+            StoreError::Contribution(refusal) => refusal.into(),
+            StoreError::TooMany { limit } => {
+                Self::because(ProblemKind::LimitReached, format!("At most {limit} are kept."))
+            }
             StoreError::EmailTaken => Self::new(ProblemKind::EmailTaken),
             StoreError::InviteInvalid => Self::new(ProblemKind::InviteInvalid),
+            StoreError::InvitationStatus { status } => Self::because(
+                ProblemKind::InvitationStatus,
+                format!("The invitation is {}.", status.as_str()),
+            ),
+            StoreError::TooManyInvitations => Self::new(ProblemKind::TooManyInvitations),
             StoreError::Busy => Self::retry(ProblemKind::Unavailable, jittered(1, MAX_BUSY_RETRY_S)),
             StoreError::Unavailable(cause) | StoreError::OutcomeUnknown(cause) => Self {
                 cause: Some(cause),
@@ -289,6 +322,22 @@ impl From<StoreError> for Problem {
             | StoreError::Mismatched(_)
             | StoreError::Database(_)
             | StoreError::Internal(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<ContributionRefusal> for Problem {
+    fn from(refusal: ContributionRefusal) -> Self {
+        match refusal {
+            ContributionRefusal::Decided => Self::new(ProblemKind::ProposalDecided),
+            ContributionRefusal::OtherNumber { latest } => Self::because(
+                ProblemKind::PlanNumberChanged,
+                format!("The plan is at number {latest}."),
+            ),
+            ContributionRefusal::TooMany => Self::new(ProblemKind::TooManyProposals),
+            ContributionRefusal::EnoughToday { retry_after } => {
+                Self::retry(ProblemKind::EnoughEncouragements, retry_after)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{iter::once, net::IpAddr, num::NonZeroU32, time::Duration};
 
 use actix_web::{HttpMessage, HttpRequest};
 use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
 };
@@ -31,6 +31,10 @@ const DEVICE_REQUESTS: u32 = 120;
 /// Requests of one network for helplines in [`WINDOW_S`]. They are many, since nobody may be kept from help, and the lists
 /// are built already.
 const HELPLINE_REQUESTS: u32 = 6000;
+/// Codes of invitations that one account may try in [`CODE_WINDOW_S`].
+const ACCOUNT_CODES: u32 = 20;
+/// The length of the window for codes, in seconds: an hour.
+const CODE_WINDOW_S: u32 = 3600;
 /// So many times the requests of a network may come from each wider one that it is a part of.
 const WIDER: [u32; 2] = [4, 16];
 /// The length of the window, in seconds.
@@ -43,6 +47,8 @@ pub struct Limits {
 
 struct Limiters {
     accounts: Limiter<Uuid>,
+    /// For codes of invitations.
+    codes: Limiter<Uuid>,
     networks: Limiter<String>,
     /// For the wider networks of IPv6 addresses, the narrower one first.
     wider: Vec<Limiter<String>>,
@@ -60,6 +66,7 @@ impl Limiters {
             .collect();
         Some(Self {
             accounts: DefaultKeyedRateLimiter::keyed(quota(ACCOUNT_REQUESTS)?).with_middleware(),
+            codes: DefaultKeyedRateLimiter::keyed(quota_in(ACCOUNT_CODES, CODE_WINDOW_S)?).with_middleware(),
             networks: network(NETWORK_REQUESTS)?,
             wider: wider?,
             devices: DefaultKeyedRateLimiter::keyed(quota(DEVICE_REQUESTS)?).with_middleware(),
@@ -113,6 +120,18 @@ impl Limits {
             return Ok(());
         };
         count(&limiters.accounts, &account, "account", ACCOUNT_REQUESTS, request)
+    }
+
+    /// Counts the code of an invitation that an account sent and that is about to be looked up.
+    ///
+    /// # Errors
+    /// 429 after too many.
+    pub fn count_code(&self, account: Uuid) -> HandlerResult<()> {
+        let Some(limiters) = &self.limiters else {
+            return Ok(());
+        };
+        let counted = limiters.codes.check_key(&account);
+        counted.map(drop).map_err(|until| too_many(&until))
     }
 
     /// Counts a request without sign-in from a network.
@@ -191,6 +210,7 @@ impl Limits {
     pub fn sweep(&self) {
         if let Some(limiters) = &self.limiters {
             limiters.accounts.retain_recent();
+            limiters.codes.retain_recent();
             limiters.devices.retain_recent();
             let of_networks = limiters.wider.iter().chain([&limiters.networks]);
             for networks in of_networks.chain(&limiters.helplines) {
@@ -220,9 +240,23 @@ pub enum LimitMode {
 }
 
 fn quota(requests: u32) -> Option<Quota> {
+    quota_in(requests, WINDOW_S)
+}
+
+/// So many requests in a window of so many seconds.
+fn quota_in(requests: u32, window_s: u32) -> Option<Quota> {
     let burst = NonZeroU32::new(requests)?;
-    let period = Duration::from_secs(u64::from(WINDOW_S)).checked_div(requests)?;
+    let period = Duration::from_secs(u64::from(window_s)).checked_div(requests)?;
     Some(Quota::with_period(period)?.allow_burst(burst))
+}
+
+/// The problem of a request too many, with the time to wait.
+fn too_many(until: &NotUntil<<DefaultClock as Clock>::Instant>) -> Problem {
+    let wait = until.wait_time_from(DefaultClock::default().now());
+    let seconds = i64::try_from(wait.as_secs())
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
+    Problem::retry(ProblemKind::TooManyRequests, seconds)
 }
 
 fn count<K: std::hash::Hash + Eq + Clone>(
@@ -234,13 +268,7 @@ fn count<K: std::hash::Hash + Eq + Clone>(
 ) -> HandlerResult<()> {
     let (remaining, outcome) = match limiter.check_key(key) {
         Ok(state) => (state.remaining_burst_capacity(), Ok(())),
-        Err(until) => {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            let seconds = i64::try_from(wait.as_secs())
-                .unwrap_or(i64::MAX)
-                .saturating_add(1);
-            (0, Err(Problem::retry(ProblemKind::TooManyRequests, seconds)))
-        }
+        Err(until) => (0, Err(too_many(&until))),
     };
     request.extensions_mut().insert(RateLimitStatus {
         policy,
@@ -273,6 +301,19 @@ mod tests {
             "an account has a limit of its own"
         );
         assert!(Limits::new(LimitMode::Off).count_network(None, &request).is_ok());
+    }
+
+    #[test]
+    fn codes_of_invitations_are_few_an_hour() {
+        let limits = Limits::new(LimitMode::On);
+        for _ in 0..ACCOUNT_CODES {
+            assert!(limits.count_code(Uuid::nil()).is_ok());
+        }
+        let problem = limits.count_code(Uuid::nil()).unwrap_err();
+        assert_eq!(problem.kind, ProblemKind::TooManyRequests);
+        assert!(problem.retry_after.is_some_and(|seconds| seconds > 100));
+        assert!(limits.count_code(Uuid::max()).is_ok(), "each account by itself");
+        assert!(Limits::new(LimitMode::Off).count_code(Uuid::nil()).is_ok());
     }
 
     #[test]

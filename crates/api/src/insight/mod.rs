@@ -4,41 +4,32 @@ pub mod document;
 pub mod facts;
 pub mod facts_cache;
 mod feedback;
+pub mod needs;
 pub mod request;
 
-use mainstay_domain::{
-    insight::{
-        abstinence::abstinence,
-        calendar::add_days,
-        craving::{TREND_DAYS, cravings},
-        facts::Window,
-        medication::medication,
-        milestone::milestones,
-        self_efficacy::self_efficacy,
-        series::{self, Bucket, Metric, series},
-        strategy::strategies,
-        summary::summary,
-        trigger::triggers,
-        warning::{self, Thresholds, warnings},
-    },
-    record::Kind,
+use mainstay_domain::insight::{
+    abstinence::abstinence,
+    craving::cravings,
+    facts::Window,
+    medication::medication,
+    milestone::milestones,
+    self_efficacy::self_efficacy,
+    series::{Bucket, Metric, series},
+    strategy::strategies,
+    summary::summary,
+    trigger::triggers,
+    warning::{Thresholds, warnings},
 };
 use serde_json::json;
 
 use self::{
     document::{example_helplines, insight, window_parameter},
-    facts::{Need, Needs},
     request::InsightRequest,
 };
 use crate::{
     http::{caller::Caller, problem::HandlerResult, query::Parameters},
     openapi::endpoint::{self, Endpoint, Parameter, Priority, Tag},
 };
-
-/// Days of doses that the early-warning rules read: an injection may last for 190 days and be overdue for more.
-const MEDICATION_DAYS: i64 = 600;
-/// Days of transitions that the safety notes read.
-const TRANSITION_DAYS: i64 = 31;
 
 /// Returns the endpoints of insights.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -218,12 +209,7 @@ fn warnings_endpoint() -> Endpoint {
 
 async fn get_abstinence(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "abstinence", &["as_of"]).await?;
-    let needs = Needs {
-        goals: true,
-        uses: true,
-        check_ins: Need::All,
-        ..Needs::default()
-    };
+    let needs = needs::abstinence();
     request
         .respond(&caller, needs, |facts, request| abstinence(facts, &request.as_of))
         .await
@@ -231,12 +217,7 @@ async fn get_abstinence(caller: Caller) -> HandlerResult {
 
 async fn get_milestones(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "milestones", &["as_of"]).await?;
-    let needs = Needs {
-        goals: true,
-        uses: true,
-        cravings: Need::All,
-        ..Needs::default()
-    };
+    let needs = needs::milestones();
     request
         .respond(&caller, needs, |facts, request| milestones(facts, &request.as_of))
         .await
@@ -251,17 +232,7 @@ async fn get_series(caller: Caller) -> HandlerResult {
     let request = InsightRequest::with(&caller, parameters, &name).await?;
     // A request without a metric was refused above.
     let metric = metric.unwrap_or(Metric::Craving);
-    let (kind, since) = (
-        series::source_collection(metric),
-        Need::since(request.first_day()),
-    );
-    let needed = |of: Kind| if kind == of { since } else { Need::None };
-    let needs = Needs {
-        check_ins: needed(Kind::CheckIn),
-        cravings: needed(Kind::CravingEvent),
-        uses: kind == Kind::UseEvent,
-        ..Needs::default()
-    };
+    let needs = needs::series(metric, &request);
     request
         .respond(&caller, needs, move |facts, request| {
             series(facts, metric, bucket, &request.as_of, request.window)
@@ -271,13 +242,7 @@ async fn get_series(caller: Caller) -> HandlerResult {
 
 async fn get_cravings(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "cravings", &["as_of", "window"]).await?;
-    let trend_from = add_days(request.as_of.today(), 1 - TREND_DAYS);
-    let since = Need::since(request.first_day().map(|first| first.min(trend_from)));
-    let needs = Needs {
-        check_ins: since,
-        cravings: since,
-        ..Needs::default()
-    };
+    let needs = needs::cravings(&request);
     request
         .respond(&caller, needs, |facts, request| {
             cravings(facts, &request.as_of, request.window)
@@ -287,14 +252,7 @@ async fn get_cravings(caller: Caller) -> HandlerResult {
 
 async fn get_triggers(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "triggers", &["as_of", "window"]).await?;
-    let since = Need::since(request.first_day());
-    let needs = Needs {
-        plans: true,
-        check_ins: since,
-        cravings: since,
-        uses: true,
-        ..Needs::default()
-    };
+    let needs = needs::triggers(&request);
     request
         .respond(&caller, needs, |facts, request| {
             triggers(facts, &request.as_of, request.window)
@@ -304,11 +262,7 @@ async fn get_triggers(caller: Caller) -> HandlerResult {
 
 async fn get_strategies(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "strategies", &["as_of", "window"]).await?;
-    let needs = Needs {
-        plans: true,
-        cravings: Need::since(request.first_day()),
-        ..Needs::default()
-    };
+    let needs = needs::strategies(&request);
     request
         .respond(&caller, needs, |facts, request| {
             strategies(facts, &request.as_of, request.window)
@@ -318,10 +272,7 @@ async fn get_strategies(caller: Caller) -> HandlerResult {
 
 async fn get_self_efficacy(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "self-efficacy", &["as_of", "window"]).await?;
-    let needs = Needs {
-        profiles: Need::since(request.first_day()),
-        ..Needs::default()
-    };
+    let needs = needs::self_efficacy(&request);
     request
         .respond(&caller, needs, |facts, request| {
             self_efficacy(facts, &request.as_of, request.window)
@@ -331,11 +282,7 @@ async fn get_self_efficacy(caller: Caller) -> HandlerResult {
 
 async fn get_medication(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "medication", &["as_of", "window"]).await?;
-    let needs = Needs {
-        // Cover may be carried forward from doses of long ago.
-        medications: Need::All,
-        ..Needs::default()
-    };
+    let needs = needs::medication();
     request
         .by_the_hour()
         .respond(&caller, needs, |facts, request| {
@@ -344,29 +291,9 @@ async fn get_medication(caller: Caller) -> HandlerResult {
         .await
 }
 
-/// The part of the record that the early-warning rules read.
-pub fn for_warnings(request: &InsightRequest) -> Needs {
-    let today = request.as_of.today();
-    let recent = Need::From(warning::earliest_day(today));
-    Needs {
-        goals: true,
-        plans: true,
-        check_ins: recent,
-        cravings: recent,
-        uses: true,
-        medications: Need::From(add_days(today, -MEDICATION_DAYS)),
-        protective: Need::From(add_days(today, -4)),
-        feedback: true,
-        contacts: true,
-        profiles: Need::None,
-        transitions: Need::From(add_days(today, -TRANSITION_DAYS)),
-        responses: Need::From(add_days(today, -1)),
-    }
-}
-
 async fn get_warnings(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "warnings", &["as_of"]).await?;
-    let needs = for_warnings(&request);
+    let needs = needs::warnings(&request);
     request
         .by_the_hour()
         .respond(&caller, needs, |facts, request| {
@@ -377,16 +304,7 @@ async fn get_warnings(caller: Caller) -> HandlerResult {
 
 async fn get_summary(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "summary", &["as_of", "window"]).await?;
-    let needs = Needs {
-        // Days confirmed by check-ins, and urges ridden out, are counted from the first record on.
-        check_ins: Need::All,
-        cravings: Need::All,
-        medications: Need::All,
-        profiles: Need::All,
-        // Contacts are part of the response to a warning, not of the summary.
-        contacts: false,
-        ..for_warnings(&request)
-    };
+    let needs = needs::summary(&request);
     request
         .by_the_hour()
         .respond(&caller, needs, |facts, request| {

@@ -81,20 +81,16 @@ impl InsightRequest {
     ///
     /// # Errors
     /// 422 that names every wrong parameter.
-    pub async fn with(caller: &Caller, mut parameters: Parameters, name: &str) -> HandlerResult<Self> {
-        let now = caller.state.clock.now();
-        let window = parameters.get(
-            "window",
-            FindingCode::Enum,
-            "must be 7d, 30d, 90d, 365d or all",
-            |text| Window::ALL.into_iter().find(|window| window.as_str() == text),
-        );
-        let at = as_of(&mut parameters, now);
-        parameters.finish()?;
-        let window = window.unwrap_or_default();
+    pub async fn with(caller: &Caller, parameters: Parameters, name: &str) -> HandlerResult<Self> {
+        let asked = AskedMoment::read(parameters, caller.state.clock.now())?;
         let account = caller.state.store.account_of(caller.scope()).await?;
-        let profile = Profile::from(&account);
-        Ok(Self {
+        Ok(Self::new(&asked, Profile::from(&account), account.version, name))
+    }
+
+    /// A request for an insight about the person with a profile, at that version of their account.
+    pub fn new(asked: &AskedMoment, profile: Profile, version: i64, name: &str) -> Self {
+        let AskedMoment { window, at, now } = *asked;
+        Self {
             as_of: AsOf {
                 at: at.unwrap_or(now),
                 zone: profile.time_zone.0,
@@ -105,13 +101,12 @@ impl InsightRequest {
             upto: at.map(|at| at.timestamp_micros()),
             validity: Validity::Day,
             name: format!(
-                "{name} {} account {} {}",
+                "{name} {} account {version} {}",
                 window.as_str(),
-                account.version,
                 env!("CARGO_PKG_VERSION")
             ),
             profile,
-        })
+        }
     }
 
     /// Makes the response valid for the hour instead of the day.
@@ -222,6 +217,36 @@ impl InsightRequest {
         // Weak: within the day the response means the same, while its `as_of` may be another moment.
         let tag = format!("W/{}", etag_of(versioned_key.as_bytes()));
         Ok(CacheEntry { key, tag, observed })
+    }
+}
+
+/// The moment and the window that a request asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedMoment {
+    window: Window,
+    at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+}
+
+impl AskedMoment {
+    /// Reads `as_of` and `window`, after which nothing may be left of the parameters.
+    ///
+    /// # Errors
+    /// 422 that names every wrong parameter.
+    pub fn read(mut parameters: Parameters, now: DateTime<Utc>) -> HandlerResult<Self> {
+        let window = parameters.get(
+            "window",
+            FindingCode::Enum,
+            "must be 7d, 30d, 90d, 365d or all",
+            |text| Window::ALL.into_iter().find(|window| window.as_str() == text),
+        );
+        let at = as_of(&mut parameters, now);
+        parameters.finish()?;
+        Ok(Self {
+            window: window.unwrap_or_default(),
+            at,
+            now,
+        })
     }
 }
 

@@ -7,7 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use mainstay_domain::account::{Role, Roles};
+use serde_json::{Map, Value, json, map::Entry};
 
 use crate::{
     http::problem::{ProblemDocument, ProblemKind},
@@ -65,7 +66,12 @@ fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BT
     }
     let mut responses = Map::new();
     for response in &endpoint.responses {
-        responses.insert(response.status.to_string(), response_object(response, components));
+        let object = response_object(response, components);
+        match responses.entry(response.status.to_string()) {
+            Entry::Vacant(vacant) => drop(vacant.insert(object)),
+            // The same response in another media type.
+            Entry::Occupied(mut other) => extend_content(other.get_mut(), object),
+        }
     }
     for kind in &problems {
         let status = kind.status().as_u16();
@@ -82,6 +88,8 @@ fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BT
     });
     if endpoint.public {
         operation["security"] = json!([]);
+    } else {
+        operation["x-roles"] = endpoint.roles.iter().map(Role::as_str).collect();
     }
     let key = endpoint.takes_idempotency_key().then(idempotency_key);
     let parameters: Vec<Value> = endpoint
@@ -104,12 +112,25 @@ fn operation(endpoint: &Endpoint, components: &mut Components, statuses: &mut BT
     operation
 }
 
+/// Adds the media types of a response to another one with the same status.
+fn extend_content(response: &mut Value, mut other: Value) {
+    if let (Some(content), Some(more)) = (
+        response.get_mut("content").and_then(Value::as_object_mut),
+        other.get_mut("content").and_then(Value::as_object_mut),
+    ) {
+        content.append(more);
+    }
+}
+
 /// Lists the problems of an operation: those that it declares, and those that follow from its form.
 fn problems(endpoint: &Endpoint) -> Vec<ProblemKind> {
     use ProblemKind as P;
     let mut all = endpoint.problems.clone();
     if !endpoint.public {
         all.push(P::Unauthenticated);
+        if endpoint.roles != Roles::ALL {
+            all.push(P::RoleNotAllowed);
+        }
     }
     if endpoint.path.starts_with("/v1/") {
         all.extend([P::NotAcceptable, P::TooManyRequests, P::Internal, P::Unavailable]);
@@ -196,6 +217,8 @@ fn headers() -> Value {
         "Location": text("The path of the new record.", "/v1/check-ins/0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
         "Idempotent-Replayed": text("true if an earlier request stored the record.", "true"),
         "X-Request-Id": text("The id of the request: the client's, or a new one.", "0195e4c2-6d1f-7c33-8a55-0d9f3c1b2a47"),
+        "X-Part2-Notice": text("The short notice of 42 CFR 2.32. Show it with what you show.", "42 CFR part 2 prohibits unauthorized use or disclosure of these records."),
+        "Link": text("Where the notice can be read at length.", "</part2-notice>; rel=\"part2-notice\""),
         "Accept-Patch": text("The media type of a PATCH, in the response to a PATCH of another one.", "application/merge-patch+json"),
         "Retry-After": { "description": "Seconds to wait before trying again.", "schema": { "type": "integer", "minimum": 1 }, "example": 2 },
         "WWW-Authenticate": text("How to authenticate.", "Bearer realm=\"mainstay\""),

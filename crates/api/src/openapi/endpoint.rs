@@ -1,6 +1,7 @@
 //! Endpoints: the route of an operation together with its documentation, so that neither exists without the other.
 
 use actix_web::{FromRequest, Handler, Responder, Route, guard, http::Method, web};
+use mainstay_domain::account::Roles;
 use serde_json::Value;
 use utoipa::ToSchema;
 
@@ -110,6 +111,8 @@ pub struct Endpoint {
     pub public: bool,
     /// Whether the document leaves the operation out.
     pub hidden: bool,
+    /// The roles that may call the operation, if it needs sign-in.
+    pub roles: Roles,
     /// How soon the operation is served when there is more to do than the server can do.
     pub priority: Priority,
     /// The parameters of the path, the query and the header.
@@ -147,6 +150,7 @@ impl Endpoint {
             description: String::new(),
             public: false,
             hidden: false,
+            roles: Roles::OWN_RECORD,
             priority: Priority::Ordinary,
             parameters: Vec::new(),
             body: None,
@@ -184,6 +188,13 @@ impl Endpoint {
     pub fn hidden(mut self) -> Self {
         self.hidden = true;
         self.public = true;
+        self
+    }
+
+    /// Sets the roles that may call the operation. Without this they are those that own a record.
+    #[must_use]
+    pub fn roles(mut self, roles: Roles) -> Self {
+        self.roles = roles;
         self
     }
 

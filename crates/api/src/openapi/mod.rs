@@ -4,5 +4,6 @@ pub mod document;
 pub mod endpoint;
 pub mod form;
 pub mod reference;
+pub mod roles;
 pub mod schema;
 pub mod tag;

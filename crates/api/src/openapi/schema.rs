@@ -50,6 +50,46 @@ pub fn add_patch<T: Record>(components: &mut Components) -> Value {
     add_noun::<T>(Form::Patch, components)
 }
 
+/// Adds a resource beside the record as it is answered, and returns a reference to it.
+pub fn add_resource<T: ToSchema>(components: &mut Components) -> Value {
+    add_with_version::<T>(Form::Answer, components)
+}
+
+/// Adds a resource beside the record as it is sent, and returns a reference to it.
+pub fn add_resource_input<T: ToSchema>(components: &mut Components) -> Value {
+    add_with_version::<T>(Form::Input, components)
+}
+
+/// Adds a merge patch of a resource beside the record, and returns a reference to it.
+pub fn add_resource_patch<T: ToSchema>(components: &mut Components) -> Value {
+    add_with_version::<T>(Form::Patch, components)
+}
+
+/// Adds a type together with the id, version and times that it has.
+fn add_with_version<T: ToSchema>(form: Form, components: &mut Components) -> Value {
+    let reference = add_in(form, components, T::name(), found_in::<T>());
+    if let Some(own) = components.get_mut(&*T::name())
+        && own["properties"].get("version").is_none()
+    {
+        extend_with_version(own);
+    }
+    reference
+}
+
+/// Adds the members that every versioned object has.
+fn extend_with_version(own: &mut Value) {
+    let time = |description: &str| json!({ "type": "string", "format": "date-time", "maxLength": 64, "readOnly": true, "description": description });
+    extend(
+        own,
+        json!({ "id": { "type": "string", "format": "uuid", "description": "The id of the record. The client may choose it (UUID v7 recommended); the server creates one if it is left out." } }),
+        json!({
+            "version": { "type": "integer", "minimum": 1, "readOnly": true, "description": "The version of the record, from 1." },
+            "created_at": time("When the record was stored."),
+            "updated_at": time("When the record was last changed."),
+        }),
+    );
+}
+
 /// Adds a noun together with the members that every record has.
 fn add_noun<T: Record>(form: Form, components: &mut Components) -> Value {
     let reference = add_in(form, components, T::name(), found_in::<T>());
@@ -77,16 +117,7 @@ fn add_noun<T: Record>(form: Form, components: &mut Components) -> Value {
     if let Some(own) = components.get_mut(&*T::name())
         && own["properties"].get("version").is_none()
     {
-        let time = |description: &str| json!({ "type": "string", "format": "date-time", "maxLength": 64, "readOnly": true, "description": description });
-        extend(
-            own,
-            json!({ "id": { "type": "string", "format": "uuid", "description": "The id of the record. The client may choose it (UUID v7 recommended); the server creates one if it is left out." } }),
-            json!({
-                "version": { "type": "integer", "minimum": 1, "readOnly": true, "description": "The version of the record, from 1." },
-                "created_at": time("When the record was stored."),
-                "updated_at": time("When the record was last changed."),
-            }),
-        );
+        extend_with_version(own);
         extend(own, json!({}), only_in_some_responses);
     }
     reference

@@ -27,6 +27,8 @@ pub enum Tag {
     Journal,
     /// Help at this moment.
     Support,
+    /// People who help, and what they may see.
+    Sharing,
     /// Insights from the record.
     Insights,
     /// Synchronisation for apps that work offline.
@@ -43,7 +45,7 @@ pub enum Tag {
 
 impl Tag {
     /// Every tag with its name and description, in the order of the document.
-    pub const ALL: [(Self, &'static str, &'static str); 18] = [
+    pub const ALL: [(Self, &'static str, &'static str); 19] = [
         (Self::Accounts, "accounts", "Accounts, sessions and tokens."),
         (
             Self::Goals,
@@ -99,6 +101,11 @@ impl Tag {
             Self::Support,
             "support",
             "Help at this moment: strategies, people, helplines.",
+        ),
+        (
+            Self::Sharing,
+            "sharing",
+            "People who help: invitations, consents, what they may see, and who saw what.",
         ),
         (
             Self::Insights,

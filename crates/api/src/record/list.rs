@@ -43,7 +43,7 @@ pub fn list_endpoint<T: Record>(tag: Tag) -> Endpoint {
 }
 
 /// The plural of a noun.
-fn plural(word: &str) -> String {
+pub fn plural(word: &str) -> String {
     word.strip_suffix('y')
         .map_or_else(|| format!("{word}s"), |stem| format!("{stem}ies"))
 }

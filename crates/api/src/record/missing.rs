@@ -24,10 +24,24 @@ where
     Args: FromRequest<Error = Error> + 'static,
     H: Handler<Args, Output = HandlerResult>,
 {
+    let find = async move |caller: Caller| find_by_path_id(&caller, kind).await.map(drop);
+    missing_unless(find, handler)
+}
+
+/// Wraps a handler of requests on something of the caller's, so that they are 404 if `find` does not find it.
+pub fn missing_unless<Args, H, F>(
+    find: F,
+    handler: H,
+) -> impl Handler<(HttpRequest, Result<Args, Error>), Output = HandlerResult>
+where
+    Args: FromRequest<Error = Error> + 'static,
+    H: Handler<Args, Output = HandlerResult>,
+    F: AsyncFn(Caller) -> HandlerResult<()> + Clone + 'static,
+{
     move |request: HttpRequest,
           extracted: Result<Args, Error>|
           -> Pin<Box<dyn Future<Output = HandlerResult>>> {
-        let handler = handler.clone();
+        let (handler, find) = (handler.clone(), find.clone());
         Box::pin(async move {
             let response = match extracted {
                 Ok(arguments) => handler.call(arguments).await,
@@ -35,7 +49,7 @@ where
             };
             match response {
                 Err(problem) if depends_on_record(problem.kind) => {
-                    Err(unless_missing(&request, kind, problem).await)
+                    Err(unless_missing(&request, find, problem).await)
                 }
                 other => other,
             }
@@ -61,10 +75,14 @@ fn depends_on_record(kind: ProblemKind) -> bool {
 }
 
 /// Returns the problem, or that of a missing record with the same help.
-async fn unless_missing(request: &HttpRequest, kind: Kind, problem: Problem) -> Problem {
+async fn unless_missing(
+    request: &HttpRequest,
+    find: impl AsyncFn(Caller) -> HandlerResult<()>,
+    problem: Problem,
+) -> Problem {
     // The request was refused already, so a fault of the store is of no interest.
     let found = match Caller::authenticated(request).await {
-        Ok(caller) => find_by_path_id(&caller, kind).await,
+        Ok(caller) => find(caller).await,
         Err(_) => return problem,
     };
     match found {

@@ -89,7 +89,7 @@ pub fn if_none_match() -> Parameter {
 }
 
 /// The parameters of a page of records.
-pub(super) fn page_parameters() -> Vec<Parameter> {
+pub fn page_parameters() -> Vec<Parameter> {
     let time = json!({ "type": "string", "format": "date-time", "maxLength": 64 });
     vec![
         Parameter {

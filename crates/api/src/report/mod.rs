@@ -4,6 +4,7 @@
 
 mod chart;
 mod page;
+mod parts;
 mod plan_versions;
 mod words;
 
@@ -11,19 +12,23 @@ use mainstay_domain::insight::{
     calendar::add_days,
     craving::TREND_DAYS,
     facts::{Facts, Window},
+    over_time::PlanVersion,
     progress::{Progress, progress},
-    warning,
 };
 use mainstay_store::{Records, StoreError};
 use serde_json::json;
 
 use self::{chart::ChartName, page::page, plan_versions::plan_versions};
+pub use self::{
+    page::{ForOthers, page_for_others},
+    parts::Parts,
+};
 use crate::{
     http::{caller::Caller, problem::HandlerResult},
     insight::{
         document::{as_of_parameter, example_facts, example_helplines, example_moment, window_parameter},
         facts::{Need, Needs, read},
-        for_warnings,
+        needs,
         request::{Format, InsightRequest},
     },
     openapi::{
@@ -35,7 +40,8 @@ use crate::{
 
 /// The page and the charts load nothing and run no script.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const PAGE: Format = Format {
+/// The format of the page.
+pub const PAGE: Format = Format {
     media_type: "text/html; charset=utf-8",
     policy: POLICY,
 };
@@ -71,7 +77,7 @@ fn report_endpoint() -> Endpoint {
 
 fn chart_endpoint() -> Endpoint {
     let chart = ChartName::SelfEfficacy;
-    let svg = move || json!(chart.draw(&example()).svg(chart).into_string());
+    let svg = move || json!(chart.draw(&example(), &Parts::all()).svg(chart).into_string());
     endpoint::get("/v1/reports/charts/{name}.svg", get_chart)
         .priority(Priority::Deferrable)
         .operation(Tag::Insights, "getProgressChart", "One chart of the progress report")
@@ -113,19 +119,7 @@ async fn get_report(caller: Caller) -> HandlerResult {
     let request = InsightRequest::of(&caller, "report", &["as_of", "window"])
         .await?
         .by_the_hour();
-    let cravings = Need::since(
-        request
-            .first_day()
-            .map(|first| first.min(warning::earliest_day(request.as_of.today()))),
-    );
-    let needs = Needs {
-        // Days confirmed by check-ins count from the beginning of a goal.
-        check_ins: Need::All,
-        cravings,
-        medications: Need::All,
-        profiles: Need::since(request.first_day()),
-        ..for_warnings(&request)
-    };
+    let needs = needs::report(&request);
     let render = move |records: &mut Records<'_>, request: &InsightRequest| {
         let progress = read_progress(records, needs, request)?;
         Ok(page(&progress, request.discretion()).into_string().into_bytes())
@@ -141,7 +135,11 @@ async fn get_chart(caller: Caller) -> HandlerResult {
     let needs = needs_of_chart(name, &request);
     let render = move |records: &mut Records<'_>, request: &InsightRequest| {
         let progress = read_progress(records, needs, request)?;
-        Ok(name.draw(&progress).svg(name).into_string().into_bytes())
+        Ok(name
+            .draw(&progress, &Parts::all())
+            .svg(name)
+            .into_string()
+            .into_bytes())
     };
     request.respond_in(&caller, &CHART, render).await
 }
@@ -201,16 +199,30 @@ fn read_progress(
     request: &InsightRequest,
 ) -> Result<Progress, StoreError> {
     let facts: Facts = read(records, needs, request.upto())?;
-    let activated = facts
-        .plans
-        .iter()
-        .filter(|plan| plan.record.activated_at.is_some());
-    let plans = activated.map(|plan| plan_versions(records, plan.id, request));
+    let plans = plans_over_time(records, &facts, request)?;
     Ok(progress(
         &facts,
-        &plans.collect::<Result<Vec<_>, _>>()?,
+        &plans,
         &request.helplines(),
         &request.as_of,
         request.window,
     ))
+}
+
+/// The versions of each plan that was ever active.
+///
+/// # Errors
+/// Errors of the database; a record that cannot be opened.
+pub fn plans_over_time(
+    records: &mut Records<'_>,
+    facts: &Facts,
+    request: &InsightRequest,
+) -> Result<Vec<Vec<PlanVersion>>, StoreError> {
+    let activated = facts
+        .plans
+        .iter()
+        .filter(|plan| plan.record.activated_at.is_some());
+    activated
+        .map(|plan| plan_versions(records, plan.id, request))
+        .collect()
 }

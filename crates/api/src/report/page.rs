@@ -10,12 +10,14 @@ use mainstay_domain::{
         progress::Progress,
         warning::{FiredRule, Warnings},
     },
+    sharing::insight::progress::ReportPart,
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use self::{reached::reached, safety::safety};
 use super::{
     chart::{Chart, ChartName, Table},
+    parts::Parts,
     words::{count, inputs, level, number, stage, trend},
 };
 
@@ -32,8 +34,57 @@ const fn title(discretion: Discretion) -> &'static str {
     }
 }
 
+/// What stands on a page that somebody else reads.
+#[derive(Debug, Clone)]
+pub struct ForOthers {
+    /// The name that the person goes by.
+    pub display_name: Option<String>,
+    /// The notice that every printed page carries.
+    pub notice: &'static str,
+    /// Where the notice can be read at length.
+    pub notice_path: &'static str,
+}
+
 /// Renders the whole page.
 pub fn page(progress: &Progress, discretion: Discretion) -> Markup {
+    let content = parts(progress, &Parts::all());
+    document(
+        title(discretion),
+        &html! {
+            main {
+                h1 { "My progress" }
+                (content)
+            }
+        },
+    )
+}
+
+/// Renders some parts of the page for somebody else, with the notice at the foot of every printed page.
+pub fn page_for_others(progress: &Progress, shown: &Parts, others: &ForOthers) -> Markup {
+    let whose = others.display_name.as_deref().unwrap_or("The person");
+    let heading = match &others.display_name {
+        Some(name) => format!("Progress of {name}"),
+        None => "Progress".to_owned(),
+    };
+    document(
+        title(Discretion::Discreet),
+        &html! {
+            table.sheet role="presentation" {
+                // Browsers repeat the foot of a table on each printed page.
+                tfoot { tr { td { p.notice { (others.notice) " " a href=(others.notice_path) { "The notice at length." } } } } }
+                tbody { tr { td {
+                    main {
+                        h1 { (heading) }
+                        p.soft { (whose) " shares this with you. It shows what the consent covers and nothing else. Where it says “you”, it speaks to the person." }
+                        (parts(progress, shown))
+                    }
+                } } }
+            }
+        },
+    )
+}
+
+fn document(title: &str, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -41,20 +92,30 @@ pub fn page(progress: &Progress, discretion: Discretion) -> Markup {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
-                title { (title(discretion)) }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
-            body {
-                main {
-                    h1 { "My progress" }
-                    (safety(&progress.warnings.safety))
-                    p.soft { (period(progress)) }
-                    (reached(progress))
-                    @for name in ChartName::ALL { (section(name, &with_trend(name.draw(progress), name, progress))) }
-                    (signs(&progress.warnings))
-                }
-            }
+            body { (body) }
         }
+    }
+}
+
+fn parts(progress: &Progress, shown: &Parts) -> Markup {
+    let charts = ChartName::ALL.into_iter().filter(|chart| chart.is_shown(shown));
+    let chart = |name: ChartName| {
+        let chart = name.draw(progress, shown);
+        if shown.shows(ReportPart::CravingTrend) {
+            with_trend(chart, name, progress)
+        } else {
+            chart
+        }
+    };
+    html! {
+        @if shown.shows(ReportPart::SafetyNotes) { (safety(&progress.warnings.safety)) }
+        p.soft { (period(progress)) }
+        @if shown.shows(ReportPart::Reached) { (reached(progress)) }
+        @for name in charts { (section(name, &chart(name))) }
+        @if shown.shows(ReportPart::Warnings) { (signs(&progress.warnings)) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{net::TcpListener, rc::Rc, sync::Arc, time::Duration};
 use actix_server::{Server, ServerHandle};
 use actix_web::{App, middleware::Compress, web};
 use ipnet::IpNet;
-use mainstay_domain::account::quota::Quota;
+use mainstay_domain::{account::quota::Quota, audit::Notice};
 use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger};
 use socket2::SockRef;
 
@@ -26,18 +26,21 @@ use crate::{
         middleware,
         priority::PriorityTable,
         rate_limit::{LimitMode, Limits},
+        role::RouteRoles,
         route_table::{RouteTable, UNMATCHED},
         running_keys::RunningKeys,
     },
     openapi::endpoint::{self, Endpoint},
     routes,
     server::{
+        checkpoints::{CheckpointTarget, Checkpoints},
         clock::Clock,
         http_server,
         key_watch::{KeyFiles, KeyWatch},
         metrics::{self, Metrics, RouteMetrics},
         open_files,
         operations::OpenapiDocument,
+        own_accesses::OwnAccesses,
         push_turns::PushTurns,
         state::{Parts, State},
         worker,
@@ -60,6 +63,8 @@ pub struct Configuration {
     pub signing_keys: String,
     /// The issuer that access tokens name.
     pub issuer: String,
+    /// The URL under which clients reach the server, if it is known.
+    pub public_url: Option<String>,
     /// Whether rate limits apply.
     pub limits: LimitMode,
     /// Who may register, and how many.
@@ -76,6 +81,8 @@ pub struct Configuration {
     pub erasure_ledger: ErasureLedger,
     /// The limits of accounts that have none of their own.
     pub quota: Quota,
+    /// Where checkpoints of the audit go, and the notice that goes with disclosures.
+    pub audit: AuditSettings,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// Number of threads that serve requests.
@@ -84,6 +91,15 @@ pub struct Configuration {
     pub clock: Clock,
     /// The files of the keys, which are read again when they change. Without them the keys stay as they are.
     pub key_files: Option<KeyFiles>,
+}
+
+/// Settings of the audit.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSettings {
+    /// Where checkpoints go.
+    pub checkpoints: CheckpointTarget,
+    /// The notice that goes with disclosures.
+    pub notice: Notice,
 }
 
 /// An application that is ready to serve.
@@ -123,7 +139,11 @@ impl Application {
             large_bodies: LargeBodies::new(configuration.workers),
             limits: Limits::new(configuration.limits),
             registration: RegistrationPolicy::new(configuration.registration, configuration.limits),
+            own_accesses: OwnAccesses::default(),
+            checkpoints: Checkpoints::new(configuration.audit.checkpoints),
+            notice: configuration.audit.notice,
             metrics: Metrics::install()?,
+            public_url: configuration.public_url,
             tombstone_days: configuration.tombstone_days,
             clock: configuration.clock,
             key_watch: configuration.key_files.map(KeyWatch::new),
@@ -299,7 +319,13 @@ fn configure(config: &mut web::ServiceConfig, endpoints: Vec<Endpoint>) {
     paths.sort_by_key(|(path, _)| path.contains('{'));
     for (path, list) in paths {
         let supported = endpoint::supported(&list);
-        let mut resource = web::resource(path.as_str()).app_data(RouteMetrics::new(path.as_str()));
+        let mut roles = RouteRoles::default();
+        for endpoint in &list {
+            roles.insert(&endpoint.method, endpoint.roles);
+        }
+        let mut resource = web::resource(path.as_str())
+            .app_data(RouteMetrics::new(path.as_str()))
+            .app_data(roles);
         for endpoint in list {
             resource = resource.route(endpoint.into_route());
         }

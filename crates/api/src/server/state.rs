@@ -4,6 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use actix_web::HttpRequest;
 use ipnet::IpNet;
+use mainstay_domain::audit::Notice;
 use mainstay_store::Store;
 
 use crate::{
@@ -12,7 +13,10 @@ use crate::{
         refresh_token::RefreshTokens, registration_policy::RegistrationPolicy,
     },
     http::{large_body::LargeBodies, rate_limit::Limits, running_keys::RunningKeys},
-    server::{clock::Clock, key_watch::KeyWatch, metrics::Metrics, push_turns::PushTurns},
+    server::{
+        checkpoints::Checkpoints, clock::Clock, key_watch::KeyWatch, metrics::Metrics,
+        own_accesses::OwnAccesses, push_turns::PushTurns,
+    },
 };
 
 /// A shared handle on the parts of the application, as cheap to clone as an [`Arc`].
@@ -43,8 +47,16 @@ pub struct Parts {
     pub limits: Limits,
     /// Who may register, and how many.
     pub registration: RegistrationPolicy,
+    /// What people do in sessions of their own, until it is written to their access logs.
+    pub own_accesses: OwnAccesses,
+    /// Writes checkpoints of the audit.
+    pub checkpoints: Checkpoints,
+    /// The notice that goes with disclosures.
+    pub notice: Notice,
     /// Metrics of this process.
     pub metrics: Metrics,
+    /// The URL under which clients reach the server, if it is known.
+    pub public_url: Option<String>,
     /// How long sync reports a deletion, in days.
     pub tombstone_days: i64,
     /// The clock.

@@ -22,6 +22,8 @@ const KEY_PERIOD: Duration = Duration::from_secs(2);
 /// How often the metrics recorder folds request durations into its histograms. Until then it holds each of them by
 /// itself: 16 bytes, which makes a megabyte in a busy second.
 const FOLD_PERIOD: Duration = Duration::from_millis(250);
+/// How often the accesses of people to their own records are written to their logs, and checkpoints are made.
+const AUDIT_PERIOD: Duration = Duration::from_mins(1);
 /// How often expired rows are deleted.
 const SWEEP_PERIOD: Duration = Duration::from_mins(10);
 /// How long the key of a new account may be pending before the sweep finds out about it, in microseconds: an hour.
@@ -31,6 +33,9 @@ const STORED_RESPONSE_US: i64 = 24 * 3600 * 1_000_000;
 
 /// How long invites stay in the list after they have ended, in microseconds: 30 days.
 const ENDED_INVITE_US: i64 = 30 * 24 * 3600 * 1_000_000;
+
+/// How long invitations are kept after they have ended, in microseconds: 180 days.
+const ENDED_INVITATION_US: i64 = 180 * 24 * 3600 * 1_000_000;
 
 /// How soon a job runs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,13 @@ struct Job {
 pub fn start(state: &State) {
     for job in jobs(state) {
         rt::spawn(job.run_forever());
+    }
+}
+
+/// Writes what is left of the audit when the server has stopped.
+pub async fn write_audit(state: &State) {
+    for job in audit_jobs(state) {
+        job.run_once().await;
     }
 }
 
@@ -104,8 +116,12 @@ fn jobs(state: &State) -> Vec<Job> {
             Box::pin(async move { state.store.sweep_tombstones(before).await.map(finished) })
         }),
         job("invites", SWEEP_PERIOD, |state| Box::pin(sweep_invites(state))),
+        job("invitations", SWEEP_PERIOD, |state| {
+            Box::pin(sweep_invitations(state))
+        }),
     ];
     jobs.extend(sign_in_jobs(state));
+    jobs.extend(audit_jobs(state));
     if state.key_watch.is_some() {
         let state = state.clone();
         let keys = job("keys", KEY_PERIOD, |state| Box::pin(look_at_keys(state)));
@@ -115,6 +131,12 @@ fn jobs(state: &State) -> Vec<Job> {
         }));
     }
     jobs
+}
+
+async fn sweep_invitations(state: State) -> JobResult {
+    let now = state.clock.micros();
+    let ended = now - ENDED_INVITATION_US;
+    state.store.sweep_invitations(now, ended).await.map(finished)
 }
 
 /// Lists the jobs that delete what sign-ins leave behind.
@@ -135,6 +157,30 @@ fn sign_in_jobs(state: &State) -> Vec<Job> {
             })
         }),
     ]
+}
+
+/// Lists the jobs that write the audit of people's records.
+fn audit_jobs(state: &State) -> Vec<Job> {
+    let own = job(state, "own_accesses", AUDIT_PERIOD, |state| {
+        Box::pin(async move {
+            let now = state.clock.micros();
+            state.own_accesses.write(&state.store, now).await?;
+            Ok(Progress::Done)
+        })
+    });
+    let full = state.clone();
+    let own = own.woken_by(move || {
+        let state = full.clone();
+        Box::pin(async move { state.own_accesses.filled().await })
+    });
+    let checkpoints = job(state, "checkpoints", AUDIT_PERIOD, |state| {
+        Box::pin(async move {
+            let now = state.clock.micros();
+            state.checkpoints.write(&state.store, &state.tokens, now).await?;
+            Ok(Progress::Done)
+        })
+    });
+    vec![own, checkpoints]
 }
 
 /// Creates a job on the shared state.
@@ -344,6 +390,7 @@ mod tests {
             master: MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap(),
             signing_keys: generate_signing_key().unwrap(),
             issuer: "mainstay".to_owned(),
+            public_url: None,
             limits: LimitMode::Off,
             registration: RegistrationSettings::default(),
             trusted_proxies: Vec::new(),
@@ -352,6 +399,7 @@ mod tests {
             connections_per_network: 256,
             erasure_ledger: ErasureLedger::at(&directory.join("erasures.jsonl")),
             quota: Quota::DEFAULT,
+            audit: crate::server::application::AuditSettings::default(),
             tombstone_days: 180,
             workers: 2,
             clock: Clock::default(),
@@ -385,6 +433,7 @@ mod tests {
             "tombstones",
             "login_failures",
             "invites",
+            "invitations",
             "sessions",
         ];
         for (name, is_done) in outcomes().await {

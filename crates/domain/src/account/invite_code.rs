@@ -1,4 +1,4 @@
-//! Codes of invites: what a person types to register where the operator decides who may.
+//! Codes that a person types or opens as a link: those of invites to register, and those of invitations to help.
 
 use std::fmt;
 
@@ -6,17 +6,20 @@ use std::fmt;
 const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// The bits of a digit.
 const BITS: u32 = 5;
-/// The digits of a code.
-const LENGTH: usize = 16;
 /// The digits of a group, as a code is written.
 const GROUP: usize = 4;
 
-/// The code of an invite: 80 random bits, written as four groups of four digits, such as `7QK2-M9XA-04TF-ZB6H`.
+/// A code of so many random digits, written in groups of four digits, such as `7QK2-M9XA-04TF-ZB6H`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct InviteCode([u8; LENGTH]);
+pub struct Code<const LENGTH: usize>([u8; LENGTH]);
 
-impl InviteCode {
-    /// Creates the code of random bits. The lowest 80 count.
+/// The code of an invite to register: 80 random bits.
+pub type InviteCode = Code<16>;
+/// The code of an invitation to help: 128 random bits.
+pub type InvitationCode = Code<26>;
+
+impl<const LENGTH: usize> Code<LENGTH> {
+    /// Creates the code of random bits. The lowest five for each digit count.
     pub fn from_bits(bits: u128) -> Self {
         let mut digits = [b'0'; LENGTH];
         let mut rest = bits;
@@ -62,7 +65,7 @@ fn is_separator(c: char) -> bool {
 }
 
 /// Writes the code in groups.
-impl fmt::Display for InviteCode {
+impl<const LENGTH: usize> fmt::Display for Code<LENGTH> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, digit) in self.0.iter().enumerate() {
             if place > 0 && place % GROUP == 0 {
@@ -75,9 +78,9 @@ impl fmt::Display for InviteCode {
 }
 
 /// Never shows the code.
-impl fmt::Debug for InviteCode {
+impl<const LENGTH: usize> fmt::Debug for Code<LENGTH> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InviteCode")
+        f.write_str("Code")
     }
 }
 
@@ -124,6 +127,9 @@ mod tests {
             prop_assert_eq!(InviteCode::parse(&code.to_string().to_lowercase().replace('-', " ")), Some(code.clone()));
             let differs = (bits ^ other) << 48 != 0;
             prop_assert_eq!(code != InviteCode::from_bits(other), differs);
+            let code = InvitationCode::from_bits(bits);
+            prop_assert_eq!(InvitationCode::parse(&code.to_string()), Some(code.clone()));
+            prop_assert_eq!(code != InvitationCode::from_bits(other), bits != other, "all 128 bits count");
         }
 
         #[test]

@@ -3,6 +3,7 @@
 pub mod invite_code;
 pub mod password;
 pub mod quota;
+mod roles;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use strum::{EnumString, IntoStaticStr};
@@ -10,8 +11,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::{
-    invite_code::InviteCode,
+    invite_code::{InvitationCode, InviteCode},
     password::{CurrentPassword, Password},
+    roles::Roles,
 };
 use crate::{
     reference::zone_country::country_of,

@@ -57,4 +57,4 @@ pub struct Insight<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -59,6 +59,19 @@ pub struct Progress {
     pub warnings: Warnings,
 }
 
+/// What a report is computed from.
+#[derive(Debug, Clone)]
+pub struct ProgressSources<'a> {
+    /// The records that days without use are computed from.
+    pub days: &'a Facts,
+    /// The records that all else is computed from.
+    pub facts: &'a Facts,
+    /// The versions of each plan, oldest first.
+    pub plans: &'a [Vec<PlanVersion>],
+    /// The early warnings.
+    pub warnings: Warnings,
+}
+
 /// Computes all figures of the report. `plans` contains the versions of each plan, oldest first.
 pub fn progress(
     facts: &Facts,
@@ -67,20 +80,32 @@ pub fn progress(
     as_of: &AsOf,
     window: Window,
 ) -> Progress {
-    let over_time = over_time(facts, plans, as_of, window);
+    let sources = ProgressSources {
+        days: facts,
+        facts,
+        plans,
+        warnings: warnings(facts, helplines, as_of, &Thresholds::V2).result,
+    };
+    progress_of(sources, as_of, window)
+}
+
+/// Computes all figures of the report from their sources.
+pub fn progress_of(sources: ProgressSources<'_>, as_of: &AsOf, window: Window) -> Progress {
+    let (days, facts) = (sources.days, sources.facts);
+    let over_time = over_time(facts, sources.plans, as_of, window);
     Progress {
         as_of: *as_of,
         window,
         from: over_time.from,
         over_time,
-        abstinence: abstinence(facts, as_of).result,
-        calendars: day_calendars(facts, as_of, window),
+        abstinence: abstinence(days, as_of).result,
+        calendars: day_calendars(days, as_of, window),
         cravings: cravings(facts, as_of, window).result,
         strategies: strategies(facts, as_of, window).result,
         triggers: triggers(facts, as_of, window).result,
         medication: medication(facts, as_of, window).result,
         self_efficacy: self_efficacy(facts, as_of, window).result,
-        warnings: warnings(facts, helplines, as_of, &Thresholds::V2).result,
+        warnings: sources.warnings,
     }
 }
 

@@ -184,9 +184,31 @@ pub struct Summary {
     pub warnings: SummaryWarnings,
 }
 
+/// What a summary is computed from.
+#[derive(Debug, Clone)]
+pub struct SummarySources<'a> {
+    /// The records that days without use and milestones are computed from.
+    pub days: &'a Facts,
+    /// The records that all else is computed from.
+    pub facts: &'a Facts,
+    /// The early warnings.
+    pub warnings: Warnings,
+}
+
 /// Computes the summary over a window. `helplines` are offered with the safety notes.
 pub fn summary(facts: &Facts, helplines: &[Helpline], as_of: &AsOf, window: Window) -> Insight<Summary> {
-    let milestones = milestones(facts, as_of).result;
+    let sources = SummarySources {
+        days: facts,
+        facts,
+        warnings: warnings(facts, helplines, as_of, &Thresholds::V2).result,
+    };
+    summary_of(sources, as_of, window)
+}
+
+/// Computes the summary from its sources.
+pub fn summary_of(sources: SummarySources<'_>, as_of: &AsOf, window: Window) -> Insight<Summary> {
+    let facts = sources.facts;
+    let milestones = milestones(sources.days, as_of).result;
     let next_of = |goal: Uuid| {
         milestones
             .goals
@@ -194,7 +216,7 @@ pub fn summary(facts: &Facts, helplines: &[Helpline], as_of: &AsOf, window: Wind
             .find(|g| g.goal_id == goal)
             .and_then(|g| g.run.next)
     };
-    let goals = abstinence(facts, as_of).result.goals.into_iter();
+    let goals = abstinence(sources.days, as_of).result.goals.into_iter();
     let goals = goals
         .filter(|goal| goal.status == GoalStatus::Active)
         .take(MAX_ITEMS);
@@ -226,7 +248,7 @@ pub fn summary(facts: &Facts, helplines: &[Helpline], as_of: &AsOf, window: Wind
         strategies: top_strategies(facts, as_of, window),
         focus: self_efficacy(facts, as_of, Window::All).result.focus,
         medications: medications(facts, as_of, window),
-        warnings: in_brief(warnings(facts, helplines, as_of, &Thresholds::V2).result),
+        warnings: in_brief(sources.warnings),
     };
     Insight {
         basis: basis(facts, as_of, window),

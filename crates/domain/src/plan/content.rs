@@ -6,10 +6,12 @@ use uuid::Uuid;
 
 use crate::{
     record::NewId,
+    reference::practice,
     value::{
         list::{Ids, List},
         number::{Int, Percent, Rating},
-        text::{Label, Note, Prose},
+        text::{Label, Note, Prose, text},
+        validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory},
     },
 };
@@ -258,9 +260,81 @@ pub struct PlanContent {
     pub safety_steps: List<SafetyStep, 100>,
 }
 
+impl SituationStep {
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.strategy_id.is_none() && self.contact_id.is_none() && self.text.is_none()
+    }
+}
+
 impl PlanContent {
+    /// Takes the steps out that say nothing.
+    pub(crate) fn drop_empty_steps(&mut self) {
+        for situation in self.situations.items_mut() {
+            let steps = situation.steps.iter().filter(|step| !step.is_empty());
+            situation.steps = List::of(steps.cloned());
+        }
+    }
+
+    /// Writes something into the steps that say nothing.
+    pub(crate) fn fill_empty_steps(&mut self) {
+        let situations = self.situations.items_mut().iter_mut();
+        let steps = situations.flat_map(|situation| situation.steps.items_mut());
+        for step in steps.filter(|step| step.is_empty()) {
+            step.text = Some(text!("–"));
+        }
+    }
+
+    /// Adds a finding for each fault of the content on its own. Pointers are from the root of the plan.
+    pub fn check(&self, findings: &mut Findings) {
+        let mut seen = std::collections::HashSet::new();
+        for (pointer, id) in self.item_ids() {
+            if !seen.insert(id) {
+                findings.add(
+                    pointer,
+                    FindingCode::Duplicate,
+                    "another item of the plan has this id",
+                );
+            }
+        }
+        for (n, strategy) in self.strategies.iter().enumerate() {
+            if let Some(slug) = &strategy.practice {
+                practice::check(slug, &format!("/content/strategies/{n}/practice"), findings);
+            }
+            for (m, id) in strategy.trigger_ids.iter().enumerate() {
+                if !self.triggers.iter().any(|t| t.id == Some(*id)) {
+                    findings.add(
+                        format!("/content/strategies/{n}/trigger_ids/{m}"),
+                        FindingCode::UnknownReference,
+                        "is no trigger of this plan",
+                    );
+                }
+            }
+        }
+        for (n, situation) in self.situations.iter().enumerate() {
+            for (m, step) in situation.steps.iter().enumerate() {
+                let pointer = format!("/content/situations/{n}/steps/{m}");
+                if step.is_empty() {
+                    findings.add(
+                        pointer,
+                        FindingCode::Required,
+                        "needs strategy_id, contact_id or text",
+                    );
+                } else if let Some(id) = step.strategy_id
+                    && !self.strategies.iter().any(|s| s.id == Some(id))
+                {
+                    findings.add(
+                        format!("{pointer}/strategy_id"),
+                        FindingCode::UnknownReference,
+                        "is no strategy of this plan",
+                    );
+                }
+            }
+        }
+    }
+
     /// Assigns an id to every item without one.
-    pub(super) fn complete(&mut self, new_id: NewId<'_>) {
+    pub fn complete(&mut self, new_id: NewId<'_>) {
         let texts = [
             &mut self.reasons,
             &mut self.lapse_response,

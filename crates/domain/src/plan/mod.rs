@@ -8,7 +8,6 @@ use uuid::Uuid;
 use crate::{
     goal::check_year,
     record::{ItemKind, Kind, NewId, Record, Reference, Target},
-    reference::practice,
     value::{
         list::List,
         number::Int,
@@ -192,51 +191,7 @@ impl Record for Plan {
         if let Some(review) = self.review_on {
             check_year(review, "/review_on", findings);
         }
-        let content = &self.content;
-        let mut seen = std::collections::HashSet::new();
-        for (pointer, id) in content.item_ids() {
-            if !seen.insert(id) {
-                findings.add(
-                    pointer,
-                    FindingCode::Duplicate,
-                    "another item of the plan has this id",
-                );
-            }
-        }
-        for (n, strategy) in content.strategies.iter().enumerate() {
-            if let Some(slug) = &strategy.practice {
-                practice::check(slug, &format!("/content/strategies/{n}/practice"), findings);
-            }
-            for (m, id) in strategy.trigger_ids.iter().enumerate() {
-                if !content.triggers.iter().any(|t| t.id == Some(*id)) {
-                    findings.add(
-                        format!("/content/strategies/{n}/trigger_ids/{m}"),
-                        FindingCode::UnknownReference,
-                        "is no trigger of this plan",
-                    );
-                }
-            }
-        }
-        for (n, situation) in content.situations.iter().enumerate() {
-            for (m, step) in situation.steps.iter().enumerate() {
-                let pointer = format!("/content/situations/{n}/steps/{m}");
-                if step.strategy_id.is_none() && step.contact_id.is_none() && step.text.is_none() {
-                    findings.add(
-                        pointer,
-                        FindingCode::Required,
-                        "needs strategy_id, contact_id or text",
-                    );
-                } else if let Some(id) = step.strategy_id
-                    && !content.strategies.iter().any(|s| s.id == Some(id))
-                {
-                    findings.add(
-                        format!("{pointer}/strategy_id"),
-                        FindingCode::UnknownReference,
-                        "is no strategy of this plan",
-                    );
-                }
-            }
-        }
+        self.content.check(findings);
     }
 
     fn check_change(&self, before: &Self, findings: &mut Findings) {

@@ -254,13 +254,7 @@ impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let mut id = None;
-                let writable = Writable {
-                    map,
-                    id: &mut id,
-                    read_only: T::READ_ONLY,
-                };
-                let body = T::deserialize(de::value::MapAccessDeserializer::new(writable))?;
+                let (id, body) = read_writable(map, T::READ_ONLY)?;
                 Ok(Incoming {
                     id,
                     body,
@@ -270,6 +264,24 @@ impl<'de, T: Record> Deserialize<'de> for Incoming<T> {
         }
         deserializer.deserialize_map(Visitor(PhantomData))
     }
+}
+
+/// Deserialises the members of an object that a client may write, and its id. Read-only members are dropped.
+///
+/// # Errors
+/// If the object is not valid for the type.
+pub(crate) fn read_writable<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    map: A,
+    read_only: &'static [&'static str],
+) -> Result<(Option<Uuid>, T), A::Error> {
+    let mut id = None;
+    let writable = Writable {
+        map,
+        id: &mut id,
+        read_only,
+    };
+    let body = T::deserialize(de::value::MapAccessDeserializer::new(writable))?;
+    Ok((id, body))
 }
 
 /// Deserialises an object: passes on the members that a client may write, extracts the id, and drops

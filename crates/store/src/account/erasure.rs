@@ -2,24 +2,28 @@
 
 use std::collections::BTreeSet;
 
-use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
 
 use super::first_error;
 use crate::{
     Store,
+    break_glass::delete_break_glass,
+    contribution::delete_contributions,
     engine::{
         Party,
         connection::Conn,
         panicked,
         schema::{
-            account_state::ERASING, accounts, kept_answers, logins, people, record_history, record_items,
-            records, sessions, timers,
+            access_log, account_state::ERASING, accounts, audit_heads, consent_recipients, consents,
+            disclosures, kept_answers, logins, peer_profiles, people, record_history, record_items, records,
+            restrictions, sessions, shared_looks, timers,
         },
         types::{DbTimestamp, DbUuid},
     },
     erasure_ledger::Erasure,
     error::{Result, StoreError},
+    invitation::end_with_account,
     on,
 };
 
@@ -54,8 +58,8 @@ impl Store {
     }
 
     /// Deletes the rows of an account whose data key is missing, which frees its address. It is no erasure: if a key store
-    /// with the key turns up in a backup, the account may be restored with it.
-    pub async fn prune_account(&self, id: Uuid) -> Result<()> {
+    /// with the key turns up in a backup, the account may be restored with it. `now` is in microseconds.
+    pub async fn prune_account(&self, id: Uuid, now: i64) -> Result<()> {
         // The key store may have been put back since the account was found.
         match self.keys.get(id).await {
             Err(StoreError::Sealed(_)) => {}
@@ -63,7 +67,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         if let Some(no) = self.account_no(id).await? {
-            self.delete_rows(no).await?;
+            self.delete_rows(no, now).await?;
             self.cache.forget_person(no);
         }
         Ok(())
@@ -77,7 +81,7 @@ impl Store {
         }
         if let Some(no) = self.account_no(id).await? {
             self.cache.forget_person(no);
-            self.delete_rows(no).await?;
+            self.delete_rows(no, now).await?;
             // Again, since requests that had the key already could read until now.
             self.cache.forget_person(no);
         }
@@ -94,9 +98,11 @@ impl Store {
         self.data.empty_log_that_is_left().await
     }
 
-    async fn delete_rows(&self, no: i64) -> Result<()> {
+    async fn delete_rows(&self, no: i64, now: i64) -> Result<()> {
         self.data
-            .write_for(Party::Background, move |conn| delete_rows(conn, no))
+            .write_for(Party::Background, move |conn| {
+                delete_rows(conn, no, DbTimestamp(now))
+            })
             .await
     }
 
@@ -140,15 +146,36 @@ impl Store {
     }
 }
 
-/// Deletes everything of an account from the record. Its address is free again.
-pub(crate) fn delete_rows(conn: &mut Conn, no: i64) -> Result<()> {
+/// Deletes everything of an account from the record. Its address is free again. What it took of others ends at `now`.
+pub(crate) fn delete_rows(conn: &mut Conn, no: i64, now: DbTimestamp) -> Result<()> {
+    // The person first, as every other writer does: nothing of theirs is added from here on, and nobody waits in a circle.
+    if let Conn::Postgres(c) = &mut *conn {
+        let person = people::table.filter(people::person_no.eq(no));
+        let _held: Option<i64> = person.select(people::rev).for_update().first(c).optional()?;
+    }
+    end_with_account(conn, no, now)?;
+    delete_contributions(conn, no)?;
+    delete_break_glass(conn, no)?;
     on!(conn, |c| {
         diesel::delete(kept_answers::table.filter(kept_answers::person_no.eq(no))).execute(c)?;
         diesel::delete(kept_answers::table.filter(kept_answers::account_no.eq(no))).execute(c)?;
+        // The account may be a recipient of other people's consents too.
+        let named = consent_recipients::table.filter(consent_recipients::account_no.eq(no));
+        diesel::delete(named).execute(c)?;
+        let own = consent_recipients::table.filter(consent_recipients::person_no.eq(no));
+        diesel::delete(own).execute(c)?;
+        diesel::delete(consents::table.filter(consents::person_no.eq(no))).execute(c)?;
+        diesel::delete(restrictions::table.filter(restrictions::person_no.eq(no))).execute(c)?;
         diesel::delete(timers::table.filter(timers::person_no.eq(no))).execute(c)?;
+        diesel::delete(shared_looks::table.filter(shared_looks::person_no.eq(no))).execute(c)?;
+        diesel::delete(shared_looks::table.filter(shared_looks::account_no.eq(no))).execute(c)?;
         diesel::delete(record_items::table.filter(record_items::person_no.eq(no))).execute(c)?;
         diesel::delete(record_history::table.filter(record_history::person_no.eq(no))).execute(c)?;
         diesel::delete(records::table.filter(records::person_no.eq(no))).execute(c)?;
+        diesel::delete(peer_profiles::table.filter(peer_profiles::person_no.eq(no))).execute(c)?;
+        diesel::delete(audit_heads::table.filter(audit_heads::person_no.eq(no))).execute(c)?;
+        diesel::delete(disclosures::table.filter(disclosures::person_no.eq(no))).execute(c)?;
+        diesel::delete(access_log::table.filter(access_log::person_no.eq(no))).execute(c)?;
         diesel::delete(people::table.filter(people::person_no.eq(no))).execute(c)?;
         diesel::delete(sessions::table.filter(sessions::account_no.eq(no))).execute(c)?;
         diesel::delete(logins::table.filter(logins::account_no.eq(no))).execute(c)?;

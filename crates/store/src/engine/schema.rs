@@ -250,10 +250,175 @@ table! {
     }
 }
 
+table! {
+    use diesel::sql_types::BigInt;
+    use crate::engine::types::Instant;
+    shared_looks (person_no, account_no) {
+        person_no -> BigInt,
+        account_no -> BigInt,
+        looked_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use crate::engine::types::{Identifier, Instant};
+    invitations (person_no, id) {
+        person_no -> BigInt,
+        id -> Identifier,
+        status -> Text,
+        account_no -> Nullable<BigInt>,
+        created_at -> Instant,
+        taken_at -> Nullable<Instant>,
+        ends_at -> Nullable<Instant>,
+        digest -> Binary,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary};
+    use crate::engine::types::{Identifier, Instant};
+    invitation_codes (code) {
+        code -> Binary,
+        person_no -> BigInt,
+        invitation_id -> Identifier,
+        expires_at -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use crate::engine::types::{Identifier, Instant};
+    consents (person_no, id) {
+        person_no -> BigInt,
+        id -> Identifier,
+        version -> BigInt,
+        status -> Text,
+        expires_at -> Nullable<Instant>,
+        created_at -> Instant,
+        updated_at -> Instant,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::BigInt;
+    use crate::engine::types::Identifier;
+    consent_recipients (person_no, consent_id, account_no) {
+        person_no -> BigInt,
+        consent_id -> Identifier,
+        account_no -> BigInt,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary, Text};
+    use crate::engine::types::{Identifier, Instant};
+    restrictions (person_no, id) {
+        person_no -> BigInt,
+        id -> Identifier,
+        version -> BigInt,
+        status -> Text,
+        created_at -> Instant,
+        updated_at -> Instant,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable};
+    use crate::engine::types::{Identifier, Instant};
+    break_glass (person_no, id) {
+        person_no -> BigInt,
+        id -> Identifier,
+        clinician_no -> Nullable<BigInt>,
+        granted_at -> Instant,
+        ends_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::BigInt;
+    use crate::engine::types::Instant;
+    break_glass_tries (account_no) {
+        account_no -> BigInt,
+        tries -> BigInt,
+        since -> Instant,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, SmallInt};
+    use crate::engine::types::{Identifier, Instant};
+    contributions (person_no, kind, id) {
+        person_no -> BigInt,
+        kind -> SmallInt,
+        id -> Identifier,
+        author_no -> Nullable<BigInt>,
+        plan_id -> Nullable<Identifier>,
+        state -> SmallInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary};
+    use crate::engine::types::Instant;
+    peer_profiles (person_no) {
+        person_no -> BigInt,
+        updated_at -> Instant,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary, Bool};
+    use crate::engine::types::Instant;
+    access_log (person_no, no) {
+        person_no -> BigInt,
+        no -> BigInt,
+        at -> Instant,
+        by_others -> Bool,
+        sealed -> Binary,
+        mac -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary};
+    disclosures (person_no, no) {
+        person_no -> BigInt,
+        no -> BigInt,
+        sealed -> Binary,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, Binary};
+    use crate::engine::types::Instant;
+    audit_heads (person_no) {
+        person_no -> BigInt,
+        count -> BigInt,
+        at -> Instant,
+        mac -> Binary,
+    }
+}
+
 joinable!(sessions -> accounts (account_no));
 joinable!(logins -> accounts (account_no));
 allow_tables_to_appear_in_same_query!(accounts, people, logins, sessions, timers);
 allow_tables_to_appear_in_same_query!(meetings, meeting_types);
+allow_tables_to_appear_in_same_query!(accounts, invitations);
+allow_tables_to_appear_in_same_query!(consents, consent_recipients);
+allow_tables_to_appear_in_same_query!(accounts, break_glass);
+allow_tables_to_appear_in_same_query!(accounts, contributions);
+allow_tables_to_appear_in_same_query!(accounts, peer_profiles);
+allow_tables_to_appear_in_same_query!(accounts, audit_heads);
 
 #[cfg(test)]
 mod tests;

@@ -146,6 +146,7 @@ fn wrap_place(account: Uuid) -> Vec<u8> {
 pub struct DataKeys {
     cipher: XChaCha20Poly1305,
     marks: Secret,
+    audit: Secret,
     account: Uuid,
 }
 
@@ -155,6 +156,7 @@ impl DataKeys {
         Ok(Self {
             cipher: XChaCha20Poly1305::new(&data_key.derive("mainstay seal 1")?.0.into()),
             marks: data_key.derive("mainstay marks 1")?,
+            audit: data_key.derive("mainstay audit 1")?,
             account,
         })
     }
@@ -196,6 +198,11 @@ impl DataKeys {
     /// The keyed hash of a record's canonical form, by which a replay is recognised.
     pub fn origin(&self, canonical: &[u8]) -> Vec<u8> {
         half(&self.marks.mac(&[b"origin", canonical]))
+    }
+
+    /// The code of an entry, or of the end, of the chain over the account's audit.
+    pub fn audit_mac(&self, parts: &[&[u8]]) -> [u8; 32] {
+        self.audit.mac(parts)
     }
 
     fn record_place(&self, collection: i16, id: Uuid, version: i64) -> [u8; 48] {

@@ -89,6 +89,13 @@ impl<'a> Records<'a> {
         row.map(|row| row.open(kind, self.scope)).transpose()
     }
 
+    /// The record of that id, unless it was deleted, with a mark or without.
+    pub fn get_live(&mut self, kind: Kind, id: Uuid) -> Result<Option<Stored>> {
+        job_limit::check()?;
+        let row = self.row(kind, id)?.filter(|row| !row.is_deleted());
+        row.map(|row| row.open(kind, self.scope)).transpose()
+    }
+
     /// The record that holds a slot.
     pub fn by_slot(&mut self, kind: Kind, slot: &str) -> Result<Option<Stored>> {
         let slot = self.scope.keys.slot(kind.code(), slot);

@@ -50,7 +50,8 @@ pub fn replay(data: &mut Conn, keys: &mut Conn, ledger: &[Erasure]) -> Result<Re
             .select(accounts::no);
         let no: Option<i64> = on!(&mut *data, |c| query.first(c).optional())?;
         if let Some(no) = no {
-            in_one_transaction(data, |conn| delete_rows(conn, no))?;
+            let at = DbTimestamp(erasure.erased_at.timestamp_micros());
+            in_one_transaction(data, |conn| delete_rows(conn, no, at))?;
             erased.insert(account);
         }
     }

@@ -1,8 +1,13 @@
 //! Tests of the store on both engines: the SQL itself, the indexes that are used for it, and outcomes that nobody knows.
 
+mod audit;
+mod break_glass;
+mod consent;
+mod contributions;
 mod database;
 mod earlier_address;
 mod held_people;
+mod invitation;
 mod parts;
 mod plans;
 mod public_search;

@@ -11,6 +11,7 @@ use diesel::{
 };
 use mainstay_domain::{
     account::{Profile, Role, SealedAccount, SealedSession},
+    audit::AccessAction,
     check_in::CheckIn,
     craving_event::CravingEvent,
     goal::Goal,
@@ -20,10 +21,14 @@ use mainstay_domain::{
 };
 use uuid::Uuid;
 
-use super::database::TestDatabase;
+use super::{
+    break_glass::open_in_emergency, contributions::receive_help, database::TestDatabase,
+    invitation::help_each_other,
+};
 use crate::{
     DatabaseUrl, Expected, Part, PersonScope, Range, Store, VersionRange,
     account::NewAccount,
+    audit::{AccessBy, AuditRange, BreachQuery, HeadCursor, HeadsAtCheckpoints, OwnAccess},
     credentials::PasswordReplacement,
     engine::{connection::Conn, single},
     login_delay::{DelayKey, Failures},
@@ -129,6 +134,7 @@ async fn live_a_day(store: &Store) {
         store.create(&scope, session, NOW, draft).await.unwrap();
     }
     read_everything(store, &scope).await;
+    receive_help(store, &scope, session).await;
     store.revision(&scope).await.unwrap();
     store
         .write(&scope, session, NOW, |writer| {
@@ -142,17 +148,54 @@ async fn live_a_day(store: &Store) {
         })
         .await
         .unwrap();
+    open_in_emergency(store, &scope, session).await;
     sign_in_again(store, account, session).await;
+    live_with_the_audit(store, &scope, session).await;
     store.run_timers(NOW + 1).await.unwrap();
     store.date_back_stored_responses(NOW).await.unwrap();
     store.sweep_stored_responses(0).await.unwrap();
     store.sweep_failures(NOW).await.unwrap();
     store.sweep_invites(0).await.unwrap();
+    help_each_other(store, (&scope, session)).await;
     store.sweep_tombstones(0).await.unwrap();
     store.sweep_sessions(NOW, 1).await.unwrap();
     store.resume_erasures(NOW).await.unwrap();
     store.sweep_pending_keys(0).await.unwrap();
     store.erase_account(account, NOW).await.unwrap();
+}
+
+/// Writes to the audit of one person, and reads it in every way.
+async fn live_with_the_audit(store: &Store, scope: &PersonScope, session: Uuid) {
+    let own = OwnAccess {
+        account: scope.account(),
+        role: Role::Person,
+        session,
+        action: AccessAction::Read,
+        subject: Vec::new(),
+    };
+    store.write_own_accesses(&[own], NOW).await.unwrap();
+    store
+        .read(scope, |records| {
+            let range = AuditRange {
+                from: Some(NOW - 1),
+                to: Some(NOW + 1),
+                before: Some(9),
+                limit: 30,
+            };
+            records.access_log(&range, AccessBy::All)?;
+            records.access_log(&range, AccessBy::Others)?;
+            records.disclosures(&range)
+        })
+        .await
+        .unwrap();
+    store.audit_heads_after(HeadCursor::at(0), 30).await.unwrap();
+    let seen = HeadsAtCheckpoints::default();
+    let summary = store.verify_audit(None, seen, |_fault| {}).await.unwrap();
+    assert_eq!(summary.faults, 0);
+    store
+        .find_affected(&BreachQuery::default(), |_person| {})
+        .await
+        .unwrap();
 }
 
 /// Reads records of one person in every way.

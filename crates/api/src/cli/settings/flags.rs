@@ -102,6 +102,12 @@ flags! {
     /// The most connections of one network that is no trusted proxy (`MAINSTAY_CONNECTIONS_PER_NETWORK`).
     #[arg(long, global = true, value_name = "N")]
     connections_per_network;
+    /// Where signed checkpoints of the audit go: `off`, `stdout` or a file (`MAINSTAY_AUDIT_CHECKPOINTS`).
+    #[arg(long, global = true, value_name = "TARGET")]
+    audit_checkpoints;
+    /// A file with a text in place of the notice of 42 CFR 2.32 (`MAINSTAY_PART2_NOTICE_FILE`).
+    #[arg(long, global = true, value_name = "FILE")]
+    part2_notice_file;
     /// For how many days sync reports a deletion (`MAINSTAY_TOMBSTONE_DAYS`).
     #[arg(long, global = true, value_name = "DAYS")]
     tombstone_days;

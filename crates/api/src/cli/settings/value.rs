@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use ipnet::IpNet;
-use mainstay_domain::account::quota::Quota;
+use mainstay_domain::{account::quota::Quota, audit::Notice};
 use mainstay_store::{DatabaseUrl, PoolSize};
 
 use super::{LogFormat, SecretFile, Settings};
 use crate::{
     auth::registration_policy::{RegistrationMode, RegistrationSettings},
     http::{admission::LoadShedding, cors::parse_origin, network::canonical_network, rate_limit::LimitMode},
+    server::{application::AuditSettings, checkpoints::CheckpointTarget},
 };
 
 /// Connections that a pool must have beside one for each worker.
@@ -124,6 +125,24 @@ impl Values {
         }
     }
 
+    /// Reads the settings of the audit.
+    fn audit(&mut self) -> AuditSettings {
+        let checkpoints = self.get("audit_checkpoints", |text| match text.trim() {
+            "" => Err("must be off, stdout or the path of a file".to_owned()),
+            "off" => Ok(CheckpointTarget::Off),
+            "stdout" => Ok(CheckpointTarget::StandardOutput),
+            path => Ok(CheckpointTarget::File(path.into())),
+        });
+        let notice = self.get("part2_notice_file", |path| {
+            let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
+            Notice::of_operator(&text).map_err(|fault| format!("{path}: {fault}"))
+        });
+        AuditSettings {
+            checkpoints: checkpoints.unwrap_or_default(),
+            notice: notice.unwrap_or_default(),
+        }
+    }
+
     /// Reads the limits of accounts that have none of their own.
     fn quota(&mut self) -> Quota {
         let range = 1..=MAX_QUOTA;
@@ -184,6 +203,7 @@ impl Values {
             connections_per_network: self
                 .number("connections_per_network", &(1..=1_000_000))
                 .unwrap_or(256),
+            audit: self.audit(),
             tombstone_days: self.number("tombstone_days", &(1..=3650)).unwrap_or(180),
             data_dir,
             remarks,

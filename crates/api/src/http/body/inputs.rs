@@ -2,7 +2,16 @@
 
 use mainstay_domain::{
     account::{AccountUpdate, Erasure, Login, PasswordChange, Refresh, Registration},
+    break_glass::BreakGlassRequest,
+    consent::{Revocation, Signing},
+    encouragement::{NewEncouragement, NewThanks},
+    invitation::{InvitationAcceptance, NewInvitation},
+    peer_profile::PeerProfile,
+    proposal::{Acceptance, NewProposal, Refusal},
     record::{Incoming, Record},
+    shared_commitment::{NewSharedCommitment, SharedCommitmentOutcome},
+    sharing::{IncomingResource, Resource},
+    sign_off::NewSignOff,
     value::validation::Findings,
 };
 use serde_json::{Value, json};
@@ -15,7 +24,7 @@ use crate::{
         problem::{Problem, ProblemKind},
         rate_limit::DeviceProof,
     },
-    openapi::schema::{Components, add_input},
+    openapi::schema::{Components, add_input, add_resource_input},
     server::state::State,
 };
 
@@ -36,6 +45,23 @@ impl<T: Record> Input for Incoming<T> {
     }
 }
 
+impl<T: Resource> Input for IncomingResource<T> {
+    type Shape = T;
+    const READ_ONLY: &'static [&'static str] = T::READ_ONLY;
+
+    fn schema(components: &mut Components) -> Value {
+        add_resource_input::<T>(components)
+    }
+
+    fn stand_in(member: &str) -> Option<Value> {
+        serde_json::to_value(T::example()).ok()?.get(member).cloned()
+    }
+
+    fn check(&self, now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
+        self.value.check(now, findings);
+    }
+}
+
 impl Input for Registration {
     type Shape = Self;
 
@@ -53,6 +79,24 @@ impl Input for Registration {
             RegistrationMode::Open => None,
             RegistrationMode::Closed => Some(Problem::new(ProblemKind::RegistrationClosed)),
             RegistrationMode::Invite => has_no_code(bytes).then(|| Problem::new(ProblemKind::InviteInvalid)),
+        }
+    }
+
+    fn check(&self, _now: chrono::DateTime<chrono::Utc>, findings: &mut Findings) {
+        Self::check(self, findings);
+    }
+}
+
+impl Input for BreakGlassRequest {
+    type Shape = Self;
+
+    fn stand_in(member: &str) -> Option<Value> {
+        match member {
+            "person" => Some(json!("sam@example.org")),
+            "affiliation" | "emergency" => Some(json!("-")),
+            "justification" => Some(json!("-".repeat(20))),
+            "password" => Some(json!("rivers bend slowly")),
+            _ => None,
         }
     }
 
@@ -102,6 +146,19 @@ plain_inputs! {
     PasswordChange: Self::check;
     Erasure: |_, _| ();
     AccountUpdate: |_, _| ();
+    NewInvitation: |_, _| ();
+    InvitationAcceptance: |_, _| ();
+    Acceptance: Self::check;
+    Refusal: |_, _| ();
+    NewSignOff: |_, _| ();
+    NewThanks: |_, _| ();
+    NewProposal: Self::check;
+    NewEncouragement: |_, _| ();
+    NewSharedCommitment: Self::check;
+    SharedCommitmentOutcome: |_, _| ();
+    PeerProfile: |_, _| ();
+    Signing: |_, _| ();
+    Revocation: |_, _| ();
 }
 
 /// Whether a text is the JSON of a registration without the code of an invite.

@@ -11,12 +11,13 @@ mod triggers;
 
 use std::str::FromStr;
 
-use mainstay_domain::insight::progress::Progress;
+use mainstay_domain::{insight::progress::Progress, sharing::insight::progress::ReportPart};
 use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::sheet::{Anchor, INK, TEXT, WIDTH, draw};
+use super::parts::Parts;
 
 /// A chart of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -76,14 +77,29 @@ impl ChartName {
         }
     }
 
-    /// Draws the chart from a report's figures.
-    pub fn draw(self, progress: &Progress) -> Chart {
+    /// Whether the chart is on a page with these parts.
+    pub fn is_shown(self, parts: &Parts) -> bool {
         match self {
-            Self::CravingsAndMood => over_time::chart(progress),
+            Self::CravingsAndMood => {
+                parts.shows(ReportPart::CravingCurve) || parts.shows(ReportPart::MoodCurve)
+            }
+            Self::Calendar => parts.shows(ReportPart::Calendars),
+            Self::HeatMap => parts.shows(ReportPart::Cravings),
+            Self::Strategies => parts.shows(ReportPart::Strategies),
+            Self::Triggers => parts.shows(ReportPart::Triggers),
+            Self::Medication => parts.shows(ReportPart::Medication),
+            Self::SelfEfficacy => parts.shows(ReportPart::SelfEfficacy),
+        }
+    }
+
+    /// Draws the chart from a report's figures, with the parts of it that are shown.
+    pub fn draw(self, progress: &Progress, parts: &Parts) -> Chart {
+        match self {
+            Self::CravingsAndMood => over_time::chart(progress, parts),
             Self::Calendar => calendar::chart(progress),
             Self::HeatMap => heat_map::chart(progress),
             Self::Strategies => strategies::chart(progress),
-            Self::Triggers => triggers::chart(progress),
+            Self::Triggers => triggers::chart(progress, parts),
             Self::Medication => medication::chart(progress),
             Self::SelfEfficacy => self_efficacy::chart(progress),
         }

@@ -1,19 +1,25 @@
 //! The chart of craving and mood over time, with days of use and changes of the plan.
 
 use chrono::{Datelike, NaiveDate};
-use mainstay_domain::insight::{
-    calendar::{Span, add_days, days_between, next_day},
-    over_time::{OverTime, Overall, PlanStep},
-    progress::Progress,
-    series::SeriesPoint,
-    statistics::days_as_f64,
+use mainstay_domain::{
+    insight::{
+        calendar::{Span, add_days, days_between, next_day},
+        over_time::{OverTime, Overall, PlanStep},
+        progress::Progress,
+        series::SeriesPoint,
+        statistics::days_as_f64,
+    },
+    sharing::insight::progress::ReportPart,
 };
 
 use super::{
     Chart, Drawing, Table,
     sheet::{Anchor, BLUE, GREEN, GREY, INK, PALE, Point, SMALL, Scale, Sheet, TEXT, VERMILION, draw},
 };
-use crate::report::words::{count, day, month, number, span};
+use crate::report::{
+    parts::Parts,
+    words::{count, day, month, number, span},
+};
 
 const HEIGHT: i32 = 262;
 const LEFT: i32 = 24;
@@ -26,7 +32,7 @@ const MAX_ROWS: usize = 40;
 const MAX_DATES: usize = 20;
 
 /// Draws the chart.
-pub fn chart(progress: &Progress) -> Chart {
+pub fn chart(progress: &Progress, parts: &Parts) -> Chart {
     let found = &progress.over_time;
     let notes = notes(found);
     if !found.is_enough() {
@@ -50,15 +56,25 @@ pub fn chart(progress: &Progress) -> Chart {
     Chart {
         drawing: Some(Drawing {
             height: HEIGHT,
-            content: draw(HEIGHT, |sheet| draw_curves(sheet, found)),
+            content: draw(HEIGHT, |sheet| draw_curves(sheet, found, parts)),
         }),
-        summary: format!(
-            "{} Both go from 0 to 10. {}",
-            sentences.join(" "),
-            use_days(found)
-        ),
+        summary: summary(&sentences, found, parts),
         notes,
-        table: table(found),
+        table: table(found, parts),
+    }
+}
+
+fn summary(sentences: &[String], found: &OverTime, parts: &Parts) -> String {
+    let range = if parts.shows(ReportPart::CravingCurve) && parts.shows(ReportPart::MoodCurve) {
+        "Both go from 0 to 10."
+    } else {
+        "It goes from 0 to 10."
+    };
+    let known = format!("{} {range}", sentences.join(" "));
+    if parts.shows(ReportPart::UseDays) {
+        format!("{known} {}", use_days(found))
+    } else {
+        known
     }
 }
 
@@ -100,7 +116,7 @@ fn notes(found: &OverTime) -> Vec<String> {
     notes
 }
 
-fn table(found: &OverTime) -> Table {
+fn table(found: &OverTime, parts: &Parts) -> Table {
     let mut spans: Vec<Span> = found
         .craving
         .iter()
@@ -117,22 +133,32 @@ fn table(found: &OverTime) -> Table {
         )
     };
     let newest = spans.len().saturating_sub(MAX_ROWS);
+    let curves = [
+        (ReportPart::CravingCurve, "Craving (answers)", &found.craving),
+        (ReportPart::MoodCurve, "Mood (answers)", &found.mood),
+    ];
+    let curves: Vec<_> = curves
+        .into_iter()
+        .filter(|(part, ..)| parts.shows(*part))
+        .collect();
+    let row = |dates: Span| {
+        let cells = curves.iter().map(|(_, _, points)| cell(points, dates));
+        std::iter::once(span(dates)).chain(cells).collect()
+    };
     Table {
-        head: vec!["When", "Craving (answers)", "Mood (answers)"],
-        rows: spans
-            .into_iter()
-            .skip(newest)
-            .map(|dates| vec![span(dates), cell(&found.craving, dates), cell(&found.mood, dates)])
+        head: std::iter::once("When")
+            .chain(curves.iter().map(|(_, name, _)| *name))
             .collect(),
+        rows: spans.iter().skip(newest).map(|dates| row(*dates)).collect(),
     }
 }
 
-fn draw_curves(sheet: &Sheet<'_>, found: &OverTime) {
+fn draw_curves(sheet: &Sheet<'_>, found: &OverTime, parts: &Parts) {
     let days = days_as_f64(days_between(found.from, found.to).max(1));
     let across = Scale::new((0.0, days), (LEFT + 4, RIGHT - 4));
     let up = Scale::new((0.0, 10.0), (BOTTOM, TOP));
     let x = |date: NaiveDate| across.at(days_as_f64(days_between(found.from, date)));
-    draw_legend(sheet, found);
+    draw_legend(sheet, found, parts);
     for value in [0, 2, 4, 6, 8, 10] {
         let y = up.at(f64::from(value));
         sheet.line(&[(LEFT, y), (RIGHT, y)], PALE, 1);
@@ -182,13 +208,17 @@ fn stretches(points: &[SeriesPoint]) -> impl Iterator<Item = &[SeriesPoint]> {
     points.chunk_by(|one, two| next_day(one.to) == two.from)
 }
 
-fn draw_legend(sheet: &Sheet<'_>, found: &OverTime) {
-    sheet.line(&[(LEFT, 12), (LEFT + 26, 12)], BLUE, 2);
-    sheet.disc((LEFT + 13, 12), 3, BLUE);
-    sheet.text("craving", (LEFT + 32, 12), Anchor::Start, TEXT, INK);
-    sheet.dashes(&[(LEFT + 100, 12), (LEFT + 126, 12)], GREEN, 2);
-    sheet.square((LEFT + 113, 12), 3, GREEN);
-    sheet.text("mood (0–10)", (LEFT + 132, 12), Anchor::Start, TEXT, INK);
+fn draw_legend(sheet: &Sheet<'_>, found: &OverTime, parts: &Parts) {
+    if parts.shows(ReportPart::CravingCurve) {
+        sheet.line(&[(LEFT, 12), (LEFT + 26, 12)], BLUE, 2);
+        sheet.disc((LEFT + 13, 12), 3, BLUE);
+        sheet.text("craving", (LEFT + 32, 12), Anchor::Start, TEXT, INK);
+    }
+    if parts.shows(ReportPart::MoodCurve) {
+        sheet.dashes(&[(LEFT + 100, 12), (LEFT + 126, 12)], GREEN, 2);
+        sheet.square((LEFT + 113, 12), 3, GREEN);
+        sheet.text("mood (0–10)", (LEFT + 132, 12), Anchor::Start, TEXT, INK);
+    }
     if !found.uses.is_empty() {
         sheet.diamond((LEFT + 13, 30), 5, VERMILION);
         sheet.text("day of use", (LEFT + 24, 30), Anchor::Start, TEXT, INK);

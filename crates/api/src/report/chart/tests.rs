@@ -74,8 +74,11 @@ fn assert_well_formed(name: ChartName, chart: &Chart) {
 fn every_chart_is_well_formed_named_and_keeps_its_words_on_the_sheet() {
     for window in Window::ALL {
         for name in ChartName::ALL {
-            assert_well_formed(name, &name.draw(&example_progress(&example_facts(), window)));
-            let empty = name.draw(&example_progress(&Facts::default(), window));
+            assert_well_formed(
+                name,
+                &name.draw(&example_progress(&example_facts(), window), &Parts::all()),
+            );
+            let empty = name.draw(&example_progress(&Facts::default(), window), &Parts::all());
             assert!(empty.drawing.is_none() && !empty.summary.is_empty() && empty.table.rows.is_empty());
             assert_well_formed(name, &empty);
         }
@@ -204,7 +207,10 @@ fn a_strategy_is_told_by_what_it_adds_once_that_can_be_compared() {
 #[test]
 fn use_with_and_without_a_trigger_is_told_with_what_may_be_chance() {
     let row = |n| {
-        let chart = triggers::chart(&example_progress(&compared_cravings(n), Window::Month));
+        let chart = triggers::chart(
+            &example_progress(&compared_cravings(n), Window::Month),
+            &Parts::all(),
+        );
         chart.table.rows[0][3].clone()
     };
     assert_eq!(row(4), "not known yet");
@@ -232,7 +238,11 @@ fn no_row_and_no_day_is_in_the_future() {
         ..example_moment()
     };
     let progress = progress(&facts, &[], &[], &as_of, Window::Quarter);
-    let last = over_time::chart(&progress).table.rows.pop().unwrap();
+    let last = over_time::chart(&progress, &Parts::all())
+        .table
+        .rows
+        .pop()
+        .unwrap();
     assert_eq!(last[0], "2026-03-05 to 2026-03-08");
     assert!(
         calendar::chart(&progress)

@@ -1,15 +1,21 @@
 //! The chart of what brings cravings on: the share of cravings with each trigger, with 95 % intervals.
 
-use mainstay_domain::insight::{
-    progress::{MIN_EVENTS, Progress},
-    trigger::TriggerFigures,
+use mainstay_domain::{
+    insight::{
+        progress::{MIN_EVENTS, Progress},
+        trigger::TriggerFigures,
+    },
+    sharing::insight::progress::ReportPart,
 };
 
 use super::{
     Chart, Drawing, Table,
     sheet::{Anchor, GREY, INK, PALE, SKY, SMALL, Scale, Sheet, TEXT, draw, short},
 };
-use crate::report::words::{count, number, percent};
+use crate::report::{
+    parts::Parts,
+    words::{count, number, percent},
+};
 
 const MAX_DRAWN: usize = 10;
 const MAX_ROWS: usize = 20;
@@ -17,7 +23,8 @@ const ROW: i32 = 38;
 const TOP: i32 = 34;
 
 /// Draws the chart.
-pub fn chart(progress: &Progress) -> Chart {
+pub fn chart(progress: &Progress, parts: &Parts) -> Chart {
+    let tells_use = parts.shows(ReportPart::UseAfterTriggers);
     let found = &progress.triggers;
     if found.events < MIN_EVENTS {
         return Chart::missing("Not enough yet: triggers are shown from 5 cravings on that you wrote down.");
@@ -47,17 +54,36 @@ pub fn chart(progress: &Progress) -> Chart {
             height,
             content: draw(height, |sheet| draw_shares(sheet, &drawn, height)),
         }),
-        notes: vec![
-            "The thin line is the 95 % interval. The figures say what went together, not what caused it.".to_owned(),
-            "“Use followed” compares cravings with it and without it: × 1 is no difference. It is shown from 5 cravings on either side whose end is known, once there was use."
-                .to_owned(),
-            "Of many triggers, some seem to matter by chance alone. Where the figures cannot rule that out, “may be chance” is said."
-                .to_owned(),
-        ],
-        table: Table {
-            head: vec!["Trigger or situation", "Cravings", "Share", "Use followed"],
-            rows: all.iter().take(MAX_ROWS).map(|(name, figures)| row(name, figures)).collect(),
-        },
+        notes: notes(tells_use),
+        table: table(&all, tells_use),
+    }
+}
+
+fn notes(tells_use: bool) -> Vec<String> {
+    let interval =
+        "The thin line is the 95 % interval. The figures say what went together, not what caused it.";
+    let of_use = [
+        "“Use followed” compares cravings with it and without it: × 1 is no difference. It is shown from 5 cravings on either side whose end is known, once there was use.",
+        "Of many triggers, some seem to matter by chance alone. Where the figures cannot rule that out, “may be chance” is said.",
+    ];
+    let of_use = of_use.into_iter().filter(|_| tells_use);
+    std::iter::once(interval)
+        .chain(of_use)
+        .map(str::to_owned)
+        .collect()
+}
+
+fn table(all: &[(&str, &TriggerFigures)], tells_use: bool) -> Table {
+    let columns = if tells_use { 4 } else { 3 };
+    let rows = all.iter().take(MAX_ROWS).map(|(name, figures)| {
+        let mut cells = row(name, figures);
+        cells.truncate(columns);
+        cells
+    });
+    let head = ["Trigger or situation", "Cravings", "Share", "Use followed"];
+    Table {
+        head: head.into_iter().take(columns).collect(),
+        rows: rows.collect(),
     }
 }
 

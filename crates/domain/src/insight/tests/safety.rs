@@ -1,7 +1,7 @@
 //! Tests of safety notes against their definition, on random records.
 
 mod oracle;
-mod random_record;
+pub mod random_record;
 
 use proptest::prelude::*;
 use uuid::Uuid;

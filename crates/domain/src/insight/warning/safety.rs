@@ -48,6 +48,16 @@ impl From<SafetyInput> for WarningInput {
 
 /// Returns the safety notes that apply now, the most urgent first.
 pub fn safety_notes(facts: &Facts, helplines: &[Helpline], as_of: &AsOf) -> Vec<WarningSafetyNote> {
+    safety_notes_about(facts, helplines, as_of, |_| true)
+}
+
+/// Returns the safety notes about some topics. They speak of each other as if there were no other notes.
+pub fn safety_notes_about(
+    facts: &Facts,
+    helplines: &[Helpline],
+    as_of: &AsOf,
+    is_shown: impl Fn(SafetyTopic) -> bool,
+) -> Vec<WarningSafetyNote> {
     let situation = Situation {
         facts,
         as_of,
@@ -62,7 +72,8 @@ pub fn safety_notes(facts: &Facts, helplines: &[Helpline], as_of: &AsOf) -> Vec<
         helplines,
         safety_plan: (facts.plans.iter().any(is_active_safety_plan)).then_some(Circumstance::SafetyPlan),
     };
-    let dangers = dangers(&situation);
+    let mut dangers = dangers(&situation);
+    dangers.retain(|danger| is_shown(danger.topic));
     let notes = SafetyNote::about(&dangers, &context);
     let with_inputs = notes
         .into_iter()

@@ -1,0 +1,54 @@
+//! Step-up: the password of the account, where a request needs proof that its owner sends it.
+
+use mainstay_domain::account::CurrentPassword;
+use mainstay_store::StoreError;
+
+use crate::{
+    auth::{
+        login_delay::Attempt,
+        password::HashTurn,
+        turns::{Applicant, Precedence},
+        verification::verify,
+    },
+    http::{
+        caller::Caller,
+        network::{client_address, customer, network},
+        problem::{HandlerResult, Problem, ProblemKind},
+    },
+};
+
+/// Checks the password of the caller and returns its hash. Wrong passwords cause growing delays, as at sign-in, for the
+/// session that sends them.
+///
+/// # Errors
+/// 401 if it is wrong; 429 after several wrong ones.
+pub async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> HandlerResult<String> {
+    let (state, account) = (&caller.state, caller.scope().account());
+    let attempt = Attempt::confirmation(&state.store, account, caller.principal.session, &state.clock);
+    attempt.look().await?;
+    let turn = confirmation_turn(caller).await?;
+    let hash = match state.store.password_hash(account).await {
+        Ok(hash) => Some(hash),
+        Err(StoreError::NotFound) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let is_correct = verify(attempt, turn, password.clone(), hash.clone()).await?;
+    let hash = hash.filter(|_| is_correct);
+    hash.ok_or(Problem::new(ProblemKind::WrongPassword))
+}
+
+/// Waits for a turn to confirm or change the caller's password. Networks take turns, and then the accounts in each. So
+/// somebody with many accounts of their own does not keep others from it.
+///
+/// # Errors
+/// 503 if no turn comes.
+pub async fn confirmation_turn(caller: &Caller) -> HandlerResult<HashTurn> {
+    let address = client_address(&caller.request, &caller.state.trusted_proxies);
+    let applicant = Applicant {
+        customer: &customer(address),
+        network: &network(address),
+        account: Some(caller.scope().account()),
+        precedence: Precedence::Usual,
+    };
+    caller.state.passwords.confirmation_turn(applicant).await
+}

@@ -1,0 +1,2 @@
+DROP TABLE invitation_codes;
+DROP TABLE invitations;

@@ -1,0 +1,2 @@
+DROP TABLE peer_profiles;
+DROP TABLE contributions;

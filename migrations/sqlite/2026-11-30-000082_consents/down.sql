@@ -1,0 +1,3 @@
+DROP TABLE restrictions;
+DROP TABLE consent_recipients;
+DROP TABLE consents;

@@ -1,0 +1,3 @@
+DROP TABLE audit_heads;
+DROP TABLE disclosures;
+DROP TABLE access_log;

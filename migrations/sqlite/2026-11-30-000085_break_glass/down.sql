@@ -1,0 +1,2 @@
+DROP TABLE break_glass_tries;
+DROP TABLE break_glass;
