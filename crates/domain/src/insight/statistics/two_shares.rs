@@ -104,6 +104,10 @@ fn as_u64(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
+/// What a p-value may exceed its limit by and still count as equal to it: a sum of logarithms is exact to about ten
+/// digits.
+const ROUNDING: f64 = 1.0 + 1e-9;
+
 /// Returns which of several tests pass if at most the share `rate` of those that pass may be there by chance.
 ///
 /// Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", Journal of the Royal Statistical Society
@@ -113,11 +117,11 @@ pub fn benjamini_hochberg(p_values: &[f64], rate: f64) -> Vec<bool> {
     let mut sorted = p_values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let m = count_as_f64(sorted.len());
-    let passes = |(k, p): &(usize, &f64)| **p <= rate * count_as_f64(k + 1) / m;
+    let passes = |(k, p): &(usize, &f64)| **p <= rate * count_as_f64(k + 1) / m * ROUNDING;
     let limit = sorted.iter().enumerate().rfind(passes).map(|(_, p)| *p);
     p_values
         .iter()
-        .map(|p| limit.is_some_and(|limit| *p <= limit))
+        .map(|p| limit.is_some_and(|limit| *p <= limit * ROUNDING))
         .collect()
 }
 
@@ -194,6 +198,28 @@ mod tests {
         // A later p-value takes an earlier one along that would not pass by itself.
         assert_eq!(benjamini_hochberg(&[0.09, 0.08], 0.1), [true, true]);
         assert_eq!(benjamini_hochberg(&[0.2, 0.08], 0.1), [false, false]);
+    }
+
+    #[test]
+    fn a_p_value_that_equals_its_limit_passes() {
+        let group = |count, n| Group { count, n };
+        for (first, second, exact) in [
+            (group(3, 3), group(0, 3), 0.1),
+            (group(2, 2), group(0, 3), 0.1),
+            (group(1, 1), group(0, 19), 0.05),
+            (group(1, 1), group(0, 39), 0.025),
+        ] {
+            let p = fisher_exact(first, second);
+            assert!((p - exact).abs() < 1e-12);
+            for (tests, rate) in [(1, exact), (2, exact * 2.0), (4, exact * 4.0)] {
+                let mut p_values = vec![1.0; tests - 1];
+                p_values.push(p);
+                let passed = benjamini_hochberg(&p_values, rate);
+                assert_eq!(passed.last(), Some(&true), "{first:?} {second:?} among {tests}: {p}");
+            }
+        }
+        let above = 0.1 * (1.0 + 1e-6);
+        assert_eq!(benjamini_hochberg(&[above], 0.1), [false]);
     }
 
     fn two_groups() -> impl Strategy<Value = (Group, Group)> {
