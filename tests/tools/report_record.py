@@ -1,7 +1,8 @@
 """Fills a running server with months of records and saves their progress reports.
 
 report_record.py URL FOLDER: writes FOLDER/<name>.html for a long record, a short one, an empty one, and one with a lapse
-of today that brings a safety note. The records are the same in every run except for the dates, which end today. It uses
+of today that brings a safety note, and of one record what somebody gets who helps: a care team that sees everything, and a
+sponsor who sees days and early warnings. The records are the same in every run except for the dates, which end today. It uses
 HTTP and only the standard library.
 """
 
@@ -14,7 +15,10 @@ import urllib.request
 import uuid
 
 HOSTILE = "<script>document.title='no'</script> & \"quotes\""
+PASSWORD = "rivers bend slowly"
 DAYS = 150
+ALL_CLASSES = ("abstinence", "warnings", "goals", "plans", "check_ins", "cravings", "use", "medications", "practice", "care",
+               "support_contacts", "questionnaires", "safety", "notes")
 SITUATIONS = ("unpleasant_emotions", "physical_discomfort", "pleasant_emotions", "testing_personal_control",
               "urges_and_temptations", "interpersonal_conflict", "social_pressure", "pleasant_times_with_others")
 MEDICATION = {"name": "Naltrexone", "class": "antagonist", "dose": "50 mg", "route": "oral",
@@ -25,9 +29,10 @@ class Client:
     def __init__(self, url: str, email: str) -> None:
         self.url, self.token = url, None
         answer = self.post("/v1/auth/register", {
-            "email": email, "password": "rivers bend slowly", "time_zone": "America/New_York", "country": "US",
+            "email": email, "password": PASSWORD, "time_zone": "America/New_York", "country": "US",
         })
         self.token = answer["tokens"]["access_token"]
+        self.account = answer["account"]["id"]
 
     def send(self, method: str, path: str, body=None, accept: str = "application/json") -> bytes:
         request = urllib.request.Request(self.url + path, method=method)
@@ -141,6 +146,20 @@ def lapse_today(client: Client) -> None:
     client.post("/v1/use-events", {"substance": "opioid_heroin", "occurred_at": at(now), "self_label": "lapse"})
 
 
+def shared_report(person: Client, helper: Client, classes: tuple[str, ...]) -> bytes:
+    """The report of a person that a helper gets with a consent for some classes."""
+    invitation = person.post("/v1/invitations", {"role": "supporter", "relationship": "sponsor"})
+    helper.post("/v1/invitations/accept", {"code": invitation["code"]})
+    person.send("POST", f"/v1/invitations/{invitation['id']}/confirm")
+    consent = person.post("/v1/consents", {
+        "type": "named_disclosure", "discloser": "Mainstay", "recipients": [{"account_id": helper.account}],
+        "data_classes": classes, "purposes": ["recovery_support"], "expires_at": "2199-01-01T00:00:00Z",
+        "signer_relationship": "patient", "statements_accepted": ["right_to_revoke"],
+    })
+    person.post(f"/v1/consents/{consent['id']}/sign", {"name": "Sam Example", "password": PASSWORD})
+    return helper.send("GET", f"/v1/shared/{person.account}/reports/progress?window=90d", accept="text/html")
+
+
 def main() -> None:
     url, folder = sys.argv[1:3]
     for name, days, window in (("long", DAYS, "all"), ("quarter", DAYS, "90d"), ("short", 12, "30d"), ("empty", 0, "90d"),
@@ -153,6 +172,12 @@ def main() -> None:
         page = client.send("GET", f"/v1/reports/progress?window={window}", accept="text/html")
         with open(f"{folder}/{name}.html", "wb") as file:
             file.write(page)
+        if name != "quarter":
+            continue
+        for helper, classes in (("care-team", ALL_CLASSES), ("sponsor", ("abstinence", "warnings"))):
+            page = shared_report(client, Client(url, f"{helper}@example.org"), classes)
+            with open(f"{folder}/shared-{helper}.html", "wb") as file:
+                file.write(page)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{abuse, backup, growth, limit::bare::Bare, offline, setting::WholeRun, summary};
+use crate::{abuse, backup, growth, limit::bare::Bare, offline, setting::WholeRun, shared, summary};
 
 /// Loads Mainstay, measures it against the limits of this machine, and says which goals hold.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub enum Command {
     Growth(growth::Options),
     /// How long 10 000 changes of one device take to push in batches and to pull in pages.
     Offline(offline::Options),
+    /// What a read by somebody else costs beside the person's own.
+    Shared(shared::Options),
     /// How long the summary of five years takes (W7). A whole run measures it too.
     Years(summary::Options),
     /// The bare server, which a run starts by itself.

@@ -6,7 +6,7 @@
 //! - [`limit`] measures the same work without Mainstay;
 //! - [`rounds`] lets the two take turns; [`results`] holds the figures, [`goal`] judges them, [`report`] prints them;
 //! - [`growth`] compares seeds of several sizes, [`memory`] measures connections and people, [`offline`] a device that
-//!   was offline for long, [`summary`] the summary of [`five_years`], [`backup`] a backup and its restore, and [`abuse`]
+//!   was offline for long, [`shared`] reads by somebody else, [`summary`] the summary of [`five_years`], [`backup`] a backup and its restore, and [`abuse`]
 //!   what people notice of floods.
 
 use std::process::ExitCode;
@@ -34,6 +34,7 @@ mod rounds;
 mod seed;
 mod server;
 mod setting;
+mod shared;
 mod summary;
 mod table;
 mod target;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Some(Command::Backup(options)) => backup::run(&options),
         Some(Command::Growth(options)) => growth::run(&options),
         Some(Command::Offline(options)) => offline::run(&options),
+        Some(Command::Shared(options)) => shared::run(&options),
         Some(Command::Years(options)) => summary::run(&options),
         Some(Command::Bare(bare)) => bare.serve(),
     };

@@ -196,8 +196,18 @@ impl LoadTarget {
         if workload.writes() {
             self.location.mark_written(SeedCopy::Served)?;
         }
-        let rows_before = self.location.last_record(SeedCopy::Served)?;
         let people = self.people_file()?;
+        self.run_on(workload, &people, load_level)
+    }
+
+    /// Runs a workload with the people of a file, as [`Self::run_workload`].
+    pub fn run_on(
+        &mut self,
+        workload: Workload,
+        people: &Path,
+        load_level: LoadLevel,
+    ) -> Outcome<Measurement> {
+        let rows_before = self.location.last_record(SeedCopy::Served)?;
         let process = self.server.process();
         let cpu_used = || cpu(process);
         let backends = self.backends;

@@ -1,8 +1,8 @@
 -- The script for wrk: sends the requests of one workload, each for a random person of a file.
 -- wrk -s workload.lua URL PEOPLE WORKLOAD
 --
--- Each line of the file has a token, a check-in, a craving event and a sync cursor, separated by tabs. Requests are
--- built once, so that the client uses little processor time on the cores that it shares with the server.
+-- Each line of the file has a token, a check-in, a craving event and a sync cursor, separated by tabs. For the workload
+-- `paths` it has a token and, in the place of the cursor, a path. Requests are built once, so that the client uses little processor time on the cores that it shares with the server.
 
 local threads = 0
 
@@ -20,6 +20,7 @@ end
 local post = function(p) return request_of(p.token, "POST", "/v1/check-ins", p.check_in) end
 local plan = function(p) return request_of(p.token, "GET", "/v1/plans/active?kind=relapse_prevention") end
 local list = function(p) return request_of(p.token, "GET", "/v1/check-ins?limit=30") end
+local path = function(p) return request_of(p.token, "GET", p.cursor) end
 local crave = function(p) return request_of(p.token, "POST", "/v1/craving-events", p.craving) end
 
 -- Builds a request for each person.
@@ -61,7 +62,7 @@ function init(args)
     people[#people + 1] = { token = token, check_in = check_in, craving = craving, cursor = cursor }
   end
   local workload = args[2]
-  local single = { w1 = post, w2 = plan, w3 = list, w6 = crave }
+  local single = { w1 = post, w2 = plan, w3 = list, w6 = crave, paths = path }
   if single[workload] then
     local all = prepared(single[workload], people)
     request = function() return any(all) end

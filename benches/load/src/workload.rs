@@ -17,6 +17,9 @@ pub enum Workload {
     W5,
     /// Report a craving and get help.
     W6,
+    /// Get a path of each person's own.
+    #[value(skip)]
+    Paths,
 }
 
 impl Workload {
@@ -32,6 +35,7 @@ impl Workload {
             Self::W4 => "w4",
             Self::W5 => "w5",
             Self::W6 => "w6",
+            Self::Paths => "paths",
         }
     }
 
@@ -44,6 +48,7 @@ impl Workload {
             Self::W4 => "W4 mixed 30/35/35",
             Self::W5 => "W5 sync, push 20, pull 20",
             Self::W6 => "W6 craving with help",
+            Self::Paths => "get a path",
         }
     }
 
@@ -51,7 +56,7 @@ impl Workload {
     pub const fn rows(self) -> f64 {
         match self {
             Self::W1 | Self::W6 => 1.0,
-            Self::W2 | Self::W3 => 0.0,
+            Self::W2 | Self::W3 | Self::Paths => 0.0,
             // 0.3 is expected; the mix is random.
             Self::W4 => 0.2,
             Self::W5 => 20.0,
@@ -60,6 +65,6 @@ impl Workload {
 
     /// Whether it writes to the database.
     pub const fn writes(self) -> bool {
-        !matches!(self, Self::W2 | Self::W3)
+        !matches!(self, Self::W2 | Self::W3 | Self::Paths)
     }
 }

@@ -44,7 +44,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             "Every access to your record, the newest first: by others, by yourself, and what was refused. Each has a `sentence` in \
              plain words, with a `code` and `params` for apps that have words of their own. Values of the record are never in it. \
              An access by someone else is in the list before they get their answer. Your own are counted for each session and added \
-             once a minute. Entries are kept for six years.",
+             once a minute. Entries are kept as long as the account.",
         )
         .gives_schema(
             200,

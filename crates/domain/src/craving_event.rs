@@ -114,6 +114,29 @@ pub struct StrategyUse {
     pub seconds: Option<Int<0, 86_400>>,
 }
 
+impl StrategyUse {
+    /// Whether it says nothing but its id.
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            id: _,
+            strategy_id,
+            practice,
+            label,
+            before,
+            after,
+            helped,
+            seconds,
+        } = self;
+        strategy_id.is_none()
+            && practice.is_none()
+            && label.is_none()
+            && before.is_none()
+            && after.is_none()
+            && helped.is_none()
+            && seconds.is_none()
+    }
+}
+
 /// A craving, from its onset on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -201,7 +201,6 @@ impl NewProposal {
     pub fn into_draft(mut self, new_id: NewId<'_>) -> ProposalDraft {
         let id = self.id.take().unwrap_or_else(&mut *new_id);
         let canonical = json(&self);
-        self.content.drop_empty_steps();
         self.content.complete(new_id);
         ProposalDraft {
             id,
@@ -212,12 +211,9 @@ impl NewProposal {
         }
     }
 
-    /// Adds a finding for each fault. A step of a situation may be empty: so it is seen by a helper who does not see the
-    /// contact in it.
+    /// Adds a finding for each fault.
     pub fn check(&self, findings: &mut Findings) {
-        let mut content = self.content.clone();
-        content.fill_empty_steps();
-        content.check(findings);
+        self.content.check(findings);
         check_size(&self.content, findings);
     }
 
@@ -396,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_whose_contact_is_hidden_may_be_empty() {
+    fn a_step_that_says_nothing_is_refused() {
         let mut new = NewProposal::example();
         new.content.situations = List::of([crate::plan::PlanSituation {
             id: None,
@@ -410,9 +406,10 @@ mod tests {
                 text: None,
             }]),
         }]);
-        assert!(pointers(|findings| new.check(findings)).is_empty());
-        let draft = new.into_draft(&mut || Uuid::from_u128(7));
-        assert!(draft.content.situations[0].steps.is_empty());
+        assert_eq!(
+            pointers(|findings| new.check(findings)),
+            ["/content/situations/0/steps/0"]
+        );
     }
 
     #[test]

@@ -349,6 +349,18 @@ async fn the_preview_says_what_each_recipient_would_see_and_what_stays_hidden(ap
         [json!(true), json!(true), json!(false)]
     );
     assert_eq!(preview["always_private"][0], "your journal");
+    // A supporter does not read for treatment.
+    let mut for_treatment = draft.clone();
+    for_treatment["purposes"] = json!(["treatment"]);
+    let other = sam.post(PATH, &for_treatment).await.expect(201).header("location");
+    let other = sam.get(&format!("{other}/preview")).await.expect(200).body;
+    let [robins, _, clinics] = other["recipients"].as_array().expect("a list").as_slice() else {
+        panic!("{other}")
+    };
+    assert_eq!((&robins["shown"], &robins["sees_in_app"]), (&json!([]), &json!(false)));
+    let reasons = robins["hidden"].as_array().expect("a list").iter();
+    assert_eq!(reasons.filter(|class| class["reason"] == "other_purpose").count(), 3);
+    assert_eq!(clinics["shown"].as_array().expect("a list").len(), 3);
     sign(&sam, &path).await.expect(200);
     assert_eq!(sam.get(&format!("{path}/preview")).await.expect(200).body, preview);
     sam.post(&format!("{path}/revoke"), &json!({})).await.expect(200);

@@ -21,7 +21,7 @@ pub(super) async fn read_preview(caller: Caller) -> HandlerResult {
     let (id, now) = (caller.path_id("id")?, caller.state.clock.micros());
     let read = caller.read_long(move |records: &mut Records<'_>| {
         let mut consent = records.consent(id, now)?.ok_or(StoreError::NotFound)?.value;
-        records.set_recipient_accounts(&mut consent)?;
+        let roles = records.set_recipient_accounts(&mut consent)?;
         let restrictions = records.agreed_restrictions()?;
         let classes = consent.data_classes.iter().copied();
         let kinds: Vec<Kind> = classes.flat_map(collections_of).collect();
@@ -30,7 +30,7 @@ pub(super) async fn read_preview(caller: Caller) -> HandlerResult {
             .map(|total| (total.kind, (total.records, total.newest)))
             .collect();
         let total = |kind: Kind| totals.get(&kind).copied().unwrap_or_default();
-        Ok(preview::preview(&consent, &restrictions, total))
+        Ok(preview::preview(&consent, &roles, &restrictions, total))
     });
     Ok(json_response(HttpResponse::Ok(), to_json(&read.await?)))
 }
@@ -38,5 +38,11 @@ pub(super) async fn read_preview(caller: Caller) -> HandlerResult {
 /// The example of a preview.
 pub(super) fn preview_example() -> Value {
     let total = |_| (3, Some(1_772_418_600_000_000));
-    serde_json::to_value(preview::preview(&Consent::example(), &[], total)).unwrap_or_default()
+    serde_json::to_value(preview::preview(
+        &Consent::example(),
+        &BTreeMap::new(),
+        &[],
+        total,
+    ))
+    .unwrap_or_default()
 }

@@ -62,7 +62,7 @@ pub fn endpoints() -> Vec<Endpoint> {
              why that was allowed. A disclosure is in the list before its recipient gets anything. With `summed=true` the repeats to \
              one recipient are one item: the first, the last, and how many. `Accept: text/csv` gives a table of up to 10 000 rows, \
              the newest first, whose last row is the notice of 42 CFR 2.32; `limit` and `cursor` do not count there. Entries are kept \
-             for six years.",
+             as long as the account.",
         )
         .gives_schema(
             200,

@@ -36,6 +36,17 @@ impl Need {
     }
 }
 
+impl Need {
+    /// What either of two needs.
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::From(one), Self::From(other)) => Self::From(one.min(other)),
+            (need, Self::None) | (Self::None, need) => need,
+        }
+    }
+}
+
 /// The collections that an insight needs.
 #[expect(
     clippy::struct_excessive_bools,
@@ -70,6 +81,46 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// The needs without those collections that may not be read.
+    #[must_use]
+    pub fn limited_to(self, may_read: impl Fn(Kind) -> bool) -> Self {
+        let need = |need: Need, kind: Kind| if may_read(kind) { need } else { Need::None };
+        Self {
+            goals: self.goals && may_read(Kind::Goal),
+            plans: self.plans && may_read(Kind::Plan),
+            check_ins: need(self.check_ins, Kind::CheckIn),
+            cravings: need(self.cravings, Kind::CravingEvent),
+            uses: self.uses && may_read(Kind::UseEvent),
+            medications: need(self.medications, Kind::Medication),
+            // Attendances are read with practice sessions.
+            protective: need(self.protective, Kind::Attendance),
+            profiles: need(self.profiles, Kind::SelfEfficacyProfile),
+            feedback: self.feedback && may_read(Kind::WarningFeedback),
+            contacts: self.contacts && may_read(Kind::SupportContact),
+            transitions: need(self.transitions, Kind::Transition),
+            responses: need(self.responses, Kind::QuestionnaireResponse),
+        }
+    }
+
+    /// What either of two needs.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            goals: self.goals || other.goals,
+            plans: self.plans || other.plans,
+            check_ins: self.check_ins.or(other.check_ins),
+            cravings: self.cravings.or(other.cravings),
+            uses: self.uses || other.uses,
+            medications: self.medications.or(other.medications),
+            protective: self.protective.or(other.protective),
+            profiles: self.profiles.or(other.profiles),
+            feedback: self.feedback || other.feedback,
+            contacts: self.contacts || other.contacts,
+            transitions: self.transitions.or(other.transitions),
+            responses: self.responses.or(other.responses),
+        }
+    }
+
     /// Whether every long collection is needed from its beginning.
     pub fn is_whole(self) -> bool {
         [self.check_ins, self.cravings, self.medications, self.profiles] == [Need::All; 4] && self.uses

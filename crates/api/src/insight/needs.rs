@@ -135,6 +135,22 @@ pub fn summary(request: &InsightRequest) -> Needs {
     }
 }
 
+/// What is read of somebody else's record: of `needs` what may be read, and what the level of early warnings takes if it is
+/// shown.
+pub fn for_others(
+    needs: Needs,
+    request: &InsightRequest,
+    shows_level: bool,
+    may_read: impl Fn(Kind) -> bool,
+) -> Needs {
+    let limited = needs.limited_to(may_read);
+    if shows_level {
+        limited.or(warnings(request))
+    } else {
+        limited
+    }
+}
+
 /// What the progress report is computed from.
 pub fn report(request: &InsightRequest) -> Needs {
     let earliest = warning::earliest_day(request.as_of.today());

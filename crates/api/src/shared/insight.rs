@@ -200,6 +200,9 @@ pub fn shared_figures(
     if !insight.is_covered(covered) {
         return Ok(None);
     }
+    let needs = needs::for_others(needs, request, insight.shows_level(covered), |kind| {
+        insight.may_read(kind, covered)
+    });
     let facts = read(records, needs, request.upto())?;
     let helplines = request.helplines();
     let scope = InsightScope {
@@ -209,15 +212,6 @@ pub fn shared_figures(
     };
     let found = insight.compute(&facts, covered, &scope);
     found.map_err(|error| StoreError::Internal(error.to_string()))
-}
-
-/// The classes that an answer with an insight has something of.
-pub fn classes_of(insight: SharedInsight, covered: Covered) -> Vec<DataClass> {
-    match insight {
-        // Any class may have a part in them.
-        SharedInsight::Summary | SharedInsight::Warnings => covered.iter().collect(),
-        _ => insight.classes().to_vec(),
-    }
 }
 
 /// A request for an insight into somebody else's record.
@@ -263,7 +257,7 @@ impl Request {
                 return Ok(None);
             };
             let mut tally = Tally::default();
-            for class in classes_of(insight, covered) {
+            for class in insight.sources(covered).iter() {
                 tally.add_view(view, class);
             }
             let classes: BTreeSet<DataClass> = tally.classes().collect();

@@ -8,10 +8,11 @@ use mainstay_domain::{
     audit::{AccessAction, NOTICE_SHORT, View, What},
     insight::facts::Window,
     sharing::{
-        Covered,
+        Covered, DataClass,
         insight::{
             InsightScope,
             progress::{ReportPart, SharedProgress, shared_progress},
+            source::may_read,
         },
     },
 };
@@ -83,12 +84,7 @@ async fn get_report(caller: SharedCaller) -> HandlerResult {
             return Ok(None);
         };
         let mut tally = Tally::default();
-        for part in ReportPart::ALL.into_iter().filter(|part| shared.shows(*part)) {
-            for class in part.classes() {
-                tally.add_class(*class);
-            }
-        }
-        for class in tally.classes().collect::<Vec<_>>() {
+        for class in shared.sources().iter() {
             tally.add_view(View::ProgressReport, class);
         }
         let page = page_for_others(&shared.figures, &Parts::shared(&shared), &others);
@@ -119,8 +115,18 @@ fn read_shared(
     {
         return Ok(None);
     }
-    let facts = read(records, needs::report(request), request.upto())?;
-    let plans = plans_over_time(records, &facts, request)?;
+    let needs = needs::for_others(
+        needs::report(request),
+        request,
+        covered.contains(DataClass::Warnings),
+        |kind| may_read(kind, covered),
+    );
+    let facts = read(records, needs, request.upto())?;
+    let plans = if covered.contains_all(ReportPart::PlanChanges.classes()) {
+        plans_over_time(records, &facts, request)?
+    } else {
+        Vec::new()
+    };
     let helplines = request.helplines();
     let scope = InsightScope {
         as_of: &request.as_of,

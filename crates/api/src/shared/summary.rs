@@ -150,7 +150,7 @@ fn summary(
     if changes.is_empty() && figures.is_none() {
         return Ok(None);
     }
-    for class in covered.iter() {
+    for class in SharedInsight::Summary.sources(covered).iter() {
         tally.add_view(View::CareSummary, class);
     }
     let mut answer = json!({

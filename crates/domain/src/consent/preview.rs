@@ -1,5 +1,7 @@
 //! The preview of a consent: what each recipient would see, class by class, and what stays hidden.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -9,9 +11,13 @@ use super::{
     status::ConsentStatus,
 };
 use crate::{
+    account::Role,
     record::Kind,
     restriction::Restriction,
-    sharing::{class::DataClass, coverage::collections_of},
+    sharing::{
+        class::{DataClass, Purpose},
+        coverage::collections_of,
+    },
     value::{text::Label, timestamp::Timestamp},
 };
 
@@ -96,6 +102,8 @@ pub struct HiddenClass {
 pub enum HiddenReason {
     /// The consent does not name it.
     NotChosen,
+    /// The consent is for none of the purposes for which the recipient reads in the app.
+    OtherPurpose,
     /// A restriction hides it.
     Restricted,
     /// The consent has ended, or was put aside.
@@ -106,16 +114,21 @@ pub enum HiddenReason {
 pub type Total = (i64, Option<i64>);
 
 /// Says what each recipient would see. A draft is judged as if it were signed. The accounts of recipients are those that
-/// the person has confirmed.
+/// the person has confirmed, and `roles` has the role of each. The purposes of a recipient without an account are not
+/// judged, since they do not read in the app.
 pub fn preview(
     consent: &Consent,
+    roles: &BTreeMap<Uuid, Role>,
     restrictions: &[Restriction],
     total: impl Fn(Kind) -> Total,
 ) -> ConsentPreview {
     let recipients = consent.recipients.iter();
     ConsentPreview {
         recipients: recipients
-            .map(|recipient| preview_of(consent, recipient, restrictions, &total))
+            .map(|recipient| {
+                let role = recipient.account_id.and_then(|account| roles.get(&account));
+                preview_of(consent, (recipient, role.copied()), restrictions, &total)
+            })
             .collect(),
         always_private: ALWAYS_PRIVATE,
     }
@@ -123,13 +136,13 @@ pub fn preview(
 
 fn preview_of(
     consent: &Consent,
-    recipient: &Recipient,
+    (recipient, role): (&Recipient, Option<Role>),
     restrictions: &[Restriction],
     total: impl Fn(Kind) -> Total,
 ) -> PreviewRecipient {
     let (mut shown, mut hidden) = (Vec::new(), Vec::new());
     for class in DataClass::ALL.iter().copied() {
-        match reason_to_hide(consent, recipient, class, restrictions) {
+        match reason_to_hide(consent, (recipient, role), class, restrictions) {
             Some(reason) => hidden.push(HiddenClass {
                 data_class: class,
                 words: class.words(),
@@ -152,7 +165,7 @@ fn preview_of(
 
 fn reason_to_hide(
     consent: &Consent,
-    recipient: &Recipient,
+    (recipient, role): (&Recipient, Option<Role>),
     class: DataClass,
     restrictions: &[Restriction],
 ) -> Option<HiddenReason> {
@@ -161,6 +174,15 @@ fn reason_to_hide(
     }
     if !consent.data_classes.contains(&class) {
         return Some(HiddenReason::NotChosen);
+    }
+    let is_read_for = |role| {
+        Purpose::read_for_by(role)
+            .iter()
+            .any(|purpose| consent.purposes.contains(purpose))
+    };
+    // Purposes that are still missing are no other ones.
+    if !consent.purposes.is_empty() && !role.is_none_or(is_read_for) {
+        return Some(HiddenReason::OtherPurpose);
     }
     // A recipient without an account is met by the restrictions for everyone.
     let account = recipient.account_id.unwrap_or_default();

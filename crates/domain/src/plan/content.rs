@@ -10,7 +10,7 @@ use crate::{
     value::{
         list::{Ids, List},
         number::{Int, Percent, Rating},
-        text::{Label, Note, Prose, text},
+        text::{Label, Note, Prose},
         validation::{FindingCode, Findings},
         vocabulary::{SituationCategory, StrategyCategory},
     },
@@ -268,23 +268,6 @@ impl SituationStep {
 }
 
 impl PlanContent {
-    /// Takes the steps out that say nothing.
-    pub(crate) fn drop_empty_steps(&mut self) {
-        for situation in self.situations.items_mut() {
-            let steps = situation.steps.iter().filter(|step| !step.is_empty());
-            situation.steps = List::of(steps.cloned());
-        }
-    }
-
-    /// Writes something into the steps that say nothing.
-    pub(crate) fn fill_empty_steps(&mut self) {
-        let situations = self.situations.items_mut().iter_mut();
-        let steps = situations.flat_map(|situation| situation.steps.items_mut());
-        for step in steps.filter(|step| step.is_empty()) {
-            step.text = Some(text!("–"));
-        }
-    }
-
     /// Adds a finding for each fault of the content on its own. Pointers are from the root of the plan.
     pub fn check(&self, findings: &mut Findings) {
         let mut seen = std::collections::HashSet::new();

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
+use crate::account::Role;
+
 /// A class of data. A consent names the classes that its recipients may see; everything else stays hidden from them.
 ///
 /// No class covers the journal, thought records, attended meetings, commitments, or the person's notes to themselves about
@@ -133,6 +135,15 @@ impl Purpose {
 
     /// Treatment, payment and health care operations.
     pub const TPO: [Self; 3] = [Self::Treatment, Self::Payment, Self::HealthCareOperations];
+
+    /// What an account of a role reads for in the app.
+    pub const fn read_for_by(role: Role) -> &'static [Self] {
+        match role {
+            Role::Clinician => &[Self::Treatment, Self::RecoverySupport, Self::PatientRequest],
+            Role::Person | Role::Supporter => &[Self::RecoverySupport, Self::PatientRequest],
+            Role::Operator => &[],
+        }
+    }
 
     /// Whether it is treatment, payment or health care operations.
     pub fn is_tpo(self) -> bool {

@@ -96,6 +96,9 @@ impl PlanContent {
             for step in situation.steps.items_mut() {
                 unset(&mut step.contact_id, DataClass::SupportContacts, covered);
             }
+            if !covered.contains(DataClass::SupportContacts) {
+                situation.steps.retain(|step| !step.is_empty());
+            }
         }
     }
 }
@@ -133,6 +136,9 @@ impl Withhold for CravingEvent {
             unset(&mut tried.strategy_id, Plans, covered);
             unset(&mut tried.label, Plans, covered);
             unset(&mut tried.label, Notes, covered);
+        }
+        if !covered.contains_all(&[Plans, Notes]) {
+            self.strategy_uses.retain(|tried| !tried.is_empty());
         }
     }
 }
@@ -187,6 +193,9 @@ impl Withhold for QuestionnaireResponse {
         unset(&mut self.helplines, DataClass::Safety, covered);
         for answer in self.answers.items_mut() {
             unset(&mut answer.value_string, DataClass::Notes, covered);
+        }
+        if !covered.contains(DataClass::Notes) {
+            self.answers.retain(|answer| answer.value().is_some());
         }
     }
 }

@@ -28,6 +28,11 @@ impl<T, const MAX: usize> List<T, MAX> {
         has_room
     }
 
+    /// Keeps the items for which `is_kept` is true.
+    pub fn retain(&mut self, is_kept: impl FnMut(&T) -> bool) {
+        self.0.retain(is_kept);
+    }
+
     /// The items for changes in place; the length cannot change.
     pub fn items_mut(&mut self) -> &mut [T] {
         &mut self.0

@@ -6,10 +6,13 @@ pub mod recipient;
 pub(crate) mod reliance;
 mod write;
 
+use std::collections::BTreeMap;
+
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, dsl::count_star,
 };
 use mainstay_domain::{
+    account::Role,
     consent::{Consent, ConsentStatus},
     record::Kind,
     value::timestamp::Timestamp,
@@ -99,14 +102,16 @@ impl Records<'_> {
         Ok((opened.collect::<Result<_>>()?, has_more))
     }
 
-    /// Sets the accounts of a consent's recipients as the person has confirmed them. A recipient who is not confirmed has
-    /// none.
-    pub fn set_recipient_accounts(&mut self, consent: &mut Consent) -> Result<()> {
+    /// Sets the accounts of a consent's recipients as the person has confirmed them, and returns their roles. A recipient
+    /// who is not confirmed has none.
+    pub fn set_recipient_accounts(&mut self, consent: &mut Consent) -> Result<BTreeMap<Uuid, Role>> {
+        let mut roles = BTreeMap::new();
         for recipient in consent.recipients.items_mut() {
             let account = recipient_account(self.conn, self.scope.no, recipient)?;
             recipient.account_id = account.map(|account| account.id);
+            roles.extend(account.map(|account| (account.id, account.role)));
         }
-        Ok(())
+        Ok(roles)
     }
 
     /// How many records there are in each of some collections, and how new they are.

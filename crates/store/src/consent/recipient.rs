@@ -3,7 +3,7 @@
 use diesel::{
     ExpressionMethods, JoinOnDsl, NullableExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl,
 };
-use mainstay_domain::{consent::Recipient, invitation::InvitationStatus};
+use mainstay_domain::{account::Role, consent::Recipient, invitation::InvitationStatus};
 use uuid::Uuid;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         schema::{account_state::ACTIVE, accounts, invitations},
         types::DbUuid,
     },
-    error::Result,
+    error::{Result, StoreError},
     on,
 };
 
@@ -23,6 +23,22 @@ pub(crate) struct RecipientAccount {
     pub(crate) no: i64,
     /// The account.
     pub(crate) id: Uuid,
+    /// Its role.
+    pub(crate) role: Role,
+}
+
+/// The number, the id and the role of an account.
+type AccountRow = (i64, DbUuid, String);
+
+impl RecipientAccount {
+    fn of((no, id, role): AccountRow) -> Result<Self> {
+        let unknown = |_| StoreError::Internal("an account has an unknown role".to_owned());
+        Ok(Self {
+            no,
+            id: id.0,
+            role: role.parse().map_err(unknown)?,
+        })
+    }
 }
 
 /// Finds the account that a recipient stands for. `None` if there is none that the person has confirmed: it makes no
@@ -44,9 +60,9 @@ pub(crate) fn recipient_account(
         .filter(invitations::id.eq(DbUuid(invitation)))
         .filter(invitations::status.eq(InvitationStatus::Confirmed.as_str()))
         .filter(accounts::state.eq(ACTIVE))
-        .select((accounts::no, accounts::id));
-    let found = on!(conn, |c| query.first::<(i64, DbUuid)>(c).optional())?;
-    let account = found.map(|(no, id)| RecipientAccount { no, id: id.0 });
+        .select((accounts::no, accounts::id, accounts::role));
+    let found = on!(conn, |c| query.first::<AccountRow>(c).optional())?;
+    let account = found.map(RecipientAccount::of).transpose()?;
     Ok(account.filter(|account| recipient.account_id.is_none_or(|named| named == account.id)))
 }
 
@@ -62,7 +78,7 @@ pub(crate) fn confirmed_account(
         .filter(invitations::status.eq(InvitationStatus::Confirmed.as_str()))
         .filter(accounts::id.eq(DbUuid(account)))
         .filter(accounts::state.eq(ACTIVE))
-        .select((accounts::no, accounts::id));
-    let found = on!(conn, |c| query.first::<(i64, DbUuid)>(c).optional())?;
-    Ok(found.map(|(no, id)| RecipientAccount { no, id: id.0 }))
+        .select((accounts::no, accounts::id, accounts::role));
+    let found = on!(conn, |c| query.first::<AccountRow>(c).optional())?;
+    found.map(RecipientAccount::of).transpose()
 }

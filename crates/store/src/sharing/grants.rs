@@ -66,15 +66,7 @@ impl From<&Principal> for Reader {
 impl Reader {
     /// What an account of this role reads for.
     pub fn purposes(&self) -> &'static [Purpose] {
-        match self.role {
-            Role::Clinician => &[
-                Purpose::Treatment,
-                Purpose::RecoverySupport,
-                Purpose::PatientRequest,
-            ],
-            Role::Person | Role::Supporter => &[Purpose::RecoverySupport, Purpose::PatientRequest],
-            Role::Operator => &[],
-        }
+        Purpose::read_for_by(self.role)
     }
 
     pub(super) fn party(&self) -> Party {

@@ -215,7 +215,11 @@ mod tests {
                 let mut p_values = vec![1.0; tests - 1];
                 p_values.push(p);
                 let passed = benjamini_hochberg(&p_values, rate);
-                assert_eq!(passed.last(), Some(&true), "{first:?} {second:?} among {tests}: {p}");
+                assert_eq!(
+                    passed.last(),
+                    Some(&true),
+                    "{first:?} {second:?} among {tests}: {p}"
+                );
             }
         }
         let above = 0.1 * (1.0 + 1e-6);

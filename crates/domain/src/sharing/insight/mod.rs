@@ -7,6 +7,7 @@
 
 mod days;
 pub mod progress;
+pub mod source;
 mod table;
 pub mod warning;
 

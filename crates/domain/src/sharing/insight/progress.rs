@@ -100,6 +100,12 @@ pub struct SharedProgress {
 }
 
 impl SharedProgress {
+    /// The covered classes that the page is computed from: what a disclosure of it is a disclosure of.
+    pub fn sources(&self) -> Covered {
+        let parts = ReportPart::ALL.into_iter();
+        parts.flat_map(|part| part.sources(self.covered).iter()).collect()
+    }
+
     /// Whether a part is on the page.
     pub fn shows(&self, part: ReportPart) -> bool {
         self.covered.contains_all(part.classes())

@@ -28,7 +28,7 @@ const RATING: &[Member] = &[Member::shown("offset_s"), Member::shown("value")];
 
 /// Members of a strategy that was tried. Its label is free text, and may be the wording of a plan.
 const STRATEGY_USE: &[Member] = &[
-    Member::shown("id"),
+    Member::name("id"),
     Member::with("strategy_id", &[Plans]),
     Member::shown("practice"),
     Member::with("label", &[Plans, Notes]),

@@ -29,6 +29,8 @@ pub struct Member {
     classes: Option<&'static [DataClass]>,
     /// The JSON that stands in the place of the member if it is withheld. Empty if it is left out.
     instead: &'static str,
+    /// Whether it only tells one item of a list from the next.
+    is_name: bool,
     content: Content,
 }
 
@@ -50,7 +52,16 @@ impl Member {
             name,
             classes: Some(&[]),
             instead: "",
+            is_name: false,
             content: Content::Value,
+        }
+    }
+
+    /// A member that tells one item of a list from the next, and says nothing by itself.
+    const fn name(name: &'static str) -> Self {
+        Self {
+            is_name: true,
+            ..Self::shown(name)
         }
     }
 
@@ -233,8 +244,9 @@ fn add_value(
         }
         Content::Object(members) if text.starts_with('[') => {
             let items: Vec<Object<'_>> = serde_json::from_str(text)?;
+            let shown = items.iter().filter(|item| says_something(members, covered, item));
             into.push(b'[');
-            for (n, item) in items.iter().enumerate() {
+            for (n, item) in shown.enumerate() {
                 if n > 0 {
                     into.push(b',');
                 }
@@ -248,6 +260,14 @@ fn add_value(
             Ok(())
         }
     }
+}
+
+/// Whether an item of a list is shown: a recipient from whom something may be hidden sees no item of which no more than its
+/// name is left. It would tell that there is one.
+fn says_something(members: &[Member], covered: Covered, item: &Object<'_>) -> bool {
+    let is_shown =
+        |member: &Member| !member.is_name && member.is_covered(covered) && item.contains_key(member.name);
+    members.iter().all(|member| member.is_wholly_covered(covered)) || members.iter().any(is_shown)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(super) const MEMBERS: &[Member] = &[
 
 /// Members of an answer. One in the person's own words is free text.
 const ANSWER: &[Member] = &[
-    Member::shown("link_id"),
+    Member::name("link_id"),
     Member::shown("value_boolean"),
     Member::shown("value_integer"),
     Member::shown("value_decimal"),

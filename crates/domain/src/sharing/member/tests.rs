@@ -161,6 +161,49 @@ fn a_check_in_without_a_covered_answer_is_shown_with_its_time() {
     );
 }
 
+/// How many steps, strategies or answers there are of which nothing is left is hidden as well.
+#[test]
+fn an_item_of_which_no_more_than_its_name_is_left_is_left_out() {
+    let plan = json!({ "content": { "situations": [{
+        "label": "Payday",
+        "steps": [{ "contact_id": "a" }, { "text": "Breathe", "contact_id": "a" }, { "contact_id": "b" }],
+    }] } });
+    let craving = json!({ "strategy_uses": [
+        { "id": "a", "label": "Walk to her house" },
+        { "id": "b", "strategy_id": "s" },
+        { "id": "c", "strategy_id": "s", "helped": true },
+        { "id": "d", "practice": "urge_surfing" },
+    ] });
+    let response = json!({ "answers": [
+        { "link_id": "1", "value_string": "At my sister's" },
+        { "link_id": "2", "value_integer": 3 },
+    ] });
+    let list = |kind, classes: &[DataClass], body: &Value, pointer: &str| {
+        read(kind, classes, &json(body))
+            .unwrap()
+            .pointer(pointer)
+            .unwrap()
+            .clone()
+    };
+    let steps = |classes: &[DataClass]| list(Kind::Plan, classes, &plan, "/content/situations/0/steps");
+    let tried = |classes: &[DataClass]| list(Kind::CravingEvent, classes, &craving, "/strategy_uses");
+    let answers = |classes: &[DataClass]| list(Kind::QuestionnaireResponse, classes, &response, "/answers");
+    use DataClass::{Cravings, Notes, Plans, Questionnaires, SupportContacts};
+    assert_eq!(steps(&[Plans]), json!([{ "text": "Breathe" }]));
+    assert_eq!(steps(&[Plans, SupportContacts]).as_array().unwrap().len(), 3);
+    assert_eq!(
+        tried(&[Cravings]),
+        json!([{ "id": "c", "helped": true }, { "id": "d", "practice": "urge_surfing" }])
+    );
+    assert_eq!(tried(&[Cravings, Plans]).as_array().unwrap().len(), 3);
+    assert_eq!(tried(&[Cravings, Plans, Notes]), craving["strategy_uses"]);
+    assert_eq!(
+        answers(&[Questionnaires]),
+        json!([{ "link_id": "2", "value_integer": 3 }])
+    );
+    assert_eq!(answers(&[Questionnaires, Notes]), response["answers"]);
+}
+
 #[test]
 fn without_use_every_craving_has_the_same_outcome() {
     let body = json(&CravingEvent::example());

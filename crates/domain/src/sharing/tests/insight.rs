@@ -26,7 +26,7 @@ use crate::{
         trigger::triggers,
         warning::{Thresholds, warnings},
     },
-    record::{Record, json as to_json},
+    record::{Kind, Record, json as to_json},
     sharing::{
         Covered, DataClass,
         insight::{InsightScope, SharedInsight},
@@ -313,6 +313,136 @@ fn nothing_withheld_changes_an_insight_on(cases: u32) {
             Ok(())
         },
     );
+}
+
+fn nothing_that_the_accounting_does_not_name_changes_an_insight_on(cases: u32) {
+    let all = (two_people(), any_covered(), window(), select(&ALL[..]));
+    try_on(
+        cases,
+        all,
+        |((as_of, one, other), covered, window, (insight, name, _))| {
+            let named = insight.sources(covered);
+            let mixed = mixed(&one, &other, meant(named));
+            let found = |facts| {
+                shown(insight, facts, covered, &as_of, window).map(|body| without_level(&body.to_string()))
+            };
+            prop_assert!(named.iter().all(|class| covered.contains(class)));
+            prop_assert_eq!(named.is_empty(), !insight.is_covered(covered), "{}", name);
+            prop_assert_eq!(found(&one), found(&mixed), "{}", name);
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn nothing_that_the_accounting_does_not_name_changes_an_insight() {
+    nothing_that_the_accounting_does_not_name_changes_an_insight_on(FEW * 3);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn nothing_that_the_accounting_does_not_name_changes_any_of_many_insights() {
+    nothing_that_the_accounting_does_not_name_changes_an_insight_on(MANY);
+}
+
+/// The record without the collections that may not be read.
+fn readable(facts: &Facts, may_read: impl Fn(Kind) -> bool) -> Facts {
+    fn kept<T: Record>(records: &[WithId<T>], may_read: &impl Fn(Kind) -> bool) -> Vec<WithId<T>> {
+        if may_read(T::KIND) {
+            records.to_vec()
+        } else {
+            Vec::new()
+        }
+    }
+    Facts {
+        goals: kept(&facts.goals, &may_read),
+        plans: kept(&facts.plans, &may_read),
+        check_ins: kept(&facts.check_ins, &may_read),
+        cravings: kept(&facts.cravings, &may_read),
+        uses: kept(&facts.uses, &may_read),
+        medications: kept(&facts.medications, &may_read),
+        doses: kept(&facts.doses, &may_read),
+        practice_sessions: kept(&facts.practice_sessions, &may_read),
+        attendances: kept(&facts.attendances, &may_read),
+        profiles: kept(&facts.profiles, &may_read),
+        feedback: kept(&facts.feedback, &may_read),
+        contacts: kept(&facts.contacts, &may_read),
+        transitions: kept(&facts.transitions, &may_read),
+        responses: kept(&facts.responses, &may_read),
+    }
+}
+
+#[test]
+fn what_may_not_be_read_has_no_part_in_an_insight() {
+    let all = (person(), any_covered(), window(), select(&ALL[..]));
+    try_on(
+        FEW * 3,
+        all,
+        |((as_of, facts), covered, window, (insight, name, _))| {
+            if insight.shows_level(covered) {
+                return Ok(());
+            }
+            let readable = readable(&facts, |kind| insight.may_read(kind, covered));
+            let found = |facts| shown(insight, facts, covered, &as_of, window);
+            prop_assert_eq!(found(&facts), found(&readable), "{}", name);
+            Ok(())
+        },
+    );
+}
+
+#[test]
+fn an_insight_names_the_covered_classes_that_it_is_computed_from() {
+    use DataClass as C;
+    use SharedInsight as S;
+    let set = |classes: &[C]| -> Covered { classes.iter().copied().collect() };
+    let everything: Covered = C::ALL.iter().copied().collect();
+    for (insight, covered, named) in [
+        (
+            S::Abstinence,
+            everything,
+            set(&[C::Abstinence, C::Goals, C::CheckIns, C::Use]),
+        ),
+        (
+            S::Abstinence,
+            set(&[C::Abstinence, C::Goals]),
+            set(&[C::Abstinence, C::Goals]),
+        ),
+        (
+            S::Milestones,
+            everything,
+            set(&[C::Abstinence, C::Goals, C::Cravings, C::Use]),
+        ),
+        (
+            S::Milestones,
+            set(&[C::Abstinence, C::Cravings]),
+            set(&[C::Abstinence]),
+        ),
+        (S::Cravings, everything, set(&[C::Cravings, C::CheckIns, C::Use])),
+        (
+            S::Triggers,
+            everything,
+            set(&[C::Cravings, C::Plans, C::CheckIns, C::Use]),
+        ),
+        (S::Strategies, everything, set(&[C::Cravings, C::Plans, C::Notes])),
+        (
+            S::Warnings,
+            set(&[C::Warnings, C::CheckIns, C::Plans]),
+            set(&[C::Warnings, C::CheckIns, C::Plans]),
+        ),
+        (
+            S::Summary,
+            set(&[C::Abstinence, C::SupportContacts, C::Notes]),
+            set(&[C::Abstinence]),
+        ),
+        (S::Cravings, everything.without(C::Cravings), set(&[])),
+    ] {
+        assert_eq!(insight.sources(covered), named, "{insight:?}");
+    }
+    let summary = S::Summary.sources(everything);
+    for class in C::ALL {
+        let has_no_part = [C::SupportContacts, C::CounselingNotes].contains(class);
+        assert_eq!(summary.contains(*class), !has_no_part, "{class:?}");
+    }
 }
 
 /// Leaves the level out of early warnings, which is that of the whole record.

@@ -73,6 +73,13 @@ pub const RECORDS: &[(&str, &str)] = &[
     ("questionnaire-responses.helplines", "safety"),
 ];
 
+/// Lists of items from which something may be hidden, and the member that names an item, if any.
+const ITEMS: &[(&str, &str)] = &[
+    ("plans.content.situations.steps", ""),
+    ("craving-events.strategy_uses", "id"),
+    ("questionnaire-responses.answers", "link_id"),
+];
+
 /// Members of insights, and the classes that they need as well.
 pub const INSIGHTS: &[(&str, &str)] = &[
     ("abstinence.goals.label", "goals"),
@@ -205,6 +212,21 @@ impl Reader<'_> {
         })
     }
 
+    /// Whether an item of a list is left out, because no more than its name would be left of what may be hidden.
+    fn leaves_out(&self, path: &str, item: &Value) -> bool {
+        let name = ITEMS
+            .iter()
+            .find(|(list, _)| *list == path)
+            .map(|(_, name)| *name);
+        let hides = |(member, _): &(&str, &str)| {
+            member.starts_with(&format!("{path}.")) && !is_covered(self.list, member, self.covered)
+        };
+        let members = item.as_object().into_iter().flatten();
+        name.is_some_and(|name| {
+            self.list.iter().any(hides) && members.into_iter().all(|(member, _)| member == name)
+        })
+    }
+
     /// Returns a value with what stands in the place of each member that is not covered.
     pub fn with_hidden(
         &self,
@@ -231,6 +253,7 @@ impl Reader<'_> {
             Value::Array(items) => items
                 .iter()
                 .map(|item| self.with_hidden(path, item, instead))
+                .filter(|item| !self.leaves_out(path, item))
                 .collect(),
             other => other.clone(),
         }

@@ -63,6 +63,31 @@ fn nothing_withheld_changes_the_report_on(cases: u32) {
     });
 }
 
+/// What was read of the record has the same report as all of it, and so has a record in which all is different that the
+/// accounting does not name.
+#[test]
+fn nothing_that_the_accounting_does_not_name_changes_the_report() {
+    let all = (two_people(), any_covered(), window());
+    try_on(FEW * 2, all, |((as_of, one, other), covered, window)| {
+        let Some(found) = report(&one, covered, &as_of, window) else {
+            return Ok(());
+        };
+        let named = found.sources();
+        let mixed = mixed(&one, &other, meant(named));
+        let mut without_level = [found, report(&mixed, covered, &as_of, window).unwrap()];
+        for report in &mut without_level {
+            report.figures.warnings.level = Level::Steady;
+        }
+        let [one, other] = without_level;
+        prop_assert!(named.iter().all(|class| covered.contains(class)));
+        for part in ReportPart::ALL.into_iter().filter(|part| one.shows(*part)) {
+            prop_assert!(part.classes().iter().all(|class| named.contains(*class)));
+        }
+        prop_assert_eq!(one, other);
+        Ok(())
+    });
+}
+
 #[test]
 fn nothing_withheld_changes_the_report() {
     nothing_withheld_changes_the_report_on(FEW);
