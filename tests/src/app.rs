@@ -2,12 +2,16 @@
 
 use std::{
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use chrono::TimeDelta;
 use mainstay_api::{
-    auth::{access_token::generate_signing_key, registration_policy::RegistrationSettings},
+    auth::{
+        access_token::generate_signing_key, password::cost::HashCost, password_filter::PasswordFilter,
+        registration_policy::RegistrationSettings,
+    },
     http::{admission::LoadShedding, rate_limit::LimitMode},
     server::{
         application::{AuditSettings, Configuration, Running},
@@ -64,11 +68,30 @@ struct Setup {
     registration: RegistrationSettings,
     cors_origins: Vec<String>,
     quota: Quota,
+    password_cost: HashCost,
+    password_filter: Option<PathBuf>,
     erasure_ledger: PathBuf,
     clock: Clock,
 }
 
 impl Setup {
+    /// A server with the defaults on an empty database.
+    fn new(database: &Database) -> Self {
+        Self {
+            locations: database.locations(),
+            master: MasterKeys::generate().expect("a key").to_string(),
+            signing_keys: generate_signing_key().expect("a key"),
+            limits: LimitMode::Off,
+            registration: RegistrationSettings::default(),
+            cors_origins: Vec::new(),
+            quota: Quota::DEFAULT,
+            password_cost: HashCost::DEFAULT,
+            password_filter: None,
+            erasure_ledger: database.path().join("erasures.jsonl"),
+            clock: Clock::default(),
+        }
+    }
+
     /// Starts a server on any free port. Returns it with its URL.
     async fn serve(&self) -> (Running, String) {
         let setup = self.clone();
@@ -83,6 +106,10 @@ impl Setup {
                 public_url: Some("https://mainstay.example.org".to_owned()),
                 limits: setup.limits,
                 registration: setup.registration,
+                password_cost: setup.password_cost,
+                password_filter: setup
+                    .password_filter
+                    .map(|path| PasswordFilter::open(&path).expect("a good filter")),
                 trusted_proxies: vec!["127.0.0.1/32".parse().expect("a network")],
                 cors_origins: setup.cors_origins,
                 load_shedding: LoadShedding::Off,
@@ -140,16 +167,52 @@ impl TestApp {
     ) -> Self {
         let database = Database::create(engine);
         let setup = Setup {
-            locations: database.locations(),
-            master: MasterKeys::generate().expect("a key").to_string(),
-            signing_keys: generate_signing_key().expect("a key"),
             limits,
             registration,
             cors_origins: origins.iter().copied().map(str::to_owned).collect(),
             quota,
-            erasure_ledger: database.path().join("erasures.jsonl"),
-            clock: Clock::default(),
+            ..Setup::new(&database)
         };
+        Self::start_on(database, setup).await
+    }
+
+    /// Starts a server without rate limits that refuses the passwords in a filter.
+    pub async fn start_with_password_filter(engine: Engine, filter: PathBuf) -> Self {
+        let database = Database::create(engine);
+        let setup = Setup { password_filter: Some(filter), ..Setup::new(&database) };
+        Self::start_on(database, setup).await
+    }
+
+    /// Starts a server on the databases that an earlier version has made, with its clock at the time of the latest change in
+    /// them. The folder is that of the engine in `tests/fixtures/version_before`.
+    pub async fn start_on_version_before(engine: Engine, folder: &Path) -> Self {
+        let database = Database::of_version_before(engine, folder);
+        let read = |name| std::fs::read_to_string(folder.join(name)).expect("the fixture has it");
+        let clock = Clock::default();
+        let expected: Value = serde_json::from_str(&read("expected.json")).expect("JSON");
+        let made_at = expected["people"]["ada"]["account"]["updated_at"].as_str().expect("a time");
+        let made_at = chrono::DateTime::parse_from_rfc3339(made_at).expect("a time");
+        clock.advance(made_at + TimeDelta::minutes(1) - clock.now().fixed_offset());
+        let setup = Setup {
+            master: read("master_key.txt"),
+            signing_keys: read("signing_key.txt"),
+            clock,
+            ..Setup::new(&database)
+        };
+        Self::start_on(database, setup).await
+    }
+
+    /// Starts the server anew on the same databases, with another cost of password hashes.
+    pub async fn restart_with_password_cost(self, password_cost: HashCost) -> Self {
+        let Self { running, database, setup, people, .. } = self;
+        tokio::task::spawn_blocking(move || drop(running)).await.expect("the server stops");
+        let setup = Setup { password_cost, ..setup };
+        let app = Self::start_on(database, setup).await;
+        app.people.store(people.load(Ordering::Relaxed), Ordering::Relaxed);
+        app
+    }
+
+    async fn start_on(database: Database, setup: Setup) -> Self {
         let locations = setup.locations.clone();
         let migrate = move || migrate_all(&locations).expect("migrations run");
         tokio::task::spawn_blocking(migrate).await.expect("migrations do not panic");
@@ -201,11 +264,12 @@ impl TestApp {
             display_name: Label::new(format!("The {}", role.as_str())),
             ..Profile::new(ZoneName(chrono_tz::UTC))
         };
+        let id = Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + u128::from(n));
         let new = NewAccount {
-            id: Uuid::from_u128(0x0195_0000_0000_7000_8000_0000_0000_0000 + u128::from(n)),
+            id,
             role,
             content: SealedAccount { email: Email::new(&address).expect("an address"), profile },
-            password_hash: self.state().passwords.hash(&password).await.expect("a hash"),
+            password_hash: self.state().passwords.hash(id, &password).await.expect("a hash"),
         };
         let created = self.state().store.create_account(new, None, None, self.clock.micros());
         created.await.expect("the account is created");

@@ -83,6 +83,31 @@ impl Database {
         database
     }
 
+    /// Creates a database with what an earlier version has stored in it. The folder is that of the engine in
+    /// `tests/fixtures/version_before`.
+    pub fn of_version_before(engine: Engine, folder: &Path) -> Self {
+        let database = Self::create_with_server_keys(engine);
+        match &database.key_url {
+            None => {
+                for file in ["mainstay.db", "keys.db"] {
+                    std::fs::copy(folder.join(file), database.path().join(file)).expect("it is copied");
+                }
+            }
+            Some(keys) => {
+                for (url, dump) in [(&database.url, "record.sql"), (keys, "keys.sql")] {
+                    let loaded = Command::new("psql")
+                        .args(["--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-f"])
+                        .arg(folder.join(dump))
+                        .arg(url)
+                        .output()
+                        .expect("psql runs");
+                    assert!(loaded.status.success(), "psql: {}", String::from_utf8_lossy(&loaded.stderr));
+                }
+            }
+        }
+        database
+    }
+
     /// The directory for keys and files.
     pub fn path(&self) -> &Path {
         self.directory.path()
@@ -105,6 +130,28 @@ impl Database {
     pub fn sql(&self, sql: &str) -> String {
         assert_eq!(self.engine, Engine::Postgres, "only the server may use an embedded database");
         psql(&self.url, sql)
+    }
+
+    /// Changes rows beside the server, as somebody does who can write to the database.
+    pub fn tamper(&self, sql: &str) {
+        match self.engine {
+            Engine::Sqlite => self.beside().execute_batch(sql).expect("the change is made"),
+            Engine::Postgres => drop(self.sql(sql)),
+        }
+    }
+
+    /// The first column of the first row of a query, as text.
+    pub fn ask(&self, sql: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => self.beside().query_row(sql, [], |row| row.get(0)).expect("a text"),
+            Engine::Postgres => self.sql(sql).trim().to_owned(),
+        }
+    }
+
+    fn beside(&self) -> rusqlite::Connection {
+        let beside = rusqlite::Connection::open(self.path().join("mainstay.db")).expect("it opens");
+        beside.busy_timeout(std::time::Duration::from_secs(10)).expect("a timeout");
+        beside
     }
 
     /// Creates the database on the server of PostgreSQL anew.

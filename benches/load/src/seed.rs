@@ -4,7 +4,7 @@ use std::{fs, process::Command, sync::Arc, time::Instant};
 
 use chrono::DateTime;
 use mainstay_api::{
-    auth::password::Passwords,
+    auth::password::{Passwords, cost::HashCost},
     server::{clock::Clock, id::new_id},
 };
 use mainstay_domain::account::{Password, Role, SealedAccount, SealedSession};
@@ -91,9 +91,10 @@ async fn fill(location: &SeedLocation) -> Outcome<Vec<Person>> {
 
 /// Creates accounts with a session each, all with the same password.
 async fn create_accounts(store: &Store, count: u32, now: i64) -> Outcome<Vec<(Uuid, Uuid)>> {
-    let passwords = Passwords::new(store.derive_key("mainstay pepper 1")?, 1)?;
+    let passwords = Passwords::new(store.derive_key("mainstay pepper 1")?, HashCost::DEFAULT, 1)?;
     let password = Password::parse("rivers bend slowly").map_err(|fault| fault.to_string())?;
-    let password_hash = passwords.hash(&password).await;
+    // One hash for all: it opens none of the accounts, and nobody signs in to them.
+    let password_hash = passwords.hash(Uuid::nil(), &password).await;
     let password_hash = password_hash.map_err(|problem| format!("{problem:?}"))?;
     let permits = Arc::new(Semaphore::new(CONCURRENT_ACCOUNTS));
     let mut tasks: JoinSet<Outcome<(Uuid, Uuid)>> = JoinSet::new();

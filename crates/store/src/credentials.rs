@@ -1,12 +1,17 @@
 //! Credentials: looks up and changes the hash of an account's password.
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl,
+    sql_types::{BigInt, Text},
+};
 use mainstay_domain::value::place::Email;
 use uuid::Uuid;
 
 use crate::{
     Store,
     engine::{
+        Party,
+        connection::Conn,
         schema::{account_state::ACTIVE, accounts, logins, sessions},
         types::{DbTimestamp, DbUuid},
     },
@@ -16,23 +21,49 @@ use crate::{
     on,
 };
 
+/// What a hash begins with that is bound to its account. A hash of an earlier version begins with the `$` of the PHC format.
+pub const BOUND_HASH: &str = "2";
+/// The characters at the end of a stored hash that differ between any two: the salt and the hash, each with the `$` before it.
+pub const SALT_AND_HASH: usize = 67;
+
 /// An account with the hash of its password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The account.
     pub account: Uuid,
-    /// The hash of the password (PHC string).
+    /// The hash of the password.
     pub password_hash: String,
-    /// The generation of the account's device tokens.
+    /// The generation of the account's device tokens. It is another one after each change of the password, and the same one
+    /// after the hash of the same password was renewed.
     pub device_generation: i64,
 }
 
 /// A new password in the place of one that was verified. If another change came in between, nothing is replaced.
 pub struct PasswordReplacement {
-    /// The hash against which the old password was verified (PHC string).
-    pub verified: String,
-    /// The hash of the new password (PHC string).
+    /// The generation of the account when the old password was verified.
+    pub verified_generation: i64,
+    /// The hash of the new password.
     pub hash: String,
+}
+
+/// Another hash of the same password.
+#[derive(Clone)]
+pub struct HashRenewal {
+    /// The account.
+    pub account: Uuid,
+    /// The hash against which the password was verified.
+    pub verified: String,
+    /// The hash in its place.
+    pub renewed: String,
+}
+
+/// How many accounts have hashes of one form: all of the hash but the salt and the hash value.
+#[derive(QueryableByName)]
+struct FormCount {
+    #[diesel(sql_type = Text)]
+    form: String,
+    #[diesel(sql_type = BigInt)]
+    accounts: i64,
 }
 
 /// Returns a generation of device tokens that no account had before: 63 random bits, not a count. A restore brings an earlier
@@ -74,15 +105,42 @@ impl Store {
         )
     }
 
-    /// The hash of an account's password (PHC string).
-    pub async fn password_hash(&self, account: Uuid) -> Result<String> {
+    /// The credentials of an account. `None` if it is gone, or is being erased.
+    pub async fn credentials_of_account(&self, account: Uuid) -> Result<Option<Credentials>> {
         let read = self.data.read(move |conn| {
             let query = accounts::table
                 .filter(accounts::id.eq(DbUuid(account)))
-                .select(accounts::password_hash);
-            Ok(on!(conn, |c| query.first::<String>(c))?)
+                .filter(accounts::state.eq(ACTIVE))
+                .select((accounts::password_hash, accounts::device_generation));
+            Ok(on!(conn, |c| query.first::<(String, i64)>(c).optional())?)
         });
-        read.await
+        let found = read.await?;
+        Ok(found.map(|(password_hash, device_generation)| Credentials {
+            account,
+            password_hash,
+            device_generation,
+        }))
+    }
+
+    /// Stores another hash of the same password. Sessions and devices stay. If the hash is another one by now, nothing changes.
+    pub async fn renew_hash(&self, renewal: HashRenewal) -> Result<()> {
+        let write = self.data.write_for(Party::Background, move |conn| {
+            let change = diesel::update(
+                accounts::table
+                    .filter(accounts::id.eq(DbUuid(renewal.account)))
+                    .filter(accounts::state.eq(ACTIVE))
+                    .filter(accounts::password_hash.eq(renewal.verified)),
+            )
+            .set(accounts::password_hash.eq(renewal.renewed));
+            on!(conn, |c| change.execute(c))?;
+            Ok(())
+        });
+        write.await
+    }
+
+    /// The forms of the stored hashes, each without salt and hash value, and how many accounts have it. Looks at every account.
+    pub async fn hash_forms(&self) -> Result<Vec<(String, u64)>> {
+        self.data.read_long(None, hash_forms).await
     }
 
     /// Sets a new password, ends every session but the given one, and begins the next generation of device tokens.
@@ -106,7 +164,7 @@ impl Store {
                 accounts::table
                     .filter(accounts::id.eq(DbUuid(id)))
                     .filter(accounts::state.eq(ACTIVE))
-                    .filter(accounts::password_hash.eq(password.verified)),
+                    .filter(accounts::device_generation.eq(password.verified_generation)),
             )
             .set((
                 accounts::password_hash.eq(password.hash),
@@ -126,4 +184,21 @@ impl Store {
         });
         write.await
     }
+}
+
+/// The forms of the stored hashes, and how many accounts have each.
+pub(crate) fn hash_forms(conn: &mut Conn) -> Result<Vec<(String, u64)>> {
+    let rows: Vec<FormCount> = match conn {
+        Conn::Sqlite(c) => diesel::sql_query(
+            "SELECT substr(password_hash, 1, max(length(password_hash) - 67, 0)) AS form, count(*) AS accounts \
+             FROM accounts GROUP BY 1",
+        )
+        .load(c)?,
+        Conn::Postgres(c) => diesel::sql_query(
+            "SELECT left(password_hash, -67) AS form, count(*) AS accounts FROM accounts GROUP BY 1",
+        )
+        .load(c)?,
+    };
+    let count = |row: FormCount| (row.form, u64::try_from(row.accounts).unwrap_or_default());
+    Ok(rows.into_iter().map(count).collect())
 }

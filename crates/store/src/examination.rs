@@ -6,7 +6,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use uuid::Uuid;
 
 use crate::{
-    Locations, MasterKeys,
+    Locations, MasterKeys, credentials,
     engine::{
         connection::{Conn, DatabaseUrl, connect_to_inspect},
         schema::{account_state::ACTIVE, accounts, data_keys, records},
@@ -80,6 +80,14 @@ pub fn accounts_without_key(locations: &Locations, limit: usize) -> Result<Vec<U
     let mut missing = still_active(data, missing)?;
     missing.truncate(limit);
     Ok(missing)
+}
+
+/// The forms in which the hashes of passwords are stored, each without salt and hash value, and how many accounts have it.
+///
+/// # Errors
+/// [`StoreError::Unavailable`].
+pub fn hash_forms(locations: &Locations) -> Result<Vec<(String, u64)>> {
+    credentials::hash_forms(&mut open(&locations.data)?)
 }
 
 fn open(url: &DatabaseUrl) -> Result<Conn> {

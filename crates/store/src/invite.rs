@@ -166,6 +166,15 @@ impl Store {
         Ok(read.await?.map(|_id| index))
     }
 
+    /// Takes one use of an invite without an account.
+    ///
+    /// # Errors
+    /// [`StoreError::InviteInvalid`] if it has none left.
+    pub async fn use_up_invite(&self, invite: InviteIndex, now: i64) -> Result<()> {
+        let redeem = move |conn: &mut Conn| redeem(conn, &invite, DbTimestamp(now));
+        self.data.write_for(Party::Background, redeem).await
+    }
+
     /// Deletes invites that ended before that time (microseconds). Gives their number.
     pub async fn sweep_invites(&self, before: i64) -> Result<usize> {
         let before = DbTimestamp(before);

@@ -192,10 +192,11 @@ impl Store {
             }
             let query = accounts::table
                 .filter(accounts::id.eq(DbUuid(credentials.account)))
-                .filter(accounts::password_hash.eq(credentials.password_hash))
+                .filter(accounts::device_generation.eq(credentials.device_generation))
                 .filter(accounts::state.eq(ACTIVE))
                 .select(accounts::no);
-            // Locked against a change of the password: either it finds this session and ends it, or this finds another hash.
+            // Locked against a change of the password: either it finds this session and ends it, or this finds another
+            // generation. The hash itself may be renewed meanwhile.
             let no: i64 = match &mut *conn {
                 Conn::Sqlite(c) => query.first(c)?,
                 Conn::Postgres(c) => query.for_share().first(c)?,

@@ -168,7 +168,7 @@ macro_rules! by_invite {
 by_invite!(
     a_code_is_taken_as_people_write_it_and_is_good_for_its_uses,
     every_code_that_cannot_be_used_gets_the_same_response,
-    a_registration_that_fails_uses_no_invite,
+    a_registration_that_fails_uses_an_invite_only_for_a_taken_address,
     two_at_once_with_a_code_for_one_make_one_account,
     a_registration_by_invite_is_replayed_with_its_key,
 );
@@ -228,8 +228,8 @@ async fn every_code_that_cannot_be_used_gets_the_same_response(app: &TestApp) {
     assert_eq!(too_long.expect(422).faults(), [("/invite_code".to_owned(), "length".to_owned())]);
 }
 
-async fn a_registration_that_fails_uses_no_invite(app: &TestApp) {
-    let (id, code) = invite(app, 2).await;
+async fn a_registration_that_fails_uses_an_invite_only_for_a_taken_address(app: &TestApp) {
+    let (id, code) = invite(app, 3).await;
     let (client, code) = (app.client(), code.to_string());
     client.post(REGISTER, &with_code("sam@example.org", &code)).await.expect(201);
     let taken = client.post(REGISTER, &with_code("SAM@example.org", &code)).await;

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use mainstay_domain::{
     account::{Account, AccountUpdate, Erasure, PasswordChange, Profile, Roles},
     record::{json as to_json, merge_patch::MergePatch},
+    value::validation::Findings,
 };
 use mainstay_store::{
     StoreError, VersionTag, credentials::PasswordReplacement, engine::log_label::keep_label_in,
@@ -14,7 +15,7 @@ use mainstay_store::{
 use serde_json::json;
 
 use crate::{
-    auth::session::account_example,
+    auth::{password_filter::refuse_leaked, session::account_example},
     http::{
         body::{Body, parse},
         caller::Caller,
@@ -157,15 +158,29 @@ async fn change_password(body: Body<PasswordChange>) -> HandlerResult {
 /// Replaces the password, and ends every other session.
 async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     let (caller, state) = (&body.caller, &body.caller.state);
+    let known = state.store.account_of(caller.scope()).await?;
+    let mut findings = Findings::default();
+    body.value.check_of(&known, &mut findings);
+    if !findings.is_empty() {
+        return Err(Problem::validation(findings.into_vec()));
+    }
+    refuse_leaked(
+        state.password_filter.as_ref(),
+        &body.value.new_password,
+        "/new_password",
+    )?;
     let verified = confirm_password(caller, &body.value.current_password).await?;
     let (account, session) = (caller.scope().account(), caller.principal.session);
     let turn = confirmation_turn(caller).await?;
-    let hash = turn.hash(&body.value.new_password).await?;
+    let hash = turn.hash(account, &body.value.new_password).await?;
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let reply = Reply::new(response, Vec::new());
     let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
-    let password = PasswordReplacement { verified, hash };
+    let password = PasswordReplacement {
+        verified_generation: verified.device_generation,
+        hash,
+    };
     let now = state.clock.micros();
     let changed = state
         .store

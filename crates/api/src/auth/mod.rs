@@ -7,6 +7,7 @@ pub mod hash_pool;
 pub mod live_sessions;
 pub mod login_delay;
 pub mod password;
+pub mod password_filter;
 pub mod refresh;
 pub mod refresh_token;
 pub mod registration;

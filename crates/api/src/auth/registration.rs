@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::{
     auth::{
         password::HashTurn,
+        password_filter::refuse_leaked,
         registration_policy::RegistrationMode,
         session::{SignedIn, once_with_session, signed_in, signed_in_example, start_session},
         turns::{Applicant, Precedence},
@@ -65,8 +66,8 @@ async fn create_account(
 ) -> HandlerResult {
     let registration = &body.value;
     let (invite, turn) = admit(state, body).await?;
-    let password_hash = turn.hash(&registration.password).await?;
     let account = new_id();
+    let password_hash = turn.hash(account, &registration.password).await?;
     let (session, tokens) = start_session(state, account, Role::Person, registration.device_name.clone())?;
     let new = NewAccount {
         id: account,
@@ -126,6 +127,7 @@ async fn admit(
             return Err(Problem::new(ProblemKind::InviteInvalid));
         }
     };
+    refuse_leaked(state.password_filter.as_ref(), &body.value.password, "/password")?;
     let applicant = Applicant {
         customer: &customer(address),
         network: &network(address),
@@ -134,7 +136,10 @@ async fn admit(
     };
     let turn = state.passwords.registration_turn(applicant).await?;
     if state.store.is_email_taken(&body.value.email).await? {
-        // An invite is for making accounts, and not for asking who has one: such questions are bounded with it too.
+        // An invite is for making accounts, and not for asking who has one: each question costs one of its uses.
+        if let Some(invite) = invite {
+            state.store.use_up_invite(invite, state.clock.micros()).await?;
+        }
         of_network?.keep();
         return Err(Problem::new(ProblemKind::EmailTaken));
     }

@@ -10,6 +10,7 @@ use crate::{
     auth::{
         device_token::Owner,
         login_delay::Attempt,
+        password::Claimed,
         session::{SignedIn, once_with_session, signed_in, signed_in_example, start_session_of},
         turns::{Applicant, Precedence},
         verification::verify,
@@ -108,10 +109,11 @@ async fn authenticate(state: &State, body: &PublicBody<Login>) -> HandlerResult<
         },
     };
     let turn = state.passwords.sign_in_turn(applicant).await?;
-    let hash = found
-        .as_ref()
-        .map(|credentials| credentials.password_hash.clone());
-    let is_correct = verify(attempt, turn, login.password.clone(), hash).await?;
+    let claimed = match &found {
+        Some(credentials) => Claimed::Account(credentials.clone()),
+        None => Claimed::Nobody(login.email.key()),
+    };
+    let is_correct = verify(state, attempt, turn, login.password.clone(), claimed).await?;
     let credentials = found.filter(|_| is_correct);
     credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))
 }

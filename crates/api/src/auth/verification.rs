@@ -6,18 +6,19 @@
 use std::time::Duration;
 
 use mainstay_domain::account::CurrentPassword;
-use mainstay_store::{StoreError, engine::log_label::keep_label_in};
+use mainstay_store::{StoreError, credentials::HashRenewal, engine::log_label::keep_label_in};
 use tokio::time::sleep;
 
 use crate::{
     auth::{
         login_delay::{Attempt, Counted},
-        password::HashTurn,
+        password::{Claimed, HashTurn},
     },
     http::{
         admission::turns::aside,
         problem::{HandlerResult, Problem},
     },
+    server::state::State,
 };
 
 /// The pauses before the count of a right password is taken back once more, if the database could not be written.
@@ -27,29 +28,42 @@ const PAUSES: [Duration; 3] = [
     Duration::from_secs(20),
 ];
 
-/// Counts an attempt, verifies its password in its turn, and gives its count back if the password is right. Without a hash
-/// the result is false, after the same time.
+/// Counts an attempt, verifies its password in its turn, and gives its count back if the password is right. Without an account
+/// the result is false, after the same time. The hash of a right password is renewed if it is not one of today.
 ///
 /// # Errors
 /// 429 with the time to wait; then the password is not verified. Those of a write, and a fault if the work panics.
 pub async fn verify(
+    state: &State,
     attempt: Attempt,
     turn: HashTurn,
     password: CurrentPassword,
-    hash: Option<String>,
+    claimed: Claimed,
 ) -> HandlerResult<bool> {
+    let state = state.clone();
     // A task of its own runs to its end even if the client disconnects.
     let task = actix_web::rt::spawn(keep_label_in(async move {
         let counted = attempt.count().await?;
-        let is_correct = turn.verify(&password, hash).await?;
-        if is_correct {
-            give_back(attempt, counted).await;
+        let Some(verified) = turn.verify(&password, claimed).await? else {
+            return Ok(false);
+        };
+        if let Some(renewal) = verified.renewal {
+            renew(&state, renewal).await;
         }
-        Ok(is_correct)
+        give_back(attempt, counted).await;
+        Ok(true)
     }));
     aside(task)
         .await
         .map_err(|_panic| Problem::internal("the task of a verification panicked"))?
+}
+
+/// Stores the renewed hash of a right password. If that fails, it is done at the next sign-in.
+async fn renew(state: &State, renewal: HashRenewal) {
+    match state.store.renew_hash(renewal.clone()).await {
+        Ok(()) => state.passwords.renewed(&renewal),
+        Err(error) => log::warn!("a renewed password hash could not be stored: {error}"),
+    }
 }
 
 /// Takes the count of an attempt back. If the database cannot be written just now, this is tried again later, and nobody

@@ -8,11 +8,10 @@ use std::{
 
 use clap::{Args, Subcommand, ValueEnum};
 use mainstay_domain::{
-    account::{Password, Profile, Role, SealedAccount, password, quota::Budget},
+    account::{Password, Profile, Role, SealedAccount, password::Weakness, quota::Budget},
     value::{
         place::{Email, ZoneName},
         text::Label,
-        validation::Findings,
     },
 };
 use mainstay_store::{
@@ -28,6 +27,7 @@ use crate::{
     cli::{
         databases::{inspect_databases, open_store},
         output::{block_on, print},
+        passwords::open_filter,
         settings::{MAX_QUOTA, Settings},
     },
     server::{clock::Clock, id::new_id},
@@ -148,21 +148,26 @@ fn create_account(settings: &Settings, create: &AccountCreate) -> Result<(), Str
         .parse()
         .map_err(|_invalid| "--time-zone must be an IANA time zone")?;
     let password = read_password(create.password_file.as_deref())?;
-    let mut findings = Findings::default();
-    password::check(password.composed(), "", &mut findings);
-    if !findings.is_empty() {
-        return Err("the password is too common".to_owned());
+    let about: Vec<&str> = [Some(&*email), display_name.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect();
+    let filter = open_filter(&settings.password_filter)?;
+    let leaked = filter.is_some_and(|filter| filter.has_leaked(password.composed()));
+    let weakness = Weakness::of(password.composed(), &about).or(leaked.then_some(Weakness::Leaked));
+    if let Some(weakness) = weakness {
+        return Err(format!("the password {}", weakness.message()));
     }
     let store = open_store(settings)?;
     let pepper = store.derive_key("mainstay pepper 1").map_err(|e| e.to_string())?;
-    let passwords = Passwords::new(pepper, 1)?;
+    let passwords = Passwords::new(pepper, settings.password_cost, 1)?;
     let profile = Profile {
         display_name,
         ..Profile::new(ZoneName(zone))
     };
     let id = new_id();
     block_on(async {
-        let password_hash = passwords.hash(&password).await.map_err(|e| e.to_string())?;
+        let password_hash = passwords.hash(id, &password).await.map_err(|e| e.to_string())?;
         let new = NewAccount {
             id,
             role: create.role.into(),

@@ -19,6 +19,7 @@ use crate::{
         key_files::{read_master_key, read_signing_key},
         keys::{self, KeysCommand},
         output::{block_on, print},
+        passwords::{self, PasswordsCommand},
         restore::{self, RestoreCommand},
         settings::{Flags, Settings},
     },
@@ -92,6 +93,9 @@ enum Command {
     /// Manage meetings.
     #[command(subcommand)]
     Meetings(MeetingsCommand),
+    /// Manage the filter of leaked passwords.
+    #[command(subcommand)]
+    Passwords(PasswordsCommand),
     /// Manage questionnaires.
     #[command(subcommand)]
     Questionnaires(QuestionnairesCommand),
@@ -140,6 +144,7 @@ fn run(command: Command, settings: &Settings) -> Result<ExitCode, String> {
         Command::Breach(command) => breach::run(&command, settings),
         Command::Invites(command) => invites::run(&command, settings),
         Command::Keys(command) => keys::run(&command, settings),
+        Command::Passwords(command) => passwords::run(&command, settings),
         Command::Meetings(MeetingsCommand::Import(import)) => {
             let store = open_store(settings)?;
             return print_report(&block_on(import::meetings(&store, &import))??);
@@ -206,6 +211,8 @@ fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
         public_url: settings.public_url.clone(),
         limits: settings.rate_limits,
         registration: settings.registration,
+        password_cost: settings.password_cost,
+        password_filter: passwords::open_filter(&settings.password_filter)?,
         trusted_proxies: settings.trusted_proxies.clone(),
         cors_origins: settings.cors_origins.clone(),
         load_shedding: settings.load_shedding,
@@ -243,7 +250,10 @@ fn run_doctor(settings: &Settings, deep: bool) -> Result<(), String> {
     let mut faults = 0;
     for check in &checks {
         let line = match &check.fault {
-            None => format!("ok      {}\n", check.subject),
+            None => match &check.detail {
+                None => format!("ok      {}\n", check.subject),
+                Some(detail) => format!("ok      {}: {detail}\n", check.subject),
+            },
             Some(fault) => {
                 faults += 1;
                 format!("FAULT   {}: {fault}\n", check.subject)

@@ -5,12 +5,15 @@ use std::{fs, net::TcpListener, path::Path};
 use mainstay_store::{
     DatabaseUrl, MasterKeys,
     erasure_ledger::ErasureLedger,
-    examination::{Depth, examine},
+    examination::{Depth, examine, hash_forms},
     installation::inspect,
     is_all_migrated,
 };
 
-use crate::{auth::access_token::Tokens, cli::settings::Settings};
+use crate::{
+    auth::{access_token::Tokens, password::hash::Form},
+    cli::{passwords::describe_filter, settings::Settings},
+};
 
 /// The result of one check.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Check {
     pub subject: &'static str,
     /// The fault, if there is one.
     pub fault: Option<String>,
+    /// What an operator may want to know, although it is no fault.
+    pub detail: Option<String>,
 }
 
 /// Runs all checks. They change nothing. With `deep` every account is looked at.
@@ -26,6 +31,7 @@ pub fn run_checks(settings: &Settings, deep: bool) -> Vec<Check> {
     let check = |subject, outcome: Result<(), String>| Check {
         subject,
         fault: outcome.err(),
+        detail: None,
     };
     let master = read_secret(&settings.master_key.path).and_then(|text| MasterKeys::parse(&text));
     let (master, master_fault) = match master {
@@ -48,6 +54,10 @@ pub fn run_checks(settings: &Settings, deep: bool) -> Vec<Check> {
     ];
     let ledger = ErasureLedger::at(&settings.erasure_ledger).check();
     checks.push(check("ledger of erasures", ledger.map_err(|e| e.to_string())));
+    checks.push(with_detail(
+        "filter of leaked passwords",
+        describe_filter(&settings.password_filter),
+    ));
     let belonging = check_belonging(settings, master.as_ref());
     let belong = belonging.is_ok();
     checks.push(check("installation", belonging));
@@ -58,10 +68,42 @@ pub fn run_checks(settings: &Settings, deep: bool) -> Vec<Check> {
         is_migrated = schema.is_ok();
         checks.push(check("schema", schema));
     }
+    if belong && is_migrated {
+        checks.push(with_detail("password hashes", describe_hashes(settings)));
+    }
     if let Some(master) = master.filter(|_| belong && is_migrated) {
         checks.extend(open_sealed_data(settings, &master, deep));
     }
     checks
+}
+
+/// A check that tells something if it finds no fault.
+fn with_detail(subject: &'static str, outcome: Result<String, String>) -> Check {
+    let (fault, detail) = match outcome {
+        Ok(detail) => (None, Some(detail)),
+        Err(fault) => (Some(fault), None),
+    };
+    Check {
+        subject,
+        fault,
+        detail,
+    }
+}
+
+/// Describes how the passwords of the accounts are hashed.
+fn describe_hashes(settings: &Settings) -> Result<String, String> {
+    let forms = hash_forms(&settings.locations()).map_err(|e| e.to_string())?;
+    let (mut unbound, mut other, mut all) = (0, 0, 0);
+    for (form, count) in forms {
+        let form = Form::of(&form);
+        all += count;
+        unbound += count * u64::from(form.is_none_or(|form| !form.is_bound));
+        other += count * u64::from(form.is_some_and(|form| form.cost != settings.password_cost));
+    }
+    Ok(format!(
+        "{all} in all, {unbound} not bound to their account yet, {other} of another cost than is set; each is renewed at the next \
+         sign-in"
+    ))
 }
 
 /// Checks that record, key store and master key belong together.
@@ -144,6 +186,7 @@ fn open_sealed_data(settings: &Settings, master: &MasterKeys, deep: bool) -> Vec
     let check = |fault| Check {
         subject: "sealed data",
         fault,
+        detail: None,
     };
     if faults.is_empty() {
         vec![check(None)]

@@ -13,6 +13,7 @@ pub mod invites;
 pub mod key_files;
 pub mod keys;
 pub mod output;
+pub mod passwords;
 pub mod restore;
 pub mod secret_file;
 pub mod settings;

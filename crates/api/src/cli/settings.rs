@@ -19,7 +19,7 @@ pub use self::flags::Flags;
 pub use self::value::MAX_QUOTA;
 use self::value::Values;
 use crate::{
-    auth::registration_policy::RegistrationSettings,
+    auth::{password::cost::HashCost, registration_policy::RegistrationSettings},
     http::{admission::LoadShedding, rate_limit::LimitMode},
     server::application::AuditSettings,
 };
@@ -42,6 +42,15 @@ pub struct SecretFile {
     /// The path of the file.
     pub path: PathBuf,
     /// Whether a setting names the file. The first start may create a file that no setting names.
+    pub is_configured: bool,
+}
+
+/// A file that need not be there unless a setting names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionalFile {
+    /// The path of the file.
+    pub path: PathBuf,
+    /// Whether a setting names the file.
     pub is_configured: bool,
 }
 
@@ -84,6 +93,10 @@ pub struct Settings {
     pub rate_limits: LimitMode,
     /// Who may register, and how many.
     pub registration: RegistrationSettings,
+    /// The cost of password hashes.
+    pub password_cost: HashCost,
+    /// The file with the filter of leaked passwords.
+    pub password_filter: OptionalFile,
     /// The limits of accounts that have none of their own.
     pub quota: Quota,
     /// Whether requests are refused when there is more to do than the server can do.
@@ -261,6 +274,35 @@ mod tests {
             let message = registration(&[wrong]).unwrap_err();
             assert!(message.contains(wrong.0), "{message}");
         }
+    }
+
+    #[test]
+    fn the_cost_of_password_hashes_has_bounds() {
+        let cost = |environment: &[(&str, &str)]| {
+            read(&Flags::default(), environment).map(|settings| settings.password_cost)
+        };
+        let (memory, passes, lanes) = (
+            "MAINSTAY_PASSWORD_MEMORY_KIB",
+            "MAINSTAY_PASSWORD_PASSES",
+            "MAINSTAY_PASSWORD_LANES",
+        );
+        assert_eq!(cost(&[]).unwrap(), HashCost::DEFAULT);
+        let set = cost(&[(memory, "47104"), (passes, "1"), (lanes, "2")]).unwrap();
+        assert_eq!((set.memory_kib, set.passes, set.lanes), (47104, 1, 2));
+        for wrong in [
+            [(memory, "7167"), (passes, "20")],
+            [(memory, "1048577"), (passes, "1")],
+            [(memory, "19456"), (passes, "0")],
+            [(memory, "19456"), (passes, "21")],
+            [(lanes, "17"), (passes, "2")],
+        ] {
+            assert!(cost(&wrong).is_err(), "{wrong:?}");
+        }
+        let weak = cost(&[(memory, "19456"), (passes, "1")]).unwrap_err();
+        assert!(
+            weak.contains(memory) && weak.contains("at least 2 passes"),
+            "{weak}"
+        );
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Step-up: the password of the account, where a request needs proof that its owner sends it.
 
 use mainstay_domain::account::CurrentPassword;
-use mainstay_store::StoreError;
+use mainstay_store::credentials::Credentials;
 
 use crate::{
     auth::{
         login_delay::Attempt,
-        password::HashTurn,
+        password::{Claimed, HashTurn},
         turns::{Applicant, Precedence},
         verification::verify,
     },
@@ -17,24 +17,25 @@ use crate::{
     },
 };
 
-/// Checks the password of the caller and returns its hash. Wrong passwords cause growing delays, as at sign-in, for the
-/// session that sends them.
+/// Checks the password of the caller and returns the credentials that it was checked against. Wrong passwords cause growing
+/// delays, as at sign-in, for the session that sends them.
 ///
 /// # Errors
 /// 401 if it is wrong; 429 after several wrong ones.
-pub async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> HandlerResult<String> {
+pub async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> HandlerResult<Credentials> {
     let (state, account) = (&caller.state, caller.scope().account());
     let attempt = Attempt::confirmation(&state.store, account, caller.principal.session, &state.clock);
     attempt.look().await?;
     let turn = confirmation_turn(caller).await?;
-    let hash = match state.store.password_hash(account).await {
-        Ok(hash) => Some(hash),
-        Err(StoreError::NotFound) => None,
-        Err(error) => return Err(error.into()),
+    let credentials = state.store.credentials_of_account(account).await?;
+    let claimed = match &credentials {
+        Some(credentials) => Claimed::Account(credentials.clone()),
+        // The account was erased since the session was looked up.
+        None => Claimed::Nobody(account.to_string()),
     };
-    let is_correct = verify(attempt, turn, password.clone(), hash.clone()).await?;
-    let hash = hash.filter(|_| is_correct);
-    hash.ok_or(Problem::new(ProblemKind::WrongPassword))
+    let is_correct = verify(state, attempt, turn, password.clone(), claimed).await?;
+    let credentials = credentials.filter(|_| is_correct);
+    credentials.ok_or(Problem::new(ProblemKind::WrongPassword))
 }
 
 /// Waits for a turn to confirm or change the caller's password. Networks take turns, and then the accounts in each. So

@@ -14,7 +14,8 @@ use crate::{
         access_token::Tokens,
         device_token::DeviceTokens,
         live_sessions::Sessions,
-        password::Passwords,
+        password::{Passwords, cost::HashCost},
+        password_filter::PasswordFilter,
         refresh_token::RefreshTokens,
         registration_policy::{RegistrationPolicy, RegistrationSettings},
     },
@@ -69,6 +70,10 @@ pub struct Configuration {
     pub limits: LimitMode,
     /// Who may register, and how many.
     pub registration: RegistrationSettings,
+    /// The cost of password hashes.
+    pub password_cost: HashCost,
+    /// The filter of leaked passwords, if there is one.
+    pub password_filter: Option<PasswordFilter>,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Origins whose web pages may use the API, each as browsers send it.
@@ -124,7 +129,8 @@ impl Application {
             .with_erasure_ledger(configuration.erasure_ledger)
             .with_quota(configuration.quota);
         let derive = |purpose| store.derive_key(purpose).map_err(|e| e.to_string());
-        let passwords = Passwords::new(derive("mainstay pepper 1")?, configuration.workers)?;
+        let (pepper, cost) = (derive("mainstay pepper 1")?, configuration.password_cost);
+        let passwords = Passwords::new(pepper, cost, configuration.workers)?;
         let refresh = RefreshTokens::new(derive("mainstay refresh 1")?);
         let devices = DeviceTokens::new(derive("mainstay device 1")?);
         let parts = Parts {
@@ -133,6 +139,7 @@ impl Application {
             refresh,
             devices,
             passwords,
+            password_filter: configuration.password_filter,
             sessions: Sessions::default(),
             pushes: PushTurns::default(),
             running_keys: RunningKeys::default(),

@@ -10,7 +10,8 @@ use mainstay_store::Store;
 use crate::{
     auth::{
         access_token::Tokens, device_token::DeviceTokens, live_sessions::Sessions, password::Passwords,
-        refresh_token::RefreshTokens, registration_policy::RegistrationPolicy,
+        password_filter::PasswordFilter, refresh_token::RefreshTokens,
+        registration_policy::RegistrationPolicy,
     },
     http::{large_body::LargeBodies, rate_limit::Limits, running_keys::RunningKeys},
     server::{
@@ -35,6 +36,8 @@ pub struct Parts {
     pub devices: DeviceTokens,
     /// Hashes and verifies passwords.
     pub passwords: Passwords,
+    /// The filter of leaked passwords, if there is one.
+    pub password_filter: Option<PasswordFilter>,
     /// The cache of live sessions.
     pub sessions: Sessions,
     /// Turns for those who push changes.

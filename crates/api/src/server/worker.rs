@@ -139,9 +139,22 @@ async fn sweep_invitations(state: State) -> JobResult {
     state.store.sweep_invitations(now, ended).await.map(finished)
 }
 
-/// Lists the jobs that delete what sign-ins leave behind.
+/// Counts what the password hashes of the accounts cost. Once all have the present cost, no others come.
+async fn count_password_costs(state: State) -> JobResult {
+    if state.passwords.are_costs_settled() {
+        return Ok(Progress::Done);
+    }
+    let forms = state.store.hash_forms().await?;
+    state.passwords.set_forms(&forms);
+    Ok(Progress::Done)
+}
+
+/// Lists the jobs of sign-ins, and those that delete what sign-ins leave behind.
 fn sign_in_jobs(state: &State) -> Vec<Job> {
     vec![
+        job(state, "password_costs", SWEEP_PERIOD, |state| {
+            Box::pin(count_password_costs(state))
+        }),
         job(state, "login_failures", SWEEP_PERIOD, |state| {
             let now = state.clock.micros();
             Box::pin(async move { state.store.sweep_failures(now).await.map(finished) })
@@ -309,7 +322,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        auth::{access_token::generate_signing_key, registration_policy::RegistrationSettings},
+        auth::{
+            access_token::generate_signing_key, password::cost::HashCost,
+            registration_policy::RegistrationSettings,
+        },
         http::{admission::LoadShedding, rate_limit::LimitMode},
         server::{
             application::{Application, Configuration},
@@ -387,6 +403,8 @@ mod tests {
         migration::migrate(&mut single(&locations.keys).unwrap(), migration::Database::Keys).unwrap();
         let configuration = Configuration {
             locations: locations.clone(),
+            password_cost: HashCost::DEFAULT,
+            password_filter: None,
             master: MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap(),
             signing_keys: generate_signing_key().unwrap(),
             issuer: "mainstay".to_owned(),

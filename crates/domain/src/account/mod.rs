@@ -278,7 +278,7 @@ impl From<AccountUpdate> for Profile {
 pub struct Registration {
     /// The address to sign in with.
     pub email: Email,
-    /// The password: 12 to 128 characters, and not a commonly known one.
+    /// The password: 12 to 128 characters, and none that is easily guessed or known from leaks.
     #[schema(write_only)]
     pub password: Password,
     /// The name by which the app addresses the person.
@@ -298,9 +298,13 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// Adds a finding if the password is commonly known.
+    /// Adds a finding if the password is easily guessed.
     pub fn check(&self, findings: &mut Findings) {
-        password::check(self.password.composed(), "/password", findings);
+        let about: Vec<&str> = [Some(&*self.email), self.display_name.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        password::check(self.password.composed(), &about, "/password", findings);
     }
 
     /// The profile of the new account.
@@ -347,9 +351,18 @@ pub struct PasswordChange {
 }
 
 impl PasswordChange {
-    /// Adds a finding if the password is commonly known.
+    /// Adds a finding if the password is easily guessed by somebody who knows nothing of its owner.
     pub fn check(&self, findings: &mut Findings) {
-        password::check(self.new_password.composed(), "/new_password", findings);
+        password::check(self.new_password.composed(), &[], "/new_password", findings);
+    }
+
+    /// Adds a finding if the password is easily guessed by somebody who knows the account.
+    pub fn check_of(&self, account: &Account, findings: &mut Findings) {
+        let about: Vec<&str> = [Some(&*account.email), account.display_name.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect();
+        password::check(self.new_password.composed(), &about, "/new_password", findings);
     }
 }
 

@@ -1,4 +1,8 @@
-//! Passwords: one Unicode form for all keyboards, and the check that refuses commonly known ones.
+//! Passwords: one Unicode form for all keyboards, and the rules that refuse what is easily guessed.
+
+mod common;
+mod personal;
+mod strength;
 
 use std::{borrow::Cow, fmt};
 
@@ -100,94 +104,65 @@ impl<const MIN: usize> ToSchema for PasswordText<MIN> {
     }
 }
 
-/// Long passwords that rank high in published lists of leaked passwords, in lower case.
-const COMMON: [&str; 52] = [
-    "0123456789012",
-    "012345678910",
-    "1029384756ab",
-    "123123123123",
-    "1234567890-=",
-    "1234567890ab",
-    "1234567890qw",
-    "123456789abc",
-    "123456abcdef",
-    "1234qwerasdf",
-    "1234qwerasdfzxcv",
-    "123qweasdzxc",
-    "1q2w3e4r5t6y",
-    "1q2w3e4r5t6y7u8i",
-    "1qaz2wsx3edc",
-    "1qaz2wsx3edc4rfv",
-    "1qazxsw23edc",
-    "abc123456789",
-    "abcd12345678",
-    "administrator",
-    "adminadmin123",
-    "asdfghjkl123",
-    "asdfghjkl;'",
-    "changeme1234",
-    "changemeplease",
-    "computer1234",
-    "football1234",
-    "iloveyou1234",
-    "iloveyou123456",
-    "letmein12345",
-    "letmeinletmein",
-    "mypassword123",
-    "p@ssw0rd1234",
-    "p@ssword1234",
-    "passw0rd1234",
-    "password!123",
-    "password1234",
-    "password12345",
-    "password123456",
-    "password2024",
-    "password2025",
-    "password2026",
-    "passwordpassword",
-    "q1w2e3r4t5y6",
-    "qazwsxedcrfv",
-    "qwerty123456",
-    "qwertyuiop12",
-    "qwertyuiop123",
-    "sunshine1234",
-    "unbelievable",
-    "welcome12345",
-    "zaq12wsxcde3",
-];
+/// What is wrong with a password that is easily guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// Many people use it.
+    Common,
+    /// It is made of the address, of the name, or of the name of the app.
+    Personal,
+    /// It can be guessed in few tries.
+    Guessable,
+    /// It is in a list of leaked passwords.
+    Leaked,
+}
 
-/// Adds a finding for a password that is commonly used, a run such as `abcdef`, or a repetition.
-pub fn check(password: &str, pointer: &str, findings: &mut Findings) {
-    let lower = password.to_lowercase();
-    if COMMON.contains(&lower.as_str()) || is_repetition(&lower) || is_run(&lower) {
-        findings.add(
-            pointer,
-            FindingCode::CommonPassword,
-            "is too widely known; several unrelated words are safer",
-        );
+impl Weakness {
+    /// Finds the weakness of a password. `about` lists what others know of its owner: the address, the name.
+    pub fn of(password: &str, about: &[&str]) -> Option<Self> {
+        if common::is_common(password) {
+            Some(Self::Common)
+        } else if personal::is_made_of(password, about) {
+            Some(Self::Personal)
+        } else if strength::is_guessable(password, about) {
+            Some(Self::Guessable)
+        } else {
+            None
+        }
+    }
+
+    /// What is wrong, and what to do.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::Common => {
+                "is one that many people use; take several words that have nothing to do with each other"
+            }
+            Self::Personal => {
+                "is made of your address, your name or the name of the app; take several words that nobody connects with you"
+            }
+            Self::Leaked => {
+                "was in a leak, so others know it; take several words that have nothing to do with each other"
+            }
+            Self::Guessable => {
+                "is easy to guess; take several words that have nothing to do with each other, or a longer password"
+            }
+        }
+    }
+
+    /// The code of the finding.
+    pub const fn code(self) -> FindingCode {
+        match self {
+            Self::Common | Self::Leaked => FindingCode::CommonPassword,
+            Self::Personal | Self::Guessable => FindingCode::GuessablePassword,
+        }
     }
 }
 
-/// Whether one to four characters repeat over and over.
-fn is_repetition(text: &str) -> bool {
-    let chars: Vec<char> = text.chars().collect();
-    (1..=4).any(|period| {
-        chars
-            .iter()
-            .skip(period)
-            .eq(chars.iter().take(chars.len().saturating_sub(period)))
-    })
-}
-
-/// Whether the characters ascend one by one, or descend one by one.
-fn is_run(text: &str) -> bool {
-    let codes: Vec<i64> = text.chars().map(|c| i64::from(u32::from(c))).collect();
-    let step = |by: i64| {
-        codes
-            .windows(2)
-            .all(|pair| matches!(pair, [a, b] if b - a == by || (*a == 57 && *b == 48)))
-    };
-    codes.len() > 1 && (step(1) || step(-1))
+/// Adds a finding for a password that is easily guessed. `about` lists what others know of its owner: the address, the name.
+pub fn check(password: &str, about: &[&str], pointer: &str, findings: &mut Findings) {
+    if let Some(weakness) = Weakness::of(password, about) {
+        findings.add(pointer, weakness.code(), weakness.message());
+    }
 }
 
 #[cfg(test)]
@@ -196,23 +171,37 @@ mod tests {
 
     use super::*;
 
-    fn refused(password: &str) -> bool {
-        let mut findings = Findings::default();
-        check(password, "/password", &mut findings);
-        !findings.is_empty()
-    }
+    const ABOUT: [&str; 2] = ["sam.rivers@example.org", "Samantha"];
 
     #[test]
-    fn well_known_ones_are_refused() {
-        for password in [
-            "Password1234",
-            "aaaaaaaaaaaa",
-            "abcabcabcabc",
-            "abcdefghijklm",
-            "123456789012",
-            "ponmlkjihgfedc",
+    fn what_is_easily_guessed_is_refused() {
+        for (password, weakness) in [
+            ("Password123!", Weakness::Common),
+            ("Password1234", Weakness::Common),
+            ("P@ssw0rd2026!", Weakness::Common),
+            ("qwertyuiop[]", Weakness::Common),
+            ("QWERTYUIOP{}", Weakness::Common),
+            ("}{poiuytrewq", Weakness::Common),
+            ("1qaz2wsx3edc", Weakness::Common),
+            ("123456789101112", Weakness::Common),
+            ("151413121110987", Weakness::Common),
+            ("abcdefghijklm", Weakness::Common),
+            ("aaaaaaaaaaaa", Weakness::Common),
+            ("abcabcabcabc", Weakness::Common),
+            ("riverriverriver", Weakness::Common),
+            ("letmein-letmein", Weakness::Common),
+            ("iloveyou123456", Weakness::Common),
+            ("mainstay1234", Weakness::Personal),
+            ("Mainstay-Mainstay!", Weakness::Personal),
+            ("sam.rivers@example.org", Weakness::Personal),
+            ("SAM.RIVERS@EXAMPLE.ORG1", Weakness::Personal),
+            ("sam.rivers123", Weakness::Personal),
+            ("samantha2026", Weakness::Personal),
+            ("samanthasamrivers", Weakness::Personal),
+            ("tomorrow1234", Weakness::Guessable),
+            ("elephant19850312", Weakness::Guessable),
         ] {
-            assert!(refused(password), "{password}");
+            assert_eq!(Weakness::of(password, &ABOUT), Some(weakness), "{password}");
         }
     }
 
@@ -222,10 +211,32 @@ mod tests {
             "correct horse battery staple",
             "Tr0ub4dor&3xyz",
             "rivers bend slowly",
-            "abcdefgh1jklm",
+            "mountains do not hurry",
+            "m\u{fc}de fl\u{fc}sse am abend",
+            "\u{43e}\u{434}\u{438}\u{43d} \u{434}\u{43e}\u{436}\u{434}\u{44c} \u{43d}\u{43e}\u{447}\u{44c}\u{44e}",
+            "mainstay of every quiet harbour",
+            "samantha walks ten miles home",
+            "x7Qm2vLp9Zt4",
         ] {
-            assert!(!refused(password), "{password}");
+            assert_eq!(Weakness::of(password, &ABOUT), None, "{password}");
         }
+    }
+
+    #[test]
+    fn the_answer_says_what_to_do() {
+        let mut findings = Findings::default();
+        check("mainstay1234", &[], "/password", &mut findings);
+        check("Password123!", &[], "/new_password", &mut findings);
+        let found: Vec<(String, &str)> = findings
+            .into_vec()
+            .into_iter()
+            .map(|f| (f.pointer, f.code.as_str()))
+            .collect();
+        let expected = [
+            ("/new_password", "common-password"),
+            ("/password", "guessable-password"),
+        ];
+        assert_eq!(found, expected.map(|(pointer, code)| (pointer.to_owned(), code)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub enum FindingCode {
     Ambiguous,
     /// Items wait for each other in a circle.
     Circle,
-    /// The password is too widely known.
+    /// The password is one that many people use, or is known from a leak.
     CommonPassword,
     /// The text contains a control character other than line feed and tab.
     ControlCharacter,
@@ -33,6 +33,8 @@ pub enum FindingCode {
     Format,
     /// The time lies in the future.
     Future,
+    /// The password is easily guessed.
+    GuessablePassword,
     /// The field cannot change any more.
     Immutable,
     /// The value is not valid for a reason that no other code describes.

@@ -269,7 +269,7 @@ async fn sign_in_again(store: &Store, account: Uuid, session: Uuid) {
         .await
         .unwrap();
     let password = PasswordReplacement {
-        verified: "hash".to_owned(),
+        verified_generation: 1,
         hash: "other".to_owned(),
     };
     store

@@ -87,6 +87,19 @@ flags! {
     /// How many may register in an hour, from all networks together (`MAINSTAY_REGISTRATIONS_PER_HOUR`).
     #[arg(long, global = true, value_name = "N")]
     registrations_per_hour;
+    /// The memory of a password hash in KiB (`MAINSTAY_PASSWORD_MEMORY_KIB`).
+    #[arg(long, global = true, value_name = "N")]
+    password_memory_kib;
+    /// How often a password hash goes over its memory (`MAINSTAY_PASSWORD_PASSES`).
+    #[arg(long, global = true, value_name = "N")]
+    password_passes;
+    /// The lanes of a password hash (`MAINSTAY_PASSWORD_LANES`).
+    #[arg(long, global = true, value_name = "N")]
+    password_lanes;
+    /// The file with the filter of leaked passwords; `passwords.filter` in the data directory if left out
+    /// (`MAINSTAY_PASSWORD_FILTER_FILE`).
+    #[arg(long, global = true, value_name = "FILE")]
+    password_filter_file;
     /// The largest number of records of an account (`MAINSTAY_QUOTA_RECORDS`).
     #[arg(long, global = true, value_name = "N")]
     quota_records;

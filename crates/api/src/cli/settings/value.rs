@@ -6,9 +6,12 @@ use ipnet::IpNet;
 use mainstay_domain::{account::quota::Quota, audit::Notice};
 use mainstay_store::{DatabaseUrl, PoolSize};
 
-use super::{LogFormat, SecretFile, Settings};
+use super::{LogFormat, OptionalFile, SecretFile, Settings};
 use crate::{
-    auth::registration_policy::{RegistrationMode, RegistrationSettings},
+    auth::{
+        password::cost::HashCost,
+        registration_policy::{RegistrationMode, RegistrationSettings},
+    },
     http::{admission::LoadShedding, cors::parse_origin, network::canonical_network, rate_limit::LimitMode},
     server::{application::AuditSettings, checkpoints::CheckpointTarget},
 };
@@ -125,6 +128,37 @@ impl Values {
         }
     }
 
+    /// Reads the cost of password hashes.
+    fn password_cost(&mut self) -> HashCost {
+        let default = HashCost::DEFAULT;
+        let cost = HashCost {
+            memory_kib: self
+                .number("password_memory_kib", &HashCost::MEMORY_KIB)
+                .unwrap_or(default.memory_kib),
+            passes: self
+                .number("password_passes", &HashCost::PASSES)
+                .unwrap_or(default.passes),
+            lanes: self
+                .number("password_lanes", &HashCost::LANES)
+                .unwrap_or(default.lanes),
+        };
+        if let Err(fault) = cost.check() {
+            self.errors.push(format!(
+                "MAINSTAY_PASSWORD_MEMORY_KIB and MAINSTAY_PASSWORD_PASSES: {fault}"
+            ));
+        }
+        cost
+    }
+
+    /// Reads where the filter of leaked passwords is.
+    fn password_filter(&mut self, default: PathBuf) -> OptionalFile {
+        let path = self.path("password_filter_file");
+        OptionalFile {
+            is_configured: path.is_some(),
+            path: path.unwrap_or(default),
+        }
+    }
+
     /// Reads the settings of the audit.
     fn audit(&mut self) -> AuditSettings {
         let checkpoints = self.get("audit_checkpoints", |text| match text.trim() {
@@ -196,6 +230,8 @@ impl Values {
             cors_origins: self.get("cors_origins", origins).unwrap_or_default(),
             rate_limits: self.get("rate_limits", limit_mode).unwrap_or(LimitMode::On),
             registration: self.registration(),
+            password_cost: self.password_cost(),
+            password_filter: self.password_filter(data_dir.join("passwords.filter")),
             quota: self.quota(),
             load_shedding: self
                 .get("load_shedding", load_shedding)
