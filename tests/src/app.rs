@@ -80,7 +80,7 @@ impl Setup {
         Self {
             locations: database.locations(),
             master: MasterKeys::generate().expect("a key").to_string(),
-            signing_keys: generate_signing_key().expect("a key"),
+            signing_keys: generate_signing_key().expect("a key").to_string(),
             limits: LimitMode::Off,
             registration: RegistrationSettings::default(),
             cors_origins: Vec::new(),
@@ -101,8 +101,12 @@ impl Setup {
             let configuration = Configuration {
                 locations: setup.locations,
                 master: MasterKeys::parse(&setup.master).expect("a good key"),
-                signing_keys: setup.signing_keys,
+                signing_keys: setup.signing_keys.into(),
                 issuer: "mainstay".to_owned(),
+                security_contact: vec![
+                    "mailto:security@example.org".to_owned(),
+                    "https://example.org/security".to_owned(),
+                ],
                 public_url: Some("https://mainstay.example.org".to_owned()),
                 limits: setup.limits,
                 registration: setup.registration,

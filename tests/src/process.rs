@@ -62,7 +62,10 @@ impl Process {
     ) -> Self {
         let port = port.unwrap_or_else(free_port);
         let log_file = database.path().join("server.log");
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(&log_file).expect("a log");
+        // As private as the other files of the directory.
+        let mut options = std::fs::OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let log = options.create(true).append(true).open(&log_file).expect("a log");
         let child = command
             .args(["serve", "--migrate"])
             .env("MAINSTAY_LISTEN", format!("127.0.0.1:{port}"))
@@ -75,6 +78,11 @@ impl Process {
         let mut process = Self { child, url: format!("http://127.0.0.1:{port}") };
         process.wait_until_ready(&log_file).await;
         process
+    }
+
+    /// Its id in the system.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The port that it listens on.

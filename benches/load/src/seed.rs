@@ -9,7 +9,11 @@ use mainstay_api::{
 };
 use mainstay_domain::account::{Password, Role, SealedAccount, SealedSession};
 use mainstay_store::{
-    PersonScope, Store, account::NewAccount, migrate_all, record::bulk::NewRecord, session::NewSession,
+    PersonScope, Store,
+    account::NewAccount,
+    migrate_all,
+    record::bulk::NewRecord,
+    session::{BegunFrom, NewSession},
 };
 use serde_json::json;
 use tokio::{
@@ -114,6 +118,7 @@ async fn create_accounts(store: &Store, count: u32, now: i64) -> Outcome<Vec<(Uu
             id: session,
             refresh_hash: session.as_bytes().repeat(2),
             content: SealedSession::default(),
+            begun_from: BegunFrom::default(),
         };
         let (store, permits) = (store.clone(), Arc::clone(&permits));
         tasks.spawn(async move {

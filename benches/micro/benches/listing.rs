@@ -9,8 +9,13 @@ use mainstay_domain::{
     record::{Incoming, Kind, Record, draft},
 };
 use mainstay_store::{
-    Locations, MasterKeys, PersonScope, Range, Store, account::NewAccount, cache::response_cache::CachedBody,
-    engine::PoolSize, migrate_all, record::bulk::NewRecord, session::NewSession,
+    Locations, MasterKeys, PersonScope, Range, Store,
+    account::NewAccount,
+    cache::response_cache::CachedBody,
+    engine::PoolSize,
+    migrate_all,
+    record::bulk::NewRecord,
+    session::{BegunFrom, NewSession},
 };
 use serde_json::json;
 use tokio::runtime::Builder;
@@ -56,6 +61,7 @@ async fn person(store: &Store) -> PersonScope {
         id: session,
         refresh_hash: vec![0; 32],
         content: SealedSession::default(),
+        begun_from: BegunFrom::default(),
     };
     store
         .create_account(new, Some(first_session), None, NOW)

@@ -36,6 +36,7 @@ pub mod reference;
 pub mod report;
 pub mod restriction;
 pub mod routes;
+pub mod security_event;
 pub mod server;
 pub mod shared;
 pub mod shared_commitment;

@@ -19,8 +19,8 @@ use crate::{
     },
     part2_notice, peer_profile, plan, proposal, questionnaire,
     record::collection,
-    reference, report, restriction,
-    server::operations,
+    reference, report, restriction, security_event,
+    server::{operations, security_txt},
     shared, shared_commitment, sign_off, support, sync, use_event,
 };
 
@@ -32,6 +32,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         sign_in::endpoints(),
         refresh::endpoints(),
         session::endpoints(),
+        security_event::endpoints(),
         collection::<Goal>(Tag::Goals),
         plan::endpoints(),
         proposal::endpoints(),
@@ -70,6 +71,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         reference::endpoints(),
         part2_notice::endpoints(),
         operations::endpoints(),
+        security_txt::endpoints(),
     ];
     groups.into_iter().flatten().collect()
 }

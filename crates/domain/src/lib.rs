@@ -42,6 +42,7 @@ pub mod reference;
 pub mod referral;
 pub mod restriction;
 pub mod safety;
+pub mod security_event;
 pub mod self_efficacy_profile;
 pub mod shared_commitment;
 pub mod sharing;

@@ -8,6 +8,7 @@ use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
     account::{Account, Profile, Role, SealedAccount},
     record::json,
+    security_event::{SecurityEvent, SecurityEventCode},
     value::place::Email,
 };
 use uuid::Uuid;
@@ -30,6 +31,7 @@ use crate::{
     on,
     profile::{load, write_profile},
     record::{Expected, Records},
+    security_event::append,
     session::NewSession,
 };
 
@@ -98,6 +100,7 @@ impl Store {
             if let Some(keep) = &keep {
                 keep.claim(conn)?;
             }
+            let role = new.role;
             let no = insert_account(conn, new, &keys, now)?;
             let login = (logins::email_index.eq(index), logins::account_no.eq(no));
             let claimed = on!(&mut *conn, |c| {
@@ -112,8 +115,17 @@ impl Store {
             if let Some(keep) = keep {
                 keep.insert(conn, no, now)?;
             }
+            let event = match &session {
+                Some(session) => session.event(SecurityEventCode::Registered),
+                // Only the command line makes an account without a session.
+                None => SecurityEvent {
+                    role: Some(role),
+                    ..SecurityEvent::new(SecurityEventCode::CreatedByService)
+                },
+            };
+            append(conn, no, &keys, &event, now.0)?;
             if let Some(session) = session {
-                session.insert(conn, no, &keys, now)?;
+                session.insert(conn, (no, role), &keys, now)?;
             }
             // Last, because on PostgreSQL everyone with the same code waits from here to the commit.
             invite.map_or(Ok(()), |invite| redeem(conn, &invite, now))

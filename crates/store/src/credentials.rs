@@ -4,7 +4,10 @@ use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, QueryableByName, RunQueryDsl,
     sql_types::{BigInt, Text},
 };
-use mainstay_domain::value::place::Email;
+use mainstay_domain::{
+    security_event::{SecurityEvent, SecurityEventCode},
+    value::place::Email,
+};
 use uuid::Uuid;
 
 use crate::{
@@ -19,6 +22,8 @@ use crate::{
     idempotency::StoredResponse,
     key::seal::fill_random,
     on,
+    security_event::append,
+    session::end_others,
 };
 
 /// What a hash begins with that is bound to its account. A hash of an earlier version begins with the `$` of the PHC format.
@@ -44,6 +49,8 @@ pub struct PasswordReplacement {
     pub verified_generation: i64,
     /// The hash of the new password.
     pub hash: String,
+    /// The network that it comes from, named coarsely, for the events of the account.
+    pub network: Option<String>,
 }
 
 /// Another hash of the same password.
@@ -156,6 +163,12 @@ impl Store {
         now: i64,
     ) -> Result<()> {
         let generation = new_device_generation()?;
+        let keys = self.keys_of(id).await?;
+        let event = SecurityEvent {
+            session: Some(session),
+            network: password.network,
+            ..SecurityEvent::new(SecurityEventCode::PasswordChanged)
+        };
         let write = self.data.write(move |conn| {
             if let Some(keep) = &keep {
                 keep.claim(conn)?;
@@ -173,13 +186,8 @@ impl Store {
             ))
             .returning(accounts::no);
             let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;
-            let others = sessions::table
-                .filter(sessions::account_no.eq(no))
-                .filter(sessions::id.ne(DbUuid(session)))
-                .filter(sessions::ended_at.is_null());
-            on!(&mut *conn, |c| diesel::update(others)
-                .set(sessions::ended_at.eq(DbTimestamp(now)))
-                .execute(c))?;
+            end_others(conn, no, session, now)?;
+            append(conn, no, &keys, &event, now)?;
             keep.map_or(Ok(()), |keep| keep.insert(conn, no, DbTimestamp(now)))
         });
         write.await

@@ -38,6 +38,7 @@ pub mod resource;
 pub mod restore;
 pub mod restriction;
 pub mod rotation;
+pub mod security_event;
 pub mod session;
 mod shared_commitment;
 pub mod sharing;

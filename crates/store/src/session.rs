@@ -1,12 +1,19 @@
 //! Sessions: one for each device that is signed in, with a rotating refresh token.
 
+mod end;
+mod list;
+
 use diesel::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, RunQueryDsl};
 use mainstay_domain::{
-    account::{Role, SealedSession},
+    account::{Role, SealedSession, SessionTimes},
     record::json,
+    security_event::{SecurityEvent, SecurityEventCode},
 };
 use uuid::Uuid;
 
+pub(crate) use self::end::end_others;
+use self::end::make_room;
+pub use self::list::{Device, SessionRange};
 use crate::{
     Store,
     credentials::Credentials,
@@ -26,6 +33,7 @@ use crate::{
     login_delay::CLOCK_SLACK_US,
     on,
     quota::{OWN_QUOTA, OwnQuota},
+    security_event::append,
 };
 
 /// A new session.
@@ -37,12 +45,18 @@ pub struct NewSession {
     pub refresh_hash: Vec<u8>,
     /// The name of the device.
     pub content: SealedSession,
+    /// From where it begins, for the events of the account.
+    pub begun_from: BegunFrom,
 }
 
-/// The live sessions that an account can have. A new one ends the one that was not used for the longest time.
-const MAX_LIVE: i64 = 200;
-/// The ended sessions of an account that are kept until the sweep. A token of one that is gone is refused in the same way.
-const MAX_ENDED: i64 = 200;
+/// From where a session begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BegunFrom {
+    /// The network, named coarsely.
+    pub network: Option<String>,
+    /// Whether the device has shown that it had signed in before.
+    pub is_known_device: bool,
+}
 
 const LAST_USED: Dated = Dated {
     table: "sessions",
@@ -54,50 +68,25 @@ const ENDED: Dated = Dated {
     ..LAST_USED
 };
 
-/// Ends the live sessions of an account beyond the newest, and deletes the ended ones beyond the newest, so that there is
-/// room for another.
-fn make_room(conn: &mut Conn, account_no: i64, now: DbTimestamp) -> Result<()> {
-    let live = sessions::table
-        .filter(sessions::account_no.eq(account_no))
-        .filter(sessions::ended_at.is_null())
-        .order((sessions::last_used_at.desc(), sessions::id.desc()))
-        .select(sessions::id)
-        .offset(MAX_LIVE - 1)
-        .limit(i64::MAX);
-    let oldest: Vec<DbUuid> = on!(&mut *conn, |c| live.load(c))?;
-    if !oldest.is_empty() {
-        let rows = sessions::table
-            .filter(sessions::account_no.eq(account_no))
-            .filter(sessions::id.eq_any(oldest));
-        let end = diesel::update(rows).set(sessions::ended_at.eq(now));
-        on!(&mut *conn, |c| end.execute(c))?;
-    }
-    let ended = sessions::table
-        .filter(sessions::account_no.eq(account_no))
-        .filter(sessions::ended_at.is_not_null())
-        .order((sessions::ended_at.desc(), sessions::id.desc()))
-        .select(sessions::id)
-        .offset(MAX_ENDED)
-        .limit(i64::MAX);
-    let oldest: Vec<DbUuid> = on!(&mut *conn, |c| ended.load(c))?;
-    if !oldest.is_empty() {
-        let rows = sessions::table
-            .filter(sessions::account_no.eq(account_no))
-            .filter(sessions::id.eq_any(oldest));
-        on!(conn, |c| diesel::delete(rows).execute(c))?;
-    }
-    Ok(())
-}
-
 impl NewSession {
+    /// The event that it begins.
+    pub(crate) fn event(&self, code: SecurityEventCode) -> SecurityEvent {
+        SecurityEvent {
+            session: Some(self.id),
+            network: self.begun_from.network.clone(),
+            device_name: self.content.device_name.clone(),
+            ..SecurityEvent::new(code)
+        }
+    }
+
     pub(crate) fn insert(
         self,
         conn: &mut Conn,
-        account_no: i64,
+        (account_no, role): (i64, Role),
         keys: &DataKeys,
         now: DbTimestamp,
     ) -> Result<()> {
-        make_room(conn, account_no, now)?;
+        make_room(conn, (account_no, role), keys, now)?;
         let sealed = keys.seal("session", self.id, &json(&self.content))?;
         let row = (
             sessions::account_no.eq(account_no),
@@ -136,14 +125,21 @@ pub struct RefreshState {
     pub refresh_hash: Vec<u8>,
     /// When it was last refreshed, in microseconds.
     pub rotated_at: i64,
-    /// When it was last used, in microseconds.
-    pub last_used_at: i64,
+    /// When it began and was last used.
+    pub times: SessionTimes,
     /// True if it was ended.
     pub ended: bool,
     /// The role of the account.
     pub role: Role,
     /// The generation of the account's device tokens.
     pub device_generation: i64,
+}
+
+impl RefreshState {
+    /// Whether the session is live at a time in microseconds.
+    pub fn is_live(&self, now: i64) -> bool {
+        !self.ended && self.times.is_live(self.role, now)
+    }
 }
 
 /// The next refresh token of a session.
@@ -157,19 +153,6 @@ pub struct Rotation {
     pub refresh_hash: Vec<u8>,
     /// The response to store, if the request has an `Idempotency-Key`.
     pub keep: Option<StoredResponse>,
-}
-
-/// A session as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// Its id.
-    pub id: Uuid,
-    /// When it began, in microseconds.
-    pub created_at: i64,
-    /// When it was last used, in microseconds.
-    pub last_used_at: i64,
-    /// The name of the device.
-    pub content: SealedSession,
 }
 
 impl Store {
@@ -194,30 +177,31 @@ impl Store {
                 .filter(accounts::id.eq(DbUuid(credentials.account)))
                 .filter(accounts::device_generation.eq(credentials.device_generation))
                 .filter(accounts::state.eq(ACTIVE))
-                .select(accounts::no);
+                .select((accounts::no, accounts::role));
             // Locked against a change of the password: either it finds this session and ends it, or this finds another
             // generation. The hash itself may be renewed meanwhile.
-            let no: i64 = match &mut *conn {
+            let (no, role): (i64, String) = match &mut *conn {
                 Conn::Sqlite(c) => query.first(c)?,
                 Conn::Postgres(c) => query.for_share().first(c)?,
             };
             if let Some(keep) = keep {
                 keep.insert(conn, no, DbTimestamp(now))?;
             }
-            session.insert(conn, no, &keys, DbTimestamp(now))
+            let code = if session.begun_from.is_known_device {
+                SecurityEventCode::SignedIn
+            } else {
+                SecurityEventCode::SignedInOnNewDevice
+            };
+            append(conn, no, &keys, &session.event(code), now)?;
+            session.insert(conn, (no, parse_role(&role)?), &keys, DbTimestamp(now))
         });
         write.await
     }
 
-    /// The person behind a session. `None` if it has ended, or was not used since `idle_since` (microseconds).
-    pub async fn principal(
-        &self,
-        account: Uuid,
-        session: Uuid,
-        idle_since: i64,
-    ) -> Result<Option<Principal>> {
+    /// The person behind a session. `None` if it is not live at `now` (microseconds).
+    pub async fn principal(&self, account: Uuid, session: Uuid, now: i64) -> Result<Option<Principal>> {
         let of_service = Party::Service;
-        self.principal_for(of_service, account, session, idle_since).await
+        self.principal_for(of_service, account, session, now).await
     }
 
     /// The same, in a turn of the account for a request of that urgency. The caller knows that the account has signed in.
@@ -225,14 +209,14 @@ impl Store {
         &self,
         account: Uuid,
         session: Uuid,
-        idle_since: i64,
+        now: i64,
         urgency: Urgency,
     ) -> Result<Option<Principal>> {
         let of_account = match urgency {
             Urgency::Ordinary => Party::Account(account),
             Urgency::Urgent => Party::UrgentAccount(account),
         };
-        self.principal_for(of_account, account, session, idle_since).await
+        self.principal_for(of_account, account, session, now).await
     }
 
     async fn principal_for(
@@ -240,7 +224,7 @@ impl Store {
         party: Party,
         account: Uuid,
         session: Uuid,
-        idle_since: i64,
+        now: i64,
     ) -> Result<Option<Principal>> {
         let read = self.data.read_for(party, move |conn| {
             let query = sessions::table
@@ -250,23 +234,32 @@ impl Store {
                 .filter(accounts::state.eq(ACTIVE))
                 .filter(sessions::id.eq(DbUuid(session)))
                 .filter(sessions::ended_at.is_null())
-                .filter(sessions::last_used_at.ge(DbTimestamp(idle_since)))
-                .select((accounts::no, accounts::role, people::epoch, OWN_QUOTA));
+                .select((
+                    accounts::no,
+                    accounts::role,
+                    (sessions::created_at, sessions::last_used_at),
+                    people::epoch,
+                    OWN_QUOTA,
+                ));
             Ok(on!(conn, |c| query
-                .first::<(i64, String, i64, OwnQuota)>(c)
+                .first::<(i64, String, (DbTimestamp, DbTimestamp), i64, OwnQuota)>(c)
                 .optional())?)
         });
-        let Some((no, role, epoch, own)) = read.await? else {
+        let Some((no, role, (created_at, last_used_at), epoch, own)) = read.await? else {
             return Ok(None);
         };
+        let role = parse_role(&role)?;
+        let times = SessionTimes {
+            created_at: created_at.0,
+            last_used_at: last_used_at.0,
+        };
+        if !times.is_live(role, now) {
+            return Ok(None);
+        }
         let keys = match self.keys_of(account).await {
             Err(StoreError::PersonGone) => return Ok(None),
             keys => keys?,
         };
-        let role = role
-            .parse::<Role>()
-            .ok()
-            .ok_or(StoreError::Internal("an unknown role".to_owned()))?;
         Ok(Some(Principal {
             scope: PersonScope {
                 no,
@@ -287,7 +280,7 @@ impl Store {
             i64,
             Vec<u8>,
             DbTimestamp,
-            DbTimestamp,
+            (DbTimestamp, DbTimestamp),
             Option<DbTimestamp>,
             String,
             i64,
@@ -302,7 +295,7 @@ impl Store {
                     sessions::counter,
                     sessions::refresh_hash,
                     sessions::rotated_at,
-                    sessions::last_used_at,
+                    (sessions::created_at, sessions::last_used_at),
                     sessions::ended_at,
                     accounts::role,
                     accounts::device_generation,
@@ -311,17 +304,25 @@ impl Store {
         });
         read.await?
             .map(
-                |(counter, refresh_hash, rotated_at, last_used_at, ended_at, role, device_generation)| {
+                |(
+                    counter,
+                    refresh_hash,
+                    rotated_at,
+                    (created_at, last_used_at),
+                    ended_at,
+                    role,
+                    device_generation,
+                )| {
                     Ok(RefreshState {
                         counter,
                         refresh_hash,
                         rotated_at: rotated_at.0,
-                        last_used_at: last_used_at.0,
+                        times: SessionTimes {
+                            created_at: created_at.0,
+                            last_used_at: last_used_at.0,
+                        },
                         ended: ended_at.is_some(),
-                        role: role
-                            .parse::<Role>()
-                            .ok()
-                            .ok_or(StoreError::Internal("an unknown role".to_owned()))?,
+                        role: parse_role(&role)?,
                         device_generation,
                     })
                 },
@@ -371,70 +372,6 @@ impl Store {
         write.await
     }
 
-    /// The live sessions of an account, last used first.
-    pub async fn sessions(&self, account: Uuid, idle_since: i64) -> Result<Vec<Device>> {
-        let keys = self.keys_of(account).await?;
-        let read = self.data.read_for(Party::Account(account), move |conn| {
-            let query = sessions::table
-                .inner_join(accounts::table)
-                .filter(accounts::id.eq(DbUuid(account)))
-                .filter(sessions::ended_at.is_null())
-                .filter(sessions::last_used_at.ge(DbTimestamp(idle_since)))
-                .order((sessions::last_used_at.desc(), sessions::id.desc()))
-                .select((
-                    sessions::id,
-                    sessions::created_at,
-                    sessions::last_used_at,
-                    sessions::sealed,
-                ));
-            let rows: Vec<(DbUuid, DbTimestamp, DbTimestamp, Vec<u8>)> = on!(conn, |c| query.load(c))?;
-            rows.into_iter()
-                .map(|(id, created_at, last_used_at, sealed)| {
-                    let plain = keys.open("session", id.0, &sealed)?;
-                    Ok(Device {
-                        id: id.0,
-                        created_at: created_at.0,
-                        last_used_at: last_used_at.0,
-                        content: serde_json::from_slice(&plain)
-                            .map_err(|e| StoreError::Internal(e.to_string()))?,
-                    })
-                })
-                .collect()
-        });
-        read.await
-    }
-
-    /// Ends a session, and stores the response in the same transaction.
-    ///
-    /// # Errors
-    /// [`StoreError::NotFound`] if the account has no such live session; [`StoreError::PersonGone`].
-    pub async fn end_session(
-        &self,
-        account: Uuid,
-        session: Uuid,
-        keep: Option<StoredResponse>,
-        now: i64,
-    ) -> Result<()> {
-        let write = self.data.write(move |conn| {
-            if let Some(keep) = &keep {
-                keep.claim(conn)?;
-            }
-            let no = account_no(conn, account)?;
-            let row = sessions::table
-                .filter(sessions::account_no.eq(no))
-                .filter(sessions::id.eq(DbUuid(session)))
-                .filter(sessions::ended_at.is_null());
-            let ended = on!(&mut *conn, |c| diesel::update(row)
-                .set(sessions::ended_at.eq(DbTimestamp(now)))
-                .execute(c))?;
-            if ended == 0 {
-                return Err(StoreError::NotFound);
-            }
-            keep.map_or(Ok(()), |keep| keep.insert(conn, no, DbTimestamp(now)))
-        });
-        write.await
-    }
-
     /// Deletes sessions that ended, or were last used, longer than `idle` before `now` (both in microseconds). Gives their
     /// number. A session that seems to be used later than now was used while the clock was ahead, and counts as used now.
     pub async fn sweep_sessions(&self, now: i64, idle: i64) -> Result<usize> {
@@ -448,11 +385,17 @@ impl Store {
     }
 }
 
+/// Reads the role of an account.
+fn parse_role(text: &str) -> Result<Role> {
+    let role = text.parse::<Role>().ok();
+    role.ok_or(StoreError::Internal("an unknown role".to_owned()))
+}
+
 /// The number of an account. It is locked against its erasure, which then finds what this transaction writes.
 ///
 /// # Errors
 /// [`StoreError::PersonGone`].
-fn account_no(conn: &mut Conn, account: Uuid) -> Result<i64> {
+pub(crate) fn account_no(conn: &mut Conn, account: Uuid) -> Result<i64> {
     let query = accounts::table
         .filter(accounts::id.eq(DbUuid(account)))
         .filter(accounts::state.eq(ACTIVE))

@@ -2,7 +2,10 @@
 
 use mainstay_api::server::id::new_id;
 use mainstay_domain::account::Role;
-use mainstay_store::{account::NewAccount, session::NewSession};
+use mainstay_store::{
+    account::NewAccount,
+    session::{BegunFrom, NewSession},
+};
 use serde_json::json;
 
 use crate::{app::TestApp, client::Client};
@@ -22,6 +25,7 @@ pub async fn quick_person(app: &TestApp) -> Client {
         id: session,
         refresh_hash: session.as_bytes().repeat(2),
         content: serde_json::from_value(json!({})).expect("a session"),
+        begun_from: BegunFrom::default(),
     };
     state
         .store

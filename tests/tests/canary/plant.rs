@@ -55,6 +55,7 @@ async fn plant_account(url: &str, canaries: &mut Canaries, responses: &mut Respo
     keep_tokens(canaries, &person.tokens);
     keep_tokens(canaries, &tokens);
     responses.add_success(person.get("/v1/auth/sessions").await);
+    responses.add_success(person.get("/v1/me/security-events").await);
     let me = json!({ "display_name": canaries.text(), "time_zone": "Asia/Jakarta", "country": "ID" });
     responses.add_success(person.put("/v1/me", 1, &me).await);
     let new_password = canaries.secret();

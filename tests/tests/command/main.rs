@@ -8,6 +8,7 @@ mod installation;
 mod invites;
 mod keys;
 mod pool_size;
+mod private_files;
 mod request_id;
 
 use std::{

@@ -59,6 +59,7 @@ mod restore;
 mod restriction;
 mod safety;
 mod schema;
+mod security_event;
 mod self_efficacy_profile;
 mod session;
 mod shared;

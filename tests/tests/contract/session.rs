@@ -1,6 +1,7 @@
 //! Sessions: signing in, delays after failures, refresh tokens, and signing out devices.
 
 use chrono::TimeDelta;
+use mainstay_domain::account::Role;
 use mainstay_tests::{Client, PASSWORD, Response, TestApp, both_engines};
 use serde_json::{Value, json};
 
@@ -26,6 +27,11 @@ both_engines!(
     parallel_guesses_do_not_evade_the_delay,
     guesses_from_the_network_of_an_account_do_not_delay_its_device_token,
     no_session_of_the_old_password_survives_its_change,
+    a_session_ends_after_a_year_however_often_it_is_used,
+    sessions_of_those_who_are_at_work_end_after_twelve_hours,
+    all_other_sessions_are_ended_at_once,
+    the_list_of_sessions_has_pages_that_stay_in_their_order,
+    a_token_of_another_type_is_refused,
 );
 
 async fn signing_in_ignores_the_case_of_the_address(app: &TestApp) {
@@ -164,7 +170,6 @@ async fn a_device_can_be_signed_out_from_another(app: &TestApp) {
     let phone = app.person_with(json!({ "email": "sam@example.org", "device_name": "phone" })).await;
     let tablet = phone.another_device().await;
     let devices = tablet.get("/v1/auth/sessions").await.expect(200).items();
-    assert_eq!(tablet.get("/v1/auth/sessions?limit=1").await.expect(422).pointers(), ["/limit"]);
     let names: Vec<_> = devices.iter().map(|d| (d["device_name"].as_str(), d["current"].as_bool())).collect();
     assert!(
         names.contains(&(Some("phone"), Some(false))) && names.contains(&(Some("another"), Some(true))),
@@ -216,4 +221,105 @@ async fn no_session_of_the_old_password_survives_its_change(app: &TestApp) {
         app.client().with_token(token).get("/v1/me").await.expect(401);
     }
     assert_eq!(sam.get("/v1/auth/sessions").await.items().len(), 1);
+}
+
+async fn a_session_ends_after_a_year_however_often_it_is_used(app: &TestApp) {
+    let sam = app.person().await;
+    let mut tokens = sam.tokens.clone();
+    assert_eq!(tokens["refresh_expires_in"], json!(90 * 24 * 3600));
+    for _ in 0..4 {
+        app.clock.advance(TimeDelta::days(80));
+        tokens = refresh(&app.client(), &tokens["refresh_token"]).await.expect(200).body["tokens"].take();
+    }
+    // 320 days have gone by.
+    assert_eq!(tokens["refresh_expires_in"], json!(45 * 24 * 3600));
+    app.clock.advance(TimeDelta::days(45) - TimeDelta::seconds(1));
+    tokens = refresh(&app.client(), &tokens["refresh_token"]).await.expect(200).body["tokens"].take();
+    assert_eq!(tokens["refresh_expires_in"], json!(1));
+    let client = app.client().with_token(tokens["access_token"].as_str().expect("a token"));
+    let devices = client.get("/v1/auth/sessions").await.expect(200).items();
+    let ends_at =
+        devices[0]["ends_at"].as_str().and_then(|at| at.parse::<chrono::DateTime<chrono::Utc>>().ok());
+    assert_eq!(ends_at.expect("a time").timestamp(), app.clock.now().timestamp() + 1);
+    app.clock.advance(TimeDelta::seconds(6));
+    client.get("/v1/me").await.expect(401);
+    let spent = refresh(&app.client(), &tokens["refresh_token"]).await.expect(401);
+    assert_eq!(spent.problem(), "invalid-refresh-token");
+}
+
+async fn sessions_of_those_who_are_at_work_end_after_twelve_hours(app: &TestApp) {
+    for role in [Role::Clinician, Role::Operator] {
+        let robin = app.account_of(role).await;
+        assert_eq!(robin.tokens["refresh_expires_in"], json!(12 * 3600));
+        app.clock.advance(TimeDelta::hours(11));
+        let tokens =
+            refresh(&app.client(), &robin.tokens["refresh_token"]).await.expect(200).body["tokens"].take();
+        assert_eq!(tokens["refresh_expires_in"], json!(3600));
+        app.clock.advance(TimeDelta::minutes(59));
+        let tokens = refresh(&app.client(), &tokens["refresh_token"]).await.expect(200).body["tokens"].take();
+        app.clock.advance(TimeDelta::seconds(61));
+        let client = app.client().with_token(tokens["access_token"].as_str().expect("a token"));
+        client.get("/v1/me").await.expect(401);
+        refresh(&app.client(), &tokens["refresh_token"]).await.expect(401);
+    }
+}
+
+async fn all_other_sessions_are_ended_at_once(app: &TestApp) {
+    let phone = app.person().await;
+    let (tablet, lost) = (phone.another_device().await, phone.another_device().await);
+    let kim = app.person().await;
+    for device in [&tablet, &lost] {
+        device.get("/v1/me").await.expect(200);
+    }
+    let key = [("idempotency-key", "end-others-1")];
+    for _again in 0..2 {
+        phone.send("POST", "/v1/auth/sessions/end-others", &key, None).await.expect(204);
+    }
+    for device in [&tablet, &lost] {
+        device.get("/v1/me").await.expect(401);
+        refresh(&app.client(), &device.tokens["refresh_token"]).await.expect(401);
+    }
+    assert_eq!(phone.get("/v1/auth/sessions").await.expect(200).items().len(), 1);
+    // Without another session nothing happens.
+    phone.post_empty("/v1/auth/sessions/end-others").await.expect(204);
+    kim.get("/v1/me").await.expect(200);
+    app.client().post_empty("/v1/auth/sessions/end-others").await.expect(401);
+}
+
+async fn the_list_of_sessions_has_pages_that_stay_in_their_order(app: &TestApp) {
+    let sam = app.person().await;
+    let mut begun = vec![sam.tokens["session_id"].clone()];
+    let mut devices = Vec::new();
+    for _ in 0..4 {
+        app.clock.advance(TimeDelta::seconds(1));
+        let device = sam.another_device().await;
+        begun.insert(0, device.tokens["session_id"].clone());
+        devices.push(device);
+    }
+    let mut seen: Vec<Value> = Vec::new();
+    let mut path = "/v1/auth/sessions?limit=2".to_owned();
+    loop {
+        let page = sam.get(&path).await.expect(200);
+        seen.extend(page.items().iter().map(|session| session["id"].clone()));
+        // A device on a later page is used meanwhile, and is not skipped.
+        app.clock.advance(TimeDelta::seconds(1));
+        refresh(&app.client(), &devices[0].tokens["refresh_token"]).await.expect(200);
+        let Some(next) = page.body["next_cursor"].as_str() else { break };
+        path = format!("/v1/auth/sessions?limit=2&cursor={next}");
+    }
+    assert_eq!(seen, begun);
+    for (query, pointer) in
+        [("limit=0", "/limit"), ("limit=201", "/limit"), ("cursor=x", "/cursor"), ("order=asc", "/order")]
+    {
+        assert_eq!(sam.get(&format!("/v1/auth/sessions?{query}")).await.expect(422).pointers(), [pointer]);
+    }
+}
+
+async fn a_token_of_another_type_is_refused(app: &TestApp) {
+    let sam = app.person().await;
+    let token = sam.tokens["access_token"].as_str().expect("a token");
+    // A refresh token is no access token, and the other way round.
+    let refresh_token = sam.tokens["refresh_token"].as_str().expect("a token");
+    app.client().with_token(refresh_token).get("/v1/me").await.expect(401);
+    refresh(&app.client(), &json!(token)).await.expect(401);
 }

@@ -21,6 +21,7 @@ use crate::{
         caller::Caller,
         conditional::etag,
         idempotency::{Reply, once},
+        network::coarse_network,
         patch::PatchBody,
         problem::{HandlerResult, Problem, ProblemKind},
         step_up::{confirm_password, confirmation_turn},
@@ -177,17 +178,21 @@ async fn replace_password(body: &Body<PasswordChange>) -> HandlerResult {
     response.insert_header((header::CACHE_CONTROL, "no-store"));
     let reply = Reply::new(response, Vec::new());
     let stored = body.key.as_ref().map(|key| key.to_stored(&reply));
+    let network = coarse_network(&caller.request, &state.trusted_proxies);
     let password = PasswordReplacement {
         verified_generation: verified.device_generation,
         hash,
+        network,
     };
     let now = state.clock.micros();
     let changed = state
         .store
         .change_password(account, password, session, stored, now);
     match changed.await {
-        // Another request changed the password after this one had verified it.
-        Err(StoreError::NotFound) => return Err(Problem::new(ProblemKind::WrongPassword)),
+        // Another request changed the password after this one had verified it, or erased the account.
+        Err(StoreError::NotFound | StoreError::PersonGone) => {
+            return Err(Problem::new(ProblemKind::WrongPassword));
+        }
         changed => changed?,
     }
     state.sessions.forget_all();

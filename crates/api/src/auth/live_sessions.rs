@@ -4,10 +4,7 @@ use mainstay_store::{Store, Urgency, session::Principal};
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
-use crate::{
-    auth::{access_token::Claims, refresh_token::IDLE_S},
-    http::problem::HandlerResult,
-};
+use crate::{auth::access_token::Claims, http::problem::HandlerResult};
 
 /// How long an entry is used, in microseconds. An ended session stops working on every server within this time.
 const MAX_AGE_US: i64 = 5_000_000;
@@ -53,7 +50,7 @@ impl Sessions {
             return Ok(None);
         }
         let found = store
-            .principal_in_turn(claims.sub, claims.sid, now - IDLE_S * 1_000_000, urgency)
+            .principal_in_turn(claims.sub, claims.sid, now, urgency)
             .await?;
         if let Some(principal) = &found {
             self.cached.insert(claims.sid, (principal.clone(), now));

@@ -3,6 +3,8 @@
 pub mod access_token;
 pub mod account;
 pub mod device_token;
+mod ed25519;
+pub mod failed_tries;
 pub mod hash_pool;
 pub mod live_sessions;
 pub mod login_delay;

@@ -2,7 +2,11 @@
 
 use actix_web::{HttpResponse, http::header};
 use chrono::{DateTime, Utc};
-use mainstay_domain::{account::Refresh, record::json as to_json};
+use mainstay_domain::{
+    account::Refresh,
+    record::json as to_json,
+    security_event::{SecurityEvent, SecurityEventCode},
+};
 use mainstay_store::{
     StoreError,
     session::{RefreshState, Rotation},
@@ -13,12 +17,13 @@ use utoipa::ToSchema;
 
 use crate::{
     auth::{
-        refresh_token::{IDLE_S, RETRY_S, RefreshClaims, hash},
+        refresh_token::{RETRY_S, RefreshClaims, hash},
         session::{Tokens, issue, tokens_example},
     },
     http::{
         body::PublicBody,
         idempotency::{HeldKey, Reply, reply_of_other, stored_reply},
+        network::coarse_network,
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Priority, Tag},
@@ -91,12 +96,13 @@ async fn refresh(body: PublicBody<Refresh>) -> HandlerResult {
             &state,
             &current,
             session.device_generation,
-            session.role,
+            (session.role, session.times.created_at),
             time_of(session.rotated_at)?,
         )?;
         return Ok(refreshed(tokens).into_response());
     }
-    Err(end_reused_session(&state, &claims, now).await?)
+    let network = coarse_network(&body.request, &state.trusted_proxies);
+    Err(end_reused_session(&state, &claims, network, now).await?)
 }
 
 /// Replaces the refresh token in the request with the next one, unless another request was first.
@@ -115,7 +121,7 @@ async fn rotate(
         state,
         &next,
         session.device_generation,
-        session.role,
+        (session.role, session.times.created_at),
         time_of(now)?,
     )?);
     let rotation = Rotation {
@@ -136,9 +142,19 @@ async fn rotate(
 
 /// Ends a session whose token was used again, since someone else may have a copy of the token. Returns the problem to
 /// respond with.
-async fn end_reused_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<Problem> {
+async fn end_reused_session(
+    state: &State,
+    claims: &RefreshClaims,
+    network: Option<String>,
+    now: i64,
+) -> HandlerResult<Problem> {
     let (account, session) = (claims.account, claims.session);
-    match state.store.end_session(account, session, None, now).await {
+    let event = SecurityEvent {
+        session: Some(session),
+        network,
+        ..SecurityEvent::new(SecurityEventCode::RefreshTokenReused)
+    };
+    match state.store.end_session(account, session, event, None, now).await {
         Ok(()) | Err(StoreError::NotFound | StoreError::PersonGone) => {}
         Err(error) => return Err(error.into()),
     }
@@ -153,7 +169,7 @@ async fn end_reused_session(state: &State, claims: &RefreshClaims, now: i64) -> 
 async fn live_session(state: &State, claims: &RefreshClaims, now: i64) -> HandlerResult<RefreshState> {
     let session = state.store.refresh_state(claims.account, claims.session).await?;
     session
-        .filter(|session| !session.ended && now - session.last_used_at < IDLE_S * 1_000_000)
+        .filter(|session| session.is_live(now))
         .ok_or(Problem::new(ProblemKind::InvalidRefreshToken))
 }
 

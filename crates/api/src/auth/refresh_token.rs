@@ -9,8 +9,6 @@ use uuid::Uuid;
 
 /// How long the direct predecessor of the current token still gets the same response, in seconds.
 pub const RETRY_S: i64 = 30;
-/// A session that is not used for this long ends, in seconds: 90 days.
-pub const IDLE_S: i64 = 90 * 24 * 3600;
 
 /// The length of a token: account, session, counter and MAC, in bytes.
 const LENGTH: usize = 16 + 16 + 8 + 32;

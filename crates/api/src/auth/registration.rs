@@ -5,7 +5,7 @@ use mainstay_domain::{
     account::{InviteCode, Registration, Role, SealedAccount},
     value::timestamp::Timestamp,
 };
-use mainstay_store::{account::NewAccount, invite::InviteIndex};
+use mainstay_store::{account::NewAccount, invite::InviteIndex, session::BegunFrom};
 use serde_json::json;
 
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     http::{
         body::PublicBody,
         idempotency::OutdatedReply,
-        network::{client_address, customer, network},
+        network::{client_address, coarse_network, customer, network},
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Priority, Tag},
@@ -68,7 +68,12 @@ async fn create_account(
     let (invite, turn) = admit(state, body).await?;
     let account = new_id();
     let password_hash = turn.hash(account, &registration.password).await?;
-    let (session, tokens) = start_session(state, account, Role::Person, registration.device_name.clone())?;
+    let begun_from = BegunFrom {
+        network: coarse_network(&body.request, &state.trusted_proxies),
+        is_known_device: false,
+    };
+    let device_name = registration.device_name.clone();
+    let (session, tokens) = start_session(state, account, Role::Person, device_name, begun_from)?;
     let new = NewAccount {
         id: account,
         role: Role::Person,

@@ -3,16 +3,21 @@
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::header};
 use chrono::{DateTime, Utc};
 use mainstay_domain::{
-    account::{Account, Discretion, Role, Roles, SealedSession},
+    account::{Account, Discretion, IDLE_S, Role, Roles, SealedSession, SessionTimes},
     record::json as to_json,
+    security_event::{SecurityEvent, SecurityEventCode},
     value::{
         number::Int,
         place::{Country, Email, Locale, ZoneName},
         text::{Label, text},
         timestamp::Timestamp,
+        validation::FindingCode,
     },
 };
-use mainstay_store::{account::FIRST_DEVICE_GENERATION, session::NewSession};
+use mainstay_store::{
+    account::FIRST_DEVICE_GENERATION,
+    session::{BegunFrom, NewSession, SessionRange},
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -22,11 +27,13 @@ use crate::{
     auth::{
         access_token::LIFETIME_S,
         device_token::Owner,
-        refresh_token::{IDLE_S, RefreshClaims, hash},
+        refresh_token::{RefreshClaims, hash},
     },
     http::{
         caller::{Caller, claims},
         idempotency::{HeldKey, OutdatedReply, Reply, key, once, once_while_usable},
+        network::coarse_network,
+        page::{decode_cursor, encode_cursor, page_limit},
         problem::{HandlerResult, Problem, ProblemKind},
         query::Parameters,
         rate_limit::DeviceProof,
@@ -35,12 +42,12 @@ use crate::{
         endpoint::{self, Endpoint, Tag},
         schema::{add, add_list},
     },
-    record::{id_parameter, json_response},
-    server::{id::new_id, state::State},
+    record::{cursor_parameter, id_parameter, json_response, limit_parameter, list_body},
+    server::{clock::micros, id::new_id, state::State},
 };
 
-/// The largest number of sessions in the list.
-const MAX_LISTED: usize = 200;
+/// What ties the cursors of the list to it.
+const CURSOR: [u8; 3] = *b"ses";
 
 /// Lists the endpoints of sessions.
 pub fn endpoints() -> Vec<Endpoint> {
@@ -54,7 +61,12 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint::get("/v1/auth/sessions", list)
             .roles(Roles::ALL)
             .operation(tag, "listSessions", "List your sessions")
-            .about("The devices that are signed in, most recently used first.")
+            .about(
+                "The devices that are signed in, the one that signed in last first. At most 50 are signed in at a time: one more \
+                 signs out the one that was not used for the longest time.",
+            )
+            .parameter(limit_parameter())
+            .parameter(cursor_parameter())
             .gives_schema(
                 200,
                 "The sessions.",
@@ -65,6 +77,11 @@ pub fn endpoints() -> Vec<Endpoint> {
                 || json!({ "items": [session_example()], "next_cursor": null }),
             )
             .problems(&[ProblemKind::Validation]),
+        endpoint::post("/v1/auth/sessions/end-others", end_others)
+            .roles(Roles::ALL)
+            .operation(tag, "endOtherSessions", "End all your other sessions")
+            .about("Signs every other device out, on every server within five seconds. The session of the request goes on.")
+            .gives_nothing(204, "Ended."),
         endpoint::delete("/v1/auth/sessions/{id}", end)
             .roles(Roles::ALL)
             .operation(tag, "endSession", "End one of your sessions")
@@ -89,7 +106,8 @@ pub struct Tokens {
     /// The refresh token, for getting the next tokens.
     #[schema(max_length = 500)]
     pub refresh_token: String,
-    /// How long the refresh token is valid unless it is used, in seconds.
+    /// How long the refresh token is valid unless it is used, in seconds: 90 days, or until the session ends by its age. Then
+    /// the person signs in again.
     #[schema(minimum = 1)]
     pub refresh_expires_in: i64,
     /// The id of the session.
@@ -124,6 +142,9 @@ pub struct SessionView {
     pub created_at: Timestamp,
     /// When the session last got new tokens.
     pub last_used_at: Timestamp,
+    /// When the session ends if it gets no new tokens before: 90 days after it got some, and a year after it started at the
+    /// latest; for clinicians and operators 12 hours after it started.
+    pub ends_at: Timestamp,
 }
 
 /// Creates the first session of a new account, with its first tokens. The caller stores it.
@@ -132,12 +153,13 @@ pub fn start_session(
     account: Uuid,
     role: Role,
     device_name: Option<Label>,
+    begun_from: BegunFrom,
 ) -> HandlerResult<(NewSession, Tokens)> {
     let owner = Owner {
         account,
         generation: FIRST_DEVICE_GENERATION,
     };
-    start_session_of(state, owner, role, device_name)
+    start_session_of(state, owner, role, device_name, begun_from)
 }
 
 /// Creates a session with its first tokens. The caller stores it.
@@ -146,6 +168,7 @@ pub fn start_session_of(
     owner: Owner,
     role: Role,
     device_name: Option<Label>,
+    begun_from: BegunFrom,
 ) -> HandlerResult<(NewSession, Tokens)> {
     let session = new_id();
     let claims = RefreshClaims {
@@ -153,25 +176,31 @@ pub fn start_session_of(
         session,
         counter: 0,
     };
-    let tokens = issue(state, &claims, owner.generation, role, state.clock.now())?;
+    let now = state.clock.now();
+    let tokens = issue(state, &claims, owner.generation, (role, micros(now)), now)?;
     Ok((
         NewSession {
             id: session,
             refresh_hash: hash(&tokens.refresh_token),
             content: SealedSession { device_name },
+            begun_from,
         },
         tokens,
     ))
 }
 
-/// Issues the tokens for these claims. The same claims get the same tokens if `at` is in the same second.
+/// Issues the tokens for these claims, of a session of that role that began at that time (microseconds). The same claims get the same tokens if `at` is in the same second.
 pub fn issue(
     state: &State,
     claims: &RefreshClaims,
     generation: i64,
-    role: Role,
+    (role, created_at): (Role, i64),
     at: DateTime<Utc>,
 ) -> HandlerResult<Tokens> {
+    let times = SessionTimes {
+        created_at,
+        last_used_at: micros(at),
+    };
     let owner = Owner {
         account: claims.account,
         generation,
@@ -184,7 +213,7 @@ pub fn issue(
         token_type: "Bearer",
         expires_in: LIFETIME_S,
         refresh_token: state.refresh.token(claims),
-        refresh_expires_in: IDLE_S,
+        refresh_expires_in: ((times.ends_at(role) - micros(at)) / 1_000_000).max(1),
         session_id: claims.session,
         device_token: state.devices.token(owner, claims.session),
     })
@@ -200,51 +229,108 @@ async fn logout(request: HttpRequest) -> HandlerResult {
     let key = key(&request, Some(claims.sid), b"").await?;
     // A retry comes from a session that the first request has ended.
     once(&state, key.as_ref(), async {
-        end_session(&Caller::of(&request).await?, claims.sid, key.as_ref()).await
+        let caller = Caller::of(&request).await?;
+        end_session(&caller, claims.sid, SecurityEventCode::SignedOut, key.as_ref()).await
     })
     .await
 }
 
 async fn end(caller: Caller) -> HandlerResult {
-    end_session(&caller, caller.path_id("id")?, None).await
+    let session = caller.path_id("id")?;
+    let code = if session == caller.principal.session {
+        SecurityEventCode::SignedOut
+    } else {
+        SecurityEventCode::SessionEnded
+    };
+    end_session(&caller, session, code, None).await
 }
 
-async fn end_session(caller: &Caller, session: Uuid, key: Option<&HeldKey>) -> HandlerResult {
-    let state = &caller.state;
+/// Ends every session of the caller but the one of the request.
+async fn end_others(caller: Caller) -> HandlerResult {
+    let (state, session) = (&caller.state, caller.principal.session);
+    let key = key(&caller.request, Some(session), b"").await?;
+    once(state, key.as_ref(), async {
+        let reply = nothing();
+        let stored = key.as_ref().map(|key| key.to_stored(&reply));
+        let event = event_of(&caller, session, SecurityEventCode::OtherSessionsEnded);
+        let (account, now) = (caller.scope().account(), state.clock.micros());
+        state
+            .store
+            .end_other_sessions(account, event, session, stored, now)
+            .await?;
+        state.sessions.forget_all();
+        Ok(reply.into_response())
+    })
+    .await
+}
+
+/// An event about a session that the caller ends.
+fn event_of(caller: &Caller, session: Uuid, code: SecurityEventCode) -> SecurityEvent {
+    SecurityEvent {
+        session: Some(session),
+        network: coarse_network(&caller.request, &caller.state.trusted_proxies),
+        ..SecurityEvent::new(code)
+    }
+}
+
+/// A response without content, which no cache may store.
+fn nothing() -> Reply {
     let mut response = HttpResponse::NoContent();
     response.insert_header((header::CACHE_CONTROL, "no-store"));
-    let reply = Reply::new(response, Vec::new());
+    Reply::new(response, Vec::new())
+}
+
+async fn end_session(
+    caller: &Caller,
+    session: Uuid,
+    code: SecurityEventCode,
+    key: Option<&HeldKey>,
+) -> HandlerResult {
+    let (state, reply, event) = (&caller.state, nothing(), event_of(caller, session, code));
     let (account, stored) = (caller.scope().account(), key.map(|key| key.to_stored(&reply)));
     state
         .store
-        .end_session(account, session, stored, state.clock.micros())
+        .end_session(account, session, event, stored, state.clock.micros())
         .await?;
     state.sessions.forget(session);
     Ok(reply.into_response())
 }
 
 async fn list(caller: Caller) -> HandlerResult {
-    Parameters::read(&caller.request, &[]).finish()?;
-    let idle_since = caller.state.clock.micros() - IDLE_S * 1_000_000;
-    let sessions = caller
-        .state
-        .store
-        .sessions(caller.scope().account(), idle_since)
-        .await?;
-    let items: Vec<SessionView> = sessions
-        .into_iter()
-        .take(MAX_LISTED)
-        .map(|session| SessionView {
+    let mut parameters = Parameters::read(&caller.request, &["limit", "cursor"]);
+    let limit = usize::try_from(page_limit(&mut parameters)).unwrap_or(1);
+    let after = parameters.get(
+        "cursor",
+        FindingCode::Cursor,
+        "must be a next_cursor of this list",
+        |text| decode_cursor(text, CURSOR),
+    );
+    parameters.finish()?;
+    let range = SessionRange {
+        after,
+        limit: limit + 1,
+    };
+    let (account, now) = (caller.scope().account(), caller.state.clock.micros());
+    let mut sessions = caller.state.store.sessions(account, now, range).await?;
+    let has_more = sessions.len() > limit;
+    sessions.truncate(limit);
+    let next = sessions
+        .last()
+        .filter(|_| has_more)
+        .map(|last| encode_cursor((last.times.created_at, last.id), CURSOR));
+    let items = sessions.into_iter().map(|session| {
+        to_json(&SessionView {
             id: session.id,
             device_name: session.content.device_name,
             current: session.id == caller.principal.session,
-            created_at: Timestamp::from_micros(session.created_at),
-            last_used_at: Timestamp::from_micros(session.last_used_at),
+            created_at: Timestamp::from_micros(session.times.created_at),
+            last_used_at: Timestamp::from_micros(session.times.last_used_at),
+            ends_at: Timestamp::from_micros(session.ends_at),
         })
-        .collect();
+    });
     Ok(json_response(
         HttpResponse::Ok(),
-        to_json(&json!({ "items": items, "next_cursor": null })),
+        list_body(items, next.as_deref()),
     ))
 }
 
@@ -267,9 +353,8 @@ async fn are_tokens_usable(state: &State, body: &[u8]) -> HandlerResult<bool> {
     };
     let (account, session) = (stored.account.id, stored.tokens.session_id);
     let session = state.store.refresh_state(account, session).await?;
-    let idle_since = state.clock.micros() - IDLE_S * 1_000_000;
-    Ok(session
-        .is_some_and(|session| !session.ended && session.counter == 0 && session.last_used_at > idle_since))
+    let now = state.clock.micros();
+    Ok(session.is_some_and(|session| session.counter == 0 && session.is_live(now)))
 }
 
 /// What a stored response tells of its session.
@@ -320,6 +405,7 @@ fn session_example() -> Value {
         "current": true,
         "created_at": "2026-03-01T07:30:00Z",
         "last_used_at": "2026-03-02T06:55:00Z",
+        "ends_at": "2026-05-31T06:55:00Z",
     })
 }
 

@@ -1,14 +1,15 @@
 //! Signing in.
 
 use actix_web::HttpResponse;
-use mainstay_domain::account::Login;
-use mainstay_store::{StoreError, credentials::Credentials};
+use mainstay_domain::{account::Login, security_event::SecurityEventCode};
+use mainstay_store::{StoreError, credentials::Credentials, session::BegunFrom};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     auth::{
         device_token::Owner,
+        failed_tries::FailedTry,
         login_delay::Attempt,
         password::Claimed,
         session::{SignedIn, once_with_session, signed_in, signed_in_example, start_session_of},
@@ -18,7 +19,7 @@ use crate::{
     http::{
         body::PublicBody,
         idempotency::OutdatedReply,
-        network::{client_address, customer, network},
+        network::{client_address, coarse_network, customer, network},
         problem::{HandlerResult, Problem, ProblemKind},
     },
     openapi::endpoint::{self, Endpoint, Priority, Tag},
@@ -59,7 +60,7 @@ async fn login(body: PublicBody<Login>) -> HandlerResult {
 
 /// Verifies the address and password, and starts a session.
 async fn sign_in(state: &State, body: &PublicBody<Login>, outdated: Option<OutdatedReply>) -> HandlerResult {
-    let credentials = authenticate(state, body).await?;
+    let (credentials, is_known_device) = authenticate(state, body).await?;
     let account = state.store.account(credentials.account).await;
     let account = account.map_err(refused)?;
     let device_name = body.value.device_name.clone();
@@ -67,7 +68,11 @@ async fn sign_in(state: &State, body: &PublicBody<Login>, outdated: Option<Outda
         account: account.id,
         generation: credentials.device_generation,
     };
-    let (session, tokens) = start_session_of(state, owner, account.role, device_name)?;
+    let begun_from = BegunFrom {
+        network: coarse_network(&body.request, &state.trusted_proxies),
+        is_known_device,
+    };
+    let (session, tokens) = start_session_of(state, owner, account.role, device_name, begun_from)?;
     let reply = signed_in(HttpResponse::Ok(), account, tokens);
     let stored = body
         .key
@@ -88,8 +93,9 @@ fn refused(error: StoreError) -> Problem {
     }
 }
 
-/// Verifies the address and password of a sign-in, and delays guesses.
-async fn authenticate(state: &State, body: &PublicBody<Login>) -> HandlerResult<Credentials> {
+/// Verifies the address and password of a sign-in, and delays guesses. Tells too whether the device has shown that it had
+/// signed in before.
+async fn authenticate(state: &State, body: &PublicBody<Login>) -> HandlerResult<(Credentials, bool)> {
     let login = &body.value;
     let address = client_address(&body.request, &state.trusted_proxies);
     let found = state.store.credentials(&login.email).await?;
@@ -109,13 +115,28 @@ async fn authenticate(state: &State, body: &PublicBody<Login>) -> HandlerResult<
         },
     };
     let turn = state.passwords.sign_in_turn(applicant).await?;
+    let failed = found.as_ref().map(|credentials| FailedTry {
+        account: credentials.account,
+        code: SecurityEventCode::SignInFailed,
+        session: None,
+        network: coarse_network(&body.request, &state.trusted_proxies),
+        at: state.clock.micros(),
+    });
+    let tries = state.clone();
+    // An unknown address has nobody to tell.
+    let on_wrong = move || {
+        if let Some(failed) = failed {
+            tries.failed_tries.count(failed);
+        }
+    };
     let claimed = match &found {
         Some(credentials) => Claimed::Account(credentials.clone()),
         None => Claimed::Nobody(login.email.key()),
     };
-    let is_correct = verify(state, attempt, turn, login.password.clone(), claimed).await?;
+    let is_correct = verify(state, attempt, turn, login.password.clone(), claimed, on_wrong).await?;
     let credentials = found.filter(|_| is_correct);
-    credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))
+    let credentials = credentials.ok_or(Problem::new(ProblemKind::InvalidCredentials))?;
+    Ok((credentials, known.is_some()))
 }
 
 /// Returns the account and the device of a sign-in, if its device token is valid for the account.

@@ -5,6 +5,12 @@ use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, crypto,
     jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
 };
+use zeroize::Zeroizing;
+
+use crate::auth::ed25519;
+
+/// The type of access tokens (RFC 9068). A token of another kind that the same keys sign has another type.
+pub const TOKEN_TYPE: &str = "at+jwt";
 
 /// The bytes before the 32 secret bytes in a PKCS#8 document of an Ed25519 key (RFC 8410).
 const PKCS8_PREFIX: [u8; 16] = [
@@ -37,6 +43,7 @@ impl SigningKeys {
     /// # Errors
     /// A message that names the key that cannot be used.
     pub fn parse(pem: &str) -> Result<Self, String> {
+        ed25519::install();
         let mut verifying = Vec::new();
         let mut published = JwkSet { keys: Vec::new() };
         let mut first = None;
@@ -57,6 +64,7 @@ impl SigningKeys {
         }
         let (signing, id) = first.ok_or("the file holds no Ed25519 private key in PEM")?;
         let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TOKEN_TYPE.to_owned());
         header.kid = Some(id);
         Ok(Self {
             header,
@@ -102,15 +110,16 @@ pub fn private_keys(pem: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Generates a private key in PEM.
+/// Generates a private key in PEM. The text is wiped from memory when it is dropped.
 ///
 /// # Errors
 /// If the operating system gives no random bytes.
-pub fn generate_signing_key() -> Result<String, String> {
+pub fn generate_signing_key() -> Result<Zeroizing<String>, String> {
     let seed = mainstay_store::key::seal::Secret::random().map_err(|e| e.to_string())?;
-    let der = [PKCS8_PREFIX.as_slice(), seed.as_bytes()].concat();
-    Ok(format!(
+    let der = Zeroizing::new([PKCS8_PREFIX.as_slice(), seed.as_bytes()].concat());
+    let base64 = Zeroizing::new(BASE64_STANDARD.encode(&*der));
+    Ok(Zeroizing::new(format!(
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        BASE64_STANDARD.encode(der)
-    ))
+        *base64
+    )))
 }

@@ -29,7 +29,8 @@ const PAUSES: [Duration; 3] = [
 ];
 
 /// Counts an attempt, verifies its password in its turn, and gives its count back if the password is right. Without an account
-/// the result is false, after the same time. The hash of a right password is renewed if it is not one of today.
+/// the result is false, after the same time. The hash of a right password is renewed if it is not one of today. `on_wrong` is
+/// called after a password that is wrong, with an account or without.
 ///
 /// # Errors
 /// 429 with the time to wait; then the password is not verified. Those of a write, and a fault if the work panics.
@@ -39,12 +40,14 @@ pub async fn verify(
     turn: HashTurn,
     password: CurrentPassword,
     claimed: Claimed,
+    on_wrong: impl FnOnce() + 'static,
 ) -> HandlerResult<bool> {
     let state = state.clone();
     // A task of its own runs to its end even if the client disconnects.
     let task = actix_web::rt::spawn(keep_label_in(async move {
         let counted = attempt.count().await?;
         let Some(verified) = turn.verify(&password, claimed).await? else {
+            on_wrong();
             return Ok(false);
         };
         if let Some(renewal) = verified.renewal {

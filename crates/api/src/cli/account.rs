@@ -1,7 +1,6 @@
 //! The commands on accounts.
 
 use std::{
-    fs,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -21,6 +20,7 @@ use mainstay_store::{
     quota::{OwnQuota, Recounted},
 };
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use crate::{
     auth::password::Passwords,
@@ -28,6 +28,7 @@ use crate::{
         databases::{inspect_databases, open_store},
         output::{block_on, print},
         passwords::open_filter,
+        secret_file::read_secret,
         settings::{MAX_QUOTA, Settings},
     },
     server::{clock::Clock, id::new_id},
@@ -265,9 +266,9 @@ fn account_quota(settings: &Settings, wanted: &AccountQuota) -> Result<(), Strin
 /// Reads a password from a file, or from standard input, without the line break at its end.
 fn read_password(file: Option<&Path>) -> Result<Password, String> {
     let text = if let Some(path) = file {
-        fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?
+        read_secret(path)?
     } else {
-        let mut text = String::new();
+        let mut text = Zeroizing::new(String::new());
         std::io::stdin()
             .take(4096)
             .read_to_string(&mut text)

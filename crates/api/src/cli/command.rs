@@ -20,6 +20,8 @@ use crate::{
         keys::{self, KeysCommand},
         output::{block_on, print},
         passwords::{self, PasswordsCommand},
+        private_files::make_private,
+        process::harden_process,
         restore::{self, RestoreCommand},
         settings::{Flags, Settings},
     },
@@ -103,12 +105,17 @@ enum Command {
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
+    let hardened = harden_process();
     let cli = Cli::parse();
     let outcome = match cli.command.unwrap_or(Command::Serve { migrate: false }) {
         Command::Openapi { roles: true } => print(roles_text().as_bytes()).map(|()| ExitCode::SUCCESS),
         Command::Openapi { roles: false } => print(&document_text()).map(|()| ExitCode::SUCCESS),
         command => Settings::read(&cli.flags).and_then(|settings| run(command, &settings)),
     };
+    if let Err(message) = hardened {
+        // It says nothing about the outcome, so the exit code stays.
+        let _ = writeln!(std::io::stderr(), "mainstay: {message}");
+    }
     match outcome {
         Ok(code) => code,
         Err(message) => {
@@ -198,16 +205,18 @@ fn print_report(report: &Report) -> Result<ExitCode, String> {
 fn serve(settings: &Settings, migrate: bool) -> Result<(), String> {
     let found = inspect_databases(settings)?;
     prepare_directories(settings)?;
+    make_private(settings);
     let (master, signing_keys) = (read_master_key(settings, &found)?, read_signing_key(settings)?);
     prepare_databases(settings, migrate)?;
     let configuration = Configuration {
         locations: settings.locations(),
         master,
-        signing_keys: signing_keys.to_string(),
+        signing_keys,
         issuer: settings
             .public_url
             .clone()
             .unwrap_or_else(|| "mainstay".to_owned()),
+        security_contact: settings.security_contact.clone(),
         public_url: settings.public_url.clone(),
         limits: settings.rate_limits,
         registration: settings.registration,

@@ -9,10 +9,11 @@ use mainstay_store::{
     installation::inspect,
     is_all_migrated,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     auth::{access_token::Tokens, password::hash::Form},
-    cli::{passwords::describe_filter, settings::Settings},
+    cli::{passwords::describe_filter, private_files::find_exposed, secret_file, settings::Settings},
 };
 
 /// The result of one check.
@@ -40,6 +41,10 @@ pub fn run_checks(settings: &Settings, deep: bool) -> Vec<Check> {
     };
     let mut checks = vec![
         check("data directory", check_directory(&settings.data_dir)),
+        check(
+            "private files",
+            find_exposed(settings).message().map_or(Ok(()), Err),
+        ),
         check("master key", master_fault),
         check(
             "signing key",
@@ -138,8 +143,8 @@ fn check_directory(path: &Path) -> Result<(), String> {
 }
 
 /// Reads a file of secrets, which not every user may be able to read.
-fn read_secret(path: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
+fn read_secret(path: &Path) -> Result<Zeroizing<String>, String> {
+    let text = secret_file::read_secret(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

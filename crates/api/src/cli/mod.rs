@@ -14,6 +14,8 @@ pub mod key_files;
 pub mod keys;
 pub mod output;
 pub mod passwords;
+pub mod private_files;
+pub mod process;
 pub mod restore;
 pub mod secret_file;
 pub mod settings;

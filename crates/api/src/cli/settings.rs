@@ -77,6 +77,8 @@ pub struct Settings {
     pub signing_key: SecretFile,
     /// The file that erasures are entered into, beside the key store.
     pub erasure_ledger: PathBuf,
+    /// Where to report a fault that endangers people, as URIs.
+    pub security_contact: Vec<String>,
     /// The URL under which clients reach the server.
     pub public_url: Option<String>,
     /// The filter for log lines.
@@ -382,6 +384,33 @@ mod tests {
             )]),
             ["https://app.example.org", "http://localhost:5173"]
         );
+    }
+
+    #[test]
+    fn contacts_for_reports_are_uris() {
+        let contact = |text: &str| {
+            let settings = read(&Flags::default(), &[("MAINSTAY_SECURITY_CONTACT", text)]);
+            settings.map(|settings| settings.security_contact)
+        };
+        assert_eq!(contact("").unwrap(), [""; 0]);
+        assert_eq!(
+            contact("mailto:security@example.org, https://example.org/report,tel:+1-201-555-0123").unwrap(),
+            [
+                "mailto:security@example.org",
+                "https://example.org/report",
+                "tel:+1-201-555-0123"
+            ]
+        );
+        for wrong in [
+            "security@example.org",
+            "http://example.org",
+            "mailto:",
+            "mailto:a@b\nExpires: never",
+            "https://a b",
+        ] {
+            let message = contact(wrong).unwrap_err();
+            assert!(message.contains("MAINSTAY_SECURITY_CONTACT"), "{message}");
+        }
     }
 
     #[test]

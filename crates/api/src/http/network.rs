@@ -74,6 +74,13 @@ pub fn provider(address: Option<IpAddr>) -> String {
     around(address, 16, 32)
 }
 
+/// Returns the network of a request as it is named in what an account keeps: that of the provider. It is the widest that tells
+/// one's own connection from that of somebody elsewhere, and it names no home. None if it is not known.
+pub fn coarse_network(request: &HttpRequest, trusted: &[IpNet]) -> Option<String> {
+    let address = client_address(request, trusted)?;
+    Some(provider(Some(counted_as(address))))
+}
+
 /// Returns the address that an address is counted as. An IPv6 address that stands for an IPv4 address is that one, whether it
 /// is written so (`::ffff:192.0.2.1`), translated (NAT64, `64:ff9b::/96`, RFC 6052) or tunnelled (6to4, `2002::/16`, RFC 3056).
 ///

@@ -1,10 +1,11 @@
 //! Step-up: the password of the account, where a request needs proof that its owner sends it.
 
-use mainstay_domain::account::CurrentPassword;
+use mainstay_domain::{account::CurrentPassword, security_event::SecurityEventCode};
 use mainstay_store::credentials::Credentials;
 
 use crate::{
     auth::{
+        failed_tries::FailedTry,
         login_delay::Attempt,
         password::{Claimed, HashTurn},
         turns::{Applicant, Precedence},
@@ -12,7 +13,7 @@ use crate::{
     },
     http::{
         caller::Caller,
-        network::{client_address, customer, network},
+        network::{client_address, coarse_network, customer, network},
         problem::{HandlerResult, Problem, ProblemKind},
     },
 };
@@ -33,7 +34,18 @@ pub async fn confirm_password(caller: &Caller, password: &CurrentPassword) -> Ha
         // The account was erased since the session was looked up.
         None => Claimed::Nobody(account.to_string()),
     };
-    let is_correct = verify(state, attempt, turn, password.clone(), claimed).await?;
+    let (tries, failed) = (
+        caller.state.clone(),
+        FailedTry {
+            account,
+            code: SecurityEventCode::ConfirmationFailed,
+            session: Some(caller.principal.session),
+            network: coarse_network(&caller.request, &state.trusted_proxies),
+            at: state.clock.micros(),
+        },
+    );
+    let on_wrong = move || tries.failed_tries.count(failed);
+    let is_correct = verify(state, attempt, turn, password.clone(), claimed, on_wrong).await?;
     let credentials = credentials.filter(|_| is_correct);
     credentials.ok_or(Problem::new(ProblemKind::WrongPassword))
 }

@@ -8,11 +8,13 @@ use ipnet::IpNet;
 use mainstay_domain::{account::quota::Quota, audit::Notice};
 use mainstay_store::{Locations, MasterKeys, Store, erasure_ledger::ErasureLedger};
 use socket2::SockRef;
+use zeroize::Zeroizing;
 
 use crate::{
     auth::{
         access_token::Tokens,
         device_token::DeviceTokens,
+        failed_tries::FailedTries,
         live_sessions::Sessions,
         password::{Passwords, cost::HashCost},
         password_filter::PasswordFilter,
@@ -61,9 +63,11 @@ pub struct Configuration {
     /// The master keys.
     pub master: MasterKeys,
     /// Private keys that sign access tokens, in PEM.
-    pub signing_keys: String,
+    pub signing_keys: Zeroizing<String>,
     /// The issuer that access tokens name.
     pub issuer: String,
+    /// Where to report a fault that endangers people, as URIs.
+    pub security_contact: Vec<String>,
     /// The URL under which clients reach the server, if it is known.
     pub public_url: Option<String>,
     /// Whether rate limits apply.
@@ -147,9 +151,11 @@ impl Application {
             limits: Limits::new(configuration.limits),
             registration: RegistrationPolicy::new(configuration.registration, configuration.limits),
             own_accesses: OwnAccesses::default(),
+            failed_tries: FailedTries::default(),
             checkpoints: Checkpoints::new(configuration.audit.checkpoints),
             notice: configuration.audit.notice,
             metrics: Metrics::install()?,
+            security_contact: configuration.security_contact,
             public_url: configuration.public_url,
             tombstone_days: configuration.tombstone_days,
             clock: configuration.clock,

@@ -12,5 +12,6 @@ pub mod open_files;
 pub mod operations;
 pub mod own_accesses;
 pub mod push_turns;
+pub mod security_txt;
 pub mod state;
 pub mod worker;

@@ -9,8 +9,8 @@ use mainstay_store::Store;
 
 use crate::{
     auth::{
-        access_token::Tokens, device_token::DeviceTokens, live_sessions::Sessions, password::Passwords,
-        password_filter::PasswordFilter, refresh_token::RefreshTokens,
+        access_token::Tokens, device_token::DeviceTokens, failed_tries::FailedTries, live_sessions::Sessions,
+        password::Passwords, password_filter::PasswordFilter, refresh_token::RefreshTokens,
         registration_policy::RegistrationPolicy,
     },
     http::{large_body::LargeBodies, rate_limit::Limits, running_keys::RunningKeys},
@@ -52,12 +52,16 @@ pub struct Parts {
     pub registration: RegistrationPolicy,
     /// What people do in sessions of their own, until it is written to their access logs.
     pub own_accesses: OwnAccesses,
+    /// Wrong passwords, until they are written to the events of their accounts.
+    pub failed_tries: FailedTries,
     /// Writes checkpoints of the audit.
     pub checkpoints: Checkpoints,
     /// The notice that goes with disclosures.
     pub notice: Notice,
     /// Metrics of this process.
     pub metrics: Metrics,
+    /// Where to report a fault that endangers people, as URIs.
+    pub security_contact: Vec<String>,
     /// The URL under which clients reach the server, if it is known.
     pub public_url: Option<String>,
     /// How long sync reports a deletion, in days.

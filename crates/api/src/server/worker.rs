@@ -7,13 +7,11 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use actix_web::rt;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use mainstay_store::{StoreError, timer::AT_ONCE};
+use mainstay_domain::account::IDLE_S;
+use mainstay_store::{StoreError, security_event::Collapse, timer::AT_ONCE};
 use metrics::counter;
 
-use crate::{
-    auth::refresh_token::IDLE_S,
-    server::{metrics::WORKER_FAILURES, state::State},
-};
+use crate::server::{metrics::WORKER_FAILURES, state::State};
 
 /// How often due timers are looked for and caches are swept.
 const TIMER_PERIOD: Duration = Duration::from_secs(5);
@@ -36,6 +34,9 @@ const ENDED_INVITE_US: i64 = 30 * 24 * 3600 * 1_000_000;
 
 /// How long invitations are kept after they have ended, in microseconds: 180 days.
 const ENDED_INVITATION_US: i64 = 180 * 24 * 3600 * 1_000_000;
+
+/// How long security events are kept, in microseconds: a year.
+const SECURITY_EVENT_US: i64 = 365 * 24 * 3600 * 1_000_000;
 
 /// How soon a job runs again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,9 @@ pub fn start(state: &State) {
 pub async fn write_audit(state: &State) {
     for job in audit_jobs(state) {
         job.run_once().await;
+    }
+    if let Err(error) = state.failed_tries.write(&state.store, Collapse::Never).await {
+        log::error!("counted wrong passwords are lost: {}", failure_kind(&error));
     }
 }
 
@@ -168,6 +172,16 @@ fn sign_in_jobs(state: &State) -> Vec<Job> {
                     .await
                     .map(finished)
             })
+        }),
+        job(state, "failed_tries", AUDIT_PERIOD, |state| {
+            Box::pin(async move {
+                state.failed_tries.write(&state.store, Collapse::ByHour).await?;
+                Ok(Progress::Done)
+            })
+        }),
+        job(state, "security_events", SWEEP_PERIOD, |state| {
+            let before = state.clock.micros() - SECURITY_EVENT_US;
+            Box::pin(async move { state.store.sweep_security_events(before).await.map(finished) })
         }),
     ]
 }
@@ -408,6 +422,7 @@ mod tests {
             master: MasterKeys::parse(&MasterKeys::generate().unwrap()).unwrap(),
             signing_keys: generate_signing_key().unwrap(),
             issuer: "mainstay".to_owned(),
+            security_contact: Vec::new(),
             public_url: None,
             limits: LimitMode::Off,
             registration: RegistrationSettings::default(),
@@ -453,6 +468,7 @@ mod tests {
             "invites",
             "invitations",
             "sessions",
+            "security_events",
         ];
         for (name, is_done) in outcomes().await {
             assert_eq!(is_done, !failing.contains(&name), "{name}");

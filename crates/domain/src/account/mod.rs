@@ -4,6 +4,7 @@ pub mod invite_code;
 pub mod password;
 pub mod quota;
 mod roles;
+mod session_life;
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use strum::{EnumString, IntoStaticStr};
@@ -14,6 +15,7 @@ pub use self::{
     invite_code::{InvitationCode, InviteCode},
     password::{CurrentPassword, Password},
     roles::Roles,
+    session_life::{IDLE_S, SessionTimes},
 };
 use crate::{
     reference::zone_country::country_of,
@@ -21,7 +23,8 @@ use crate::{
         email, if_still_valid, nullable,
         number::Int,
         place::{Country, Email, Locale, ZoneName},
-        text::{Label, Text},
+        secret_text::SecretText,
+        text::Label,
         timestamp::Timestamp,
         validation::Findings,
     },
@@ -294,7 +297,7 @@ pub struct Registration {
     /// The code of an invite, where the service needs one. Capitals, spaces and dashes make no difference. Where it needs
     /// none, the code is ignored.
     #[schema(write_only)]
-    pub invite_code: Option<Text<0, 100>>,
+    pub invite_code: Option<SecretText<0, 100>>,
 }
 
 impl Registration {
@@ -332,10 +335,10 @@ pub struct Login {
     /// The latest device token that this device got for the account. With it nobody else's wrong passwords delay the
     /// device. One that is not valid is ignored, and one with which somebody else guesses does no harm.
     #[schema(write_only)]
-    pub device_token: Option<Text<0, 200>>,
+    pub device_token: Option<SecretText<0, 200>>,
     /// The code of a second factor. No account has one yet, so it is ignored.
     #[schema(write_only)]
-    pub totp: Option<Text<1, 20>>,
+    pub totp: Option<SecretText<1, 20>>,
 }
 
 /// A change of the password.
@@ -382,7 +385,7 @@ pub struct Erasure {
 pub struct Refresh {
     /// The latest refresh token.
     #[schema(write_only)]
-    pub refresh_token: Text<1, 500>,
+    pub refresh_token: SecretText<1, 500>,
 }
 
 /// The part of a session that is stored encrypted.
@@ -402,6 +405,35 @@ mod tests {
     use strum::VariantArray;
 
     use super::*;
+
+    #[test]
+    fn no_request_with_a_secret_shows_it() {
+        let secret = "rivers bend slowly";
+        let shown = |text: &str| match text {
+            "login" => {
+                let login = serde_json::json!({ "email": "sam@example.org", "password": secret, "device_token": secret, "totp": secret });
+                format!("{:?}", serde_json::from_value::<Login>(login).unwrap())
+            }
+            "refresh" => {
+                let refresh = serde_json::json!({ "refresh_token": secret });
+                format!("{:?}", serde_json::from_value::<Refresh>(refresh).unwrap())
+            }
+            "change" => {
+                let change = serde_json::json!({ "current_password": secret, "new_password": secret });
+                format!("{:?}", serde_json::from_value::<PasswordChange>(change).unwrap())
+            }
+            _ => {
+                let registration = serde_json::json!({ "email": "sam@example.org", "password": secret, "time_zone": "UTC", "invite_code": secret });
+                format!(
+                    "{:?}",
+                    serde_json::from_value::<Registration>(registration).unwrap()
+                )
+            }
+        };
+        for request in ["login", "refresh", "change", "registration"] {
+            assert!(!shown(request).contains("rivers"), "{request}");
+        }
+    }
 
     #[test]
     fn a_role_has_the_same_name_everywhere() {

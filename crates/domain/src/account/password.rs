@@ -14,6 +14,7 @@ use utoipa::{
         schema::{ObjectBuilder, Schema, SchemaType, Type},
     },
 };
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::value::{
     text::TextFault,
@@ -28,7 +29,9 @@ const MAX_PARTS: usize = 4;
 
 /// A password of `MIN` to 128 characters. They are counted in the composed form of Unicode (NFC), because one keyboard
 /// sends `ü` as one character and another as two. Any character is allowed.
-#[derive(Clone)]
+///
+/// It is wiped from memory when it is dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct PasswordText<const MIN: usize> {
     composed: String,
     other: Option<String>,
@@ -82,7 +85,11 @@ impl<const MIN: usize> fmt::Debug for PasswordText<MIN> {
 
 impl<'de, const MIN: usize> Deserialize<'de> for PasswordText<MIN> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        // A text with escapes is a copy of its own.
+        let text = match Cow::<'de, str>::deserialize(deserializer)? {
+            Cow::Borrowed(text) => return Self::parse(text).map_err(de::Error::custom),
+            Cow::Owned(text) => Zeroizing::new(text),
+        };
         Self::parse(&text).map_err(de::Error::custom)
     }
 }

@@ -11,6 +11,7 @@ pub mod list;
 pub mod locale;
 pub mod number;
 pub mod place;
+pub mod secret_text;
 pub mod text;
 pub mod timestamp;
 pub mod unicode;

@@ -13,6 +13,7 @@ use utoipa::{
         schema::{ObjectBuilder, Schema, SchemaType, Type},
     },
 };
+use zeroize::Zeroize;
 
 use crate::value::{
     unicode::{is_refused_control, is_visible},
@@ -216,6 +217,12 @@ impl<const MIN: usize, const MAX: usize> fmt::Debug for Text<MIN, MAX> {
 impl<const MIN: usize, const MAX: usize> fmt::Display for Text<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl<const MIN: usize, const MAX: usize> Zeroize for Text<MIN, MAX> {
+    fn zeroize(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
         schema::{
             access_log, account_state::ERASING, accounts, audit_heads, consent_recipients, consents,
             disclosures, kept_answers, logins, peer_profiles, people, record_history, record_items, records,
-            restrictions, sessions, shared_looks, timers,
+            restrictions, security_events, sessions, shared_looks, timers,
         },
         types::{DbTimestamp, DbUuid},
     },
@@ -178,6 +178,7 @@ pub(crate) fn delete_rows(conn: &mut Conn, no: i64, now: DbTimestamp) -> Result<
         diesel::delete(access_log::table.filter(access_log::person_no.eq(no))).execute(c)?;
         diesel::delete(people::table.filter(people::person_no.eq(no))).execute(c)?;
         diesel::delete(sessions::table.filter(sessions::account_no.eq(no))).execute(c)?;
+        diesel::delete(security_events::table.filter(security_events::account_no.eq(no))).execute(c)?;
         diesel::delete(logins::table.filter(logins::account_no.eq(no))).execute(c)?;
         diesel::delete(accounts::table.filter(accounts::no.eq(no))).execute(c)?;
     });

@@ -70,6 +70,18 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::{BigInt, Binary, SmallInt};
+    use crate::engine::types::{Identifier, Instant};
+    security_events (account_no, id) {
+        account_no -> BigInt,
+        id -> Identifier,
+        at -> Instant,
+        class -> SmallInt,
+        sealed -> Binary,
+    }
+}
+
+table! {
     use diesel::sql_types::{BigInt, Binary};
     use crate::engine::types::Instant;
     login_delays (key) {

@@ -14,6 +14,7 @@ mod public_search;
 mod quota_limits;
 mod quota_model;
 mod rotation;
+mod security_event;
 mod statements;
 mod stored_responses;
 mod sweeps;

@@ -17,6 +17,7 @@ use mainstay_domain::{
     goal::Goal,
     plan::Plan,
     record::{Draft, Incoming, Kind, Record, draft},
+    security_event::{SecurityEvent, SecurityEventCode},
     value::place::{Email, ZoneName},
 };
 use uuid::Uuid;
@@ -33,7 +34,8 @@ use crate::{
     engine::{connection::Conn, single},
     login_delay::{DelayKey, Failures},
     on,
-    session::{NewSession, Rotation},
+    security_event::{Collapse, CountedFailures, EventRange},
+    session::{BegunFrom, NewSession, Rotation, SessionRange},
 };
 
 static STATEMENTS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -115,6 +117,7 @@ pub(super) async fn sign_up_as(store: &Store, id: u128, address: &str) -> (Perso
         id: session,
         refresh_hash: vec![1],
         content: SealedSession::default(),
+        begun_from: BegunFrom::default(),
     };
     store.create_account(new, Some(first), None, NOW).await.unwrap();
     let principal = store.principal(account, session, 0).await.unwrap().unwrap();
@@ -159,9 +162,28 @@ async fn live_a_day(store: &Store) {
     help_each_other(store, (&scope, session)).await;
     store.sweep_tombstones(0).await.unwrap();
     store.sweep_sessions(NOW, 1).await.unwrap();
+    live_with_events(store, &scope).await;
     store.resume_erasures(NOW).await.unwrap();
     store.sweep_pending_keys(0).await.unwrap();
     store.erase_account(account, NOW).await.unwrap();
+}
+
+/// Adds events of one account, reads them and deletes old ones.
+async fn live_with_events(store: &Store, scope: &PersonScope) {
+    let failures = CountedFailures {
+        account: scope.account(),
+        event: SecurityEvent::new(SecurityEventCode::SignInFailed),
+        last_at: NOW,
+    };
+    store
+        .add_counted_failures(failures, Collapse::ByHour)
+        .await
+        .unwrap();
+    for after in [None, Some((NOW, Uuid::max()))] {
+        let range = EventRange { after, limit: 30 };
+        store.security_events(scope, range).await.unwrap();
+    }
+    store.sweep_security_events(0).await.unwrap();
 }
 
 /// Writes to the audit of one person, and reads it in every way.
@@ -255,7 +277,7 @@ async fn sign_in_again(store: &Store, account: Uuid, session: Uuid) {
         .rotate_session(account, session, rotation, NOW)
         .await
         .unwrap();
-    store.sessions(account, 0).await.unwrap();
+    store.sessions(account, 0, SessionRange::ALL).await.unwrap();
     let keys = [
         DelayKey::Account("sam".to_owned()),
         DelayKey::Network("192.0.2.1".to_owned()),
@@ -271,9 +293,15 @@ async fn sign_in_again(store: &Store, account: Uuid, session: Uuid) {
     let password = PasswordReplacement {
         verified_generation: 1,
         hash: "other".to_owned(),
+        network: None,
     };
     store
         .change_password(account, password, session, None, NOW)
+        .await
+        .unwrap();
+    let event = SecurityEvent::new(SecurityEventCode::OtherSessionsEnded);
+    store
+        .end_other_sessions(account, event, session, None, NOW)
         .await
         .unwrap();
 }

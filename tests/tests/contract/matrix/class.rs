@@ -77,8 +77,18 @@ const PUBLIC: &[&str] = &[
 ];
 
 /// Operations on the caller's own account and its sessions.
-const OWN_ACCOUNT: &[&str] =
-    &["changePassword", "deleteMe", "endSession", "getMe", "listSessions", "logout", "replaceMe", "updateMe"];
+const OWN_ACCOUNT: &[&str] = &[
+    "changePassword",
+    "deleteMe",
+    "endOtherSessions",
+    "endSession",
+    "getMe",
+    "listSecurityEvents",
+    "listSessions",
+    "logout",
+    "replaceMe",
+    "updateMe",
+];
 
 /// Operations that are the same for everyone who has signed in.
 const REFERENCE: &[&str] = &["getQuestionnaire", "listPractices", "listQuestionnaires"];

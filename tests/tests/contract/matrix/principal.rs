@@ -58,7 +58,7 @@ impl Principal {
 }
 
 /// Operations that end sessions, so that each caller of them is a new one.
-const ENDING: [&str; 3] = ["changePassword", "deleteMe", "logout"];
+const ENDING: [&str; 4] = ["changePassword", "deleteMe", "endOtherSessions", "logout"];
 
 /// The callers of a server.
 pub struct Principals {

@@ -78,7 +78,7 @@ pub fn rotate(path: &Path) -> Result<(), String> {
                 .to_owned(),
         );
     }
-    file.keys.insert(0, Zeroizing::new(new_key()?));
+    file.keys.insert(0, new_key()?);
     file.store(path)?;
     say(&format!(
         "Running servers sign with the new key within seconds. After {} minutes run `mainstay keys retire --signing-key`.",
@@ -96,7 +96,7 @@ pub fn stage(path: &Path) -> Result<(), String> {
                 .to_owned(),
         );
     }
-    file.keys.push(Zeroizing::new(new_key()?));
+    file.keys.push(new_key()?);
     file.is_staged = true;
     file.store(path)?;
     say(
@@ -160,8 +160,8 @@ pub fn retire_at_once(path: &Path) -> Result<(), String> {
     say(&format!("retired {}", counted(retired, "signing key")))
 }
 
-fn new_key() -> Result<String, String> {
-    generate_signing_key().map(|key| key.trim().to_owned())
+fn new_key() -> Result<Zeroizing<String>, String> {
+    generate_signing_key().map(|key| Zeroizing::new(key.trim().to_owned()))
 }
 
 /// What to do if the file cannot be written, as with a secret that is mounted.

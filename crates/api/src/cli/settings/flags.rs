@@ -60,6 +60,10 @@ flags! {
     /// The URL under which clients reach the server (`MAINSTAY_PUBLIC_URL`).
     #[arg(long, global = true, value_name = "URL")]
     public_url;
+    /// Where to report a fault that endangers people: URIs (`mailto:`, `https:`, `tel:`), separated by commas
+    /// (`MAINSTAY_SECURITY_CONTACT`).
+    #[arg(long, global = true, value_name = "URIS")]
+    security_contact;
     /// A filter for log lines, in the syntax of `env_logger` (`MAINSTAY_LOG`).
     #[arg(long, global = true, value_name = "FILTER")]
     log;

@@ -223,6 +223,7 @@ impl Values {
                 .path("erasure_ledger")
                 .unwrap_or_else(|| data_dir.join("erasures.jsonl")),
             public_url: self.get("public_url", public_url),
+            security_contact: self.get("security_contact", security_contact).unwrap_or_default(),
             log: self.get("log", log_filter).unwrap_or_else(|| "info".to_owned()),
             log_format: self.get("log_format", log_format).unwrap_or(LogFormat::Text),
             workers,
@@ -263,6 +264,24 @@ fn public_url(text: &str) -> Result<String, String> {
     } else {
         Err("must be an http or https URL".to_owned())
     }
+}
+
+/// Reads where to report faults. The URIs become lines of a file, so nothing in them may end a line.
+fn security_contact(text: &str) -> Result<Vec<String>, String> {
+    let is_contact = |uri: &str| {
+        let scheme = ["mailto:", "https://", "tel:"]
+            .into_iter()
+            .find(|scheme| uri.starts_with(scheme));
+        uri.bytes().all(|byte| byte.is_ascii_graphic())
+            && scheme.is_some_and(|scheme| uri.len() > scheme.len())
+    };
+    let uris = text.split(',').map(str::trim).filter(|uri| !uri.is_empty());
+    uris.map(|uri| {
+        is_contact(uri)
+            .then(|| uri.to_owned())
+            .ok_or_else(|| "must be URIs that begin with mailto:, https:// or tel:".to_owned())
+    })
+    .collect()
 }
 
 fn log_filter(text: &str) -> Result<String, String> {
