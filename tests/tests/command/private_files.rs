@@ -91,7 +91,7 @@ async fn doctor_reports_what_others_can_reach_and_changes_nothing(database: &Dat
     assert!(is_well && said.contains("ok      private files"), "{said}");
     let path = database.path().join("keys.db");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).expect("it is ours");
-    fs::set_permissions(database.path(), fs::Permissions::from_mode(0o750)).expect("it is ours");
+    fs::set_permissions(database.path(), fs::Permissions::from_mode(0o705)).expect("it is ours");
     let (is_well, said) = doctor();
     let expected = "FAULT   private files: other users may reach ";
     assert!(

@@ -112,9 +112,10 @@ pub fn find_exposed(settings: &Settings) -> Exposed {
     }
     Exposed {
         files: exposed,
+        // A group may be there for a reason, as on volumes of Kubernetes. The files are not for it.
         folders: folders
             .into_iter()
-            .filter(|folder| is_open(folder, 0o077))
+            .filter(|folder| is_open(folder, 0o007))
             .collect(),
     }
 }

@@ -69,6 +69,7 @@ const PUBLIC: &[&str] = &[
     "getPart2Notice",
     "getProblemPage",
     "getReadiness",
+    "getSecurityTxt",
     "listHelplines",
     "listMeetings",
     "login",
