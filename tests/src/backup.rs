@@ -8,7 +8,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    database::{Database, Engine},
+    database::{Database, Engine, private_directory},
     process,
 };
 
@@ -21,7 +21,7 @@ pub struct Backup<'a> {
 impl<'a> Backup<'a> {
     /// Takes a backup of a database, whether its server runs or not.
     pub async fn take(database: &'a Database) -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
+        let directory = private_directory();
         let mut command = process::command(database);
         command.args(["backup", "--out"]).arg(directory.path());
         run(command).await;

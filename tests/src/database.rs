@@ -36,6 +36,12 @@ fn postgres_url() -> String {
     )
 }
 
+/// A temporary directory that only its owner can enter, as one that the server makes.
+pub fn private_directory() -> TempDir {
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    tempfile::Builder::new().permissions(permissions).tempdir().expect("a temporary directory")
+}
+
 fn psql(url: &str, sql: &str) -> String {
     let output = Command::new("psql")
         .args([
@@ -58,7 +64,7 @@ fn psql(url: &str, sql: &str) -> String {
 impl Database {
     /// Creates a database.
     pub fn create(engine: Engine) -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
+        let directory = private_directory();
         let name = format!("t{}", uuid::Uuid::from_u128(rand()).simple());
         let url = match engine {
             Engine::Sqlite => format!("sqlite:{}", directory.path().join("mainstay.db").display()),

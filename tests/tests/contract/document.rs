@@ -25,6 +25,7 @@ const PUBLIC: [&str; 14] = [
     "getPart2Notice",
     "getProblemPage",
     "getReadiness",
+    "getSecurityTxt",
     "listHelplines",
     "listMeetings",
     "login",

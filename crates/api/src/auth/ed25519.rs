@@ -34,11 +34,13 @@ struct Ed25519Signer(SigningKey);
 /// Verifies with a public key.
 struct Ed25519Verifier(VerifyingKey);
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the provider has")]
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     check(*algorithm, key.family())?;
     Ok(Box::new(Ed25519Signer(private_key(key.as_bytes())?)))
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that the provider has")]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
     check(*algorithm, key.family())?;
     let bytes = <&[u8; 32]>::try_from(key.try_get_as_bytes()?);
@@ -67,6 +69,7 @@ fn public_key(der: &[u8], curve: &EllipticCurve) -> Result<Vec<u8>, Error> {
     Ok(private_key(der)?.verifying_key().as_bytes().to_vec())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the form that the provider has")]
 fn digest(data: &[u8], hash: ThumbprintHash) -> Result<Vec<u8>, Error> {
     match hash {
         ThumbprintHash::SHA256 => Ok(Sha256::digest(data).to_vec()),

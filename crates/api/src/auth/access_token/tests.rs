@@ -131,10 +131,9 @@ fn forged(pem: &str, header: &Value, claims: &Value) -> String {
 }
 
 #[test]
-fn a_token_that_the_right_key_signed_is_judged_by_its_header_and_claims() {
+fn a_token_that_the_right_key_signed_is_judged_by_its_header() {
     let pem = generate_signing_key().unwrap();
     let tokens = Tokens::new(&pem, "mainstay").unwrap();
-    let none = json!({});
     let other_kid = SigningKeys::parse(&generate_signing_key().unwrap()).unwrap();
     let headers = [
         (json!({}), true),
@@ -158,9 +157,15 @@ fn a_token_that_the_right_key_signed_is_judged_by_its_header_and_claims() {
         (json!({ "alg": null }), false),
     ];
     for (header, is_valid) in headers {
-        let found = tokens.verify(&forged(&pem, &header, &none), at(NOW));
+        let found = tokens.verify(&forged(&pem, &header, &json!({})), at(NOW));
         assert_eq!(found.is_some(), is_valid, "{header}");
     }
+}
+
+#[test]
+fn a_token_that_the_right_key_signed_is_judged_by_its_claims() {
+    let pem = generate_signing_key().unwrap();
+    let tokens = Tokens::new(&pem, "mainstay").unwrap();
     let claims = [
         (json!({ "nbf": NOW }), true),
         (json!({ "nbf": NOW + CLOCK_SLACK_S }), true),
@@ -191,7 +196,7 @@ fn a_token_that_the_right_key_signed_is_judged_by_its_header_and_claims() {
         (json!({ "role": null }), false),
     ];
     for (claims, is_valid) in claims {
-        let token = forged(&pem, &none, &claims);
+        let token = forged(&pem, &json!({}), &claims);
         for _also_from_the_cache in 0..2 {
             assert_eq!(tokens.verify(&token, at(NOW)).is_some(), is_valid, "{claims}");
         }
