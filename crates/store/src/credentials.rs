@@ -23,7 +23,7 @@ use crate::{
     key::seal::fill_random,
     on,
     security_event::append,
-    session::end_others,
+    session::end::end_others,
 };
 
 /// What a hash begins with that is bound to its account. A hash of an earlier version begins with the `$` of the PHC format.

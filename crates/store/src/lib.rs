@@ -26,6 +26,7 @@ pub mod installation;
 pub mod invitation;
 pub mod invite;
 pub mod key;
+mod live_account;
 pub mod login_delay;
 pub mod meeting;
 mod peer_profile;

@@ -19,8 +19,8 @@ use crate::{
         scope::PersonScope,
         seal::{DataKeys, fill_random},
     },
+    live_account::account_no,
     on,
-    session::account_no,
 };
 
 /// What the seal of an event is bound to.

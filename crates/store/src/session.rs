@@ -1,6 +1,6 @@
 //! Sessions: one for each device that is signed in, with a rotating refresh token.
 
-mod end;
+pub(crate) mod end;
 mod list;
 
 use diesel::{BoolExpressionMethods, ExpressionMethods, JoinOnDsl, OptionalExtension, QueryDsl, RunQueryDsl};
@@ -11,7 +11,6 @@ use mainstay_domain::{
 };
 use uuid::Uuid;
 
-pub(crate) use self::end::end_others;
 use self::end::make_room;
 pub use self::list::{Device, SessionRange};
 use crate::{
@@ -30,6 +29,7 @@ use crate::{
         scope::{PersonScope, Urgency},
         seal::DataKeys,
     },
+    live_account::account_no,
     login_delay::CLOCK_SLACK_US,
     on,
     quota::{OWN_QUOTA, OwnQuota},
@@ -389,20 +389,4 @@ impl Store {
 fn parse_role(text: &str) -> Result<Role> {
     let role = text.parse::<Role>().ok();
     role.ok_or(StoreError::Internal("an unknown role".to_owned()))
-}
-
-/// The number of an account. It is locked against its erasure, which then finds what this transaction writes.
-///
-/// # Errors
-/// [`StoreError::PersonGone`].
-pub(crate) fn account_no(conn: &mut Conn, account: Uuid) -> Result<i64> {
-    let query = accounts::table
-        .filter(accounts::id.eq(DbUuid(account)))
-        .filter(accounts::state.eq(ACTIVE))
-        .select(accounts::no);
-    let found: Option<i64> = match conn {
-        Conn::Sqlite(c) => query.first(c).optional()?,
-        Conn::Postgres(c) => query.for_share().first(c).optional()?,
-    };
-    found.ok_or(StoreError::PersonGone)
 }

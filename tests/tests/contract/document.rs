@@ -16,7 +16,7 @@ const ROLES: &str = include_str!("../../../docs/roles.md");
 const REFERENCE: [&str; 2] = ["/v1/meetings", "/v1/questionnaires"];
 
 /// Operations that need no sign-in.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 15] = [
     "getDocs",
     "getJwks",
     "getLiveness",

@@ -7,7 +7,6 @@ use mainstay_domain::{
 };
 use uuid::Uuid;
 
-use super::account_no;
 use crate::{
     Store,
     engine::{
@@ -18,6 +17,7 @@ use crate::{
     error::{Result, StoreError},
     idempotency::StoredResponse,
     key::seal::DataKeys,
+    live_account::account_no,
     on,
     security_event::append,
 };

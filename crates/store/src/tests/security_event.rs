@@ -45,11 +45,11 @@ async fn events_are_added_and_never_changed(database: TestDatabase) {
     let (scope, _) = sign_up(&store).await;
     assert!(
         store
-            .add_counted_failures(failures(scope.account(), NOW), Collapse::ByHour)
+            .add_counted_failures(failures(scope.account(), NOW + 1), Collapse::ByHour)
             .await
             .unwrap()
     );
-    let again = failures(scope.account(), NOW + 1);
+    let again = failures(scope.account(), NOW + 2);
     assert!(
         !store
             .add_counted_failures(again.clone(), Collapse::ByHour)
