@@ -35,6 +35,7 @@ use crate::{
     session::NewSession,
 };
 
+pub use self::erasure::ErasureProgress;
 pub(crate) use self::erasure::delete_rows;
 
 /// The generation of the device tokens of a new account. Later ones are random.
@@ -113,7 +114,7 @@ impl Store {
                 return Err(StoreError::EmailTaken);
             }
             if let Some(keep) = keep {
-                keep.insert(conn, no, now)?;
+                keep.insert(conn, (no, session.as_ref().map(|session| session.id)), now)?;
             }
             let event = match &session {
                 Some(session) => session.event(SecurityEventCode::Registered),

@@ -188,7 +188,7 @@ impl Store {
             let no: i64 = on!(&mut *conn, |c| change.get_result(c))?;
             end_others(conn, no, session, now)?;
             append(conn, no, &keys, &event, now)?;
-            keep.map_or(Ok(()), |keep| keep.insert(conn, no, DbTimestamp(now)))
+            keep.map_or(Ok(()), |keep| keep.insert(conn, (no, None), DbTimestamp(now)))
         });
         write.await
     }

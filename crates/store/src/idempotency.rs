@@ -1,4 +1,7 @@
 //! First responses to requests with an `Idempotency-Key`, stored in the transaction of their effect.
+//!
+//! A response with tokens ends with its session, and every response with its account. If the record that a response shows is
+//! purged, the row stays without its text, so that the request is not carried out a second time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +17,7 @@ use crate::{
         schema::{kept_answers, people},
         statement::length,
         sweep::{Dated, SWEPT_AT_ONCE},
-        types::DbTimestamp,
+        types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
     key::seal::{DataKeys, Secret, sealed_len},
@@ -179,12 +182,14 @@ impl Records<'_> {
     /// The first response to a request of this person, if it is stored.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`] if the key was used for another request.
+    /// [`StoreError::KeyReused`] if the key was used for another request; [`StoreError::IdDeleted`] if the record that the
+    /// response showed was purged.
     pub fn stored_response(&mut self, key: &IdempotencyKey) -> Result<Option<Vec<u8>>> {
-        let sealed = find(self.conn, self.scope.no, key)?;
-        sealed
-            .map(|sealed| self.scope.keys.open("answer", Uuid::nil(), &sealed))
-            .transpose()
+        match find(self.conn, self.scope.no, key)? {
+            None => Ok(None),
+            Some(purged) if purged.is_empty() => Err(StoreError::IdDeleted),
+            Some(sealed) => self.scope.keys.open("answer", Uuid::nil(), &sealed).map(Some),
+        }
     }
 }
 
@@ -208,10 +213,13 @@ impl LockedWriter<'_, '_> {
         if !self.writer().count_kept_bytes(sealed_len(response.len()))? {
             return Ok(());
         }
+        let record_id = self.writer().last_record.map(DbUuid);
         let (conn, scope, now) = self.writer().parts();
         let row = Row {
             person_no: scope.no,
             account_no: None,
+            session_id: None,
+            record_id,
             sealed: scope.keys.seal("answer", Uuid::nil(), response)?,
         };
         insert(conn, key, row, now)
@@ -246,12 +254,20 @@ impl StoredResponse {
         delete(conn, &self.key.key)
     }
 
-    /// Stores the response. It belongs to the account with that number, and is erased with it.
-    pub(crate) fn insert(&self, conn: &mut Conn, account_no: i64, now: DbTimestamp) -> Result<()> {
+    /// Stores the response. It belongs to the account with that number, and is erased with it. If it has the tokens of a
+    /// session, it ends with that.
+    pub(crate) fn insert(
+        &self,
+        conn: &mut Conn,
+        (account_no, session): (i64, Option<Uuid>),
+        now: DbTimestamp,
+    ) -> Result<()> {
         let sealed = keys_without_sign_in(&self.key)?.seal("answer", Uuid::nil(), &self.answer)?;
         let row = Row {
             person_no: NOBODY,
             account_no: Some(account_no),
+            session_id: session.map(DbUuid),
+            record_id: None,
             sealed,
         };
         insert(conn, &self.key, row, now)?;
@@ -269,6 +285,22 @@ fn make_room(conn: &mut Conn, account_no: i64) -> Result<()> {
         .offset(MAX_PUBLIC);
     let keys: Vec<Vec<u8>> = on!(&mut *conn, |c| beyond.load(c))?;
     keys.iter().try_for_each(|key| delete(conn, key))
+}
+
+/// Deletes the responses that hold tokens of sessions which have just ended.
+pub(crate) fn end_with_sessions(conn: &mut Conn, account_no: i64, ended: &[DbUuid]) -> Result<()> {
+    let rows = kept_answers::table
+        .filter(kept_answers::account_no.eq(account_no))
+        .filter(kept_answers::session_id.eq_any(ended));
+    on!(conn, |c| diesel::delete(rows).execute(c))?;
+    Ok(())
+}
+
+/// Deletes every response to requests without sign-in of an account.
+pub(crate) fn end_with_account(conn: &mut Conn, account_no: i64) -> Result<()> {
+    let rows = kept_answers::table.filter(kept_answers::account_no.eq(account_no));
+    on!(conn, |c| diesel::delete(rows).execute(c))?;
+    Ok(())
 }
 
 /// Deletes the response to a request without sign-in.
@@ -301,6 +333,10 @@ struct Row {
     person_no: i64,
     /// The account that a response to a request without sign-in belongs to.
     account_no: Option<i64>,
+    /// The session whose tokens the response has.
+    session_id: Option<DbUuid>,
+    /// The record that the response shows.
+    record_id: Option<DbUuid>,
     sealed: Vec<u8>,
 }
 
@@ -308,6 +344,8 @@ fn insert(conn: &mut Conn, key: &IdempotencyKey, row: Row, now: DbTimestamp) -> 
     let row = (
         kept_answers::person_no.eq(row.person_no),
         kept_answers::account_no.eq(row.account_no),
+        kept_answers::session_id.eq(row.session_id),
+        kept_answers::record_id.eq(row.record_id),
         kept_answers::key.eq(&key.key),
         kept_answers::fingerprint.eq(&key.fingerprint),
         kept_answers::sealed.eq(row.sealed),

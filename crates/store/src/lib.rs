@@ -78,8 +78,8 @@ pub use crate::{
         scope::{PersonScope, Urgency, VersionTag},
     },
     record::{
-        Change, Created, Expected, KeyedRecords, LockedWriter, Order, Part, Range, RecordWriter, Records,
-        Replaced, SealedDraft, Since, Stored, SyncState,
+        Change, Created, Expected, History, KeyedRecords, LockedWriter, Order, Part, Range, RecordWriter,
+        Records, Replaced, SealedDraft, Since, Stored, SyncState,
         history::{Version, VersionPage, VersionRange},
     },
     rotation::{KeyUse, Rotated, RotationLock, rotate},

@@ -7,8 +7,14 @@ use uuid::Uuid;
 
 use crate::{
     Store,
-    engine::{connection::Conn, schema::login_delays, sweep::SWEPT_AT_ONCE, types::DbTimestamp},
+    engine::{
+        connection::Conn,
+        schema::{login_delays, logins},
+        sweep::SWEPT_AT_ONCE,
+        types::DbTimestamp,
+    },
     error::Result,
+    key::seal::Secret,
     on,
 };
 
@@ -79,7 +85,7 @@ impl Store {
         let read = self.data.read(move |conn| {
             let rows = login_delays::table
                 .filter(login_delays::key.eq_any(&keys))
-                .select(login_delays::all_columns);
+                .select(COLUMNS);
             let rows: Vec<Row> = on!(conn, |c| rows.load(c))?;
             let of_key = |key: &Vec<u8>| rows.iter().find(|row| row.0 == *key).map(Failures::from);
             Ok(keys.iter().map(|key| of_key(key).unwrap_or_default()).collect())
@@ -94,7 +100,8 @@ impl Store {
         keys: &[DelayKey],
         next: impl FnOnce(&[Failures]) -> Option<Vec<Failures>> + Send + 'static,
     ) -> Result<Vec<Failures>> {
-        let keys = self.delay_indexes(keys);
+        let owners: Vec<_> = keys.iter().map(|key| self.delay_owner(key)).collect();
+        let keys: Vec<_> = self.delay_indexes(keys).into_iter().zip(owners).collect();
         let write = self.data.write(move |conn| change(conn, &keys, next));
         write.await
     }
@@ -102,6 +109,23 @@ impl Store {
     /// Deletes failures that are an hour old at `now` (microseconds), or from a clock that was ahead. Gives their number.
     pub async fn sweep_failures(&self, now: i64) -> Result<usize> {
         self.data.sweep(move |conn| sweep_some_failures(conn, now)).await
+    }
+
+    /// The keyed hash by which the failures of an address or an account are found when it is erased. A network has none.
+    fn delay_owner(&self, key: &DelayKey) -> Option<Vec<u8>> {
+        match key {
+            DelayKey::Account(email)
+            | DelayKey::Pair { email, .. }
+            | DelayKey::Customer { email, .. }
+            | DelayKey::Line { email, .. } => {
+                let login = self.blind_index.mac(&[b"email", email.as_bytes()]);
+                Some(owner_of_login(&self.blind_index, &login))
+            }
+            DelayKey::Device { account, .. } | DelayKey::Session { account, .. } => {
+                Some(owner_of_account(&self.blind_index, *account))
+            }
+            DelayKey::Network(_) => None,
+        }
     }
 
     fn delay_indexes(&self, keys: &[DelayKey]) -> Vec<Vec<u8>> {
@@ -128,6 +152,51 @@ impl Store {
     }
 }
 
+/// The owner of the failures of an address, from the keyed hash by which the account is found at sign-in. It is not that hash,
+/// so that the table does not tell which addresses have an account.
+fn owner_of_login(blind_index: &Secret, email_index: &[u8]) -> Vec<u8> {
+    blind_index.mac(&[b"delay-owner", email_index]).to_vec()
+}
+
+fn owner_of_account(blind_index: &Secret, account: Uuid) -> Vec<u8> {
+    blind_index.mac(&[b"delay-owner", account.as_bytes()]).to_vec()
+}
+
+/// Deletes the failures of an account that is erased: those of its addresses, devices and sessions.
+pub(crate) fn forget_failures(
+    conn: &mut Conn,
+    blind_index: &Secret,
+    (account, no): (Uuid, i64),
+) -> Result<()> {
+    let addresses = logins::table
+        .filter(logins::account_no.eq(no))
+        .select(logins::email_index);
+    let addresses: Vec<Vec<u8>> = on!(&mut *conn, |c| addresses.load(c))?;
+    let mut owners = vec![owner_of_account(blind_index, account)];
+    owners.extend(addresses.iter().map(|index| owner_of_login(blind_index, index)));
+    let rows = login_delays::table.filter(login_delays::owner.eq_any(&owners));
+    if let Conn::Postgres(c) = &mut *conn {
+        // A try to sign in locks them in this order too, so the two never wait for each other.
+        let locked = rows.order(login_delays::key).select(login_delays::key);
+        locked.for_update().load::<Vec<u8>>(c)?;
+    }
+    let rows = login_delays::table.filter(login_delays::owner.eq_any(&owners));
+    on!(conn, |c| diesel::delete(rows).execute(c))?;
+    Ok(())
+}
+
+const COLUMNS: (
+    login_delays::key,
+    login_delays::failures,
+    login_delays::retry_at,
+    login_delays::updated_at,
+) = (
+    login_delays::key,
+    login_delays::failures,
+    login_delays::retry_at,
+    login_delays::updated_at,
+);
+
 type Row = (Vec<u8>, i64, DbTimestamp, DbTimestamp);
 
 impl From<&Row> for Failures {
@@ -144,19 +213,19 @@ impl From<&Row> for Failures {
 /// two wait for each other.
 fn change(
     conn: &mut Conn,
-    keys: &[Vec<u8>],
+    keys: &[(Vec<u8>, Option<Vec<u8>>)],
     next: impl FnOnce(&[Failures]) -> Option<Vec<Failures>>,
 ) -> Result<Vec<Failures>> {
-    let mut ordered: Vec<(usize, &Vec<u8>)> = keys.iter().enumerate().collect();
-    ordered.sort_by_key(|(_, key)| *key);
+    let mut ordered: Vec<(usize, &(Vec<u8>, Option<Vec<u8>>))> = keys.iter().enumerate().collect();
+    ordered.sort_by_key(|(_, (key, _))| key);
     let mut locked = Vec::with_capacity(keys.len());
-    for (place, key) in &ordered {
-        locked.push((*place, lock(conn, key)?));
+    for (place, (key, owner)) in &ordered {
+        locked.push((*place, lock(conn, key, owner.as_deref())?));
     }
     locked.sort_by_key(|(place, _)| *place);
     let before: Vec<Failures> = locked.into_iter().map(|(_, failures)| failures).collect();
     if let Some(after) = next(&before) {
-        for (key, failures) in keys.iter().zip(after) {
+        for ((key, _), failures) in keys.iter().zip(after) {
             let row = login_delays::table.filter(login_delays::key.eq(key));
             let change = diesel::update(row).set((
                 login_delays::failures.eq(failures.count),
@@ -170,19 +239,20 @@ fn change(
 }
 
 /// Locks the row of a key, which is inserted if it is missing, so that tries at the same moment all count.
-fn lock(conn: &mut Conn, key: &[u8]) -> Result<Failures> {
+fn lock(conn: &mut Conn, key: &[u8], owner: Option<&[u8]>) -> Result<Failures> {
     let first = (
         login_delays::key.eq(key),
         login_delays::failures.eq(0),
         login_delays::retry_at.eq(DbTimestamp(0)),
         login_delays::updated_at.eq(DbTimestamp(0)),
+        login_delays::owner.eq(owner),
     );
     let lock = diesel::insert_into(login_delays::table)
         .values(first)
         .on_conflict(login_delays::key)
         .do_update()
         .set(login_delays::failures.eq(login_delays::failures))
-        .returning(login_delays::all_columns);
+        .returning(COLUMNS);
     let row: Row = on!(conn, |c| lock.get_result(c))?;
     Ok(Failures::from(&row))
 }

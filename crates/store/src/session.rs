@@ -24,7 +24,7 @@ use crate::{
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    idempotency::StoredResponse,
+    idempotency::{StoredResponse, end_with_sessions},
     key::{
         scope::{PersonScope, Urgency},
         seal::DataKeys,
@@ -185,7 +185,7 @@ impl Store {
                 Conn::Postgres(c) => query.for_share().first(c)?,
             };
             if let Some(keep) = keep {
-                keep.insert(conn, no, DbTimestamp(now))?;
+                keep.insert(conn, (no, Some(session.id)), DbTimestamp(now))?;
             }
             let code = if session.begun_from.is_known_device {
                 SecurityEventCode::SignedIn
@@ -365,7 +365,7 @@ impl Store {
             ));
             let is_first = on!(&mut *conn, |c| change.execute(c))? == 1;
             if let Some(keep) = keep.filter(|_| is_first) {
-                keep.insert(conn, no, DbTimestamp(now))?;
+                keep.insert(conn, (no, Some(session)), DbTimestamp(now))?;
             }
             Ok(is_first)
         });

@@ -1,5 +1,5 @@
 //! Tombstones: they stay long enough for every device to learn of a deletion, and are swept then, with the earlier versions of
-//! the record.
+//! the record and what others gave to it. The bare id stays, so that no other record ever has it.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,7 @@ use diesel::{
     ExpressionMethods, PgConnection, QueryDsl, QueryableByName, RunQueryDsl, sql_query,
     sql_types::{Array, BigInt},
 };
+use mainstay_domain::record::Kind;
 
 use crate::{
     Store,
@@ -89,8 +90,34 @@ fn delete_of_some(
     })
 }
 
-/// Sweeps some tombstones. The earlier versions go first, while the same tombstones are found again. Nobody can read these
-/// versions any more, and a new record under the same id would meet them.
+/// Notes the ids of some tombstones, and deletes what people who help gave to the plans among them.
+fn keep_ids_of_some(conn: &mut Conn, before: DbTimestamp, free: &[i64]) -> Result<()> {
+    let ids = "person_no, collection, id, version";
+    let some = some_tombstones(conn, ids);
+    let given = sql_query(format!(
+        "DELETE FROM contributions WHERE (person_no, plan_id) IN (SELECT person_no, id FROM ({some}) AS swept \
+         WHERE collection = {})",
+        Kind::Plan.code()
+    ))
+    .bind::<Instant, _>(before);
+    let keep = sql_query(format!(
+        "INSERT INTO swept_ids ({ids}) {some} ON CONFLICT DO NOTHING"
+    ))
+    .bind::<Instant, _>(before);
+    match conn {
+        Conn::Sqlite(c) => {
+            given.execute(c)?;
+            keep.execute(c)?;
+        }
+        Conn::Postgres(c) => {
+            given.bind::<Array<BigInt>, _>(free).execute(c)?;
+            keep.bind::<Array<BigInt>, _>(free).execute(c)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sweeps some tombstones. The earlier versions go first, while the same tombstones are found again.
 fn sweep_some(conn: &mut Conn, before: DbTimestamp) -> Result<usize> {
     let free = match &mut *conn {
         Conn::Sqlite(_) => Vec::new(),
@@ -104,6 +131,7 @@ fn sweep_some(conn: &mut Conn, before: DbTimestamp) -> Result<usize> {
     for version in delete_of_some(conn, ("record_history", bytes), before, &free)? {
         people.entry(version.person_no).or_default().bytes += version.number;
     }
+    keep_ids_of_some(conn, before, &free)?;
     let swept = delete_of_some(conn, ("records", "rev"), before, &free)?;
     for tombstone in &swept {
         let person = people.entry(tombstone.person_no).or_default();

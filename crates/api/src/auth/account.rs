@@ -10,7 +10,8 @@ use mainstay_domain::{
     value::validation::Findings,
 };
 use mainstay_store::{
-    StoreError, VersionTag, credentials::PasswordReplacement, engine::log_label::keep_label_in,
+    StoreError, VersionTag, account::ErasureProgress, credentials::PasswordReplacement,
+    engine::log_label::keep_label_in,
 };
 use serde_json::json;
 
@@ -69,8 +70,13 @@ pub fn endpoints() -> Vec<Endpoint> {
             .roles(Roles::ALL)
             .priority(Priority::SignIn)
             .operation(tag, "deleteMe", "Erase your account")
-            .about("Destroys the key of the record and deletes everything that belongs to the account. This cannot be undone.")
+            .about(
+                "Destroys the key of the record and deletes everything that belongs to the account. This cannot be undone. With 202 \
+                 the account is closed, nobody can sign in any more, and the service finishes the rest by itself, also after a \
+                 restart: a database was out of reach, or a backup was being read. The address is free once that is done.",
+            )
             .takes::<Erasure>(|| json!({ "password": "rivers bend slowly" }))
+            .gives_nothing(202, "The account is closed, and the service goes on erasing it.")
             .gives_nothing(204, "Erased.")
             .problems(&[ProblemKind::WrongPassword, ProblemKind::TooManyRequests]),
         endpoint::post("/v1/auth/password/change", change_password)
@@ -144,10 +150,14 @@ async fn erase(body: Body<Erasure>) -> HandlerResult {
         state.sessions.forget_all();
         result
     }));
-    erasure
+    let progress = erasure
         .await
         .map_err(|_panic| Problem::internal("the task of an erasure panicked"))??;
-    Ok(HttpResponse::NoContent()
+    let mut response = match progress {
+        ErasureProgress::Finished => HttpResponse::NoContent(),
+        ErasureProgress::GoesOn => HttpResponse::Accepted(),
+    };
+    Ok(response
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .finish())
 }

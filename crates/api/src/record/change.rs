@@ -1,8 +1,11 @@
 //! Replacing and deleting a record: `PUT` and `DELETE /v1/{collection}/{id}`.
 
 use actix_web::{Handler, HttpResponse};
-use mainstay_domain::record::{Incoming, Record};
-use mainstay_store::{Expected, RecordWriter, StoreError, Stored};
+use mainstay_domain::{
+    record::{Incoming, Record},
+    value::validation::FindingCode,
+};
+use mainstay_store::{Expected, History, RecordWriter, StoreError, Stored};
 use uuid::Uuid;
 
 use super::{
@@ -14,6 +17,7 @@ use crate::http::{
     body::{Body, Checked},
     caller::Caller,
     problem::{HandlerResult, Problem},
+    query::Parameters,
 };
 
 /// Replaces the record whose id is in the path by the one in the body.
@@ -44,18 +48,32 @@ pub async fn replace_record<T: Record>(
 }
 
 /// Deletes a record of one noun inside a transaction.
-type RemoveIn = fn(&mut RecordWriter<'_>, Uuid, &Expected) -> Result<(), StoreError>;
+type RemoveIn = fn(&mut RecordWriter<'_>, Uuid, &Expected, History) -> Result<(), StoreError>;
 
 /// Returns the handler that deletes one record of a collection.
 pub(super) fn remove_handler(remove_in: RemoveIn) -> impl Handler<(Caller,), Output = HandlerResult> {
     move |caller| remove(caller, remove_in)
 }
 
+/// Reads what becomes of the earlier versions of a record that is deleted.
+fn history(caller: &Caller) -> HandlerResult<History> {
+    let mut parameters = Parameters::read(&caller.request, &["purge"]);
+    let is_purge = parameters.get("purge", FindingCode::Enum, "must be true or false", |text| {
+        text.parse::<bool>().ok()
+    });
+    parameters.finish()?;
+    Ok(if is_purge == Some(true) {
+        History::Purged
+    } else {
+        History::Kept
+    })
+}
+
 async fn remove(caller: Caller, remove_in: RemoveIn) -> HandlerResult {
-    let (id, expected) = (caller.path_id("id")?, caller.if_match()?);
-    let now = caller.state.clock.now();
+    let (id, history) = (caller.path_id("id")?, history(&caller)?);
+    let (expected, now) = (caller.if_match()?, caller.state.clock.now());
     write(&caller, now, Problem::from, move |writer| {
-        remove_in(writer, id, &expected)
+        remove_in(writer, id, &expected, history)
     })
     .await?;
     Ok(HttpResponse::NoContent().finish())

@@ -12,7 +12,7 @@ use super::{
     list::list_endpoint,
     merge::merge,
     missing::missing_first,
-    parameter::{id_parameter, if_match, if_none_match},
+    parameter::{id_parameter, if_match, if_none_match, purge_parameter},
     read::read_handler,
     response::{path, path_of_one, with_article},
     write::remove_in,
@@ -149,10 +149,16 @@ pub fn delete_endpoint<T: Record>(tag: Tag) -> Endpoint {
     let (name, one) = (T::name(), T::KIND.singular());
     let about = match T::DELETION {
         Deletion::Tombstone => {
-            format!("Deletes the {one}. A deleted record cannot be created again under its id.")
+            let history = if T::KIND.is_purged_when_deleted() {
+                "Its earlier versions go with it."
+            } else {
+                "Its earlier versions stay in its history, unless `purge` is true."
+            };
+            format!("Deletes the {one}. A deleted record cannot be created again under its id. {history}")
         }
         Deletion::Marked => format!(
-            "Marks the {one} as entered in error. It leaves the lists, counts nowhere, and can still be read."
+            "Marks the {one} as entered in error. It leaves the lists, counts nowhere, and can still be read. With \
+             `purge` its earlier versions go."
         ),
     };
     let handler = missing_first(T::KIND, remove_handler(remove_in::<T>));
@@ -165,6 +171,7 @@ pub fn delete_endpoint<T: Record>(tag: Tag) -> Endpoint {
         .about(about)
         .parameter(id_parameter())
         .parameter(if_match())
+        .parameter(purge_parameter())
         .gives_nothing(204, "Deleted.")
         .problems(final_problems::<T>())
 }

@@ -36,7 +36,8 @@ pub fn history_endpoint<T: Record>(tag: Tag) -> Endpoint {
         )
         .about(format!(
             "Lists the versions of the {one} that were replaced, newest first, each with when it was replaced and by which \
-             session. A deleted {one} keeps its history."
+             session. {}",
+            after_deletion(T::KIND)
         ))
         .parameter(id_parameter())
         .parameter(limit_parameter())
@@ -47,6 +48,16 @@ pub fn history_endpoint<T: Record>(tag: Tag) -> Endpoint {
             Box::new(history_schema::<T>),
             || json!({ "items": [history_example::<T>()], "next_cursor": null }),
         )
+}
+
+/// What becomes of the history when a record is deleted.
+fn after_deletion(kind: Kind) -> String {
+    let one = kind.singular();
+    if kind.is_purged_when_deleted() {
+        format!("A deleted {one} has no history.")
+    } else {
+        format!("A deleted {one} keeps its history, unless it was purged.")
+    }
 }
 
 fn history_handler(kind: Kind) -> impl Handler<(Caller,), Output = HandlerResult> {

@@ -75,6 +75,17 @@ pub fn if_match() -> Parameter {
     }
 }
 
+/// Whether the earlier versions of a deleted record go too.
+pub fn purge_parameter() -> Parameter {
+    Parameter::query(
+        "purge",
+        "Whether everything that was ever written in the record goes: its earlier versions, the responses that are kept for an \
+         `Idempotency-Key`, and what others gave to a plan. A record that was deleted before can be purged too.",
+        json!({ "type": "boolean", "default": false }),
+        Value::Null,
+    )
+}
+
 /// The entity tag that the client has.
 pub fn if_none_match() -> Parameter {
     Parameter {

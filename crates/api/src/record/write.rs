@@ -6,7 +6,9 @@ use mainstay_domain::{
     insight::facts::Written,
     record::{Deletion, Draft, Incoming, Kind, Record, draft, stored::from_stored, to_draft},
 };
-use mainstay_store::{Created, Expected, LockedWriter, RecordWriter, StoreError, Stored, VersionTag};
+use mainstay_store::{
+    Created, Expected, History, LockedWriter, RecordWriter, StoreError, Stored, VersionTag,
+};
 use uuid::Uuid;
 
 use super::validation_context::zone_for;
@@ -106,7 +108,7 @@ pub fn replace_in<T: Record>(
     writer.replace(&draft, expected)
 }
 
-/// Deletes a record inside a transaction, as [`Record::DELETION`] says.
+/// Deletes a record inside a transaction, as [`Record::DELETION`] says. A record that was deleted before can still be purged.
 ///
 /// # Errors
 /// The store's refusals.
@@ -114,14 +116,21 @@ pub fn remove_in<T: Record>(
     writer: &mut RecordWriter<'_>,
     id: Uuid,
     expected: &Expected,
+    history: History,
 ) -> Result<(), StoreError> {
+    let mut writer = writer.lock()?;
+    if history == History::Purged {
+        let latest = writer.records().latest_change(T::KIND, id)?;
+        if latest.is_some_and(|latest| latest.deleted) {
+            return writer.writer().purge_deleted(T::KIND, id, expected);
+        }
+    }
     match T::DELETION {
-        Deletion::Tombstone => writer.remove(T::KIND, id, expected),
+        Deletion::Tombstone => writer.remove(T::KIND, id, expected, history),
         Deletion::Marked => {
-            let mut writer = writer.lock()?;
             let (_, mut record) = current::<T>(&mut writer, id)?;
             record.mark_deleted();
-            writer.mark_deleted(&changed(&record, id), expected)
+            writer.mark_deleted(&changed(&record, id), expected, history)
         }
     }
 }

@@ -13,7 +13,7 @@ use metrics::counter;
 
 use crate::server::{metrics::WORKER_FAILURES, state::State};
 
-/// How often due timers are looked for and caches are swept.
+/// How often due timers and unfinished erasures are looked for, and caches are swept.
 const TIMER_PERIOD: Duration = Duration::from_secs(5);
 /// How often the files of the keys are looked at, unless a key is missing. After it every server uses a key that was added.
 const KEY_PERIOD: Duration = Duration::from_secs(2);
@@ -94,13 +94,17 @@ fn jobs(state: &State) -> Vec<Job> {
         }),
         upkeep("metrics", FOLD_PERIOD, |state| state.metrics.upkeep()),
         upkeep("rate_limits", SWEEP_PERIOD, sweep_limits),
-        job("erasures", SWEEP_PERIOD, |state| {
+        job("erasures", TIMER_PERIOD, |state| {
             let now = state.clock.micros();
+            Box::pin(async move { state.store.resume_erasures(now).await.map(finished) })
+        }),
+        job("erasure_ledger", SWEEP_PERIOD, |state| {
             Box::pin(async move {
-                let resumed = state.store.resume_erasures(now).await;
-                let completed = state.store.complete_erasure_ledger().await;
-                let emptied = state.store.empty_logs_that_are_left().await;
-                resumed.and_then(|rows| completed.and(emptied).map(|()| finished(rows)))
+                state
+                    .store
+                    .complete_erasure_ledger()
+                    .await
+                    .map(|()| Progress::Done)
             })
         }),
         job("pending_keys", SWEEP_PERIOD, |state| {

@@ -4,7 +4,7 @@ use mainstay_domain::record::{
     Draft, Incoming, Kind, Record, draft,
     registry::{ForNoun, for_noun},
 };
-use mainstay_store::{Change, Created, Expected, LockedWriter, SealedDraft, StoreError};
+use mainstay_store::{Change, Created, Expected, History, LockedWriter, SealedDraft, StoreError};
 use serde_json::{
     json,
     value::{RawValue, to_raw_value},
@@ -200,13 +200,26 @@ impl Apply<'_, '_, '_> {
         let latest = self.latest(T::KIND)?;
         let (change, writer, base) = (self.change, self.writer, self.base);
         let Some(latest) = latest else {
-            return Ok(rejected(change, &Problem::new(ProblemKind::NotFound)));
+            return match writer.records().swept_version(T::KIND, change.id)? {
+                Some(version) => Ok(done(change, SyncStatus::Replayed, version)),
+                None => Ok(rejected(change, &Problem::new(ProblemKind::NotFound))),
+            };
+        };
+        let history = if change.purge == Some(true) {
+            History::Purged
+        } else {
+            History::Kept
         };
         if latest.deleted {
+            if history == History::Purged {
+                writer
+                    .writer()
+                    .purge_deleted(T::KIND, change.id, &Expected::Any)?;
+            }
             return Ok(done(change, SyncStatus::Replayed, latest.version));
         }
-        let removed =
-            writer.attempt(|writer| remove_in::<T>(writer.writer(), change.id, &Expected::Version(base)));
+        let expected = Expected::Version(base);
+        let removed = writer.attempt(|writer| remove_in::<T>(writer.writer(), change.id, &expected, history));
         match removed {
             Ok(()) => Ok(done(change, SyncStatus::Applied, base + 1)),
             Err(error) => refused(writer, T::KIND, change, error, self.context),
@@ -276,10 +289,15 @@ fn conflict(
     change: &SyncPush,
     context: &PushContext,
 ) -> Result<SyncResult, StoreError> {
-    let latest = writer
-        .records()
-        .latest_change(kind, change.id)?
-        .ok_or(StoreError::NotFound)?;
+    let Some(latest) = writer.records().latest_change(kind, change.id)? else {
+        let swept = writer.records().swept_version(kind, change.id)?;
+        let version = swept.ok_or(StoreError::NotFound)?;
+        return Ok(SyncResult {
+            version: Some(version),
+            current: Some(encode_tombstone(change.id, version)?),
+            ..result(change, SyncStatus::Conflict)
+        });
+    };
     let current = match &latest.record {
         Some(stored) if latest.deleted => encode_deleted(stored)?,
         Some(stored) => encode_raw(stored)?,

@@ -72,6 +72,11 @@ pub struct SyncPush {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub record: Option<Box<RawValue>>,
+    /// For `delete`: whether the earlier versions of the record go too, as with `purge=true` of `DELETE`. Those of a journal
+    /// entry always go.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    pub purge: Option<bool>,
 }
 
 /// The result of a change.
@@ -172,6 +177,13 @@ impl Input for SyncRequest {
 
     fn check(&self, _now: DateTime<Utc>, findings: &mut Findings) {
         for (n, change) in self.changes.iter().enumerate() {
+            if change.purge == Some(true) && change.op != SyncOperation::Delete {
+                findings.add(
+                    format!("/changes/{n}/purge"),
+                    FindingCode::NotApplicable,
+                    "is for the op delete only",
+                );
+            }
             if change
                 .record
                 .as_ref()

@@ -100,6 +100,11 @@ impl Kind {
         self as i16
     }
 
+    /// Whether deleting a record of the collection deletes its earlier versions too. The journal is the most private place.
+    pub const fn is_purged_when_deleted(self) -> bool {
+        matches!(self, Self::JournalEntry)
+    }
+
     /// The collection that is stored under a number.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.code() == code)

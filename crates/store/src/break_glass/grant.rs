@@ -187,7 +187,7 @@ impl Store {
             }
             append_access_to(conn, (person.no, person.account), &person.keys, &told)?;
             if let Some(keep) = keep {
-                keep.insert(conn, clinician_no, DbTimestamp(now))?;
+                keep.insert(conn, (clinician_no, None), DbTimestamp(now))?;
             }
             Ok(Ok(()))
         });

@@ -155,6 +155,7 @@ impl RecordCache {
 impl Store {
     /// Forgets entries that were derived long ago. `now` is in microseconds.
     pub fn sweep_cache(&self, now: i64) {
+        self.keys.sweep_opened(now);
         self.cache
             .entries
             .retain(|_, entry| now - entry.derived_at < MAX_AGE_US);

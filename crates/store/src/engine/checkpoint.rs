@@ -70,6 +70,24 @@ pub(super) fn truncate(conn: &mut SqliteConnection) -> QueryResult<bool> {
     Ok(truncation.busy == 0)
 }
 
+/// Writes the database anew, so that no page holds bytes of a deleted row in the gaps between its rows, and empties the log.
+/// False if somebody was in the way. `secure_delete` alone is not enough: SQLite leaves copies of rows behind that it has
+/// moved to another page.
+pub(super) fn rewrite(conn: &mut SqliteConnection) -> QueryResult<bool> {
+    // The log first: while somebody reads, it would only grow.
+    if !truncate(conn)? {
+        return Ok(false);
+    }
+    match conn.batch_execute("VACUUM") {
+        // Somebody wrote all the while.
+        Err(error) if error.to_string().contains("locked") => Ok(false),
+        written => {
+            written?;
+            truncate(conn)
+        }
+    }
+}
+
 /// Keeps the log short. Belongs to the writer, which calls it between its transactions.
 pub(crate) struct Checkpoints {
     /// Transactions since the length of the log was last asked for.

@@ -25,14 +25,14 @@ mod writer;
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::{
+    QueryResult, SqliteConnection,
+    connection::{AnsiTransactionManager, SimpleConnection, TransactionManager},
+};
 use uuid::Uuid;
 
 pub(crate) use self::{
@@ -89,8 +89,6 @@ pub struct Engine {
     /// For large reads on SQLite: neither a short read on a worker nor a long one waits for them.
     large_pool: r2d2::Pool<Manager>,
     connection_epoch: ConnectionEpoch,
-    /// Whether the log holds what was erased, because somebody was in the way when it was to be emptied.
-    is_log_left: Arc<AtomicBool>,
 }
 
 enum Kind {
@@ -148,41 +146,38 @@ impl Engine {
             public_pool: pool(PUBLIC_SEARCHES, 0),
             large_pool: pool(LARGE_READS, 0),
             connection_epoch,
-            is_log_left: Arc::default(),
         })
     }
 
     /// Folds SQLite's write-ahead log back and empties it, so that it holds no deleted row, and no commit of unknown outcome.
     /// False if a reader or writer was in the way.
     pub async fn truncate_log(&self) -> Result<bool> {
+        self.clean(checkpoint::truncate).await
+    }
+
+    /// Writes the database of SQLite anew and empties its log, so that neither holds bytes of a deleted row. False if a reader
+    /// or writer was in the way. It takes as long as copying the database.
+    pub async fn rewrite(&self) -> Result<bool> {
+        self.clean(checkpoint::rewrite).await
+    }
+
+    /// Runs work on an SQLite database that others may keep from its end. True on PostgreSQL, which has no such files.
+    async fn clean(&self, work: fn(&mut SqliteConnection) -> QueryResult<bool>) -> Result<bool> {
         if self.is_postgres() {
             return Ok(true);
         }
-        let (url, is_log_left) = (self.url.clone(), Arc::clone(&self.is_log_left));
-        let fold = move || {
+        let url = self.url.clone();
+        let clean = move || {
             let mut conn =
                 connect(&url, Access::Write).map_err(|e| StoreError::Unavailable(e.to_string()))?;
             let Conn::Sqlite(c) = &mut conn else {
                 return Ok(true);
             };
-            let is_empty = checkpoint::truncate(c)?;
-            is_log_left.store(!is_empty, Ordering::Release);
-            Ok(is_empty)
+            Ok(work(c)?)
         };
-        tokio::task::spawn_blocking(fold)
+        tokio::task::spawn_blocking(clean)
             .await
             .map_err(|_panic| panicked())?
-    }
-
-    /// Empties the log if that was not possible before.
-    ///
-    /// # Errors
-    /// Of the database.
-    pub async fn empty_log_that_is_left(&self) -> Result<()> {
-        if self.is_log_left.load(Ordering::Acquire) {
-            self.truncate_log().await?;
-        }
-        Ok(())
     }
 
     /// Runs a reading job of a sign-in, a session or a key, as `read_for`.
@@ -437,12 +432,22 @@ const FOLD_PAUSE: Duration = Duration::from_millis(250);
 /// Folds the log of an SQLite database back and empties it, so that it holds no deleted row. False if others were in the
 /// way all the time, some seconds. PostgreSQL has no such log. The connection then waits only shortly for others.
 pub fn fold_log(conn: &mut Conn) -> Result<bool> {
+    when_free(conn, checkpoint::truncate)
+}
+
+/// Writes an SQLite database anew and empties its log, so that neither holds bytes of a deleted row. Otherwise as
+/// [`fold_log`].
+pub fn rewrite_when_free(conn: &mut Conn) -> Result<bool> {
+    when_free(conn, checkpoint::rewrite)
+}
+
+fn when_free(conn: &mut Conn, work: fn(&mut SqliteConnection) -> QueryResult<bool>) -> Result<bool> {
     let Conn::Sqlite(c) = conn else { return Ok(true) };
     for _ in 1..FOLD_ATTEMPTS {
-        if checkpoint::truncate(c)? {
+        if work(c)? {
             return Ok(true);
         }
         std::thread::sleep(FOLD_PAUSE);
     }
-    Ok(checkpoint::truncate(c)?)
+    Ok(work(c)?)
 }

@@ -3,7 +3,7 @@
 use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
 
 table! {
-    use diesel::sql_types::{BigInt, Binary, Text};
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
     use crate::engine::types::{Identifier, Instant};
     accounts (no) {
         no -> BigInt,
@@ -17,6 +17,7 @@ table! {
         created_at -> Instant,
         updated_at -> Instant,
         device_generation -> BigInt,
+        erasure_leased_until -> Nullable<Instant>,
     }
 }
 
@@ -82,13 +83,14 @@ table! {
 }
 
 table! {
-    use diesel::sql_types::{BigInt, Binary};
+    use diesel::sql_types::{BigInt, Binary, Nullable};
     use crate::engine::types::Instant;
     login_delays (key) {
         key -> Binary,
         failures -> BigInt,
         retry_at -> Instant,
         updated_at -> Instant,
+        owner -> Nullable<Binary>,
     }
 }
 
@@ -156,7 +158,7 @@ table! {
 
 table! {
     use diesel::sql_types::{BigInt, Binary, Nullable};
-    use crate::engine::types::Instant;
+    use crate::engine::types::{Identifier, Instant};
     kept_answers (person_no, key) {
         person_no -> BigInt,
         key -> Binary,
@@ -164,6 +166,19 @@ table! {
         sealed -> Binary,
         created_at -> Instant,
         account_no -> Nullable<BigInt>,
+        session_id -> Nullable<Identifier>,
+        record_id -> Nullable<Identifier>,
+    }
+}
+
+table! {
+    use diesel::sql_types::{BigInt, SmallInt};
+    use crate::engine::types::Identifier;
+    swept_ids (person_no, collection, id) {
+        person_no -> BigInt,
+        collection -> SmallInt,
+        id -> Identifier,
+        version -> BigInt,
     }
 }
 
@@ -255,10 +270,12 @@ table! {
 }
 
 table! {
+    use diesel::sql_types::Nullable;
     use crate::engine::types::{Identifier, Instant};
     erasures (account_id) {
         account_id -> Identifier,
         erased_at -> Instant,
+        finished_at -> Nullable<Instant>,
     }
 }
 

@@ -1,9 +1,8 @@
-//! The key store, and the cache of unwrapped data keys.
+//! The key store: wrapped data keys, and the ledger of erasures.
 
 use std::sync::Arc;
 
-use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
-use quick_cache::sync::Cache;
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, dsl::sql, sql_types};
 use uuid::Uuid;
 
 use crate::{
@@ -17,13 +16,12 @@ use crate::{
     error::{Result, StoreError},
     key::{
         master_key::{MasterKeys, SharedMasterKeys},
+        opened_keys::OpenedKeys,
         seal::{DataKeys, Secret},
     },
     on,
 };
 
-/// Unwrapped data keys in the cache.
-const CACHED: usize = 20_000;
 /// The pages that each connection to the key store caches, in KiB. A key is read once and then cached unwrapped.
 const PAGE_CACHE_KIB: u32 = 64;
 /// How often a new key is wrapped again because the current master key changed in the meantime.
@@ -34,7 +32,7 @@ pub struct KeyStore {
     engine: Engine,
     master: SharedMasterKeys,
     installation: Secret,
-    cache: Cache<Uuid, Arc<DataKeys>>,
+    opened: OpenedKeys,
 }
 
 impl KeyStore {
@@ -49,7 +47,7 @@ impl KeyStore {
             engine,
             master: SharedMasterKeys::new(master),
             installation,
-            cache: Cache::new(CACHED),
+            opened: OpenedKeys::new(),
         })
     }
 
@@ -63,7 +61,7 @@ impl KeyStore {
     /// # Errors
     /// [`StoreError::Unavailable`] if the key store has a current master key that this server does not know.
     pub async fn create(&self, account: Uuid, now: DbTimestamp) -> Result<Arc<DataKeys>> {
-        let data_key = Secret::random()?;
+        let (data_key, before) = (Secret::random()?, self.opened.before_read());
         for _ in 0..CREATE_ATTEMPTS {
             let (master, new) = (self.master.get(), data_key.clone());
             let write = self.engine.write_for(Party::Background, move |conn| {
@@ -72,7 +70,7 @@ impl KeyStore {
             match write.await? {
                 Inserted::Done => {
                     let keys = Arc::new(DataKeys::new(account, &data_key)?);
-                    self.cache.insert(account, Arc::clone(&keys));
+                    self.opened.insert(account, &keys, before);
                     return Ok(keys);
                 }
                 Inserted::NeedsMasterKey(id) => drop(self.master.with(&id).await?),
@@ -110,9 +108,10 @@ impl KeyStore {
 
     /// The data key of an account.
     pub async fn get(&self, account: Uuid) -> Result<Arc<DataKeys>> {
-        if let Some(keys) = self.cache.get(&account) {
+        if let Some(keys) = self.opened.get(account) {
             return Ok(keys);
         }
+        let before = self.opened.before_read();
         let read = self.engine.read(move |conn| {
             let query = data_keys::table
                 .filter(data_keys::account_id.eq(DbUuid(account)))
@@ -125,25 +124,36 @@ impl KeyStore {
         let master = self.master.with(&master_id).await?;
         let data_key = master.unwrap(&master_id, account, &wrapped)?;
         let keys = Arc::new(DataKeys::new(account, &data_key)?);
-        self.cache.insert(account, Arc::clone(&keys));
+        self.opened.insert(account, &keys, before);
         Ok(keys)
+    }
+
+    /// Drops the opened key of an account from memory.
+    pub fn forget(&self, account: Uuid) {
+        self.opened.drop_key(account);
+    }
+
+    /// Drops opened keys that have been in memory for long. `now` is in microseconds.
+    pub fn sweep_opened(&self, now: i64) {
+        self.opened.sweep(now);
     }
 
     /// Destroys the data key of an account that was never stored.
     pub async fn destroy(&self, account: Uuid) -> Result<()> {
-        self.remove(account, None).await
+        self.remove(account, None).await?;
+        self.engine.truncate_log().await.map(drop)
     }
 
-    /// Destroys the data key of an account, and enters the erasure into the ledger. Nothing that was sealed with it opens any
-    /// more, and a restore from a backup erases the account again.
+    /// Destroys the data key of an account, and enters the erasure into the ledger. Nothing that was sealed with it opens by
+    /// the key store any more, and a restore from a backup erases the account again. The files of SQLite may hold the wrapped
+    /// key until [`Self::clean`] has succeeded.
     pub async fn erase(&self, account: Uuid, now: DbTimestamp) -> Result<()> {
         self.remove(account, Some(now)).await
     }
 
     async fn remove(&self, account: Uuid, erased_at: Option<DbTimestamp>) -> Result<()> {
         let write = self.engine.write_for(Party::Background, move |conn| {
-            let query = diesel::delete(data_keys::table.filter(data_keys::account_id.eq(DbUuid(account))));
-            on!(&mut *conn, |c| query.execute(c))?;
+            destroy_key(conn, account)?;
             if let Some(erased_at) = erased_at {
                 let row = (
                     erasures::account_id.eq(DbUuid(account)),
@@ -157,8 +167,42 @@ impl KeyStore {
             Ok(())
         });
         write.await?;
-        self.cache.remove(&account);
-        self.engine.truncate_log().await.map(drop)
+        self.opened.drop_key(account);
+        Ok(())
+    }
+
+    /// Removes destroyed keys from the files of SQLite: from the log, and from the gaps in the pages of the database. False if
+    /// somebody was in the way. On PostgreSQL dead rows and logs keep wrapped keys until the master key is rotated.
+    pub async fn clean(&self) -> Result<bool> {
+        self.engine.rewrite().await
+    }
+
+    /// The accounts whose erasure is not finished, at most `limit` of them.
+    pub async fn unfinished_erasures(&self, limit: i64) -> Result<Vec<Uuid>> {
+        let read = self.engine.read_for(Party::Background, move |conn| {
+            let query = erasures::table
+                .filter(erasures::finished_at.is_null())
+                .order(erasures::account_id.asc())
+                .select(erasures::account_id)
+                .limit(limit);
+            Ok(on!(conn, |c| query.load::<DbUuid>(c))?)
+        });
+        let unfinished = read.await?;
+        Ok(unfinished.into_iter().map(|account| account.0).collect())
+    }
+
+    /// Notes that erasures are finished.
+    pub async fn finish_erasures(&self, accounts: &[Uuid], now: DbTimestamp) -> Result<()> {
+        let accounts: Vec<DbUuid> = accounts.iter().copied().map(DbUuid).collect();
+        let write = self.engine.write_for(Party::Background, move |conn| {
+            let rows = erasures::table
+                .filter(erasures::account_id.eq_any(&accounts))
+                .filter(erasures::finished_at.is_null());
+            let change = diesel::update(rows).set(erasures::finished_at.eq(now));
+            on!(conn, |c| change.execute(c))?;
+            Ok(())
+        });
+        write.await
     }
 
     /// The accounts that were erased, and when (microseconds).
@@ -169,11 +213,6 @@ impl KeyStore {
         });
         let rows = read.await?;
         Ok(rows.into_iter().map(|(account, at)| (account.0, at.0)).collect())
-    }
-
-    /// Empties the log if that was not possible when a key was destroyed.
-    pub async fn empty_log_that_is_left(&self) -> Result<()> {
-        self.engine.empty_log_that_is_left().await
     }
 
     /// Succeeds if the key store answers and the master key unwraps a key in it.
@@ -229,6 +268,17 @@ impl KeyStore {
 
 /// The account id under which the secret of the installation is stored. No account has it.
 pub(crate) const INSTALLATION: Uuid = Uuid::nil();
+
+/// Deletes the key of an account. On SQLite its bytes are overwritten first. (On PostgreSQL that would only make another row.)
+pub(crate) fn destroy_key(conn: &mut Conn, account: Uuid) -> Result<usize> {
+    let row = || data_keys::table.filter(data_keys::account_id.eq(DbUuid(account)));
+    if let Conn::Sqlite(c) = &mut *conn {
+        let overwrite = diesel::update(row())
+            .set(data_keys::wrapped.eq(sql::<sql_types::Binary>("zeroblob(length(wrapped))")));
+        overwrite.execute(c)?;
+    }
+    Ok(on!(conn, |c| diesel::delete(row()).execute(c))?)
+}
 
 /// The result of an attempt to insert a new key.
 enum Inserted {

@@ -2,6 +2,7 @@
 
 pub mod key_store;
 pub mod master_key;
+mod opened_keys;
 pub mod rewrap;
 pub mod scope;
 pub mod seal;

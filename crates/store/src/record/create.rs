@@ -139,6 +139,7 @@ impl RecordWriter<'_> {
 
     /// Stores a new record under the next number.
     fn create_row(&mut self, row: &mut NewRow, draft: &Draft) -> Result<Created> {
+        self.last_record = Some(draft.id);
         if has_no_side_effects(draft) {
             self.lock()?;
             if insert_one(self.records.conn, row)? {
@@ -154,6 +155,10 @@ impl RecordWriter<'_> {
         let taken = self.take_revs(1, growth)?;
         row.rev = taken.last;
         let row = &*row;
+        // Under the lock nobody sweeps the id meanwhile.
+        if self.records.swept_version(draft.kind, draft.id)?.is_some() {
+            return Err(StoreError::IdDeleted);
+        }
         let inserted = on!(&mut *self.records.conn, |c| {
             diesel::insert_into(records::table)
                 .values(row)
@@ -180,6 +185,7 @@ impl RecordWriter<'_> {
                 self.replayed(draft.kind, &row)
             }
             Some(_) => Err(StoreError::IdConflict),
+            None if self.records.swept_version(draft.kind, draft.id)?.is_some() => Err(StoreError::IdDeleted),
             None => {
                 let Some(slot) = draft.slot.as_deref() else {
                     return Ok(None);

@@ -117,8 +117,8 @@ pub(super) fn insert_one(conn: &mut Conn, row: &NewRow) -> Result<bool> {
     }
 }
 
-/// Inserts the row under the next number of the person's changes, if it is within the person's limits. The person's row is
-/// not written: the new row itself holds the latest number and the latest totals.
+/// Inserts the row under the next number of the person's changes, if it is within the person's limits and its id was not
+/// swept. The person's row is not written: the new row itself holds the latest number and the latest totals.
 pub(crate) struct InsertOneOnSqlite<'a> {
     row: &'a NewRow,
     bytes: i64,
@@ -169,7 +169,13 @@ impl QueryFragment<Sqlite> for InsertOneOnSqlite<'_> {
         out.push_bind_param::<BigInt, _>(day)?;
         out.push_sql(" THEN latest.day_writes ELSE 0 END < ");
         out.push_bind_param::<BigInt, _>(&row.quota.writes_per_day)?;
-        out.push_sql(" ON CONFLICT DO NOTHING");
+        out.push_sql(" AND NOT EXISTS (SELECT 1 FROM swept_ids WHERE swept_ids.person_no = ");
+        out.push_bind_param::<BigInt, _>(&row.person_no)?;
+        out.push_sql(" AND swept_ids.collection = ");
+        out.push_bind_param::<SmallInt, _>(&row.collection)?;
+        out.push_sql(" AND swept_ids.id = ");
+        out.push_bind_param::<Identifier, _>(&row.id)?;
+        out.push_sql(") ON CONFLICT DO NOTHING");
         Ok(())
     }
 }
@@ -248,7 +254,7 @@ impl Locking for LeftOut {
 }
 
 /// Inserts rows with different keys in one statement, within the limits of their people, and counts them. Gives for each
-/// whether it was inserted: false if its key or its slot is taken, if the rows of its person together would exceed a limit,
+/// whether it was inserted: false if its key or its slot is taken, if its id was swept, if the rows of its person together would exceed a limit,
 /// or if the person is locked and left out.
 ///
 /// # Errors
@@ -385,7 +391,9 @@ const LOCKED: &str = ") WITH ORDINALITY AS new (person_no, collection, id, versi
     WHERE (SELECT 1 FROM records AS r WHERE r.id = new.id AND r.person_no = new.person_no \
     AND r.collection = new.collection) IS NULL \
     AND (SELECT 1 FROM records AS r WHERE r.person_no = new.person_no AND r.collection = new.collection \
-    AND r.slot = new.slot) IS NULL), \
+    AND r.slot = new.slot) IS NULL \
+    AND (SELECT 1 FROM swept_ids AS s WHERE s.person_no = new.person_no AND s.collection = new.collection \
+    AND s.id = new.id) IS NULL), \
     locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) \
     ORDER BY person_no FOR NO KEY UPDATE";
 

@@ -3,7 +3,7 @@
 use mainstay_domain::record::{Draft, Kind};
 use uuid::Uuid;
 
-use super::{Created, Expected, RecordWriter, Records, SealedDraft, Stored};
+use super::{Created, Expected, History, RecordWriter, Records, SealedDraft, Stored};
 use crate::error::Result;
 
 /// A [`RecordWriter`] that holds its person's lock. Nothing that it reads changes before its transaction ends, except by
@@ -34,13 +34,13 @@ impl<'a> LockedWriter<'_, 'a> {
     }
 
     /// Deletes a record, as [`RecordWriter::remove`].
-    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: &Expected) -> Result<()> {
-        self.writer.remove(kind, id, expected)
+    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: &Expected, history: History) -> Result<()> {
+        self.writer.remove(kind, id, expected, history)
     }
 
     /// Marks a record as deleted, as [`RecordWriter::mark_deleted`].
-    pub fn mark_deleted(&mut self, draft: &Draft, expected: &Expected) -> Result<()> {
-        self.writer.mark_deleted(draft, expected)
+    pub fn mark_deleted(&mut self, draft: &Draft, expected: &Expected, history: History) -> Result<()> {
+        self.writer.mark_deleted(draft, expected, history)
     }
 
     /// Creates a record as [`Self::create`] does, while the rest of the transaction goes on if that is refused.

@@ -22,6 +22,7 @@ mod keyed;
 mod locked;
 mod page;
 pub(crate) mod parts;
+mod purge;
 mod read;
 mod write;
 
@@ -33,6 +34,7 @@ pub(crate) use insert::NewRow;
 pub use keyed::KeyedRecords;
 pub use locked::LockedWriter;
 pub use parts::Part;
+pub use purge::History;
 pub use read::Records;
 pub use write::RecordWriter;
 

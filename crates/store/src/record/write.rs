@@ -13,7 +13,7 @@ use mainstay_domain::{
 };
 use uuid::Uuid;
 
-use super::{Expected, LockedWriter, Stored, columns::FullRow, read::Records};
+use super::{Expected, History, LockedWriter, Stored, columns::FullRow, read::Records};
 use crate::{
     engine::{
         connection::Conn,
@@ -66,6 +66,8 @@ pub struct RecordWriter<'a> {
     pub(super) has_written: bool,
     /// Whether this transaction has deleted a record.
     pub(super) has_deleted: bool,
+    /// The record that this transaction has written last, or recognised as a replay.
+    pub(crate) last_record: Option<Uuid>,
 }
 
 impl<'a> RecordWriter<'a> {
@@ -82,6 +84,7 @@ impl<'a> RecordWriter<'a> {
             is_locked: false,
             has_written: false,
             has_deleted: false,
+            last_record: None,
         }
     }
 
@@ -152,6 +155,7 @@ impl<'a> RecordWriter<'a> {
             records::updated_at.eq(self.now),
         ));
         on!(&mut *self.records.conn, |c| change.execute(c))?;
+        self.last_record = Some(draft.id);
         self.after_write(draft)?;
         Ok(after)
     }
@@ -174,20 +178,26 @@ impl<'a> RecordWriter<'a> {
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`].
-    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: &Expected) -> Result<()> {
-        self.delete(kind, id, expected, None)
+    pub fn remove(&mut self, kind: Kind, id: Uuid, expected: &Expected, history: History) -> Result<()> {
+        self.delete(kind, id, expected, (None, history))
     }
 
     /// Marks a record as deleted, with the content of the draft. It can still be read, leaves every list and frees its slot.
     ///
     /// # Errors
     /// [`StoreError::NotFound`], [`StoreError::VersionMismatch`], [`StoreError::Final`].
-    pub fn mark_deleted(&mut self, draft: &Draft, expected: &Expected) -> Result<()> {
-        self.delete(draft.kind, draft.id, expected, Some(&draft.body))
+    pub fn mark_deleted(&mut self, draft: &Draft, expected: &Expected, history: History) -> Result<()> {
+        self.delete(draft.kind, draft.id, expected, (Some(&draft.body), history))
     }
 
     /// Deletes a record. Its body is removed, or replaced by `body`.
-    fn delete(&mut self, kind: Kind, id: Uuid, expected: &Expected, body: Option<&[u8]>) -> Result<()> {
+    fn delete(
+        &mut self,
+        kind: Kind,
+        id: Uuid,
+        expected: &Expected,
+        (body, history): (Option<&[u8]>, History),
+    ) -> Result<()> {
         let bytes = body.map_or(0, |body| sealed_len(body.len()));
         let taken = self.take_revs(1, self.of_version(-1, bytes))?;
         let rev = taken.last;
@@ -198,7 +208,11 @@ impl<'a> RecordWriter<'a> {
         let sealed = body.map_or(Ok(Vec::new()), |body| {
             keys.seal_record(kind.code(), id, version, body)
         })?;
+        // A version that is purged goes the way of those before it, so that its bytes are counted like theirs.
         self.archive(kind, before)?;
+        if history.is_purged(kind) {
+            self.purge(kind, id)?;
+        }
         let change = diesel::update(records::table.filter(records::no.eq(no))).set((
             records::version.eq(version),
             records::rev.eq(rev),
@@ -338,7 +352,7 @@ impl<'a> RecordWriter<'a> {
         for reference in references {
             let (known, what) = match reference.target {
                 Target::Item(kind) => (self.has_item(reference.id, kind.code())?, kind.singular()),
-                Target::Record(kind) => (self.records.row(kind, reference.id)?.is_some(), kind.singular()),
+                Target::Record(kind) => (self.knows_record(kind, reference.id)?, kind.singular()),
             };
             if !known {
                 unknown.push(Finding {
@@ -353,6 +367,11 @@ impl<'a> RecordWriter<'a> {
         } else {
             Err(StoreError::Findings(unknown))
         }
+    }
+
+    /// Whether the person has, or had, a record of that id.
+    fn knows_record(&mut self, kind: Kind, id: Uuid) -> Result<bool> {
+        Ok(self.records.row(kind, id)?.is_some() || self.records.swept_version(kind, id)?.is_some())
     }
 
     fn has_item(&mut self, id: Uuid, kind: i16) -> Result<bool> {

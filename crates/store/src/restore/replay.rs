@@ -8,12 +8,13 @@ use crate::{
     account::delete_rows,
     engine::{
         connection::Conn,
-        fold_log, in_one_transaction,
-        schema::{accounts, data_keys, erasures},
+        fold_log, in_one_transaction, rewrite_when_free,
+        schema::{accounts, erasures},
         types::{DbTimestamp, DbUuid},
     },
     erasure_ledger::Erasure,
     error::Result,
+    key::key_store::destroy_key,
     on,
 };
 
@@ -55,7 +56,7 @@ pub fn replay(data: &mut Conn, keys: &mut Conn, ledger: &[Erasure]) -> Result<Re
             erased.insert(account);
         }
     }
-    let (of_keys, of_data) = (fold_log(keys)?, fold_log(data)?);
+    let (of_keys, of_data) = (rewrite_when_free(keys)?, fold_log(data)?);
     Ok(Replayed {
         known: ledger.len(),
         erased: erased.len(),
@@ -68,8 +69,7 @@ fn destroy_keys(conn: &mut Conn, ledger: &[Erasure]) -> Result<Vec<DbUuid>> {
     let mut had_key = Vec::new();
     for erasure in ledger {
         let account = DbUuid(erasure.account_id);
-        let key = diesel::delete(data_keys::table.filter(data_keys::account_id.eq(account)));
-        if on!(&mut *conn, |c| key.execute(c))? > 0 {
+        if destroy_key(conn, erasure.account_id)? > 0 {
             had_key.push(account);
         }
         let row = (

@@ -15,7 +15,7 @@ use crate::{
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    idempotency::StoredResponse,
+    idempotency::{StoredResponse, end_with_sessions},
     key::seal::DataKeys,
     live_account::account_no,
     on,
@@ -36,9 +36,11 @@ fn end_old(conn: &mut Conn, (account_no, role): (i64, Role), now: DbTimestamp) -
         .filter(sessions::account_no.eq(account_no))
         .filter(sessions::ended_at.is_null())
         .filter(sessions::last_used_at.le(unused).or(sessions::created_at.le(old)));
-    let end = diesel::update(rows).set(sessions::ended_at.eq(now));
-    on!(conn, |c| end.execute(c))?;
-    Ok(())
+    let end = diesel::update(rows)
+        .set(sessions::ended_at.eq(now))
+        .returning(sessions::id);
+    let ended: Vec<DbUuid> = on!(&mut *conn, |c| end.load(c))?;
+    end_with_sessions(conn, account_no, &ended)
 }
 
 /// Ends the live sessions of an account beyond the newest, and deletes the ended ones beyond the newest, so that there is
@@ -62,10 +64,13 @@ pub(super) fn make_room(
         let rows = sessions::table
             .filter(sessions::account_no.eq(account_no))
             .filter(sessions::id.eq_any(oldest));
-        let end = diesel::update(rows).set(sessions::ended_at.eq(now));
-        let ended = on!(&mut *conn, |c| end.execute(c))?;
+        let end = diesel::update(rows)
+            .set(sessions::ended_at.eq(now))
+            .returning(sessions::id);
+        let ended: Vec<DbUuid> = on!(&mut *conn, |c| end.load(c))?;
+        end_with_sessions(conn, account_no, &ended)?;
         let event = SecurityEvent {
-            count: u32::try_from(ended).ok(),
+            count: u32::try_from(ended.len()).ok(),
             ..SecurityEvent::new(SecurityEventCode::UnusedSessionsEnded)
         };
         append(conn, account_no, keys, &event, now.0)?;
@@ -93,8 +98,12 @@ pub(crate) fn end_others(conn: &mut Conn, account_no: i64, session: Uuid, now: i
         .filter(sessions::account_no.eq(account_no))
         .filter(sessions::id.ne(DbUuid(session)))
         .filter(sessions::ended_at.is_null());
-    let end = diesel::update(others).set(sessions::ended_at.eq(DbTimestamp(now)));
-    Ok(on!(conn, |c| end.execute(c))?)
+    let end = diesel::update(others)
+        .set(sessions::ended_at.eq(DbTimestamp(now)))
+        .returning(sessions::id);
+    let ended: Vec<DbUuid> = on!(&mut *conn, |c| end.load(c))?;
+    end_with_sessions(conn, account_no, &ended)?;
+    Ok(ended.len())
 }
 
 impl Store {
@@ -126,8 +135,10 @@ impl Store {
             if ended == 0 {
                 return Err(StoreError::NotFound);
             }
+            end_with_sessions(conn, no, &[DbUuid(session)])?;
             append(conn, no, &keys, &event, now)?;
-            keep.map_or(Ok(()), |keep| keep.insert(conn, no, DbTimestamp(now)))
+            // The response to the end itself has no tokens, and stays.
+            keep.map_or(Ok(()), |keep| keep.insert(conn, (no, None), DbTimestamp(now)))
         });
         write.await
     }
@@ -159,7 +170,7 @@ impl Store {
                 };
                 append(conn, no, &keys, &event, now)?;
             }
-            keep.map_or(Ok(()), |keep| keep.insert(conn, no, DbTimestamp(now)))
+            keep.map_or(Ok(()), |keep| keep.insert(conn, (no, None), DbTimestamp(now)))
         });
         write.await
     }

@@ -148,7 +148,7 @@ fn write_in<T>(
     };
     account_for(conn, owner, &given, now)?;
     if let Some(response) = reply.and_then(stored) {
-        response.insert(conn, by.no, DbTimestamp(now))?;
+        response.insert(conn, (by.no, None), DbTimestamp(now))?;
     }
     Ok(Some((value, contributor.grants)))
 }

@@ -18,7 +18,8 @@ use super::{
     plans::{NOW, alone, sign_up, sign_up_as},
 };
 use crate::{
-    Author, ContributionRange, ContributionRefusal, Expected, LockedWriter, PersonScope, Store, StoreError,
+    Author, ContributionRange, ContributionRefusal, Expected, History, LockedWriter, PersonScope, Store,
+    StoreError,
     engine::{schema::contributions, single},
     on,
 };
@@ -127,7 +128,7 @@ async fn proposals_are_bounded(database: TestDatabase) {
     let too_many = ContributionRefusal::TooMany;
     assert!(matches!(refused, Err(StoreError::Contribution(refusal)) if refusal == too_many));
     let removed = write(&store, &sam, session, |writer| {
-        writer.remove(Kind::Plan, Uuid::from_u128(200), &Expected::Any)
+        writer.remove(Kind::Plan, Uuid::from_u128(200), &Expected::Any, History::Kept)
     });
     removed.await.unwrap();
     write(&store, &sam, session, more).await.unwrap();

@@ -11,7 +11,7 @@ use super::{
     database::TestDatabase,
     plans::{NOW, alone, sign_up},
 };
-use crate::{Expected, Part};
+use crate::{Expected, History, Part};
 
 async fn each_part_has_its_newest_records(database: TestDatabase) {
     let store = database.store();
@@ -28,7 +28,7 @@ async fn each_part_has_its_newest_records(database: TestDatabase) {
         .unwrap();
     store
         .write(&scope, session, NOW, |writer| {
-            writer.remove(Kind::CheckIn, Uuid::from_u128(4), &Expected::Any)
+            writer.remove(Kind::CheckIn, Uuid::from_u128(4), &Expected::Any, History::Kept)
         })
         .await
         .unwrap();

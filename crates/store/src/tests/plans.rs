@@ -27,7 +27,7 @@ use super::{
     invitation::help_each_other,
 };
 use crate::{
-    DatabaseUrl, Expected, Part, PersonScope, Range, Store, VersionRange,
+    DatabaseUrl, Expected, History, Part, PersonScope, Range, Store, VersionRange,
     account::NewAccount,
     audit::{AccessBy, AuditRange, BreachQuery, HeadCursor, HeadsAtCheckpoints, OwnAccess},
     credentials::PasswordReplacement,
@@ -147,7 +147,12 @@ async fn live_a_day(store: &Store) {
                 .records()
                 .has_version_of(&alone::<CheckIn>(10), 1)?;
             writer.replace(&new_draft::<Plan>(13), &Expected::Any)?;
-            writer.remove(Kind::CravingEvent, Uuid::from_u128(11), &Expected::Any)
+            writer.remove(
+                Kind::CravingEvent,
+                Uuid::from_u128(11),
+                &Expected::Any,
+                History::Kept,
+            )
         })
         .await
         .unwrap();

@@ -16,7 +16,7 @@ use super::{
     quota_model::{DAY, Step, World, is_new},
 };
 use crate::{
-    Created, Expected, StoreError,
+    Created, Expected, History, StoreError,
     engine::{connection::Conn, single},
     on,
     quota::{OwnQuota, recount},
@@ -116,8 +116,13 @@ async fn a_refusal_leaves_nothing_and_names_the_first_budget(database: TestDatab
         // The server's own changes are not held up, and deleting is not.
         store.run_timers(NOW + 3600 * DAY).await.unwrap();
         let deleted = store.write(&scope, session, NOW, |writer| {
-            writer.remove(Kind::CravingEvent, Uuid::from_u128(11), &Expected::Any)?;
-            writer.remove(Kind::Plan, Uuid::from_u128(12), &Expected::Any)
+            writer.remove(
+                Kind::CravingEvent,
+                Uuid::from_u128(11),
+                &Expected::Any,
+                History::Kept,
+            )?;
+            writer.remove(Kind::Plan, Uuid::from_u128(12), &Expected::Any, History::Kept)
         });
         deleted.await.unwrap();
         store.sweep_tombstones(NOW + 1).await.unwrap();

@@ -18,7 +18,7 @@ use super::{
     plans::{NOW, alone, sign_up},
 };
 use crate::{
-    Created, Expected, PersonScope, SealedDraft, Store, StoreError,
+    Created, Expected, History, PersonScope, SealedDraft, Store, StoreError,
     engine::single,
     quota::{OwnQuota, recount},
 };
@@ -187,8 +187,10 @@ impl World {
             .store
             .write(&self.scope, self.session, self.now, move |writer| match step {
                 Step::Replace(n) => writer.replace(&grown(draft_of(n)), &Expected::Any).map(drop),
-                Step::Remove(n) => writer.remove(draft_of(n).kind, draft_of(n).id, &Expected::Any),
-                Step::MarkDeleted(n) => writer.mark_deleted(&draft_of(n), &Expected::Any),
+                Step::Remove(n) => {
+                    writer.remove(draft_of(n).kind, draft_of(n).id, &Expected::Any, History::Kept)
+                }
+                Step::MarkDeleted(n) => writer.mark_deleted(&draft_of(n), &Expected::Any, History::Kept),
                 Step::Undone(n) => {
                     writer.create(&draft_of(n))?;
                     writer.replace(&grown(draft_of(n)), &Expected::Any)?;

@@ -137,7 +137,8 @@ fn statements_of_sqlite() {
              1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, latest.total_records + 1, latest.total_bytes + ?, CASE WHEN \
              latest.writes_day = ? THEN latest.day_writes ELSE 0 END + 1 FROM {LATEST_ON_SQLITE} WHERE \
              latest.total_records < ? AND latest.total_bytes + ? <= ? AND CASE WHEN latest.writes_day = ? THEN \
-             latest.day_writes ELSE 0 END < ? ON CONFLICT DO NOTHING"
+             latest.day_writes ELSE 0 END < ? AND NOT EXISTS (SELECT 1 FROM swept_ids WHERE swept_ids.person_no = ? \
+             AND swept_ids.collection = ? AND swept_ids.id = ?) ON CONFLICT DO NOTHING"
         )
     );
 }
@@ -150,9 +151,10 @@ fn statements_of_postgresql() {
          ORDINALITY AS new (person_no, collection, id, version, occurred_at, slot, origin, digest, sealed, created_at, \
          updated_at, day, max_records, max_bytes, max_day_writes, ordinal) WHERE (SELECT 1 FROM records AS r WHERE r.id = \
          new.id AND r.person_no = new.person_no AND r.collection = new.collection) IS NULL AND (SELECT 1 FROM records AS r \
-         WHERE r.person_no = new.person_no AND r.collection = new.collection AND r.slot = new.slot) IS NULL), locked AS \
-         (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) ORDER BY person_no FOR NO KEY \
-         UPDATE), wanted AS (SELECT person_no, count(*) AS many, sum(octet_length(sealed)) AS bytes, max(day) AS day, \
+         WHERE r.person_no = new.person_no AND r.collection = new.collection AND r.slot = new.slot) IS NULL AND (SELECT \
+         1 FROM swept_ids AS s WHERE s.person_no = new.person_no AND s.collection = new.collection AND s.id = new.id) IS \
+         NULL), locked AS (SELECT person_no FROM people WHERE person_no IN (SELECT person_no FROM new) ORDER BY person_no \
+         FOR NO KEY UPDATE), wanted AS (SELECT person_no, count(*) AS many, sum(octet_length(sealed)) AS bytes, max(day) AS day, \
          max(max_records) AS max_records, max(max_bytes) AS max_bytes, max(max_day_writes) AS max_day_writes FROM new \
          GROUP BY person_no), passed AS (UPDATE people AS p SET rev = p.rev + w.many, total_records = p.total_records + \
          w.many, total_bytes = p.total_bytes + w.bytes, writes_day = w.day, day_writes = CASE WHEN p.writes_day = w.day \
@@ -186,6 +188,9 @@ async fn the_sweep_of_tombstones() {
                  FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
                  ORDER BY updated_at, no LIMIT 500) \
                  RETURNING person_no, length(sealed) AS number",
+                "INSERT INTO swept_ids (person_no, collection, id, version) SELECT person_no, collection, id, version \
+                 FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
+                 ORDER BY updated_at, no LIMIT 500 ON CONFLICT DO NOTHING",
                 "DELETE FROM records WHERE (person_no, collection, id) IN (SELECT person_no, collection, id \
                  FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
                  ORDER BY updated_at, no LIMIT 500) RETURNING person_no, rev AS number",
@@ -201,6 +206,9 @@ async fn the_sweep_of_tombstones() {
                  FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
                  ORDER BY updated_at, no LIMIT 500) \
                  RETURNING person_no, octet_length(sealed)::bigint AS number",
+                "INSERT INTO swept_ids (person_no, collection, id, version) SELECT person_no, collection, id, version \
+                 FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
+                 ORDER BY updated_at, no LIMIT 500 ON CONFLICT DO NOTHING",
                 "DELETE FROM records WHERE (person_no, collection, id) IN (SELECT person_no, collection, id \
                  FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
                  ORDER BY updated_at, no LIMIT 500) RETURNING person_no, rev AS number",

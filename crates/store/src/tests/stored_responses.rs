@@ -29,7 +29,7 @@ async fn keep(store: &Store, account_no: i64, numbers: std::ops::Range<u32>) {
                 in_place_of: None,
             };
             answer.claim(conn)?;
-            answer.insert(conn, account_no, DbTimestamp(NOW + i64::from(n)))?;
+            answer.insert(conn, (account_no, None), DbTimestamp(NOW + i64::from(n)))?;
         }
         Ok(())
     });

@@ -9,7 +9,7 @@ use super::{
     plans::{NOW, alone, sign_up},
 };
 use crate::{
-    Created, Expected,
+    Created, Expected, History,
     engine::{connection::Conn, single},
     on,
 };
@@ -101,7 +101,7 @@ async fn what_was_swept_is_gone_with_its_earlier_versions(database: TestDatabase
         assert!(matches!(created, Ok(Created::New(_))), "{created:?}");
         let changed = store.write(&scope, session, NOW, |writer| {
             writer.replace(&alone::<CheckIn>(1), &Expected::Any)?;
-            writer.remove(Kind::CheckIn, Uuid::from_u128(1), &Expected::Any)
+            writer.remove(Kind::CheckIn, Uuid::from_u128(1), &Expected::Any, History::Kept)
         });
         changed.await.unwrap();
         assert_eq!(count(&mut beside, "record_history"), 2);

@@ -30,7 +30,7 @@ fn tables() -> Vec<(&'static str, Database, String)> {
         };
     }
     all!(accounts: Data, people: Data, logins: Data, sessions: Data, security_events: Data, login_delays: Data, records: Data,
-        record_history: Data, record_items: Data, timers: Data, kept_answers: Data, invites: Data, access_log: Data, disclosures: Data, audit_heads: Data, contributions: Data, peer_profiles: Data, break_glass: Data, break_glass_tries: Data, consents: Data, consent_recipients: Data, restrictions: Data, invitations: Data, invitation_codes: Data, shared_looks: Data, meetings: Data, meeting_types: Data, questionnaires: Data, installation: Data,
+        record_history: Data, record_items: Data, timers: Data, kept_answers: Data, swept_ids: Data, invites: Data, access_log: Data, disclosures: Data, audit_heads: Data, contributions: Data, peer_profiles: Data, break_glass: Data, break_glass_tries: Data, consents: Data, consent_recipients: Data, restrictions: Data, invitations: Data, invitation_codes: Data, shared_looks: Data, meetings: Data, meeting_types: Data, questionnaires: Data, installation: Data,
         data_keys: Keys, key_store_installation: Keys, erasures: Keys)
 }
 

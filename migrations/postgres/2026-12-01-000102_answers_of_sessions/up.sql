@@ -1,0 +1,5 @@
+-- The session whose tokens a first answer holds: the answer ends with it.
+ALTER TABLE kept_answers ADD COLUMN session_id UUID;
+-- The record that a first answer shows: its text goes when the record is purged.
+ALTER TABLE kept_answers ADD COLUMN record_id UUID;
+CREATE INDEX kept_answers_record ON kept_answers (person_no, record_id) WHERE record_id IS NOT NULL;

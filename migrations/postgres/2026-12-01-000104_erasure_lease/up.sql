@@ -1,0 +1,3 @@
+-- Until when a server has taken over the erasure of an account, so that no other does the same meanwhile.
+ALTER TABLE accounts ADD COLUMN erasure_leased_until TIMESTAMPTZ;
+CREATE INDEX accounts_erasing ON accounts (no) WHERE state = 'erasing';

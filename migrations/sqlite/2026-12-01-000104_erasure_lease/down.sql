@@ -1,0 +1,2 @@
+DROP INDEX accounts_erasing;
+ALTER TABLE accounts DROP COLUMN erasure_leased_until;
