@@ -150,8 +150,13 @@ pub async fn signed_in(url: &str, name: &str) -> Client {
 }
 
 pub async fn erase(person: &Person) {
+    erase_with(person, 204).await;
+}
+
+/// Erases a person, with the status that the response has.
+pub async fn erase_with(person: &Person, status: u16) {
     let password = json!({ "password": PASSWORD }).to_string().into_bytes();
-    person.send("DELETE", "/v1/me", &[], Some(password)).await.expect(204);
+    person.send("DELETE", "/v1/me", &[], Some(password)).await.expect(status);
 }
 
 /// Stores check-ins with the numbers of a range.

@@ -1,4 +1,4 @@
-//! Erasures leave nothing of a person in memory, even if an insight is being computed at the time.
+//! Erasures leave nothing of a person, whatever is computed or fails at the time.
 
 use std::sync::mpsc;
 
@@ -7,7 +7,8 @@ use mainstay_api::insight::{
     facts::{Need, Needs},
     facts_cache::{is_cached, with_facts},
 };
-use mainstay_tests::{PASSWORD, Person, TestApp, both_engines};
+use mainstay_tests::{PASSWORD, Person, Response, TestApp, both_engines};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -32,7 +33,110 @@ async fn person_with_long_record(app: &TestApp) -> Person {
     person
 }
 
-both_engines!(facts_that_are_computed_during_an_erasure_are_not_cached);
+both_engines!(
+    facts_that_are_computed_during_an_erasure_are_not_cached,
+    an_erasure_whose_key_store_fails_goes_on_by_itself,
+    an_erasure_beside_a_reader_goes_on_until_no_file_has_the_key,
+    no_kept_response_outlives_its_session_or_its_account,
+);
+
+/// The embedded key store, as another process has it.
+fn key_store(app: &TestApp) -> Connection {
+    Connection::open(app.database.path().join("keys.db")).expect("it opens")
+}
+
+fn unfinished(keys: &Connection) -> i64 {
+    let sql = "SELECT count(*) FROM erasures WHERE finished_at IS NULL";
+    keys.query_row(sql, [], |row| row.get(0)).expect("a number")
+}
+
+async fn erase(person: &Person) -> Response {
+    let password = json!({ "password": PASSWORD }).to_string().into_bytes();
+    person.send("DELETE", "/v1/me", &[], Some(password)).await
+}
+
+/// The job runs every five seconds.
+async fn until(what: impl AsyncFn() -> bool) {
+    let wait = async {
+        while !what().await {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), wait).await.expect("it comes true");
+}
+
+async fn an_erasure_whose_key_store_fails_goes_on_by_itself(app: &TestApp) {
+    let sam = app.person().await;
+    let keys = key_store(app);
+    keys.execute_batch(
+        "CREATE TRIGGER stubborn BEFORE DELETE ON data_keys BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    .expect("a trigger");
+    erase(&sam).await.expect(202);
+    // The account is closed at once.
+    sam.get("/v1/me").await.expect(401);
+    let login = json!({ "email": sam.email, "password": PASSWORD });
+    app.client().post("/v1/auth/login", &login).await.expect(401);
+    keys.execute_batch("DROP TRIGGER stubborn").expect("it goes");
+    let account: Uuid = sam.account["id"].as_str().expect("an id").parse().expect("a UUID");
+    let has_key = || {
+        let sql = "SELECT count(*) FROM data_keys WHERE account_id = ?1";
+        keys.query_row(sql, [account.as_bytes()], |row| row.get::<_, i64>(0)).expect("a number") > 0
+    };
+    until(async || !has_key() && unfinished(&keys) == 0).await;
+    // The address is free again.
+    app.person_with(json!({ "email": sam.email })).await;
+}
+
+async fn an_erasure_beside_a_reader_goes_on_until_no_file_has_the_key(app: &TestApp) {
+    let sam = app.person().await;
+    let keys = key_store(app);
+    let account: Uuid = sam.account["id"].as_str().expect("an id").parse().expect("a UUID");
+    let sql = "SELECT wrapped FROM data_keys WHERE account_id = ?1";
+    let wrapped: Vec<u8> = keys.query_row(sql, [account.as_bytes()], |row| row.get(0)).expect("a key");
+    let is_in_a_file = || {
+        ["keys.db", "keys.db-wal", "keys.db-shm"].iter().any(|file| {
+            let bytes = std::fs::read(app.database.path().join(file)).unwrap_or_default();
+            bytes.windows(wrapped.len()).any(|window| window == wrapped)
+        })
+    };
+    assert!(is_in_a_file(), "the search finds what is there");
+    let reader = key_store(app);
+    reader.execute_batch("BEGIN; SELECT count(*) FROM data_keys;").expect("it reads");
+    erase(&sam).await.expect(202);
+    assert_eq!(unfinished(&keys), 1);
+    reader.execute_batch("COMMIT").expect("it ends");
+    until(async || unfinished(&keys) == 0).await;
+    assert!(!is_in_a_file());
+    // Without a reader it is done at once.
+    erase(&app.person().await).await.expect(204);
+    assert_eq!(unfinished(&keys), 0);
+}
+
+async fn no_kept_response_outlives_its_session_or_its_account(app: &TestApp) {
+    let client = app.client();
+    let registration = json!({ "email": "kept@example.org", "password": PASSWORD, "time_zone": "UTC" });
+    let register = async || client.post_with_key("/v1/auth/register", "one", &registration).await;
+    let first = register().await.expect(201);
+    let login = json!({ "email": "kept@example.org", "password": PASSWORD });
+    let sign_in = async || client.post_with_key("/v1/auth/login", "two", &login).await;
+    let second = sign_in().await.expect(200);
+    assert_eq!(sign_in().await.expect(200).text, second.text);
+    // The end of the session ends the response: the same request signs in anew.
+    let token =
+        |response: &Response| response.body["tokens"]["access_token"].as_str().expect("a token").to_owned();
+    client.with_token(&token(&second)).send("POST", "/v1/auth/logout", &[], None).await.expect(204);
+    let third = sign_in().await.expect(200);
+    assert_ne!(third.body["tokens"]["session_id"], second.body["tokens"]["session_id"]);
+    let change = json!({ "current_password": PASSWORD, "new_password": "mountains do not hurry" });
+    client.with_token(&token(&first)).post("/v1/auth/password/change", &change).await.expect(204);
+    assert_eq!(sign_in().await.expect(401).problem(), "invalid-credentials");
+    let erasure = json!({ "password": "mountains do not hurry" }).to_string().into_bytes();
+    client.with_token(&token(&first)).send("DELETE", "/v1/me", &[], Some(erasure)).await.expect(204);
+    sign_in().await.expect(401);
+    let anew = register().await.expect(201);
+    assert_ne!(anew.body["account"]["id"], first.body["account"]["id"]);
+}
 
 async fn facts_that_are_computed_during_an_erasure_are_not_cached(app: &TestApp) {
     let (sam, kim) = (person_with_long_record(app).await, person_with_long_record(app).await);

@@ -43,6 +43,7 @@ mod plan;
 mod practice_session;
 mod proposal;
 mod protocol;
+mod purge;
 mod questionnaire;
 mod questionnaire_real;
 mod questionnaire_response;

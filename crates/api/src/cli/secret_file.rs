@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -51,6 +51,19 @@ pub fn replace_secret(path: &Path, text: &str) -> std::io::Result<()> {
         return Err(error);
     }
     sync_directory(&path)
+}
+
+/// Replaces the content of a file of secrets as [`replace_secret`] does, and overwrites the bytes of the old file. Whether the
+/// disk overwrites them is beyond a program: some write every change to another place.
+///
+/// # Errors
+/// The error of the file system. If the file was replaced by then, it has the new content.
+pub fn replace_and_destroy_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut old = OpenOptions::new().write(true).open(path)?;
+    let length = old.metadata()?.len();
+    replace_secret(path, text)?;
+    std::io::copy(&mut std::io::repeat(0).take(length), &mut old)?;
+    old.sync_all()
 }
 
 /// A hidden file in the same folder, so that it can be renamed.
@@ -117,6 +130,18 @@ mod tests {
         }
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn the_bytes_of_a_destroyed_secret_are_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, copy) = (directory.path().join("key"), directory.path().join("copy"));
+        write_secret(&file, "new\nold\n").unwrap();
+        // The old file lives on under another name.
+        fs::hard_link(&file, &copy).unwrap();
+        replace_and_destroy_secret(&file, "new\n").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new\n");
+        assert_eq!(fs::read(&copy).unwrap(), [0; 8]);
     }
 
     #[test]

@@ -37,7 +37,7 @@ const ERASED_AT_ONCE: i64 = 20;
 /// The most erasures whose end a run of the job sees to.
 const FINISHED_AT_ONCE: i64 = 1000;
 /// How often an erasure tries to empty the logs before it leaves that to the job.
-const CLEAN_ATTEMPTS: usize = 3;
+const CLEAN_ATTEMPTS: usize = 6;
 /// The pause between two tries.
 const CLEAN_PAUSE: Duration = Duration::from_millis(150);
 

@@ -62,6 +62,9 @@ struct Truncation {
 /// How long emptying the log waits for a reader, in milliseconds. It holds up all writers meanwhile.
 const TRUNCATION_WAIT_MS: u32 = 100;
 
+/// How long writing a database anew waits for its writer, in milliseconds.
+const REWRITE_WAIT_MS: u32 = 2000;
+
 /// Folds back the whole log and empties it. False if a reader or the writer was in the way, as a backup is for its whole
 /// time: it is to be tried again later. The connection keeps its short wait.
 pub(super) fn truncate(conn: &mut SqliteConnection) -> QueryResult<bool> {
@@ -78,6 +81,7 @@ pub(super) fn rewrite(conn: &mut SqliteConnection) -> QueryResult<bool> {
     if !truncate(conn)? {
         return Ok(false);
     }
+    conn.batch_execute(&format!("PRAGMA busy_timeout = {REWRITE_WAIT_MS}"))?;
     match conn.batch_execute("VACUUM") {
         // Somebody wrote all the while.
         Err(error) if error.to_string().contains("locked") => Ok(false),

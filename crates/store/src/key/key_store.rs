@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, dsl::sql, sql_types};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use crate::{
@@ -33,6 +34,8 @@ pub struct KeyStore {
     master: SharedMasterKeys,
     installation: Secret,
     opened: OpenedKeys,
+    /// Whether a file of SQLite may hold a key that was destroyed. Held while the files are cleaned.
+    needs_cleaning: Mutex<bool>,
 }
 
 impl KeyStore {
@@ -48,6 +51,8 @@ impl KeyStore {
             master: SharedMasterKeys::new(master),
             installation,
             opened: OpenedKeys::new(),
+            // An earlier run of the server may have stopped in between.
+            needs_cleaning: Mutex::new(true),
         })
     }
 
@@ -148,7 +153,9 @@ impl KeyStore {
     /// the key store any more, and a restore from a backup erases the account again. The files of SQLite may hold the wrapped
     /// key until [`Self::clean`] has succeeded.
     pub async fn erase(&self, account: Uuid, now: DbTimestamp) -> Result<()> {
-        self.remove(account, Some(now)).await
+        self.remove(account, Some(now)).await?;
+        *self.needs_cleaning.lock().await = true;
+        Ok(())
     }
 
     async fn remove(&self, account: Uuid, erased_at: Option<DbTimestamp>) -> Result<()> {
@@ -174,7 +181,11 @@ impl KeyStore {
     /// Removes destroyed keys from the files of SQLite: from the log, and from the gaps in the pages of the database. False if
     /// somebody was in the way. On PostgreSQL dead rows and logs keep wrapped keys until the master key is rotated.
     pub async fn clean(&self) -> Result<bool> {
-        self.engine.rewrite().await
+        let mut needs_cleaning = self.needs_cleaning.lock().await;
+        if *needs_cleaning {
+            *needs_cleaning = !self.engine.rewrite().await?;
+        }
+        Ok(!*needs_cleaning)
     }
 
     /// The accounts whose erasure is not finished, at most `limit` of them.

@@ -9,7 +9,8 @@ use super::{
     plans::{NOW, alone, sign_up},
 };
 use crate::{
-    Created, Expected, History,
+    Expected, History, PersonScope, RecordWriter, SealedDraft, StoreError,
+    account::ErasureProgress,
     engine::{connection::Conn, single},
     on,
 };
@@ -77,7 +78,8 @@ async fn an_erasure_that_fails_does_not_stop_the_next() {
     ] {
         execute(&mut beside, sql);
     }
-    assert!(store.erase_account(scope.account(), NOW).await.is_err());
+    let progress = store.erase_account(scope.account(), NOW).await.unwrap();
+    assert_eq!(progress, ErasureProgress::GoesOn);
     assert!(store.resume_erasures(NOW).await.is_err());
     assert_eq!(
         count(&mut beside, "accounts WHERE no = 9"),
@@ -96,20 +98,48 @@ async fn what_was_swept_is_gone_with_its_earlier_versions(database: TestDatabase
     let store = database.store();
     let (scope, session) = sign_up(&store).await;
     let mut beside = single(&database.locations.data).unwrap();
-    for _ in 0..2 {
-        let created = store.create(&scope, session, NOW, alone::<CheckIn>(1)).await;
-        assert!(matches!(created, Ok(Created::New(_))), "{created:?}");
-        let changed = store.write(&scope, session, NOW, |writer| {
-            writer.replace(&alone::<CheckIn>(1), &Expected::Any)?;
-            writer.remove(Kind::CheckIn, Uuid::from_u128(1), &Expected::Any, History::Kept)
+    store
+        .create(&scope, session, NOW, alone::<CheckIn>(1))
+        .await
+        .unwrap();
+    let changed = store.write(&scope, session, NOW, |writer| {
+        writer.replace(&alone::<CheckIn>(1), &Expected::Any)?;
+        writer.remove(Kind::CheckIn, Uuid::from_u128(1), &Expected::Any, History::Kept)
+    });
+    changed.await.unwrap();
+    assert_eq!(count(&mut beside, "record_history"), 2);
+    assert_eq!(store.sweep_tombstones(NOW + 1).await.unwrap(), 1);
+    assert_eq!(count(&mut beside, "record_history"), 0);
+    let usage = store.account_quota(scope.account(), NOW).await.unwrap().usage;
+    assert_eq!((usage.records, usage.bytes), (0, 0), "it takes no room any more");
+    // The bare id stays, whichever way a new record comes.
+    let again = store.create(&scope, session, NOW, alone::<CheckIn>(1)).await;
+    assert!(matches!(again, Err(StoreError::IdDeleted)), "{again:?}");
+    let again = store.write(&scope, session, NOW, |writer| {
+        let mut sealed = vec![SealedDraft::new(&scope_of(writer), alone::<CheckIn>(1), NOW)?];
+        let stored = writer.create_batch(&sealed.iter().collect::<Vec<_>>())?;
+        assert_eq!(stored, [false]);
+        writer.create_after_batch(sealed.first_mut().unwrap())
+    });
+    assert!(matches!(again.await, Err(StoreError::IdDeleted)));
+    for change in [Change::Replace, Change::Remove] {
+        let changed = store.write(&scope, session, NOW, move |writer| match change {
+            Change::Replace => writer.replace(&alone::<CheckIn>(1), &Expected::Any).map(drop),
+            Change::Remove => writer.remove(Kind::CheckIn, Uuid::from_u128(1), &Expected::Any, History::Kept),
         });
-        changed.await.unwrap();
-        assert_eq!(count(&mut beside, "record_history"), 2);
-        assert_eq!(store.sweep_tombstones(NOW + 1).await.unwrap(), 1);
-        assert_eq!(count(&mut beside, "record_history"), 0);
-        let usage = store.account_quota(scope.account(), NOW).await.unwrap().usage;
-        assert_eq!((usage.records, usage.bytes), (0, 0), "it takes no room any more");
+        assert!(matches!(changed.await, Err(StoreError::NotFound)));
     }
+    let usage = store.account_quota(scope.account(), NOW).await.unwrap().usage;
+    assert_eq!((usage.records, usage.bytes), (0, 0));
+}
+
+enum Change {
+    Replace,
+    Remove,
+}
+
+fn scope_of(writer: &mut RecordWriter<'_>) -> PersonScope {
+    writer.parts().1.clone()
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use super::{counted, lock_master_keys, say};
 use crate::cli::{
     databases::inspect_databases,
     key_files::parse_master_keys,
-    secret_file::{read_secret, replace_secret},
+    secret_file::{read_secret, replace_and_destroy_secret},
     settings::Settings,
 };
 
@@ -41,10 +41,10 @@ pub fn retire_master_keys(settings: &Settings) -> Result<(), String> {
         ));
     };
     let text = Zeroizing::new(format!("{first}\n"));
-    replace_secret(path, &text).map_err(|error| {
+    replace_and_destroy_secret(path, &text).map_err(|error| {
         format!(
-            "{} cannot be written ({error}), so nothing was changed. No key is wrapped by master key {ids} any more: remove \
-             every line but the first where the file comes from",
+            "{} cannot be written or overwritten ({error}). No key is wrapped by master key {ids} any more: see to it that \
+             every line but the first is removed where the file comes from",
             path.display()
         )
     })?;

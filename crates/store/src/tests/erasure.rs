@@ -1,0 +1,628 @@
+//! Erasures: no file of either engine has a key that opens, whoever reads and whatever fails in the middle.
+
+use std::{fs, path::Path};
+
+use diesel::{
+    QueryableByName, RunQueryDsl,
+    connection::SimpleConnection,
+    sql_query,
+    sql_types::{BigInt, Binary, Text},
+};
+use uuid::Uuid;
+
+use super::{
+    database::TestDatabase,
+    plans::{NOW, sign_up, sign_up_as},
+};
+use crate::{
+    KeyUse, MasterKeys, RotationLock, Store,
+    account::ErasureProgress,
+    engine::{
+        connection::{Conn, DatabaseUrl},
+        single,
+    },
+    key::seal::{Secret, wrap},
+    on, rotate,
+};
+
+/// The length of a wrapped key: format, number, nonce, key and tag.
+const WRAPPED: usize = 2 + 24 + 32 + 16;
+const MINUTE: i64 = 60 * 1_000_000;
+
+#[derive(QueryableByName)]
+struct Bytes {
+    #[diesel(sql_type = Binary)]
+    bytes: Vec<u8>,
+}
+
+#[derive(QueryableByName)]
+struct Words {
+    #[diesel(sql_type = Text)]
+    words: String,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+fn execute(conn: &mut Conn, sql: &str) {
+    on!(conn, |c| c.batch_execute(sql)).unwrap_or_else(|e| panic!("{e}: {sql}"));
+}
+
+fn count(conn: &mut Conn, rows: &str) -> i64 {
+    let found: Count = on!(conn, |c| sql_query(format!("SELECT count(*) AS n FROM {rows}"))
+        .get_result(c))
+    .unwrap_or_else(|e| panic!("{e}: {rows}"));
+    found.n
+}
+
+fn words(conn: &mut Conn, expression: &str) -> String {
+    let found: Words = on!(conn, |c| sql_query(format!("SELECT {expression} AS words"))
+        .get_result(c))
+    .unwrap_or_else(|e| panic!("{e}: {expression}"));
+    found.words
+}
+
+fn wrapped_key(conn: &mut Conn, account: Uuid) -> Vec<u8> {
+    let id = match conn {
+        Conn::Sqlite(_) => format!("x'{}'", account.simple()),
+        Conn::Postgres(_) => format!("'{account}'"),
+    };
+    let sql = format!("SELECT wrapped AS bytes FROM data_keys WHERE account_id = {id}");
+    let found: Bytes = on!(conn, |c| sql_query(&sql).get_result(c)).unwrap();
+    assert_eq!(found.bytes.len(), WRAPPED);
+    found.bytes
+}
+
+/// The file of the log of PostgreSQL that is written to; empty on SQLite.
+fn current_log(conn: &mut Conn) -> String {
+    match conn {
+        Conn::Sqlite(_) => String::new(),
+        conn => words(conn, "pg_walfile_name(pg_current_wal_insert_lsn())"),
+    }
+}
+
+/// Every file that a database has written since its log was at `log`: with SQLite also log and index, with PostgreSQL the
+/// folder of the database and the logs.
+fn files(url: &DatabaseUrl, log: &str) -> Vec<Vec<u8>> {
+    let of_folder = |folder: &Path| -> Vec<_> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let paths = match url {
+        DatabaseUrl::Sqlite(path) => of_folder(path.parent().unwrap()),
+        DatabaseUrl::Postgres(_) => {
+            let conn = &mut single(url).unwrap();
+            execute(conn, "CHECKPOINT; SELECT pg_switch_wal(); CHECKPOINT");
+            let folder = words(conn, "current_setting('data_directory')");
+            let oid = words(
+                conn,
+                "(SELECT oid::text FROM pg_database WHERE datname = current_database())",
+            );
+            let mut paths = of_folder(&Path::new(&folder).join("base").join(oid));
+            let logs = of_folder(&Path::new(&folder).join("pg_wal"));
+            paths.extend(
+                logs.into_iter()
+                    .filter(|path| path.file_name().is_some_and(|name| name.to_str().unwrap() >= log)),
+            );
+            paths
+        }
+    };
+    let files = paths.iter().filter(|path| path.is_file());
+    files.filter_map(|path| fs::read(path).ok()).collect()
+}
+
+fn holds(files: &[Vec<u8>], wanted: &[u8]) -> bool {
+    files.iter().any(|file| {
+        let starts = file.iter().enumerate().filter(|(_, byte)| **byte == wanted[0]);
+        starts.into_iter().any(|(at, _)| file[at..].starts_with(wanted))
+    })
+}
+
+/// Whether any part of the files is a key of the account that opens with one of the master keys. Every place is tried.
+fn has_key_that_opens(files: &[Vec<u8>], account: Uuid, master: &MasterKeys) -> bool {
+    files.iter().any(|file| {
+        file.windows(WRAPPED)
+            .filter(|window| window.starts_with(&[1, 1]))
+            .any(|window| {
+                let ids = master.ids();
+                ids.into_iter()
+                    .any(|id| master.unwrap(id, account, window).is_ok())
+            })
+    })
+}
+
+/// Files of both databases.
+fn all_files(database: &TestDatabase, log: &str) -> Vec<Vec<u8>> {
+    let mut found = files(&database.locations.data, log);
+    found.extend(files(&database.locations.keys, log));
+    found
+}
+
+fn master(database: &TestDatabase) -> MasterKeys {
+    MasterKeys::parse(&database.master_key).unwrap()
+}
+
+/// On PostgreSQL: rotates and retires the master key. Returns what is left to open with.
+fn rotated(database: &TestDatabase) -> MasterKeys {
+    let new = MasterKeys::generate().unwrap();
+    let both = MasterKeys::parse(&format!("{}\n{}", *new, database.master_key)).unwrap();
+    let lock = RotationLock::take(&database.locations.keys).unwrap().unwrap();
+    rotate(&database.locations, &both, &lock, |_| ()).unwrap();
+    let left = MasterKeys::parse(&new).unwrap();
+    let in_use = KeyUse::inspect(&database.locations).unwrap();
+    assert!(
+        in_use.is_all_under(left.current_id()),
+        "the earlier one can be retired"
+    );
+    left
+}
+
+/// Fails if a file has a key that opens the records of the account, on PostgreSQL after the master key was rotated.
+fn assert_no_key(database: &TestDatabase, (account, wrapped): (Uuid, &[u8]), log: &str) {
+    match &database.locations.keys {
+        DatabaseUrl::Sqlite(_) => {
+            let files = all_files(database, log);
+            assert!(!holds(&files, wrapped), "the wrapped key is in a file");
+            assert!(!has_key_that_opens(&files, account, &master(database)));
+        }
+        DatabaseUrl::Postgres(_) => {
+            let left = rotated(database);
+            assert!(!has_key_that_opens(&all_files(database, log), account, &left));
+        }
+    }
+}
+
+/// A person, and what is searched for after their erasure.
+struct Erased {
+    account: Uuid,
+    wrapped: Vec<u8>,
+    log: String,
+}
+
+/// Signs up two people, and sees to it that the search finds the key of the first one.
+async fn person(database: &TestDatabase, store: &Store) -> Erased {
+    let mut keys = single(&database.locations.keys).unwrap();
+    let log = current_log(&mut keys);
+    let (scope, _) = sign_up(store).await;
+    sign_up_as(store, 2, "kim@example.org").await;
+    let erased = Erased {
+        account: scope.account(),
+        wrapped: wrapped_key(&mut keys, scope.account()),
+        log,
+    };
+    let files = all_files(database, &erased.log);
+    assert!(holds(&files, &erased.wrapped), "the search finds what is there");
+    assert!(has_key_that_opens(&files, erased.account, &master(database)));
+    erased
+}
+
+fn unfinished(database: &TestDatabase) -> i64 {
+    let mut keys = single(&database.locations.keys).unwrap();
+    count(&mut keys, "erasures WHERE finished_at IS NULL")
+}
+
+async fn after_an_erasure_no_key_is_left(database: TestDatabase) {
+    let store = database.store();
+    let erased = person(&database, &store).await;
+    let progress = store.erase_account(erased.account, NOW).await.unwrap();
+    assert_eq!(progress, ErasureProgress::Finished);
+    assert_eq!(unfinished(&database), 0);
+    assert_no_key(&database, (erased.account, &erased.wrapped), &erased.log);
+}
+
+#[tokio::test]
+async fn on_sqlite_no_key_is_left() {
+    after_an_erasure_no_key_is_left(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_no_key_is_left_that_opens_after_a_rotation() {
+    after_an_erasure_no_key_is_left(TestDatabase::postgres("erased").with_keys_beside_the_record()).await;
+}
+
+/// Somebody reads the key store in one long transaction, as a backup does.
+#[tokio::test]
+async fn with_a_reader_the_erasure_goes_on_until_the_log_is_empty_also_after_a_restart() {
+    let database = TestDatabase::sqlite();
+    let store = database.store();
+    let erased = person(&database, &store).await;
+    let mut reader = single(&database.locations.keys).unwrap();
+    execute(&mut reader, "BEGIN; SELECT count(*) FROM data_keys");
+    let progress = store.erase_account(erased.account, NOW).await.unwrap();
+    assert_eq!(progress, ErasureProgress::GoesOn);
+    assert!(store.account(erased.account).await.is_err());
+    drop(store);
+
+    let store = database.store();
+    store.resume_erasures(NOW).await.unwrap();
+    assert_eq!(unfinished(&database), 1, "the reader is still there");
+    execute(&mut reader, "COMMIT");
+    store.resume_erasures(NOW).await.unwrap();
+    assert_eq!(unfinished(&database), 0);
+    assert_no_key(&database, (erased.account, &erased.wrapped), &erased.log);
+}
+
+fn refuse_deletions(keys: &mut Conn) {
+    let trigger = match keys {
+        Conn::Sqlite(_) => {
+            "CREATE TRIGGER stubborn BEFORE DELETE ON data_keys BEGIN SELECT RAISE(ABORT, 'no'); END"
+        }
+        Conn::Postgres(_) => {
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$; \
+             CREATE TRIGGER stubborn BEFORE DELETE ON data_keys FOR EACH ROW EXECUTE FUNCTION refuse()"
+        }
+    };
+    execute(keys, trigger);
+}
+
+fn allow_deletions(keys: &mut Conn) {
+    match keys {
+        Conn::Sqlite(_) => execute(keys, "DROP TRIGGER stubborn"),
+        Conn::Postgres(_) => execute(keys, "DROP TRIGGER stubborn ON data_keys"),
+    }
+}
+
+async fn a_key_store_that_fails_in_the_middle(database: TestDatabase) {
+    let store = database.store();
+    let erased = person(&database, &store).await;
+    let mut keys = single(&database.locations.keys).unwrap();
+    refuse_deletions(&mut keys);
+    let progress = store.erase_account(erased.account, NOW).await.unwrap();
+    assert_eq!(progress, ErasureProgress::GoesOn);
+    assert!(store.resume_erasures(NOW).await.is_err());
+    let email = "sam@example.org".to_owned();
+    let email = mainstay_domain::value::place::Email::new(&email).unwrap();
+    assert!(store.credentials(&email).await.unwrap().is_none());
+    allow_deletions(&mut keys);
+    assert_eq!(store.resume_erasures(NOW).await.unwrap(), 1);
+    assert_eq!(
+        count(&mut single(&database.locations.data).unwrap(), "accounts"),
+        1
+    );
+    assert_eq!(unfinished(&database), 0);
+    assert_no_key(&database, (erased.account, &erased.wrapped), &erased.log);
+}
+
+#[tokio::test]
+async fn on_sqlite_the_job_goes_on_when_the_key_store_works_again() {
+    a_key_store_that_fails_in_the_middle(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_the_job_goes_on_when_the_key_store_works_again() {
+    a_key_store_that_fails_in_the_middle(TestDatabase::postgres("erasing").with_keys_beside_the_record())
+        .await;
+}
+
+/// A server stops after each step of an erasure. Another one finishes it, once the lease of the first has run out.
+async fn a_server_that_stops_after_any_step(database: TestDatabase) {
+    let mut data = single(&database.locations.data).unwrap();
+    let (lease, later) = match &data {
+        Conn::Sqlite(_) => (format!("{}", NOW + MINUTE), 2 * MINUTE),
+        Conn::Postgres(_) => (
+            format!("to_timestamp({})", (NOW + MINUTE) / 1_000_000),
+            2 * MINUTE,
+        ),
+    };
+    for step in 1..=3_u128 {
+        let store = database.store();
+        let address = format!("person{step}@example.org");
+        let (scope, _) = sign_up_as(&store, 10 + step, &address).await;
+        let account = scope.account();
+        execute(
+            &mut data,
+            &format!("UPDATE accounts SET state = 'erasing', erasure_leased_until = {lease}"),
+        );
+        if step > 1 {
+            store
+                .keys
+                .erase(account, crate::engine::types::DbTimestamp(NOW))
+                .await
+                .unwrap();
+        }
+        if step > 2 {
+            let no = scope.no;
+            let delete = store.data.write(move |conn| {
+                super::super::account::delete_rows(conn, no, crate::engine::types::DbTimestamp(NOW))
+            });
+            delete.await.unwrap();
+        }
+        drop(store);
+        let store = database.store();
+        assert_eq!(
+            store.resume_erasures(NOW).await.unwrap(),
+            0,
+            "{step}: another server has the lease"
+        );
+        assert_eq!(
+            store.resume_erasures(NOW + later).await.unwrap(),
+            usize::from(step < 3)
+        );
+        assert_eq!(count(&mut data, "accounts"), 0, "{step}");
+        assert_eq!(unfinished(&database), 0, "{step}");
+    }
+}
+
+#[tokio::test]
+async fn on_sqlite_another_server_finishes_an_erasure() {
+    a_server_that_stops_after_any_step(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_another_server_finishes_an_erasure() {
+    a_server_that_stops_after_any_step(TestDatabase::postgres("stopped")).await;
+}
+
+/// `secure_delete` wipes a deleted row, but not the copies of it that SQLite leaves behind when it moves rows between pages.
+#[tokio::test]
+async fn on_sqlite_no_copy_of_a_key_stays_between_the_rows_of_a_page() {
+    let database = TestDatabase::sqlite();
+    let store = database.store();
+    let mut keys = single(&database.locations.keys).unwrap();
+    let DatabaseUrl::Sqlite(path) = &database.locations.keys else {
+        panic!("an embedded database")
+    };
+    execute(&mut keys, "PRAGMA synchronous = OFF");
+    let master = Secret::from_bytes([1; 32]);
+    let (mut random, mut next) = (1_u64, 1_u128);
+    let mut dice = move || {
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        random >> 33
+    };
+    let (mut living, mut gone): (Vec<(Uuid, Vec<u8>)>, Vec<Vec<u8>>) = (Vec::new(), Vec::new());
+    let mut left = Vec::new();
+    for _round in 0..40 {
+        execute(&mut keys, "BEGIN IMMEDIATE");
+        for _ in 0..3000 {
+            if living.is_empty() || dice() % 10 < 6 {
+                let account = Uuid::from_u128(next << 64 | u128::from(dice()));
+                next += 1;
+                let wrapped = wrap(&master, account, &Secret::from_bytes([2; 32])).unwrap();
+                let hex: String = wrapped.iter().map(|byte| format!("{byte:02x}")).collect();
+                execute(
+                    &mut keys,
+                    &format!(
+                        "INSERT INTO data_keys (account_id, master_key_id, wrapped, created_at, pending) VALUES \
+                         (x'{}', x'0102030405060708', x'{hex}', {next}, 0)",
+                        account.simple()
+                    ),
+                );
+                living.push((account, wrapped));
+            } else {
+                let which = usize::try_from(dice()).unwrap() % living.len();
+                let (account, wrapped) = living.swap_remove(which);
+                crate::key::key_store::destroy_key(&mut keys, account).unwrap();
+                gone.push(wrapped);
+            }
+        }
+        execute(&mut keys, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+        let file = fs::read(path).unwrap();
+        left = gone
+            .iter()
+            .filter(|wrapped| holds(&[file.clone()], wrapped))
+            .cloned()
+            .collect();
+        if !left.is_empty() {
+            break;
+        }
+    }
+    assert!(
+        !left.is_empty(),
+        "SQLite has become better: nothing is left without a rewrite"
+    );
+    assert!(store.keys.clean().await.unwrap());
+    let file = fs::read(path).unwrap();
+    assert!(left.iter().all(|wrapped| !holds(&[file.clone()], wrapped)));
+    assert!(living.iter().all(|(_, wrapped)| holds(&[file.clone()], wrapped)));
+}
+
+#[derive(QueryableByName)]
+struct Column {
+    #[diesel(sql_type = Text)]
+    table_name: String,
+    #[diesel(sql_type = Text)]
+    column_name: String,
+    #[diesel(sql_type = Text)]
+    column_type: String,
+    #[diesel(sql_type = BigInt)]
+    is_needed: i64,
+}
+
+fn columns(conn: &mut Conn) -> Vec<Column> {
+    let sql = match conn {
+        Conn::Sqlite(_) => {
+            "SELECT t.name AS table_name, c.name AS column_name, lower(c.type) AS column_type, \
+             (c.\"notnull\" AND c.dflt_value IS NULL) AS is_needed FROM sqlite_schema AS t, pragma_table_info(t.name) AS c \
+             WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.name, c.cid"
+        }
+        Conn::Postgres(_) => {
+            "SELECT table_name::text, column_name::text, data_type::text AS column_type, (is_nullable = 'NO' AND \
+             column_default IS NULL AND is_identity = 'NO')::int::bigint AS is_needed FROM information_schema.columns \
+             WHERE table_schema = 'public' ORDER BY table_name, ordinal_position"
+        }
+    };
+    on!(conn, |c| sql_query(sql).load(c)).unwrap()
+}
+
+/// Tables that hold nothing of an account.
+const OF_NOBODY: [&str; 6] = [
+    "__diesel_schema_migrations",
+    "installation",
+    "invites",
+    "meeting_types",
+    "meetings",
+    "questionnaires",
+];
+/// Columns with the number of the account that a row belongs to.
+const OWNERS: [&str; 2] = ["person_no", "account_no"];
+/// Columns with the number of an account that gave something to another one.
+const GIVERS: [&str; 2] = ["author_no", "clinician_no"];
+/// Columns with another mark of an account, which other tests are about.
+const OTHER_MARKS: [(&str, &str); 1] = [("login_delays", "owner")];
+
+/// Reads the catalogue, and puts a row of the account into each table, so that no new table can be forgotten.
+async fn nothing_of_an_account_is_left(database: TestDatabase) {
+    let store = database.store();
+    let (scope, _) = sign_up(&store).await;
+    let (other, _) = sign_up_as(&store, 2, "kim@example.org").await;
+    let mut data = single(&database.locations.data).unwrap();
+    let columns = columns(&mut data);
+    let mut tables: Vec<&str> = columns.iter().map(|column| column.table_name.as_str()).collect();
+    tables.dedup();
+    let mut marked = Vec::new();
+    for table in tables {
+        if OF_NOBODY.contains(&table) || OTHER_MARKS.iter().any(|(of, _)| *of == table) {
+            continue;
+        }
+        let of_table: Vec<&Column> = columns
+            .iter()
+            .filter(|column| column.table_name == table)
+            .collect();
+        let marks: Vec<&str> = of_table
+            .iter()
+            .map(|column| column.column_name.as_str())
+            .filter(|name| OWNERS.contains(name) || GIVERS.contains(name))
+            .collect();
+        if table == "accounts" {
+            continue;
+        }
+        assert!(
+            !marks.is_empty(),
+            "whose is a row of {table}? an erasure has to find it"
+        );
+        for mark in marks {
+            insert_row(&mut data, table, &of_table, (mark, scope.no), other.no);
+            marked.push((table.to_owned(), mark.to_owned()));
+        }
+    }
+    for (table, mark) in &marked {
+        assert!(
+            count(&mut data, &format!("{table} WHERE {mark} = {}", scope.no)) > 0,
+            "{table}"
+        );
+    }
+    store.erase_account(scope.account(), NOW).await.unwrap();
+    for (table, mark) in &marked {
+        let left = count(&mut data, &format!("{table} WHERE {mark} = {}", scope.no));
+        assert_eq!(left, 0, "{table}.{mark} still names the account");
+    }
+    assert_eq!(count(&mut data, &format!("accounts WHERE no = {}", scope.no)), 0);
+    assert_eq!(count(&mut data, &format!("accounts WHERE no = {}", other.no)), 1);
+}
+
+/// Inserts a row with small values, whose column `mark` names the account. Other columns of that sort name another account.
+fn insert_row(conn: &mut Conn, table: &str, columns: &[&Column], (mark, no): (&str, i64), other: i64) {
+    let is_sqlite = matches!(conn, Conn::Sqlite(_));
+    let (mut names, mut values) = (Vec::new(), Vec::new());
+    for column in columns {
+        let name = column.column_name.as_str();
+        let value = if name == mark {
+            no.to_string()
+        } else if OWNERS.contains(&name) && column.is_needed == 1 {
+            other.to_string()
+        } else if column.is_needed == 0 {
+            continue;
+        } else {
+            // A key of its own in each table and for each mark.
+            match column.column_type.as_str() {
+                "blob" => format!("x'{:032x}'", names.len() + mark.len()),
+                "uuid" => format!("'{}'", Uuid::from_u128((names.len() + mark.len()) as u128)),
+                "bytea" => format!("'\\x{:032x}'", names.len() + mark.len()),
+                "text" => "'x'".to_owned(),
+                "boolean" => "false".to_owned(),
+                kind if kind.starts_with("timestamp") => "to_timestamp(1)".to_owned(),
+                _ => "1".to_owned(),
+            }
+        };
+        names.push(name);
+        values.push(value);
+    }
+    let verb = if is_sqlite { "INSERT OR IGNORE" } else { "INSERT" };
+    let end = if is_sqlite { "" } else { " ON CONFLICT DO NOTHING" };
+    execute(
+        conn,
+        &format!(
+            "{verb} INTO {table} ({}) VALUES ({}){end}",
+            names.join(", "),
+            values.join(", ")
+        ),
+    );
+}
+
+#[tokio::test]
+async fn on_sqlite_nothing_of_an_account_is_left_in_any_table() {
+    nothing_of_an_account_is_left(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_nothing_of_an_account_is_left_in_any_table() {
+    nothing_of_an_account_is_left(TestDatabase::postgres("catalogue")).await;
+}
+
+/// The rows of wrong passwords name nobody in clear, and still go with the account.
+async fn failures_go_with_the_account(database: TestDatabase) {
+    use crate::login_delay::{DelayKey, Failures};
+    let store = database.store();
+    let (scope, session) = sign_up(&store).await;
+    let account = scope.account();
+    let email = || "sam@example.org".to_owned();
+    let own = [
+        DelayKey::Account(email()),
+        DelayKey::Pair {
+            email: email(),
+            network: "192.0.2.0/24".to_owned(),
+        },
+        DelayKey::Customer {
+            email: email(),
+            customer: "192.0.2.0/24".to_owned(),
+        },
+        DelayKey::Line {
+            email: email(),
+            line: 1,
+        },
+        DelayKey::Device {
+            account,
+            device: session,
+        },
+        DelayKey::Session { account, session },
+    ];
+    let others = [
+        DelayKey::Network("192.0.2.0/24".to_owned()),
+        DelayKey::Account("kim@example.org".to_owned()),
+    ];
+    for key in own.iter().chain(&others) {
+        let failed = |before: &[Failures]| {
+            let one = Failures {
+                count: 1,
+                retry_at: NOW,
+                last_at: NOW,
+            };
+            Some(vec![one; before.len()])
+        };
+        store
+            .change_failures(std::slice::from_ref(key), failed)
+            .await
+            .unwrap();
+    }
+    store.erase_account(account, NOW).await.unwrap();
+    let counts = |failures: Vec<Failures>| failures.iter().map(|one| one.count).sum::<i64>();
+    assert_eq!(counts(store.failures(&own).await.unwrap()), 0);
+    assert_eq!(counts(store.failures(&others).await.unwrap()), 2);
+    let mut data = single(&database.locations.data).unwrap();
+    assert_eq!(count(&mut data, "login_delays"), 2);
+}
+
+#[tokio::test]
+async fn on_sqlite_failures_go_with_the_account() {
+    failures_go_with_the_account(TestDatabase::sqlite()).await;
+}
+
+#[tokio::test]
+async fn on_postgresql_failures_go_with_the_account() {
+    failures_go_with_the_account(TestDatabase::postgres("failures")).await;
+}
