@@ -47,15 +47,15 @@ struct OfPerson {
 }
 
 /// The oldest tombstones from before the time that is the first parameter. In SQL of our own: the partial index is used only
-/// if the condition is a constant.
-fn some_tombstones(conn: &Conn, columns: &str) -> String {
+/// if the condition is a constant. `of_kind` is empty, or a further condition with its AND.
+fn some_tombstones(conn: &Conn, columns: &str, of_kind: &str) -> String {
     let time = parameter(conn, 1);
     let (condition, of_free) = match conn {
         Conn::Sqlite(_) => ("deleted = 1 AND length(sealed) = 0", ""),
         Conn::Postgres(_) => ("deleted AND octet_length(sealed) = 0", " AND person_no = ANY($2)"),
     };
     format!(
-        "SELECT {columns} FROM records WHERE {condition} AND updated_at < {time}{of_free} ORDER BY updated_at, no \
+        "SELECT {columns} FROM records WHERE {of_kind}{condition} AND updated_at < {time}{of_free} ORDER BY updated_at, no \
          LIMIT {SWEPT_AT_ONCE}"
     )
 }
@@ -80,7 +80,7 @@ fn delete_of_some(
     free: &[i64],
 ) -> Result<Vec<Swept>> {
     let key = "person_no, collection, id";
-    let some = some_tombstones(conn, key);
+    let some = some_tombstones(conn, key, "");
     let sql =
         format!("DELETE FROM {table} WHERE ({key}) IN ({some}) RETURNING person_no, {number} AS number");
     let delete = sql_query(sql).bind::<Instant, _>(before);
@@ -93,11 +93,15 @@ fn delete_of_some(
 /// Notes the ids of some tombstones, and deletes what people who help gave to the plans among them.
 fn keep_ids_of_some(conn: &mut Conn, before: DbTimestamp, free: &[i64]) -> Result<()> {
     let ids = "person_no, collection, id, version";
-    let some = some_tombstones(conn, ids);
+    let some = some_tombstones(conn, ids, "");
+    // Plans that this sweep does not come to yet are as old.
+    let plans = some_tombstones(
+        conn,
+        "person_no, id",
+        &format!("collection = {} AND ", Kind::Plan.code()),
+    );
     let given = sql_query(format!(
-        "DELETE FROM contributions WHERE (person_no, plan_id) IN (SELECT person_no, id FROM ({some}) AS swept \
-         WHERE collection = {})",
-        Kind::Plan.code()
+        "DELETE FROM contributions WHERE (person_no, plan_id) IN ({plans})"
     ))
     .bind::<Instant, _>(before);
     let keep = sql_query(format!(

@@ -1,6 +1,6 @@
 //! Erasures: no file of either engine has a key that opens, whoever reads and whatever fails in the middle.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
 
 use diesel::{
     QueryableByName, RunQueryDsl,
@@ -114,23 +114,23 @@ fn files(url: &DatabaseUrl, log: &str) -> Vec<Vec<u8>> {
     files.filter_map(|path| fs::read(path).ok()).collect()
 }
 
-fn holds(files: &[Vec<u8>], wanted: &[u8]) -> bool {
-    files.iter().any(|file| {
-        let starts = file.iter().enumerate().filter(|(_, byte)| **byte == wanted[0]);
-        starts.into_iter().any(|(at, _)| file[at..].starts_with(wanted))
-    })
+/// Every part of a file that may be a wrapped key: it begins with format and number.
+fn candidates(file: &[u8]) -> HashSet<&[u8]> {
+    file.windows(WRAPPED)
+        .filter(|window| window.starts_with(&[1, 1]))
+        .collect()
+}
+
+fn holds(files: &[Vec<u8>], wrapped: &[u8]) -> bool {
+    files.iter().any(|file| candidates(file).contains(wrapped))
 }
 
 /// Whether any part of the files is a key of the account that opens with one of the master keys. Every place is tried.
 fn has_key_that_opens(files: &[Vec<u8>], account: Uuid, master: &MasterKeys) -> bool {
-    files.iter().any(|file| {
-        file.windows(WRAPPED)
-            .filter(|window| window.starts_with(&[1, 1]))
-            .any(|window| {
-                let ids = master.ids();
-                ids.into_iter()
-                    .any(|id| master.unwrap(id, account, window).is_ok())
-            })
+    files.iter().flat_map(|file| candidates(file)).any(|candidate| {
+        let ids = master.ids();
+        ids.into_iter()
+            .any(|id| master.unwrap(id, account, candidate).is_ok())
     })
 }
 
@@ -402,9 +402,10 @@ async fn on_sqlite_no_copy_of_a_key_stays_between_the_rows_of_a_page() {
         }
         execute(&mut keys, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
         let file = fs::read(path).unwrap();
+        let found = candidates(&file);
         left = gone
             .iter()
-            .filter(|wrapped| holds(&[file.clone()], wrapped))
+            .filter(|wrapped| found.contains(wrapped.as_slice()))
             .cloned()
             .collect();
         if !left.is_empty() {
@@ -417,8 +418,13 @@ async fn on_sqlite_no_copy_of_a_key_stays_between_the_rows_of_a_page() {
     );
     assert!(store.keys.clean().await.unwrap());
     let file = fs::read(path).unwrap();
-    assert!(left.iter().all(|wrapped| !holds(&[file.clone()], wrapped)));
-    assert!(living.iter().all(|(_, wrapped)| holds(&[file.clone()], wrapped)));
+    let found = candidates(&file);
+    assert!(left.iter().all(|wrapped| !found.contains(wrapped.as_slice())));
+    assert!(
+        living
+            .iter()
+            .all(|(_, wrapped)| found.contains(wrapped.as_slice()))
+    );
 }
 
 #[derive(QueryableByName)]

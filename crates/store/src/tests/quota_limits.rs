@@ -77,10 +77,11 @@ async fn on_postgresql_no_limit_is_exceeded_by_many_at_the_same_time() {
 }
 
 async fn a_refusal_leaves_nothing_and_names_the_first_budget(database: TestDatabase) {
-    for (own, expected) in [
-        ((Some(1), None, None), Budget::Records),
-        ((None, Some(1), None), Budget::Bytes),
-        ((None, None, Some(1)), Budget::WritesPerDay),
+    // A swept id is never used again, so each round has its own.
+    for (id, own, expected) in [
+        (10, (Some(1), None, None), Budget::Records),
+        (20, (None, Some(1), None), Budget::Bytes),
+        (30, (None, None, Some(1)), Budget::WritesPerDay),
     ] {
         let store = database.store();
         let account = Uuid::from_u128(1);
@@ -100,14 +101,14 @@ async fn a_refusal_leaves_nothing_and_names_the_first_budget(database: TestDatab
             .await
             .unwrap()
             .map_or(scope, |p| p.scope);
-        let refused = store.create(&scope, session, NOW, alone::<CheckIn>(10)).await;
+        let refused = store.create(&scope, session, NOW, alone::<CheckIn>(id)).await;
         assert_eq!(budget_of(&refused), Some(expected));
         let Err(StoreError::QuotaExceeded { retry_after, .. }) = refused else {
             unreachable!()
         };
         assert_eq!(retry_after.is_some(), expected == Budget::WritesPerDay);
         // Those that help in a crisis go on.
-        for draft in [alone::<CravingEvent>(11), alone::<Plan>(12)] {
+        for draft in [alone::<CravingEvent>(id + 1), alone::<Plan>(id + 2)] {
             assert!(
                 store.create(&scope, session, NOW, draft).await.is_ok(),
                 "{expected:?}"
@@ -115,14 +116,14 @@ async fn a_refusal_leaves_nothing_and_names_the_first_budget(database: TestDatab
         }
         // The server's own changes are not held up, and deleting is not.
         store.run_timers(NOW + 3600 * DAY).await.unwrap();
-        let deleted = store.write(&scope, session, NOW, |writer| {
+        let deleted = store.write(&scope, session, NOW, move |writer| {
             writer.remove(
                 Kind::CravingEvent,
-                Uuid::from_u128(11),
+                Uuid::from_u128(id + 1),
                 &Expected::Any,
                 History::Kept,
             )?;
-            writer.remove(Kind::Plan, Uuid::from_u128(12), &Expected::Any, History::Kept)
+            writer.remove(Kind::Plan, Uuid::from_u128(id + 2), &Expected::Any, History::Kept)
         });
         deleted.await.unwrap();
         store.sweep_tombstones(NOW + 1).await.unwrap();

@@ -188,6 +188,9 @@ async fn the_sweep_of_tombstones() {
                  FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
                  ORDER BY updated_at, no LIMIT 500) \
                  RETURNING person_no, length(sealed) AS number",
+                "DELETE FROM contributions WHERE (person_no, plan_id) IN (SELECT person_no, id FROM records WHERE \
+                 collection = 2 AND deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
+                 ORDER BY updated_at, no LIMIT 500)",
                 "INSERT INTO swept_ids (person_no, collection, id, version) SELECT person_no, collection, id, version \
                  FROM records WHERE deleted = 1 AND length(sealed) = 0 AND updated_at < ?1 \
                  ORDER BY updated_at, no LIMIT 500 ON CONFLICT DO NOTHING",
@@ -206,6 +209,9 @@ async fn the_sweep_of_tombstones() {
                  FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
                  ORDER BY updated_at, no LIMIT 500) \
                  RETURNING person_no, octet_length(sealed)::bigint AS number",
+                "DELETE FROM contributions WHERE (person_no, plan_id) IN (SELECT person_no, id FROM records WHERE \
+                 collection = 2 AND deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
+                 ORDER BY updated_at, no LIMIT 500)",
                 "INSERT INTO swept_ids (person_no, collection, id, version) SELECT person_no, collection, id, version \
                  FROM records WHERE deleted AND octet_length(sealed) = 0 AND updated_at < $1 AND person_no = ANY($2) \
                  ORDER BY updated_at, no LIMIT 500 ON CONFLICT DO NOTHING",
