@@ -15,7 +15,7 @@ use crate::{
     engine::{
         Party,
         connection::Conn,
-        schema::{account_state::ACTIVE, accounts, logins, sessions},
+        schema::{account_state::ACTIVE, accounts, logins},
         types::{DbTimestamp, DbUuid},
     },
     error::Result,

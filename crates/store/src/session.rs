@@ -24,7 +24,7 @@ use crate::{
         types::{DbTimestamp, DbUuid},
     },
     error::{Result, StoreError},
-    idempotency::{StoredResponse, end_with_sessions},
+    idempotency::StoredResponse,
     key::{
         scope::{PersonScope, Urgency},
         seal::DataKeys,

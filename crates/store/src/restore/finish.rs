@@ -21,7 +21,7 @@ use crate::{
         fold_log, in_one_transaction,
         migration::{Database, migrate, status},
         process_lock::ProcessLock,
-        schema::{accounts, data_keys, sessions},
+        schema::{accounts, data_keys, kept_answers, sessions},
         single,
         types::{DbTimestamp, DbUuid},
     },
@@ -230,10 +230,13 @@ fn wait_for_others(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Ends every session, and begins the next generation of device tokens. Gives the number of sessions.
+/// Ends every session with the kept responses that hold its tokens, and begins the next generation of device tokens. Gives the
+/// number of sessions.
 fn end_sessions(conn: &mut Conn, now: i64) -> crate::Result<usize> {
     let next = diesel::update(accounts::table).set(accounts::device_generation.eq(new_device_generation()?));
     on!(&mut *conn, |c| next.execute(c))?;
+    let kept = kept_answers::table.filter(kept_answers::session_id.is_not_null());
+    on!(&mut *conn, |c| diesel::delete(kept).execute(c))?;
     let open = sessions::table.filter(sessions::ended_at.is_null());
     let end = diesel::update(open).set(sessions::ended_at.eq(DbTimestamp(now)));
     Ok(on!(conn, |c| end.execute(c))?)
