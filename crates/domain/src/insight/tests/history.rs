@@ -26,11 +26,11 @@ use crate::{
     },
 };
 
-/// Configuration of every property test. A failing history prints itself, so failures are not written to files. It is
-/// made smaller for a while only.
+/// Configuration of every property test: 2 000 histories, or as many as `PROPTEST_CASES` says if that is more. A failing
+/// history prints itself, so failures are not written to files.
 pub fn proptest_config() -> ProptestConfig {
     ProptestConfig {
-        cases: 10_000,
+        cases: ProptestConfig::default().cases.max(2_000),
         failure_persistence: None,
         max_shrink_iters: 2_000,
         ..ProptestConfig::default()
