@@ -3,8 +3,7 @@
 //! The habits are rules here, not a list: a run of characters, a repetition, a walk over the keyboard, counting, and a word that
 //! is used very often with digits and signs around it. Only what fits no rule is listed by itself.
 
-/// Words that rank near the top of published counts of leaked passwords (the yearly lists of NordPass and SplashData, and the
-/// top 1 000 of the SecLists collection), in lower case and without digits.
+/// Words of which the most used passwords of public counts consist, the same ones every year. In lower case and without digits.
 const WORDS: [&str; 76] = [
     "abc",
     "access",
