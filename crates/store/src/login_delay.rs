@@ -197,6 +197,9 @@ const COLUMNS: (
     login_delays::updated_at,
 );
 
+/// The keyed hash of a row, and that of its owner.
+type KeyAndOwner = (Vec<u8>, Option<Vec<u8>>);
+
 type Row = (Vec<u8>, i64, DbTimestamp, DbTimestamp);
 
 impl From<&Row> for Failures {
@@ -213,10 +216,10 @@ impl From<&Row> for Failures {
 /// two wait for each other.
 fn change(
     conn: &mut Conn,
-    keys: &[(Vec<u8>, Option<Vec<u8>>)],
+    keys: &[KeyAndOwner],
     next: impl FnOnce(&[Failures]) -> Option<Vec<Failures>>,
 ) -> Result<Vec<Failures>> {
-    let mut ordered: Vec<(usize, &(Vec<u8>, Option<Vec<u8>>))> = keys.iter().enumerate().collect();
+    let mut ordered: Vec<(usize, &KeyAndOwner)> = keys.iter().enumerate().collect();
     ordered.sort_by_key(|(_, (key, _))| key);
     let mut locked = Vec::with_capacity(keys.len());
     for (place, (key, owner)) in &ordered {

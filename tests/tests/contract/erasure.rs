@@ -62,7 +62,7 @@ async fn until(what: impl AsyncFn() -> bool) {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), wait).await.expect("it comes true");
+    tokio::time::timeout(std::time::Duration::from_mins(1), wait).await.expect("it comes true");
 }
 
 async fn an_erasure_whose_key_store_fails_goes_on_by_itself(app: &TestApp) {

@@ -94,19 +94,6 @@ fn jobs(state: &State) -> Vec<Job> {
         }),
         upkeep("metrics", FOLD_PERIOD, |state| state.metrics.upkeep()),
         upkeep("rate_limits", SWEEP_PERIOD, sweep_limits),
-        job("erasures", TIMER_PERIOD, |state| {
-            let now = state.clock.micros();
-            Box::pin(async move { state.store.resume_erasures(now).await.map(finished) })
-        }),
-        job("erasure_ledger", SWEEP_PERIOD, |state| {
-            Box::pin(async move {
-                state
-                    .store
-                    .complete_erasure_ledger()
-                    .await
-                    .map(|()| Progress::Done)
-            })
-        }),
         job("pending_keys", SWEEP_PERIOD, |state| {
             let before = state.clock.micros() - PENDING_KEY_US;
             Box::pin(async move { state.store.sweep_pending_keys(before).await.map(finished) })
@@ -128,6 +115,7 @@ fn jobs(state: &State) -> Vec<Job> {
             Box::pin(sweep_invitations(state))
         }),
     ];
+    jobs.extend(erasure_jobs(state));
     jobs.extend(sign_in_jobs(state));
     jobs.extend(audit_jobs(state));
     if state.key_watch.is_some() {
@@ -145,6 +133,25 @@ async fn sweep_invitations(state: State) -> JobResult {
     let now = state.clock.micros();
     let ended = now - ENDED_INVITATION_US;
     state.store.sweep_invitations(now, ended).await.map(finished)
+}
+
+/// Lists the jobs that finish erasures.
+fn erasure_jobs(state: &State) -> Vec<Job> {
+    vec![
+        job(state, "erasures", TIMER_PERIOD, |state| {
+            let now = state.clock.micros();
+            Box::pin(async move { state.store.resume_erasures(now).await.map(finished) })
+        }),
+        job(state, "erasure_ledger", SWEEP_PERIOD, |state| {
+            Box::pin(async move {
+                state
+                    .store
+                    .complete_erasure_ledger()
+                    .await
+                    .map(|()| Progress::Done)
+            })
+        }),
+    ]
 }
 
 /// Counts what the password hashes of the accounts cost. Once all have the present cost, no others come.

@@ -6,6 +6,7 @@ mod consent;
 mod contributions;
 mod database;
 mod earlier_address;
+mod erased_rows;
 mod erasure;
 mod held_people;
 mod invitation;

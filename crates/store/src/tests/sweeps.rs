@@ -116,7 +116,7 @@ async fn what_was_swept_is_gone_with_its_earlier_versions(database: TestDatabase
     let again = store.create(&scope, session, NOW, alone::<CheckIn>(1)).await;
     assert!(matches!(again, Err(StoreError::IdDeleted)), "{again:?}");
     let again = store.write(&scope, session, NOW, |writer| {
-        let mut sealed = vec![SealedDraft::new(&scope_of(writer), alone::<CheckIn>(1), NOW)?];
+        let mut sealed = [SealedDraft::new(&scope_of(writer), alone::<CheckIn>(1), NOW)?];
         let stored = writer.create_batch(&sealed.iter().collect::<Vec<_>>())?;
         assert_eq!(stored, [false]);
         writer.create_after_batch(sealed.first_mut().unwrap())
