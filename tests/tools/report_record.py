@@ -149,7 +149,7 @@ def lapse_today(client: Client) -> None:
 def shared_report(person: Client, helper: Client, classes: tuple[str, ...]) -> bytes:
     """The report of a person that a helper gets with a consent for some classes."""
     invitation = person.post("/v1/invitations", {"role": "supporter", "relationship": "sponsor"})
-    helper.post("/v1/invitations/accept", {"code": invitation["code"]})
+    helper.post("/v1/invitations/accept", {"code": invitation["code"], "display_name": "Robin"})
     person.send("POST", f"/v1/invitations/{invitation['id']}/confirm")
     consent = person.post("/v1/consents", {
         "type": "named_disclosure", "discloser": "Mainstay", "recipients": [{"account_id": helper.account}],

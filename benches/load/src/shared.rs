@@ -143,7 +143,7 @@ fn share(target: &LoadTarget, person: &Person, helper: &Person) -> Outcome {
     let mut connection = target.connect()?;
     let invitation = json!({ "role": "supporter", "relationship": "sponsor" });
     let made = post(&mut connection, &own, "/v1/invitations", &invitation, 201)?;
-    let acceptance = json!({ "code": made["code"] });
+    let acceptance = json!({ "code": made["code"], "display_name": "Robin" });
     post(
         &mut connection,
         &others,

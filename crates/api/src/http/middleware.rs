@@ -247,7 +247,11 @@ fn accepts(request: &ServiceRequest) -> bool {
 
 /// Returns the media types that a path has.
 fn media_types(path: &str) -> &'static [&'static str] {
-    match path.strip_prefix("/v1/reports/") {
+    let report = path.strip_prefix("/v1/reports/").or_else(|| {
+        let of_somebody = path.strip_prefix("/v1/shared/")?;
+        of_somebody.split_once('/')?.1.strip_prefix("reports/")
+    });
+    match report {
         Some(rest) if rest.starts_with("charts/") => &["image/svg+xml"],
         Some(_) => &["text/html"],
         None if path == "/v1/disclosures" => &["application/json", "text/csv"],
@@ -315,6 +319,9 @@ mod tests {
         };
         let (page, chart) = ("/v1/reports/progress", "/v1/reports/charts/calendar.svg");
         assert!(fits(page, "text/html") && fits(page, "text/*;q=0.5") && fits(page, "*/*"));
+        let shared = "/v1/shared/01890f3e-7b1c-7cc0-98c8-2f0a54a3c1de/reports/progress";
+        assert!(fits(shared, "text/html") && fits(shared, "*/*") && !fits(shared, "application/json"));
+        assert!(!fits("/v1/shared/reports/progress", "text/html"));
         assert!(fits(chart, "image/svg+xml") && fits(chart, "image/avif, image/*"));
         assert!(!fits(page, "image/svg+xml") && !fits(chart, "text/html") && !fits(page, "text/html;q=0"));
         // Neither is JSON.

@@ -475,6 +475,7 @@ mod tests {
             "erasures",
             "stored_responses",
             "tombstones",
+            "password_costs",
             "login_failures",
             "invites",
             "invitations",

@@ -32,6 +32,8 @@ async fn go_between(urls: [String; 2], email: String, stop: Arc<AtomicBool>) -> 
         for client in [other, one] {
             client.with_token(&token).get("/v1/me").await.expect(200);
         }
+        // An account has only so many sessions.
+        Client::new(&urls[0]).with_token(&token).post_empty("/v1/auth/logout").await.expect(204);
         turns += 1;
     }
     turns

@@ -40,7 +40,13 @@ impl SharedInsight {
             // Urges ridden out are a milestone.
             let parts = Self::PARTS_OF_SUMMARY.into_iter().chain([Self::Milestones]);
             let shown = parts.filter(|part| part.is_covered(covered));
-            return shown.flat_map(|part| part.own_sources(covered).iter()).collect();
+            // It says how many records of these there are.
+            let counted = [DataClass::CheckIns, DataClass::Cravings, DataClass::Use];
+            let counted = counted.into_iter().filter(|class| covered.contains(*class));
+            return shown
+                .flat_map(|part| part.own_sources(covered).iter())
+                .chain(counted)
+                .collect();
         }
         // What the plan offers for a sign may be somebody to call. The summary does not say it.
         let offered: &[Together] = &[

@@ -164,6 +164,7 @@ fn a_check_in_without_a_covered_answer_is_shown_with_its_time() {
 /// How many steps, strategies or answers there are of which nothing is left is hidden as well.
 #[test]
 fn an_item_of_which_no_more_than_its_name_is_left_is_left_out() {
+    use DataClass::{Cravings, Notes, Plans, Questionnaires, SupportContacts};
     let plan = json!({ "content": { "situations": [{
         "label": "Payday",
         "steps": [{ "contact_id": "a" }, { "text": "Breathe", "contact_id": "a" }, { "contact_id": "b" }],
@@ -188,7 +189,6 @@ fn an_item_of_which_no_more_than_its_name_is_left_is_left_out() {
     let steps = |classes: &[DataClass]| list(Kind::Plan, classes, &plan, "/content/situations/0/steps");
     let tried = |classes: &[DataClass]| list(Kind::CravingEvent, classes, &craving, "/strategy_uses");
     let answers = |classes: &[DataClass]| list(Kind::QuestionnaireResponse, classes, &response, "/answers");
-    use DataClass::{Cravings, Notes, Plans, Questionnaires, SupportContacts};
     assert_eq!(steps(&[Plans]), json!([{ "text": "Breathe" }]));
     assert_eq!(steps(&[Plans, SupportContacts]).as_array().unwrap().len(), 3);
     assert_eq!(
