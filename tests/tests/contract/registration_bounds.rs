@@ -171,13 +171,19 @@ async fn a_registration_that_gets_no_turn_to_hash_is_not_counted() {
         let app = TestApp::start_registering(engine, LimitMode::On, settings).await;
         let turn = take_turn(&app).await;
         assert_eq!(free_of(&app, "192.0.2.1"), 8);
-        let waiting = eight_at_once(&app);
-        wait_until_free(&app, 0).await;
+        let mut waiting = eight_at_once(&app);
+        while free_of(&app, "192.0.2.1") != 0 {
+            // On a slow machine the first may be refused before the last has come.
+            while waiting.try_join_next().is_some() {}
+            if waiting.is_empty() {
+                waiting = eight_at_once(&app);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         drop(waiting);
         // They have disconnected.
         wait_until_free(&app, 8).await;
         let waiting = eight_at_once(&app);
-        wait_until_free(&app, 0).await;
         for response in waiting.join_all().await {
             assert_eq!(response.expect(503).problem(), "unavailable");
         }
