@@ -26,7 +26,9 @@ impl SharedInsight {
             Self::Cravings | Self::Triggers => &[&[C::CheckIns], &[C::Use]],
             // What a strategy is called may be free text.
             Self::Strategies => &[&[C::Notes]],
-            Self::Series(..) | Self::SelfEfficacy | Self::Medication | Self::Warnings | Self::Summary => &[],
+            // They say how many records of these there are.
+            Self::Warnings | Self::Summary => &[&[C::CheckIns], &[C::Cravings], &[C::Use]],
+            Self::Series(..) | Self::SelfEfficacy | Self::Medication => &[],
         }
     }
 
@@ -40,12 +42,9 @@ impl SharedInsight {
             // Urges ridden out are a milestone.
             let parts = Self::PARTS_OF_SUMMARY.into_iter().chain([Self::Milestones]);
             let shown = parts.filter(|part| part.is_covered(covered));
-            // It says how many records of these there are.
-            let counted = [DataClass::CheckIns, DataClass::Cravings, DataClass::Use];
-            let counted = counted.into_iter().filter(|class| covered.contains(*class));
             return shown
                 .flat_map(|part| part.own_sources(covered).iter())
-                .chain(counted)
+                .chain(self.own_sources(covered).iter())
                 .collect();
         }
         // What the plan offers for a sign may be somebody to call. The summary does not say it.
