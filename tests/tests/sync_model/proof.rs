@@ -162,7 +162,7 @@ impl History {
 }
 
 /// Whether nothing is left of the versions of a record: the deletion of a journal entry purges them.
-fn is_purged(key: &RecordKey, known: &KnownRecord) -> bool {
+pub fn is_purged(key: &RecordKey, known: &KnownRecord) -> bool {
     known.deleted && key.0 == "journal"
 }
 

@@ -7,6 +7,7 @@ use mainstay_tests::offline::{Expiry, OfflineStore, RecordKey};
 use crate::{
     change::marker,
     history::History,
+    proof::is_purged,
     restores::{RESTORES, Witness},
 };
 
@@ -65,7 +66,11 @@ impl History {
         };
         for (key, wanted) in &witness.versions {
             let is_stored = markers.get(key).is_some_and(|all| all.contains(wanted));
-            assert!(is_stored || is_lost_edit(None, key, Some(wanted)), "{key:?}: {wanted} was lost");
+            let is_purged = fresh.known().get(key).is_some_and(|known| is_purged(key, known));
+            assert!(
+                is_stored || is_purged || is_lost_edit(None, key, Some(wanted)),
+                "{key:?}: {wanted} was lost"
+            );
         }
         for (key, n, version) in &witness.deletions {
             let stays = fresh.known().get(key).is_none_or(|known| known.deleted || known.version >= *version);
